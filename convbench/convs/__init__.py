@@ -1,0 +1,1 @@
+"""The convolution types, one file each; `base` says what a type is."""

@@ -1,0 +1,245 @@
+"""What a convolution type is: knobs, requirements, plan and module."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
+
+from convbench.arithmetic import Quantity, divides, holds, indicator, is_array, is_symbolic, same
+from convbench.cost import Cost, Step, total
+from convbench.errors import SpecError
+from convbench.registry import Registry
+from convbench.steps import Conv, Elementwise
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from convbench.spec import Axis, ConvSpec
+
+
+class Need(NamedTuple):
+    """A condition for a type to fill a slot: bool (or a mask, for a sweep), and why not."""
+
+    met: Any
+    reason: str
+
+
+def knob(
+    default: Any, *, symbol: str | None = None, help: str = "", low: int | None = 1  # noqa: A002
+) -> Any:
+    """Declare a knob of a type: its default, its symbol in formulas, the least it may be."""
+    return field(default=default, metadata={"symbol": symbol, "help": help, "low": low})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvType:
+    """A convolution type: a frozen dataclass whose fields are its knobs.
+
+    A subclass gives `plan` and `build`, and `requirements` where it cannot fill every slot. Its
+    docstring says, in paragraphs, what it is and when it pays; `paper` names the source. Register
+    it with `@register("name")` and every command, report and contract test knows it.
+    """
+
+    name: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    upsamples: ClassVar[bool] = False
+    """Whether the type fills slots that enlarge (spec.scale) instead of the others."""
+
+    block: bool = field(
+        default=False,
+        metadata={"help": "wrap as layers are used: batch norm and ReLU where the paper has them"},
+    )
+
+    def __post_init__(self) -> None:
+        """Check every knob that declares a least value."""
+        for item in fields(self):
+            low, value = item.metadata.get("low"), getattr(self, item.name)
+            if low is None or value is None or is_symbolic(value) or is_array(value):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < low:
+                raise SpecError(
+                    f"{item.name}={value!r} of {self.name}: give a whole number of at least {low}."
+                )
+
+    def requirements(self, spec: ConvSpec) -> Iterator[Need]:
+        """Yield what the slot must meet for this type to fill it, most basic first."""
+        yield from ()
+
+    def plan(self, spec: ConvSpec) -> tuple[Step, ...]:
+        """Return what happens, in order, for a slot that fits."""
+        raise NotImplementedError
+
+    def build(self, spec: ConvSpec) -> nn.Module:
+        """Return the real module: spec.input_shape in, spec.output_shape out."""
+        raise NotImplementedError
+
+    # What every type has, made of the above.
+
+    def needs(self, spec: ConvSpec) -> Iterator[Need]:
+        """Yield all requirements, those of every type first."""
+        if self.upsamples:
+            yield Need(
+                spec.scale is not None,
+                f"{self.name} fills upsampling slots: give the slot a scale",
+            )
+        else:
+            yield Need(
+                spec.scale is None,
+                f"the slot upsamples by {spec.scale} and {self.name} does not: "
+                "use transposed, resize_conv or subpixel",
+            )
+        yield from self.requirements(spec)
+
+    def fits(self, spec: ConvSpec) -> str | None:
+        """Return None, or why this type cannot fill the slot (for a sweep: somewhere in it)."""
+        for need in self.needs(spec):
+            if not holds(need.met):
+                return need.reason
+        return None
+
+    def checked(self, spec: ConvSpec) -> ConvSpec:
+        """Return the slot; SpecError with the reason where this type does not fit it."""
+        if reason := self.fits(spec):
+            raise SpecError(f"{self.name} cannot fill the slot {spec.label}: {reason}.")
+        return spec
+
+    def cost(self, spec: ConvSpec) -> Cost:
+        """Return the summed cost of the plan; SpecError where the type does not fit."""
+        return total(self.plan(self.checked(spec)))
+
+    def knobs(self) -> dict[str, Any]:
+        """Return the knobs by name, as given."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @property
+    def label(self) -> str:
+        """The name, with the knobs that differ from their defaults: grouped(groups=4)."""
+        changed = [
+            f"{item.name}={getattr(self, item.name)}"
+            for item in fields(self)
+            if getattr(self, item.name) != item.default
+        ]
+        return f"{self.name}({', '.join(changed)})" if changed else self.name
+
+    def conv(
+        self,
+        spec: ConvSpec,
+        label: str,
+        in_channels: Quantity,
+        out_channels: Quantity,
+        axes: tuple[Axis, ...] | None = None,
+        groups: Quantity = 1,
+    ) -> Conv:
+        """Return a convolution step with the slot's batch and bias; its axes unless given."""
+        return Conv(
+            label=label,
+            batch=spec.batch,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            axes=spec.axes if axes is None else axes,
+            groups=groups,
+            bias=spec.bias,
+        )
+
+    def after(
+        self, spec: ConvSpec, channels: Quantity, *operations: str, size: Any = None
+    ) -> tuple[Step, ...]:
+        """Return the elementwise steps that follow a convolution when `block` is on.
+
+        `size` is the output's unless given; without `operations`: batch norm and ReLU.
+        """
+        if not self.block:
+            return ()
+        return tuple(
+            Elementwise(
+                label=operation.replace("_", " "),
+                operation=operation,
+                batch=spec.batch,
+                channels=channels,
+                size=spec.output_size if size is None else size,
+            )
+            for operation in operations or ("batch_norm", "relu")
+        )
+
+    def identity(self, spec: ConvSpec) -> tuple[Step, ...]:
+        """Return the addition of a block's input, which happens where the shapes agree."""
+        if not self.block:
+            return ()
+        agree = indicator(spec.in_channels, spec.out_channels)
+        for axis in spec.axes:
+            agree = agree * indicator(axis.input, axis.output)
+        return (
+            Elementwise(
+                label="add the input, where shapes agree",
+                operation="add",
+                batch=spec.batch,
+                channels=spec.out_channels,
+                size=spec.output_size,
+                times=agree,
+            ),
+        )
+
+    @classmethod
+    def idea(cls) -> str:
+        """Return the docstring, which says what the type is and when it pays."""
+        import inspect
+
+        return inspect.getdoc(cls) or ""
+
+
+def _load_types() -> None:
+    import convbench.convs as package
+
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+TYPES: Final[Registry[type[ConvType]]] = Registry("convolution type", _load_types)
+"""Every registered convolution type by name."""
+
+C = TypeVar("C", bound=type[ConvType])
+
+
+def register(name: str) -> Callable[[C], C]:
+    """Register a ConvType subclass under `name`, and give it that name."""
+
+    def keep(cls: C) -> C:
+        TYPES.register(name)(cls)
+        cls.name = name
+        return cls
+
+    return keep
+
+
+def make(name: str, knobs: Mapping[str, Any] | None = None) -> ConvType:
+    """Return the type `name` with its knobs set; unknown names and knobs say what there is."""
+    cls = TYPES[name]
+    known = [item.name for item in fields(cls)]
+    for given in knobs or {}:
+        if given not in known:
+            raise SpecError(f"{name} has no knob {given!r}: its knobs are {', '.join(known)}.")
+    return cls(**dict(knobs or {}))
+
+
+def keeps_size_when_pointwise(spec: ConvSpec) -> Iterator[Need]:
+    """Yield the needs that a 1×1 convolution without padding gives the slot's output size."""
+    for axis in spec.axes:
+        own = (axis.input - 1) // axis.stride + 1
+        yield Need(
+            same(own, axis.output),
+            f"a 1×1 convolution turns {axis.input} positions into {own} and the slot wants "
+            f"{axis.output}: use kernel_size=1 without padding, or padding='same'",
+        )
+
+
+def groups_divide(groups: Quantity, **channels: Quantity) -> Iterator[Need]:
+    """Yield the needs that `groups` divides every named number of channels."""
+    for name, number in channels.items():
+        yield Need(
+            divides(groups, number),
+            f"groups={groups} does not divide {name}={number}: give groups that divide both "
+            "channel counts",
+        )

@@ -1,0 +1,55 @@
+"""The grouped convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convbench.convs.base import ConvType, Need, groups_divide, knob, register
+from convbench.cost import Step
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from convbench.spec import ConvSpec
+
+
+@register("grouped")
+@dataclass(frozen=True, kw_only=True)
+class Grouped(ConvType):
+    """Channels are split into G groups that do not see each other: block-diagonal in the channels.
+
+    1/G of the multiplications and parameters of a standard convolution. It began as a way to spread
+    a network over two GPUs. It pays when each group still has enough channels to keep the device
+    busy (ResNeXt's 4 to 64), and loses its advantage when groups are so many that each is tiny.
+    """
+
+    paper = (
+        "Krizhevsky et al., ImageNet classification with deep CNNs, NeurIPS 2012; "
+        "Xie et al. (ResNeXt), arXiv:1611.05431"
+    )
+
+    groups: int = knob(2, symbol="G", help="parts the channels are split into")
+
+    def requirements(self, spec: ConvSpec) -> Iterator[Need]:
+        """Groups divide both channel counts."""
+        return groups_divide(
+            self.groups, in_channels=spec.in_channels, out_channels=spec.out_channels
+        )
+
+    def plan(self, spec: ConvSpec) -> tuple[Step, ...]:
+        """Plan one convolution with groups."""
+        conv = self.conv(
+            spec, "grouped convolution", spec.in_channels, spec.out_channels, groups=self.groups
+        )
+        return (conv, *self.after(spec, spec.out_channels))
+
+    def build(self, spec: ConvSpec) -> nn.Module:
+        """Build one convolution with groups."""
+        from convbench import modules
+
+        conv = modules.convolution(
+            spec.in_channels, spec.out_channels, spec.axes, groups=self.groups, bias=spec.bias
+        )
+        return modules.chain(conv, *modules.after(self, spec, spec.out_channels))

@@ -1,0 +1,1 @@
+"""Counters: one file each, behind one protocol; `tally` says what they return."""

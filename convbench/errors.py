@@ -1,0 +1,29 @@
+"""Errors a user can cause. Each message says what was given, why it cannot be, and what to do."""
+
+
+class ConvbenchError(Exception):
+    """Base of every error that the command line reports in one message with exit status 2."""
+
+
+class SpecError(ConvbenchError, ValueError):
+    """A slot, or a convolution type in a slot, that cannot exist."""
+
+
+class UnknownNameError(ConvbenchError, LookupError):
+    """A name that no registry holds; the message offers the nearest ones."""
+
+
+class DuplicateNameError(ConvbenchError, ValueError):
+    """A name registered twice."""
+
+
+class RunError(ConvbenchError):
+    """A run folder that cannot be read, written or continued."""
+
+
+class SuiteError(ConvbenchError, ValueError):
+    """A suite file that says something it cannot mean."""
+
+
+class DeviceError(ConvbenchError):
+    """A device, data type or thread count that this machine does not have."""

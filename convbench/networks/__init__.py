@@ -1,0 +1,1 @@
+"""The networks, one file a family; `base` says what a network is."""

@@ -1,0 +1,60 @@
+"""What a network is: a plan and a module, found by name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from convbench.arithmetic import Quantity
+from convbench.cost import Cost, Step, total
+from convbench.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network family: a frozen dataclass whose fields are its knobs.
+
+    Register instances: `NETWORKS.register("osnet_x1_0")(OSNet(width=1.0))`.
+    """
+
+    paper: ClassVar[str] = ""
+    input_size: ClassVar[tuple[int, ...]] = (224, 224)
+    """Height and width that the family is used at."""
+    in_channels: ClassVar[int] = 3
+
+    def plan(self, batch: Quantity, size: tuple[Quantity, ...]) -> tuple[Step, ...]:
+        """Return what happens, in order, for (batch, in_channels, *size) at inference."""
+        raise NotImplementedError
+
+    def build(self) -> nn.Module:
+        """Return the module, with fresh weights."""
+        raise NotImplementedError
+
+    def published(self, size: tuple[int, ...]) -> dict[str, tuple[str, str]]:
+        """Return others' figures at this input size: quantity -> (as printed, source)."""
+        return {}
+
+    def cost(self, batch: Quantity = 1, size: tuple[Quantity, ...] | None = None) -> Cost:
+        """Return the summed cost of the plan, at the family's input size unless given."""
+        return total(self.plan(batch, self.input_size if size is None else size))
+
+    def knobs(self) -> dict[str, Any]:
+        """Return the knobs by name."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+def _load_networks() -> None:
+    import convbench.networks as package
+
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
+        if not module.name.endswith("_modules"):  # torch lives there
+            importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+NETWORKS: Final[Registry[Network]] = Registry("network", _load_networks)
+"""Every registered network by name."""

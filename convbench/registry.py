@@ -1,0 +1,77 @@
+"""Named things: convolution types, networks, counters, report formats.
+
+A registry is filled by a decorator. A duplicate name is an error; an unknown one lists near names.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from convbench.errors import DuplicateNameError, UnknownNameError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Things of one kind by name, in the order they were registered.
+
+    `load` is called once, before the first look-up, and imports the modules that register.
+    """
+
+    def __init__(self, kind: str, load: Callable[[], None] = lambda: None) -> None:
+        """`kind` is what a message calls the things: "convolution type", "counter", …."""
+        self.kind = kind
+        self._items: dict[str, T] = {}
+        self._load = load
+        self._loaded = False
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorate a thing so that it is found as `name`.
+
+        Raises DuplicateNameError when another thing already has that name.
+        """
+
+        def keep(item: T) -> T:
+            if name in self._items:
+                raise DuplicateNameError(
+                    f"{self.kind} {name!r} is registered already, by {self._items[name]!r}: "
+                    "choose another name."
+                )
+            self._items[name] = item
+            return item
+
+        return keep
+
+    def remove(self, name: str) -> None:
+        """Forget `name`; for tests that register something of their own."""
+        self._items.pop(name, None)
+
+    def __getitem__(self, name: str) -> T:
+        """Return what is registered as `name`; UnknownNameError offers near names."""
+        items = self._all()
+        if name in items:
+            return items[name]
+        near = difflib.get_close_matches(name, items, n=3, cutoff=0.5)
+        near += [known for known in items if name and name in known and known not in near]
+        hint = f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join(items)}."
+        raise UnknownNameError(f"There is no {self.kind} {name!r}. {hint}")
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether `name` is registered."""
+        return name in self._all()
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, in the order of registration."""
+        return iter(tuple(self._all()))
+
+    def __len__(self) -> int:
+        """Count the registered names."""
+        return len(self._all())
+
+    def _all(self) -> dict[str, T]:
+        if not self._loaded:
+            self._loaded = True
+            self._load()
+        return self._items

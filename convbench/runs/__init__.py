@@ -1,0 +1,1 @@
+"""Suites, the runner, and what a run is on disk."""

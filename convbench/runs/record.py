@@ -1,0 +1,128 @@
+"""Record: one row of a run. Run: the header and all rows. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from convbench.cost import Cost
+from convbench.counting.tally import Tally, Unavailable, tally_from_json
+from convbench.timing.samples import Samples
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA: Final = 1
+"""Version of the files on disk. History: 1 (0.1.0): the first."""
+
+Status = Literal["ok", "skipped", "failed", "invalid"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One case of a run: what it is, and all that was derived, counted and timed.
+
+    case: identity, unique in a run. group: the cases that were interleaved and are compared.
+    slot: the slot's label, or the network's input. kind: "type" or "network". label: the name with
+    the knobs that differ from their defaults. baseline: the case of this group that ratios refer
+    to. status: ok; skipped (does not fit, with the reason); failed (an error, with its text);
+    invalid (measured, and not to be believed). published: others' figures, by quantity, as
+    (figure as printed, source). ran: identity of what ran (backend, …).
+    """
+
+    case: str
+    group: str
+    slot: str
+    kind: Literal["type", "network"]
+    name: str
+    label: str
+    knobs: dict[str, Any]
+    spec: dict[str, Any] | None
+    input_shape: tuple[int, ...]
+    device: str
+    dtype: str
+    layout: str
+    threads: int
+    baseline: str | None = None
+    status: Status
+    reason: str = ""
+    cost: Cost | None = None
+    tallies: dict[str, Tally | Unavailable] = field(default_factory=dict)
+    samples: Samples | None = None
+    published: dict[str, tuple[str, str]] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    ran: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON types."""
+        row = {item.name: getattr(self, item.name) for item in fields(self)}
+        row["input_shape"] = list(self.input_shape)
+        row["flags"] = list(self.flags)
+        row["cost"] = self.cost.to_json() if self.cost else None
+        row["samples"] = self.samples.to_json() if self.samples else None
+        row["tallies"] = {name: tally.to_json() for name, tally in self.tallies.items()}
+        row["published"] = {name: list(pair) for name, pair in self.published.items()}
+        return row
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Record:
+        """Read what `to_json` wrote; ValueError, KeyError or TypeError for anything else."""
+        return cls(
+            **{
+                **row,
+                "input_shape": tuple(row["input_shape"]),
+                "flags": tuple(row["flags"]),
+                "cost": Cost.from_json(row["cost"]) if row["cost"] else None,
+                "samples": Samples.from_json(row["samples"]) if row["samples"] else None,
+                "tallies": {k: tally_from_json(v) for k, v in row["tallies"].items()},
+                "published": {k: (v[0], v[1]) for k, v in row["published"].items()},
+            }
+        )
+
+    def failed(self, reason: str) -> Record:
+        """Return this record as failed for `reason`."""
+        return replace(self, status="failed", reason=reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What holds for a whole run: run.json.
+
+    suite: the suite as it was resolved (name, slots, axes). fingerprint: the environment, see
+    `runs.fingerprint`. command: how to make it again. started: ISO 8601, UTC.
+    """
+
+    schema: int = SCHEMA
+    version: str
+    suite: dict[str, Any]
+    seed: int
+    command: str
+    started: str
+    fingerprint: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the header as JSON types."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as it lies on disk. `torn`: lines of records.jsonl that could not be read."""
+
+    header: Header
+    records: tuple[Record, ...]
+    path: Path | None = None
+    torn: int = 0
+    finished: bool = True
+    """Whether every planned case has its record."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a pandas DataFrame, one row a case, times in seconds; see `runs.frame`."""
+        from convbench.runs.frame import frame
+
+        return frame(self)
+
+    def by_case(self) -> dict[str, Record]:
+        """Return the records by case."""
+        return {record.case: record for record in self.records}

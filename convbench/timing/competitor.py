@@ -1,0 +1,130 @@
+"""One competitor: its first call, its warm-up, its block, its samples, or its failure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING
+
+from convbench.timing.samples import Failure, Samples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convbench.timing.stopwatch import Reading, Stopwatch, Work
+
+WARMUP_WINDOW = 5  # readings in a window
+WARMUP_WINDOWS = 20  # at most
+WARMUP_AGREEMENT = 0.05  # medians of two windows differ by at most this share
+BLOCK_GROWTH = 10  # at most, in one step: an early reading may be far too short
+BLOCK_MARGIN = 1.1  # a little more than needed, so that noise does not undo the step
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmUp:
+    """What a warm-up is to reach.
+
+    Attributes:
+        target_block_seconds: a block is to last at least this long.
+        max_block: calls in a block, at most.
+        allowance: seconds after which to end, settled or not, once the block is long enough.
+
+    """
+
+    target_block_seconds: float
+    max_block: int
+    allowance: float
+
+    def grown(self, block: int, seconds: float) -> int:
+        """Return the next block to try where one of `block` calls lasted `seconds`."""
+        if seconds >= self.target_block_seconds:
+            return block
+        factor = float(BLOCK_GROWTH)
+        if seconds > 0:
+            factor = min(factor, BLOCK_MARGIN * self.target_block_seconds / seconds)
+        return min(self.max_block, math.ceil(block * factor))
+
+
+@dataclass(eq=False)
+class Competitor:
+    """A piece of work on its way through the three stages."""
+
+    work: Work
+    stopwatch: Stopwatch
+    first_call: float = 0.0
+    block: int = 1
+    warmup_calls: int = 0
+    settled: bool = False
+    readings: list[Reading] = field(default_factory=list)
+    failure: Failure | None = None
+
+    def attempt(self, stage: Callable[[Competitor], None]) -> None:
+        """Go through a stage; whatever it raises becomes this competitor's failure."""
+        try:
+            stage(self)
+        except Exception as error:  # noqa: BLE001  (whatever it is, it is this one's result)
+            said = str(error).strip().splitlines()
+            self.failure = Failure(type(error).__name__ + (f": {said[0]}" if said else ""))
+
+    def call_first(self) -> None:
+        """Time the very first call, which pays for what is built once."""
+        self.first_call = self._read()
+
+    def warm_up(self, goal: WarmUp) -> None:
+        """Grow the block until it lasts, then go on until two windows of such blocks agree.
+
+        Both in one, since each needs the other: a window of single short calls warms nothing, and
+        a block calibrated on cold calls is too short once they are warm. The shortest reading of
+        a window decides on the block, so one disturbed reading cannot pass for a long block.
+        """
+        spent = 0.0
+        previous = None
+        for _ in range(WARMUP_WINDOWS):
+            window: list[float] = []
+            while len(window) < WARMUP_WINDOW:
+                window.append(self._read())
+                self.warmup_calls += self.block
+                spent += window[-1]
+                block = goal.grown(self.block, min(window))
+                if spent >= goal.allowance and block == self.block:
+                    break
+            if block != self.block:
+                self.block, previous = block, None
+                continue
+            current = median(window)
+            if len(window) == WARMUP_WINDOW and previous is not None:
+                self.settled = abs(current - previous) <= WARMUP_AGREEMENT * previous
+            if self.settled or spent >= goal.allowance:
+                return
+            previous = current
+
+    def sample(self) -> None:
+        """Take one sample, after one untimed conditioning call.
+
+        That call puts this competitor's own data in the caches and its own pages in the
+        allocator, where those of the competitor before it still are.
+        """
+        self.work()
+        self.readings.append(self.stopwatch.time(self.work, self.block))
+
+    def result(self, *, seed: int, threads: int, session: str, stop_reason: str) -> Samples:
+        """Return the samples taken."""
+        unsettled = "" if self.settled else "; the warm-up had not settled"
+        return Samples(
+            seconds=tuple(reading.seconds / self.block for reading in self.readings),
+            cpu_seconds=tuple(reading.cpu_seconds / self.block for reading in self.readings),
+            page_faults=tuple(reading.page_faults for reading in self.readings),
+            involuntary_switches=tuple(reading.involuntary_switches for reading in self.readings),
+            block=self.block,
+            first_call=self.first_call,
+            warmup_calls=self.warmup_calls,
+            stopwatch=self.stopwatch.name,
+            seed=seed,
+            threads=threads,
+            session=session,
+            stop_reason=stop_reason + unsettled,
+        )
+
+    def _read(self) -> float:
+        return self.stopwatch.time(self.work, self.block).seconds

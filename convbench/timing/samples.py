@@ -1,0 +1,178 @@
+"""What timing one competitor gives: samples, raw and in order, or the reason of a failure."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a competitor has no samples: the exception's type and the first line it said."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """What a stopwatch said of one competitor, with how it was asked.
+
+    Entry `i` of every tuple was measured in round `i`, so two competitors of one `session` pair
+    up by index. Statistics are derived from this and never stored in its place.
+
+    Attributes:
+        seconds: seconds per call, one entry a round (a block's time divided by `block`).
+        cpu_seconds: CPU time of the whole process per call, one entry a round. With several
+            threads it may exceed `seconds`.
+        page_faults: page faults, minor and major, of the whole block, one entry a round.
+        involuntary_switches: times the system took the processor away during the block.
+        block: calls in one sample.
+        first_call: seconds of the very first call, kept apart: it pays for what is built once.
+        warmup_calls: calls made between the first one and the first round. The one untimed
+            conditioning call before each sample is not among them.
+        stopwatch: name of the stopwatch, which says what kind of time this is.
+        seed: of the order of the competitors.
+        threads: intra-op threads in force, as the caller told it; 0 where it did not say.
+        session: an id shared by all competitors that were interleaved together.
+        stop_reason: in words, why there are not more rounds.
+
+    Raises:
+        ValueError: no rounds, tuples of different lengths, a time that is negative or not finite,
+            or a block without calls.
+
+    """
+
+    seconds: tuple[float, ...]
+    cpu_seconds: tuple[float, ...]
+    page_faults: tuple[int, ...]
+    involuntary_switches: tuple[int, ...]
+    block: int
+    first_call: float
+    warmup_calls: int
+    stopwatch: str
+    seed: int
+    threads: int
+    session: str
+    stop_reason: str
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a measurement."""
+        rounds = len(self.seconds)
+        if not rounds:
+            raise ValueError("Samples: seconds is empty; give at least one round")
+        for name in ("cpu_seconds", "page_faults", "involuntary_switches"):
+            length = len(getattr(self, name))
+            if length != rounds:
+                raise ValueError(
+                    f"Samples: {name} has {length} entries and seconds has {rounds}; "
+                    "give every one of them one entry a round",
+                )
+        for name, values in (
+            ("seconds", self.seconds),
+            ("cpu_seconds", self.cpu_seconds),
+            ("first_call", (self.first_call,)),
+        ):
+            for value in values:
+                if not (math.isfinite(value) and value >= 0):
+                    raise ValueError(
+                        f"Samples: {name} holds {value!r}, which is no duration; "
+                        "give finite seconds that are not negative",
+                    )
+        if self.block < 1:
+            raise ValueError(f"Samples: block is {self.block}; a sample has at least 1 call")
+
+    @property
+    def median(self) -> float:
+        """Median of `seconds`: the typical call."""
+        return median(self.seconds)
+
+    @property
+    def minimum(self) -> float:
+        """Smallest of `seconds`: the call that was disturbed least."""
+        return min(self.seconds)
+
+    @property
+    def mad(self) -> float:
+        """Median absolute deviation from the median, in seconds, not scaled to a sigma."""
+        centre = self.median
+        return median(abs(value - centre) for value in self.seconds)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every field by name, tuples as lists; `json` then keeps each float exactly."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in ((name, getattr(self, name)) for name in _READERS)
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Samples:
+        """Return the samples that `to_json` wrote.
+
+        Raises:
+            ValueError: keys are missing or unknown, a value is of the wrong kind, or the values
+                do not belong together (see the class).
+
+        """
+        missing = sorted(_READERS.keys() - data.keys())
+        unknown = sorted(data.keys() - _READERS.keys())
+        if missing or unknown:
+            faults = [f"{', '.join(missing)} missing"] if missing else []
+            faults += [f"{', '.join(map(str, unknown))} unknown"] if unknown else []
+            raise ValueError(
+                f"Samples: {'; '.join(faults)}; give exactly the keys that to_json() writes",
+            )
+        return cls(**{name: read(name, data[name]) for name, read in _READERS.items()})
+
+
+def _number(name: str, value: object) -> float:
+    # A bool is an int to Python, and never a duration.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong(name, value, "a number")
+    return float(value)
+
+
+def _integer(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _wrong(name, value, "a whole number")
+    return value
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong(name, value, "text")
+    return value
+
+
+def _numbers(name: str, value: object) -> tuple[float, ...]:
+    return tuple(_number(name, entry) for entry in _list(name, value))
+
+
+def _integers(name: str, value: object) -> tuple[int, ...]:
+    return tuple(_integer(name, entry) for entry in _list(name, value))
+
+
+def _list(name: str, value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise _wrong(name, value, "a list")
+    return value
+
+
+def _wrong(name: str, value: object, wanted: str) -> ValueError:
+    return ValueError(f"Samples: {name} holds {value!r}; give {wanted}")
+
+
+_READER_OF_TYPE: dict[str, Callable[[str, object], Any]] = {
+    "tuple[float, ...]": _numbers,
+    "tuple[int, ...]": _integers,
+    "float": _number,
+    "int": _integer,
+    "str": _text,
+}
+# Read from the fields themselves, so that a field added above needs no second line here.
+_READERS = {field.name: _READER_OF_TYPE[str(field.type)] for field in dataclasses.fields(Samples)}

@@ -1,0 +1,150 @@
+"""Stopwatches: what a block of calls took. They decide nothing about order, warm-up or number."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import repeat
+from typing import NamedTuple, Protocol
+
+try:
+    import resource
+except ImportError:  # Windows has no such module; faults and switches then read 0.
+    resource = None  # type: ignore[assignment]
+
+Work = Callable[[], object]
+Script = float | Iterator[float] | Callable[[], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Totals for one block of calls.
+
+    Attributes:
+        seconds: duration of the block, of the kind that the stopwatch measures.
+        cpu_seconds: CPU time of the whole process, all threads together, user and system.
+        page_faults: page faults, minor and major; 0 where the system does not tell.
+        involuntary_switches: involuntary context switches; 0 where the system does not tell.
+
+    """
+
+    seconds: float
+    cpu_seconds: float
+    page_faults: int
+    involuntary_switches: int
+
+
+class Stopwatch(Protocol):
+    """Times a block of calls.
+
+    `time(work, calls)` runs `work` exactly `calls` times, returns the totals of the block, and
+    lets through whatever `work` raises.
+    """
+
+    name: str
+
+    def time(self, work: Work, calls: int) -> Reading:
+        """Return what `calls` calls of `work` took together."""
+        ...
+
+
+class HostUsage(NamedTuple):
+    """What this process has used so far; subtract two of them with `since`."""
+
+    cpu_nanoseconds: int
+    page_faults: int
+    involuntary_switches: int
+
+    @classmethod
+    def now(cls) -> HostUsage:
+        """Read the counters of this process."""
+        if resource is None:
+            return cls(time.process_time_ns(), 0, 0)
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return cls(time.process_time_ns(), usage.ru_minflt + usage.ru_majflt, usage.ru_nivcsw)
+
+    def since(self, earlier: HostUsage, seconds: float) -> Reading:
+        """Return a reading of `seconds` with what was used between `earlier` and this."""
+        return Reading(
+            seconds=seconds,
+            cpu_seconds=(self.cpu_nanoseconds - earlier.cpu_nanoseconds) / 1e9,
+            page_faults=self.page_faults - earlier.page_faults,
+            involuntary_switches=self.involuntary_switches - earlier.involuntary_switches,
+        )
+
+
+class WallStopwatch:
+    """Wall clock of the host. Right for work that is done when the call returns, as on a CPU."""
+
+    name = "wall"
+
+    def time(self, work: Work, calls: int) -> Reading:
+        """Return what `calls` calls of `work` took by the wall clock."""
+        before = HostUsage.now()
+        # Innermost, so that reading the other counters is not part of the time.
+        start = time.perf_counter_ns()
+        for _ in repeat(None, calls):  # the cheapest loop there is: no integer is made per turn
+            work()
+        stop = time.perf_counter_ns()
+        return HostUsage.now().since(before, (stop - start) / 1e9)
+
+
+class ScriptedStopwatch:
+    """Tells times from a script, so that order, stop rule and statistics are tested exactly.
+
+    It runs the work as often as it is asked to, as any stopwatch does, but looks at no clock.
+
+    Args:
+        script: for each piece of work, by itself or by its `__name__`, seconds per call: one
+            number for ever, an iterator, or a function; the last two are asked once a reading.
+
+    Attributes:
+        asked: what was asked, in order, as (`__name__` or repr of the work, calls).
+        elapsed: scripted seconds told so far; `clock` returns the same, for a sampler's `clock`.
+
+    """
+
+    name = "scripted"
+
+    def __init__(self, script: Mapping[Work | str, Script]) -> None:
+        """Keep the script; nothing is read from it before the first question."""
+        self._script = dict(script)
+        self.asked: list[tuple[str, int]] = []
+        self.elapsed = 0.0
+
+    def clock(self) -> float:
+        """Return the scripted seconds told so far."""
+        return self.elapsed
+
+    def time(self, work: Work, calls: int) -> Reading:
+        """Run the work and return the next scripted time, as wall and CPU time alike.
+
+        Raises:
+            LookupError: the work is not in the script, or its iterator has ended.
+
+        """
+        label = getattr(work, "__name__", repr(work))
+        self.asked.append((label, calls))
+        seconds = self._seconds_per_call(work, label) * calls
+        for _ in repeat(None, calls):
+            work()
+        self.elapsed += seconds
+        return Reading(seconds=seconds, cpu_seconds=seconds, page_faults=0, involuntary_switches=0)
+
+    def _seconds_per_call(self, work: Work, label: str) -> float:
+        key = work if work in self._script else label
+        if key not in self._script:
+            raise LookupError(f"no script for {label!r}; give one by the work or by its __name__")
+        line = self._script[key]
+        if isinstance(line, int | float):
+            return line
+        if isinstance(line, Iterator):
+            try:
+                return next(line)
+            except StopIteration:
+                count = sum(1 for asked, _ in self.asked if asked == label) - 1
+                raise LookupError(
+                    f"the script for {label!r} ended after {count} readings; give a longer one",
+                ) from None
+        return line()
