@@ -33,7 +33,7 @@ ACTIVATIONS: Final[dict[str, Callable[[], nn.Module]]] = {
 def convolution(
     in_channels: int, out_channels: int, axes: Sequence[Axis], *, groups: int = 1, bias: bool
 ) -> nn.Module:
-    """Return the convolution over `axes`; padding that differs at the ends is a module before it."""
+    """Return the convolution over `axes`; padding that differs at the ends is put before it."""
     pads = [(axis.pad_low, axis.pad_high) for axis in axes]
     even = all(low == high and low >= 0 for low, high in pads)
     conv: nn.Module = CONVS[len(axes)](
@@ -59,9 +59,7 @@ def after(kind: ConvType, spec: ConvSpec, channels: int, *operations: str) -> li
     ]
 
 
-def with_identity(
-    kind: ConvType, spec: ConvSpec, path: nn.Module, *activation: str
-) -> nn.Module:
+def with_identity(kind: ConvType, spec: ConvSpec, path: nn.Module, *activation: str) -> nn.Module:
     """Return a block's path with its input added where shapes agree, then the activation."""
     if not kind.block:
         return path

@@ -156,8 +156,8 @@ class ConvSpec:
         sizes = self._numbers("input_size", self.input_size, None, low=1)
         if not 1 <= len(sizes) <= MAX_DIMS:
             raise SpecError(
-                f"input_size={self.input_size!r} has {len(sizes)} axes; a slot has 1 to {MAX_DIMS}: "
-                "give (L,), (H, W) or (D, H, W), without batch and channels."
+                f"input_size={self.input_size!r} has {len(sizes)} axes; a slot has 1 to "
+                f"{MAX_DIMS}: give (L,), (H, W) or (D, H, W), without batch and channels."
             )
         dims = len(sizes)
         put = object.__setattr__
@@ -185,9 +185,7 @@ class ConvSpec:
                 )
         self._check_output()
 
-    def _numbers(
-        self, name: str, value: Any, dims: int | None, low: int
-    ) -> tuple[Quantity, ...]:
+    def _numbers(self, name: str, value: Any, dims: int | None, low: int) -> tuple[Quantity, ...]:
         if isinstance(value, Iterable) and not isinstance(value, str) and not is_array(value):
             items = tuple(_number(name, item, low=low) for item in value)
         else:
@@ -294,7 +292,7 @@ class ConvSpec:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(data) - known):
             raise SpecError(
-                f"A slot has no field {', '.join(unknown)}: its fields are {', '.join(sorted(known))}."
+                f"A slot has no field {', '.join(unknown)}: it has {', '.join(sorted(known))}."
             )
         missing = [
             name

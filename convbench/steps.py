@@ -1,4 +1,4 @@
-"""The primitive steps that plans are made of. Each knows its cost, under the rules of `cost`."""
+"""The primitive steps that plans are made of. Each knows its cost, under the rules of `costs`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from convbench.arithmetic import Quantity, exact, maximum, product, ratio
-from convbench.cost import Cost, Reach, Step, path_reach, peak_live
+from convbench.costs import Cost, Reach, Step, path_reach, peak_live
 from convbench.spec import Axis
 
 ELEMENTWISE: Final[dict[str, tuple[int, int, int]]] = {
@@ -158,7 +158,9 @@ class ConvTranspose(Step):
     @property
     def reach(self) -> Reach:
         """Inputs that one output can see, and 1/stride between outputs."""
-        return tuple(((axis.reach - 1) // axis.stride + 1, ratio(1, axis.stride)) for axis in self.axes)
+        return tuple(
+            ((axis.reach - 1) // axis.stride + 1, ratio(1, axis.stride)) for axis in self.axes
+        )
 
     @property
     def live(self) -> tuple[Quantity, Quantity]:
@@ -339,6 +341,20 @@ class Elementwise(Step):
         """Input and output elements."""
         elements = product(self.batch, self.channels, *self.size)
         return elements, elements
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gating(Elementwise):
+    """The product of (batch, channels, *size) with one number for each channel of each image."""
+
+    operation: str = "multiply"
+
+    @property
+    def cost(self) -> Cost:
+        """One operation for each element; the numbers are read once, not once a position."""
+        elements = product(self.batch, self.channels, *self.size, self.times)
+        gates = product(self.batch, self.channels, self.times)
+        return Cost(elementwise=elements, reads=elements + gates, writes=elements)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
 from convbench.arithmetic import Quantity, divides, holds, indicator, is_array, is_symbolic, same
-from convbench.cost import Cost, Step, total
+from convbench.costs import Cost, Step, total
 from convbench.errors import SpecError
 from convbench.registry import Registry
 from convbench.steps import Conv, Elementwise
@@ -28,7 +28,11 @@ class Need(NamedTuple):
 
 
 def knob(
-    default: Any, *, symbol: str | None = None, help: str = "", low: int | None = 1  # noqa: A002
+    default: Any,
+    *,
+    symbol: str | None = None,
+    help: str = "",  # noqa: A002  what argparse calls it too
+    low: int | None = 1,
 ) -> Any:
     """Declare a knob of a type: its default, its symbol in formulas, the least it may be."""
     return field(default=default, metadata={"symbol": symbol, "help": help, "low": low})
@@ -66,7 +70,13 @@ class ConvType:
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """Yield what the slot must meet for this type to fill it, most basic first."""
+        del spec
         yield from ()
+
+    def forced_outputs(self, in_channels: Quantity) -> Quantity | None:
+        """Return the only N that this type can have for C `in_channels`; None where N is free."""
+        del in_channels
+        return None
 
     def plan(self, spec: ConvSpec) -> tuple[Step, ...]:
         """Return what happens, in order, for a slot that fits."""
@@ -75,6 +85,11 @@ class ConvType:
     def build(self, spec: ConvSpec) -> nn.Module:
         """Return the real module: spec.input_shape in, spec.output_shape out."""
         raise NotImplementedError
+
+    def facts(self, spec: ConvSpec) -> tuple[tuple[str, list[str]], ...]:
+        """Return what else is worth showing of this type, as (title, lines)."""
+        del spec
+        return ()
 
     # What every type has, made of the above.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from convbench.arithmetic import divides, exact
 from convbench.convs.base import ConvType, Need, knob, register
-from convbench.cost import Step
+from convbench.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn

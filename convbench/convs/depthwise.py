@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import same
+from convbench.arithmetic import Quantity, same
 from convbench.convs.base import ConvType, Need, knob, register
-from convbench.cost import Step
+from convbench.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,9 +27,16 @@ class Depthwise(ConvType):
     by the factor that the multiplications promise.
     """
 
-    paper = "Sifre, Rigid-motion scattering for image classification, thesis 2014; Chollet (Xception), arXiv:1610.02357"
+    paper = (
+        "Sifre, Rigid-motion scattering for image classification, thesis 2014; "
+        "Chollet (Xception), arXiv:1610.02357"
+    )
 
     multiplier: int = knob(1, symbol="m", help="output channels for each input channel")
+
+    def forced_outputs(self, in_channels: Quantity) -> Quantity:
+        """N = m·C."""
+        return self.multiplier * in_channels
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """N = m·C."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import ConvType, knob, register
-from convbench.cost import Step
+from convbench.costs import Step
 from convbench.spec import Axis
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ class Dilated(ConvType):
     than for the same arithmetic without gaps.
     """
 
-    paper = "Yu and Koltun, Multi-scale context aggregation by dilated convolutions, arXiv:1511.07122"
+    paper = (
+        "Yu and Koltun, Multi-scale context aggregation by dilated convolutions, arXiv:1511.07122"
+    )
 
     rate: int = knob(2, symbol="r", help="factor by which taps are spread")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from convbench.arithmetic import Quantity, maximum, product
 from convbench.convs.base import ConvType, knob, register
-from convbench.cost import Step
+from convbench.costs import Step
 from convbench.errors import SpecError
 from convbench.steps import Elementwise, GlobalPool, Linear, MixedConv
 
@@ -30,7 +30,10 @@ class Dynamic(ConvType):
     The receptive field given is that of the convolution; the attention sees the whole input.
     """
 
-    paper = "Chen et al. (Dynamic convolution), arXiv:1912.03458; Yang et al. (CondConv), arXiv:1904.04971"
+    paper = (
+        "Chen et al. (Dynamic convolution), arXiv:1912.03458; "
+        "Yang et al. (CondConv), arXiv:1904.04971"
+    )
 
     experts: int = knob(4, symbol="E", help="kernels to mix")
     reduction: int = knob(4, symbol="r", help="C divided by the hidden units of the attention")

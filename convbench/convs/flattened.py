@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import ConvType, register
-from convbench.cost import Step
+from convbench.costs import Step
 from convbench.spec import Axis
 
 if TYPE_CHECKING:

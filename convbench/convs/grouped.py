@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import ConvType, Need, groups_divide, knob, register
-from convbench.cost import Step
+from convbench.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from convbench.arithmetic import Quantity, divides, exact, is_symbolic, product, same
 from convbench.convs.base import ConvType, Need, register
-from convbench.cost import Step
+from convbench.costs import Step
 from convbench.errors import SpecError
 from convbench.steps import Move
 
@@ -55,6 +55,10 @@ class Partial(ConvType):
         if is_symbolic(self.fraction):
             return channels * self.fraction
         return exact(channels * self.fraction.numerator, self.fraction.denominator)
+
+    def forced_outputs(self, in_channels: Quantity) -> Quantity:
+        """N = C."""
+        return in_channels
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """N = C, the size stays, and the fraction gives whole channels."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import ConvType, Need, keeps_size_when_pointwise, register
-from convbench.cost import Step
+from convbench.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,7 +46,5 @@ class Pointwise(ConvType):
         from convbench import modules
 
         axes = [axis.subsampled() for axis in spec.axes]
-        conv = modules.convolution(
-            spec.in_channels, spec.out_channels, axes, bias=spec.bias
-        )
+        conv = modules.convolution(spec.in_channels, spec.out_channels, axes, bias=spec.bias)
         return modules.chain(conv, *modules.after(self, spec, spec.out_channels))

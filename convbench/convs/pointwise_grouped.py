@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.convs.base import ConvType, Need, groups_divide, keeps_size_when_pointwise, knob, register
-from convbench.cost import Step
+from convbench.convs.base import (
+    ConvType,
+    Need,
+    groups_divide,
+    keeps_size_when_pointwise,
+    knob,
+    register,
+)
+from convbench.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import ConvType, Need, knob, register
-from convbench.cost import Step
+from convbench.costs import Step
 from convbench.steps import Resize
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class ResizeConv(ConvType):
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """A mode that exists."""
+        del spec
         yield Need(
             self.mode in {"nearest", "linear"},
             f"mode={self.mode!r} is not known: give 'nearest' or 'linear'",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from convbench.arithmetic import product
 from convbench.convs.base import ConvType, Need, groups_divide, knob, register
-from convbench.cost import Step
+from convbench.costs import Step
 from convbench.spec import Axis
 from convbench.steps import Move
 
@@ -42,8 +42,7 @@ class ShuffledGrouped(ConvType):
     def _second(self, spec: ConvSpec) -> tuple[Axis, ...]:
         """The second layer keeps the output size."""
         return tuple(
-            Axis.same(axis.output, kernel=axis.kernel, dilation=axis.dilation)
-            for axis in spec.axes
+            Axis.same(axis.output, kernel=axis.kernel, dilation=axis.dilation) for axis in spec.axes
         )
 
     def plan(self, spec: ConvSpec) -> tuple[Step, ...]:
@@ -54,9 +53,7 @@ class ShuffledGrouped(ConvType):
             elements=product(spec.batch, channels, spec.output_positions),
         )
         return (
-            self.conv(
-                spec, "grouped convolution", spec.in_channels, channels, groups=self.groups
-            ),
+            self.conv(spec, "grouped convolution", spec.in_channels, channels, groups=self.groups),
             *self.after(spec, channels),
             shuffle,
             self.conv(

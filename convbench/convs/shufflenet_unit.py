@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from convbench.arithmetic import Quantity, at_least, divides, exact, indicator, product, same
 from convbench.convs.base import ConvType, Need, groups_divide, knob, register
-from convbench.cost import Step
+from convbench.costs import Step
 from convbench.spec import Axis
 from convbench.steps import Branches, Elementwise, Move, Pool
 
@@ -43,11 +43,20 @@ class ShuffleNetUnit(ConvType):
     def _first_groups(self) -> Quantity:
         return self.groups if self.first_groups is None else self.first_groups
 
+    def forced_outputs(self, in_channels: Quantity) -> Quantity:
+        """N = C at stride 1, the stride of formulas."""
+        return in_channels
+
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """Equal strides; N = C at stride 1 and N > C above; groups and reduction divide."""
         strided = self._strided(spec)
         for axis, stride in zip(spec.axes, spec.stride, strict=True):
             yield Need(same(stride, spec.stride[0]), "the unit strides equally on every axis")
+            yield Need(
+                at_least(axis.input, 1 + 2 * strided),
+                f"the 3×3 average pool beside the convolutions does not fit on {axis.input} "
+                "positions: use a larger input",
+            )
             shortcut = (axis.input - 1) // axis.stride + 1
             yield Need(
                 same(shortcut, axis.output),
@@ -114,9 +123,7 @@ class ShuffleNetUnit(ConvType):
             shuffle,
             self.conv(spec, "depthwise convolution", middle, middle, groups=middle),
             *self.after(spec, middle, "batch_norm"),
-            self.conv(
-                spec, "grouped 1×1 convolution", middle, new, at_output, groups=self.groups
-            ),
+            self.conv(spec, "grouped 1×1 convolution", middle, new, at_output, groups=self.groups),
             *self.after(spec, new, "batch_norm"),
         )
         pool = Pool(
@@ -155,9 +162,7 @@ class ShuffleNetUnit(ConvType):
         at_output = [axis.pointwise_output() for axis in spec.axes]
         first = self._first_groups()
         path = modules.chain(
-            modules.convolution(
-                spec.in_channels, middle, at_input, groups=first, bias=spec.bias
-            ),
+            modules.convolution(spec.in_channels, middle, at_input, groups=first, bias=spec.bias),
             *modules.after(self, spec, middle),
             modules.Shuffle(first),
             modules.convolution(middle, middle, spec.axes, groups=middle, bias=spec.bias),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from convbench.arithmetic import Quantity
 from convbench.convs.base import ConvType, Need, knob, register
-from convbench.cost import Step
+from convbench.costs import Step
 from convbench.spec import Axis
 
 if TYPE_CHECKING:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from convbench.arithmetic import product
 from convbench.convs.base import ConvType, register
-from convbench.cost import Step
+from convbench.costs import Step
+from convbench.facts import convolution_matrix, flipped_kernel_difference, matrix_lines
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,4 +40,32 @@ class Standard(ConvType):
         return modules.chain(
             modules.convolution(spec.in_channels, spec.out_channels, spec.axes, bias=spec.bias),
             *modules.after(self, spec, spec.out_channels),
+        )
+
+    def facts(self, spec: ConvSpec) -> tuple[tuple[str, list[str]], ...]:
+        """Show that cross-correlation and convolution are one, and the matrix form."""
+        gap = flipped_kernel_difference()
+        rows, columns = (
+            product(spec.out_channels, spec.output_positions),
+            product(spec.in_channels, spec.input_positions),
+        )
+        return (
+            (
+                "Cross-correlation or convolution",
+                [
+                    "What networks call convolution slides the kernel as it is: cross-correlation.",
+                    "The mathematician's convolution slides it flipped. Flip the kernel and one",
+                    "gives the other, with the same taps at the same places, so at equal cost.",
+                    f"Checked on a 6×6 image with a 3×3 kernel: largest difference {gap:.1g}.",
+                ],
+            ),
+            (
+                "As a matrix product",
+                [
+                    f"For each image: output ({rows:,}) = matrix ({rows:,} × {columns:,}) · input "
+                    f"({columns:,}).",
+                    "One axis, 4 elements, 3 taps, 4 → 2:",
+                    *matrix_lines(convolution_matrix(4, 3)),
+                ],
+            ),
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from convbench.arithmetic import Quantity, product, same
 from convbench.convs.base import ConvType, Need, register
-from convbench.cost import Step
+from convbench.costs import Step
 from convbench.spec import Axis
 from convbench.steps import Move
 

@@ -6,9 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import Quantity, at_least, ceil_div, maximum
+from convbench.arithmetic import Quantity, at_least, ceil_div, maximum, product
 from convbench.convs.base import ConvType, Need, groups_divide, knob, register
-from convbench.cost import Step
+from convbench.costs import Step
+from convbench.facts import (
+    convolution_matrix,
+    matrix_lines,
+    overlap_counts,
+    overlap_picture,
+)
 from convbench.spec import Axis
 from convbench.steps import ConvTranspose
 
@@ -16,6 +22,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from convbench.spec import ConvSpec
+
+
+MOST_SHOWN = 5
+"""Larger kernels, scales and dilations are drawn as this: the picture must stay small."""
 
 
 @register("transposed")
@@ -97,3 +107,53 @@ class Transposed(ConvType):
             dilation=tuple(axis.dilation for axis in axes),
         )
         return modules.chain(conv, *modules.after(self, spec, spec.out_channels))
+
+    def facts(self, spec: ConvSpec) -> tuple[tuple[str, list[str]], ...]:
+        """Show the matrix form, and the overlaps that make a checkerboard."""
+        scale = 1 if spec.scale is None else spec.scale
+        kernel, dilation = spec.kernel_size[0], spec.dilation[0]
+        small = product(spec.in_channels, spec.input_positions)
+        large = product(spec.out_channels, spec.output_positions)
+        matrix = convolution_matrix(4, 3)
+        turned = [list(row) for row in zip(*matrix, strict=True)]
+        shown = min(kernel, MOST_SHOWN), min(scale, MOST_SHOWN)
+        counts = overlap_counts(4, shown[0], shown[1], dilation if dilation < MOST_SHOWN else 1)
+        inside = set(
+            overlap_counts(3 * reach(spec), kernel, scale, dilation)[reach(spec) : -reach(spec)]
+        )
+        even = len(inside) == 1
+        return (
+            (
+                "As a matrix product",
+                [
+                    f"A convolution from the large image to the small is a matrix C of {small:,} × "
+                    f"{large:,};",
+                    f"this type multiplies by its transpose, {large:,} × {small:,}. It restores "
+                    "the shape, not the values.",
+                    "One axis, 3 taps: C takes 4 elements to 2, its transpose 2 elements to 4:",
+                    *matrix_lines(matrix),
+                    "",
+                    *matrix_lines(turned),
+                ],
+            ),
+            (
+                "Overlap (how many products land on each output)",
+                [
+                    f"One axis, 4 inputs, {shown[0]} taps, scale {shown[1]}: "
+                    + " ".join(map(str, counts)),
+                    *overlap_picture(counts),
+                    f"Kernel {kernel} and scale {scale}: away from the border every output gets "
+                    + (
+                        f"{min(inside)} products an axis: no checkerboard."
+                        if even
+                        else f"{min(inside)} or {max(inside)} products an axis, in turns: a "
+                        "checkerboard. A kernel that is a multiple of the scale has none."
+                    ),
+                ],
+            ),
+        )
+
+
+def reach(spec: ConvSpec) -> int:
+    """Return how far the border's uneven overlap goes into the first axis, in outputs."""
+    return int(spec.dilation[0] * (spec.kernel_size[0] - 1) + 1)

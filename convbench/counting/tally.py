@@ -17,7 +17,7 @@ class Convention:
     unit: str
     """What the counter itself reports: "1 per multiply-accumulate", "2 per multiply-accumulate"."""
     elementwise: str
-    """What it adds for normalisation, activation, pooling: "nothing", "batch norm 2 per element"…"""
+    """What it adds for normalisation, activation and pooling: "nothing", …"""
     transposed: str = "input positions"
     source: str = ""
     """The package and its version."""

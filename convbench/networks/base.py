@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convbench.arithmetic import Quantity
-from convbench.cost import Cost, Step, total
+from convbench.costs import Cost, Step, total
 from convbench.registry import Registry
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Network:
 
     def published(self, size: tuple[int, ...]) -> dict[str, tuple[str, str]]:
         """Return others' figures at this input size: quantity -> (as printed, source)."""
+        del size
         return {}
 
     def cost(self, batch: Quantity = 1, size: tuple[Quantity, ...] | None = None) -> Cost:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from convbench.cost import Cost
+from convbench.costs import Cost
 from convbench.counting.tally import Tally, Unavailable, tally_from_json
 from convbench.timing.samples import Samples
 

@@ -72,7 +72,7 @@ class _TorchDriver:
     """The real device, through torch."""
 
     def __init__(self, device: str) -> None:
-        import torch  # noqa: PLC0415  (the package must import without torch)
+        import torch
 
         if not torch.cuda.is_available():
             raise RuntimeError(

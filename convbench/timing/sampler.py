@@ -31,7 +31,7 @@ WARMUP_SHARE = 0.2  # of the budget, for all competitors together
 HARD_LIMIT = 3  # budgets; after these even `min_rounds` gives way
 
 
-def measure_group(  # noqa: PLR0913  (each is a choice of method that a caller may need to make)
+def measure_group(
     work: Mapping[str, Work],
     *,
     stopwatch: Stopwatch,

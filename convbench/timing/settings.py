@@ -31,18 +31,19 @@ def execution(
 
     Yields:
         What torch says is in force: `device`, `threads`, `grad_mode`, `cudnn_benchmark` and
-        `tf32` (None on a CPU, where the last two do nothing).
+        `tf32` (None on a CPU, where the last two do nothing). Read `tf32` here rather than from
+        torch's `allow_tf32`, which newer torch refuses to tell while its successor is set.
 
     Raises:
         ValueError: fewer than 1 thread.
 
     """
-    import torch  # noqa: PLC0415  (the package must import without torch)
+    import torch
 
     if threads is not None and threads < 1:
         raise ValueError(f"threads={threads}: work needs one; give 1 or more, or None to leave it")
     on_cuda = device.partition(":")[0] == "cuda"
-    switches = _tf32_switches() if on_cuda else []
+    switches = _tf32_switches()
     with ExitStack() as undo:
         # Each old value is kept before its new one is set, so a failure half way restores too.
         if threads is not None:
@@ -73,14 +74,12 @@ def _tf32_switches() -> list[tuple[Any, str, tuple[object, object]]]:
     Since torch 2.9 they are `fp32_precision`. The older `allow_tf32` still exists there, but a
     round trip through it does not give back the state it found, so it is only for older torch.
     """
-    import torch  # noqa: PLC0415  (the package must import without torch)
+    import torch
 
     matmul: Any = torch.backends.cuda.matmul
     cudnn: Any = torch.backends.cudnn
     if hasattr(cudnn, "conv") and hasattr(cudnn.conv, "fp32_precision"):
-        # cudnn.rnn too: torch refuses to read cudnn.allow_tf32 where the two disagree.
-        owners = (matmul, cudnn.conv, cudnn.rnn)
-        return [(owner, "fp32_precision", ("ieee", "tf32")) for owner in owners]
+        return [(owner, "fp32_precision", ("ieee", "tf32")) for owner in (matmul, cudnn.conv)]
     return [(owner, "allow_tf32", (False, True)) for owner in (matmul, cudnn)]
 
 
@@ -89,7 +88,7 @@ def _tf32_in_force(switches: list[tuple[Any, str, tuple[object, object]]]) -> bo
 
 
 def _grad_mode() -> str:
-    import torch  # noqa: PLC0415  (the package must import without torch)
+    import torch
 
     if torch.is_inference_mode_enabled():
         return "inference"

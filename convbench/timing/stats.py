@@ -181,7 +181,7 @@ def _unpaired(
     confidence: float,
     seed: int,
 ) -> Interval:
-    import numpy as np  # noqa: PLC0415  (only this needs it, and reading a record does not)
+    import numpy as np
 
     draw = np.random.default_rng(seed)
     tops, bottoms = (

@@ -18,8 +18,8 @@ THE COUNTING RULES
 - a weight used several times counts its parameters once and its multiplications every time;
 - `reads` and `writes` are elements: every step reads its input and its weights once and writes its
   output once (the least an unfused program can move; bytes follow from the data type);
-- `activations`: output elements of convolutions and linear layers (as Radosavovic et al., CVPR 2020,
-  arXiv:2003.13678, count them).
+- `activations`: output elements of convolutions and linear layers (as in Radosavovic et al., CVPR
+  2020, arXiv:2003.13678).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from convbench.arithmetic import Quantity, ceiling, maximum
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:

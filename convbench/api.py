@@ -1,0 +1,57 @@
+"""The Python API: what `from convbench import …` gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convbench.convs.base import make
+from convbench.costs import Cost
+from convbench.counting.base import CountError, count_with
+from convbench.counting.tally import Tally, Unavailable
+from convbench.formulas import formula
+from convbench.runs.record import Run
+from convbench.spec import ConvSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["build", "cost", "count", "formula", "load_run"]
+
+
+def cost(name: str, spec: ConvSpec, **knobs: Any) -> Cost:
+    """Return what the convolution type `name` costs in the slot `spec`, derived by formula.
+
+    knobs are the type's own (`convbench explain NAME` lists them), and `block=True` for batch norm
+    and ReLU. Raises UnknownNameError for a type, SpecError for a knob or a slot that does not fit.
+    """
+    return make(name, knobs).cost(spec)
+
+
+def build(name: str, spec: ConvSpec, **knobs: Any) -> nn.Module:
+    """Return the module of the type `name`: spec.input_shape in, spec.output_shape out.
+
+    Raises as `cost` does.
+    """
+    kind = make(name, knobs)
+    return kind.build(kind.checked(spec))
+
+
+def count(module: nn.Module, inputs: Any, *, counter: str = "torch") -> Tally:
+    """Count the multiply-accumulates of module(*inputs) with a counter: "torch" or "fvcore".
+
+    inputs: a tensor or a tuple of positional arguments. The module is left as it was. Operators
+    the counter does not know are in `.unsupported`, and `.macs` is then a lower bound. Raises
+    UnknownNameError for a counter, CountError when it cannot count this module.
+    """
+    tally = count_with(counter, module, inputs)
+    if isinstance(tally, Unavailable):
+        raise CountError(f"{tally.reason}. Try another counter.")
+    return tally
+
+
+def load_run(path: str | Path) -> Run:
+    """Read a run folder, such as reports/cpu-quick. Raises RunError, saying what is wrong."""
+    from convbench.runs.store import load
+
+    return load(Path(path))

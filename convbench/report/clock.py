@@ -1,0 +1,208 @@
+"""The section on time: how long, how sure, and the time ratio beside the multiplication ratio."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from convbench.report import format as show
+from convbench.report.caveats import caveat
+from convbench.report.counts import MANY_GROUPS, OPEN_GROUPS, folded
+from convbench.report.document import Column, Heading, Paragraph, Table
+from convbench.report.groups import Group, alike, multiplications, telling
+from convbench.report.plots import curve_figure, ratios_figure, scatter_figure, series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convbench.report.document import Block
+    from convbench.runs.frame import Row
+
+LATENCY_COLUMNS: Final = (
+    Column(name="case", key="label"),
+    Column(name="time of a call (interval)", key="seconds", kind="seconds"),
+    Column(name="spread", key="mad_share", kind="share"),
+    Column(name="rounds", key="rounds", kind="integer"),
+    Column(name="calls a sample", key="calls_per_sample", kind="integer"),
+    Column(name="first call", key="seconds_first_call", kind="seconds"),
+)
+FLAGS: Final = Column(name="flags", key="flags")
+
+RATIO_COLUMNS: Final = (
+    Column(name="case", key="label"),
+    Column(name="multiplications ÷ baseline", key="ratio_multiplications", kind="ratio"),
+    Column(name="time ÷ baseline (interval)", key="ratio_seconds", kind="ratio"),
+    Column(name="verdict", key="verdict"),
+    Column(name="time share ÷ count share", key="gap", kind="ratio"),
+    Column(name="gives up", key="caveat"),
+)
+
+
+def time_section(all_groups: Sequence[Group]) -> tuple[Block, ...]:
+    """Return the times of every group, an overview first where there are several."""
+    heading = Heading(level=2, text="Time")
+    timed = [group for group in all_groups if group.timed]
+    if not timed:
+        return heading, Paragraph(text="Nothing was timed in this run.")
+    legend = Paragraph(
+        text=(
+            "The time is the median of all rounds, with the interval of its order statistics "
+            "(95 %, or what so few rounds can reach). Spread is the median absolute deviation, in "
+            "percent of the median. A sample is a block of calls, timed together. The first call "
+            "is kept apart: it pays for what is set up once. Ratios pair the rounds of one "
+            "session; “cannot tell” means that the interval contains 1, or that there were fewer "
+            "than 5 rounds. “Time share ÷ count share” is 1 where time follows the count, and "
+            "above 1 where the clock gains less than the count promises."
+        )
+    )
+    drawn = telling([group for group in timed if group.kind == "type"], OPEN_GROUPS)
+    names = series(all_groups)
+    parts = [(group, _group_blocks(group, drawn, names)) for group in timed]
+    return (
+        heading,
+        legend,
+        *_overview(timed),
+        *folded(parts),
+        *_curve(all_groups),
+    )
+
+
+def _group_blocks(
+    group: Group, drawn: Sequence[Group], names: tuple[str, ...]
+) -> tuple[Block, ...]:
+    blocks: list[Block] = [
+        Table(
+            id="latency",
+            caption="",
+            columns=(*LATENCY_COLUMNS, FLAGS),
+            rows=tuple(_latency_row(row) for row in group.timed),
+            part=group.label,
+        )
+    ]
+    blocks[0] = _without_empty(blocks[0], "flags")
+    if group.compared:
+        table = Table(
+            id="ratios",
+            caption=f"Beside {group.baseline_name}, which is 1.",
+            columns=RATIO_COLUMNS,
+            rows=tuple(_ratio_row(row) for row in group.compared),
+            part=group.label,
+        )
+        blocks.append(_without_empty(table, "caveat"))
+    elif len(group.timed) > 1:
+        blocks.append(Paragraph(text=f"No time ratios here: {_why_no_ratios(group)}."))
+    if group in drawn:
+        number = drawn.index(group) + 1
+        figures = (
+            scatter_figure(group, number, names),
+            # The first is at the top of the report already.
+            ratios_figure(group, number) if number > 1 else None,
+        )
+        blocks += [figure for figure in figures if figure]
+    return tuple(blocks)
+
+
+def _without_empty(table: Block, key: str) -> Block:
+    """Return the table without the column `key` where no row has anything in it."""
+    if not isinstance(table, Table):
+        return table
+    index = next(i for i, column in enumerate(table.columns) if column.key == key)
+    if any(row[index] for row in table.rows):
+        return table
+    return Table(
+        id=table.id,
+        caption=table.caption,
+        columns=(*table.columns[:index], *table.columns[index + 1 :]),
+        rows=tuple((*row[:index], *row[index + 1 :]) for row in table.rows),
+        part=table.part,
+    )
+
+
+def _why_no_ratios(group: Group) -> str:
+    reasons = dict.fromkeys(row.no_time for row in group.timed if row.no_time)
+    return show.listing(list(reasons)) or "there is nothing to compare with"
+
+
+def _latency_row(row: Row) -> tuple[Any, ...]:
+    samples = row.record.samples
+    if samples is None:
+        return ()
+    return (
+        row.record.label,
+        row.seconds,
+        samples.mad / samples.median if samples.median else None,
+        len(samples.seconds),
+        samples.block,
+        samples.first_call,
+        "; ".join(row.record.flags),
+    )
+
+
+def _ratio_row(row: Row) -> tuple[Any, ...]:
+    gap = row.time.value / row.multiplications if row.time and row.multiplications else None
+    return (
+        row.record.label,
+        row.multiplications,
+        row.time,
+        row.time.verdict if row.time else None,
+        gap,
+        caveat(row.record),
+    )
+
+
+def _overview(timed: Sequence[Group]) -> tuple[Block, ...]:
+    """Return one row for each group of types, where there are several."""
+    several = [group for group in timed if group.kind == "type"]
+    if not several[1:]:
+        return ()
+    folds = " Groups that are folded below are here too." if len(timed) > MANY_GROUPS else ""
+    return (
+        Table(
+            id="overview",
+            caption=(
+                "Every group in one row, among the types that see and mix all of their input. "
+                f"“Its time ÷ baseline” is that of the fastest.{folds}"
+            ),
+            columns=(
+                Column(name="group", key="group"),
+                Column(name="baseline", key="seconds_baseline", kind="seconds"),
+                Column(name="fewest multiplications", key="cheapest"),
+                Column(name="fastest", key="fastest"),
+                Column(name="its time ÷ baseline", key="ratio_seconds", kind="ratio"),
+                Column(name="verdict", key="verdict"),
+            ),
+            rows=tuple(_overview_row(group) for group in several),
+        ),
+    )
+
+
+def _overview_row(group: Group) -> tuple[Any, ...]:
+    derived, timed, base = alike(group.derived), alike(group.timed), group.baseline
+    least = multiplications(derived[0]) if derived else 0
+    cheapest = [row.record.label for row in derived if multiplications(row) == least]
+    best = timed[0] if timed else None
+    return (
+        group.label,
+        base.seconds if base else None,
+        show.listing(cheapest, 2),
+        best.record.label if best else None,
+        best.time if best else None,
+        (best.time.verdict if best.time else "baseline" if best.is_baseline else best.no_time)
+        if best
+        else None,
+    )
+
+
+def _curve(all_groups: Sequence[Group]) -> tuple[Block, ...]:
+    heading = Heading(level=3, text="The ratio 1/N + 1/|K| against its curve")
+    figure = curve_figure(all_groups)
+    if figure is None:
+        return heading, Paragraph(
+            text="Left out: no group of this run holds both depthwise_separable and standard."
+        )
+    text = (
+        "Depthwise separable needs 1/N + 1/|K| of the multiplications of standard, for N output "
+        "channels and |K| taps. Filled marks are derived, crosses counted from the program; both "
+        "lie on the curve where the counting is right. Open marks are the time ratio: how far "
+        "they lie above the curve is what the count does not see."
+    )
+    return heading, Paragraph(text=text), figure

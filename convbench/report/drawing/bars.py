@@ -1,0 +1,67 @@
+"""Networks side by side: multiplications and time, two bars with their numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from convbench.report import format as show
+from convbench.report.drawing import style
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.axes import Axes
+
+    from convbench.report.document import Bar, Bars
+
+
+def bars(data: Bars) -> Figure:
+    """Draw the networks in the order given, the first at the top."""
+    timed = any(bar.seconds for bar in data.bars)
+    figure = Figure(
+        figsize=(9, 1.5 + 0.36 * len(data.bars)), facecolor="white", layout="constrained"
+    )
+    left, *right = figure.subplots(1, 2 if timed else 1, sharey=True, squeeze=False)[0]
+    names = [style.plain(bar.label) for bar in data.bars]
+    left.barh(range(len(names)), [b.multiplications for b in data.bars], color=style.COUNT_COLOUR)
+    for row, bar in enumerate(data.bars):
+        _number(left, bar.multiplications, row, show.count(bar.multiplications))
+    _finish(left, "multiplications (1 MAC = 1 multiplication)", style.tick_count)
+    left.set_xlim(0, 1.28 * max(1, *(bar.multiplications for bar in data.bars)))
+    for axes in right:
+        _times(axes, data.bars)
+    left.set_yticks(range(len(names)), names)
+    left.set_ylim(len(names) - 0.5, -0.5)
+    figure.suptitle(style.plain_title(data.title), x=0.01, ha="left", fontsize=10)
+    return figure
+
+
+def _times(axes: Axes, networks: tuple[Bar, ...]) -> None:
+    for row, bar in enumerate(networks):
+        if bar.seconds is None:
+            _number(axes, 0, row, "not timed")
+            continue
+        time = bar.seconds
+        axes.barh([row], [time.value], color=style.TIME_COLOUR)
+        axes.errorbar(
+            [time.value], [row], xerr=style.whisker(time),
+            color="black", elinewidth=1.2, capsize=2.5,
+        )  # fmt: skip
+        _number(axes, time.high, row, show.seconds(time.value))
+    axes.set_xlim(0, 1.28 * max(bar.seconds.high for bar in networks if bar.seconds) or 1)
+    _finish(axes, "time of a call (median, interval)", style.tick_seconds)
+
+
+def _number(axes: Axes, x: float, row: int, text: str) -> None:
+    axes.annotate(text, (x, row), (5, 0), textcoords="offset points", va="center", fontsize=8.5)
+
+
+def _finish(axes: Axes, name: str, ticks: Callable[[float], str]) -> None:
+    axes.set_xlabel(name)
+    axes.grid(axis="x", color=style.GRID, lw=0.7)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_locator(style.few_ticks())
+    axes.xaxis.set_major_formatter(style.formatter(ticks))

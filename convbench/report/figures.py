@@ -1,0 +1,67 @@
+"""A figure's data -> PNG. The same data gives the same bytes with the same matplotlib."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, Final
+
+from convbench.report.document import Bars, Curve, Ratios, Scatter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+    from convbench.report.document import FigureData
+
+DPI: Final = 150
+
+# On top of matplotlib's own defaults, so that a user's matplotlibrc changes nothing here.
+_STYLE: Final[dict[str, Any]] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.labelcolor": "#333333",
+    "axes.edgecolor": "#888888",
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "legend.frameon": False,
+    "text.parse_math": False,  # a name that a user chose may hold a dollar sign
+}
+
+
+def draw(data: FigureData) -> bytes:
+    """Return the figure as PNG, at 150 dots an inch on white."""
+    import matplotlib.style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    # No pyplot: it would choose a backend and keep the figure. The styles are undone on leaving.
+    with matplotlib.style.context(["default", _STYLE]):
+        canvas = _canvas(data)
+        FigureCanvasAgg(canvas)
+        buffer = io.BytesIO()
+        # Without this, matplotlib writes its own version into the file.
+        canvas.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _canvas(data: FigureData) -> Canvas:
+    match data:
+        case Scatter():
+            from convbench.report.drawing.scatter import scatter
+
+            return scatter(data)
+        case Ratios():
+            from convbench.report.drawing.ratios import ratios
+
+            return ratios(data)
+        case Curve():
+            from convbench.report.drawing.curve import curve
+
+            return curve(data)
+        case Bars():
+            from convbench.report.drawing.bars import bars
+
+            return bars(data)

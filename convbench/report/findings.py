@@ -1,0 +1,179 @@
+"""What the numbers say, in sentences made from the data and from nothing else.
+
+Every sentence states its number, its interval where it is a time, and what it counts. None says
+"faster" where the interval contains 1, and none calls a type the winner that does less than the
+baseline without saying what it leaves out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convbench.report import findings_run as whole
+from convbench.report import format as show
+from convbench.report.caveats import named
+from convbench.report.document import Bullet, Bullets, Paragraph
+from convbench.report.groups import Group, alike, multiplications, telling
+from convbench.report.phrases import (
+    MOST_NAMES,
+    against,
+    cannot_tell,
+    less,
+    multiplications_against,
+    surely_faster,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convbench.runs.frame import Row
+    from convbench.runs.record import Run
+
+
+def findings(run: Run, all_groups: Sequence[Group]) -> tuple[Paragraph | Bullets, ...]:
+    """Return the opening of a report: what was run, then at most 8 points."""
+    if not run.records:
+        return (Paragraph(text="This run holds no cases, so there is nothing to say yet."),)
+    types = [group for group in all_groups if group.kind == "type"]
+    main = main_group(all_groups)
+    items: list[Bullet | None] = []
+    if main is not None:
+        items += [_cheapest(main), _fastest(main), _separable(main, types), _promise(main, types)]
+    items += [
+        whole.networks(run, all_groups),
+        whole.counted(run),
+        whole.sureness(run, all_groups),
+        whole.next_step(run, main),
+    ]
+    return (
+        Paragraph(text=_scope(run, all_groups, main)),
+        Bullets(items=tuple(item for item in items if item)),
+    )
+
+
+def main_group(all_groups: Sequence[Group]) -> Group | None:
+    """Return the group of types that the findings are about; None where there are none."""
+    return next(iter(telling([group for group in all_groups if group.kind == "type"], 1)), None)
+
+
+def _scope(run: Run, all_groups: Sequence[Group], main: Group | None) -> str:
+    timed = sum(len(group.timed) for group in all_groups)
+    text = (
+        f"{show.plural(len(run.records), 'case')} in {show.plural(len(all_groups), 'group')}, "
+        f"{timed:,} of them timed. Counts are multiplications of one forward pass of the batch "
+        "(1 MAC = 1 multiplication, taps on padding included); times are medians of one call."
+    )
+    if main is None:
+        return text
+    several = sum(group.kind == "type" for group in all_groups) > 1
+    which = " (the group that compares most; the tables have the others)" if several else ""
+    return f"{text} Unless a point names another group it is about {main.label}{which}."
+
+
+def _cheapest(group: Group) -> Bullet | None:
+    full = alike(group.derived)
+    if not full:
+        return None
+    least = multiplications(full[0])
+    winners = [named(row.record) for row in full if multiplications(row) == least]
+    need = "need" if winners[1:] else "needs"
+    text = f"{show.listing(winners, MOST_NAMES)} {need} {show.count(least)} multiplications"
+    base, share = group.baseline, full[0].multiplications
+    if base is not None and share is not None:
+        whose = f"the {show.count(multiplications(base))} of {base.record.label}"
+        text += (
+            f", {show.times(1 / share)} fewer than {whose}"
+            if 0 < share < 1
+            else f"; no type that sees and mixes as much needs fewer than {whose}"
+        )
+    ahead = [row for row in group.derived if multiplications(row) < least]
+    more = less(ahead, "needs fewer", "need fewer")
+    return Bullet(lead="Cheapest by count", text=f"{text}. {more}".strip())
+
+
+def _fastest(group: Group) -> Bullet | None:
+    full = alike(group.timed)
+    best = full[0] if full else None
+    if best is None or best.seconds is None or best.record.samples is None:
+        return None
+    rounds = show.plural(len(best.record.samples.seconds), "round")
+    sure = best.seconds.confidence
+    reached = f"{show.confidence(sure)} interval, " if sure else ""
+    text = f"{named(best.record)} takes {show.seconds(best.seconds)} a call ({reached}{rounds})"
+    if best.is_baseline:
+        text += ", and it is the baseline: nothing that sees and mixes as much has a lower median"
+    elif best.time and best.baseline:
+        text += f"; it {against(best.time, best.baseline.label)}"
+    ties = [row for row in full[1:] if cannot_tell(row, best)]
+    if ties:
+        names = show.listing([named(row.record) for row in ties], MOST_NAMES)
+        text += f". The clock cannot tell it from {names}"
+    ahead = [row for row in group.timed if row not in full and surely_faster(row, best)]
+    more = less(ahead, "is faster", "are faster")
+    return Bullet(lead="Fastest here", text=f"{text}. {more}".strip())
+
+
+def _separable(main: Group, types: Sequence[Group]) -> Bullet | None:
+    pairs = [(group, row) for group in types if (row := _separable_row(group))]
+    if not pairs:
+        return None
+    group, row = next((pair for pair in pairs if pair[0] is main), pairs[0])
+    where = "Here" if group is main else f"In {group.label}"
+    text = f"{where} it {multiplications_against(row.multiplications or 0.0, 'standard')}"
+    text += f" and {against(row.time, 'standard')}." if row.time else f"; time: {row.no_time}."
+    timed = [other.time for _, other in pairs if other.time]
+    if timed[1:]:
+        verdicts = [time.verdict for time in timed]
+        text += (
+            f" Over the {len(timed)} groups that timed both it is faster in "
+            f"{verdicts.count('faster')}, slower in {verdicts.count('slower')}, and the clock "
+            f"cannot tell in {verdicts.count('cannot tell')}."
+        )
+    return Bullet(lead="depthwise_separable against standard", text=text)
+
+
+def _separable_row(group: Group) -> Row | None:
+    row = group.find("depthwise_separable")
+    if row is None or row.baseline is None or not row.multiplications:
+        return None
+    return row if row.baseline.name == "standard" else None
+
+
+def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
+    # By the low end of the interval: a gap that the clock is sure of, not one that noise made.
+    gaps = [
+        (row.time.low / row.multiplications, group, row)
+        for group in types
+        for row in group.compared
+        if row.time and row.multiplications and row.multiplications < 1
+    ]
+    if not gaps:
+        return None
+    gap, group, row = max(gaps, key=lambda item: item[0])
+    text = ""
+    if row.time and row.multiplications and row.baseline and gap > 1:
+        where = "" if group is main else f" in {group.label}"
+        factor, _, interval = show.times_interval(row.time).partition(" ")
+        text = (
+            f"The largest gap is that of {named(row.record)}{where}: it "
+            f"{multiplications_against(row.multiplications, row.baseline.label)} and takes "
+            f"{factor} its time {interval}, {show.times(row.time.value / row.multiplications)} the "
+            "share that its count suggests. "
+        )
+    slow = [
+        f"{other.record.label} ({show.times(1 / other.multiplications)} fewer, "
+        f"{show.times(other.time.value)} the time)"
+        for other in main.compared
+        if other.time and other.multiplications and _fewer_and_slower(other)
+    ]
+    text += (
+        f"Here, fewer multiplications and yet slower: {show.listing(slow, MOST_NAMES)}."
+        if slow
+        else "Here nothing with fewer multiplications was surely slower than the baseline."
+    )
+    return Bullet(lead="Promise and clock", text=text)
+
+
+def _fewer_and_slower(row: Row) -> bool:
+    fewer = row.multiplications is not None and 0 < row.multiplications < 1
+    return fewer and row.time is not None and row.time.verdict == "slower"

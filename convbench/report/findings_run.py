@@ -1,0 +1,150 @@
+"""What the numbers say of the run as a whole: networks, counters, how sure, what to try next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from convbench.report import format as show
+from convbench.report.agreements import NOT_COUNTED, agreements
+from convbench.report.caveats import named
+from convbench.report.document import Bullet
+from convbench.report.groups import Group, alike, multiplications, telling
+from convbench.report.phrases import MOST_NAMES, against, cannot_tell, multiplications_against
+from convbench.report.published import figures
+from convbench.runs.frame import counters
+from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convbench.runs.frame import Row
+    from convbench.runs.record import Run
+
+FEW_ROUNDS: Final = 10
+"""Below this the report says that an interval rests on few rounds."""
+
+
+def networks(run: Run, all_groups: Sequence[Group]) -> Bullet | None:
+    """Return the smallest network beside its baseline, and how many published figures are met."""
+    group = next(iter(telling([g for g in all_groups if g.kind == "network"], 1)), None)
+    if group is None or not group.derived:
+        return None
+    small = group.derived[0]
+    text = f"{small.record.label} needs {show.count(multiplications(small))} multiplications"
+    if small.baseline and not small.is_baseline and small.multiplications:
+        name = small.baseline.label
+        text = (
+            f"{small.record.label} {multiplications_against(small.multiplications, name)} "
+            f"({show.count(multiplications(small))} against "
+            f"{show.count(small.baseline.cost.multiplications if small.baseline.cost else 0)})"
+        )
+        text += f" and {against(small.time, name)}" if small.time else f"; time: {small.no_time}"
+    return Bullet(lead="Networks", text=f"In {group.label}, {text}.{_published(run)}")
+
+
+def _published(run: Run) -> str:
+    compared = [item for item in figures(run) if item.meeting != "not compared"]
+    if not compared:
+        return ""
+    missed = [f"{i.label} ({i.quantity})" for i in compared if i.meeting == "not met"]
+    met = len(compared) - len(missed)
+    text = f" {met} of {len(compared)} published figures are met at the precision printed"
+    return f"{text}; not: {show.listing(missed, MOST_NAMES)}." if missed else f"{text}."
+
+
+def counted(run: Run) -> Bullet | None:
+    """Return how many counts agree with the formula, counter by counter, and which do not."""
+    found = agreements(run)
+    names = counters(run)
+    parts = []
+    apart: dict[str, None] = {}
+    for index, name in enumerate(names):
+        seen = [item for item in found if item.verdicts[index] != NOT_COUNTED]
+        if not seen:
+            continue
+        agree = [item for item in seen if item.verdicts[index] == "agrees"]
+        parts.append(f"{name} agrees in {len(agree)} of {len(seen)}")
+        for item in seen:
+            if item.verdicts[index] != "agrees":
+                apart[f"{item.label} ({name}: {item.verdicts[index]})"] = None
+    if not parts:
+        return None
+    text = f"Of the distinct cases, counted by formula and from the program, {show.listing(parts)}."
+    if apart:
+        text += f" Not: {show.listing(list(apart), MOST_NAMES)}; each is explained below."
+    return Bullet(lead="Counters", text=text)
+
+
+def sureness(run: Run, all_groups: Sequence[Group]) -> Bullet:
+    """Return what the times rest on, and what is missing from the run."""
+    rounds = [
+        len(row.record.samples.seconds)
+        for group in all_groups
+        for row in group.timed
+        if row.record.samples
+    ]
+    text = _rounds(rounds)
+    status = Counter(record.status for record in run.records)
+    lost = [f"{status[name]} {name}" for name in ("skipped", "failed", "invalid") if status[name]]
+    text += f" Left out: {show.listing(lost)}, with reasons below." if lost else ""
+    return Bullet(lead="How sure", text=text)
+
+
+def _rounds(rounds: Sequence[int]) -> str:
+    if not rounds:
+        return "Nothing was timed, so the report says nothing about speed."
+    low, high = min(rounds), max(rounds)
+    span = show.plural(high, "round") if low == high else f"{low} to {high} rounds"
+    text = (
+        f"Times rest on {span} a case in one process; the intervals cover the scatter between "
+        "rounds, not what changes from one process or machine to the next."
+    )
+    few = [number for number in rounds if number < FEW_ROUNDS]
+    none = [number for number in rounds if number < FEWEST_ROUNDS_FOR_A_VERDICT]
+    if none:
+        text += (
+            f" {show.plural(len(none), 'case')} had fewer than {FEWEST_ROUNDS_FOR_A_VERDICT} "
+            "rounds, too few to call anything faster."
+        )
+    elif few:
+        text += f" Few rounds (below {FEW_ROUNDS}) in {show.plural(len(few), 'case')}."
+    return text
+
+
+def next_step(run: Run, main: Group | None) -> Bullet | None:
+    """Return what a reader may do with this, as far as the numbers carry it."""
+    if not run.finished:
+        return _next("Finish the run first: the same command with --resume keeps what is done.")
+    if main is None:
+        return None
+    full = alike(main.timed)
+    if not full:
+        return _next("Time the cases: without times, nothing here says what is fast.")
+    best, base = full[0], main.baseline
+    if base is None or base.record.status != "ok" or base.seconds is None:
+        return _next("Get a time for the baseline first: without it, no ratio says what is gained.")
+    sure = [row for row in full if row.time and row.time.verdict == "faster"]
+    if not sure:
+        return _next(_stay(best, base))
+    close = [row for row in sure if row is sure[0] or cannot_tell(row, sure[0])]
+    names = show.listing([named(row.record) for row in close], MOST_NAMES)
+    one = "it was" if len(close) == 1 else "they were"
+    again = "; between these, more rounds or the parameters decide" if len(close) > 1 else ""
+    return _next(
+        f"Try {names} in place of {base.record.label} here: {one} surely faster{again}. Train it "
+        "before you believe it: this run says nothing about accuracy."
+    )
+
+
+def _stay(best: Row, base: Row) -> str:
+    if best.is_baseline or (best.time and best.time.verdict == "slower"):
+        return f"Keep {base.record.label} here: nothing that sees and mixes as much was faster."
+    return (
+        f"Keep {base.record.label} here for now, and time again with more rounds: no type that "
+        "sees and mixes as much was surely faster."
+    )
+
+
+def _next(text: str) -> Bullet:
+    return Bullet(lead="Try next", text=text)

@@ -1,0 +1,109 @@
+"""The groups of a run, and which of them tell most: a report shows those first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from convbench.report.caveats import does_less
+from convbench.runs.frame import Row, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convbench.runs.record import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The cases that were interleaved and are compared with one another."""
+
+    label: str
+    kind: Literal["type", "network"]
+    rows: tuple[Row, ...]
+
+    @property
+    def baseline(self) -> Row | None:
+        """The row that ratios refer to, whatever became of it."""
+        return next((row for row in self.rows if row.is_baseline), None)
+
+    @property
+    def baseline_name(self) -> str:
+        """Label of the baseline, for headings of columns."""
+        return self.baseline.record.label if self.baseline else "the baseline"
+
+    @property
+    def derived(self) -> tuple[Row, ...]:
+        """Rows that may be believed and have a derived cost, fewest multiplications first."""
+        good = [row for row in self.rows if row.record.status == "ok" and row.record.cost]
+        return tuple(sorted(good, key=multiplications))
+
+    @property
+    def timed(self) -> tuple[Row, ...]:
+        """Rows that may be believed and have a time, fastest first."""
+        good = [row for row in self.rows if row.record.status == "ok" and row.seconds]
+        return tuple(sorted(good, key=typical))
+
+    @property
+    def compared(self) -> tuple[Row, ...]:
+        """Rows with both ratios to the baseline, fastest first; the baseline is not among them."""
+        both = [row for row in self.timed if row.time and row.multiplications is not None]
+        return tuple(sorted(both, key=lambda row: row.time.value if row.time else 0.0))
+
+    def find(self, name: str) -> Row | None:
+        """Return the first believable row of the type `name`, one with default knobs if any."""
+        found = [row for row in self.derived if row.record.name == name]
+        plain = [row for row in found if row.record.label == name]
+        return next(iter(plain or found), None)
+
+
+def multiplications(row: Row) -> int:
+    """Return the derived multiplications, 0 where there is no cost; a key to sort by."""
+    return int(row.record.cost.multiplications) if row.record.cost else 0
+
+
+def typical(row: Row) -> float:
+    """Return the median in seconds, 0 where there is none; a key to sort by."""
+    return row.seconds.value if row.seconds else 0.0
+
+
+def alike(found: Sequence[Row]) -> tuple[Row, ...]:
+    """Return the rows whose type sees and mixes all of its input, in the same order."""
+    return tuple(row for row in found if not does_less(row.record))
+
+
+def groups(run: Run) -> tuple[Group, ...]:
+    """Return the groups of a run, in the order of their first record."""
+    found: dict[tuple[str, Literal["type", "network"]], list[Row]] = {}
+    for row in rows(run):
+        found.setdefault((row.record.group, row.record.kind), []).append(row)
+    return tuple(
+        Group(label=label, kind=kind, rows=tuple(members))
+        for (label, kind), members in found.items()
+    )
+
+
+def telling(candidates: Sequence[Group], most: int) -> tuple[Group, ...]:
+    """Return at most `most` groups, the most telling first.
+
+    One that compares more cases with its baseline tells more; among equals the one whose baseline
+    has more work, since small slots time the calling and not the arithmetic. Slots that are not
+    there yet go before a second data type or layout of the same slot.
+    """
+    ranked = sorted(
+        candidates,
+        key=lambda group: (
+            -len(group.compared),
+            -len(group.timed),
+            -(multiplications(group.baseline) if group.baseline else 0),
+            -len(group.derived),
+        ),
+    )
+    seen: set[str] = set()
+    first: list[Group] = []
+    rest: list[Group] = []
+    for group in ranked:
+        slot = group.rows[0].record.slot
+        (rest if slot in seen else first).append(group)
+        seen.add(slot)
+    return tuple([*first, *rest][:most])

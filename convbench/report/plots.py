@@ -1,0 +1,197 @@
+"""From groups to figures, as data: which cases, which numbers, which words beside them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from convbench.counting.tally import Tally
+from convbench.report import format as show
+from convbench.report.caveats import does_less
+from convbench.report.document import (
+    Bar,
+    Bars,
+    Curve,
+    CurvePoint,
+    Figure,
+    Pair,
+    Point,
+    Ratios,
+    Scatter,
+)
+from convbench.report.groups import Group, multiplications
+from convbench.spec import ConvSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convbench.runs.frame import Row
+    from convbench.runs.record import Record
+
+_FEWEST: Final = 2
+"""Cases that a figure needs to compare anything."""
+_HOLLOW: Final = " Hollow marks see or mix less of their input than a standard convolution does."
+
+
+def series(all_groups: Sequence[Group]) -> tuple[str, ...]:
+    """Return the names that share out the colours: all of the run, so that none changes its own.
+
+    Not all registered types: what is installed where a report is made again may differ.
+    """
+    return tuple(
+        sorted(
+            {row.record.name for group in all_groups if group.kind == "type" for row in group.rows}
+        )
+    )
+
+
+def scatter_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure | None:
+    """Return time against multiplications of a group; None with too few cases to show."""
+    shown = [row for row in group.timed if multiplications(row) and row.seconds]
+    if len(shown) < _FEWEST or any(row.seconds and row.seconds.low <= 0 for row in shown):
+        return None
+    points = tuple(
+        Point(
+            label=row.record.label,
+            series=row.record.name,
+            multiplications=multiplications(row),
+            seconds=row.seconds,
+            caveat=does_less(row.record),
+        )
+        for row in shown
+        if row.seconds
+    )
+    first, last = shown[0], shown[-1]
+    return Figure(
+        id=f"time-against-multiplications-{number}",
+        caption=(
+            f"Time of a call against multiplications, {group.label}. Grey lines are equal rates. "
+            f"Whiskers are the interval of the median.{_hollow(points)}"
+        ),
+        alt=(
+            f"Log-log scatter of {len(points)} cases in {group.label}: from {first.record.label}, "
+            f"the fastest, with {show.count(multiplications(first))} multiplications, to "
+            f"{last.record.label}, the slowest, with {show.count(multiplications(last))}."
+        ),
+        data=Scatter(title=group.label, points=points, series=names),
+    )
+
+
+def _hollow(marks: Sequence[Point | Pair]) -> str:
+    return _HOLLOW if any(mark.caveat for mark in marks) else ""
+
+
+def ratios_figure(group: Group, number: int) -> Figure | None:
+    """Return both ratios of a group, case by case; None where nothing has both."""
+    pairs = tuple(
+        Pair(
+            label=row.record.label,
+            multiplications=row.multiplications,
+            time=row.time,
+            caveat=does_less(row.record),
+        )
+        for row in sorted(group.compared, key=lambda row: row.multiplications or 0.0)
+        if row.time and row.multiplications
+    )
+    if not pairs:
+        return None
+    faster = sum(pair.time.verdict == "faster" for pair in pairs)
+    fewer = sum(pair.multiplications < 1 for pair in pairs)
+    return Figure(
+        id=f"promise-and-clock-{number}",
+        caption=(
+            f"What the count promises and what the clock gives, {group.label}. Squares: "
+            f"multiplications divided by those of {group.baseline_name}; circles: time divided by "
+            f"its time, with the interval. Left of 1 is less.{_hollow(pairs)}"
+        ),
+        alt=(
+            f"Paired ratios of {len(pairs)} cases to {group.baseline_name}: {fewer} need fewer "
+            f"multiplications and {faster} are surely faster."
+        ),
+        data=Ratios(title=group.label, baseline=group.baseline_name, pairs=pairs),
+    )
+
+
+def curve_figure(all_groups: Sequence[Group]) -> Figure | None:
+    """Return 1/N + 1/|K| and the pairs of a run beside it; None where there are none."""
+    points = tuple(point for group in all_groups if (point := _curve_point(group)))
+    if not points:
+        return None
+    channels = sorted({point.channels for point in points})
+    return Figure(
+        id="separable-against-its-curve",
+        caption=(
+            "Depthwise separable divided by standard over the output channels N: multiplications "
+            "against 1/N + 1/|K|, and time with its interval."
+        ),
+        alt=(
+            f"Curve of 1/N + 1/|K| with {show.plural(len(points), 'pair')} of this run at "
+            f"N = {show.listing([str(number) for number in channels])}."
+        ),
+        data=Curve(points=points),
+    )
+
+
+def _curve_point(group: Group) -> CurvePoint | None:
+    separable = group.find("depthwise_separable") if group.kind == "type" else None
+    standard = group.find("standard")
+    if separable is None or standard is None or separable.record.spec is None:
+        return None
+    if separable.baseline is not standard.record or not separable.multiplications:
+        return None
+    spec = ConvSpec.from_json(separable.record.spec)
+    taps = 1
+    for axis in spec.axes:
+        taps *= int(axis.kernel)
+    return CurvePoint(
+        channels=int(spec.out_channels),
+        taps=taps,
+        derived=separable.multiplications,
+        counted=_counted(separable.record, standard.record),
+        time=separable.time,
+    )
+
+
+def _counted(separable: Record, standard: Record) -> tuple[tuple[str, float], ...]:
+    found: list[tuple[str, float]] = []
+    for name, tally in separable.tallies.items():
+        below = standard.tallies.get(name)
+        if not (isinstance(tally, Tally) and isinstance(below, Tally)):
+            continue
+        if tally.complete and below.complete and below.macs:
+            found.append((name, tally.macs / below.macs))
+    return tuple(found)
+
+
+def networks_figure(group: Group) -> Figure | None:
+    """Return networks side by side, widest last; None where there is nothing to compare."""
+    shown = sorted(group.derived, key=_width)
+    if len(shown) < _FEWEST:
+        return None
+    bars = tuple(
+        Bar(label=row.record.label, multiplications=multiplications(row), seconds=row.seconds)
+        for row in shown
+    )
+    small, large = group.derived[0], group.derived[-1]
+    return Figure(
+        id="networks-by-width",
+        caption=(
+            f"Networks by width, {group.label}: multiplications of one forward pass of the batch, "
+            "and time of a call with its interval."
+        ),
+        alt=(
+            f"Bars of {len(bars)} networks, from {small.record.label} with "
+            f"{show.count(multiplications(small))} multiplications to {large.record.label} with "
+            f"{show.count(multiplications(large))}."
+        ),
+        data=Bars(title=group.label, bars=bars),
+    )
+
+
+def _width(row: Row) -> tuple[float, int]:
+    """Return the width knob, which a run on disk may hold as "3/4", and then the count."""
+    try:
+        width = float(Fraction(str(row.record.knobs.get("width", 0))))
+    except (ValueError, ZeroDivisionError):
+        width = 0.0
+    return width, multiplications(row)

@@ -1,0 +1,30 @@
+"""What a renderer is, and all that are registered. One file a format; it is found here."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from convbench.registry import Registry
+
+if TYPE_CHECKING:
+    from convbench.report.document import Document
+
+Files: TypeAlias = Mapping[str, bytes]
+"""Content of files, by their path below the output folder, with forward slashes."""
+
+Renderer: TypeAlias = "Callable[[Document], Files]"
+"""Turns a document into files. The same document gives the same bytes, whenever and wherever."""
+
+
+def _load_renderers() -> None:
+    import convbench.report as package
+
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+RENDERERS: Final[Registry[Renderer]] = Registry("report format", _load_renderers)
+"""Every report format by name; add one with `@RENDERERS.register("name")`."""

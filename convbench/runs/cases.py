@@ -1,0 +1,213 @@
+"""From a suite to cases: every competitor, on every data type and layout. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from convbench.convs.base import ConvType
+from convbench.costs import Cost
+from convbench.networks.base import NETWORKS
+from convbench.runs.record import Record
+from convbench.runs.suite import NetworkGroup, SlotGroup, Suite, Timing
+from convbench.spec import ConvSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One thing to derive, count and time. `skeleton` is its record before anything is known."""
+
+    skeleton: Record
+    kind: ConvType | None
+    spec: ConvSpec | None
+
+    @property
+    def identity(self) -> str:
+        """The case's name, unique in a run."""
+        return self.skeleton.case
+
+    @property
+    def misfit(self) -> str | None:
+        """Why the case is skipped, if it is."""
+        if self.kind is not None and self.spec is not None and (why := self.kind.fits(self.spec)):
+            return why
+        if self.skeleton.layout == "channels_last" and len(self.skeleton.input_shape) < 4:  # noqa: PLR2004
+            return "PyTorch has no channels_last layout for one spatial axis"
+        return None
+
+    def cost(self) -> Cost:
+        """Derive what the case costs."""
+        if self.kind is not None and self.spec is not None:
+            return self.kind.cost(self.spec)
+        batch, _, *size = self.skeleton.input_shape
+        return NETWORKS[self.skeleton.name].cost(batch, tuple(size))
+
+    def build(self) -> Any:
+        """Build the module, on the CPU, in float32."""
+        if self.kind is not None and self.spec is not None:
+            return self.kind.build(self.spec)
+        return NETWORKS[self.skeleton.name].build()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Cases that are interleaved in time and compared with each other."""
+
+    label: str
+    cases: tuple[Case, ...]
+    timing: Timing
+
+    @property
+    def runnable(self) -> tuple[Case, ...]:
+        """The cases that fit."""
+        return tuple(case for case in self.cases if case.misfit is None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """Where and how the cases run."""
+
+    device: str
+    threads: int
+    dtypes: tuple[str, ...]
+    layouts: tuple[str, ...]
+
+
+def expand(suite: Suite, conditions: Conditions, only: str | None = None) -> tuple[Group, ...]:
+    """Return the suite's groups for every data type and layout.
+
+    only: a regular expression searched for in the cases' names; a group's baseline is kept with
+    whatever of the group is.
+    """
+    import re
+
+    found: dict[str, Group] = {}
+    for group in suite.groups:
+        for dtype in conditions.dtypes:
+            for layout in conditions.layouts:
+                made = (
+                    _slot_group(group, conditions, dtype, layout)
+                    if isinstance(group, SlotGroup)
+                    else _network_group(group, conditions, dtype, layout)
+                )
+                if only is not None:
+                    made = _filtered(made, re.compile(only))
+                if made.cases:
+                    known = found.get(made.label)
+                    found[made.label] = made if known is None else _merged(known, made)
+    return tuple(found.values())
+
+
+def _filtered(group: Group, pattern: Any) -> Group:
+    kept = {case.identity for case in group.cases if pattern.search(case.identity)}
+    kept |= {
+        case.skeleton.baseline
+        for case in group.cases
+        if case.identity in kept and case.skeleton.baseline and case.misfit is None
+    }
+    return replace(group, cases=tuple(case for case in group.cases if case.identity in kept))
+
+
+def _merged(first: Group, second: Group) -> Group:
+    """Put groups of the same slot and conditions together, each case once."""
+    cases = {case.identity: case for case in (*second.cases, *first.cases)}
+    ordered = {case.identity: cases[case.identity] for case in (*first.cases, *second.cases)}
+    return replace(first, cases=tuple(ordered.values()))
+
+
+def _where(conditions: Conditions, dtype: str, layout: str) -> str:
+    threads = f"{conditions.threads} thread{'s' if conditions.threads > 1 else ''}"
+    return f"{conditions.device} · {dtype} · {layout} · {threads}"
+
+
+def _slot_group(group: SlotGroup, conditions: Conditions, dtype: str, layout: str) -> Group:
+    block = " · blocks" if group.block else ""
+    label = f"{group.spec.label}{block} · {_where(conditions, dtype, layout)}"
+    labels = [_label(kind) for kind in group.competitors]
+    names = [kind.name for kind in group.competitors]
+    baseline = _baseline(group, labels, names)
+    cases = tuple(
+        Case(
+            skeleton=Record(
+                case=f"{kind_label} | {label}",
+                group=label,
+                slot=group.spec.label,
+                kind="type",
+                name=kind.name,
+                label=kind_label,
+                knobs={name: _plain(value) for name, value in kind.knobs().items()},
+                spec=group.spec.to_json(),
+                input_shape=group.spec.input_shape,
+                device=conditions.device,
+                dtype=dtype,
+                layout=layout,
+                threads=conditions.threads,
+                baseline=f"{baseline} | {label}" if baseline else None,
+                status="ok",
+            ),
+            kind=kind,
+            spec=group.spec,
+        )
+        for kind, kind_label in zip(group.competitors, labels, strict=True)
+    )
+    return Group(label=label, cases=cases, timing=group.timing)
+
+
+def _label(kind: ConvType) -> str:
+    """Name a type in a group; that all of a group are blocks, the group says."""
+    return replace(kind, block=False).label
+
+
+def _baseline(group: SlotGroup, labels: list[str], names: list[str]) -> str | None:
+    """Name what ratios refer to: the suite's baseline, else standard, else transposed."""
+    for wanted in filter(None, (group.baseline, "standard", "transposed")):
+        for kind, label, name in zip(group.competitors, labels, names, strict=True):
+            if name == wanted and kind.fits(group.spec) is None:
+                return label
+    return None
+
+
+def _network_group(group: NetworkGroup, conditions: Conditions, dtype: str, layout: str) -> Group:
+    size = "×".join(map(str, group.size))
+    label = f"networks @{size} b{group.batch} · {_where(conditions, dtype, layout)}"
+    base = "osnet_x1_0" if "osnet_x1_0" in group.names else group.names[0]
+    cases = []
+    for name in group.names:
+        network = NETWORKS[name]
+        cases.append(
+            Case(
+                skeleton=Record(
+                    case=f"{name} | {label}",
+                    group=label,
+                    slot=f"@{size} b{group.batch}",
+                    kind="network",
+                    name=name,
+                    label=name,
+                    knobs={key: _plain(value) for key, value in network.knobs().items()},
+                    spec=None,
+                    input_shape=(group.batch, network.in_channels, *group.size),
+                    device=conditions.device,
+                    dtype=dtype,
+                    layout=layout,
+                    threads=conditions.threads,
+                    baseline=f"{base} | {label}",
+                    status="ok",
+                    published=network.published(group.size),
+                ),
+                kind=None,
+                spec=None,
+            )
+        )
+    return Group(label=label, cases=tuple(cases), timing=group.timing)
+
+
+def _plain(value: Any) -> Any:
+    """Return a knob as a JSON type."""
+    return value if isinstance(value, int | float | str | bool | None) else str(value)
+
+
+def all_cases(groups: tuple[Group, ...]) -> Iterator[Case]:
+    """Iterate over all cases."""
+    for group in groups:
+        yield from group.cases

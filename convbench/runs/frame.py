@@ -1,0 +1,252 @@
+"""What the records of a run say beside their baselines: as typed rows, and as a pandas frame.
+
+Everything here is derived from a run; nothing is measured and nothing is written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from convbench.counting.agreement import judge
+from convbench.counting.tally import Tally
+from convbench.timing.stats import Interval, RatioInterval, median_interval, ratio
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from convbench.runs.record import Record, Run
+
+BITS_OF_A_BYTE = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A record, its baseline, and the figures that follow from the two.
+
+    Attributes:
+        record: the case.
+        baseline: the record that ratios refer to; None where the run has none for this case.
+        multiplications: multiplications divided by the baseline's; None where one is unknown.
+        parameters: the same of parameters.
+        seconds: median time of one call, with its interval.
+        time: seconds divided by the baseline's, with its interval; None for the baseline itself,
+            and where one of the two has no time to believe.
+        no_time: why `time` is None, in words; empty for the baseline itself.
+
+    """
+
+    record: Record
+    baseline: Record | None
+    multiplications: float | None
+    parameters: float | None
+    seconds: Interval | None
+    time: RatioInterval | None
+    no_time: str
+
+    @property
+    def is_baseline(self) -> bool:
+        """Tell whether the record is its own baseline."""
+        return self.baseline is self.record
+
+
+def rows(run: Run) -> tuple[Row, ...]:
+    """Return one row a record, in the order of the run."""
+    cases = run.by_case()
+    return tuple(_row(record, cases.get(record.baseline or "")) for record in run.records)
+
+
+def _row(record: Record, baseline: Record | None) -> Row:
+    time, no_time = _time(record, baseline)
+    return Row(
+        record=record,
+        baseline=baseline,
+        multiplications=_quotient("multiplications", record, baseline),
+        parameters=_quotient("parameters", record, baseline),
+        seconds=median_interval(record.samples.seconds) if record.samples else None,
+        time=time,
+        no_time=no_time,
+    )
+
+
+def _quotient(name: str, record: Record, baseline: Record | None) -> float | None:
+    if baseline is None or record.cost is None or baseline.cost is None:
+        return None
+    below = getattr(baseline.cost, name)
+    return float(getattr(record.cost, name) / below) if below else None
+
+
+def _time(  # noqa: PLR0911  (one line for each reason that there is no ratio)
+    record: Record, baseline: Record | None
+) -> tuple[RatioInterval | None, str]:
+    if baseline is record:
+        return None, ""
+    if record.status != "ok":
+        return None, f"the case is {record.status}"
+    if record.samples is None:
+        return None, "not timed"
+    if baseline is None:
+        return None, "no baseline in the run" if record.baseline else "no baseline"
+    if baseline.status != "ok":
+        return None, f"the baseline is {baseline.status}"
+    if baseline.samples is None:
+        return None, "the baseline was not timed"
+    try:
+        return ratio(record.samples, baseline.samples), ""
+    except ValueError as error:  # a time of 0, or rounds that do not pair up: said, not hidden
+        return None, str(error)
+
+
+def itemsize(dtype: str) -> int | None:
+    """Return the bytes of one element: 4 for "float32", 1 for "float8_e4m3fn"; None if unknown."""
+    bits = re.search(r"\d+", dtype)
+    return int(bits.group()) // BITS_OF_A_BYTE or None if bits else None
+
+
+def bytes_moved(record: Record) -> int | None:
+    """Return the least bytes an unfused program moves; None without a cost or a known dtype."""
+    size = itemsize(record.dtype)
+    return int(record.cost.bytes_moved(size)) if record.cost and size else None
+
+
+def counters(run: Run) -> tuple[str, ...]:
+    """Return the names of all counters in the run, in the order of their first appearance."""
+    return tuple(dict.fromkeys(name for record in run.records for name in record.tallies))
+
+
+def frame(run: Run) -> pd.DataFrame:
+    """Return a pandas frame, one row a case, in the order of the run.
+
+    Times are in seconds per call and counts are for one forward pass of the whole batch. The ratio_
+    columns divide by the case named in `baseline`. A missing value is `<NA>`; columns of numbers
+    have pandas' nullable types, so that a count stays a whole number.
+    """
+    import pandas as pd
+
+    names = counters(run)
+    ran = tuple(dict.fromkeys(key for record in run.records for key in record.ran))
+    records = [_flat(row, names, ran) for row in rows(run)]
+    columns = list(records[0]) if records else list(COLUMNS)
+    table = pd.DataFrame(records, columns=columns, dtype=object)
+    kinds = {name: _kind(name) for name in columns}
+    return table.astype({name: kind for name, kind in kinds.items() if kind})
+
+
+def _kind(column: str) -> str | None:
+    """Return the pandas type of a column of numbers; None for text."""
+    if column in _WHOLE or column.startswith("macs_"):
+        return "Int64"
+    if column.startswith(("seconds_", "ratio_")):
+        return "Float64"
+    return None
+
+
+def _flat(row: Row, names: tuple[str, ...], ran: tuple[str, ...]) -> dict[str, Any]:
+    record = row.record
+    return {
+        **_identity(record),
+        **_counts(row),
+        **_tallies(record, names),
+        **_times(row),
+        **{f"ran_{key}": record.ran.get(key) for key in ran},
+    }
+
+
+def _identity(record: Record) -> dict[str, Any]:
+    return {
+        "case": record.case,
+        "group": record.group,
+        "slot": record.slot,
+        "kind": record.kind,
+        "name": record.name,
+        "label": record.label,
+        "knobs": json.dumps(record.knobs, sort_keys=True, ensure_ascii=False, default=str),
+        "input_shape": "×".join(map(str, record.input_shape)),
+        "device": record.device,
+        "dtype": record.dtype,
+        "layout": record.layout,
+        "threads": record.threads,
+        "status": record.status,
+        "reason": record.reason or None,
+        "flags": "; ".join(record.flags) or None,
+        "baseline": record.baseline,
+    }
+
+
+def _counts(row: Row) -> dict[str, Any]:
+    cost = row.record.cost
+    return {
+        "multiplications": cost.multiplications if cost else None,
+        "multiplications_valid": cost.multiplications_valid if cost else None,
+        "additions": cost.additions if cost else None,
+        "parameters": cost.parameters if cost else None,
+        "elementwise": cost.elementwise if cost else None,
+        "elements_read": cost.reads if cost else None,
+        "elements_written": cost.writes if cost else None,
+        "bytes_moved": bytes_moved(row.record),
+        "activations": cost.activations if cost else None,
+        "peak_live_elements": cost.peak_live if cost else None,
+        "receptive_field": "×".join(map(str, cost.receptive_field)) or None if cost else None,
+        "ratio_multiplications": row.multiplications,
+        "ratio_parameters": row.parameters,
+    }
+
+
+def _tallies(record: Record, names: tuple[str, ...]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in names:
+        tally = record.tallies.get(name)
+        values[f"macs_{name}"] = tally.macs if isinstance(tally, Tally) else None
+        values[f"agreement_{name}"] = (
+            judge(record.cost.multiplications, tally).verdict
+            if tally is not None and record.cost
+            else None
+        )
+    return values
+
+
+def _times(row: Row) -> dict[str, Any]:
+    samples, seconds, time = row.record.samples, row.seconds, row.time
+    return {
+        "seconds_median": seconds.value if seconds else None,
+        "seconds_low": seconds.low if seconds else None,
+        "seconds_high": seconds.high if seconds else None,
+        "seconds_confidence": seconds.confidence if seconds else None,
+        "seconds_mad": samples.mad if samples else None,
+        "seconds_minimum": samples.minimum if samples else None,
+        "seconds_first_call": samples.first_call if samples else None,
+        "rounds": len(samples.seconds) if samples else None,
+        "calls_per_sample": samples.block if samples else None,
+        "session": samples.session if samples else None,
+        "stop_reason": samples.stop_reason if samples else None,
+        "ratio_seconds": time.value if time else None,
+        "ratio_seconds_low": time.low if time else None,
+        "ratio_seconds_high": time.high if time else None,
+        "ratio_seconds_confidence": time.confidence if time else None,
+        "verdict": time.verdict if time else ("baseline" if row.is_baseline else None),
+        "no_ratio_because": row.no_time or None,
+    }
+
+
+_WHOLE = frozenset(
+    {
+        "threads", "multiplications", "multiplications_valid", "additions", "parameters",
+        "elementwise", "elements_read", "elements_written", "bytes_moved", "activations",
+        "peak_live_elements", "rounds", "calls_per_sample",
+    }
+)  # fmt: skip
+
+COLUMNS = (
+    "case", "group", "slot", "kind", "name", "label", "knobs", "input_shape", "device", "dtype",
+    "layout", "threads", "status", "reason", "flags", "baseline", "multiplications",
+    "multiplications_valid", "additions", "parameters", "elementwise", "elements_read",
+    "elements_written", "bytes_moved", "activations", "peak_live_elements", "receptive_field",
+    "ratio_multiplications", "ratio_parameters", "seconds_median", "seconds_low", "seconds_high",
+    "seconds_confidence", "seconds_mad", "seconds_minimum", "seconds_first_call", "rounds",
+    "calls_per_sample", "session", "stop_reason", "ratio_seconds", "ratio_seconds_low",
+    "ratio_seconds_high", "ratio_seconds_confidence", "verdict",
+    "no_ratio_because",
+)  # fmt: skip
+"""The columns that every frame has; counters add macs_ and agreement_, backends add ran_."""

@@ -1,0 +1,301 @@
+"""The main job: what `convbench run` was asked for, as a plan, and the plan carried out."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from convbench.errors import ConvbenchError, RunError, SuiteError
+from convbench.runs.cases import Conditions, Group, all_cases, expand
+from convbench.runs.record import Header, Run
+from convbench.runs.runner import Plan, Watcher, run
+from convbench.runs.store import Store, holds_run, load
+from convbench.runs.suite import DTYPES, LAYOUTS, Suite, load_suite, parse_suite, suite_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the user asked for; None is "as the suite says", or on --resume "as the run says"."""
+
+    suite: str | None = None
+    only: str | None = None
+    device: str | None = None
+    dtypes: tuple[str, ...] | None = None
+    layouts: tuple[str, ...] | None = None
+    threads: int | None = None
+    seed: int | None = None
+    out: Path | None = None
+    resume: bool = False
+    force: bool = False
+    plugins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A request with everything decided."""
+
+    plan: Plan
+    suite: Suite
+    text: str
+    conditions: Conditions
+    only: str | None
+    out: Path
+    command: str
+    force: bool
+    resumed: Run | None
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """All groups, those that are finished too."""
+        return self.plan.groups
+
+    @property
+    def done(self) -> frozenset[str]:
+        """The cases that a resumed run has already."""
+        if self.resumed is None:
+            return frozenset()
+        return frozenset(record.case for record in self.resumed.records)
+
+    @property
+    def todo(self) -> tuple[Group, ...]:
+        """The groups with something left to do, and in them what is left."""
+        left = (
+            replace(group, cases=tuple(c for c in group.cases if c.identity not in self.done))
+            for group in self.groups
+        )
+        return tuple(group for group in left if group.cases)
+
+
+def decide(request: Request) -> Job:
+    """Turn a request into a job. Measures nothing and writes nothing.
+
+    Raises a ConvbenchError for a suite, device, data type, layout, thread count, pattern or folder
+    that cannot be used.
+    """
+    from convbench.runs.workload import resolve_device, resolve_threads
+
+    if request.resume:
+        return _resumed(request)
+    name = request.suite or "default"
+    text = suite_text(name)
+    suite = load_suite(name)
+    device = resolve_device(request.device or "auto")
+    conditions = Conditions(
+        device=device,
+        threads=resolve_threads(request.threads),
+        dtypes=_known(request.dtypes, "--dtype", DTYPES) or suite.dtypes,
+        layouts=_known(request.layouts, "--layout", LAYOUTS) or suite.layouts,
+    )
+    out = request.out or default_folder(device, suite.name)
+    return _job(request, suite, text, conditions, request.only, request.seed or 0, out, None)
+
+
+def default_folder(device: str, suite: str) -> Path:
+    """Return where a run goes unless told: reports/<device>-<suite>."""
+    return Path("reports") / f"{device.replace(':', '')}-{suite}"
+
+
+def _resumed(request: Request) -> Job:
+    """Rebuild the job from the run's own header, so that what is left is what was planned."""
+    from convbench.runs.workload import resolve_device, resolve_threads
+
+    out = request.out
+    if out is None:
+        wanted = load_suite(request.suite or "default").name
+        out = default_folder(resolve_device(request.device or "auto"), wanted)
+    if not holds_run(out):
+        raise RunError(f"{out} holds no run to resume: leave --resume out to begin one there.")
+    found = load(out)
+    kept = found.header.suite
+    try:
+        stored = {
+            "suite": kept["name"],
+            "only": kept["only"],
+            "device": kept["device"],
+            "dtypes": tuple(kept["dtypes"]),
+            "layouts": tuple(kept["layouts"]),
+            "threads": kept["threads"],
+            "seed": found.header.seed,
+        }
+        suite = parse_suite(kept["text"], f"{out}/run.json, the suite")
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"{out}/run.json does not hold the suite that was run ({error}): make the run again."
+        ) from None
+    for key, value in stored.items():
+        given = getattr(request, key)
+        if given is None or (key == "device" and given == "auto"):
+            continue
+        if key == "suite":
+            given = load_suite(given).name
+        if key == "device":
+            given = resolve_device(given)
+        if given != value:
+            raise RunError(
+                f"{out} was begun with {key}={value!r} and --resume was given {given!r}: leave the "
+                "option out, or begin another run with --out."
+            )
+    conditions = Conditions(
+        device=resolve_device(stored["device"]),
+        threads=resolve_threads(stored["threads"]),
+        dtypes=stored["dtypes"],
+        layouts=stored["layouts"],
+    )
+    return _job(
+        request, suite, kept["text"], conditions, stored["only"], found.header.seed, out, found
+    )
+
+
+def _job(
+    request: Request,
+    suite: Suite,
+    text: str,
+    conditions: Conditions,
+    only: str | None,
+    seed: int,
+    out: Path,
+    resumed: Run | None,
+) -> Job:
+    if only is not None:
+        try:
+            re.compile(only)
+        except re.error as error:
+            raise SuiteError(
+                f"--only {only!r} is not a regular expression: {error}. Mend it, or escape the "
+                "signs that have a meaning there."
+            ) from None
+    groups = expand(suite, conditions, only)
+    if not groups:
+        raise SuiteError(
+            f"--only {only!r} matches none of the cases of suite {suite.name}: see them with "
+            "`convbench run --dry-run`."
+        )
+    return Job(
+        plan=Plan(groups=groups, seed=seed, threads=conditions.threads, device=conditions.device),
+        suite=suite,
+        text=text,
+        conditions=conditions,
+        only=only,
+        out=out,
+        command=resumed.header.command if resumed else _command(request, suite, seed),
+        force=request.force,
+        resumed=resumed,
+    )
+
+
+def _known(
+    given: tuple[str, ...] | None, option: str, known: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    for value in given or ():
+        if value not in known:
+            raise SuiteError(f"{option} {value!r} is not known: give {', '.join(known)}.")
+    return given
+
+
+def _command(request: Request, suite: Suite, seed: int) -> str:
+    """Return the command that makes the run again, every choice written out."""
+    parts = ["python", "-m", "convbench"]
+    for plugin in request.plugins:
+        parts += ["--plugin", plugin]
+    parts += ["run", "--suite", request.suite or suite.name]
+    for option, value in (("--only", request.only), ("--device", request.device)):
+        if value is not None:
+            parts += [option, value]
+    for option, values in (("--dtype", request.dtypes), ("--layout", request.layouts)):
+        if values is not None:
+            parts += [option, ",".join(values)]
+    if request.threads is not None:
+        parts += ["--threads", str(request.threads)]
+    return shlex.join([*parts, "--seed", str(seed)])
+
+
+def carry_out(job: Job, watcher: Watcher) -> None:
+    """Measure what is left of the job and write it down, case by case.
+
+    Raises RunError when the folder cannot be used, or the environment changed under a resumed run.
+    """
+    store = _opened(job)
+    try:
+        run(job.plan, store, job.done, watcher)
+    finally:
+        store.close()
+
+
+def _opened(job: Job) -> Store:
+    from convbench import __version__
+    from convbench.runs.fingerprint import differences, fingerprint
+
+    now = fingerprint(job.conditions.device, job.conditions.threads)
+    if job.resumed is not None:
+        changed = differences(job.resumed.header.fingerprint, now)
+        if changed and not job.force:
+            raise RunError(
+                f"{job.out} was measured in another environment: {'; '.join(changed)}. Times from "
+                "both do not compare. Begin a new run with --out, or mix them with --force."
+            )
+        return Store.reopen(job.out)[0]
+    set_aside(job.out)
+    header = Header(
+        version=__version__,
+        suite={
+            "name": job.suite.name,
+            "description": job.suite.description,
+            "cases": sum(1 for _ in all_cases(job.groups)),
+            "only": job.only,
+            "device": job.conditions.device,
+            "threads": job.conditions.threads,
+            "dtypes": list(job.conditions.dtypes),
+            "layouts": list(job.conditions.layouts),
+            "text": job.text,
+        },
+        seed=job.plan.seed,
+        command=job.command,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        fingerprint=now,
+    )
+    return Store.create(job.out, header)
+
+
+def set_aside(out: Path) -> Path | None:
+    """Move a run that is in the way to a name of its own: nothing measured is ever lost."""
+    if not holds_run(out):
+        return None
+    try:
+        stamp = re.sub(r"[^0-9T]", "", load(out).header.started.split("+")[0])
+    except ConvbenchError:
+        stamp = "torn"
+    target, number = out.with_name(f"{out.name}.{stamp}"), 1
+    while target.exists():
+        number += 1
+        target = out.with_name(f"{out.name}.{stamp}.{number}")
+    try:
+        out.rename(target)
+    except OSError as error:
+        raise RunError(
+            f"{out} holds a run and cannot be moved aside ({error.strerror}): give --out another "
+            "folder."
+        ) from None
+    return target
+
+
+def summary(run_: Run) -> dict[str, int]:
+    """Count the records by status."""
+    counts: dict[str, int] = {}
+    for record in run_.records:
+        counts[record.status] = counts.get(record.status, 0) + 1
+    return counts
+
+
+def dry_run(job: Job) -> tuple[list[tuple[str, str, str]], float]:
+    """Return what would be done, as (group, case, "measure" or why not), and the seconds."""
+    from convbench.runs.runner import estimate_seconds
+
+    rows: list[tuple[str, str, str]] = []
+    for group in job.todo:
+        for case in group.cases:
+            why = case.misfit
+            rows.append((group.label, case.skeleton.label, "measure" if why is None else why))
+    return rows, estimate_seconds(job.todo)

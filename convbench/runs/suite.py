@@ -1,0 +1,229 @@
+"""Suites: TOML files of grids, and the cases they expand to. No torch here."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from convbench.convs.base import TYPES, ConvType, make
+from convbench.errors import SuiteError, UnknownNameError
+from convbench.networks.base import NETWORKS
+from convbench.runs.reading import Table, grid, read_bool, read_names, read_number, read_size
+from convbench.spec import ConvSpec
+
+BUILT_IN: Final = ("quick", "default", "full", "example")
+DTYPES: Final = ("float32", "float64", "bfloat16", "float16")
+LAYOUTS: Final = ("channels_first", "channels_last")
+_SLOT_NUMBERS: Final = ("in_channels", "out_channels", "batch", "scale")
+_SLOT_SIZES: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """How long and how often a group is measured."""
+
+    seconds_per_group: float = 5.0
+    min_rounds: int = 10
+    max_rounds: int = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotGroup:
+    """One slot and all that compete in it."""
+
+    spec: ConvSpec
+    competitors: tuple[ConvType, ...]
+    block: bool
+    baseline: str | None
+    timing: Timing
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkGroup:
+    """Networks that get the same input."""
+
+    names: tuple[str, ...]
+    size: tuple[int, ...]
+    batch: int
+    timing: Timing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """What a run does: groups, each measured for every data type and layout."""
+
+    name: str
+    description: str
+    groups: tuple[SlotGroup | NetworkGroup, ...]
+    dtypes: tuple[str, ...]
+    layouts: tuple[str, ...]
+
+
+def load_suite(name: str) -> Suite:
+    """Read a built-in suite by name, or a TOML file by path.
+
+    Raises UnknownNameError for a name that is neither, SuiteError naming file, key and value.
+    """
+    return parse_suite(suite_text(name), name)
+
+
+def suite_text(name: str) -> str:
+    """Return the TOML text of a built-in suite or a file; raises as `load_suite` does."""
+    if name in BUILT_IN:
+        return (Path(__file__).parent / "suites" / f"{name}.toml").read_text(encoding="utf-8")
+    if not name.endswith(".toml"):
+        near = difflib.get_close_matches(name, BUILT_IN, n=2, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(BUILT_IN)}."
+        raise UnknownNameError(
+            f"There is no suite {name!r}. {hint} A suite of your own is a file that ends in .toml."
+        )
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise SuiteError(f"Suite {name} cannot be read: {why}. Check the path.") from None
+
+
+def parse_suite(text: str, where: str) -> Suite:
+    """Read a suite from TOML text; `where` names it in messages."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SuiteError(f"{where} is not TOML: {error}. Mend that line.") from None
+    table = Table(where, "", data)
+    name = table.take("name", Path(where).stem)
+    if not isinstance(name, str) or not name or any(c in name for c in "/\\\0") or name[0] == ".":
+        table.wrong("name", name, "a plain word: the run's folder is named by it")
+    axes = table.table("axes")
+    dtypes = read_names(axes, "dtype", ("float32",), DTYPES)
+    layouts = read_names(axes, "layout", ("channels_first",), LAYOUTS)
+    axes.finish()
+    timing_table = table.table("timing")
+    timing = _timing(timing_table, Timing())
+    timing_table.finish()
+    groups: list[SlotGroup | NetworkGroup] = []
+    for slot in table.tables("slots"):
+        groups.extend(_slots(slot, timing))
+    for network in table.tables("networks"):
+        groups.extend(_networks(network, timing))
+    description = str(table.take("description", ""))
+    table.finish()
+    if not groups:
+        raise SuiteError(f"{where} has no [[slots]] and no [[networks]]: give it one of them.")
+    return Suite(
+        name=name,
+        description=description,
+        groups=tuple(groups),
+        dtypes=dtypes,
+        layouts=layouts,
+    )
+
+
+def _timing(table: Table, default: Timing) -> Timing:
+    values = {
+        item.name: read_number(
+            table, item.name, getattr(default, item.name), whole=item.name.endswith("rounds")
+        )
+        for item in fields(Timing)
+    }
+    timing = Timing(**values)
+    if timing.max_rounds < timing.min_rounds:
+        table.wrong("max_rounds", timing.max_rounds, f"at least min_rounds ({timing.min_rounds})")
+    return timing
+
+
+def _slots(table: Table, default: Timing) -> Iterator[SlotGroup]:
+    """Expand one [[slots]] table: every combination of its lists."""
+    table.take("title", "")
+    timing = _timing(table, default)
+    blocks = [
+        read_bool(table, "block", value) for value in grid(table.take("block", default=False))
+    ]
+    baseline = table.take("baseline", None)
+    if baseline is not None:
+        _known(table, "baseline", baseline)
+    competitors = _competitors(table)
+    choices: dict[str, list[Any]] = {}
+    for key in _SLOT_NUMBERS + _SLOT_SIZES + ("bias",):
+        if (value := table.take(key, None)) is None:
+            continue
+        reader = read_size if key in _SLOT_SIZES else lambda _table, _key, item: item
+        choices[key] = [reader(table, key, item) for item in grid(value)]
+    table.finish()
+    for key in ("in_channels", "out_channels", "input_size", "kernel_size"):
+        if key not in choices:
+            table.missing(key)
+    for combination in itertools.product(*choices.values()):
+        try:
+            spec = ConvSpec(**dict(zip(choices, combination, strict=True)))
+        except ValueError as error:
+            raise SuiteError(f"{table.place}: {error}") from None
+        for block in blocks:
+            yield SlotGroup(
+                spec=spec,
+                competitors=tuple(make(n, {**knobs, "block": block}) for n, knobs in competitors),
+                block=block,
+                baseline=baseline,
+                timing=timing,
+            )
+
+
+def _competitors(table: Table) -> list[tuple[str, dict[str, Any]]]:
+    """Read `types`: "all", or a list of names and of tables {type = …, knob = value or list}."""
+    given = table.take("types", "all")
+    if given == "all":
+        return [(name, {}) for name in TYPES]
+    if not isinstance(given, list) or not given:
+        table.wrong("types", given, '"all", or a list of type names and tables')
+    found: list[tuple[str, dict[str, Any]]] = []
+    for entry in given:
+        knobs = dict(entry) if isinstance(entry, dict) else {"type": entry}
+        name = knobs.pop("type", None)
+        _known(table, "types", name)
+        for values in itertools.product(*(grid(value) for value in knobs.values())):
+            chosen = dict(zip(knobs, values, strict=True))
+            try:
+                make(name, chosen)
+            except (ValueError, TypeError) as error:
+                raise SuiteError(f"{table.place}, types: {error}") from None
+            if (name, chosen) not in found:
+                found.append((name, chosen))
+    return found
+
+
+def _known(table: Table, key: str, name: Any) -> None:
+    if not isinstance(name, str):
+        table.wrong(key, name, "the name of a convolution type")
+    try:
+        TYPES[name]
+    except UnknownNameError as error:
+        raise SuiteError(f"{table.place}, {key}: {error}") from None
+
+
+def _networks(table: Table, default: Timing) -> Iterator[NetworkGroup]:
+    """Expand one [[networks]] table."""
+    table.take("title", "")
+    timing = _timing(table, default)
+    given = table.take("names", "all")
+    names = list(NETWORKS) if given == "all" else given
+    if not isinstance(names, list) or not names:
+        table.wrong("names", given, '"all", or a list of network names')
+    for name in names:
+        try:
+            NETWORKS[name]
+        except (UnknownNameError, TypeError) as error:
+            raise SuiteError(f"{table.place}, names: {error}") from None
+    sizes = [read_size(table, "input_size", v) for v in grid(table.take("input_size", "224x224"))]
+    batches = grid(table.take("batch", 1))
+    table.finish()
+    for size, batch in itertools.product(sizes, batches):
+        if not isinstance(size, tuple) or len(size) != 2 or min(size) < 1:  # noqa: PLR2004  H, W
+            table.wrong("input_size", size, 'a size such as "256x128"')
+        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+            table.wrong("batch", batch, "a whole number of at least 1")
+        yield NetworkGroup(names=tuple(names), size=size, batch=batch, timing=timing)

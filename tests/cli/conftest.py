@@ -1,0 +1,83 @@
+"""Running the command line: in this process for speed, or as a user does, in another."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from conftest_root import ROOT
+
+from convbench.cli import main
+
+SMALL = """
+name = "small"
+[timing]
+seconds_per_group = 0.3
+min_rounds = 3
+max_rounds = 6
+[[slots]]
+in_channels = 3
+out_channels = 8
+input_size = "7x7"
+kernel_size = 3
+types = ["standard", "depthwise_separable", "depthwise"]
+[[slots]]
+in_channels = 4
+out_channels = 4
+input_size = ["8", "6x6"]
+kernel_size = 3
+padding = "same"
+types = ["standard", "lite"]
+"""
+
+
+@pytest.fixture
+def convbench(tmp_path, monkeypatch, capfd):
+    """Return a function that runs `convbench` in an empty folder and checks its exit status."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def run(*arguments, code=0):
+        monkeypatch.setattr(sys, "argv", ["convbench", *map(str, arguments)])
+        capfd.readouterr()
+        try:
+            main()
+            status = 0
+        except SystemExit as end:
+            status = end.code or 0
+        out, err = capfd.readouterr()
+        assert status == code, f"status {status}\n{out}\n{err}"
+        return SimpleNamespace(stdout=out, stderr=err)
+
+    return run
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """Return a function that runs `python -m convbench` in a process of its own."""
+
+    def run(*arguments, code=0):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "convbench", *map(str, arguments)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Write a suite that takes a second, and return its path."""
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path

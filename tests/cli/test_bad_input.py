@@ -1,0 +1,166 @@
+"""Bad input: one clear message, exit status 2, no traceback."""
+
+import json
+
+import pytest
+
+SLOT = '[[slots]]\nin_channels = 3\nout_channels = 8\ninput_size = "7x7"\nkernel_size = 3\n'
+
+COMMANDS = [
+    # what is wrong, the arguments, what the message must say
+    ("unknown type", ["explain", "depthwize"], "Did you mean depthwise"),
+    ("unknown suite", ["run", "--suite", "quikc"], "Did you mean quick"),
+    ("missing suite file", ["run", "--suite", "no.toml"], "no.toml cannot be read"),
+    ("unknown dtype", ["run", "--dtype", "float31"], "give float32"),
+    ("unknown layout", ["run", "--layout", "nhwc"], "give channels_first"),
+    ("unknown device", ["run", "--device", "gpu"], "give auto, cpu"),
+    ("device that is not timed", ["run", "--device", "meta"], "does not time"),
+    ("too many threads", ["run", "--threads", "100000"], "cores; give 1 to"),
+    ("bad regex", ["run", "--only", "("], "not a regular expression"),
+    ("regex without a match", ["run", "--only", "zebra"], "matches none"),
+    ("nothing to resume", ["run", "--resume", "--out", "nowhere"], "no run to resume"),
+    ("no such run", ["report", "nowhere"], "not a folder"),
+    ("unknown knob", ["explain", "grouped", "--knob", "group=3"], "no knob 'group'"),
+    ("knob without a value", ["explain", "grouped", "--knob", "groups"], "key=value"),
+    ("bad knob value", ["explain", "grouped", "--knob", "groups=many"], "whole number"),
+    ("groups that do not divide", ["explain", "grouped", "--in-channels", "3"], "does not divide"),
+    ("zero stride", ["explain", "standard", "--stride", "0"], "stride=0 is too small"),
+    ("kernel too large", ["explain", "standard", "--kernel", "9"], "reaches over 9 elements"),
+    ("bad size", ["explain", "standard", "--input", "7y7"], "is not a size"),
+    ("four axes", ["explain", "standard", "--input", "2x2x2x2"], "has 4 axes"),
+    ("unknown padding", ["explain", "standard", "--padding", "valid"], "is not a size"),
+    ("unknown baseline", ["explain", "standard", "--vs", "stander"], "Did you mean standard"),
+    ("negative channels", ["explain", "standard", "--in-channels", "-1"], "give at least 1"),
+    ("plugin that is not there", ["--plugin", "no.py", "list", "types"], "no such file"),
+    ("unknown option", ["run", "--sute", "quick"], "--suite"),
+    ("unknown command", ["rnu"], "No such command"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"), [row[1:] for row in COMMANDS], ids=[row[0] for row in COMMANDS]
+)
+def test_command(convbench, arguments, says):
+    done = convbench(*arguments, code=2)
+    assert says in " ".join(done.stderr.replace("│", " ").split())
+
+
+SUITES = [
+    # what is wrong, the file, what the message must say
+    ("not TOML", "name = ", "is not TOML"),
+    ("empty", "", "no [[slots]] and no [[networks]]"),
+    ("unknown key", "nmae = 'x'\n" + SLOT, "nmae = 'x' is not a known key. Did you mean name"),
+    ("unknown key in a slot", SLOT + "strides = 2\n", "strides = 2 is not a known key"),
+    ("missing key", "[[slots]]\nin_channels = 3\n", "out_channels is missing"),
+    ("wrong value", SLOT + "stride = 0\n", "stride=0 is too small"),
+    ("wrong kind of value", SLOT + "batch = 'two'\n", "batch='two' is not a whole number"),
+    ("unknown type", SLOT + "types = ['standrad']\n", "Did you mean standard"),
+    ("unknown knob", SLOT + "types = [{type='grouped', group=2}]\n", "no knob 'group'"),
+    ("no types", SLOT + "types = []\n", "types = [] is wrong"),
+    ("unknown dtype", "[axes]\ndtype = 'float31'\n" + SLOT, "dtype = 'float31' is wrong"),
+    ("bad size", SLOT.replace("7x7", "7*7"), "input_size = '7*7' is wrong"),
+    ("bad budget", "[timing]\nseconds_per_group = -1\n" + SLOT, "seconds_per_group = -1 is wrong"),
+    ("rounds", "[timing]\nmin_rounds = 9\nmax_rounds = 2\n" + SLOT, "max_rounds = 2 is wrong"),
+    ("slots not tables", "slots = 3\n", "write [[slots]]"),
+    ("block not a boolean", SLOT + "block = 1\n", "block = 1 is wrong"),
+    ("name with a slash", "name = '../up'\n" + SLOT, "name = '../up' is wrong"),
+    ("unknown network", "[[networks]]\nnames = ['osnet']\n", "There is no network 'osnet'"),
+    ("network size", "[[networks]]\nnames = 'all'\ninput_size = '7'\n", "input_size = (7,) is"),
+    ("baseline", SLOT + "baseline = 'standrad'\n", "Did you mean standard"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [row[1:] for row in SUITES], ids=[row[0] for row in SUITES]
+)
+def test_suite_file(convbench, tmp_path, text, says):
+    (tmp_path / "bad.toml").write_text(text)
+    done = convbench("run", "--suite", "bad.toml", "--dry-run", code=2)
+    assert says in done.stderr
+    assert "bad.toml" in done.stderr
+
+
+@pytest.fixture
+def run_folder(convbench, small, tmp_path):
+    convbench("run", "--suite", small, "--only", "standard", "--out", "o", "--quiet")
+    return tmp_path / "o"
+
+
+def change_header(folder, **changes):
+    header = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**header, **changes}))
+
+
+FOLDERS = [
+    # what is wrong, what is done to the folder, what the message must say
+    ("newer schema", lambda f: change_header(f, schema=999), "upgrade convbench"),
+    ("foreign header", lambda f: (f / "run.json").write_text('{"a": 1}'), "not a convbench header"),
+    ("torn header", lambda f: (f / "run.json").write_text('{"schema": 1, '), "torn"),
+    ("no header", lambda f: (f / "run.json").unlink(), "no convbench run"),
+    ("no records", lambda f: (f / "records.jsonl").unlink(), "torn"),
+    (
+        "damaged in the middle",
+        lambda f: (f / "records.jsonl").write_bytes(b"oops\n" + (f / "records.jsonl").read_bytes()),
+        "line 1, is not a record",
+    ),
+    ("unknown header field", lambda f: change_header(f, mood="good"), "not a header of schema"),
+]
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"), [row[1:] for row in FOLDERS], ids=[row[0] for row in FOLDERS]
+)
+def test_run_folder(convbench, run_folder, damage, says):
+    damage(run_folder)
+    assert says in convbench("report", "o", code=2).stderr
+
+
+def test_an_unknown_format_names_the_known(convbench, run_folder):
+    assert "markdown" in convbench("report", "o", "--format", "markdwon", code=2).stderr
+
+
+def test_a_foreign_folder_is_not_written_into(convbench, small, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    done = convbench("run", "--suite", small, "--out", "mine", code=2)
+    assert "not empty" in done.stderr
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_file_in_the_way(convbench, small, tmp_path):
+    (tmp_path / "o").write_text("a file")
+    assert "cannot be written" in convbench("run", "--suite", small, "--out", "o", code=2).stderr
+
+
+def test_an_unwritable_folder(convbench, small):
+    """/proc takes no new folder, not even from root, whom permissions do not stop."""
+    done = convbench("run", "--suite", small, "--out", "/proc/convbench", code=2)
+    assert "cannot be written" in done.stderr
+    assert "--out" in done.stderr
+
+
+def test_cuda_asked_for_and_not_there(convbench):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    done = convbench("run", "--device", "cuda:0", code=2)
+    assert "CUDA" in done.stderr
+    assert "--device cpu" in done.stderr
+
+
+def test_resume_with_other_options_is_refused(convbench, run_folder):
+    done = convbench("run", "--out", "o", "--resume", "--seed", "5", code=2)
+    assert "seed=0" in done.stderr
+
+
+def test_a_plugin_that_breaks_says_so(convbench, tmp_path):
+    (tmp_path / "mine.py").write_text("import no_such_module\n")
+    done = convbench("--plugin", "mine.py", "list", "types", code=2)
+    assert "no_such_module" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["explain", "depthwize"], ["run", "--sute", "quick"]])
+def test_a_process_of_its_own_ends_the_same_way(fresh, arguments):
+    """The fixture of the other tests calls main(); this is the real thing, no traceback in it."""
+    assert fresh(*arguments, code=2).stderr

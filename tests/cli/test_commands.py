@@ -1,0 +1,223 @@
+"""list, explain, help, and what imports what."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest_root import ROOT
+
+from convbench.convs.base import TYPES
+
+
+def modules_after(code):
+    """Return the modules that are loaded after running `code` in a fresh Python."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(chr(10).join(sys.modules))"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+TORCH_FREE = [
+    "spec",
+    "costs",
+    "steps",
+    "registry",
+    "formulas",
+    "runs.record",
+    "runs.store",
+    "runs.suite",
+    "runs.cases",
+    "report.contents",
+    "report.write",
+    "timing.samples",
+    "timing.stats",
+    "counting.tally",
+    "counting.agreement",
+    "cli",
+]
+
+
+@pytest.mark.parametrize("module", TORCH_FREE)
+def test_module_imports_no_torch(module):
+    assert "torch" not in modules_after(f"import convbench.{module}")
+
+
+def test_import_convbench_imports_nothing_heavy():
+    heavy = {"torch", "numpy", "sympy", "pandas", "matplotlib", "rich", "typer"}
+    assert not heavy & modules_after("import convbench")
+
+
+def test_deriving_a_cost_imports_neither_torch_nor_numpy_nor_sympy():
+    code = (
+        "from convbench import ConvSpec, cost\n"
+        "spec = ConvSpec(in_channels=3, out_channels=128, input_size=(7, 7), kernel_size=3)\n"
+        "assert cost('depthwise_separable', spec).multiplications == 10275"
+    )
+    assert not {"torch", "numpy", "sympy"} & modules_after(code)
+
+
+def test_help_imports_no_torch():
+    code = (
+        "import sys\n"
+        "sys.argv = ['convbench', '--help']\n"
+        "from convbench.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass"
+    )
+    assert "torch" not in modules_after(code)
+
+
+def test_the_public_names_are_functions_whatever_was_imported_before():
+    code = (
+        "import convbench.costs, convbench.formulas, convbench.counting.base, convbench.api\n"
+        "from convbench import ConvSpec, build, cost, count, formula, load_run\n"
+        "assert all(map(callable, (ConvSpec, build, cost, count, formula, load_run)))"
+    )
+    modules_after(code)
+
+
+def test_help_names_every_command(convbench):
+    text = convbench("--help").stdout
+    for command in ("run", "report", "list", "explain"):
+        assert command in text
+
+
+def test_version(fresh):
+    from convbench import __version__
+
+    assert fresh("--version").stdout.strip() == f"convbench {__version__}"
+
+
+@pytest.mark.parametrize("what", ["types", "networks", "suites", "counters", "devices"])
+def test_list(convbench, what):
+    words = {
+        "types": list(TYPES),
+        "networks": ["osnet_x1_0", "978,875,392"],
+        "suites": ["quick", "default", "full", "example"],
+        "counters": ["fvcore", "torch"],
+        "devices": ["cpu"],
+    }
+    text = convbench("list", what).stdout
+    for word in words[what]:
+        assert word in text
+
+
+def test_the_example_suite_runs_dry(convbench, tmp_path):
+    text = convbench("list", "suites", "--example").stdout
+    (tmp_path / "mine.toml").write_text(text)
+    assert "cases to measure" in convbench("run", "--suite", "mine.toml", "--dry-run").stdout
+
+
+@pytest.mark.parametrize("name", list(TYPES))
+def test_explain_every_type(convbench, name):
+    text = convbench("explain", name).stdout
+    for title in ("Source", "Steps", "Formula", "Worked multiplications", "Ratio to", "Checks"):
+        assert title in text
+    assert text.count("✓") == 3, "parameters and both counters agree"
+    assert "✗" not in text
+
+
+def test_explain_the_worked_slot(convbench):
+    text = convbench(
+        "explain", "depthwise_separable", "--in-channels", "3", "--out-channels", "128",
+        "--input", "7x7", "--kernel", "3", "--vs", "standard",
+    ).stdout  # fmt: skip
+    for words in (
+        "675 + 9,600 = 10,275",
+        "10,275 / 86,400 = 0.1189",
+        "1/N + K**(-2)",
+        "receptive field              3 × 3",
+    ):
+        assert words in text
+
+
+def test_explain_standard_says_what_flipping_does(convbench):
+    assert "cross-correlation" in convbench("explain", "standard").stdout
+
+
+def test_explain_transposed_shows_its_matrix_and_the_checkerboard(convbench):
+    text = convbench("explain", "transposed", "--kernel", "3", "--stride", "2").stdout
+    assert "[ w2 w1 ]" in text
+    assert "1 1 2 1 2 1 2 1 1" in text
+    assert "a checkerboard" in text.replace("\n  ", " ")
+    assert "no checkerboard" in convbench("explain", "transposed", "--kernel", "4").stdout
+
+
+def test_explain_does_not_build_what_is_too_large(convbench):
+    text = convbench(
+        "explain", "standard", "--in-channels", "100000", "--out-channels", "100000"
+    ).stdout
+    assert "not counted" in text
+    assert "2,250,000,000,000" in text
+
+
+PLUGIN = '''
+from dataclasses import dataclass
+from convbench.convs.base import ConvType, register
+
+@register("doubled")
+@dataclass(frozen=True, kw_only=True)
+class Doubled(ConvType):
+    """Two standard convolutions' worth of channels, made by one, and half of them dropped.
+
+    It pays nowhere: it is here to be tested.
+    """
+
+    paper = "none"
+
+    def plan(self, spec):
+        return (self.conv(spec, "convolution", spec.in_channels, spec.out_channels),)
+
+    def build(self, spec):
+        from convbench import modules
+        return modules.convolution(
+            spec.in_channels, spec.out_channels, spec.axes, bias=spec.bias
+        )
+'''
+
+
+def test_a_type_is_one_file(fresh, tmp_path):
+    """A file of a few lines is in list, explain, run and the contract."""
+    import json
+
+    (tmp_path / "doubled.py").write_text(PLUGIN)
+    plugin = ("--plugin", "doubled.py")
+    assert "doubled" in fresh(*plugin, "list", "types").stdout
+    assert "86,400" in fresh(*plugin, "explain", "doubled").stdout
+    (tmp_path / "s.toml").write_text(
+        'name = "s"\n[timing]\nseconds_per_group = 0.2\n[[slots]]\nin_channels = 3\n'
+        'out_channels = 8\ninput_size = "7x7"\nkernel_size = 3\ntypes = "all"\n'
+    )
+    fresh(*plugin, "run", "--suite", "s.toml", "--only", "doubled", "--out", "o", "--quiet")
+    records = [json.loads(x) for x in (tmp_path / "o" / "records.jsonl").read_text().splitlines()]
+    assert {record["name"]: record["status"] for record in records} == {
+        "standard": "ok",
+        "doubled": "ok",
+    }
+    assert "doubled" in (tmp_path / "o" / "report.md").read_text()
+    code = (
+        "from convbench.plugins import load_plugin\n"
+        f"load_plugin({str(tmp_path / 'doubled.py')!r})\n"
+        "from convbench.testing import check_conv\n"
+        "assert check_conv('doubled', examples=20)['slots'] == 20"
+    )
+    modules_after(code)
+
+
+def test_the_contract_catches_a_wrong_plan(tmp_path):
+    """The same file with a wrong number of channels does not pass."""
+    wrong = PLUGIN.replace("spec.in_channels, spec.out_channels),)", "1, spec.out_channels),)")
+    assert wrong != PLUGIN
+    (tmp_path / "wrong.py").write_text(wrong)
+    code = (
+        "from convbench.plugins import load_plugin\n"
+        f"load_plugin({str(tmp_path / 'wrong.py')!r})\n"
+        "from convbench.testing import check_conv\n"
+        "try:\n    check_conv('doubled', examples=20)\n"
+        "except AssertionError as error:\n    assert 'the plan has' in str(error), error\n"
+        "else:\n    raise SystemExit('not caught')"
+    )
+    modules_after(code)

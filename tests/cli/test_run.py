@@ -1,0 +1,231 @@
+"""`convbench run`: the main job, and what happens when it is cut short."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest_root import ROOT
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+
+
+def test_run_writes_a_run_and_its_report(convbench, small, tmp_path):
+    done = convbench("run", "--suite", small)
+    folder = tmp_path / "reports" / "cpu-small"
+    assert done.stdout.strip() == str(folder.relative_to(tmp_path) / "report.md")
+    records = lines(folder)
+    assert [record["status"] for record in records] == ["ok", "ok", "skipped", *["ok"] * 4]
+    skipped = records[2]
+    assert skipped["name"] == "depthwise"
+    assert "1 channels for each of the 3" in skipped["reason"]
+    for record in records:
+        if record["status"] == "ok":
+            assert record["tallies"]["fvcore"]["macs"] == record["cost"]["multiplications"]
+            assert record["tallies"]["torch"]["macs"] == record["cost"]["multiplications"]
+            assert len(record["samples"]["seconds"]) >= 3
+            assert record["ran"]["convolution_backend"] not in {"", "none"}
+    report = (folder / "report.md").read_text()
+    assert "depthwise_separable" in report
+    assert "python -m convbench run --suite" in report
+    assert list((folder / "figures").glob("*.png"))
+    assert (folder / "tables" / "cases.csv").read_text().count("\n") == len(records) + 1
+
+
+def test_samples_of_a_group_share_their_session(convbench, small, tmp_path):
+    convbench("run", "--suite", small, "--quiet")
+    sessions = {}
+    for record in lines(tmp_path / "reports" / "cpu-small"):
+        if record["samples"]:
+            sessions.setdefault(record["group"], set()).add(record["samples"]["session"])
+    assert all(len(found) == 1 for found in sessions.values())
+    assert len(set.union(*sessions.values())) == len(sessions) == 3
+
+
+def test_quiet_prints_only_where_the_report_is(convbench, small):
+    done = convbench("run", "--suite", small, "--quiet")
+    assert done.stdout.splitlines() == ["reports/cpu-small/report.md"]
+
+
+def test_a_dry_run_writes_nothing(convbench, small, tmp_path):
+    done = convbench("run", "--suite", small, "--dry-run")
+    assert "depthwise: skip: a depthwise convolution gives 1 channels" in done.stdout
+    assert "6 cases to measure, 1 to skip, about" in done.stdout
+    assert not (tmp_path / "reports").exists()
+
+
+def test_only_keeps_the_baseline(convbench, small, tmp_path):
+    convbench("run", "--suite", small, "--only", r"^lite .*6×6", "--out", "o")
+    assert [record["name"] for record in lines(tmp_path / "o")] == ["standard", "lite"]
+
+
+def test_axes_from_the_command_line(convbench, small, tmp_path):
+    convbench(
+        "run", "--suite", small, "--dtype", "float32,bfloat16", "--layout",
+        "channels_first,channels_last", "--threads", "1", "--only", "standard", "--out", "o",
+    )  # fmt: skip
+    records = lines(tmp_path / "o")
+    assert {(r["dtype"], r["layout"]) for r in records} == {
+        (dtype, layout)
+        for dtype in ("float32", "bfloat16")
+        for layout in ("channels_first", "channels_last")
+    }
+    assert {record["threads"] for record in records} == {1}
+    skipped = [record for record in records if record["status"] == "skipped"]
+    assert len(skipped) == 2, "channels_last has no form for one axis"
+    assert all("one spatial axis" in record["reason"] for record in skipped)
+
+
+def test_the_same_seed_gives_the_same_order_and_another_does_not_lose_the_first(
+    convbench, small, tmp_path
+):
+    convbench("run", "--suite", small, "--seed", "7", "--quiet")
+    first = (tmp_path / "reports" / "cpu-small" / "records.jsonl").read_bytes()
+    convbench("run", "--suite", small, "--seed", "8", "--quiet")
+    aside = [path for path in (tmp_path / "reports").iterdir() if path.name != "cpu-small"]
+    assert len(aside) == 1, "the first run was moved aside, not overwritten"
+    assert (aside[0] / "records.jsonl").read_bytes() == first
+
+
+def start(tmp_path, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "convbench", *map(str, arguments)],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_lines(process, path, number):
+    while process.poll() is None:
+        if path.exists() and path.read_bytes().count(b"\n") >= number:
+            return
+        time.sleep(0.01)
+    pytest.fail(f"ended before {number} records: {process.communicate()}")
+
+
+SLOW = """
+name = "slow"
+[timing]
+seconds_per_group = 1.5
+[[slots]]
+in_channels = [4, 8, 12, 16]
+out_channels = 8
+input_size = "16x16"
+kernel_size = 3
+padding = "same"
+types = ["standard", "lite", "depthwise_separable"]
+"""
+
+
+@pytest.mark.parametrize("finished", [3, 6])
+def test_kill_and_resume(convbench, tmp_path, finished):
+    (tmp_path / "slow.toml").write_text(SLOW)
+    process = start(tmp_path, "run", "--suite", "slow.toml", "--out", "o")
+    path = tmp_path / "o" / "records.jsonl"
+    wait_for_lines(process, path, finished)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    kept = path.read_bytes()
+    with path.open("ab") as file:
+        file.write(b'{"case": "torn in the mid')  # as if the kill had hit a write
+    report = convbench("report", "o").stdout
+    assert "report.md" in report, "a partial run has a report too"
+    assert "not finished" in (tmp_path / "o" / "report.md").read_text().lower()
+    convbench("run", "--suite", "slow.toml", "--out", "o", "--resume")
+    assert path.read_bytes().startswith(kept), "what was acknowledged is still there, unchanged"
+    cases = [record["case"] for record in lines(tmp_path / "o")]
+    assert len(cases) == len(set(cases)) == 12
+    assert "not finished" not in (tmp_path / "o" / "report.md").read_text().lower()
+    whole = path.read_bytes()
+    convbench("run", "--suite", "slow.toml", "--out", "o", "--resume")
+    assert path.read_bytes() == whole, "a finished run has nothing left to measure"
+
+
+def test_ctrl_c_leaves_a_valid_run_and_a_report(convbench, tmp_path):
+    (tmp_path / "slow.toml").write_text(SLOW)
+    process = start(tmp_path, "run", "--suite", "slow.toml", "--out", "o")
+    wait_for_lines(process, tmp_path / "o" / "records.jsonl", 3)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "--resume" in errors
+    assert (tmp_path / "o" / "report.md").exists()
+    convbench("run", "--out", "o", "--resume", "--quiet")
+    assert len(lines(tmp_path / "o")) == 12
+
+
+def test_a_folder_in_use_is_refused(convbench, tmp_path):
+    (tmp_path / "slow.toml").write_text(SLOW)
+    process = start(tmp_path, "run", "--suite", "slow.toml", "--out", "o")
+    wait_for_lines(process, tmp_path / "o" / "records.jsonl", 3)
+    done = convbench("run", "--out", "o", "--resume", code=2)
+    assert "another convbench" in done.stderr
+    process.kill()
+    process.communicate()
+
+
+def test_report_twice_is_byte_identical(convbench, small, tmp_path):
+    convbench("run", "--suite", small, "--out", "o", "--quiet")
+
+    def files():
+        return {
+            path.relative_to(tmp_path): path.read_bytes()
+            for path in sorted((tmp_path / "o").rglob("*"))
+            if path.is_file()
+        }
+
+    first = files()
+    convbench("report", "o")
+    assert files() == first
+    convbench("report", "o", "--format", "markdown")
+    assert files() == first
+
+
+def test_a_case_that_fails_becomes_a_row(convbench, tmp_path):
+    (tmp_path / "s.toml").write_text(
+        """
+name = "failing"
+[timing]
+seconds_per_group = 0.2
+[[slots]]
+in_channels = 400000
+out_channels = 400000
+input_size = "64x64"
+kernel_size = 3
+types = ["standard", "depthwise"]
+[[slots]]
+in_channels = 2
+out_channels = 2
+input_size = "8x8"
+kernel_size = 3
+types = ["standard"]
+"""
+    )
+    done = convbench("run", "--suite", "s.toml", "--only", "^standard", "--out", "o")
+    huge, small = lines(tmp_path / "o")
+    assert huge["status"] == "failed"
+    assert huge["reason"].startswith("out of memory: it needs about")
+    assert huge["cost"]["multiplications"] == 400_000**2 * 9 * 62 * 62, "what is known is kept"
+    assert small["status"] == "ok"
+    assert "1 failed" in done.stderr
+    assert "out of memory" in (tmp_path / "o" / "report.md").read_text()
+
+
+def test_resume_keeps_to_the_environment(convbench, small, tmp_path):
+    convbench("run", "--suite", small, "--out", "o", "--quiet")
+    header = json.loads((tmp_path / "o" / "run.json").read_text())
+    header["fingerprint"]["cpu"] = "another"
+    (tmp_path / "o" / "run.json").write_text(json.dumps(header))
+    done = convbench("run", "--out", "o", "--resume", code=2)
+    assert "cpu was 'another' and is" in done.stderr
+    convbench("run", "--out", "o", "--resume", "--force")

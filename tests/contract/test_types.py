@@ -1,0 +1,76 @@
+"""The contract over every registered convolution type, on random slots."""
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from convbench.convs.base import TYPES, make
+from convbench.errors import SpecError
+from convbench.testing import check_conv_in, draw_slot
+
+KNOBS = {
+    # knobs worth varying; a type that is not here is tested with its defaults
+    "grouped": {"groups": (1, 2, 3)},
+    "pointwise_grouped": {"groups": (1, 2, 4)},
+    "depthwise": {"multiplier": (1, 2, 3)},
+    "spatially_separable": {"middle": (None, 1, 5)},
+    "dilated": {"rate": (1, 2, 3)},
+    "transposed": {"groups": (1, 2)},
+    "resize_conv": {"mode": ("nearest", "linear")},
+    "shuffled_grouped": {"groups": (1, 2)},
+    "shufflenet_unit": {"groups": (1, 2), "first_groups": (None, 1)},
+    "bottleneck": {"reduction": (1, 2, 4)},
+    "inverted_residual": {"expansion": (1, 2)},
+    "ghost": {"ratio": (2, 3), "cheap_kernel": (1, 3)},
+    "partial": {"fraction": ("1/4", "1/2", "1")},
+    "dynamic": {"experts": (1, 3), "reduction": (1, 4)},
+}
+
+
+@pytest.mark.parametrize("name", list(TYPES))
+@settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(data=st.data())
+def test_a_type_keeps_its_contract(name, data):
+    knobs = {key: data.draw(st.sampled_from(values)) for key, values in KNOBS.get(name, {}).items()}
+    kind = make(name, {**knobs, "block": data.draw(st.booleans())})
+    spec = draw_slot(kind, lambda low, high: data.draw(st.integers(low, high)))
+    assume(spec is not None)
+    check_conv_in(kind, spec)
+
+
+@pytest.mark.parametrize("name", list(TYPES))
+def test_a_type_says_what_it_is(name):
+    cls = TYPES[name]
+    assert cls.name == name
+    assert "pays" in cls.idea(), "the docstring says when the type pays"
+    assert cls.paper, "the type names its source"
+    assert "\n\n" in cls.idea(), "the first paragraph says what it is, the others why"
+
+
+@pytest.mark.parametrize("name", list(TYPES))
+def test_a_type_refuses_a_slot_with_a_reason(name):
+    from convbench import ConvSpec
+
+    kind = make(name)
+    upsampling = ConvSpec(
+        in_channels=2, out_channels=2, input_size=(6,), kernel_size=3, scale=2, padding="same"
+    )
+    ordinary = ConvSpec(
+        in_channels=2, out_channels=2, input_size=(6,), kernel_size=3, padding="same"
+    )
+    wrong = ordinary if kind.upsamples else upsampling
+    assert kind.fits(wrong)
+    with pytest.raises(SpecError, match="cannot fill the slot"):
+        kind.cost(wrong)
+
+
+@pytest.mark.parametrize("name", list(TYPES))
+def test_an_unknown_knob_is_an_error_that_names_the_known(name):
+    with pytest.raises(SpecError, match=r"no knob 'speed'.*block"):
+        make(name, {"speed": 3})

@@ -1,0 +1,136 @@
+"""Findings: sentences from the data. What may not be said is tested as much as what is."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from report.report_runs import SLOTS, header, samples, type_group, whole_run
+
+from convbench.report.document import Bullets, Paragraph
+from convbench.report.findings import findings, main_group
+from convbench.report.groups import groups
+from convbench.runs.record import Run
+
+SLOT = SLOTS[1]
+
+
+def points(run):
+    """Return the text of each point by its lead."""
+    blocks = findings(run, groups(run))
+    return {
+        item.lead: item.text
+        for block in blocks
+        if isinstance(block, Bullets)
+        for item in block.items
+    }
+
+
+def timed(rounds=25, scatter=0.02, **middles):
+    """Return a run of one group with the types named, timed around these seconds."""
+    draw = random.Random(3)
+    records = [
+        replace(record, samples=samples(middles[record.name], rounds=rounds, session="one",
+                                        scatter=scatter, draw=draw))
+        for record in type_group(SLOT, draw, names=tuple(middles))
+    ]  # fmt: skip
+    return Run(header=header(), records=tuple(records))
+
+
+def test_the_separable_sentence_has_both_ratios_and_the_interval():
+    text = points(timed(standard=1e-3, depthwise_separable=4e-4))[
+        "depthwise_separable against standard"
+    ]
+    assert "needs 7.9× fewer multiplications than standard" in text
+    assert "is 2.5× faster than standard (95 % interval" in text
+
+
+def test_an_interval_that_contains_1_is_never_faster():
+    found = points(timed(scatter=0.5, standard=1e-3, depthwise_separable=9.9e-4))
+    text = found["depthwise_separable against standard"]
+    assert "cannot be told from standard by the clock (the interval contains 1" in text
+    assert "faster than standard" not in " ".join(found.values())
+    assert found["Try next"].startswith("Keep standard here")
+
+
+def test_few_rounds_are_never_a_verdict():
+    found = points(timed(rounds=3, standard=1e-3, depthwise_separable=4e-4))
+    assert "fewer than 5 rounds" in found["depthwise_separable against standard"]
+    assert "2 cases had fewer than 5 rounds" in found["How sure"]
+    assert "×" not in found["Try next"]
+
+
+def test_a_slower_type_with_fewer_multiplications_is_named():
+    found = points(timed(standard=1e-3, depthwise_separable=2e-3, lite=5e-4))
+    assert "is 2.0× slower than standard" in found["depthwise_separable against standard"]
+    assert (
+        "yet slower: depthwise_separable (7.9× fewer, 2.0× the time)"
+        in (found["Promise and clock"])
+    )
+
+
+@pytest.mark.parametrize("name", ["pointwise", "depthwise", "partial", "grouped"])
+def test_a_type_that_does_less_wins_nothing(name):
+    found = points(timed(**{"standard": 1e-3, "lite": 5e-4, name: 1e-5}))
+    assert found["Fastest here"].startswith("lite takes")
+    assert f"{name} (" in found["Fastest here"]
+    assert "but does less" in found["Fastest here"]
+    assert found["Try next"].startswith("Try lite in place of standard")
+    assert not found["Cheapest by count"].startswith(name)
+
+
+def test_types_that_need_the_same_share_the_first_place():
+    text = points(timed(standard=1e-3, depthwise_separable=4e-4, lite=8e-4))["Cheapest by count"]
+    assert text.startswith("depthwise_separable and lite need 14.65 M multiplications, 7.9× fewer")
+
+
+def test_a_tie_on_the_clock_is_said():
+    text = points(timed(standard=1e-3, depthwise_separable=4e-4, lite=4e-4))["Fastest here"]
+    assert "The clock cannot tell it from" in text
+
+
+def test_a_baseline_that_wins_is_said():
+    found = points(timed(standard=1e-5, depthwise_separable=4e-4))
+    assert found["Fastest here"].startswith("standard takes 9.96 µs (")
+    assert "it is the baseline" in found["Fastest here"]
+    assert found["Try next"].startswith("Keep standard here: nothing")
+
+
+def test_counters_and_losses_of_the_whole_run():
+    found = points(whole_run())
+    assert "fvcore agrees in 33 of 35 and torch agrees in 34 of 35" in found["Counters"]
+    assert "dynamic (fvcore: lower bound)" in found["Counters"]
+    assert "7 skipped, 1 failed and 1 invalid" in found["How sure"]
+    assert "osnet_x0_25 needs 12× fewer multiplications than osnet_x1_0" in found["Networks"]
+    assert "4 of 5 published figures are met" in found["Networks"]
+    assert "not: osnet_ibn_x1_0 (multiplications)" in found["Networks"]
+
+
+def test_at_most_eight_points_and_the_first_screen_says_what_matters():
+    found = points(whole_run())
+    assert len(found) <= 8
+    assert {"Cheapest by count", "Fastest here", "How sure", "Try next"} <= set(found)
+
+
+def test_an_unfinished_run_is_to_be_finished_first():
+    assert "--resume" in points(replace(whole_run(), finished=False))["Try next"]
+
+
+def test_an_empty_run_says_only_that():
+    run = Run(header=header(), records=())
+    (only,) = findings(run, groups(run))
+    assert isinstance(only, Paragraph)
+    assert "no cases" in only.text
+
+
+def test_an_invalid_or_failed_case_wins_nothing():
+    run = timed(standard=1e-3, depthwise_separable=4e-4, lite=1e-6)
+    records = [
+        replace(r, status="invalid", reason="x") if r.name == "lite" else r for r in run.records
+    ]
+    found = points(replace(run, records=tuple(records)))
+    assert found["Fastest here"].startswith("depthwise_separable")
+    assert "lite" not in " ".join(found.values())
+
+
+def test_the_main_group_is_the_one_that_compares_most():
+    assert main_group(groups(whole_run())).label.startswith("64→64")

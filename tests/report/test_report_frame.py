@@ -1,0 +1,105 @@
+"""The frame: one row a case, units in the names, nothing lost on the way to CSV."""
+
+import io
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from report.report_runs import header, whole_run
+
+from convbench.report.contents import contents
+from convbench.report.csv import render
+from convbench.runs.frame import COLUMNS, bytes_moved, frame, itemsize, rows
+from convbench.runs.record import Run
+
+
+def test_one_row_a_case_in_order():
+    run = whole_run()
+    assert list(frame(run)["case"]) == [record.case for record in run.records]
+
+
+def test_counts_stay_whole_numbers_and_ratios_refer_to_the_baseline():
+    run = whole_run()
+    table = frame(run).set_index("case")
+    record = next(
+        r for r in run.records if r.name == "depthwise_separable" and r.slot.startswith("3→128")
+    )
+    row = table.loc[record.case]
+    assert row["multiplications"] == 10_275
+    assert str(table["multiplications"].dtype) == "Int64"
+    assert row["ratio_multiplications"] == pytest.approx(10_275 / 86_400)
+    assert row["macs_fvcore"] == row["macs_torch"] == 10_275
+    assert row["agreement_torch"] == "agrees"
+    assert row["seconds_low"] <= row["seconds_median"] <= row["seconds_high"]
+    assert row["seconds_median"] == record.samples.median
+    assert row["ratio_seconds_low"] <= row["ratio_seconds"] <= row["ratio_seconds_high"]
+    assert row["bytes_moved"] == 4 * (row["elements_read"] + row["elements_written"])
+
+
+def test_the_baseline_has_no_ratio_to_itself():
+    run = whole_run()
+    table = frame(run)
+    own = table[table["case"] == table["baseline"]]
+    assert len(own) == 4
+    assert own["ratio_seconds"].isna().all()
+    assert set(own["verdict"]) == {"baseline"}
+
+
+def test_what_did_not_run_says_why():
+    table = frame(whole_run()).set_index("label")
+    assert table.loc["inverted_residual", "no_ratio_because"].tolist()[-1] == "the case is failed"
+    assert pd.isna(table.loc["inverted_residual", "seconds_median"].tolist()[-1])
+
+
+def test_every_row_without_a_time_ratio_has_a_reason():
+    for row in rows(whole_run()):
+        assert (row.time is None) == (bool(row.no_time) or row.is_baseline)
+
+
+def test_rounds_that_do_not_pair_up_are_a_reason_and_no_crash():
+    run = whole_run()
+    records = list(run.records)
+    index = next(i for i, r in enumerate(records) if r.name == "lite" and r.samples)
+    short = records[index].samples
+    cut = {
+        name: getattr(short, name)[:3]
+        for name in ("seconds", "cpu_seconds", "page_faults", "involuntary_switches")
+    }
+    records[index] = replace(records[index], samples=replace(short, **cut))
+    row = rows(replace(run, records=tuple(records)))[index]
+    assert row.time is None
+    assert "rounds" in row.no_time
+
+
+def test_an_empty_run_has_the_columns():
+    table = frame(Run(header=header(), records=()))
+    assert list(table.columns) == list(COLUMNS)
+    assert table.empty
+
+
+def test_columns_of_any_run_are_the_promised_ones_and_those_of_counters_and_backends():
+    extra = set(frame(whole_run()).columns) - set(COLUMNS)
+    assert extra == {
+        "macs_fvcore", "macs_torch", "agreement_fvcore", "agreement_torch", "ran_backend",
+    }  # fmt: skip
+
+
+def test_cases_csv_is_the_frame():
+    run = whole_run()
+    written = render(contents(run))["tables/cases.csv"]
+    assert written == frame(run).to_csv(index=False, lineterminator="\n").encode()
+    back = pd.read_csv(io.BytesIO(written))
+    assert back["multiplications"].sum() == frame(run)["multiplications"].sum()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [("float32", 4), ("bfloat16", 2), ("float8_e4m3fn", 1), ("int4", None), ("bool", None)],
+)
+def test_itemsize(dtype, size):
+    assert itemsize(dtype) == size
+
+
+def test_bytes_are_unknown_without_a_known_type():
+    record = next(r for r in whole_run().records if r.cost)
+    assert bytes_moved(replace(record, dtype="bool")) is None
