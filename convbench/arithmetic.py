@@ -56,7 +56,8 @@ def maximum(a: Quantity, b: Quantity) -> Quantity:
     if is_symbolic(a, b):
         import sympy
 
-        return sympy.Max(a, b)
+        # left as it is until numbers come in: to order two floors, SymPy may think for minutes
+        return a if a == b else sympy.Max(a, b, evaluate=False)
     if is_array(a, b):
         import numpy as np
 

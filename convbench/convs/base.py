@@ -12,7 +12,7 @@ from convbench.arithmetic import Quantity, divides, holds, indicator, is_array, 
 from convbench.costs import Cost, Step, total
 from convbench.errors import SpecError
 from convbench.registry import Registry
-from convbench.steps import Conv, Elementwise
+from convbench.steps import Branches, Conv, Elementwise
 
 if TYPE_CHECKING:
     from torch import nn
@@ -179,14 +179,15 @@ class ConvType:
             for operation in operations or ("batch_norm", "relu")
         )
 
-    def identity(self, spec: ConvSpec) -> tuple[Step, ...]:
-        """Return the addition of a block's input, which happens where the shapes agree."""
+    def with_identity(self, spec: ConvSpec, *path: Step) -> tuple[Step, ...]:
+        """Return a block's path with its input added, which happens where the shapes agree."""
         if not self.block:
-            return ()
+            return path
         agree = indicator(spec.in_channels, spec.out_channels)
         for axis in spec.axes:
             agree = agree * indicator(axis.input, axis.output)
         return (
+            Branches(label="path", paths=(path,), keeps_input=agree),
             Elementwise(
                 label="add the input, where shapes agree",
                 operation="add",

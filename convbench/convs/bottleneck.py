@@ -43,16 +43,15 @@ class Bottleneck(ConvType):
         middle = exact(spec.out_channels, self.reduction)
         at_input = tuple(axis.pointwise_input() for axis in spec.axes)
         at_output = tuple(axis.pointwise_output() for axis in spec.axes)
-        return (
+        path = (
             self.conv(spec, "1×1 convolution down", spec.in_channels, middle, at_input),
             *self.after(spec, middle, size=spec.input_size),
             self.conv(spec, "convolution", middle, middle),
             *self.after(spec, middle),
             self.conv(spec, "1×1 convolution up", middle, spec.out_channels, at_output),
             *self.after(spec, spec.out_channels, "batch_norm"),
-            *self.identity(spec),
-            *self.after(spec, spec.out_channels, "relu"),
         )
+        return (*self.with_identity(spec, *path), *self.after(spec, spec.out_channels, "relu"))
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build down, across, up; as a block with batch norm, ReLU and the identity."""

@@ -9,7 +9,7 @@ from convbench.arithmetic import Quantity, maximum, product
 from convbench.convs.base import ConvType, knob, register
 from convbench.costs import Step
 from convbench.errors import SpecError
-from convbench.steps import Elementwise, GlobalPool, Linear, MixedConv
+from convbench.steps import Branches, Elementwise, GlobalPool, Linear, MixedConv
 
 if TYPE_CHECKING:
     from torch import nn
@@ -91,7 +91,8 @@ class Dynamic(ConvType):
             axes=spec.axes,
             bias=spec.bias,
         )
-        return (*attention, mix, conv, *self.after(spec, outputs))
+        kernels = Branches(label="kernels for each sample", paths=((), (*attention, mix)))
+        return (kernels, conv, *self.after(spec, outputs))
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build the attention and the convolution that uses it."""

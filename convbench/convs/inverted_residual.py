@@ -33,14 +33,14 @@ class InvertedResidual(ConvType):
         middle = self.expansion * spec.in_channels
         at_input = tuple(axis.pointwise_input() for axis in spec.axes)
         at_output = tuple(axis.pointwise_output() for axis in spec.axes)
-        return (
+        return self.with_identity(
+            spec,
             self.conv(spec, "1×1 convolution up", spec.in_channels, middle, at_input),
             *self.after(spec, middle, "batch_norm", "relu6", size=spec.input_size),
             self.conv(spec, "depthwise convolution", middle, middle, groups=middle),
             *self.after(spec, middle, "batch_norm", "relu6"),
             self.conv(spec, "1×1 convolution down", middle, spec.out_channels, at_output),
             *self.after(spec, spec.out_channels, "batch_norm"),
-            *self.identity(spec),
         )
 
     def build(self, spec: ConvSpec) -> nn.Module:

@@ -145,7 +145,7 @@ class ShuffleNetUnit(ConvType):
             elements=product(spec.batch, spec.out_channels, spec.output_positions, strided),
         )
         return (
-            Branches(label="unit", paths=(path, (pool,))),
+            Branches(label="unit", paths=(path, (pool,)), keeps_input=1 - strided),
             add,
             join,
             *self.after(spec, spec.out_channels, "relu"),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PREFIX = "module."
 """What torch.nn.DataParallel puts before every name."""
+SHOWN = 3
+"""Names that a message shows of those in a file or a model."""
 
 
 class CheckpointError(ConvbenchError):
@@ -118,6 +120,6 @@ def _first_line(error: Exception) -> str:
 
 def _some(names: Mapping[str, Any]) -> str:
     """Return the first names, and how many more there are."""
-    shown = ", ".join(list(names)[:3])
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    shown = ", ".join(list(names)[:SHOWN])
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{shown or 'no tensor'}{more}"

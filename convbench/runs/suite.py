@@ -29,7 +29,7 @@ class Timing:
 
     seconds_per_group: float = 5.0
     min_rounds: int = 10
-    max_rounds: int = 60
+    max_rounds: int = 400
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,7 +76,8 @@ def memory_needed(cost: Cost, itemsize: int) -> int:
     Weights twice (the float32 copy that was built, and the one that runs), and the largest moment
     of its activations twice, for the workspace of the kernels.
     """
-    return cost.parameters * (4 + itemsize) + 2 * cost.peak_live * max(itemsize, 4)
+    need: int = cost.parameters * (4 + itemsize) + 2 * cost.peak_live * max(itemsize, 4)
+    return need
 
 
 def memory_free(device: str) -> int | None:
@@ -185,8 +186,9 @@ def chosen_backends(module: nn.Module, inputs: torch.Tensor) -> str:
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             if func is torch.ops.aten.convolution.default:
-                backend = torch._C._select_conv_backend(*args)  # noqa: SLF001  nothing public tells
-                found[str(backend).split(".")[-1]] = None
+                backend: Any = torch._C._select_conv_backend(*args)  # noqa: SLF001  nothing public tells
+                name = str(backend).split(".")[-1]
+                found[f"unnamed ({int(backend)})" if "?" in name else name] = None
             return func(*args, **(kwargs or {}))
 
     try:

@@ -61,7 +61,9 @@ def rounds_asked(seed: int, names: str, rounds: int) -> list[str]:
 def test_every_round_times_each_once_and_pairs_of_rounds_mirror_each_other() -> None:
     orders = rounds_asked(0, "abcd", 20)
     assert all(sorted(order) == list("abcd") for order in orders)
-    assert all(first == second[::-1] for first, second in zip(orders[::2], orders[1::2]))
+    assert all(
+        first == second[::-1] for first, second in zip(orders[::2], orders[1::2], strict=True)
+    )
     assert len(set(orders[::2])) > 3
 
 

@@ -1,0 +1,38 @@
+# Everything sets itself up: `make run` and `make test` need only Python 3.11 or later, and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+.PHONY: run test lint types check bench clean
+.DEFAULT_GOAL := run
+
+run: $(READY)  ## the main job: derive, count and time the default suite, write the report
+	$(BIN)/python -m convbench run $(ARGS)
+
+test: $(READY)  ## the whole test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+check: lint types test
+
+bench: $(READY)  ## pytest-benchmark: the types at one slot, deriving, counting
+	$(BIN)/python -m pytest benchmarks --benchmark-only $(ARGS)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "convbench needs Python 3.11 or later: make PYTHON=python3.12 …"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -1,0 +1,96 @@
+"""Plans over arrays and symbols say what plans over integers say."""
+
+import numpy as np
+import pytest
+import sympy
+
+from convbench import ConvSpec, cost
+from convbench.convs.base import TYPES, make
+from convbench.errors import SpecError
+from convbench.testing import COUNTS, draw_slot
+
+
+@pytest.mark.parametrize("name", list(TYPES))
+def test_many_shapes_at_once_equal_one_by_one(name):
+    """Slots of one form, stacked into arrays: every count of every slot is the integer plan's."""
+    import random
+
+    kind = make(name)
+    generator = random.Random(3)
+    forms = {}
+    for _ in range(400):
+        spec = draw_slot(kind, generator.randint)
+        if spec is not None:
+            key = (spec.dims, spec.padding == "same", spec.bias)
+            forms.setdefault(key, []).append(spec)
+    assert len(forms) > 3
+    for (dims, same, bias), specs in forms.items():
+
+        def stack(field, specs=specs):
+            return np.array([getattr(spec, field) for spec in specs])
+
+        def per_axis(field, specs=specs, dims=dims):
+            return tuple(
+                np.array([getattr(spec, field)[axis] for spec in specs]) for axis in range(dims)
+            )
+
+        swept = kind.cost(
+            ConvSpec(
+                in_channels=stack("in_channels"),
+                out_channels=stack("out_channels"),
+                input_size=per_axis("input_size"),
+                kernel_size=per_axis("kernel_size"),
+                stride=per_axis("stride"),
+                padding="same" if same else per_axis("padding"),
+                dilation=per_axis("dilation"),
+                batch=stack("batch"),
+                bias=bias,
+                scale=stack("scale") if kind.upsamples else None,
+            )
+        )
+        for count in COUNTS:
+            got = np.broadcast_to(getattr(swept, count), (len(specs),))
+            want = [getattr(kind.cost(spec), count) for spec in specs]
+            assert got.tolist() == want, (name, count)
+
+
+def test_a_sweep_broadcasts():
+    spec = ConvSpec(
+        in_channels=np.array([[8], [16]]),
+        out_channels=np.array([[3, 5, 7]]),
+        input_size=(10, 10),
+        kernel_size=3,
+    )
+    found = cost("depthwise_separable", spec).multiplications
+    assert found.shape == (2, 3)
+    assert found[1, 2] == 64 * 16 * (9 + 7)
+
+
+def test_integers_have_no_limit_and_arrays_do_not_wrap_around():
+    huge = ConvSpec(in_channels=10**9, out_channels=10**9, input_size=(10**4,), kernel_size=3)
+    assert cost("standard", huge).multiplications == 10**18 * 3 * (10**4 - 2)
+    with pytest.raises(SpecError, match=r"2\*\*63"):
+        cost("standard", huge.with_(in_channels=np.array([10**9])))
+
+
+def test_valid_taps_in_symbols_are_an_exact_sum():
+    kernel, size, pad = sympy.symbols("K I p", integer=True, positive=True)
+    spec = ConvSpec(
+        in_channels=2, out_channels=3, input_size=(size,), kernel_size=kernel, padding=pad
+    )
+    formula = cost("standard", spec).multiplications_valid
+    numbers = ConvSpec(in_channels=2, out_channels=3, input_size=(9,), kernel_size=5, padding=2)
+    value = formula.subs({kernel: 5, size: 9, pad: 2}).doit()
+    assert value == cost("standard", numbers).multiplications_valid
+
+
+def test_a_cost_adds_up():
+    spec = ConvSpec(in_channels=3, out_channels=128, input_size=(7, 7), kernel_size=3)
+    parts = [cost("depthwise", spec.with_(out_channels=3)), cost("standard", spec)]
+    both = sum(parts)
+    assert both.multiplications == 675 + 86_400
+    assert both.macs == both.multiplications
+    assert both.flops == 2 * both.macs
+    assert both.peak_live == max(part.peak_live for part in parts)
+    assert both.receptive_field == (), "a sum does not know the order"
+    assert type(both).from_json(both.to_json()) == both
