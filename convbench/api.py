@@ -14,9 +14,12 @@ from convbench.runs.record import Run
 from convbench.spec import ConvSpec
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import nn
 
-__all__ = ["build", "cost", "count", "formula", "load_run"]
+    from convbench.profiling.profile import Profile
+
+__all__ = ["build", "cost", "count", "formula", "load_run", "profile", "sweep"]
 
 
 def cost(name: str, spec: ConvSpec, **knobs: Any) -> Cost:
@@ -48,6 +51,25 @@ def count(module: nn.Module, inputs: Any, *, counter: str = "torch") -> Tally:
     if isinstance(tally, Unavailable):
         raise CountError(f"{tally.reason}. Try another counter.")
     return tally
+
+
+def profile(
+    module: nn.Module, *inputs: Any, backward: bool = False, strict: bool = False
+) -> Profile:
+    """Count what module(*inputs) costs, by module and operator, computing nothing.
+
+    See `convbench.profiling.run.profile`, which this is; it imports torch when it is called.
+    """
+    from convbench.profiling.run import profile as count_module
+
+    return count_module(module, *inputs, backward=backward, strict=strict)
+
+
+def sweep(name: str, *, ratio_to: str | None = None, **grid: Any) -> pd.DataFrame:
+    """Return the costs of every combination that fits, as a DataFrame; see `convbench.sweeps`."""
+    from convbench.sweeps import sweep as derive
+
+    return derive(name, ratio_to=ratio_to, **grid)
 
 
 def load_run(path: str | Path) -> Run:

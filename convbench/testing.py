@@ -242,3 +242,63 @@ def _symbol(letter: str, axis: int) -> Any:
     import sympy
 
     return sympy.Symbol(f"{letter}{axis}", integer=True, nonnegative=True)
+
+
+def assert_multiplications(module: Any, inputs: Any, expected: int) -> None:
+    """Assert that one forward pass takes exactly `expected` multiplications.
+
+    inputs: a tensor or a tuple of them. The failure shows where they are, layer by layer.
+    """
+    found = _profiled(module, inputs)
+    got = found.total.multiplications
+    assert got == expected and found.complete, (
+        f"{found.name} takes {'' if found.complete else 'at least '}{got:,} multiplications, "
+        f"{got - expected:+,} against {expected:,}.\n{_layers(found)}"
+    )
+
+
+def assert_cost_at_most(
+    module: Any,
+    inputs: Any,
+    *,
+    multiplications: int | None = None,
+    parameters: int | None = None,
+) -> None:
+    """Assert that one forward pass, and the module, cost no more than given.
+
+    A module with operators that have no counting rule fails a limit on multiplications: its count
+    is only a lower bound. The failure shows where the cost is, layer by layer.
+    """
+    found = _profiled(module, inputs)
+    got = found.total
+    over = [
+        f"{value:,} {name}, {value - limit:,} more than {limit:,}"
+        for name, value, limit in (
+            ("multiplications", got.multiplications, multiplications),
+            ("parameters", got.parameters, parameters),
+        )
+        if limit is not None and value > limit
+    ]
+    if multiplications is not None and not found.complete:
+        over.append(f"operators without a counting rule: {', '.join(found.unsupported)}")
+    assert not over, f"{found.name} has {'; '.join(over)}.\n{_layers(found)}"
+
+
+def _profiled(module: Any, inputs: Any) -> Any:
+    from convbench.profiling.run import profile
+
+    arguments = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
+    return profile(module, *arguments)
+
+
+def _layers(found: Any) -> str:
+    """Return one line for each module that multiplies by itself or has parameters of its own."""
+    parts = [part for _, part in found.by_module.walk()]
+    rows = [
+        f"  {part.name or part.kind}: {part.own.multiplications:,} multiplications, "
+        f"{part.parameters:,} parameters ({part.kind})"
+        for part in parts
+        if part.own.multiplications or (part.parameters and not part.children)
+    ]
+    rows += [f"  {name} (×{calls}): no counting rule" for name, calls in found.unsupported.items()]
+    return "\n".join(rows)

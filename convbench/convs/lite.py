@@ -21,7 +21,8 @@ class Lite(ConvType):
 
     B·(|I|·C·N + |O|·N·|K|) multiplications and (C + |K|)·N weights. The order is the reverse of
     depthwise separable, so the depthwise half works on the *output* channels: dearer than separable
-    where the slot widens or strides, cheaper where it narrows.
+    where the slot widens or strides, cheaper where it narrows. It pays where depthwise separable
+    does, inside blocks whose channels stay few.
     """
 
     paper = "Zhou et al. (OSNet), arXiv:1905.00953, section 3.1"

@@ -7,52 +7,111 @@ trailing underscore of the in-place form. Anything that is neither here nor know
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
-_ELEMENTWISE = """
-    abs add addcdiv addcmul ceil celu clamp clamp_max clamp_min clip cos div elu eq erf exp expm1
-    floor ge gelu glu gt hardsigmoid hardswish hardtanh le leaky_relu log log1p log2
-    log_sigmoid_forward log_softmax logical_and logical_not logical_or lt masked_fill maximum
-    minimum mish mul ne neg pow prelu reciprocal relu relu6 remainder round rsqrt rsub selu sigmoid
-    sign silu sin softmax softplus softsign sqrt square sub tanh threshold true_divide where
-"""
-_NORMALISATION = """
-    batch_norm batch_norm_impl_index cudnn_batch_norm miopen_batch_norm native_batch_norm
-    native_batch_norm_legit native_batch_norm_legit_no_training batch_norm_with_update
-    batch_norm_no_update group_norm native_group_norm instance_norm layer_norm native_layer_norm
-    fused_rms_norm rms_norm
-"""
-_REDUCTION = """
-    adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
-    adaptive_max_pool2d adaptive_max_pool3d all amax amin any argmax argmin avg_pool1d avg_pool2d
-    avg_pool3d linalg_vector_norm max max_pool1d max_pool2d max_pool2d_with_indices max_pool3d
-    max_pool3d_with_indices mean min mkldnn_max_pool2d norm prod std sum var var_mean
-"""
-_RESIZE = """
-    upsample_bicubic2d upsample_bilinear2d upsample_linear1d upsample_nearest1d upsample_nearest2d
-    upsample_nearest3d upsample_nearest_exact1d upsample_nearest_exact2d upsample_nearest_exact3d
-    upsample_trilinear3d
-"""
-_MOVEMENT = """
-    alias arange as_strided broadcast_tensors cat channel_shuffle chunk clone concat constant
-    constant_pad_nd contiguous copy detach dropout empty empty_like empty_strided expand expand_as
-    feature_dropout fill flatten flip full full_like gather index index_select lift lift_fresh
-    local_scalar_dense mT movedim narrow native_channel_shuffle native_dropout new_empty new_full
-    new_ones new_zeros numel ones ones_like pad permute pixel_shuffle pixel_unshuffle
-    reflection_pad1d reflection_pad2d reflection_pad3d repeat repeat_interleave replication_pad1d
-    replication_pad2d replication_pad3d reshape reshape_alias resolve_conj resolve_neg roll
-    scalar_tensor select set size slice slice_scatter sort split split_with_sizes squeeze stack
-    stride sym_numel sym_size sym_stride t tensor_split tile to to_copy topk transpose type_as
-    unbind unflatten unfold unsafe_index unsafe_split unsafe_view unsqueeze view view_as zero zeros
-    zeros_like
-    Int ScalarImplicit item is_floating_point is_same_size
-"""
 
-ZERO_BY_RULE: Final[frozenset[str]] = frozenset(
-    (_ELEMENTWISE + _NORMALISATION + _REDUCTION + _RESIZE + _MOVEMENT).split()
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ELEMENTWISE: Final = _names(
+    """
+    abs acos add addcdiv addcmul amp_update_scale asin atan atan2 bernoulli bitwise_and
+    bitwise_not bitwise_or bucketize ceil celu clamp clamp_max clamp_min clip conj_physical
+    copysign cos div elu elu_backward eq erf erfinv exp exp2 expm1 exponential fill_diagonal
+    float_power floor floor_divide fmod frac ge gelu gelu_backward glu glu_backward gt
+    hardshrink hardsigmoid hardsigmoid_backward hardswish hardswish_backward hardtanh
+    hardtanh_backward heaviside isfinite isinf isnan le leaky_relu leaky_relu_backward lerp log
+    log10 log1p log2 log_sigmoid_backward log_sigmoid_forward log_softmax
+    log_softmax_backward_data logaddexp logical_and logical_not logical_or logical_xor logit lt
+    masked_fill masked_fill_backward maximum minimum mish mish_backward mul nan_to_num
+    native_dropout_backward ne neg polar pow prelu prelu_kernel prelu_kernel_backward reciprocal
+    relu relu6 remainder round rrelu rrelu_with_noise rsqrt rsub safe_softmax selu sgn sigmoid
+    sigmoid_backward sign silu silu_backward sin sinc softmax softmax_backward_data softplus
+    softplus_backward softshrink softsign sqrt square sub tan tanh tanh_backward threshold
+    threshold_backward true_divide trunc where xlogy
+    """
 )
+NORMALISATION: Final = _names(
+    """
+    batch_norm batch_norm_backward batch_norm_impl_index batch_norm_no_update
+    batch_norm_with_update batch_norm_with_update_functional cudnn_batch_norm
+    cudnn_batch_norm_backward fused_rms_norm fused_rms_norm_backward group_norm instance_norm
+    layer_norm local_response_norm miopen_batch_norm native_batch_norm
+    native_batch_norm_backward native_batch_norm_legit native_batch_norm_legit_functional
+    native_batch_norm_legit_no_training native_group_norm native_group_norm_backward
+    native_layer_norm native_layer_norm_backward normalize rms_norm weight_norm
+    weight_norm_interface weight_norm_interface_backward
+    """
+)
+REDUCTION: Final = _names(
+    """
+    adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool2d_backward adaptive_avg_pool3d
+    adaptive_avg_pool3d_backward adaptive_max_pool1d adaptive_max_pool2d
+    adaptive_max_pool2d_backward adaptive_max_pool3d adaptive_max_pool3d_backward all amax amin
+    aminmax any argmax argmin avg_pool1d avg_pool2d avg_pool2d_backward avg_pool3d
+    avg_pool3d_backward count_nonzero cummax cumprod cumsum fractional_max_pool2d
+    fractional_max_pool3d linalg_vector_norm logcumsumexp logsumexp lp_pool1d lp_pool2d max
+    max_pool1d max_pool2d max_pool2d_with_indices max_pool2d_with_indices_backward max_pool3d
+    max_pool3d_with_indices max_pool3d_with_indices_backward max_unpool2d max_unpool3d mean
+    median min mkldnn_max_pool2d norm prod std std_mean sum var var_mean
+    """
+)
+RESIZE: Final = _names(
+    """
+    affine_grid_generator grid_sampler grid_sampler_2d grid_sampler_2d_backward grid_sampler_3d
+    interpolate upsample_bicubic2d upsample_bicubic2d_aa upsample_bicubic2d_backward
+    upsample_bilinear2d upsample_bilinear2d_aa upsample_bilinear2d_backward upsample_linear1d
+    upsample_linear1d_backward upsample_nearest1d upsample_nearest1d_backward upsample_nearest2d
+    upsample_nearest2d_backward upsample_nearest3d upsample_nearest3d_backward
+    upsample_nearest_exact1d upsample_nearest_exact2d upsample_nearest_exact3d
+    upsample_trilinear3d upsample_trilinear3d_backward
+    """
+)
+MOVEMENT: Final = _names(
+    """
+    Int ScalarImplicit alias alpha_dropout arange argsort as_strided as_strided_scatter
+    assert_async assert_scalar assert_tensor_metadata atleast_1d broadcast_tensors broadcast_to
+    cat channel_shuffle chunk clone col2im complex concat concatenate conj constant
+    constant_pad_nd contiguous copy dequantize detach diag_embed diagonal dropout dropout2d
+    dropout3d embedding embedding_dense_backward empty empty_like empty_permuted empty_strided
+    expand expand_as eye feature_alpha_dropout feature_dropout fft_fftshift fft_ifftshift fill
+    flatten flip full full_like gather im2col imag index index_add index_copy index_fill
+    index_put index_select int_repr is_floating_point is_same_size item lift lift_fresh
+    lift_fresh_copy linspace local_scalar_dense mT make_dual masked_scatter masked_select
+    meshgrid movedim narrow native_channel_shuffle native_dropout nested_tensor_from_mask
+    new_empty new_empty_strided new_full new_ones new_zeros nonzero normal normal_functional
+    numel one_hot ones ones_like pad permute pin_memory pixel_shuffle pixel_unshuffle
+    q_per_channel_scales q_scale q_zero_point quantize_per_channel quantize_per_tensor
+    quantize_per_tensor_dynamic rand rand_like randint randint_like randn randn_like random
+    randperm ravel real reflection_pad1d reflection_pad1d_backward reflection_pad2d
+    reflection_pad2d_backward reflection_pad3d reflection_pad3d_backward repeat
+    repeat_interleave replication_pad1d replication_pad2d replication_pad2d_backward
+    replication_pad3d reshape reshape_alias resize resolve_conj resolve_neg roll rot90
+    scalar_tensor scatter scatter_add scatter_reduce select select_backward select_scatter set
+    set_data shape_as_tensor size slice slice_backward slice_scatter sort split split_with_sizes
+    split_with_sizes_copy squeeze stack stride swapaxes swapdims sym_constrain_range sym_numel
+    sym_size sym_storage_offset sym_stride t take take_along_dim tensor_split tile to to_copy
+    to_dense topk transpose tril tril_indices triu triu_indices truncated_normal type_as unbind
+    unflatten unfold unfold_backward uniform unique2 unique_consecutive unpool unsafe_chunk
+    unsafe_index unsafe_split unsafe_split_with_sizes unsafe_view unsqueeze view view_as
+    view_as_complex view_as_real zero zeros zeros_like
+    """
+)
+TRANSFORM: Final = _names(
+    """
+    fft_c2c fft_c2r fft_fft fft_fft2 fft_ifft fft_ifft2 fft_irfft fft_irfft2 fft_r2c fft_rfft
+    fft_rfft2 istft stft
+    """
+)
+"""Fourier transforms: their own fast algorithm, of no fixed number of multiplications. `profile`
+lists them apart; for counters that skip them they are unknown."""
+
+ZERO_BY_RULE: Final = ELEMENTWISE | NORMALISATION | REDUCTION | RESIZE | MOVEMENT
 
 
+@lru_cache(maxsize=4096)
 def plain_name(operator: str) -> str:
     """Return the operator's bare name: 'aten::relu_' and 'aten.relu_.default' give 'relu'."""
     name = operator.replace("::", ".").split(".")

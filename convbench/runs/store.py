@@ -162,6 +162,16 @@ def write_atomically(path: Path, text: str | bytes) -> None:
     beside.replace(path)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file that a user named; RunError if it cannot be."""
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be written: {error.strerror or error}: name another file."
+        ) from None
+
+
 def _locked(path: Path) -> IO[bytes]:
     """Open records.jsonl for appending, for this process alone."""
     file = (path / RECORDS).open("ab")

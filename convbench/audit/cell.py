@@ -1,0 +1,221 @@
+"""One case asked of one counter, in a process that does nothing else.
+
+    python -m convbench.audit.cell CASE COUNTER        one cell, as JSON on standard output
+    python -m convbench.audit.cell --serve COUNTER     a line of JSON for each case id on input
+
+Importing a tool takes longer than asking it. So `--serve` imports torch and the tool, and nothing
+of it is used: each case is answered by a fork, in a process of its own that nobody shares, and that
+is ended when it takes too long.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+import warnings
+from dataclasses import replace
+from typing import Any, Final
+
+from convbench.audit.case import CASES, Case, CaseError
+from convbench.audit.counter import TOOLS, Refusal, Tool
+from convbench.audit.verdicts import Cell, judge
+
+TIME_LIMIT: Final = 60.0
+"""Seconds that one cell may take."""
+_WORDS: Final = 160
+_READ: Final = 1 << 16
+
+
+def ask(case: Case, tool: Tool) -> Cell:
+    """Ask a counter that is loaded for the count of one case, and judge the answer."""
+    from convbench.audit.state import changes, take
+
+    empty = Cell(case=case.id, counter=tool.name, verdict="refuses", known=case.known)
+    try:
+        module, inputs = case.build()
+        spare, spare_inputs = case.build()
+    except CaseError as error:
+        return replace(empty, verdict="not built", why=str(error))
+    if case.backward and not tool.backward:
+        return replace(empty, verdict="forward only", why="it counts no backward pass")
+    extras = _extras(tool, spare, spare_inputs)
+    before = take(module)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            answer = tool.count(module, inputs, backward=case.backward)
+    except Exception as error:  # noqa: BLE001  a tool may fail in any way, and that is the finding
+        refused = isinstance(error, (Refusal, NotImplementedError)) or _says_unsupported(error)
+        return replace(
+            empty,
+            verdict="refuses" if refused else "crashes",
+            why=_first_line(error),
+            changed=changes(before, take(module)),
+        )
+    verdict, macs, why = judge(
+        case.known,
+        answer.value,
+        unit=tool.unit,
+        parts=answer.parts,
+        extras=extras,
+        unknown=answer.unknown,
+        samples=_samples(inputs) if tool.per_sample else 1,
+    )
+    return replace(
+        empty,
+        verdict=verdict,
+        value=answer.value,
+        macs=macs,
+        why=why,
+        changed=changes(before, take(module)),
+    )
+
+
+def _extras(tool: Tool, module: Any, inputs: tuple[Any, ...]) -> dict[str, int]:
+    """Return what the tool declares to count beside MACs, as numbers for this program."""
+    if not tool.extras:
+        return {}
+    from convbench.audit.census import census
+
+    found = census(module, inputs)
+    return {kind: rate * found.get(kind, 0) for kind, rate in tool.extras.items()}
+
+
+def _samples(inputs: tuple[Any, ...]) -> int:
+    shape = getattr(inputs[0], "shape", ())
+    return int(shape[0]) if len(shape) else 1
+
+
+def _says_unsupported(error: Exception) -> bool:
+    """Tell whether the tool itself raised, with an error class of its own."""
+    home = type(error).__module__.partition(".")[0]
+    return home not in {"builtins", "torch"}
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return text if len(text) <= _WORDS else text[: _WORDS - 1] + "…"
+
+
+def load(name: str) -> tuple[Tool, str]:
+    """Return a counter, imported, and why it could not be ("" where it could)."""
+    import torch
+
+    torch.set_num_threads(1)
+    tool = TOOLS[name]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tool.load()
+    except Exception as error:  # noqa: BLE001  a tool that cannot be imported is not there
+        return tool, _first_line(error)
+    return tool, ""
+
+
+def answer(case_id: str, tool: Tool, missing: str) -> Cell:
+    """Return the cell of one case, for a counter that may be missing."""
+    case = CASES[case_id]
+    if missing:
+        return Cell(
+            case=case.id,
+            counter=tool.name,
+            verdict="not installed",
+            known=case.known,
+            why=missing,
+        )
+    return ask(case, tool)
+
+
+def serve(name: str, limit: float) -> None:
+    """Answer the case ids on standard input, each from a fork of this process."""
+    with _quiet() as out:
+        tool, missing = load(name)
+        list(CASES)
+        out.write(json.dumps({"version": "" if missing else tool.version}) + "\n")
+        out.flush()
+        for line in sys.stdin:
+            cell = _forked(line.strip(), tool, missing, limit)
+            out.write(json.dumps(cell.to_json()) + "\n")
+            out.flush()
+
+
+def _forked(case_id: str, tool: Tool, missing: str, limit: float) -> Cell:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reading)
+        code = 1
+        try:
+            data = json.dumps(answer(case_id, tool, missing).to_json()).encode()
+            os.write(writing, data)
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writing)
+    data, late = _read_all(reading, limit)
+    os.close(reading)
+    if late:
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if data and not late:
+        return Cell.from_json(json.loads(data))
+    return failed(
+        case_id,
+        tool.name,
+        f"no answer in {limit:g} s" if late else f"its process died (status {status})",
+    )
+
+
+def failed(case_id: str, name: str, why: str) -> Cell:
+    """Return the cell of a process that gave no answer."""
+    known = CASES[case_id].known
+    return Cell(case=case_id, counter=name, verdict="crashes", known=known, why=why)
+
+
+def _read_all(descriptor: int, limit: float) -> tuple[bytes, bool]:
+    """Read until the other end closes; True where that took longer than the limit."""
+    data, end = b"", time.monotonic() + limit
+    while True:
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, end - time.monotonic()))
+        if not ready:
+            return data, True
+        piece = os.read(descriptor, _READ)
+        if not piece:
+            return data, False
+        data += piece
+
+
+def _quiet() -> Any:
+    """Point standard output and error at nothing, and return the real output as a file.
+
+    Tools print, and what they print is not JSON.
+    """
+    sys.stdout.flush()
+    real = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    os.close(nothing)
+    return real
+
+
+def main(words: list[str]) -> None:
+    """Run what the command line asks for; see the top of this module."""
+    limit = float(os.environ.get("CONVBENCH_AUDIT_LIMIT", TIME_LIMIT))
+    if words[0] == "--serve":
+        serve(words[1], limit)
+        return
+    with _quiet() as out:
+        tool, missing = load(words[1])
+        cell = answer(words[0], tool, missing)
+        data = {**cell.to_json(), "version": "" if missing else tool.version}
+        out.write(json.dumps(data) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

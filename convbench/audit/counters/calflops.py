@@ -1,0 +1,37 @@
+"""calflops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convbench.audit.counter import Answer, Tool, register
+from convbench.audit.vision import declare_operators
+
+
+@register
+class Calflops(Tool):
+    """Patches functions and hooks modules; its MACs leave bias and elementwise work out."""
+
+    name = "calflops"
+    package = "calflops"
+    convention = "1 for each multiply-accumulate; a backward pass is twice the forward"
+    backward = True
+
+    def load(self) -> None:
+        """Import calflops, which imports transformers."""
+        declare_operators()
+        import calflops  # noqa: F401  imported so that it is there
+
+    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
+        """Return its MACs."""
+        from calflops import calculate_flops
+
+        _, macs, _ = calculate_flops(
+            model=module,
+            args=list(inputs),
+            include_backPropagation=backward,
+            print_results=False,
+            print_detailed=False,
+            output_as_string=False,
+        )
+        return Answer(value=round(float(macs)))

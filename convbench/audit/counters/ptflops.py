@@ -1,0 +1,84 @@
+"""ptflops, with each of its two backends."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any, ClassVar
+
+from convbench.audit.counter import Answer, Refusal, Tool, arguments, register
+from convbench.audit.vision import declare_operators
+
+
+class _Ptflops(Tool):
+    """Counts multiply-accumulates and bias."""
+
+    package = "ptflops"
+    backend: ClassVar[str]
+
+    def load(self) -> None:
+        """Import ptflops, which imports torchvision where that is installed."""
+        declare_operators()
+        import ptflops  # noqa: F401  imported so that it is there
+
+    def ask(self, module: Any, inputs: tuple[Any, ...], **options: Any) -> int:
+        """Return its number; it prints and returns None where it cannot count."""
+        from ptflops import get_model_complexity_info
+
+        one = inputs[0] if len(inputs) == 1 else None
+        told = io.StringIO()
+        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+            macs, _ = get_model_complexity_info(
+                module,
+                (1,),
+                input_constructor=lambda _: arguments(module, inputs) if one is None else one,
+                as_strings=False,
+                print_per_layer_stat=False,
+                backend=self.backend,
+                **options,
+            )
+        if macs is None:
+            said = told.getvalue().strip().splitlines()
+            raise Refusal(said[1] if len(said) > 1 else "it returned nothing")
+        return round(float(macs))
+
+
+@register
+class PtflopsAten(_Ptflops):
+    """The backend that watches operators."""
+
+    name = "ptflops (aten)"
+    backend = "aten"
+    convention = "1 for each multiply-accumulate and 1 for each output that has a bias"
+    extras: ClassVar[dict[str, int]] = {"bias": 1}
+
+    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
+        """Return its number."""
+        del backward
+        return Answer(value=self.ask(module, inputs))
+
+
+@register
+class PtflopsPytorch(_Ptflops):
+    """The backend that hooks modules and functions; its number is the mean of one sample."""
+
+    name = "ptflops (pytorch)"
+    backend = "pytorch"
+    convention = (
+        "1 for each multiply-accumulate and 1 for each output that has a bias; normalisation, "
+        "activation, pooling and resize beside them; the mean of one sample"
+    )
+    extras: ClassVar[dict[str, int]] = {"bias": 1, "relu": 1, "pooled": 1, "resized": 1, "mul": 1}
+    per_sample = True
+
+    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
+        """Return its number; what its option to ignore modules takes away is a part."""
+        del backward
+        from ptflops.pytorch_ops import MODULES_MAPPING
+
+        value = self.ask(module, inputs)
+        keep = ("Conv", "Linear", "RNN", "GRU", "LSTM", "Attention")
+        apart = [kind for kind in MODULES_MAPPING if not any(k in kind.__name__ for k in keep)]
+        without = self.ask(module, inputs, ignore_modules=apart)
+        parts = {"elementwise modules": value - without} if value != without else {}
+        return Answer(value=value, parts=parts)

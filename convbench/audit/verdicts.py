@@ -1,0 +1,117 @@
+"""From what a tool said to a verdict, by rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any, Final, Literal
+
+from convbench.counting.rules import is_zero_by_rule, plain_name
+
+Verdict = Literal[
+    "right",
+    "right by its convention",
+    "flagged",
+    "wrong",
+    "silent zero",
+    "refuses",
+    "crashes",
+    "forward only",
+    "not installed",
+    "not built",
+]
+
+RIGHT: Final = frozenset({"right", "right by its convention"})
+SILENT: Final = frozenset({"wrong", "silent zero"})
+ABSENT: Final = frozenset({"not installed", "not built"})
+_MAY_MULTIPLY: Final = frozenset({"mul", "multiply", "prod"})
+"""Elementwise by rule, yet a contraction can be written with them, so naming them is a warning."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One case asked of one counter.
+
+    known: the multiplications. value: the tool's number in its own unit. macs: that number as
+    multiplications, without what the tool itself says is none. why: a named convention, operators
+    that the tool says it does not know, or an error's first line. changed: what was left changed.
+    """
+
+    case: str
+    counter: str
+    verdict: Verdict
+    known: int
+    value: int | None = None
+    macs: float | None = None
+    why: str = ""
+    changed: tuple[str, ...] = ()
+
+    @property
+    def factor(self) -> float | None:
+        """How many times too many multiplications; None without a number."""
+        return None if self.macs is None else self.macs / self.known
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
+        return {**asdict(self), "changed": list(self.changed)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Cell:
+        """Read what `to_json` wrote."""
+        return cls(**{**data, "changed": tuple(data["changed"])})
+
+
+def judge(
+    known: int,
+    value: int,
+    *,
+    unit: int = 1,
+    parts: Mapping[str, int] | None = None,
+    extras: Mapping[str, int] | None = None,
+    unknown: tuple[str, ...] = (),
+    samples: int = 1,
+) -> tuple[Verdict, float, str]:
+    """Return the verdict on a tool's number, the multiplications it stands for, and why.
+
+    unit: the tool's operations for one multiply-accumulate. parts: what the tool lists apart as no
+    multiply-accumulate. extras: what it declares to count beside them without listing it, each all
+    or nothing. samples: the batch, for a tool whose number is the mean of one sample.
+
+    A number is right by a convention only where what is declared explains the whole difference.
+    """
+    listed = dict(parts or {})
+    for several in sorted({1, samples}):
+        per = ["counts one sample"] if several > 1 else []
+        if value * several == known * unit and not several > 1:
+            return "right", value / unit, ""
+        rest = (value - sum(listed.values())) * several
+        for names, extra in _subsets(extras or {}):
+            if rest - extra == known * unit:
+                named = [f"counts {name}" for name in (*listed, *names)]
+                if not named and not per:
+                    return "right", rest / unit, ""
+                return "right by its convention", known, ", ".join(per + named)
+    macs = (value - sum(listed.values())) / unit
+    warned = tuple(name for name in unknown if _may_multiply(name))
+    if warned:
+        return "flagged", macs, ", ".join(warned)
+    if macs == 0:
+        return "silent zero", 0.0, ""
+    return "wrong", macs, ""
+
+
+def _subsets(extras: Mapping[str, int]) -> list[tuple[tuple[str, ...], int]]:
+    """Return every choice of extras that are not zero, the smaller choices first."""
+    given = {name: number for name, number in extras.items() if number}
+    return [
+        (names, sum(given[name] for name in names))
+        for size in range(len(given) + 1)
+        for names in combinations(given, size)
+    ]
+
+
+def _may_multiply(operator: str) -> bool:
+    """Tell whether an operator that a tool does not know could hide multiplications."""
+    name = plain_name(operator)
+    return name in _MAY_MULTIPLY or not is_zero_by_rule(operator)

@@ -1,0 +1,144 @@
+"""`run` and `report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from convbench.cli.app import INTERRUPTED, PLUGINS, app, split
+
+if TYPE_CHECKING:
+    from convbench.runs.job import Job
+
+
+@app.command()
+def run(
+    *,
+    suite: Annotated[
+        str | None,
+        typer.Option(help="quick, default, full, example, or FILE.toml. [default: default]"),
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="REGEX", help="Only cases whose name matches.")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="auto, cpu, cuda:0, …. [default: auto: the GPU if there is one]"),
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="float32,bfloat16,…: one or more, with commas.")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="channels_first,channels_last: one or both.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads on the CPU. [default: torch's]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of weights, inputs and order. [default: 0]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="[default: reports/<device>-<suite>]")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in the folder.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Resume although the environment changed.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="List the cases, what is skipped and why, and the time."),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only where the report is.")
+    ] = False,
+) -> None:
+    """Derive, count and time every case of a suite, and write the report."""
+    from convbench.runs.job import Request, decide
+
+    job = decide(
+        Request(
+            suite=suite,
+            only=only,
+            device=device,
+            dtypes=split(dtype),
+            layouts=split(layout),
+            threads=threads,
+            seed=seed,
+            out=out,
+            resume=resume,
+            force=force,
+            plugins=tuple(PLUGINS),
+        )
+    )
+    if dry_run:
+        _print_dry_run(job)
+        return
+    raise typer.Exit(_carry_out(job, quiet=quiet))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `run` wrote.")],
+    formats: Annotated[
+        str, typer.Option("--format", help="markdown,csv: one or more, with commas.")
+    ] = "markdown,csv",
+) -> None:
+    """Write a run's report again, from what is on disk only."""
+    from convbench.report.write import write_report
+    from convbench.runs.store import load
+
+    for path in write_report(load(folder), folder, split(formats) or ()):
+        typer.echo(path)
+
+
+def _print_dry_run(job: Job) -> None:
+    from convbench.runs.job import dry_run
+
+    rows, seconds = dry_run(job)
+    group = ""
+    for label, case, what in rows:
+        if label != group:
+            typer.echo(label)
+            group = label
+        typer.echo(f"  {case}: {what if what == 'measure' else 'skip: ' + what}")
+    measured = sum(what == "measure" for _, _, what in rows)
+    typer.echo(
+        f"{measured} cases to measure, {len(rows) - measured} to skip, about {seconds:.0f} s, "
+        f"to {job.out}"
+    )
+
+
+def _carry_out(job: Job, *, quiet: bool) -> int:
+    """Run the job and write the report, also of a run that was interrupted; return the status."""
+    from convbench.runs.job import carry_out
+    from convbench.terminal.progress import Display
+
+    status = 0
+    console = Console(stderr=True)
+    try:
+        with Display(console, job.todo, quiet=quiet) as display:
+            carry_out(job, display)
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+        console.print("Interrupted. What was finished is kept; go on with --resume.", markup=False)
+    return _write_report(job.out, status, console)
+
+
+def _write_report(out: Path, status: int, console: Console) -> int:
+    from convbench.report.write import write_report
+    from convbench.runs.job import summary
+    from convbench.runs.store import holds_run, load
+
+    if not holds_run(out):
+        return status
+    found = load(out)
+    paths = write_report(found, out, ("markdown", "csv"))
+    counts = ", ".join(f"{number} {name}" for name, number in summary(found).items())
+    console.print(f"{counts or 'nothing measured'}. Report:", markup=False, highlight=False)
+    typer.echo(paths[0])
+    return status

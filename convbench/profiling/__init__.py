@@ -1,0 +1,1 @@
+"""Counting any network from the operators that run, without running them."""

@@ -1,0 +1,322 @@
+"""Running a module so that every operator is seen and none computes: the counting engine.
+
+Two layers of torch's own interception. A function mode answers the common calls (convolution,
+normalisation, activation, …) from their shapes alone, which is what makes a count cheap. Whatever
+it does not answer goes to a dispatch mode, which sees every operator that really runs, decomposed
+as torch decomposes it, on the meta device. Nothing that runs can pass both unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from operator import attrgetter
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as hooks
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from convbench.counting.rules import MOVEMENT
+from convbench.profiling.counts import COMPLEX_PRODUCT, NAMES, Counts
+from convbench.profiling.rules import QUANTISED_ELEMENTWISE, find, zero
+
+VIEWS: Final = frozenset(
+    {
+        "clone",
+        "expand",
+        "permute",
+        "reshape_alias",
+        "squeeze",
+        "to_copy",
+        "transpose",
+        "unsafe_view",
+    }
+    | {"unsqueeze", "view"}
+)
+CONTRACTING: Final = frozenset({"mul", "add", "sum", "addcmul", "zeros", "zeros_like", "new_zeros"})
+SMALL: Final = 4096
+"""Elements up to which operators on real tensors that the model made itself are computed."""
+
+
+class Ledger:
+    """What was met: every call of an operator, the operators without a rule, where we are."""
+
+    def __init__(self, module: nn.Module) -> None:
+        """Name every module of the tree by its first name."""
+        self.parts = tuple(module.named_modules())
+        self.names = {id(part): name for name, part in self.parts}
+        self.events: list[tuple[str, str, Counts, int]] = []
+        self.unknown: dict[str, int] = {}
+        self.path = ""
+        self.stack: list[str] = []
+        self.visits: dict[str, int] = {}
+
+    def add(self, operator: str, counts: Counts, itemsize: int) -> None:
+        """Note one call of an operator, in the module that is running."""
+        self.events.append((self.path, operator, counts, itemsize))
+
+    def miss(self, operator: str) -> None:
+        """Note one call of an operator that has no rule."""
+        self.unknown[operator] = self.unknown.get(operator, 0) + 1
+
+    def rows(self) -> dict[tuple[str, str], tuple[int, Counts]]:
+        """Return calls and summed counts by (module, operator), in the order first met."""
+        sums: dict[tuple[str, str], list[int]] = {}
+        calls: dict[tuple[str, str], int] = {}
+        for path, operator, counts, itemsize in self.events:
+            key = (path, operator)
+            numbers = _NUMBERS(counts)
+            row = sums.get(key)
+            if row is None:
+                row = sums[key] = [0] * len(NAMES)
+            for place, number in enumerate(numbers):
+                row[place] += number
+            row[_MOVED] += (counts.reads + counts.writes) * itemsize
+            calls[key] = calls.get(key, 0) + 1
+        return {
+            key: (calls[key], Counts(**dict(zip(NAMES, row, strict=True))))
+            for key, row in sums.items()
+        }
+
+
+_NUMBERS: Final = attrgetter(*NAMES)
+_MOVED: Final = NAMES.index("bytes_moved")
+
+
+@contextmanager
+def watching(ledger: Ledger) -> Iterator[None]:
+    """Follow which module runs, by torch's own global hooks, removed afterwards."""
+    names, stack = ledger.names, ledger.stack
+
+    def enter(module: nn.Module, _: Any) -> None:
+        stack.append(ledger.path)
+        name = names.get(id(module))
+        if name is not None:
+            ledger.path = name
+            ledger.visits[name] = ledger.visits.get(name, 0) + 1
+
+    def leave(module: nn.Module, _: Any, __: Any) -> None:
+        if stack:
+            ledger.path = stack.pop()
+
+    before = hooks.register_module_forward_pre_hook(enter)
+    after = hooks.register_module_forward_hook(leave, always_call=True)
+    try:
+        yield
+    finally:
+        before.remove()
+        after.remove()
+
+
+class Weights:
+    """Which tensors are weights, or made of weights alone; their real values are never touched."""
+
+    def __init__(self, tensors: Iterator[Tensor]) -> None:
+        """Keep the tensors, so that their ids stay theirs."""
+        self._known: dict[int, Tensor] = {id(tensor): tensor for tensor in tensors}
+        self._original = frozenset(self._known)
+
+    def __contains__(self, tensor: Tensor) -> bool:
+        """Tell whether the tensor depends on weights alone."""
+        return id(tensor) in self._known
+
+    def original(self, tensor: Tensor) -> bool:
+        """Tell whether the tensor is one of the model's own."""
+        return id(tensor) in self._original
+
+    def derive(self, tensor: Tensor) -> None:
+        """Note a tensor that was made of weights alone."""
+        self._known[id(tensor)] = tensor
+
+
+class Dispatch(TorchDispatchMode):
+    """Count every operator that is dispatched; on the meta device unless `real`."""
+
+    def __init__(self, ledger: Ledger, weights: Weights, *, real: bool) -> None:
+        """`real`: compute as given, for models whose control flow needs data."""
+        super().__init__()
+        self.ledger, self.weights, self.real = ledger, weights, real
+        self._meta: dict[int, tuple[Tensor, Tensor]] = {}
+        self.padded: dict[int, tuple[Tensor, tuple[tuple[int, int], ...]]] = {}
+        self.products: dict[int, tuple[Tensor, bool]] = {}
+        self.sums: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run the operator (its shapes only, unless real) and count it."""
+        kwargs = kwargs or {}
+        tensors = [item for item in _flat(args, kwargs) if isinstance(item, Tensor)]
+        own = bool(tensors) and all(item in self.weights for item in tensors)
+        result = func(*args, **kwargs) if self.real else self._shapes(func, args, kwargs, tensors)
+        self.count(func, args, kwargs, result, own=own)
+        if own:
+            for item in _flat((result,), {}):
+                if isinstance(item, Tensor):
+                    self.weights.derive(item)
+        return result
+
+    def _shapes(self, func: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
+        real = [item for item in tensors if item.device.type != "meta"]
+        if not real:
+            return func(*args, **kwargs)
+        owned = any(self.weights.original(item) for item in real)
+        if len(real) == len(tensors) and not owned and sum(x.numel() for x in real) <= SMALL:
+            return func(*args, **kwargs)  # a small thing the model made, perhaps to decide by
+        swapped = {id(item): self.meta(item) for item in real}
+
+        def swap(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                return swapped.get(id(value), value)
+            if isinstance(value, list | tuple):
+                return type(value)(swap(item) for item in value)
+            return value
+
+        if kwargs.get("device") is not None:
+            kwargs = {**kwargs, "device": torch.device("meta")}
+        result = func(*swap(args), **{key: swap(value) for key, value in kwargs.items()})
+        back = {id(made): original for original, made in self._meta.values()}
+        if isinstance(result, Tensor) and id(result) in back:
+            return back[id(result)]  # an in-place operator hands its own tensor on
+        return result
+
+    def meta(self, tensor: Tensor) -> Tensor:
+        """Return the meta twin of a real tensor, the same one each time."""
+        pair = self._meta.get(id(tensor))
+        if pair is None:
+            pair = self._meta[id(tensor)] = (tensor, tensor.detach().to("meta"))
+        return pair[1]
+
+    def count(self, func: Any, args: Any, kwargs: Any, result: Any, *, own: bool) -> None:
+        """Add what one operator costs to the ledger."""
+        namespace, name, rule = find(func)
+        if namespace in {"prim", "profiler"}:
+            return
+        if kwargs:
+            args = _positional(func, args, kwargs)
+        counts = self._counted(namespace, name, rule, args, result)
+        if counts is None:
+            self.ledger.miss(f"{namespace}.{func._schema.name.split('::')[-1]}")  # noqa: SLF001
+            return
+        if own:
+            counts = Counts(preparation=counts.multiplications)
+        elif not (counts.reads or counts.writes) and name not in MOVEMENT:
+            read = sum(item.numel() for item in _flat(args, {}) if isinstance(item, Tensor))
+            counts = replace(counts, reads=read, writes=_elements(result))
+        self.ledger.add(name, counts, _itemsize(result))
+
+    def _counted(
+        self, namespace: str, name: str, rule: Any, args: Any, result: Any
+    ) -> Counts | None:
+        if rule is not None:
+            if name == "convolution":
+                pads = self.padded.get(id(args[0]))
+                return rule(args, result, pads[1] if pads else None)  # type: ignore[no-any-return]
+            return rule(args, result)  # type: ignore[no-any-return]
+        if namespace == "quantized":
+            return Counts(elementwise=result.numel()) if name in QUANTISED_ELEMENTWISE else None
+        if namespace not in {"aten", "prims", "quantized", "torchvision"}:
+            return None
+        if name == "constant_pad_nd":
+            self.note_padding(args, result)
+        elif name in CONTRACTING:
+            contracted = self.contraction(name, args, result)
+            if contracted is not None:
+                return contracted
+        elif name in VIEWS:
+            self.follow(args[0], result)
+        return zero(name, args, result)
+
+    def follow(self, before: Tensor, after: Any) -> None:
+        """Carry what is known of a tensor over to a view of it."""
+        if not isinstance(after, Tensor):
+            return
+        if id(before) in self.products:
+            self.products[id(after)] = (after, self.products[id(before)][1])
+        pads = self.padded.get(id(before))
+        if pads is not None and after.shape[2:] == before.shape[2:]:
+            self.padded[id(after)] = (after, pads[1])
+
+    def note_padding(self, args: Any, result: Tensor) -> None:
+        """Remember zero padding, so that taps on it are told from taps on the image."""
+        inputs, pads = args[0], list(args[1])
+        value = args[2] if len(args) > 2 else 0  # noqa: PLR2004  the value, when given
+        dims = inputs.ndim - 2
+        if value or len(pads) > 2 * dims:
+            return
+        pairs = [(pads[i], pads[i + 1]) for i in range(0, len(pads), 2)]
+        pairs += [(0, 0)] * (dims - len(pairs))
+        self.padded[id(result)] = (result, tuple(reversed(pairs)))
+
+    def contraction(self, name: str, args: Any, result: Any) -> Counts | None:
+        """Count products that are summed: a convolution or matrix product written by hand.
+
+        `mul` then `sum`; or, tap by tap, products with a weight that are added to each other or to
+        zeros. A product alone (a gate, a scale) is elementwise; so is a scaled branch added to an
+        identity.
+        """
+        if name == "mul":
+            if isinstance(args[1], Tensor) and args[1].ndim and args[0].ndim:
+                weighted = (args[0] in self.weights) != (args[1] in self.weights)
+                self.products[id(result)] = (result, weighted)
+            return None
+        if name == "sum":
+            if id(args[0]) in self.products and args[0].numel() > _elements(result):
+                return _contracted(args[0], args[0].numel())
+            return None
+        if "zeros" in name:
+            self._summed(result)
+            return None
+        if name == "addcmul":
+            weighted = (args[1] in self.weights) != (args[2] in self.weights)
+            if weighted and id(args[0]) in self.sums:
+                self._summed(result)
+                return _contracted(result, result.numel())
+            return None
+        terms = [self.products.get(id(item)) for item in args[:2] if isinstance(item, Tensor)]
+        if not all(term is not None and term[1] for term in terms):
+            return None
+        if len(terms) == 1:  # a number is added, as Python's sum() begins with 0
+            self.products[id(result)] = (result, True)
+            return None
+        # the first addition may bring two products, every later one brings one more
+        fresh = sum(1 for item in args[:2] if id(item) not in self.sums)
+        self._summed(result)
+        return _contracted(result, fresh * result.numel())
+
+    def _summed(self, tensor: Tensor) -> None:
+        self.products[id(tensor)] = (tensor, True)
+        self.sums.add(id(tensor))
+
+
+def _contracted(tensor: Tensor, products: int) -> Counts:
+    macs = products * (COMPLEX_PRODUCT if tensor.dtype.is_complex else 1)
+    return Counts(multiplications=macs, multiplications_valid=macs, activations=tensor.numel())
+
+
+def _elements(result: Any) -> int:
+    if isinstance(result, list | tuple) and result:
+        result = result[0]  # what an operator gives beside its result (indices, statistics)
+    return int(result.numel()) if isinstance(result, Tensor) else 0
+
+
+def _itemsize(result: Any) -> int:
+    for item in _flat((result,), {}):
+        if isinstance(item, Tensor):
+            return item.element_size()
+    return 4
+
+
+def _flat(args: Any, kwargs: Any) -> Iterator[Any]:
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, list | tuple):
+            yield from _flat(value, {})
+        else:
+            yield value
+
+
+def _positional(func: Any, args: Any, kwargs: Any) -> tuple[Any, ...]:
+    """Put keyword arguments where the schema has them."""
+    missing = func._schema.arguments[len(args) :]  # noqa: SLF001  torch's own description
+    return (*args, *(kwargs.get(item.name, item.default_value) for item in missing))

@@ -1,0 +1,222 @@
+"""`profile`: count any module, forward and backward, and leave it as it was."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.parameter import is_lazy
+
+from convbench.counting.base import untouched
+from convbench.errors import ConvbenchError
+from convbench.profiling.backward import count_backward
+from convbench.profiling.engine import Dispatch, Ledger, Weights, watching
+from convbench.profiling.fast import Fast
+from convbench.profiling.profile import Profile
+
+
+class ProfileError(ConvbenchError):
+    """A module that cannot be run, neither by shapes nor for real."""
+
+
+class UnknownOperatorError(ConvbenchError):
+    """Operators without a rule, when `strict` asked for none."""
+
+
+def profile(
+    module: nn.Module, *inputs: Any, backward: bool = False, strict: bool = False
+) -> Profile:
+    """Count what module(*inputs) multiplies, by the operators that run.
+
+    Nothing is computed and no weight is copied: shapes alone are followed, on the meta device. A
+    module that decides by its data, or is quantised or scripted, is run for real instead, and the
+    profile says so. backward: count the gradients of all weights, and of the inputs that require
+    them, too. strict: raise UnknownOperatorError for an operator without a rule; otherwise the
+    total is a lower bound, and says so. The module is left as it was.
+
+    Raises ProfileError when the module cannot be run on these inputs.
+    """
+    with _as_it_was(module) as subject:
+        real_only = _must_run(subject)
+        found: Profile | None = None
+        why = real_only or ""
+        if not real_only:
+            for attempt in (_by_shapes,) if backward else (_by_shapes, _by_twins):
+                try:
+                    found = attempt(subject, inputs, backward=backward)
+                    break
+                except Exception as error:  # noqa: BLE001  whatever it is, running it will tell
+                    why = f"{type(error).__name__}: {_first(error)}"
+        if found is None:
+            found = _for_real(subject, inputs, why, backward=backward)
+    if strict and found.unsupported:
+        names = ", ".join(f"{name} (×{calls})" for name, calls in found.unsupported.items())
+        raise UnknownOperatorError(
+            f"{type(module).__name__} runs operators without a counting rule: {names}. The total, "
+            f"{found.total.multiplications:,}, is a lower bound; leave strict out to take it so."
+        )
+    return found
+
+
+def _by_shapes(module: nn.Module, inputs: tuple[Any, ...], *, backward: bool) -> Profile:
+    ledger = Ledger(module)
+    if backward:
+        return count_backward(module, _mapped(inputs, _meta_leaf), ledger, how="shapes")
+    weights = Weights(_tensors_of(module))
+    dispatch = Dispatch(ledger, weights, real=False)
+    with torch.inference_mode(mode=False), torch.no_grad(), _set_up(), watching(ledger):
+        with dispatch, Fast(dispatch):
+            module(*_mapped(inputs, _meta))
+    return Profile.of(module, ledger, how="shapes")
+
+
+def _by_twins(module: nn.Module, inputs: tuple[Any, ...], *, backward: bool) -> Profile:
+    """Follow shapes once more, with every weight's twin on the meta device in its place.
+
+    Slower, and right where torch looks at devices and data types before it dispatches anything.
+    """
+    del backward  # the backward pass works on twins in any case
+    ledger = Ledger(module)
+    held = (*module.named_parameters(), *module.named_buffers())
+    twins = {name: tensor.detach().to("meta") for name, tensor in held}
+    dispatch = Dispatch(ledger, Weights(iter(twins.values())), real=False)
+    with torch.inference_mode(mode=False), torch.no_grad(), _set_up(), watching(ledger):
+        with dispatch, Fast(dispatch):
+            functional_call(module, twins, _mapped(inputs, _meta), tie_weights=True)
+    return Profile.of(module, ledger, how="shapes")
+
+
+def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward: bool) -> Profile:
+    ledger = Ledger(module)
+    how = f"run for real, because by shapes alone: {why}"
+    if any(tensor.is_meta for tensor in _tensors_of(module)):
+        raise ProfileError(
+            f"{type(module).__name__} cannot be counted by shapes alone ({why}), and its weights "
+            "are on the meta device, so it cannot be run: make it on the CPU."
+        )
+    try:
+        with untouched(module):
+            if backward:
+                return count_backward(module, _mapped(inputs, _leaf), ledger, how=how)
+            weights = Weights(_tensors_of(module))
+            with torch.inference_mode(mode=False), torch.no_grad(), _set_up(), watching(ledger):
+                with Dispatch(ledger, weights, real=True):
+                    module(*inputs)
+    except Exception as error:
+        raise ProfileError(
+            f"{type(module).__name__} cannot be run on inputs {_shapes(inputs)}: "
+            f"{type(error).__name__}: {_first(error)}. Give inputs of the shape it wants."
+        ) from error
+    return Profile.of(module, ledger, how=how)
+
+
+def _must_run(module: nn.Module) -> str | None:
+    """Say why shapes alone will not do, where the module's kind shows it."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return "a TorchScript module"
+    for part in module.modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            return "it holds a TorchScript module"
+        if "quantized" in type(part).__module__:
+            return "it holds quantised layers"
+    return None
+
+
+@contextmanager
+def _as_it_was(module: nn.Module) -> Iterator[nn.Module]:
+    """Yield the module to run, and put back what running changes.
+
+    A module with lazy layers, which the first call would give their shapes, is copied; one that
+    torch.compile wrapped is run uncompiled.
+    """
+    subject = module
+    if any(is_lazy(t) for t in _tensors_of(module)):
+        subject = copy.deepcopy(module)
+    with ExitStack() as stack:
+        stack.enter_context(_restored(subject))
+        if isinstance(subject, torch._dynamo.OptimizedModule):  # noqa: SLF001  its only name
+            subject = subject._orig_mod  # noqa: SLF001  as above
+        stack.enter_context(torch.compiler.set_stance("force_eager"))
+        yield subject
+
+
+@contextmanager
+def _restored(module: nn.Module) -> Iterator[None]:
+    """Put back every attribute, parameter and buffer that the modules had, and the random state."""
+    before = [
+        (part, dict(vars(part)), dict(part._parameters), dict(part._buffers))  # noqa: SLF001
+        for part in module.modules()
+        if not isinstance(part, torch.jit.ScriptModule)  # its state is not in Python
+    ]
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        for part, attributes, parameters, buffers in before:
+            state = vars(part)
+            if state.keys() != attributes.keys():
+                for name in [name for name in state if name not in attributes]:
+                    del state[name]
+            state.update(attributes)
+            _put_back(part._parameters, parameters)  # noqa: SLF001
+            _put_back(part._buffers, buffers)  # noqa: SLF001
+
+
+def _put_back(now: dict[str, Any], before: dict[str, Any]) -> None:
+    if now.keys() != before.keys():
+        now.clear()
+    now.update(before)
+
+
+@contextmanager
+def _set_up() -> Iterator[None]:
+    """Keep transformers from their fused layer, whose parts no one sees."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(value=False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+def _tensors_of(module: nn.Module) -> Iterator[Tensor]:
+    yield from module.parameters()
+    yield from module.buffers()
+
+
+def _mapped(value: Any, function: Any) -> Any:
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, list | tuple):
+        items = [_mapped(item, function) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    if isinstance(value, dict):
+        return {key: _mapped(item, function) for key, item in value.items()}
+    return value
+
+
+def _meta(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("meta")
+
+
+def _meta_leaf(tensor: Tensor) -> Tensor:
+    return _meta(tensor).requires_grad_(tensor.requires_grad)
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone().requires_grad_(tensor.requires_grad)
+
+
+def _shapes(inputs: Any) -> str:
+    found = [tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__ for x in inputs]
+    return ", ".join(map(str, found)) or "(none)"
+
+
+def _first(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else "no message"

@@ -1,0 +1,100 @@
+"""How many multiplications an operator does, as products of the sizes of its tensors.
+
+The rules are those of `costs`. One function for each kind of operator; each gets the shapes of the
+tensor arguments, None where there is none, and of the output, and returns the sizes to multiply:
+a list of products. An operator that is not here is zero by `counting.rules`, or unknown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def convolution(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
+    """B·N·|O| outputs times (C/G)·|K|: the weight is (N, C/G, *K)."""
+    return [(*output, *shapes[1][1:])]
+
+
+def transposed(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
+    """B·C·|I| inputs times (N/G)·|K|: the weight is (C, N/G, *K)."""
+    del output
+    return [(*shapes[0], *shapes[1][1:])]
+
+
+def deformable(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
+    """As a convolution; where its taps lie is sampled, which is elementwise work."""
+    return convolution(shapes, output)
+
+
+def conv_tbc(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
+    """Time × batch × channels with a weight of (taps, C, N)."""
+    return [(*output, *shapes[1][:2])]
+
+
+def matrix(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
+    """Every output is a sum over the last axis of the first factor."""
+    return [(*output, shapes[0][-1])]
+
+
+def added_matrix(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
+    """As `matrix`, of the second and third argument; what they are added to is no product."""
+    return [(*output, shapes[1][-1])]
+
+
+def added_batch(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
+    """The sum over a batch of products (batch, n, k)·(batch, k, m)."""
+    del output
+    return [(*shapes[1], shapes[2][-1])]
+
+
+def attention(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
+    """Scores of every query with every key, and their mix of the values; a mask saves nothing."""
+    query, key, value = shapes[:3]
+    del output
+    return [(*query, key[-2]), (*query[:-1], key[-2], value[-1])]
+
+
+RULES: Final[dict[str, Callable[[Sequence[Any], Any], list[tuple[Any, ...]]]]] = {
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), convolution),
+    **dict.fromkeys(("mkldnn_convolution", "cudnn_convolution", "slow_conv2d_forward"), convolution),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), transposed),
+    "conv_tbc": conv_tbc,
+    **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "vdot", "linear", "inner"), matrix),
+    **dict.fromkeys(("addmm", "addmv", "baddbmm"), added_matrix),
+    "addbmm": added_batch,
+    **dict.fromkeys(
+        (
+            "scaled_dot_product_attention",
+            "scaled_dot_product_attention_math",
+            "scaled_dot_product_flash_attention",
+            "scaled_dot_product_flash_attention_for_cpu",
+            "scaled_dot_product_efficient_attention",
+            "scaled_dot_product_cudnn_attention",
+        ),
+        attention,
+    ),
+}
+"""Rules of torch's own operators, by `counting.rules.plain_name`."""
+
+EITHER_WAY: Final = frozenset({"convolution", "convolution_overrideable"})
+"""Convolutions that an argument, `transposed`, turns around."""
+
+OTHERS: Final = {"torchvision::deform_conv2d": deformable}
+"""Rules of other packages' operators, by full name."""
+
+ZERO_IN_PROGRAMS: Final = frozenset(
+    """
+    assert_async assert_scalar assert_tensor_metadata functional_assert_async
+    functional_assert_scalar functional_sym_constrain_range
+    functional_sym_constrain_range_for_size sym_constrain_range sym_constrain_range_for_size
+    sym_storage_offset
+    acos asin atan atan2 bitwise_and bitwise_not bitwise_or cosh count_nonzero cumsum diagonal diff
+    embedding fmod frac index_put isfinite isinf isnan lift_fresh_copy linspace log10 log_sigmoid
+    logical_xor masked_scatter meshgrid moveaxis nan_to_num one_hot rot90 scatter sinh swapaxes
+    swapdims tan tril trunc triu
+    """.split()
+)
+"""More operators without multiplications: those of exported programs, look-ups and maps."""
