@@ -11,8 +11,8 @@ ARGS ?=
 run: $(READY)  ## the main job: derive, count and time the default suite, write the report
 	$(BIN)/python -m convbench run $(ARGS)
 
-test: $(READY)  ## the whole test suite
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY)  ## the whole test suite, in as many processes as there are cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -p no:benchmark $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -26,12 +26,15 @@ check: lint types test
 bench: $(READY)  ## pytest-benchmark: the types at one slot, deriving, counting
 	$(BIN)/python -m pytest benchmarks --benchmark-only $(ARGS)
 
+# torchvision and timm come alone: tests count their models, and need nothing that they need
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "convbench needs Python 3.11 or later: make PYTHON=python3.12 …"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--constraint constraints.txt torchvision timm
 	@touch $@
 
 clean:

@@ -3,13 +3,16 @@
     python -m convbench.audit.cell CASE COUNTER        one cell, as JSON on standard output
     python -m convbench.audit.cell --serve COUNTER     a line of JSON for each case id on input
 
-Importing a tool takes longer than asking it. So `--serve` imports torch and the tool, and nothing
-of it is used: each case is answered by a fork, in a process of its own that nobody shares, and that
-is ended when it takes too long.
+Importing a tool takes longer than asking it. So `--serve` imports torch and the tool, and uses
+nothing of them: each case is answered by a fork, in a process of its own that nobody shares, and
+that is ended when it takes too long. A fork also tells which modules it had to import, and those
+are imported before the next one.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import select
@@ -42,7 +45,8 @@ def ask(case: Case, tool: Tool) -> Cell:
         return replace(empty, verdict="not built", why=str(error))
     if case.backward and not tool.backward:
         return replace(empty, verdict="forward only", why="it counts no backward pass")
-    extras = _extras(tool, spare, spare_inputs)
+    samples = _samples(inputs) if tool.per_sample else 1
+    extras = _extras(tool, spare, spare_inputs, samples)
     before = take(module)
     try:
         with warnings.catch_warnings():
@@ -63,7 +67,7 @@ def ask(case: Case, tool: Tool) -> Cell:
         parts=answer.parts,
         extras=extras,
         unknown=answer.unknown,
-        samples=_samples(inputs) if tool.per_sample else 1,
+        samples=samples,
     )
     return replace(
         empty,
@@ -75,18 +79,21 @@ def ask(case: Case, tool: Tool) -> Cell:
     )
 
 
-def _extras(tool: Tool, module: Any, inputs: tuple[Any, ...]) -> dict[str, int]:
+def _extras(tool: Tool, module: Any, inputs: tuple[Any, ...], samples: int) -> dict[str, int]:
     """Return what the tool declares to count beside MACs, as numbers for this program."""
     if not tool.extras:
         return {}
     from convbench.audit.census import census
 
     found = census(module, inputs)
-    return {kind: rate * found.get(kind, 0) for kind, rate in tool.extras.items()}
+    return {
+        kind: rate * found.get(kind, 0) // (samples if kind in tool.averaged else 1)
+        for kind, rate in tool.extras.items()
+    }
 
 
 def _samples(inputs: tuple[Any, ...]) -> int:
-    shape = getattr(inputs[0], "shape", ())
+    shape: tuple[int, ...] = getattr(inputs[0], "shape", ())
     return int(shape[0]) if len(shape) else 1
 
 
@@ -134,7 +141,7 @@ def answer(case_id: str, tool: Tool, missing: str) -> Cell:
 def serve(name: str, limit: float) -> None:
     """Answer the case ids on standard input, each from a fork of this process."""
     with _quiet() as out:
-        tool, missing = load(name)
+        tool, missing = load(name) if TOOLS[name].warm else (TOOLS[name], None)
         list(CASES)
         out.write(json.dumps({"version": "" if missing else tool.version}) + "\n")
         out.flush()
@@ -144,15 +151,20 @@ def serve(name: str, limit: float) -> None:
             out.flush()
 
 
-def _forked(case_id: str, tool: Tool, missing: str, limit: float) -> Cell:
+def _forked(case_id: str, tool: Tool, missing: str | None, limit: float) -> Cell:
+    """Answer one case in a fork; missing is None for a tool that the fork itself has to import."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
         os.close(reading)
-        code = 1
+        code, known = 1, set(sys.modules)
         try:
-            data = json.dumps(answer(case_id, tool, missing).to_json()).encode()
-            os.write(writing, data)
+            if missing is None:
+                tool, missing = load(tool.name)
+            cell = answer(case_id, tool, missing).to_json()
+            told = {**cell, "imported": [name for name in sys.modules if name not in known]}
+            with os.fdopen(writing, "w", encoding="utf-8") as out:
+                json.dump(told, out)
             code = 0
         finally:
             os._exit(code)
@@ -163,12 +175,23 @@ def _forked(case_id: str, tool: Tool, missing: str, limit: float) -> Cell:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if data and not late:
-        return Cell.from_json(json.loads(data))
+        told = json.loads(data)
+        names = told.pop("imported")
+        _import([name for name in names if tool.warm or name.partition(".")[0] != tool.package])
+        return Cell.from_json(told)
     return failed(
         case_id,
         tool.name,
         f"no answer in {limit:g} s" if late else f"its process died (status {status})",
     )
+
+
+def _import(names: list[str]) -> None:
+    """Import what a fork had to import, so that the next one need not; some need not exist here."""
+    for name in names:
+        with contextlib.suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.import_module(name)
 
 
 def failed(case_id: str, name: str, why: str) -> Cell:

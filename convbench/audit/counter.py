@@ -45,6 +45,8 @@ class Tool:
     name: as the matrix shows it. package: as it is installed. unit: its operations for one
     multiply-accumulate. extras: what it declares to count beside them and does not list apart, as
     the rate for one element of a kind that `census` knows. backward: whether it can be asked.
+    per_sample: whether its number is the mean of one sample; averaged: the extras in that mean.
+    warm: whether it may be imported before the fork that it is asked in.
     """
 
     name: ClassVar[str]
@@ -54,6 +56,8 @@ class Tool:
     extras: ClassVar[dict[str, int]] = {}
     backward: ClassVar[bool] = False
     per_sample: ClassVar[bool] = False
+    averaged: ClassVar[frozenset[str]] = frozenset()
+    warm: ClassVar[bool] = True
 
     def load(self) -> None:
         """Import the tool; ImportError where it is not installed."""
@@ -104,11 +108,19 @@ def arguments(module: nn.Module, inputs: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def run_both(module: nn.Module, inputs: tuple[Any, ...], *, backward: bool) -> None:
-    """Call the module, and where asked for, the backward pass of the sum of all its outputs."""
+    """Call the module, and where asked for, the backward pass of the sum of all its outputs.
+
+    The gradients that this makes are the adapter's and not the tool's, so none stays.
+    """
     outputs = module(*inputs)
-    if backward:
-        total = sum(tensor.real.sum() for tensor in tensors(outputs) if tensor.requires_grad)
-        total.backward()  # type: ignore[union-attr]
+    if not backward:
+        return
+    wanted = [held for held in (*module.parameters(), *tensors(inputs)) if held.requires_grad]
+    kept = [held.grad for held in wanted]
+    summed = [one.real.sum() for one in tensors(outputs) if one.requires_grad]
+    sum(summed[1:], summed[0]).backward()
+    for held, gradient in zip(wanted, kept, strict=True):
+        held.grad = gradient
 
 
 def tensors(outputs: Any) -> Iterable[Any]:
@@ -125,9 +137,7 @@ def tensors(outputs: Any) -> Iterable[Any]:
             yield from tensors(value)
 
 
-def split(
-    counts: dict[str, int], is_mac: Callable[[str], bool]
-) -> tuple[int, dict[str, int]]:
+def split(counts: dict[str, int], is_mac: Callable[[str], bool]) -> tuple[int, dict[str, int]]:
     """Return the sum of a tool's own breakdown, and the entries that are not MACs."""
     parts = {name: number for name, number in counts.items() if number and not is_mac(name)}
     return sum(counts.values()), parts

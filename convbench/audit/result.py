@@ -110,9 +110,7 @@ class AuditResult:
         """The cases that every installed counter has right."""
         names = {item.name for item in self.installed}
         wrong = {
-            cell.case
-            for cell in self.cells
-            if cell.counter in names and cell.verdict not in RIGHT
+            cell.case for cell in self.cells if cell.counter in names and cell.verdict not in RIGHT
         }
         return tuple(case.id for case in self.cases if case.id not in wrong)
 

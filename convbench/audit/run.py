@@ -76,9 +76,7 @@ def run_audit(
             )
             for case in chosen
         ),
-        cells=tuple(
-            column.cells[place] for place in range(len(chosen)) for column in columns
-        ),
+        cells=tuple(column.cells[place] for place in range(len(chosen)) for column in columns),
     )
 
 

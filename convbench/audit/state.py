@@ -66,8 +66,7 @@ def changes(before: State, after: State) -> tuple[str, ...]:
         _equal(old, new) for old, new in zip(before.values, after.values, strict=True)
     )
     same_gradients = len(before.gradients) == len(after.gradients) and all(
-        (old is None) == (new is None) and (old is None or _equal(old, new))
-        for old, new in zip(before.gradients, after.gradients, strict=True)
+        _equal(old, new) for old, new in zip(before.gradients, after.gradients, strict=True)
     )
     tests = {
         "state_dict keys": before.keys == after.keys,
@@ -100,7 +99,9 @@ def _copy(value: torch.Tensor) -> torch.Tensor:
     return value.detach().clone()
 
 
-def _equal(old: torch.Tensor, new: torch.Tensor) -> bool:
+def _equal(old: torch.Tensor | None, new: torch.Tensor | None) -> bool:
+    if old is None or new is None:
+        return old is new
     return old.shape == new.shape and old.dtype == new.dtype and bool(torch.equal(old, new))
 
 

@@ -80,19 +80,17 @@ def judge(
 
     A number is right by a convention only where what is declared explains the whole difference.
     """
+    if value == known * unit:
+        return "right", known, ""
     listed = dict(parts or {})
+    rest = value - sum(listed.values())
     for several in sorted({1, samples}):
-        per = ["counts one sample"] if several > 1 else []
-        if value * several == known * unit and not several > 1:
-            return "right", value / unit, ""
-        rest = (value - sum(listed.values())) * several
         for names, extra in _subsets(extras or {}):
-            if rest - extra == known * unit:
-                named = [f"counts {name}" for name in (*listed, *names)]
-                if not named and not per:
-                    return "right", rest / unit, ""
-                return "right by its convention", known, ", ".join(per + named)
-    macs = (value - sum(listed.values())) / unit
+            if (rest - extra) * several == known * unit:
+                said = [f"counts {name}" for name in (*listed, *names)]
+                said += ["is of one sample"] if several > 1 else []
+                return "right by its convention", known, ", ".join(said)
+    macs = rest / unit
     warned = tuple(name for name in unknown if _may_multiply(name))
     if warned:
         return "flagged", macs, ", ".join(warned)

@@ -1,4 +1,4 @@
-"""`profile`: what any network costs, counted from the operators that run."""
+"""`profile`, `formula` and `audit`: what networks cost, and whose count is right."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from convbench.cli.app import app
+from convbench.cli.app import app, split
 
 
 class Written(StrEnum):
@@ -56,7 +56,7 @@ def profile(
         write(FORMATS[written.value](found), out)
         return
     console = Console(highlight=False)
-    console.print(tree(found, depth=depth))
+    console.print(tree(found, depth=depth, width=console.width))
     for line in summary(found):
         console.print(line, markup=False)
 
@@ -70,3 +70,50 @@ def write(text: str, out: Path | None) -> None:
 
     write_text(out, text)
     typer.echo(out)
+
+
+@app.command()
+def formula(
+    model: Annotated[str, MODEL],
+    *,
+    input_shape: Annotated[
+        str,
+        typer.Option("--input", metavar="1x3x256x128", help="An input, batch and channels first."),
+    ],
+    arg: Annotated[list[str] | None, ARGUMENT] = None,
+    dynamic: Annotated[
+        str, typer.Option(metavar="B,H,W", help="Sizes that stay symbols; auto: all that can.")
+    ] = "auto",
+) -> None:
+    """Show any network's exact multiplications as a formula in its batch and resolution."""
+    from convbench.tracing.reference import formula_reference
+
+    names = dynamic if dynamic == "auto" else split(dynamic)
+    for line in formula_reference(model, input_shape, arg or [], dynamic=names or ()):
+        typer.echo(line)
+
+
+@app.command()
+def audit(
+    *,
+    counters: Annotated[
+        str | None, typer.Option(metavar="NAME,…", help="[default: every one installed]")
+    ] = None,
+    cases: Annotated[
+        str | None, typer.Option(metavar="REGEX", help="Only cases whose id matches.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="[default: reports/counter-audit]")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List cases and counters.")] = False,
+    jobs: Annotated[int, typer.Option(help="Counters asked at the same time.", min=1)] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Ask every installed counter what small cases cost, and show who is right."""
+    from convbench.audit.command import audit_command
+
+    status = audit_command(
+        counters=split(counters), cases=cases, out=out, only_list=listed, jobs=jobs, quiet=quiet,
+        echo=typer.echo,
+    )  # fmt: skip
+    raise typer.Exit(status)

@@ -31,7 +31,10 @@ def count_backward(
         )
         for name, tensor in held.items()
     }
-    weights = Weights(iter(copies.values()))
+    fixed = {name for name, _ in module.named_buffers()}
+    weights = Weights(
+        [copy for name, copy in copies.items() if name not in fixed], [copies[n] for n in fixed]
+    )
     dispatch = Dispatch(ledger, weights, real=not meta)
     with torch.inference_mode(mode=False), torch.enable_grad(), watching(ledger):
         with _naming_gradients(ledger), dispatch:
@@ -39,6 +42,7 @@ def count_backward(
             ends = [tensor for tensor in _tensors(outputs) if tensor.requires_grad]
             forward = Profile.of(module, ledger, how=how)
             ledger.events.clear()
+            dispatch.backward = True
             wanted = [t for t in (*copies.values(), *_tensors(inputs)) if t.requires_grad]
             if ends and wanted:
                 torch.autograd.grad(

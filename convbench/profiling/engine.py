@@ -8,7 +8,7 @@ as torch decomposes it, on the meta device. Nothing that runs can pass both unse
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from operator import attrgetter
@@ -37,6 +37,10 @@ VIEWS: Final = frozenset(
     | {"unsqueeze", "view"}
 )
 CONTRACTING: Final = frozenset({"mul", "add", "sum", "addcmul", "zeros", "zeros_like", "new_zeros"})
+PRODUCTS: Final = frozenset({"convolution", "addmm", "mm", "linear", "bmm", "baddbmm"})
+"""What counts even of weights alone, such as a table of positions put through a layer. Others of
+weights (matrix-vector products of a spectral norm) prepare a weight, and are apart."""
+PADDED_AT: Final = {"convolution": 0, "convolution_backward": 1}
 SMALL: Final = 4096
 """Elements up to which operators on real tensors that the model made itself are computed."""
 
@@ -114,9 +118,11 @@ def watching(ledger: Ledger) -> Iterator[None]:
 class Weights:
     """Which tensors are weights, or made of weights alone; their real values are never touched."""
 
-    def __init__(self, tensors: Iterator[Tensor]) -> None:
+    def __init__(self, parameters: Iterable[Tensor], buffers: Iterable[Tensor]) -> None:
         """Keep the tensors, so that their ids stay theirs."""
-        self._known: dict[int, Tensor] = {id(tensor): tensor for tensor in tensors}
+        self._known: dict[int, Tensor] = {id(tensor): tensor for tensor in parameters}
+        self._learned = set(self._known)
+        self._known.update((id(tensor), tensor) for tensor in buffers)
         self._original = frozenset(self._known)
 
     def __contains__(self, tensor: Tensor) -> bool:
@@ -127,9 +133,15 @@ class Weights:
         """Tell whether the tensor is one of the model's own."""
         return id(tensor) in self._original
 
-    def derive(self, tensor: Tensor) -> None:
+    def learned(self, tensor: Tensor) -> bool:
+        """Tell whether the tensor is a parameter or made of some: no table of angles, no mask."""
+        return id(tensor) in self._learned
+
+    def derive(self, tensor: Tensor, sources: list[Tensor]) -> None:
         """Note a tensor that was made of weights alone."""
         self._known[id(tensor)] = tensor
+        if any(map(self.learned, sources)):
+            self._learned.add(id(tensor))
 
 
 class Dispatch(TorchDispatchMode):
@@ -143,6 +155,8 @@ class Dispatch(TorchDispatchMode):
         self.padded: dict[int, tuple[Tensor, tuple[tuple[int, int], ...]]] = {}
         self.products: dict[int, tuple[Tensor, bool]] = {}
         self.sums: set[int] = set()
+        self.backward = False
+        self.awaited: dict[tuple[str, Any], int] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operator (its shapes only, unless real) and count it."""
@@ -154,13 +168,13 @@ class Dispatch(TorchDispatchMode):
         if own:
             for item in _flat((result,), {}):
                 if isinstance(item, Tensor):
-                    self.weights.derive(item)
+                    self.weights.derive(item, tensors)
         return result
 
     def _shapes(self, func: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
         real = [item for item in tensors if item.device.type != "meta"]
         if not real:
-            return func(*args, **kwargs)
+            return self._made(func, args, kwargs) if not tensors else func(*args, **kwargs)
         owned = any(self.weights.original(item) for item in real)
         if len(real) == len(tensors) and not owned and sum(x.numel() for x in real) <= SMALL:
             return func(*args, **kwargs)  # a small thing the model made, perhaps to decide by
@@ -176,10 +190,19 @@ class Dispatch(TorchDispatchMode):
         if kwargs.get("device") is not None:
             kwargs = {**kwargs, "device": torch.device("meta")}
         result = func(*swap(args), **{key: swap(value) for key, value in kwargs.items()})
-        back = {id(made): original for original, made in self._meta.values()}
-        if isinstance(result, Tensor) and id(result) in back:
-            return back[id(result)]  # an in-place operator hands its own tensor on
+        for item in real:
+            if swapped[id(item)] is result:
+                return item  # an in-place operator hands its own tensor on
         return result
+
+    @staticmethod
+    def _made(func: Any, args: Any, kwargs: Any) -> Any:
+        """Make a tensor from nothing: a large one without memory, whatever its device."""
+        if any(argument.name == "device" for argument in func._schema.arguments):  # noqa: SLF001
+            shape = func(*args, **{**kwargs, "device": torch.device("meta")})
+            if shape.numel() > SMALL:
+                return shape
+        return func(*args, **kwargs)
 
     def meta(self, tensor: Tensor) -> Tensor:
         """Return the meta twin of a real tensor, the same one each time."""
@@ -199,7 +222,7 @@ class Dispatch(TorchDispatchMode):
         if counts is None:
             self.ledger.miss(f"{namespace}.{func._schema.name.split('::')[-1]}")  # noqa: SLF001
             return
-        if own:
+        if own and (name not in PRODUCTS or "parametrizations" in self.ledger.path):
             counts = Counts(preparation=counts.multiplications)
         elif not (counts.reads or counts.writes) and name not in MOVEMENT:
             read = sum(item.numel() for item in _flat(args, {}) if isinstance(item, Tensor))
@@ -210,8 +233,8 @@ class Dispatch(TorchDispatchMode):
         self, namespace: str, name: str, rule: Any, args: Any, result: Any
     ) -> Counts | None:
         if rule is not None:
-            if name == "convolution":
-                pads = self.padded.get(id(args[0]))
+            if name in PADDED_AT:
+                pads = self.padded.get(id(args[PADDED_AT[name]]))
                 return rule(args, result, pads[1] if pads else None)  # type: ignore[no-any-return]
             return rule(args, result)  # type: ignore[no-any-return]
         if namespace == "quantized":
@@ -224,9 +247,16 @@ class Dispatch(TorchDispatchMode):
             contracted = self.contraction(name, args, result)
             if contracted is not None:
                 return contracted
+        elif args and result is args[0]:
+            self.forget(result)
         elif name in VIEWS:
             self.follow(args[0], result)
         return zero(name, args, result)
+
+    def forget(self, tensor: Tensor) -> None:
+        """Drop what is known of a tensor that something else was written to."""
+        self.products.pop(id(tensor), None)
+        self.sums.discard(id(tensor))
 
     def follow(self, before: Tensor, after: Any) -> None:
         """Carry what is known of a tensor over to a view of it."""
@@ -256,26 +286,32 @@ class Dispatch(TorchDispatchMode):
         zeros. A product alone (a gate, a scale) is elementwise; so is a scaled branch added to an
         identity.
         """
+        if self.backward:
+            return self._gradient(name, result)
         if name == "mul":
             if isinstance(args[1], Tensor) and args[1].ndim and args[0].ndim:
-                weighted = (args[0] in self.weights) != (args[1] in self.weights)
+                weighted = self.weights.learned(args[0]) != self.weights.learned(args[1])
                 self.products[id(result)] = (result, weighted)
+            self.sums.discard(id(result))
             return None
         if name == "sum":
             if id(args[0]) in self.products and args[0].numel() > _elements(result):
-                return _contracted(args[0], args[0].numel())
+                self._await(args[0], 1)
+                return _contracted(result, args[0].numel())
             return None
         if "zeros" in name:
             self._summed(result)
             return None
         if name == "addcmul":
-            weighted = (args[1] in self.weights) != (args[2] in self.weights)
+            weighted = self.weights.learned(args[1]) != self.weights.learned(args[2])
             if weighted and id(args[0]) in self.sums:
                 self._summed(result)
+                self._await(result, 1)
                 return _contracted(result, result.numel())
             return None
         terms = [self.products.get(id(item)) for item in args[:2] if isinstance(item, Tensor)]
         if not all(term is not None and term[1] for term in terms):
+            self.forget(result)  # in place, it was a product until now
             return None
         if len(terms) == 1:  # a number is added, as Python's sum() begins with 0
             self.products[id(result)] = (result, True)
@@ -283,7 +319,21 @@ class Dispatch(TorchDispatchMode):
         # the first addition may bring two products, every later one brings one more
         fresh = sum(1 for item in args[:2] if id(item) not in self.sums)
         self._summed(result)
+        self._await(result, fresh)
         return _contracted(result, fresh * result.numel())
+
+    def _await(self, product: Tensor, times: int) -> None:
+        """Expect, of products that were summed, two products each in the backward pass."""
+        key = self.ledger.path, product.shape
+        self.awaited[key] = self.awaited.get(key, 0) + 2 * times
+
+    def _gradient(self, name: str, result: Tensor) -> Counts | None:
+        """Count a gradient of a contraction; that of a gate or a scale is elementwise, as it is."""
+        key = self.ledger.path, result.shape
+        if name != "mul" or not self.awaited.get(key):
+            return None
+        self.awaited[key] -= 1
+        return _contracted(result, result.numel())
 
     def _summed(self, tensor: Tensor) -> None:
         self.products[id(tensor)] = (tensor, True)

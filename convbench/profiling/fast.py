@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import torch
@@ -39,7 +40,9 @@ class Fast(TorchFunctionMode):
             if (
                 type(x) is Tensor
                 and x.is_meta
+                and x.is_contiguous()  # answers are: torch's keep another layout, which views feel
                 and x not in self.dispatch.weights
+                and id(x) not in self.dispatch.padded  # its convolution is counted with the padding
                 and not torch._C._is_any_autocast_enabled()  # noqa: SLF001  nothing public asks
                 and torch._C._functorch.peek_interpreter_stack() is None  # noqa: SLF001  as above
             ):
@@ -52,8 +55,12 @@ class Fast(TorchFunctionMode):
         name, shape, counts = found
         dispatch, x = self.dispatch, args[0]
         result = x if not shape else self._made(shape, x.dtype)
-        if name == "mul" or (name == "add" and dispatch.products):
-            counts = dispatch.contraction(name, args, result) or counts
+        if name == "mul" or (dispatch.products and name == "add"):
+            contracted = dispatch.contraction(name, args, result)
+            if contracted is not None:
+                counts = replace(contracted, reads=counts.reads, writes=counts.writes)
+        elif not shape and name != "dropout":
+            dispatch.forget(x)
         dispatch.ledger.events.append((dispatch.ledger.path, name, counts, x.element_size()))
         return result
 

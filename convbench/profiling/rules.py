@@ -26,9 +26,13 @@ RULES: Final[dict[str, Rule]] = {}
 """Bare operator name -> rule(args, result); args are positional, as the schema orders them."""
 
 _POOL_TAPS = {"avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool2d_with_indices",
-              "max_pool3d_with_indices", "max_pool1d", "max_pool2d", "max_pool3d"}  # fmt: skip
+              "max_pool3d_with_indices", "max_pool1d", "max_pool2d", "max_pool3d",
+              "quantized_max_pool1d", "quantized_max_pool2d", "quantized_max_pool3d"}  # fmt: skip
 _LINEAR_TAPS = {"upsample_linear1d": 2, "upsample_bilinear2d": 4, "upsample_trilinear3d": 8,
                 "upsample_bicubic2d": 16, "grid_sampler_2d": 4, "grid_sampler_3d": 8}  # fmt: skip
+
+COUNTED: Final = frozenset({"aten", "prims", "torchvision"})
+"""Namespaces whose operators are known by their bare names; one of another is its owner's."""
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:
@@ -100,7 +104,7 @@ def _convolution(args: Any, result: Any, padded: Any = None) -> Counts:
 
 
 @rule("convolution_backward", "convolution_backward_overrideable")
-def _convolution_backward(args: Any, result: Any) -> Counts:
+def _convolution_backward(args: Any, result: Any, padded: Any = None) -> Counts:
     """The gradients of input and weight cost one forward each, whatever the groups."""
     del result
     if len(args) == 11:  # noqa: PLR2004  with the sizes of the bias
@@ -110,6 +114,7 @@ def _convolution_backward(args: Any, result: Any) -> Counts:
     forward = count_convolution(
         inputs, weight, None, gradient,
         stride=stride, padding=padding, dilation=dilation, transposed=transposed, groups=groups,
+        padded=padded,
     )  # fmt: skip
     outputs = gradient.numel()
     bias = Counts(elementwise=outputs) if mask[2] else Counts()
@@ -294,7 +299,8 @@ def zero(name: str, args: Any, result: Any) -> Counts | None:
         return Counts()
     if name in NORMALISATION:
         n = (result[0] if isinstance(result, list | tuple) else result).numel()
-        scale = sum(item.numel() for item in args[1:3] if hasattr(item, "numel"))
+        place = 2 if "layer" in name else 1  # a layer norm's shape stands before its weight
+        scale = sum(_elements(item) for item in args[place : place + 2])
         return Counts(normalisation=2 * n, reads=n + scale, writes=n)
     if name in _POOL_TAPS:
         dims = int(name[name.index("pool") + 4])
@@ -321,6 +327,8 @@ def _elements(result: Any) -> int:
 def find(operator: Any) -> tuple[str, str, Rule | None]:
     """Return an operator's namespace, bare name and rule."""
     namespace = operator.namespace
+    if namespace not in COUNTED and namespace != "quantized":
+        return namespace, operator._schema.name.split("::")[-1], None  # noqa: SLF001  not torch's own
     name = plain_name(f"{namespace}.{operator._schema.name.split('::')[-1]}")  # noqa: SLF001
     if namespace == "quantized":
         return namespace, name, QUANTISED.get(name)

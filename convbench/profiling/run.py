@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import sys
+import warnings
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -18,6 +21,12 @@ from convbench.profiling.backward import count_backward
 from convbench.profiling.engine import Dispatch, Ledger, Weights, watching
 from convbench.profiling.fast import Fast
 from convbench.profiling.profile import Profile
+
+_FLOAT = {"FloatFunctional", "FXFloatFunctional"}
+"""Of torch's package of quantised layers, those that compute in floats."""
+
+
+_CONTAINERS = {dict, OrderedDict, list, set}
 
 
 class ProfileError(ConvbenchError):
@@ -67,7 +76,7 @@ def _by_shapes(module: nn.Module, inputs: tuple[Any, ...], *, backward: bool) ->
     ledger = Ledger(module)
     if backward:
         return count_backward(module, _mapped(inputs, _meta_leaf), ledger, how="shapes")
-    weights = Weights(_tensors_of(module))
+    weights = Weights(module.parameters(), module.buffers())
     dispatch = Dispatch(ledger, weights, real=False)
     with torch.inference_mode(mode=False), torch.no_grad(), _set_up(), watching(ledger):
         with dispatch, Fast(dispatch):
@@ -82,9 +91,11 @@ def _by_twins(module: nn.Module, inputs: tuple[Any, ...], *, backward: bool) -> 
     """
     del backward  # the backward pass works on twins in any case
     ledger = Ledger(module)
-    held = (*module.named_parameters(), *module.named_buffers())
-    twins = {name: tensor.detach().to("meta") for name, tensor in held}
-    dispatch = Dispatch(ledger, Weights(iter(twins.values())), real=False)
+    parameters = {name: _meta(tensor) for name, tensor in module.named_parameters()}
+    buffers = {name: _meta(tensor) for name, tensor in module.named_buffers()}
+    twins = {**parameters, **buffers}
+    weights = Weights(parameters.values(), buffers.values())
+    dispatch = Dispatch(ledger, weights, real=False)
     with torch.inference_mode(mode=False), torch.no_grad(), _set_up(), watching(ledger):
         with dispatch, Fast(dispatch):
             functional_call(module, twins, _mapped(inputs, _meta), tie_weights=True)
@@ -100,13 +111,13 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
             "are on the meta device, so it cannot be run: make it on the CPU."
         )
     try:
-        with untouched(module):
+        with untouched(module), _values_kept(module):
             if backward:
                 return count_backward(module, _mapped(inputs, _leaf), ledger, how=how)
-            weights = Weights(_tensors_of(module))
+            weights = Weights(module.parameters(), module.buffers())
             with torch.inference_mode(mode=False), torch.no_grad(), _set_up(), watching(ledger):
                 with Dispatch(ledger, weights, real=True):
-                    module(*inputs)
+                    module(*_mapped(inputs, _leaf))
     except Exception as error:
         raise ProfileError(
             f"{type(module).__name__} cannot be run on inputs {_shapes(inputs)}: "
@@ -122,7 +133,7 @@ def _must_run(module: nn.Module) -> str | None:
     for part in module.modules():
         if isinstance(part, torch.jit.ScriptModule):
             return "it holds a TorchScript module"
-        if "quantized" in type(part).__module__:
+        if "quantized" in type(part).__module__ and type(part).__name__ not in _FLOAT:
             return "it holds quantised layers"
     return None
 
@@ -139,38 +150,55 @@ def _as_it_was(module: nn.Module) -> Iterator[nn.Module]:
         subject = copy.deepcopy(module)
     with ExitStack() as stack:
         stack.enter_context(_restored(subject))
-        if isinstance(subject, torch._dynamo.OptimizedModule):  # noqa: SLF001  its only name
-            subject = subject._orig_mod  # noqa: SLF001  as above
-        stack.enter_context(torch.compiler.set_stance("force_eager"))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")  # the model's own are for who runs it, not for who counts
+        if "torch._dynamo" in sys.modules:  # who has compiled something has loaded it: 3 s, 70 MB
+            if isinstance(subject, torch._dynamo.OptimizedModule):  # noqa: SLF001  its only name
+                subject = subject._orig_mod  # noqa: SLF001  as above
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
         yield subject
 
 
 @contextmanager
 def _restored(module: nn.Module) -> Iterator[None]:
-    """Put back every attribute, parameter and buffer that the modules had, and the random state."""
+    """Put back every attribute that the modules had, what it held, and the random state."""
     before = [
-        (part, dict(vars(part)), dict(part._parameters), dict(part._buffers))  # noqa: SLF001
+        (part, dict(vars(part)))
         for part in module.modules()
         if not isinstance(part, torch.jit.ScriptModule)  # its state is not in Python
+    ]
+    held = [  # parameters, buffers, children, hooks, and lists and dicts of the model's own
+        (value, value.copy())
+        for _, attributes in before
+        for value in attributes.values()
+        if type(value) in _CONTAINERS
     ]
     try:
         with torch.random.fork_rng():
             yield
     finally:
-        for part, attributes, parameters, buffers in before:
+        for part, attributes in before:
             state = vars(part)
             if state.keys() != attributes.keys():
                 for name in [name for name in state if name not in attributes]:
                     del state[name]
             state.update(attributes)
-            _put_back(part._parameters, parameters)  # noqa: SLF001
-            _put_back(part._buffers, buffers)  # noqa: SLF001
+        for container, items in held:
+            if container or items:
+                container.clear()
+                (container.extend if type(container) is list else container.update)(items)
 
 
-def _put_back(now: dict[str, Any], before: dict[str, Any]) -> None:
-    if now.keys() != before.keys():
-        now.clear()
-    now.update(before)
+@contextmanager
+def _values_kept(module: nn.Module) -> Iterator[None]:
+    """Give every weight and buffer its values back: a module that runs may change them."""
+    kept = [(tensor, tensor.detach().clone()) for tensor in _tensors_of(module)]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, values in kept:
+                tensor.data.copy_(values)
 
 
 @contextmanager

@@ -20,6 +20,18 @@ from convbench.profiling.rules import spatial
 Answer = tuple[str, tuple[int, ...], Counts]
 Pads = tuple[tuple[int, int], ...] | None
 _SAME: Final = "same"
+_VALID: Final = "valid"
+
+
+def _fits(x: Tensor, weight: Tensor, bias: Tensor | None, outputs: int) -> bool:
+    """Tell whether torch takes weight and bias for this input, and gives a contiguous output."""
+    kind = x.dtype
+    return (
+        kind == weight.dtype
+        and (kind.is_floating_point or kind.is_complex)
+        and weight.is_contiguous()
+        and (bias is None or (bias.dtype == kind and bias.shape == (outputs,)))
+    )
 
 
 def _convolve(dims: int) -> Callable[..., Answer | None]:
@@ -35,16 +47,22 @@ def _convolve(dims: int) -> Callable[..., Answer | None]:
         if x.ndim != dims + 2 or weight.ndim != dims + 2 or not isinstance(groups, int):
             return None
         size, taps = tuple(x.shape), tuple(weight.shape)
+        if size[1] != taps[1] * groups or taps[0] % groups or not _fits(x, weight, bias, taps[0]):
+            return None
         steps, spread = spatial(stride, dims), spatial(dilation, dims)
+        if not len(steps) == len(spread) == dims or min(steps) < 1 or min(spread) < 1:
+            return None
         reach = [d * (k - 1) for d, k in zip(spread, taps[2:], strict=True)]
-        if padding == _SAME:
+        if padding == _SAME and max(steps) == 1:
             pads = tuple((r // 2, r - r // 2) for r in reach)
-        elif isinstance(padding, str):
+        elif padding == _VALID:
             pads = ((0, 0),) * dims
+        elif isinstance(padding, str):
+            return None
         else:
             pads = tuple((p, p) for p in spatial(padding, dims))
-        if size[1] != taps[1] * groups:
-            return None
+            if len(pads) != dims or min(pads)[0] < 0:
+                return None
         out = tuple(
             (n + low + high - r - 1) // s + 1
             for n, (low, high), r, s in zip(size[2:], pads, reach, steps, strict=True)
@@ -65,14 +83,35 @@ def _convolve(dims: int) -> Callable[..., Answer | None]:
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Answer | None:
     if weight.ndim != 2 or x.ndim < 2 or x.shape[-1] != weight.shape[1]:  # noqa: PLR2004
         return None
+    if not _fits(x, weight, bias, weight.shape[0]):
+        return None
     complex_numbers = x.dtype.is_complex and weight.dtype.is_complex
     counts = linear(x.shape, weight.shape, bias=bias is not None, complex_numbers=complex_numbers)
     return "linear", (*x.shape[:-1], weight.shape[0]), counts
 
 
-def _batch_norm(x: Tensor, *_: Any, **__: Any) -> Answer:
-    n = x.numel()
-    return "batch_norm", tuple(x.shape), _normalised(n, 2 * x.shape[1] if x.ndim > 1 else 0)
+def _batch_norm(
+    x: Tensor,
+    mean: Tensor | None,
+    var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    *_: Any,
+    **__: Any,
+) -> Answer | None:
+    shape = tuple(x.shape)
+    if len(shape) < 2 or not x.dtype.is_floating_point:  # noqa: PLR2004  batch and channels
+        return None
+    n, weights = x.numel(), 0
+    if n <= shape[1] if training else (mean is None or var is None):
+        return None
+    for held in (mean, var, weight, bias):
+        if held is not None and (held.dtype != x.dtype or held.shape != (shape[1],)):
+            return None
+    for held in (weight, bias):
+        weights += 0 if held is None else shape[1]
+    return "batch_norm", shape, _normalised(n, weights)
 
 
 def _normalised(n: int, weights: int) -> Counts:
@@ -83,14 +122,55 @@ def _normalised(n: int, weights: int) -> Counts:
     return found
 
 
-def _layer_norm(x: Tensor, shape: Any, weight: Any = None, *_: Any, **__: Any) -> Answer:
-    del shape
-    held = 2 * weight.numel() if weight is not None else 0
-    return "layer_norm", tuple(x.shape), _normalised(x.numel(), held)
+def _layer_norm(
+    x: Tensor,
+    shape: Any,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    *_: Any,
+    **__: Any,
+) -> Answer | None:
+    normal = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
+    if not normal or x.shape[-len(normal) :] != normal or not x.dtype.is_floating_point:
+        return None
+    weights = 0
+    for held in (weight, bias):
+        if held is not None:
+            if held.dtype != x.dtype or held.shape != normal:
+                return None
+            weights += held.numel()
+    return "layer_norm", tuple(x.shape), _normalised(x.numel(), weights)
+
+
+def _instance_norm(
+    x: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    *_: Any,
+    **__: Any,
+) -> Answer | None:
+    """As the normalisation it is: torch runs a batch norm with the weights once for each image."""
+    shape = tuple(x.shape)
+    if len(shape) < 3 or prod(shape[2:]) < 2 or not x.dtype.is_floating_point:  # noqa: PLR2004
+        return None
+    if not use_input_stats or running_mean is not None or running_var is not None:
+        return None
+    weights = 0
+    for held in (weight, bias):
+        if held is not None:
+            if held.dtype != x.dtype or held.shape != (shape[1],):
+                return None
+            weights += shape[1]
+    return "instance_norm", shape, _normalised(x.numel(), weights)
 
 
 def _activation(name: str) -> Callable[..., Answer | None]:
     def answer(x: Tensor, *_: Any, **options: Any) -> Answer | None:
+        if not x.dtype.is_floating_point or "out" in options:
+            return None
         if options.get("inplace"):
             return name, (), _touched(x.numel())
         return name, tuple(x.shape), _touched(x.numel())
@@ -110,11 +190,8 @@ _NORMALISED: Final[dict[tuple[int, int], Counts]] = {}
 
 
 def _adaptive_average(x: Tensor, size: Any) -> Answer | None:
-    dims = x.ndim - 2
-    if dims not in {1, 2, 3}:
-        return None
-    wanted = spatial(size, dims)
-    if len(wanted) != dims:
+    wanted = spatial(size, 2)
+    if x.ndim != 4 or len(wanted) != 2 or not x.dtype.is_floating_point:  # noqa: PLR2004
         return None
     out = tuple(n if w is None else w for n, w in zip(x.shape[2:], wanted, strict=True))
     shape = (*x.shape[:2], *out)
@@ -131,8 +208,8 @@ def _adaptive_average(x: Tensor, size: Any) -> Answer | None:
 def _dropout(
     x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Answer | None:
-    del p, inplace
-    return None if training else ("dropout", (), Counts())
+    del inplace
+    return None if training or not 0 <= p <= 1 else ("dropout", (), Counts())
 
 
 def _sum_or_product(operation: str) -> Callable[..., Answer | None]:
@@ -140,6 +217,8 @@ def _sum_or_product(operation: str) -> Callable[..., Answer | None]:
         if rest or options or not isinstance(y, Tensor) or y.dtype != x.dtype:
             return None
         shape = tuple(x.shape)
+        if not y.is_contiguous():
+            return None
         if y.shape != shape:
             shape = tuple(torch.broadcast_shapes(shape, tuple(y.shape)))
         n = prod(shape)
@@ -149,7 +228,7 @@ def _sum_or_product(operation: str) -> Callable[..., Answer | None]:
 
 
 def _sum_in_place(x: Tensor, y: Any, *rest: Any, **options: Any) -> Answer | None:
-    if rest or options or not isinstance(y, Tensor) or y.shape != x.shape:
+    if rest or options or not isinstance(y, Tensor) or y.shape != x.shape or y.dtype != x.dtype:
         return None
     n = x.numel()
     return "add", (), Counts(elementwise=n, reads=2 * n, writes=n)
@@ -162,6 +241,7 @@ FAST: Final[dict[Any, Callable[..., Answer | None]]] = {
     torch._C._nn.linear: _linear,  # noqa: SLF001  what functional.linear is
     functional.batch_norm: _batch_norm,
     functional.layer_norm: _layer_norm,
+    functional.instance_norm: _instance_norm,
     functional.relu: _activation("relu"),
     functional.relu6: _activation("relu6"),
     functional.hardtanh: _activation("hardtanh"),

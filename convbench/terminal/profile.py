@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 DEAR: Final = 0.05
 """Share of the whole from which a layer stands out."""
+_NUMBER: Final = 8
+"""Signs that a number takes: 978.9 MB."""
+_LEAST: Final = 12
 _UNITS: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
@@ -27,16 +30,16 @@ def short(number: int) -> str:
     return str(number)
 
 
-def tree(profile: Profile, *, depth: int | None = None) -> Table:
-    """Return the modules as a table, indented; the dearest layers are marked."""
+def tree(profile: Profile, *, depth: int | None = None, width: int = 80) -> Table:
+    """Return the modules as a table `width` signs wide, indented; the dearest layers are marked."""
     both = any(row.backward for row in profile.rows)
     whole = max(profile.counts().multiplications, 1)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("module", no_wrap=True, overflow="ellipsis")
-    for name in ("MACs", "share", "elementwise", "weights", "moved"):
-        table.add_column(name, justify="right", no_wrap=True, min_width=7)
-    if both:
-        table.add_column("backward", justify="right", no_wrap=True, min_width=8)
+    numbers = ["MACs", "share", "element.", "weights", "moved", *(["backward"] if both else [])]
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    room = max(width - (_NUMBER + 1) * len(numbers) - 1, _LEAST)
+    table.add_column("module", no_wrap=True, overflow="ellipsis", width=room)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True, width=_NUMBER)
     for level, part in profile.by_module.walk():
         if depth is not None and level > depth:
             continue

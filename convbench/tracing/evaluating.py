@@ -6,27 +6,52 @@ SymPy's own lambdify would take the floor of a floating-point quotient; here flo
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.errors import SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import sympy
 
 LIMIT: Final = 2**63
 """What a 64-bit integer cannot hold."""
 
-_COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
+
+def _larger(*numbers: Any) -> Any:
+    import numpy as np
+
+    plain = not any(hasattr(number, "ndim") for number in numbers)
+    return max(numbers) if plain else reduce(np.maximum, numbers)
+
+
+def _smaller(*numbers: Any) -> Any:
+    return -_larger(*(-number for number in numbers))
+
+
+_FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
+    "Add": lambda *parts: reduce(operator.add, parts),
+    "Mul": lambda *parts: reduce(operator.mul, parts),
+    "Pow": operator.pow,
+    "Mod": operator.mod,
+    "Max": _larger,
+    "Min": _smaller,
     "Equality": operator.eq,
     "Unequality": operator.ne,
     "GreaterThan": operator.ge,
     "StrictGreaterThan": operator.gt,
     "LessThan": operator.le,
     "StrictLessThan": operator.lt,
+    "And": lambda *parts: reduce(operator.and_, parts),
+    "Or": lambda *parts: reduce(operator.or_, parts),
+    "Not": lambda part: part ^ True,
+    "BooleanTrue": lambda: True,
+    "BooleanFalse": lambda: False,
 }
+"""What SymPy's functions do to integers and to arrays of them, by their name."""
 
 
 def value(expression: sympy.Basic, numbers: Mapping[str, Any]) -> Any:
@@ -51,36 +76,19 @@ def _value(part: Any, numbers: Mapping[str, Any], find: Callable[[Any], Any]) ->
         return int(part)
     if part.is_Symbol:
         return numbers[part.name]
-    if part in (sympy.true, sympy.false):
-        return part is sympy.true
-    kind = part.func.__name__
-    if kind in {"floor", "ceiling"}:
-        top, bottom = map(find, sympy.fraction(sympy.together(part.args[0])))
-        return top // bottom if kind == "floor" else -(-top // bottom)
-    if part.is_Pow and part.exp.is_Integer and part.exp > 0:
-        return find(part.base) ** int(part.exp)
+    if isinstance(part, sympy.Piecewise):
+        return _piecewise(part, find)
     if not _is_whole(part):
         top, bottom = sympy.fraction(sympy.together(part))  # a division known to leave nothing
         if bottom != 1:
             return find(top) // find(bottom)
-    if kind in _COMPARE:
-        return _COMPARE[kind](*map(find, part.args))
-    parts = [find(item) for item in part.args] if kind != "Piecewise" else []
-    if part.is_Add:
-        return reduce(operator.add, parts)
-    if part.is_Mul:
-        return reduce(operator.mul, parts)
-    if kind == "Mod":
-        return parts[0] % parts[1]
-    if kind in {"Max", "Min"}:
-        return reduce(_larger if kind == "Max" else _smaller, parts)
-    if kind in {"And", "Or"}:
-        return reduce(operator.and_ if kind == "And" else operator.or_, parts)
-    if kind == "Not":
-        return parts[0] ^ True
-    if kind == "Piecewise":
-        return _piecewise(part, find)
-    raise SpecError(f"{part} cannot be evaluated exactly: use SymPy's subs on the expression.")
+    kind = part.func.__name__
+    if kind in {"floor", "ceiling"}:
+        top, bottom = map(find, sympy.fraction(sympy.together(part.args[0])))
+        return top // bottom if kind == "floor" else -(-top // bottom)
+    if kind not in _FUNCTIONS:
+        raise SpecError(f"{part} cannot be evaluated exactly: use SymPy's subs on the expression.")
+    return _FUNCTIONS[kind](*map(find, part.args))
 
 
 def _is_whole(part: Any) -> bool:
@@ -90,16 +98,6 @@ def _is_whole(part: Any) -> bool:
     return bool(part.is_Integer or not (part.is_Rational or part.is_Pow))
 
 
-def _larger(a: Any, b: Any) -> Any:
-    import numpy as np
-
-    return np.maximum(a, b) if _is_array(a) or _is_array(b) else max(a, b)
-
-
-def _smaller(a: Any, b: Any) -> Any:
-    return -_larger(-a, -b)
-
-
 def _piecewise(part: Any, find: Callable[[Any], Any]) -> Any:
     """Read the cases from the last to the first; a truth value is 0 or 1."""
     result: Any = 0
@@ -107,10 +105,6 @@ def _piecewise(part: Any, find: Callable[[Any], Any]) -> Any:
         met = find(condition)
         result = find(expression) * met + result * (met ^ True)
     return result
-
-
-def _is_array(number: Any) -> bool:
-    return hasattr(number, "ndim")
 
 
 def bound(expression: Any, largest: Mapping[str, int]) -> int:

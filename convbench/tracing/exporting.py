@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.tracing.errors import TraceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import torch
     from torch import nn
@@ -86,12 +86,14 @@ def export(module: nn.Module, inputs: Sequence[Any], axes: Sequence[dict[int, st
     device = torch.device("meta") if on_meta else None
     leaves, tree = _pytree.tree_flatten(tuple(inputs))
     remaining = iter(axes)
+    made: dict[int, Any] = {}
     shapes: list[Any] = []
     examples: list[Any] = []
     for leaf in leaves:
         if isinstance(leaf, torch.Tensor):
             named = next(remaining)
-            examples.append(example(leaf, named, device))
+            made[id(leaf)] = made.get(id(leaf), example(leaf, named, device))
+            examples.append(made[id(leaf)])  # one tensor given twice stays one
             shapes.append(dict.fromkeys(named, Dim.AUTO) or None)
         else:
             examples.append(leaf)
@@ -107,10 +109,17 @@ def export(module: nn.Module, inputs: Sequence[Any], axes: Sequence[dict[int, st
     return Traced(program, tuple(axes), kept)
 
 
-def decomposed(program: ExportedProgram) -> ExportedProgram:
-    """Return the program with composite operators (einsum, lstm, …) taken apart."""
+def taken_apart(program: ExportedProgram, operators: Iterable[Any]) -> ExportedProgram:
+    """Return the program with those of the operators that are composite (einsum, …) taken apart."""
+    from torch.export import default_decompositions
+
+    known = default_decompositions()
+    chosen = {operator: known[operator] for operator in operators if operator in known}
+    if not chosen:
+        return program
     with _quiet(), _no_special_sizes():
-        return program.run_decompositions()
+        apart: ExportedProgram = program.run_decompositions(chosen)
+    return apart
 
 
 def stand_in(module: nn.Module) -> nn.Module:
@@ -152,9 +161,9 @@ def _no_special_sizes() -> Iterator[None]:
     """Keep torch from treating sizes of 0 and 1 apart, where this torch can."""
     from torch.fx.experimental import _config
 
-    name = "backed_size_oblivious"
-    if hasattr(_config, name):
-        with _config.patch(**{name: True}):
+    config: Any = _config
+    if hasattr(config, "backed_size_oblivious"):
+        with config.patch(backed_size_oblivious=True):
             yield
     else:
         yield

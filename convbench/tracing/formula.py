@@ -24,7 +24,7 @@ class NetworkFormula:
     multiply and whose rule is not known, with their calls: `multiplications` is then a lower bound.
     constraints: SymPy conditions on the symbols, outside of which nothing is known. fixed: sizes
     that are numbers in the formula, by the name they would have. notes: what else to know, in
-    words. source: where the formula comes from.
+    words. given: the sizes of the input that was traced. source: where the formula comes from.
     """
 
     multiplications: sympy.Expr
@@ -35,6 +35,7 @@ class NetworkFormula:
     constraints: tuple[sympy.Basic, ...] = ()
     fixed: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    given: dict[str, int] = field(default_factory=dict)
     source: str = ""
 
     @property
@@ -115,7 +116,7 @@ class NetworkFormula:
 
         names = sorted(symbol.name for symbol in condition.free_symbols)
         full = np.broadcast_arrays(np.asarray(met, dtype=bool), *(numbers[name] for name in names))
-        at = tuple(index[0] for index in np.nonzero(~full[0]))
+        at = np.unravel_index(int(np.argmin(full[0])), full[0].shape)
         shown = ", ".join(f"{name}={part[at]}" for name, part in zip(names, full[1:], strict=True))
         raise SpecError(
             f"{shown} is outside of what the formula holds for, {text(condition)}: give sizes that "
@@ -135,8 +136,9 @@ class NetworkFormula:
 def _number(name: str, size: Any) -> Any:
     import numpy as np
 
+    number: Any = size
     if isinstance(size, int) and not isinstance(size, bool):
-        number, least = size, size
+        least = size
     else:
         array = np.asarray(size)
         if array.dtype == bool or not (

@@ -59,7 +59,9 @@ def attention(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
 
 RULES: Final[dict[str, Callable[[Sequence[Any], Any], list[tuple[Any, ...]]]]] = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), convolution),
-    **dict.fromkeys(("mkldnn_convolution", "cudnn_convolution", "slow_conv2d_forward"), convolution),
+    **dict.fromkeys(
+        ("mkldnn_convolution", "cudnn_convolution", "slow_conv2d_forward"), convolution
+    ),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), transposed),
     "conv_tbc": conv_tbc,
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "vdot", "linear", "inner"), matrix),
@@ -85,8 +87,7 @@ EITHER_WAY: Final = frozenset({"convolution", "convolution_overrideable"})
 OTHERS: Final = {"torchvision::deform_conv2d": deformable}
 """Rules of other packages' operators, by full name."""
 
-ZERO_IN_PROGRAMS: Final = frozenset(
-    """
+_MORE: Final = """
     assert_async assert_scalar assert_tensor_metadata functional_assert_async
     functional_assert_scalar functional_sym_constrain_range
     functional_sym_constrain_range_for_size sym_constrain_range sym_constrain_range_for_size
@@ -95,6 +96,6 @@ ZERO_IN_PROGRAMS: Final = frozenset(
     embedding fmod frac index_put isfinite isinf isnan lift_fresh_copy linspace log10 log_sigmoid
     logical_xor masked_scatter meshgrid moveaxis nan_to_num one_hot rot90 scatter sinh swapaxes
     swapdims tan tril trunc triu
-    """.split()
-)
+"""
+ZERO_IN_PROGRAMS: Final[frozenset[str]] = frozenset(_MORE.split())
 """More operators without multiplications: those of exported programs, look-ups and maps."""

@@ -7,6 +7,7 @@ exact for all integers, not only for those large enough.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     Term = tuple[int, frozenset[tuple[sympy.Expr, int]]]
     """A product: its number, and its other factors with their powers."""
 
-_QUOTIENTS: Final = ("FloorDiv", "CleanDiv", "IntTrueDiv")
-_IDENTITIES: Final = ("ToFloat", "Identity")
+_REMAINDERS: Final = ("Mod", "PythonMod")
 _DYADIC: Final = 2**20
 """A scale whose denominator is a power of two up to this is exact in floating point."""
 
@@ -75,46 +75,78 @@ def canonical(expression: Any, names: Mapping[Any, sympy.Expr]) -> Any:
     """
     import sympy
 
+    found = _atom(expression, names)
+    if found is not None:
+        return found
+    kind = expression.func.__name__
+    if kind == "Equality" and expression.args[0].func.__name__ in _REMAINDERS:
+        top, bottom = (canonical(part, names) for part in expression.args[0].args)
+        if expression.args[1] == 0:  # a divisibility reads better as such
+            return sympy.Eq(sympy.Mod(top, bottom), 0, evaluate=False)
+    parts = [canonical(part, names) for part in expression.args]
+    if kind in _FUNCTIONS:
+        return _FUNCTIONS[kind](parts)
+    if expression.func in _plain_functions():
+        return expression.func(*parts)
+    raise TraceError(
+        f"a size in it is computed by {kind}, which has no exact meaning in symbols: {expression}"
+    )
+
+
+def _atom(expression: Any, names: Mapping[Any, sympy.Expr]) -> Any:
+    """Return what a symbol or a number is; None for anything made of parts."""
+    import sympy
+
     if expression in names:
         return names[expression]
     if expression.is_Symbol:
         raise TraceError(
-            f"A size, {expression}, depends on the values of a tensor, so it has no formula in the "
-            "input's sizes: profile the module at fixed sizes instead."
+            f"a size in it, {expression}, depends on the values of a tensor, which a trace does "
+            "not have"
         )
-    if expression.is_Integer or expression in (sympy.true, sympy.false):
-        return expression
     if expression.is_Float:
         return _exact_scale(float(expression))
-    if expression.is_Rational:
+    if expression.is_Rational or expression in (sympy.true, sympy.false):
         return expression
-    kind = expression.func.__name__
-    parts = [canonical(part, names) for part in expression.args]
-    if kind in _QUOTIENTS:
-        return quotient(*parts)
-    if kind == "CeilDiv":
-        return -quotient(-parts[0], parts[1])
-    if kind in _IDENTITIES:
+    return None
+
+
+def _down(parts: list[Any]) -> Any:
+    import sympy
+
+    return quotient(*sympy.fraction(sympy.together(parts[0])))
+
+
+def _up(parts: list[Any]) -> Any:
+    return -_down([-parts[0]])
+
+
+def _remainder(parts: list[Any]) -> Any:
+    return parts[0] - parts[1] * quotient(*parts)
+
+
+def _extreme(kind: str, parts: list[Any]) -> Any:
+    import sympy
+
+    if len(set(parts)) == 1:
         return parts[0]
-    if kind in {"floor", "FloorToInt", "TruncToInt"}:  # sizes are positive: both round down
-        return quotient(*sympy.fraction(sympy.together(parts[0])))
-    if kind in {"ceiling", "CeilToInt"}:
-        return -quotient(*sympy.fraction(sympy.together(-parts[0])))
-    if kind in {"Mod", "PythonMod"}:
-        return sympy.Mod(*parts)
-    if kind in {"Max", "Min"}:
-        rebuilt = getattr(sympy, kind)
-        return parts[0] if len(set(parts)) == 1 else rebuilt(*parts, evaluate=False)
-    if kind in {"FloatTrueDiv"}:
-        return parts[0] / parts[1]
-    if kind in {"PowByNatural", "FloatPow"}:
-        return parts[0] ** parts[1]
-    if expression.func in _plain_functions():
-        return expression.func(*parts)
-    raise TraceError(
-        f"A size is computed by {kind}, which has no exact meaning here: {expression}. Give "
-        "dynamic= fewer names, such as dynamic='B'."
-    )
+    return getattr(sympy, kind)(*parts, evaluate=False)  # or SymPy may think for minutes
+
+
+_FUNCTIONS: Final[dict[str, Callable[[list[Any]], Any]]] = {
+    **dict.fromkeys(("FloorDiv", "CleanDiv", "IntTrueDiv"), lambda parts: quotient(*parts)),
+    **dict.fromkeys(("ToFloat", "Identity"), lambda parts: parts[0]),
+    # sizes are positive, so that both of these round down
+    **dict.fromkeys(("floor", "FloorToInt", "TruncToInt"), _down),
+    **dict.fromkeys(("ceiling", "CeilToInt"), _up),
+    **dict.fromkeys(_REMAINDERS, _remainder),
+    **dict.fromkeys(("PowByNatural", "FloatPow"), lambda parts: parts[0] ** parts[1]),
+    "CeilDiv": lambda parts: -quotient(-parts[0], parts[1]),
+    "FloatTrueDiv": lambda parts: parts[0] / parts[1],
+    "Max": lambda parts: _extreme("Max", parts),
+    "Min": lambda parts: _extreme("Min", parts),
+}
+"""What SymPy's and torch's functions of sizes mean, by their name."""
 
 
 @cache
@@ -122,9 +154,11 @@ def _plain_functions() -> frozenset[Any]:
     import sympy
 
     return frozenset(
-        (sympy.Add, sympy.Mul, sympy.Pow, sympy.And, sympy.Or, sympy.Not, sympy.Eq, sympy.Ne)
-        + (sympy.Ge, sympy.Gt, sympy.Le, sympy.Lt, sympy.Piecewise)
-        + (sympy.functions.elementary.piecewise.ExprCondPair,)
+        (
+            *(sympy.Add, sympy.Mul, sympy.Pow, sympy.And, sympy.Or, sympy.Not),
+            *(sympy.Eq, sympy.Ne, sympy.Ge, sympy.Gt, sympy.Le, sympy.Lt),
+            *(sympy.Piecewise, sympy.functions.elementary.piecewise.ExprCondPair),
+        )
     )
 
 
@@ -134,9 +168,8 @@ def _exact_scale(value: float) -> sympy.Expr:
     top, bottom = value.as_integer_ratio()
     if bottom > _DYADIC:
         raise TraceError(
-            f"A size is a whole number times {value!r}, rounded: floating point rounds that in "
-            "its own way, which no exact formula follows. Use a scale such as 0.5, 1.5 or 2, give "
-            "the size instead of the scale, or give dynamic= fewer names, such as dynamic='B'."
+            f"a size in it is another times {value!r}, rounded, which floating point does in its "
+            "own way and no exact formula follows (a scale such as 0.5, 1.5 or 2 is exact)"
         )
     return sympy.Rational(top, bottom)
 
@@ -164,7 +197,8 @@ def factored(size: sympy.Expr) -> Term:
 
 def term(sizes: Iterable[Any]) -> Term:
     """Return the product of sizes."""
-    number, powers = 1, {}
+    number = 1
+    powers: dict[sympy.Expr, int] = {}
     for size in sizes:
         more, factors = factored(size)
         number *= more
@@ -198,9 +232,10 @@ def collected(terms: Iterable[Term]) -> sympy.Expr:
     ]
     outside = [presented(base**power) for base, power in shared.items() if power]
     whole = presented(sympy.Add(*inside))
-    if not outside and whole.is_Add and content != 1:
-        return sympy.Mul(sympy.Integer(content), whole, evaluate=False)  # or SymPy multiplies out
-    return sympy.Mul(sympy.Integer(content), *outside, whole)
+    rest = sympy.Mul(*outside, whole)
+    if rest.is_Add and content != 1:  # SymPy would multiply it out
+        return sympy.Mul(sympy.Integer(content), rest, evaluate=False)
+    return content * rest
 
 
 def presented(expression: Any) -> Any:

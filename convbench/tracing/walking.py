@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.counting.rules import is_zero_by_rule, plain_name
-from convbench.tracing.operators import EITHER_WAY, OTHERS, RULES, ZERO_IN_PROGRAMS, transposed
+from convbench.tracing.operators import (
+    EITHER_WAY,
+    OTHERS,
+    RULES,
+    ZERO_IN_PROGRAMS,
+    convolution,
+    transposed,
+)
 from convbench.tracing.sizes import canonical, term
 
 if TYPE_CHECKING:
@@ -28,6 +35,8 @@ class Found:
 
     terms: dict[str, list[Term]] = field(default_factory=dict)
     unsupported: Counter[str] = field(default_factory=Counter)
+    unknown: set[Any] = field(default_factory=set)
+    """The unsupported operators themselves."""
 
 
 def walk(graph: Graph, names: Mapping[Any, sympy.Expr]) -> Found:
@@ -59,12 +68,9 @@ def _walk(graph: Graph, size: Callable[[Any], Any], found: Found) -> None:
 def _gather(node: Node, operator: Any, size: Callable[[Any], Any], found: Found) -> None:
     name = operator._schema.name  # noqa: SLF001  "aten::conv2d", which has no public spelling
     bare, own = plain_name(name), operator.namespace in TORCH
-    rule = OTHERS.get(name)
-    if own:
-        rule = RULES.get(bare)
-        if bare in EITHER_WAY:
-            turned = _argument(node, operator, "transposed")
-            rule = transposed if turned else RULES["conv2d"]
+    rule = RULES.get(bare) if own else OTHERS.get(name)
+    if own and bare in EITHER_WAY:
+        rule = transposed if _argument(node, operator, "transposed") else convolution
     if rule is not None:
         shapes = [_shape(argument, size) for argument in node.args]
         output = node.meta["val"]
@@ -72,6 +78,7 @@ def _gather(node: Node, operator: Any, size: Callable[[Any], Any], found: Found)
         found.terms.setdefault(bare, []).extend(map(term, products))
     elif not (own and (is_zero_by_rule(bare) or bare in ZERO_IN_PROGRAMS)):
         found.unsupported[bare if own else name] += 1
+        found.unknown.add(operator)
 
 
 def _argument(node: Node, operator: Any, name: str) -> Any:
@@ -96,11 +103,12 @@ def _walk_inside(node: Node, size: Callable[[Any], Any], found: Found) -> None:
     """
     name = str(node.target)
     owner = node.graph.owning_module
-    graphs = [
-        getattr(owner, argument.target).graph
+    held: list[Any] = [
+        getattr(owner, str(argument.target), None)
         for argument in node.all_input_nodes
-        if argument.op == "get_attr" and hasattr(getattr(owner, argument.target, None), "graph")
+        if argument.op == "get_attr"
     ]
+    graphs = [part.graph for part in held if hasattr(part, "graph")]
     if len(graphs) == 1 and (name.startswith(("wrap", "hints")) or name == "invoke_subgraph"):
         _walk(graphs[0], size, found)
         return

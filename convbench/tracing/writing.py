@@ -56,7 +56,7 @@ def text(expression: sympy.Basic) -> str:
     return write(expression, TEXT)
 
 
-def write(part: Any, style: Style) -> str:
+def write(part: Any, style: Style) -> str:  # noqa: PLR0911  one for each kind of part
     """Write an expression or a condition in a style; what the style does not know, SymPy writes."""
     import sympy
 
@@ -118,8 +118,8 @@ def _product(part: Any, style: Style) -> str:
     numbers = [item for item in part.args if item.is_Integer]
     sign = "-" if len(numbers) == 1 and numbers[0] == -1 else ""
     others = sorted((item for item in part.args if not item.is_Integer), key=_place)
-    shown = [str(item) for item in numbers if not sign] + [_inside(item, style) for item in others]
-    return sign + style.times.join(shown)
+    factors = [str(item) for item in numbers if not sign]
+    return sign + style.times.join([*factors, *(_inside(item, style) for item in others)])
 
 
 def _place(item: Any) -> tuple[Any, ...]:

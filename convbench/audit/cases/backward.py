@@ -102,9 +102,7 @@ def _line() -> Program:
 
 @case("backward/3d grouped", "2 * 4*2 * 5*5*5 + 3 * 4*2 * 2*2*2 * 4*4*4", backward=True)
 def _volume() -> Program:
-    layers = nn.Sequential(
-        nn.Conv3d(2, 4, 1, bias=False), nn.Conv3d(4, 4, 2, groups=2, bias=False)
-    )
+    layers = nn.Sequential(nn.Conv3d(2, 4, 1, bias=False), nn.Conv3d(4, 4, 2, groups=2, bias=False))
     return layers, image(1, 2, 5, 5, 5)
 
 

@@ -101,9 +101,7 @@ def _resize() -> Program:
 
 @case("composed/bilinear upsample then conv", "6*8 * 3*3 * 10*10", note="the resize is apart")
 def _bilinear_resize() -> Program:
-    layers = nn.Sequential(
-        nn.Upsample(scale_factor=2, mode="bilinear"), _conv(8, 6, 3, padding=1)
-    )
+    layers = nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear"), _conv(8, 6, 3, padding=1))
     return layers, image(1, 8, 5, 5)
 
 

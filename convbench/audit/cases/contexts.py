@@ -139,11 +139,16 @@ class _Exported(nn.Module):
 
     def __init__(self, program: nn.Module) -> None:
         super().__init__()
-        self.programs = (program,)
+        self.program = program
+
+    def train(self, mode: bool = True) -> _Exported:  # noqa: FBT001, FBT002  nn.Module's own
+        """Set this module's flag alone."""
+        self.training = mode
+        return self
 
     def forward(self, x: torch.Tensor) -> Any:
         """Run the program."""
-        return self.programs[0](x)
+        return self.program(x)
 
 
 @case(

@@ -30,9 +30,9 @@ def _torch_conv2d() -> Program:
 @case("functional/torch.convolution", "1*6*8 * 3*3 * 10*10")
 def _torch_convolution() -> Program:
     def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
-        return torch.convolution(
-            x, self.weight, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1  # noqa: FBT003
-        )
+        ones, zeros = [1, 1], [0, 0]
+        transposed = False
+        return torch.convolution(x, self.weight, None, ones, zeros, ones, transposed, zeros, 1)
 
     return Forward(forward, weight=torch.randn(6, 8, 3, 3)), image(1, 8, 12, 12)
 

@@ -20,9 +20,9 @@ class Forward(nn.Module):
             setattr(self, name, value)
         self.calls = forward
 
-    def forward(self, *inputs: Any) -> Any:
-        """Call the given function."""
-        return self.calls(self, *inputs)
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """Call the given function; named inputs, by whatever name, come after the others."""
+        return self.calls(self, *inputs, *named.values())
 
 
 def image(*shape: int) -> tuple[torch.Tensor]:

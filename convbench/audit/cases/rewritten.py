@@ -14,7 +14,7 @@ from convbench.audit.cases.parts import Forward, image
 
 @case("rewritten/1x1 as einsum", "1*6*8 * 10*10")
 def _einsum() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> Any:
         return torch.einsum("oc,bchw->bohw", self.weight, x)
 
     return Forward(forward, weight=torch.randn(6, 8)), image(1, 8, 10, 10)
@@ -22,7 +22,7 @@ def _einsum() -> Program:
 
 @case("rewritten/1x1 as matmul", "2*6*8 * 10*10")
 def _matmul() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> Any:
         return torch.matmul(self.weight, x.flatten(2)).reshape(2, 6, 10, 10)
 
     return Forward(forward, weight=torch.randn(6, 8)), image(2, 8, 10, 10)
@@ -30,7 +30,7 @@ def _matmul() -> Program:
 
 @case("rewritten/1x1 as @", "1*6*8 * 10*10")
 def _at() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> Any:
         return (self.weight @ x.flatten(2)).reshape(1, 6, 10, 10)
 
     return Forward(forward, weight=torch.randn(6, 8)), image(1, 8, 10, 10)
@@ -38,7 +38,7 @@ def _at() -> Program:
 
 @case("rewritten/1x1 as linear, channels last", "1*6*8 * 10*10")
 def _linear() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> Any:
         last: torch.Tensor = self.linear(x.permute(0, 2, 3, 1))
         return last.permute(0, 3, 1, 2)
 
@@ -47,7 +47,7 @@ def _linear() -> Program:
 
 @case("rewritten/unfold and matmul", "1*6*8 * 3*3 * 10*10")
 def _unfold() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> Any:
         columns = functional.unfold(x, 3)
         return (self.weight @ columns).reshape(1, 6, 10, 10)
 
@@ -61,7 +61,7 @@ def _unfold() -> Program:
     "real multiplications each; the three transforms are apart",
 )
 def _fft() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> Any:
         spectrum = torch.fft.rfft2(x)
         kernel = torch.fft.rfft2(self.weight, s=(12, 12))
         product = torch.einsum("bchw,ochw->bohw", spectrum, kernel.conj())
@@ -77,7 +77,7 @@ def _fft() -> Program:
     "with the 3 x 3 patch, which a sum takes in, as counted",
 )
 def _involution() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> Any:
         kernel = self.span(torch.relu(self.reduce(x))).reshape(1, 2, 1, 9, 10, 10)
         patches = functional.unfold(x, 3, padding=1).reshape(1, 2, 4, 9, 10, 10)
         return (kernel * patches).sum(dim=3).reshape(1, 8, 10, 10)
@@ -97,7 +97,7 @@ def _involution() -> Program:
     "summed, so they count",
 )
 def _shift() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> Any:
         padded = functional.pad(x, (1, 1, 1, 1))
         result = torch.zeros_like(x)
         for row in range(3):
@@ -117,7 +117,7 @@ def _shift() -> Program:
     "taken there; the bilinear interpolation is apart",
 )
 def _deformable() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> Any:
         offsets = self.offset(x).reshape(1, 9, 2, 10, 10).permute(0, 1, 3, 4, 2)
         line = torch.linspace(-1, 1, 10, dtype=x.dtype, device=x.device)
         rows, columns = torch.meshgrid(line, line, indexing="ij")
@@ -139,7 +139,7 @@ def _deformable() -> Program:
 
 @case("rewritten/tensordot", "1*6*8 * 10*10")
 def _tensordot() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> Any:
         return torch.tensordot(self.weight, x, dims=([1], [1]))
 
     return Forward(forward, weight=torch.randn(6, 8)), image(1, 8, 10, 10)
@@ -147,7 +147,7 @@ def _tensordot() -> Program:
 
 @case("rewritten/strided windows and einsum", "1*6*8 * 3*3 * 10*10")
 def _windows() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> Any:
         windows = x.unfold(2, 3, 1).unfold(3, 3, 1)
         return torch.einsum("bchwij,ocij->bohw", windows, self.weight)
 
@@ -156,7 +156,7 @@ def _windows() -> Program:
 
 @case("rewritten/baddbmm", "3*4*5*6", note="a batch of matrix products on top of a bias")
 def _baddbmm() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> Any:
         return torch.baddbmm(self.bias, x, self.weight)
 
     module = Forward(forward, bias=torch.randn(3, 4, 6), weight=torch.randn(3, 5, 6))
@@ -165,7 +165,7 @@ def _baddbmm() -> Program:
 
 @case("rewritten/matrix times vector", "7*5 + 7", note="then a dot product of what came out")
 def _vectors() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> Any:
         return torch.dot(self.last, torch.mv(self.weight, x))
 
     return Forward(forward, weight=torch.randn(7, 5), last=torch.randn(7)), image(5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 from typing import Any, ClassVar
 
@@ -19,16 +20,15 @@ class _Ptflops(Tool):
     def load(self) -> None:
         """Import ptflops, which imports torchvision where that is installed."""
         declare_operators()
-        import ptflops  # noqa: F401  imported so that it is there
+        importlib.import_module("ptflops")
 
     def ask(self, module: Any, inputs: tuple[Any, ...], **options: Any) -> int:
         """Return its number; it prints and returns None where it cannot count."""
-        from ptflops import get_model_complexity_info
-
+        ptflops = importlib.import_module("ptflops")
         one = inputs[0] if len(inputs) == 1 else None
         told = io.StringIO()
         with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-            macs, _ = get_model_complexity_info(
+            macs, _ = ptflops.get_model_complexity_info(
                 module,
                 (1,),
                 input_constructor=lambda _: arguments(module, inputs) if one is None else one,
@@ -68,17 +68,23 @@ class PtflopsPytorch(_Ptflops):
         "1 for each multiply-accumulate and 1 for each output that has a bias; normalisation, "
         "activation, pooling and resize beside them; the mean of one sample"
     )
-    extras: ClassVar[dict[str, int]] = {"bias": 1, "relu": 1, "pooled": 1, "resized": 1, "mul": 1}
+    extras: ClassVar[dict[str, int]] = {
+        "bias": 1,
+        "relu": 1,
+        "averaged": 1,
+        "resized": 1,
+        "mul": 1,
+    }
     per_sample = True
+    averaged = frozenset({"bias"})
 
     def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
         """Return its number; what its option to ignore modules takes away is a part."""
         del backward
-        from ptflops.pytorch_ops import MODULES_MAPPING
-
+        mapping = importlib.import_module("ptflops.pytorch_ops").MODULES_MAPPING
         value = self.ask(module, inputs)
         keep = ("Conv", "Linear", "RNN", "GRU", "LSTM", "Attention")
-        apart = [kind for kind in MODULES_MAPPING if not any(k in kind.__name__ for k in keep)]
+        apart = [kind for kind in mapping if not any(k in kind.__name__ for k in keep)]
         without = self.ask(module, inputs, ignore_modules=apart)
         parts = {"elementwise modules": value - without} if value != without else {}
         return Answer(value=value, parts=parts)

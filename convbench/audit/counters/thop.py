@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
@@ -30,17 +31,16 @@ class _Thop(Tool):
                 sys.path.insert(0, folder)
         if not self.version:
             raise ImportError(f"{self.package} is not installed")
-        import thop
+        thop = importlib.import_module("thop")
 
         theirs = distribution(self.package).locate_file("thop")
-        if os.path.realpath(str(theirs)) != os.path.realpath(os.path.dirname(thop.__file__)):  # noqa: PTH120  beside str
+        if os.path.realpath(str(theirs)) != os.path.realpath(os.path.dirname(str(thop.__file__))):  # noqa: PTH120  beside str
             raise ImportError(f"another package's thop hides {self.package}'s")
 
     def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
         """Return its total; the layers that are not convolutions or products are parts."""
         del backward
-        from thop import profile
-
+        profile = importlib.import_module("thop").profile
         kinds = {name: type(part).__name__ for name, part in module.named_modules()}
         total, _, layers = profile(module, inputs=inputs, verbose=False, ret_layer_info=True)
         counts: dict[str, int] = {}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import importlib
+from math import prod
+from typing import Any
 
-from convbench.audit.counter import Answer, Tool, register, split
+from convbench.audit.counter import Answer, Tool, register
+
+_APART = ("Norm", "Embedding")
 
 
 @register
@@ -14,22 +18,34 @@ class Torchinfo(Tool):
     name = "torchinfo"
     package = "torchinfo"
     convention = "1 for each weight and bias at each output position; normalisation's weights too"
-    extras: ClassVar[dict[str, int]] = {"bias": 1}
 
     def load(self) -> None:
         """Import torchinfo."""
-        import torchinfo  # noqa: F401  imported so that it is there
+        importlib.import_module("torchinfo")
 
     def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
-        """Return its total of mult-adds; the layers of normalisation are parts."""
+        """Return its total of mult-adds; normalisation, look-ups and bias are parts."""
         del backward
-        from torchinfo import summary
-
-        found = summary(module, input_data=list(inputs), verbose=0)
-        counts: dict[str, int] = {}
+        torchinfo = importlib.import_module("torchinfo")
+        found = torchinfo.summary(module, input_data=list(inputs), verbose=0)
+        parts: dict[str, int] = {}
         for layer in found.summary_list:
-            if layer.is_leaf_layer:
-                counts[layer.class_name] = counts.get(layer.class_name, 0) + layer.macs
-        value, parts = split(counts, lambda kind: "Norm" not in kind)
-        del value
+            if not layer.is_leaf_layer:
+                continue
+            apart = any(kind in layer.class_name for kind in _APART)
+            name = layer.class_name if apart else "bias"
+            number = layer.macs if apart else _bias(layer)
+            if number:
+                parts[name] = parts.get(name, 0) + number
         return Answer(value=int(found.total_mult_adds), parts=parts)
+
+
+def _bias(layer: Any) -> int:
+    """Return what a layer's biases add, by the tool's rule for each kind of layer."""
+    shape = tuple(layer.output_size)
+    names = {name: held.numel() for name, held in layer.module.named_parameters() if "bias" in name}
+    if "Conv" in layer.class_name:
+        places = prod(shape[:1] + shape[2:])
+    else:
+        places = shape[0] if set(names) == {"bias"} else prod(shape[:2])
+    return int(sum(names.values()) * places)

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from typing import Any
 
 from convbench.audit.counter import Answer, Tool, register, split
 
-_MACS = ("addmm", "addmv", "bmm", "linear", "matmul", "convolution", "lstm", "einsum", "attention")
+_MACS = frozenset(
+    f"aten::{name}"
+    for name in (
+        "addmm",
+        "addmv",
+        "bmm",
+        "baddbmm",
+        "linear",
+        "matmul",
+        "_convolution",
+        "lstm",
+        "einsum",
+        "scaled_dot_product_attention",
+    )
+)
 
 
 @register
@@ -20,20 +35,19 @@ class Torchprofile(Tool):
 
     def load(self) -> None:
         """Import torchprofile."""
-        import torchprofile  # noqa: F401  imported so that it is there
+        importlib.import_module("torchprofile")
 
     def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
         """Return the sum over its operators, and those that it warned of."""
         del backward
-        from torchprofile import profile_macs
-
+        profile_macs = importlib.import_module("torchprofile").profile_macs
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             nodes = profile_macs(module, inputs, reduction=None)
         counts: dict[str, int] = {}
         for node, number in nodes.items():
             counts[node.operator] = counts.get(node.operator, 0) + int(number)
-        value, parts = split(counts, lambda name: any(mac in name for mac in _MACS))
+        value, parts = split(counts, _MACS.__contains__)
         texts = (str(item.message) for item in said)
         unknown = {text.split('"')[1] for text in texts if text.startswith("No handlers found")}
         return Answer(value=value, parts=parts, unknown=tuple(sorted(unknown)))

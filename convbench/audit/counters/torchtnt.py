@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from convbench.audit.counter import Answer, Tool, register, run_both
@@ -18,12 +19,11 @@ class Torchtnt(Tool):
 
     def load(self) -> None:
         """Import torchtnt."""
-        import torchtnt.utils.flops  # noqa: F401  imported so that it is there
+        importlib.import_module("torchtnt.utils.flops")
 
     def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
         """Return the sum over the whole module."""
-        from torchtnt.utils.flops import FlopTensorDispatchMode
-
-        with FlopTensorDispatchMode(module) as mode:
+        flops = importlib.import_module("torchtnt.utils.flops")
+        with flops.FlopTensorDispatchMode(module) as mode:
             run_both(module, inputs, backward=backward)
         return Answer(value=int(sum(mode.flop_counts[""].values())))

@@ -1,0 +1,155 @@
+"""What `convbench audit` does: list, or run and write the page. No argument parsing here."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from convbench.audit.result import AuditError, AuditResult
+from convbench.audit.verdicts import SILENT, Cell
+
+OUT: Final = Path("reports/counter-audit")
+FORMATS: Final = ("markdown", "csv")
+
+
+def audit_command(
+    *,
+    counters: Sequence[str] | None = None,
+    cases: str | None = None,
+    out: Path | None = None,
+    only_list: bool = False,
+    jobs: int = 1,
+    quiet: bool = False,
+    echo: Callable[[str], None] = print,
+) -> int:
+    """Run the audit, write its page, and return the exit status: 1 where convbench is wrong.
+
+    counters: names; all where left out. cases: a regular expression on ids. out: the folder of
+    report.md, audit.json and tables/. only_list: name the cases and counters, and run nothing.
+    """
+    from convbench.audit.case import CASES
+
+    ids = _matching(tuple(CASES), cases)
+    if only_list:
+        _list(ids, counters, echo)
+        return 0
+    from convbench.audit.run import run_audit
+
+    total = len(ids)
+    told = _Counter(total, echo=None if quiet else _on_one_line)
+    result = run_audit(counters, ids, jobs=jobs, progress=told)
+    folder = out or OUT
+    for path in write_audit(result, folder):
+        echo(str(path))
+    for line in summary_lines(result):
+        echo(line)
+    return int(any(cell.verdict in SILENT for cell in _own(result)))
+
+
+def write_audit(result: AuditResult, folder: Path, shown: str | None = None) -> tuple[Path, ...]:
+    """Write audit.json, report.md and tables/ below the folder, and return the paths.
+
+    shown: the folder as the page's command names it. The same result gives the same bytes.
+    """
+    from convbench.audit.page import page
+    from convbench.report.renderers import RENDERERS
+
+    document = page(result, shown or folder.as_posix())
+    files = {"audit.json": result.text().encode()}
+    for name in FORMATS:
+        files.update(RENDERERS[name](document))
+    written = []
+    for name, data in files.items():
+        path = folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        except OSError as error:
+            raise AuditError(
+                f"{path} cannot be written ({error.strerror or error}): give a folder that you may "
+                "write to."
+            ) from error
+        written.append(path)
+    return tuple(written)
+
+
+def read_audit(folder: Path) -> AuditResult:
+    """Read the audit.json of a folder. Raises AuditError where there is none."""
+    path = folder / "audit.json"
+    try:
+        return AuditResult.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise AuditError(
+            f"{path} cannot be read ({error.strerror or error}): name a folder that "
+            "`convbench audit --out` wrote."
+        ) from error
+
+
+def summary_lines(result: AuditResult) -> list[str]:
+    """Return one line a counter: right, flagged, silently wrong, no answer."""
+    lines = []
+    for item in result.installed:
+        score = result.score(item.name)
+        lines.append(
+            f"{item.name} {item.version}: {score.right + score.by_convention} of {score.asked} "
+            f"right, {score.flagged} flagged, {score.silent} silently wrong, "
+            f"{score.no_answer} no answer, {score.forward_only} not asked"
+        )
+    return lines
+
+
+def _matching(ids: tuple[str, ...], pattern: str | None) -> list[str]:
+    try:
+        wanted = re.compile(pattern or "")
+    except re.error as error:
+        raise AuditError(
+            f"--cases {pattern!r} is no regular expression ({error}): try a word, such as 'same'."
+        ) from error
+    found = [name for name in ids if wanted.search(name)]
+    if not found:
+        raise AuditError(
+            f"--cases {pattern!r} matches none of {len(ids)} cases: see them with --list."
+        )
+    return found
+
+
+def _list(ids: Sequence[str], counters: Sequence[str] | None, echo: Callable[[str], None]) -> None:
+    from convbench.audit.case import CASES
+    from convbench.audit.counter import TOOLS
+
+    for name in counters or TOOLS:
+        tool = TOOLS[name]
+        echo(f"counter  {name}  {tool.version or 'not installed'}  ({tool.convention})")
+    for name in ids:
+        case = CASES[name]
+        echo(f"case     {name}  {case.known:,} = {case.count}")
+
+
+def _own(result: AuditResult) -> tuple[Cell, ...]:
+    return result.of_counter("convbench")
+
+
+class _Counter:
+    """Counts the cells that are there, counter by counter."""
+
+    def __init__(self, total: int, echo: Callable[[str], None] | None) -> None:
+        self.total = total
+        self.echo = echo
+        self.done: dict[str, int] = {}
+
+    def __call__(self, cell: Cell) -> None:
+        """Take one more cell into account."""
+        if self.echo is None:
+            return
+        name = cell.counter
+        self.done[name] = self.done.get(name, 0) + 1
+        if self.done[name] == self.total:
+            self.echo(f"{name}: {self.total} cases asked")
+
+
+def _on_one_line(text: str) -> None:
+    sys.stderr.write(text + "\n")

@@ -1,0 +1,60 @@
+"""Networks of others to count: torchvision and timm, where they are installed."""
+
+import importlib
+import importlib.util
+
+import pytest
+import torch
+from torch.overrides import TorchFunctionMode
+
+_LIBRARIES = []
+
+
+def declare_operators():
+    """Declare what importing torchvision asks for, where its compiled part does not load.
+
+    No network that is counted here needs that part.
+    """
+    if _LIBRARIES or hasattr(torch.ops.torchvision, "nms"):
+        return
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _LIBRARIES.append(library)
+
+
+def _imported(name):
+    for needed in dict.fromkeys(("torchvision", name)):
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed: pip install --no-deps {needed}")
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError:  # operator torchvision::nms does not exist
+        declare_operators()
+    return importlib.import_module(name)
+
+
+@pytest.fixture(scope="session")
+def torchvision():
+    return _imported("torchvision")
+
+
+@pytest.fixture(scope="session")
+def timm():
+    return _imported("timm")
+
+
+class Unheld(TorchFunctionMode):
+    """Put weights on the meta device as layers make them, with torch.empty; all else is real."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if func is torch.empty:
+            kwargs["device"] = "meta"
+        return func(*args, **kwargs)
+
+
+@pytest.fixture
+def unheld():
+    """Make networks within it: their weights take no memory and no time."""
+    return Unheld
