@@ -7,6 +7,7 @@ of their objects comes in, so deriving a count costs neither import.
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -44,11 +45,16 @@ def product(*factors: Quantity) -> Quantity:
         for factor in factors:
             bound = bound * np.abs(np.asarray(factor, dtype=float))
         if np.any(bound >= _INT64_LIMIT):
-            raise SpecError(
-                "A product of these sizes passes 2**63, which 64-bit array arithmetic cannot hold: "
-                "give these shapes one by one as plain integers, which have no limit."
-            )
+            raise too_many()
     return result
+
+
+def too_many() -> SpecError:
+    """Return the error for a count that 64-bit array arithmetic cannot hold."""
+    return SpecError(
+        "A count of these sizes passes 2**63, which 64-bit array arithmetic cannot hold: give "
+        "these shapes one by one as plain integers, which have no limit."
+    )
 
 
 def maximum(a: Quantity, b: Quantity) -> Quantity:
@@ -100,6 +106,19 @@ def ceiling(value: Quantity) -> Quantity:
 
         return np.ceil(value).astype(np.int64)
     return -(-value // 1)
+
+
+def gcd(a: Quantity, b: Quantity) -> Quantity:
+    """Return the greatest common divisor."""
+    if is_symbolic(a, b):
+        import sympy
+
+        return sympy.gcd(a, b)
+    if is_array(a, b):
+        import numpy as np
+
+        return np.gcd(a, b)
+    return math.gcd(a, b)
 
 
 def indicator(a: Quantity, b: Quantity) -> Quantity:

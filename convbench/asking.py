@@ -35,7 +35,8 @@ def type_and_slot(
     if kind.upsamples:
         said.setdefault("scale", 2)
     channels = said.setdefault("in_channels", 3)
-    forced = kind.forced_outputs(channels)
+    stride = said.get("stride", 1)
+    forced = kind.forced_outputs(channels, stride if isinstance(stride, int) else max(stride))
     said.setdefault("out_channels", 128 if forced is None else forced)
     said.setdefault("input_size", (7, 7))
     said.setdefault("kernel_size", 3)

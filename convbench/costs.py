@@ -28,7 +28,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from convbench.arithmetic import Quantity, ceiling, maximum
+from convbench.arithmetic import Quantity, ceiling, is_array, maximum, product, too_many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +61,11 @@ class Cost:
     @property
     def flops(self) -> Quantity:
         """Floating point operations of the MACs alone: 2 * multiplications."""
-        return 2 * self.multiplications
+        return product(2, self.multiplications)
 
     def bytes_moved(self, itemsize: int) -> Quantity:
         """Return the bytes read and written with elements of `itemsize` bytes."""
-        return (self.reads + self.writes) * itemsize
+        return product(self.reads + self.writes, itemsize)
 
     def __add__(self, other: Cost) -> Cost:
         """Add the counts of two costs."""
@@ -76,6 +76,9 @@ class Cost:
             for field in fields(self)
             if field.name not in {"peak_live", "receptive_field"}
         }
+        for value in counts.values():
+            if is_array(value) and (value < 0).any():  # two counts below 2**63, wrapped around
+                raise too_many()
         return Cost(**counts, peak_live=maximum(self.peak_live, other.peak_live))
 
     def __radd__(self, other: object) -> Cost:
@@ -95,8 +98,9 @@ class Cost:
         return cls(**{**data, "receptive_field": tuple(data.get("receptive_field", ()))})
 
 
-Reach = tuple[tuple[Quantity, Quantity], ...]
-"""For each axis: (input elements that one output element sees, input elements between outputs)."""
+Reach = tuple[tuple[Quantity, Quantity, Quantity], ...]
+"""For each axis: the first and last input element that output 0 sees (negative: on padding), and
+the input elements between neighbouring outputs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,16 +137,16 @@ class Step:
 
 
 def path_reach(steps: Iterable[Step]) -> Reach:
-    """Compose the reach of steps in order: sees = sees + (extent - 1)·jump, jump = jump·stride."""
+    """Compose the reach of steps in order: each adds its own, times the jump before it."""
     whole: Reach = ()
     for step in steps:
         here = step.reach
         if here is None:
             continue
-        before = whole or tuple((1, 1) for _ in here)
+        before = whole or tuple((0, 0, 1) for _ in here)
         whole = tuple(
-            (sees + (extent - 1) * jump, jump * stride)
-            for (sees, jump), (extent, stride) in zip(before, here, strict=True)
+            (low + jump * first, high + jump * last, jump * stride)
+            for (low, high, jump), (first, last, stride) in zip(before, here, strict=True)
         )
     return whole
 
@@ -163,5 +167,5 @@ def total(steps: Iterable[Step]) -> Cost:
     return replace(
         summed,
         peak_live=peak_live(plan),
-        receptive_field=tuple(ceiling(sees) for sees, _ in path_reach(plan)),
+        receptive_field=tuple(ceiling(high - low) + 1 for low, high, _ in path_reach(plan)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from convbench.convs.base import TYPES, ConvType, make
 from convbench.costs import Cost, Step
@@ -101,15 +101,33 @@ def _steps(steps: tuple[Step, ...]) -> list[str]:
     return lines
 
 
-def _formula(kind: ConvType, spec: ConvSpec) -> list[str]:
-    from convbench.formulas import formula
+def _in_symbols(kind: ConvType, spec: ConvSpec, versus: str | None = None) -> Any:
+    """Return the formula in this slot's form; None where one in symbols would not give its count.
+
+    Knobs that have a symbol are symbols; all else is as in the slot. It is checked: put back at the
+    slot's numbers it gives the multiplications, or it is not shown.
+    """
+    from convbench.formulas import formula, value_at
 
     knobs = {
         item.name: getattr(kind, item.name)
         for item in fields(kind)
         if not item.metadata.get("symbol")
     }
-    expression = formula(kind.name, dims=spec.dims, **knobs)
+    stride = spec.stride[0] if len(set(spec.stride)) == 1 else None
+    if stride is None:
+        return None
+    options = {"dims": spec.dims, "bias": spec.bias, "stride": stride, **knobs}
+    plain = formula(kind.name, **options)
+    if value_at(plain, kind, spec) != kind.cost(spec).multiplications:
+        return None
+    return plain if versus is None else formula(kind.name, ratio_to=versus, **options)
+
+
+def _formula(kind: ConvType, spec: ConvSpec) -> list[str]:
+    expression = _in_symbols(kind, spec)
+    if expression is None:
+        return ["(in symbols one K and one stride stand for every axis, which this slot has not)"]
     size = {1: "L", 2: "H, W", 3: "D, H, W"}[spec.dims]
     symbols = [
         f"{item.metadata['symbol']} {item.metadata.get('help', item.name)}"
@@ -122,11 +140,10 @@ def _formula(kind: ConvType, spec: ConvSpec) -> list[str]:
         + (["s scale"] if kind.upsamples else [])
         + symbols
     )
-    notes = ["one K for every axis: the numbers above are of the slot's own kernel"]
-    differing = len(set(spec.kernel_size)) > 1
-    if kind.forced_outputs(1) is not None:
-        notes.append("N is what the type forces it to be")
-    return [f"multiplications = {expression}", f"({given})", *(notes if differing else notes[1:])]
+    lines = [f"multiplications = {expression}", f"({given})"]
+    if kind.forced_outputs(1, max(spec.stride)) is not None:
+        lines.append("N is what the type forces it to be")
+    return lines
 
 
 def _worked(steps: tuple[Step, ...], cost: Cost) -> list[str]:
@@ -154,9 +171,9 @@ def _cost(cost: Cost) -> list[str]:
 
 
 def _ratio(kind: ConvType, spec: ConvSpec, cost: Cost, versus: str) -> list[str]:
-    from convbench.formulas import formula, limits
+    from convbench.formulas import limits
 
-    other = make(versus)
+    other = make(versus, {"block": kind.block})
     if why := other.fits(spec):
         return [f"{versus} cannot fill this slot: {why}."]
     base = other.cost(spec)
@@ -165,9 +182,14 @@ def _ratio(kind: ConvType, spec: ConvSpec, cost: Cost, versus: str) -> list[str]
         f"= {cost.multiplications / base.multiplications:.4g}",
         f"parameters      {cost.parameters:,} / {base.parameters:,} "
         f"= {cost.parameters / base.parameters:.4g}",
-        f"in symbols      {formula(kind.name, ratio_to=versus, dims=spec.dims)}",
     ]
-    lines += [f"  {case}: {value}" for case, value in limits(kind.name, versus, spec.dims)]
+    ratio = _in_symbols(kind, spec, versus)
+    if ratio is None:
+        return lines
+    lines.append(f"in symbols      {ratio}")
+    if set(spec.stride) == {1}:
+        found = limits(ratio, upsampling=kind.upsamples)
+        lines += [f"  {case}: {value}" for case, value in found]
     return lines
 
 

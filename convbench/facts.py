@@ -61,6 +61,17 @@ def overlap_counts(size: int, kernel: int, scale: int, dilation: int = 1) -> lis
     return counts
 
 
+def overlap_by_phase(kernel: int, scale: int, dilation: int = 1) -> list[int]:
+    """Return how many products land on an output far from the border, for each place in the scale.
+
+    Output o gets those taps k whose k·dilation leaves the remainder of o when divided by the scale.
+    """
+    counts = [0] * scale
+    for tap in range(kernel):
+        counts[tap * dilation % scale] += 1
+    return counts
+
+
 def overlap_picture(counts: Sequence[int]) -> list[str]:
     """Draw the overlap of two equal axes as shades, one line for each row, two signs a cell."""
     top = max(counts) ** 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.convs.base import ConvType, make
@@ -43,16 +42,20 @@ class SymbolicSpec(ConvSpec):
     """
 
     @classmethod
-    def of(cls, kind: ConvType, dims: int, *, bias: bool = False) -> SymbolicSpec:
-        """Return the slot of `dims` spatial axes for a type, with its own N where it forces one."""
-        if dims not in _AXES:
+    def of(cls, kind: ConvType, dims: int, *, bias: bool = False, stride: int = 1) -> SymbolicSpec:
+        """Return the slot of `dims` spatial axes for a type, with its own N where it forces one.
+
+        The stride is a number: it enters the sizes, which are symbols, and the form of a few types.
+        """
+        if not isinstance(dims, int) or dims not in _AXES:
             raise SpecError(f"dims={dims!r}: give 1, 2 or 3 spatial axes.")
-        forced = kind.forced_outputs(symbol("C"))
+        forced = kind.forced_outputs(symbol("C"), stride)
         return cls(
             in_channels=symbol("C"),
             out_channels=symbol("N") if forced is None else forced,
             input_size=tuple(symbol(name) for name in _AXES[dims]),
             kernel_size=symbol("K"),
+            stride=stride,
             batch=symbol("B"),
             bias=bias,
             scale=symbol("s") if kind.upsamples else None,
@@ -85,12 +88,14 @@ def formula(
     quantity: str = "multiplications",
     dims: int = 2,
     bias: bool = False,
+    stride: int = 1,
     **knobs: Any,
 ) -> sympy.Expr:
     """Return the formula of a type's cost as a SymPy expression.
 
     quantity: one of QUANTITIES. ratio_to: another type, to divide by its formula. dims: spatial
-    axes. knobs: the type's own; those left out are symbols (G groups, E experts, …). The type
+    axes. stride: matters to types that are built otherwise when they stride (shufflenet_unit).
+    knobs: the type's own; those left out are symbols (G groups, E experts, …). The type
     in `ratio_to` has its default knobs.
     Raises SpecError for a quantity, type or knob that does not exist, or two types that never fill
     the same slot.
@@ -103,7 +108,7 @@ def formula(
     if quantity not in QUANTITIES:
         raise SpecError(f"quantity={quantity!r} has no formula: choose {', '.join(QUANTITIES)}.")
     kind = symbolic_type(name, knobs)
-    spec = SymbolicSpec.of(kind, dims, bias=bias)
+    spec = SymbolicSpec.of(kind, dims, bias=bias, stride=stride)
     expression = sympy.sympify(getattr(kind.cost(spec), quantity))
     if ratio_to is not None:
         base = make(ratio_to)
@@ -114,27 +119,31 @@ def formula(
     return sympy.factor_terms(sympy.expand(expression))
 
 
-@cache
-def limits(name: str, ratio_to: str, dims: int = 2) -> tuple[tuple[str, sympy.Expr], ...]:
-    """Return where a type's multiplication ratio goes, as (in which case, the limit).
+def limits(ratio: sympy.Expr, *, upsampling: bool = False) -> tuple[tuple[str, sympy.Expr], ...]:
+    """Return where a multiplication ratio goes, as (in which case, the limit).
 
-    Only ratios that are rational functions have limits here; others give what can be said.
+    ratio: what `formula(…, ratio_to=…)` gave. Only rational functions have limits here; of others
+    what can be said is said. For a large image the slot is one without padding, at stride 1, or
+    enlarged by s.
     """
     import sympy
 
-    ratio = formula(name, ratio_to=ratio_to, dims=dims)
-    taps, inputs, outputs = symbol("K"), symbol("C"), symbol("N")
+    taps, inputs, outputs, scale = (symbol(name) for name in ("K", "C", "N", "s"))
     found: list[tuple[str, sympy.Expr]] = []
     large = ratio
-    for axis in _AXES[dims]:
-        positions = symbol(f"{axis}_out")
-        large = large.subs(symbol(axis), positions + taps - 1)
-        if large.is_rational_function(positions):
-            large = sympy.limit(large, positions, sympy.oo)
+    for name in {axis for axes in _AXES.values() for axis in axes}:
+        size, positions = symbol(name), symbol(f"{name}_out")
+        if upsampling:
+            large = large.subs(positions, scale * (size - 1) + taps)
+        else:
+            large, size = large.subs(size, positions + taps - 1), positions
+        if size in large.free_symbols and large.is_rational_function(size):
+            large = sympy.limit(large, size, sympy.oo)
     large = sympy.expand(large)
     if large != ratio:
-        found.append(("large image, no padding, stride 1", large))
-    if (inputs in large.free_symbols) or (outputs in large.free_symbols):
+        how = "padding" if upsampling else "padding, stride 1"
+        found.append((f"large image, no {how}", large))
+    if inputs in large.free_symbols and outputs in large.free_symbols:
         found.append(("then N = C", sympy.expand(sympy.cancel(large.subs(inputs, outputs)))))
     for label, free in (("many output channels, N → ∞", outputs), ("large kernel, K → ∞", taps)):
         if free in large.free_symbols and large.is_rational_function(free):
@@ -142,3 +151,35 @@ def limits(name: str, ratio_to: str, dims: int = 2) -> tuple[tuple[str, sympy.Ex
     return tuple(
         (label, value) for label, value in found if value != ratio and value.is_finite is not False
     )
+
+
+def value_at(expression: sympy.Expr, kind: ConvType, spec: ConvSpec) -> Any:
+    """Return a formula's value at a slot's numbers, or None where it does not apply there.
+
+    It applies where the kernel is the same on every axis, for one K stands for all.
+    """
+    if len(set(spec.kernel_size)) > 1:
+        return None
+    names = _AXES[spec.dims]
+    numbers = {
+        "B": spec.batch,
+        "C": spec.in_channels,
+        "N": spec.out_channels,
+        "K": spec.kernel_size[0],
+        "s": spec.scale,
+        **dict(zip(names, spec.input_size, strict=True)),
+        **{f"{name}_out": n for name, n in zip(names, spec.output_size, strict=True)},
+    }
+    numbers |= {
+        item.metadata["symbol"]: getattr(kind, item.name)
+        for item in fields(kind)
+        if item.metadata.get("symbol")
+    }
+    import sympy
+
+    values = {
+        symbol(name): sympy.Rational(str(number))
+        for name, number in numbers.items()
+        if number is not None
+    }
+    return expression.xreplace(values)

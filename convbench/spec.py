@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Final
@@ -22,6 +21,8 @@ from convbench.arithmetic import (
 from convbench.errors import SpecError
 
 MAX_DIMS: Final = 3
+_MANY_TAPS: Final = 4096
+_PART: Final = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +107,15 @@ class Axis:
         """
         if _is_zero(self.pad_low) and _is_zero(self.pad_high):
             return self.output * self.kernel
+        if (
+            isinstance(self.kernel, int)
+            and self.kernel > _MANY_TAPS
+            and not is_symbolic(
+                self.input, self.output, self.stride, self.dilation, self.pad_low, self.pad_high
+            )
+            and not is_array(self.input, self.output, self.stride, self.dilation, self.pad_low)
+        ):
+            return self._valid_of_many()
         if isinstance(self.kernel, int):
             return sum((self._valid_outputs(tap) for tap in range(self.kernel)), start=0)
         if is_symbolic(self.kernel):
@@ -117,6 +127,15 @@ class Axis:
         for tap in range(int(self.kernel.max())):
             total = total + self._valid_outputs(tap) * (tap < self.kernel)
         return total
+
+    def _valid_of_many(self) -> int:
+        """Count for a kernel of very many taps, all at once in parts."""
+        import numpy as np
+
+        return sum(
+            int(np.sum(self._valid_outputs(np.arange(low, min(low + _PART, self.kernel)))))
+            for low in range(0, self.kernel, _PART)
+        )
 
     def _valid_outputs(self, tap: Quantity) -> Quantity:
         shift = self.pad_low - tap * self.dilation
@@ -163,7 +182,7 @@ class ConvSpec:
         put = object.__setattr__
         put(self, "input_size", sizes)
         for name in ("in_channels", "out_channels", "batch"):
-            put(self, name, _number(name, getattr(self, name), low=1))
+            put(self, name, whole(name, getattr(self, name), low=1))
         for name in ("kernel_size", "stride", "dilation"):
             put(self, name, self._numbers(name, getattr(self, name), dims, low=1))
         if isinstance(self.padding, str):
@@ -177,7 +196,7 @@ class ConvSpec:
         if not isinstance(self.bias, bool):
             raise SpecError(f"bias={self.bias!r} is neither True nor False: give one of them.")
         if self.scale is not None:
-            put(self, "scale", _number("scale", self.scale, low=1))
+            put(self, "scale", whole("scale", self.scale, low=1))
             if any(not is_symbolic(s) and not holds(s == 1) for s in self.stride):
                 raise SpecError(
                     f"stride={self.stride!r} in a slot that upsamples (scale={self.scale}): "
@@ -186,10 +205,17 @@ class ConvSpec:
         self._check_output()
 
     def _numbers(self, name: str, value: Any, dims: int | None, low: int) -> tuple[Quantity, ...]:
-        if isinstance(value, Iterable) and not isinstance(value, str) and not is_array(value):
-            items = tuple(_number(name, item, low=low) for item in value)
+        if type(value).__module__.partition(".")[0] == "torch":
+            raise SpecError(f"{name} is a torch {type(value).__name__}: give numbers, or a tuple.")
+        if dims is None and is_array(value) and value.ndim:
+            raise SpecError(
+                f"{name} is one array, which may mean one slot or many: give a tuple with one "
+                "entry for each axis, of numbers or of arrays."
+            )
+        if isinstance(value, list | tuple):
+            items = tuple(whole(name, item, low=low) for item in value)
         else:
-            items = (_number(name, value, low=low),) * (dims or 1)
+            items = (whole(name, value, low=low),) * (dims or 1)
         if dims is not None and len(items) != dims:
             raise SpecError(
                 f"{name}={value!r} has {len(items)} values for {dims} spatial axes "
@@ -334,7 +360,7 @@ def _is_zero(value: Quantity) -> bool:
     return isinstance(value, int) and value == 0
 
 
-def _number(name: str, value: Any, *, low: int) -> Quantity:
+def whole(name: str, value: Any, *, low: int) -> Quantity:
     """Return an int, an int64 array or a symbol; SpecError for anything else or below `low`."""
     if is_symbolic(value):
         return int(value) if value.is_Integer else value

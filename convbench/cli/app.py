@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -63,8 +64,18 @@ def split(text: str | None) -> tuple[str, ...] | None:
 
 def main() -> None:
     """Run the command line: errors a user can cause end in one message and status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="replace"
+            )  # a terminal that cannot show × still gets the rest
     try:
         app()
     except ConvbenchError as error:
         typer.echo(f"convbench: {error}", err=True)
+        sys.exit(USAGE_ERROR)
+    except OSError as error:
+        typer.echo(
+            f"convbench: {error.strerror or error}: nothing more could be written.", err=True
+        )
         sys.exit(USAGE_ERROR)

@@ -92,7 +92,7 @@ def report(
     from convbench.report.write import write_report
     from convbench.runs.store import load
 
-    for path in write_report(load(folder), folder, split(formats) or ()):
+    for path in write_report(load(folder), folder, split(formats) or ("",)):
         typer.echo(path)
 
 

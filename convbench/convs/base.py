@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
-from convbench.arithmetic import Quantity, divides, holds, indicator, is_array, is_symbolic, same
+from convbench.arithmetic import Quantity, divides, holds, indicator, same
 from convbench.costs import Cost, Step, total
 from convbench.errors import SpecError
 from convbench.registry import Registry
+from convbench.spec import whole
 from convbench.steps import Branches, Conv, Elementwise
 
 if TYPE_CHECKING:
@@ -61,21 +62,21 @@ class ConvType:
         """Check every knob that declares a least value."""
         for item in fields(self):
             low, value = item.metadata.get("low"), getattr(self, item.name)
-            if low is None or value is None or is_symbolic(value) or is_array(value):
+            if low is None or (value is None and item.default is None):
                 continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise SpecError(
-                    f"{item.name}={value!r} of {self.name}: give a whole number of at least {low}."
-                )
+            checked = whole(item.name, value, low=low)
+            object.__setattr__(self, item.name, checked)
+        if not isinstance(self.block, bool):
+            raise SpecError(f"block={self.block!r} is neither True nor False: give one of them.")
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """Yield what the slot must meet for this type to fill it, most basic first."""
         del spec
         yield from ()
 
-    def forced_outputs(self, in_channels: Quantity) -> Quantity | None:
+    def forced_outputs(self, in_channels: Quantity, stride: int = 1) -> Quantity | None:
         """Return the only N that this type can have for C `in_channels`; None where N is free."""
-        del in_channels
+        del in_channels, stride
         return None
 
     def plan(self, spec: ConvSpec) -> tuple[Step, ...]:

@@ -34,8 +34,9 @@ class Depthwise(ConvType):
 
     multiplier: int = knob(1, symbol="m", help="output channels for each input channel")
 
-    def forced_outputs(self, in_channels: Quantity) -> Quantity:
+    def forced_outputs(self, in_channels: Quantity, stride: int = 1) -> Quantity:
         """N = m·C."""
+        del stride
         return self.multiplier * in_channels
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:

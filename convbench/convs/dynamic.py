@@ -44,7 +44,7 @@ class Dynamic(ConvType):
     def __post_init__(self) -> None:
         """Check the temperature too."""
         super().__post_init__()
-        if not self.temperature > 0:
+        if not isinstance(self.temperature, int | float) or not self.temperature > 0:
             raise SpecError(f"temperature={self.temperature!r} of dynamic: give more than 0.")
 
     def _hidden(self, spec: ConvSpec) -> Quantity:

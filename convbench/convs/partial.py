@@ -56,8 +56,9 @@ class Partial(ConvType):
             return channels * self.fraction
         return exact(channels * self.fraction.numerator, self.fraction.denominator)
 
-    def forced_outputs(self, in_channels: Quantity) -> Quantity:
+    def forced_outputs(self, in_channels: Quantity, stride: int = 1) -> Quantity:
         """N = C."""
+        del stride
         return in_channels
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:

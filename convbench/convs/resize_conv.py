@@ -35,7 +35,7 @@ class ResizeConv(ConvType):
         """A mode that exists."""
         del spec
         yield Need(
-            self.mode in {"nearest", "linear"},
+            self.mode in ("nearest", "linear"),
             f"mode={self.mode!r} is not known: give 'nearest' or 'linear'",
         )
 

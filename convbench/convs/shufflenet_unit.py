@@ -43,9 +43,9 @@ class ShuffleNetUnit(ConvType):
     def _first_groups(self) -> Quantity:
         return self.groups if self.first_groups is None else self.first_groups
 
-    def forced_outputs(self, in_channels: Quantity) -> Quantity:
-        """N = C at stride 1, the stride of formulas."""
-        return in_channels
+    def forced_outputs(self, in_channels: Quantity, stride: int = 1) -> Quantity | None:
+        """N = C at stride 1; more than C above."""
+        return in_channels if stride == 1 else None
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """Equal strides; N = C at stride 1 and N > C above; groups and reduction divide."""

@@ -50,7 +50,7 @@ class Subpixel(ConvType):
     def plan(self, spec: ConvSpec) -> tuple[Step, ...]:
         """Plan the convolution to many channels, then the shuffle."""
         scale: Quantity = 1 if spec.scale is None else spec.scale
-        many = spec.out_channels * scale**spec.dims
+        many = product(spec.out_channels, *(scale,) * spec.dims)
         shuffle = Move(
             label="pixel shuffle",
             elements=product(spec.batch, many, spec.input_positions),

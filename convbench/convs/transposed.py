@@ -12,6 +12,7 @@ from convbench.costs import Step
 from convbench.facts import (
     convolution_matrix,
     matrix_lines,
+    overlap_by_phase,
     overlap_counts,
     overlap_picture,
 )
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 MOST_SHOWN = 5
-"""Larger kernels, scales and dilations are drawn as this: the picture must stay small."""
+"""Larger kernels, scales and dilations are not drawn: the picture must stay small."""
 
 
 @register("transposed")
@@ -116,12 +117,19 @@ class Transposed(ConvType):
         large = product(spec.out_channels, spec.output_positions)
         matrix = convolution_matrix(4, 3)
         turned = [list(row) for row in zip(*matrix, strict=True)]
-        shown = min(kernel, MOST_SHOWN), min(scale, MOST_SHOWN)
-        counts = overlap_counts(4, shown[0], shown[1], dilation if dilation < MOST_SHOWN else 1)
-        inside = set(
-            overlap_counts(3 * reach(spec), kernel, scale, dilation)[reach(spec) : -reach(spec)]
-        )
+        phases = overlap_by_phase(kernel, scale, dilation)
+        inside = set(phases)
         even = len(inside) == 1
+        small_enough = max(kernel, scale, dilation) <= MOST_SHOWN
+        counts = overlap_counts(4, kernel, scale, dilation) if small_enough else []
+        drawn = (
+            [
+                f"One axis, 4 inputs, {kernel} taps, scale {scale}: " + " ".join(map(str, counts)),
+                *overlap_picture(counts),
+            ]
+            if small_enough
+            else []
+        )
         return (
             (
                 "As a matrix product",
@@ -139,21 +147,15 @@ class Transposed(ConvType):
             (
                 "Overlap (how many products land on each output)",
                 [
-                    f"One axis, 4 inputs, {shown[0]} taps, scale {shown[1]}: "
-                    + " ".join(map(str, counts)),
-                    *overlap_picture(counts),
+                    *drawn,
                     f"Kernel {kernel} and scale {scale}: away from the border every output gets "
                     + (
                         f"{min(inside)} products an axis: no checkerboard."
                         if even
-                        else f"{min(inside)} or {max(inside)} products an axis, in turns: a "
-                        "checkerboard. A kernel that is a multiple of the scale has none."
+                        else f"{min(inside)} to {max(inside)} products an axis, in turns: a "
+                        "checkerboard. Without dilation, a kernel that is a multiple of the scale "
+                        "has none."
                     ),
                 ],
             ),
         )
-
-
-def reach(spec: ConvSpec) -> int:
-    """Return how far the border's uneven overlap goes into the first axis, in outputs."""
-    return int(spec.dilation[0] * (spec.kernel_size[0] - 1) + 1)

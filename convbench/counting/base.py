@@ -52,18 +52,26 @@ def untouched(module: nn.Module) -> Iterator[None]:
     """
     import torch
 
-    kept = {name: buffer.clone() for name, buffer in module.named_buffers()}
-    modes = {name: part.training for name, part in module.named_modules()}
+    before = [
+        (part, part.training, dict(part._buffers))  # noqa: SLF001  no public way to put one back
+        for part in module.modules()
+        if not isinstance(part, torch.jit.ScriptModule)
+    ]
+    values = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
     try:
         with torch.random.fork_rng(), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns about constants that do not matter here
             yield
     finally:
-        for name, buffer in module.named_buffers():
-            if name in kept:
-                buffer.data.copy_(kept[name])
-        for name, part in module.named_modules():
-            part.training = modes.get(name, part.training)
+        for part, training, buffers in before:
+            part.training = training
+            part._buffers.clear()  # noqa: SLF001  as above
+            part._buffers.update(buffers)  # noqa: SLF001  as above
+        for buffer, value in values:
+            with torch.inference_mode(mode=buffer.is_inference()), torch.no_grad():
+                if buffer.shape != value.shape:
+                    buffer.resize_(value.shape)
+                buffer.copy_(value)
 
 
 def count_with(name: str, module: nn.Module, inputs: Any) -> Tally | Unavailable:

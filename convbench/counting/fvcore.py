@@ -47,7 +47,8 @@ class Fvcore:
             elementwise={n: v for n, v in operators.items() if n not in MAC_OPERATORS},
             unsupported={n: c for n, c in sorted(skipped.items()) if not is_zero_by_rule(n)},
             convention=Convention(
-                unit="1 per multiply-accumulate, bias not counted",
+                unit="1 per multiply-accumulate, bias not counted; without what "
+                "no output depends on",
                 elementwise="batch norm 2 per element (1 without affine), pooling and "
                 "interpolation as its table says; other elementwise operators nothing",
                 source=f"fvcore {version('fvcore')}",

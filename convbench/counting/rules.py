@@ -111,6 +111,10 @@ lists them apart; for counters that skip them they are unknown."""
 ZERO_BY_RULE: Final = ELEMENTWISE | NORMALISATION | REDUCTION | RESIZE | MOVEMENT
 
 
+_TORCH: Final = frozenset({"aten", "prim", "prims"})
+"""Namespaces of torch itself: an operator of somebody else's may do anything under any name."""
+
+
 @lru_cache(maxsize=4096)
 def plain_name(operator: str) -> str:
     """Return the operator's bare name: 'aten::relu_' and 'aten.relu_.default' give 'relu'."""
@@ -122,4 +126,5 @@ def plain_name(operator: str) -> str:
 
 def is_zero_by_rule(operator: str) -> bool:
     """Tell whether the operator multiplies and accumulates nothing, by the rules of `costs`."""
-    return plain_name(operator) in ZERO_BY_RULE
+    namespace = operator.replace("::", ".").split(".")[0]
+    return namespace in _TORCH and plain_name(operator) in ZERO_BY_RULE

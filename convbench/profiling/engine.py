@@ -34,7 +34,7 @@ VIEWS: Final = frozenset(
         "transpose",
         "unsafe_view",
     }
-    | {"unsqueeze", "view"}
+    | {"unsqueeze", "view", "alias", "detach"}  # torch detaches what it made and someone else holds
 )
 CONTRACTING: Final = frozenset({"mul", "add", "sum", "addcmul", "zeros", "zeros_like", "new_zeros"})
 PRODUCTS: Final = frozenset({"convolution", "addmm", "mm", "linear", "bmm", "baddbmm"})
@@ -158,6 +158,11 @@ class Dispatch(TorchDispatchMode):
         self.backward = False
         self.awaited: dict[tuple[str, Any], int] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Do without torch's own guard, which loads the compiler (3 s, 70 MB)."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operator (its shapes only, unless real) and count it."""
         kwargs = kwargs or {}
@@ -264,6 +269,8 @@ class Dispatch(TorchDispatchMode):
             return
         if id(before) in self.products:
             self.products[id(after)] = (after, self.products[id(before)][1])
+        if id(before) in self.sums:
+            self.sums.add(id(after))
         pads = self.padded.get(id(before))
         if pads is not None and after.shape[2:] == before.shape[2:]:
             self.padded[id(after)] = (after, pads[1])
@@ -287,7 +294,7 @@ class Dispatch(TorchDispatchMode):
         identity.
         """
         if self.backward:
-            return self._gradient(name, result)
+            return self._gradient(name, args, result)
         if name == "mul":
             if isinstance(args[1], Tensor) and args[1].ndim and args[0].ndim:
                 weighted = self.weights.learned(args[0]) != self.weights.learned(args[1])
@@ -309,6 +316,10 @@ class Dispatch(TorchDispatchMode):
                 self._await(result, 1)
                 return _contracted(result, result.numel())
             return None
+        return self._addition(args, result)
+
+    def _addition(self, args: Any, result: Any) -> Counts | None:
+        """Count a product that is added to others."""
         terms = [self.products.get(id(item)) for item in args[:2] if isinstance(item, Tensor)]
         if not all(term is not None and term[1] for term in terms):
             self.forget(result)  # in place, it was a product until now
@@ -324,13 +335,15 @@ class Dispatch(TorchDispatchMode):
 
     def _await(self, product: Tensor, times: int) -> None:
         """Expect, of products that were summed, two products each in the backward pass."""
+        if product in self.weights:
+            return
         key = self.ledger.path, product.shape
         self.awaited[key] = self.awaited.get(key, 0) + 2 * times
 
-    def _gradient(self, name: str, result: Tensor) -> Counts | None:
+    def _gradient(self, name: str, args: Any, result: Tensor) -> Counts | None:
         """Count a gradient of a contraction; that of a gate or a scale is elementwise, as it is."""
         key = self.ledger.path, result.shape
-        if name != "mul" or not self.awaited.get(key):
+        if name != "mul" or not isinstance(args[1], Tensor) or not self.awaited.get(key):
             return None
         self.awaited[key] -= 1
         return _contracted(result, result.numel())

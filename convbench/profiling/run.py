@@ -50,18 +50,20 @@ def profile(
 
     Raises ProfileError when the module cannot be run on these inputs.
     """
-    with _as_it_was(module) as subject:
-        real_only = _must_run(subject)
-        found: Profile | None = None
-        why = real_only or ""
-        if not real_only:
-            for attempt in (_by_shapes,) if backward else (_by_shapes, _by_twins):
-                try:
+    if any(is_lazy(tensor) for tensor in _tensors_of(module)):
+        module = _settled(module, inputs)
+    found: Profile | None = None
+    why = _must_run(module) or ""
+    if not why:
+        for attempt in (_by_shapes,) if backward else (_by_shapes, _by_twins):
+            try:
+                with _as_it_was(module) as subject:
                     found = attempt(subject, inputs, backward=backward)
-                    break
-                except Exception as error:  # noqa: BLE001  whatever it is, running it will tell
-                    why = f"{type(error).__name__}: {_first(error)}"
-        if found is None:
+                break
+            except Exception as error:  # noqa: BLE001  whatever it is, running it will tell
+                why = f"{type(error).__name__}: {_first(error)}"
+    if found is None:
+        with _as_it_was(module) as subject:
             found = _for_real(subject, inputs, why, backward=backward)
     if strict and found.unsupported:
         names = ", ".join(f"{name} (×{calls})" for name, calls in found.unsupported.items())
@@ -119,11 +121,15 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
                 with Dispatch(ledger, weights, real=True):
                     module(*_mapped(inputs, _leaf))
     except Exception as error:
-        raise ProfileError(
-            f"{type(module).__name__} cannot be run on inputs {_shapes(inputs)}: "
-            f"{type(error).__name__}: {_first(error)}. Give inputs of the shape it wants."
-        ) from error
+        raise _refusal(module, inputs, error) from error
     return Profile.of(module, ledger, how=how)
+
+
+def _refusal(module: nn.Module, inputs: Any, error: Exception) -> ProfileError:
+    return ProfileError(
+        f"{type(module).__name__} cannot be run on inputs {_shapes(inputs)}: "
+        f"{type(error).__name__}: {_first(error)}. Give inputs of the shape it wants."
+    )
 
 
 def _must_run(module: nn.Module) -> str | None:
@@ -138,16 +144,37 @@ def _must_run(module: nn.Module) -> str | None:
     return None
 
 
+def _settled(module: nn.Module, inputs: tuple[Any, ...]) -> nn.Module:
+    """Return a copy whose lazy layers have taken the shapes that the inputs give them."""
+    with torch.random.fork_rng(), torch.no_grad():
+        try:
+            subject = _copied(module).to("meta")
+            subject(*_mapped(inputs, _meta))
+        except Exception:  # noqa: BLE001  whatever it is, running it will tell
+            subject = _copied(module)
+            try:
+                subject(*_mapped(inputs, _leaf))
+            except Exception as error:
+                raise _refusal(module, inputs, error) from error
+    return subject
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    blank = {
+        id(buffer): nn.UninitializedBuffer(device=buffer.device, dtype=buffer.dtype)
+        for buffer in module.buffers()
+        if is_lazy(buffer)  # which torch cannot copy itself
+    }
+    return copy.deepcopy(module, blank)
+
+
 @contextmanager
 def _as_it_was(module: nn.Module) -> Iterator[nn.Module]:
     """Yield the module to run, and put back what running changes.
 
-    A module with lazy layers, which the first call would give their shapes, is copied; one that
-    torch.compile wrapped is run uncompiled.
+    One that torch.compile wrapped is run uncompiled.
     """
     subject = module
-    if any(is_lazy(t) for t in _tensors_of(module)):
-        subject = copy.deepcopy(module)
     with ExitStack() as stack:
         stack.enter_context(_restored(subject))
         stack.enter_context(warnings.catch_warnings())
@@ -192,7 +219,7 @@ def _restored(module: nn.Module) -> Iterator[None]:
 @contextmanager
 def _values_kept(module: nn.Module) -> Iterator[None]:
     """Give every weight and buffer its values back: a module that runs may change them."""
-    kept = [(tensor, tensor.detach().clone()) for tensor in _tensors_of(module)]
+    kept = [(t, t.detach().clone()) for t in _tensors_of(module) if not is_lazy(t)]
     try:
         yield
     finally:

@@ -34,14 +34,32 @@ CAVEATS: Final[dict[str, Caveat]] = {
 
 def caveat(record: Record) -> str:
     """Return what the type of a record gives up; empty where there is nothing to warn of."""
-    known = CAVEATS.get(record.name) if record.kind == "type" else None
+    known = _known(record)
     return known.text if known else ""
 
 
 def does_less(record: Record) -> bool:
     """Tell whether the type sees or mixes less of its input than a standard convolution."""
-    known = CAVEATS.get(record.name) if record.kind == "type" else None
+    known = _known(record)
     return known is not None and known.less
+
+
+def _known(record: Record) -> Caveat | None:
+    """Return the type's caveat, unless its knobs take it away: one group, the whole, no squeeze."""
+    if record.kind != "type":
+        return None
+    knobs = record.knobs
+    alone = {
+        "grouped": knobs.get("groups") == 1,
+        "partial": str(knobs.get("fraction")) == "1",
+        "bottleneck": knobs.get("reduction") == 1,
+        "shufflenet_unit": knobs.get("reduction") == 1,
+    }
+    if alone.get(record.name):
+        return None
+    if record.name == "pointwise_grouped" and knobs.get("groups") == 1:
+        return CAVEATS["pointwise"]
+    return CAVEATS.get(record.name)
 
 
 def named(record: Record) -> str:

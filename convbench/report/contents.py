@@ -190,7 +190,7 @@ def _left_out(run: Run) -> tuple[Block, ...]:
             reason = record.reason or "no reason was given"
             reasons.setdefault((record.status, reason), []).append(record)
     if not reasons:
-        return heading, Paragraph(text="Nothing: every case ran and may be believed.")
+        return heading, Paragraph(text="Nothing: every case ran.")
     order = {"invalid": 0, "failed": 1, "skipped": 2}
     rows = sorted(reasons.items(), key=lambda item: order.get(item[0][0], 0))
     return (

@@ -141,6 +141,7 @@ class Curve:
     """The ratio 1/N + 1/|K| over N, and the pairs of a run beside it."""
 
     points: tuple[CurvePoint, ...]
+    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -167,9 +167,10 @@ def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
         if other.time and other.multiplications and _fewer_and_slower(other)
     ]
     text += (
-        f"Here, fewer multiplications and yet slower: {show.listing(slow, MOST_NAMES)}."
+        f"In {main.label}, fewer multiplications and yet slower: {show.listing(slow, MOST_NAMES)}."
         if slow
-        else "Here nothing with fewer multiplications was surely slower than the baseline."
+        else f"In {main.label}, nothing with fewer multiplications was surely slower than the "
+        "baseline."
     )
     return Bullet(lead="Promise and clock", text=text)
 

@@ -87,6 +87,11 @@ def sureness(run: Run, all_groups: Sequence[Group]) -> Bullet:
     text = _rounds(rounds)
     status = Counter(record.status for record in run.records)
     lost = [f"{status[name]} {name}" for name in ("skipped", "failed", "invalid") if status[name]]
+    flags = Counter(flag for record in run.records for flag in record.flags)
+    text += "".join(
+        f" In {show.plural(number, 'case')}, {flag}: its interval may be too narrow."
+        for flag, number in flags.items()
+    )
     text += f" Left out: {show.listing(lost)}, with reasons below." if lost else ""
     return Bullet(lead="How sure", text=text)
 

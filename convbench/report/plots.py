@@ -114,22 +114,36 @@ def ratios_figure(group: Group, number: int) -> Figure | None:
 
 def curve_figure(all_groups: Sequence[Group]) -> Figure | None:
     """Return 1/N + 1/|K| and the pairs of a run beside it; None where there are none."""
-    points = tuple(point for group in all_groups if (point := _curve_point(group)))
-    if not points:
+    families: dict[str, list[CurvePoint]] = {}
+    for group in all_groups:
+        if point := _curve_point(group):
+            families.setdefault(_family(group), []).append(point)
+    if not families:
         return None
+    # slots that differ in more than N say nothing about N: the family with the most of it is shown
+    title, found = max(families.items(), key=lambda item: len({p.channels for p in item[1]}))
+    points = tuple(found)
     channels = sorted({point.channels for point in points})
     return Figure(
         id="separable-against-its-curve",
         caption=(
             "Depthwise separable divided by standard over the output channels N: multiplications "
-            "against 1/N + 1/|K|, and time with its interval."
+            f"against 1/N + 1/|K|, and time with its interval. {title}."
         ),
         alt=(
             f"Curve of 1/N + 1/|K| with {show.plural(len(points), 'pair')} of this run at "
             f"N = {show.listing([str(number) for number in channels])}."
         ),
-        data=Curve(points=points),
+        data=Curve(points=points, title=title),
     )
+
+
+def _family(group: Group) -> str:
+    """Name what slots share when they differ in the output channels alone."""
+    record = group.rows[0].record
+    spec = ConvSpec.from_json(record.spec or {})
+    one = spec.label.replace(f"→{spec.out_channels} ", "→N ", 1)
+    return group.label.replace(spec.label, one, 1)
 
 
 def _curve_point(group: Group) -> CurvePoint | None:

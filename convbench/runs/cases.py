@@ -8,6 +8,7 @@ from typing import Any
 
 from convbench.convs.base import ConvType
 from convbench.costs import Cost
+from convbench.errors import SuiteError
 from convbench.networks.base import NETWORKS
 from convbench.runs.record import Record
 from convbench.runs.suite import NetworkGroup, SlotGroup, Suite, Timing
@@ -111,6 +112,15 @@ def _filtered(group: Group, pattern: Any) -> Group:
 
 def _merged(first: Group, second: Group) -> Group:
     """Put groups of the same slot and conditions together, each case once."""
+    said = [
+        (group.timing, {case.skeleton.baseline for case in group.cases})
+        for group in (first, second)
+    ]
+    if said[0] != said[1]:
+        raise SuiteError(
+            f"The slot {first.label} is in the suite twice, with another baseline or [timing]: "
+            "make it one table with all its types."
+        )
     cases = {case.identity: case for case in (*second.cases, *first.cases)}
     ordered = {case.identity: cases[case.identity] for case in (*first.cases, *second.cases)}
     return replace(first, cases=tuple(ordered.values()))

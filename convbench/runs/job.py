@@ -12,7 +12,7 @@ from convbench.errors import ConvbenchError, RunError, SuiteError
 from convbench.runs.cases import Conditions, Group, all_cases, expand
 from convbench.runs.record import Header, Run
 from convbench.runs.runner import Plan, Watcher, run
-from convbench.runs.store import Store, holds_run, load
+from convbench.runs.store import Store, holds_run, load, locked
 from convbench.runs.suite import DTYPES, LAYOUTS, Suite, load_suite, parse_suite, suite_text
 
 
@@ -79,7 +79,7 @@ def decide(request: Request) -> Job:
 
     if request.resume:
         return _resumed(request)
-    name = request.suite or "default"
+    name = "default" if request.suite is None else request.suite
     text = suite_text(name)
     suite = load_suite(name)
     device = resolve_device(request.device or "auto")
@@ -130,7 +130,12 @@ def _resumed(request: Request) -> Job:
         if given is None or (key == "device" and given == "auto"):
             continue
         if key == "suite":
-            given = load_suite(given).name
+            if suite_text(given) != kept["text"]:
+                raise RunError(
+                    f"{out} was begun with another text of suite {value}, and --resume goes on "
+                    "with what was planned: leave --suite out, or begin another run with --out."
+                )
+            given = value
         if key == "device":
             given = resolve_device(given)
         if given != value:
@@ -159,6 +164,8 @@ def _job(
     out: Path,
     resumed: Run | None,
 ) -> Job:
+    if not 0 <= seed < 2**63:
+        raise SuiteError(f"--seed {seed}: give a whole number from 0 to 2**63 - 1.")
     if only is not None:
         try:
             re.compile(only)
@@ -189,6 +196,8 @@ def _job(
 def _known(
     given: tuple[str, ...] | None, option: str, known: tuple[str, ...]
 ) -> tuple[str, ...] | None:
+    if given == ():
+        raise SuiteError(f"{option} is empty: give {', '.join(known)}, or leave it out.")
     for value in given or ():
         if value not in known:
             raise SuiteError(f"{option} {value!r} is not known: give {', '.join(known)}.")
@@ -217,14 +226,15 @@ def carry_out(job: Job, watcher: Watcher) -> None:
 
     Raises RunError when the folder cannot be used, or the environment changed under a resumed run.
     """
-    store = _opened(job)
+    store, done = _opened(job)
     try:
-        run(job.plan, store, job.done, watcher)
+        run(job.plan, store, done, watcher)
     finally:
         store.close()
 
 
-def _opened(job: Job) -> Store:
+def _opened(job: Job) -> tuple[Store, frozenset[str]]:
+    """Take the folder for this process; return what is finished there, read under the lock."""
     from convbench import __version__
     from convbench.runs.fingerprint import differences, fingerprint
 
@@ -236,7 +246,8 @@ def _opened(job: Job) -> Store:
                 f"{job.out} was measured in another environment: {'; '.join(changed)}. Times from "
                 "both do not compare. Begin a new run with --out, or mix them with --force."
             )
-        return Store.reopen(job.out)[0]
+        store, found = Store.reopen(job.out)
+        return store, frozenset(record.case for record in found.records)
     set_aside(job.out)
     header = Header(
         version=__version__,
@@ -256,7 +267,7 @@ def _opened(job: Job) -> Store:
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         fingerprint=now,
     )
-    return Store.create(job.out, header)
+    return Store.create(job.out, header), frozenset()
 
 
 def set_aside(out: Path) -> Path | None:
@@ -267,6 +278,7 @@ def set_aside(out: Path) -> Path | None:
         stamp = re.sub(r"[^0-9T]", "", load(out).header.started.split("+")[0])
     except ConvbenchError:
         stamp = "torn"
+    locked(out).close()  # refuses while another process writes there
     target, number = out.with_name(f"{out.name}.{stamp}"), 1
     while target.exists():
         number += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from convbench.costs import Cost
 from convbench.counting.tally import Tally, Unavailable, tally_from_json
@@ -68,6 +68,18 @@ class Record:
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Record:
         """Read what `to_json` wrote; ValueError, KeyError or TypeError for anything else."""
+        words = ("case", "group", "slot", "name", "label", "device", "dtype", "layout", "reason")
+        for name in words:
+            if not isinstance(row[name], str):
+                raise TypeError(f"{name} is no text")
+        if row["status"] not in get_args(Status):
+            raise ValueError(f"status {row['status']!r} is not known")
+        counts = [v for k, v in (row["cost"] or {}).items() if k != "receptive_field"]
+        counts += [tally["macs"] for tally in row["tallies"].values() if "macs" in tally]
+        if row["cost"] == {} or not all(isinstance(count, int) for count in counts):
+            raise TypeError("a count is no number")
+        if not all(isinstance(text, str) for pair in row["published"].values() for text in pair):
+            raise TypeError("a published figure is no text")
         return cls(
             **{
                 **row,
@@ -100,6 +112,18 @@ class Header:
     command: str
     started: str
     fingerprint: dict[str, Any]
+
+    @classmethod
+    def checked(cls, data: dict[str, Any]) -> Header:
+        """Read what `to_json` wrote; TypeError or ValueError for anything else."""
+        header = cls(**data)
+        for name, kind in (("suite", dict), ("fingerprint", dict), ("command", str),
+                           ("started", str), ("version", str), ("seed", int)):  # fmt: skip
+            if not isinstance(getattr(header, name), kind):
+                raise TypeError(f"{name} is no {kind.__name__}")
+        if not isinstance(header.suite.get("cases"), int):
+            raise TypeError("suite.cases is no number")
+        return header
 
     def to_json(self) -> dict[str, Any]:
         """Return the header as JSON types."""

@@ -113,9 +113,9 @@ def _group(
 def _prepare(plan: Plan, case: Case) -> tuple[Record, Workload | None]:
     """Return the record with its cost, and the workload if the case can run."""
     record = case.skeleton
-    if why := case.misfit:
-        return replace(record, status="skipped", reason=why), None
     try:
+        if why := case.misfit:
+            return replace(record, status="skipped", reason=why), None
         cost = case.cost()
         record = replace(record, cost=cost)
         if why := too_large(case, cost):

@@ -32,12 +32,12 @@ class Store:
         """Begin a run in a folder that holds none; RunError if it cannot be written."""
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if any(path.iterdir()):
+            if any(item.name != f".{HEADER}.part" for item in path.iterdir()):
                 raise RunError(
                     f"{path} is not empty and holds no convbench run: give --out another folder."
                 )
             write_atomically(path / HEADER, json.dumps(header.to_json(), indent=2) + "\n")
-            store = cls(path, _locked(path))
+            store = cls(path, locked(path))
         except OSError as error:
             raise _unwritable(path, error) from None
         return store
@@ -47,7 +47,7 @@ class Store:
         """Continue the run in a folder: cut a torn last line off, return what is finished."""
         run = load(path)
         try:
-            store = cls(path, _locked(path))
+            store = cls(path, locked(path))
             records = path / RECORDS
             whole = records.read_bytes()
             end = whole.rfind(b"\n") + 1
@@ -140,14 +140,14 @@ def _load_header(path: Path) -> Header:
         ) from None
     if not isinstance(data, dict) or "schema" not in data or "suite" not in data:
         raise RunError(f"{file} is not a convbench header: give a folder that convbench wrote.")
-    if not isinstance(data["schema"], int) or data["schema"] > SCHEMA:
+    if data["schema"] not in range(1, SCHEMA + 1) or data["schema"] is True:
         raise RunError(
             f"{file} has schema {data['schema']!r} and this convbench reads up to {SCHEMA}: "
             "upgrade convbench."
         )
     try:
-        return Header(**data)
-    except TypeError as error:
+        return Header.checked(data)
+    except (TypeError, ValueError) as error:
         raise RunError(f"{file} is not a header of schema {SCHEMA}: {error}.") from None
 
 
@@ -172,7 +172,7 @@ def write_text(path: Path, text: str) -> None:
         ) from None
 
 
-def _locked(path: Path) -> IO[bytes]:
+def locked(path: Path) -> IO[bytes]:
     """Open records.jsonl for appending, for this process alone."""
     file = (path / RECORDS).open("ab")
     try:

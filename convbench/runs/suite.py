@@ -83,7 +83,7 @@ def suite_text(name: str) -> str:
             f"There is no suite {name!r}. {hint} A suite of your own is a file that ends in .toml."
         )
     try:
-        return Path(name).read_text(encoding="utf-8")
+        return Path(name).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SuiteError(f"Suite {name} cannot be read: {why}. Check the path.") from None
@@ -137,7 +137,9 @@ def _timing(table: Table, default: Timing) -> Timing:
     return timing
 
 
-def _slots(table: Table, default: Timing) -> Iterator[SlotGroup]:
+def _slots(  # noqa: C901  one key after another
+    table: Table, default: Timing
+) -> Iterator[SlotGroup]:
     """Expand one [[slots]] table: every combination of its lists."""
     table.take("title", "")
     timing = _timing(table, default)
@@ -148,11 +150,15 @@ def _slots(table: Table, default: Timing) -> Iterator[SlotGroup]:
     if baseline is not None:
         _known(table, "baseline", baseline)
     competitors = _competitors(table)
+    if baseline is not None and baseline not in {name for name, _ in competitors}:
+        table.wrong("baseline", baseline, "one of the slot's own types")
     choices: dict[str, list[Any]] = {}
     for key in _SLOT_NUMBERS + _SLOT_SIZES + ("bias",):
         if (value := table.take(key, None)) is None:
             continue
         reader = read_size if key in _SLOT_SIZES else lambda _table, _key, item: item
+        if value == []:
+            table.wrong(key, value, "one value or more")
         choices[key] = [reader(table, key, item) for item in grid(value)]
     table.finish()
     for key in ("in_channels", "out_channels", "input_size", "kernel_size"):
@@ -180,20 +186,23 @@ def _competitors(table: Table) -> list[tuple[str, dict[str, Any]]]:
         return [(name, {}) for name in TYPES]
     if not isinstance(given, list) or not given:
         table.wrong("types", given, '"all", or a list of type names and tables')
-    found: list[tuple[str, dict[str, Any]]] = []
+    kinds: dict[ConvType, tuple[str, dict[str, Any]]] = {}
     for entry in given:
         knobs = dict(entry) if isinstance(entry, dict) else {"type": entry}
         name = knobs.pop("type", None)
         _known(table, "types", name)
+        if "block" in knobs:
+            table.wrong("types", entry, "block = true in the slot, for all its types")
+        for key, value in knobs.items():
+            if value == []:
+                table.wrong(key, value, "one value or more")
         for values in itertools.product(*(grid(value) for value in knobs.values())):
             chosen = dict(zip(knobs, values, strict=True))
             try:
-                make(name, chosen)
+                kinds.setdefault(make(name, chosen), (name, chosen))
             except (ValueError, TypeError) as error:
                 raise SuiteError(f"{table.place}, types: {error}") from None
-            if (name, chosen) not in found:
-                found.append((name, chosen))
-    return found
+    return list(kinds.values())
 
 
 def _known(table: Table, key: str, name: Any) -> None:
@@ -214,9 +223,11 @@ def _networks(table: Table, default: Timing) -> Iterator[NetworkGroup]:
     if not isinstance(names, list) or not names:
         table.wrong("names", given, '"all", or a list of network names')
     for name in names:
+        if not isinstance(name, str):
+            table.wrong("names", name, "the name of a network, in quotes")
         try:
             NETWORKS[name]
-        except (UnknownNameError, TypeError) as error:
+        except UnknownNameError as error:
             raise SuiteError(f"{table.place}, names: {error}") from None
     sizes = [read_size(table, "input_size", v) for v in grid(table.take("input_size", "224x224"))]
     batches = grid(table.take("batch", 1))
@@ -226,4 +237,4 @@ def _networks(table: Table, default: Timing) -> Iterator[NetworkGroup]:
             table.wrong("input_size", size, 'a size such as "256x128"')
         if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
             table.wrong("batch", batch, "a whole number of at least 1")
-        yield NetworkGroup(names=tuple(names), size=size, batch=batch, timing=timing)
+        yield NetworkGroup(names=tuple(dict.fromkeys(names)), size=size, batch=batch, timing=timing)

@@ -39,6 +39,8 @@ def resolve_device(wanted: str) -> str:
         raise DeviceError(
             f"There is no device {wanted!r}: give auto, cpu, or cuda:0, cuda:1, …."
         ) from None
+    if device.type == "cpu":
+        raise DeviceError(f"There is one CPU, called 'cpu', and no {wanted!r}: give cpu.")
     if device.type != "cuda":
         raise DeviceError(f"convbench does not time {device.type!r}: give auto, cpu or cuda:0.")
     if not torch.cuda.is_available():
@@ -158,6 +160,12 @@ class Workload:
             )
         if not bool(torch.isfinite(output).all()):
             raise RuntimeError("the output holds values that are not finite")
+        held, planned = (
+            sum(p.numel() for p in self.module.parameters()),
+            self.case.cost().parameters,
+        )
+        if held != planned:
+            raise RuntimeError(f"the module has {held:,} parameters and its plan has {planned:,}")
         return {
             "convolution_backend": chosen_backends(self.module, self.inputs),
             "output_dtype": str(output.dtype).removeprefix("torch."),

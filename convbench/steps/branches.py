@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from convbench.arithmetic import Quantity, maximum
+from convbench.arithmetic import Quantity, maximum, minimum
 from convbench.costs import Cost, Reach, Step, path_reach
 
 
@@ -27,16 +27,17 @@ class Branches(Step):
 
     @property
     def reach(self) -> Reach | None:
-        """The farthest path's reach; every path has the same stride."""
+        """From the first element that any path sees to the last; every path has one stride."""
         reaches = [found for path in self.paths if (found := path_reach(path))]
         if not reaches:
             return None
-        farthest = reaches[0]
+        widest = reaches[0]
         for other in reaches[1:]:
-            farthest = tuple(
-                (maximum(a, b), jump) for (a, jump), (b, _) in zip(farthest, other, strict=True)
+            widest = tuple(
+                (minimum(a, c), maximum(b, d), jump)
+                for (a, b, jump), (c, d, _) in zip(widest, other, strict=True)
             )
-        return farthest
+        return widest
 
     @property
     def formula(self) -> str:

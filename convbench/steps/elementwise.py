@@ -24,6 +24,11 @@ ELEMENTWISE: Final[dict[str, tuple[int, int, int]]] = {
 an exponential, an addition and a division."""
 
 
+def window(axis: Axis) -> tuple[Quantity, Quantity, Quantity]:
+    """Return the reach of a window along an axis: first and last element, and stride."""
+    return -axis.pad_low, axis.reach - 1 - axis.pad_low, axis.stride
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pool(Step):
     """Average or maximum over a window; elementwise: one operation for each element it reads."""
@@ -42,7 +47,7 @@ class Pool(Step):
     @property
     def reach(self) -> Reach:
         """The window and its stride."""
-        return tuple((axis.reach, axis.stride) for axis in self.axes)
+        return tuple(window(axis) for axis in self.axes)
 
     @property
     def live(self) -> tuple[Quantity, Quantity]:
@@ -102,8 +107,9 @@ class Resize(Step):
     @property
     def reach(self) -> Reach:
         """One input element, two with interpolation; 1/scale between outputs."""
-        sees = 1 if self.mode == "nearest" else 2
-        return tuple((sees, ratio(1, self.scale)) for _ in self.size)
+        same = isinstance(self.scale, int) and self.scale == 1
+        last = 0 if self.mode == "nearest" or same else 1
+        return tuple((0, last, ratio(1, self.scale)) for _ in self.size)
 
     @property
     def live(self) -> tuple[Quantity, Quantity]:
@@ -180,4 +186,6 @@ class Move(Step):
     @property
     def reach(self) -> Reach | None:
         """1/spread between outputs, for a pixel shuffle."""
-        return tuple((1, ratio(1, self.spread)) for _ in range(self.dims)) if self.dims else None
+        if not self.dims:
+            return None
+        return tuple((0, 0, ratio(1, self.spread)) for _ in range(self.dims))

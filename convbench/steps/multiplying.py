@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from convbench.arithmetic import Quantity, exact, product, ratio
+from convbench.arithmetic import Quantity, ceil_div, exact, gcd, product, ratio
 from convbench.costs import Cost, Reach, Step
 from convbench.spec import Axis
+from convbench.steps.elementwise import window
 
 
 def _times(*factors: Quantity) -> str:
@@ -54,8 +55,8 @@ class Conv(Step):
 
     @property
     def reach(self) -> Reach:
-        """The kernel's reach and the stride."""
-        return tuple((axis.reach, axis.stride) for axis in self.axes)
+        """The kernel's taps from the padding on, and the stride."""
+        return tuple(window(axis) for axis in self.axes)
 
     @property
     def live(self) -> tuple[Quantity, Quantity]:
@@ -147,10 +148,18 @@ class ConvTranspose(Step):
 
     @property
     def reach(self) -> Reach:
-        """Inputs that one output can see, and 1/stride between outputs."""
-        return tuple(
-            ((axis.reach - 1) // axis.stride + 1, ratio(1, axis.stride)) for axis in self.axes
-        )
+        """Inputs that one output can see, and 1/stride between outputs.
+
+        Taps k whose k·dilation leaves the same remainder by the stride meet in one output: every
+        stride/g-th, with g = gcd(stride, dilation), each dilation/g inputs from the last.
+        """
+        found = []
+        for axis in self.axes:
+            common = gcd(axis.stride, axis.dilation)
+            meeting = ceil_div(axis.kernel, axis.stride // common)
+            extent = (meeting - 1) * (axis.dilation // common)
+            found.append((0, extent, ratio(1, axis.stride)))
+        return tuple(found)
 
     @property
     def live(self) -> tuple[Quantity, Quantity]:

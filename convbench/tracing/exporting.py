@@ -60,20 +60,32 @@ def axes_of(tensor: torch.Tensor) -> dict[int, str]:
     return AXES.get(tensor.ndim, {})
 
 
-def example(tensor: torch.Tensor, axes: Mapping[int, str], device: torch.device | None) -> Any:
-    """Return an empty tensor to trace with: a batch of 1 becomes 2, as torch takes 1 for fixed."""
+def example(
+    tensor: torch.Tensor, axes: Mapping[int, str], device: torch.device | None, *, single: bool
+) -> Any:
+    """Return an empty tensor to trace with: a batch of 1 becomes 2, as torch takes 1 for fixed.
+
+    With `single` every batch becomes 1 instead.
+    """
     import torch
 
     shape = [
-        2 if size == 1 and axes.get(index) == "B" else size
+        (1 if single else max(size, 2)) if axes.get(index) == "B" else size
         for index, size in enumerate(tensor.shape)
     ]
     return torch.empty(shape, dtype=tensor.dtype, device=device or tensor.device)
 
 
-def export(module: nn.Module, inputs: Sequence[Any], axes: Sequence[dict[int, str]]) -> Traced:
+def export(
+    module: nn.Module,
+    inputs: Sequence[Any],
+    axes: Sequence[dict[int, str]],
+    *,
+    single: bool = False,
+) -> Traced:
     """Export module(*inputs) with the dimensions of `axes` (one dict a tensor) as symbols.
 
+    With `single` the batch is 1 and no symbol.
     Nothing is computed: torch traces with tensors that have no elements. What the module keeps as
     attributes is copied for the time being, its weights are not. Raises what torch raises.
     """
@@ -92,9 +104,10 @@ def export(module: nn.Module, inputs: Sequence[Any], axes: Sequence[dict[int, st
     for leaf in leaves:
         if isinstance(leaf, torch.Tensor):
             named = next(remaining)
-            made[id(leaf)] = made.get(id(leaf), example(leaf, named, device))
+            made[id(leaf)] = made.get(id(leaf), example(leaf, named, device, single=single))
             examples.append(made[id(leaf)])  # one tensor given twice stays one
-            shapes.append(dict.fromkeys(named, Dim.AUTO) or None)
+            free = [index for index, name in named.items() if not (single and name == "B")]
+            shapes.append(dict.fromkeys(free, Dim.AUTO) or None)
         else:
             examples.append(leaf)
             shapes.append(None)

@@ -196,4 +196,8 @@ def _ties(condition: Any) -> bool:
 
 def _line(place: Any) -> str:
     frame = getattr(place, "maybe_user_loc", None) or getattr(place, "framework_loc", None)
-    return f" ({spot(frame)})" if hasattr(frame, "lineno") else ""
+    path = str(getattr(frame, "filename", "")).replace("\\", "/")
+    inner = path.rpartition("/torch/")[2]
+    if not path or (inner != path and not inner.startswith("nn/")):
+        return ""  # a line of torch's tracing tells nobody anything
+    return f" ({spot(frame)})"

@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.formulas import symbol
 from convbench.tracing import causes
 from convbench.tracing.errors import TraceError
 from convbench.tracing.exporting import AXES, CHANNELS, axes_of, export, taken_apart, tensors
@@ -93,7 +94,7 @@ def _trace(module: nn.Module, inputs: Sequence[Any], axes: list[dict[int, str]])
         parts = walk(apart.program.graph, closer.names)
         if parts.unsupported.total() < found.unsupported.total():
             naming, found = closer, parts
-    return NetworkFormula(
+    formula = NetworkFormula(
         multiplications=collected(item for terms in found.terms.values() for item in terms),
         parameters=sum(weight.numel() for weight in module.parameters()),
         by_operator={name: collected(terms) for name, terms in found.terms.items()},
@@ -105,6 +106,34 @@ def _trace(module: nn.Module, inputs: Sequence[Any], axes: list[dict[int, str]])
         given={item.name: given[item.name] for item in naming.symbols},
         source=f"torch.export of {type(module).__name__}",
     )
+    return _with_single(formula, module, inputs, axes)
+
+
+def _with_single(
+    formula: NetworkFormula, module: nn.Module, inputs: Sequence[Any], axes: list[dict[int, str]]
+) -> NetworkFormula:
+    """Let the batch be 1 where torch asks for 2 and the formula is right for 1 all the same.
+
+    Torch asks whether a size is 1 to lay out memory, and keeps the answer as a limit. Whether more
+    hangs on it is seen by tracing a batch of 1.
+    """
+    import sympy
+
+    batch = symbol("B")
+    two = sympy.Ge(batch, 2, evaluate=False)
+    if two not in formula.constraints:
+        return formula
+    with contextlib.suppress(Exception):  # then it stays at 2
+        traced = export(module, inputs, axes, single=True)
+        naming = Naming.of(traced)
+        found = walk(traced.program.graph, naming.names)
+        terms = [item for terms in found.terms.values() for item in terms]
+        at = {symbol(name): number for name, number in {**formula.given, "B": 1}.items()}
+        here, there = (part.subs(at) for part in (formula.multiplications, collected(terms)))
+        if here == there and dict(found.unsupported) == formula.unsupported:
+            rest = tuple(item for item in formula.constraints if item != two)
+            return replace(formula, constraints=rest)
+    return formula
 
 
 def _without_batch(axes: dict[int, str]) -> dict[int, str]:

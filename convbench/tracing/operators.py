@@ -92,10 +92,8 @@ _MORE: Final = """
     functional_assert_scalar functional_sym_constrain_range
     functional_sym_constrain_range_for_size sym_constrain_range sym_constrain_range_for_size
     sym_storage_offset
-    acos asin atan atan2 bitwise_and bitwise_not bitwise_or cosh count_nonzero cumsum diagonal diff
-    embedding fmod frac index_put isfinite isinf isnan lift_fresh_copy linspace log10 log_sigmoid
-    logical_xor masked_scatter meshgrid moveaxis nan_to_num one_hot rot90 scatter sinh swapaxes
-    swapdims tan tril trunc triu
+    acos asin atan atan2 cosh count_nonzero cumsum diff fmod frac log_sigmoid moveaxis nan_to_num
+    reshape_as sinh tan trunc
 """
 ZERO_IN_PROGRAMS: Final[frozenset[str]] = frozenset(_MORE.split())
 """More operators without multiplications: those of exported programs, look-ups and maps."""

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.tracing.errors import TraceError
+from convbench.tracing.ordering import settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -130,11 +131,11 @@ def _extreme(kind: str, parts: list[Any]) -> Any:
 
     if len(set(parts)) == 1:
         return parts[0]
-    return getattr(sympy, kind)(*parts, evaluate=False)  # or SymPy may think for minutes
+    return settled(getattr(sympy, kind)(*parts, evaluate=False), {})
 
 
 _FUNCTIONS: Final[dict[str, Callable[[list[Any]], Any]]] = {
-    **dict.fromkeys(("FloorDiv", "CleanDiv", "IntTrueDiv"), lambda parts: quotient(*parts)),
+    **dict.fromkeys(("FloorDiv", "CleanDiv"), lambda parts: quotient(*parts)),
     **dict.fromkeys(("ToFloat", "Identity"), lambda parts: parts[0]),
     # sizes are positive, so that both of these round down
     **dict.fromkeys(("floor", "FloorToInt", "TruncToInt"), _down),
@@ -142,7 +143,7 @@ _FUNCTIONS: Final[dict[str, Callable[[list[Any]], Any]]] = {
     **dict.fromkeys(_REMAINDERS, _remainder),
     **dict.fromkeys(("PowByNatural", "FloatPow"), lambda parts: parts[0] ** parts[1]),
     "CeilDiv": lambda parts: -quotient(-parts[0], parts[1]),
-    "FloatTrueDiv": lambda parts: parts[0] / parts[1],
+    **dict.fromkeys(("IntTrueDiv", "FloatTrueDiv"), lambda parts: parts[0] / parts[1]),
     "Max": lambda parts: _extreme("Max", parts),
     "Min": lambda parts: _extreme("Min", parts),
 }

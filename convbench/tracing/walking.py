@@ -76,7 +76,7 @@ def _gather(node: Node, operator: Any, size: Callable[[Any], Any], found: Found)
         output = node.meta["val"]
         products = rule(shapes, _shape_of(output[0] if isinstance(output, tuple) else output, size))
         found.terms.setdefault(bare, []).extend(map(term, products))
-    elif not (own and (is_zero_by_rule(bare) or bare in ZERO_IN_PROGRAMS)):
+    elif not (own and (is_zero_by_rule(name) or bare in ZERO_IN_PROGRAMS)):
         found.unsupported[bare if own else name] += 1
         found.unknown.add(operator)
 

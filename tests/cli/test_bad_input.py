@@ -32,6 +32,10 @@ COMMANDS = [
     ("unknown baseline", ["explain", "standard", "--vs", "stander"], "Did you mean standard"),
     ("negative channels", ["explain", "standard", "--in-channels", "-1"], "give at least 1"),
     ("plugin that is not there", ["--plugin", "no.py", "list", "types"], "no such file"),
+    ("empty suite", ["run", "--suite", ""], "There is no suite ''"),
+    ("empty dtype", ["run", "--suite", "quick", "--dtype", ","], "--dtype is empty"),
+    ("seed too large", ["run", "--suite", "quick", "--seed", str(2**64)], "2**63"),
+    ("another CPU", ["run", "--device", "cpu:3"], "There is one CPU"),
     ("unknown option", ["run", "--sute", "quick"], "--suite"),
     ("unknown command", ["rnu"], "No such command"),
 ]
@@ -67,6 +71,11 @@ SUITES = [
     ("unknown network", "[[networks]]\nnames = ['osnet']\n", "There is no network 'osnet'"),
     ("network size", "[[networks]]\nnames = 'all'\ninput_size = '7'\n", "input_size = (7,) is"),
     ("baseline", SLOT + "baseline = 'standrad'\n", "Did you mean standard"),
+    ("baseline not a type", SLOT + "types=['lite']\nbaseline='standard'\n", "slot's own types"),
+    ("block as a knob", SLOT + "types = [{type='lite', block=true}]\n", "block = true in the slot"),
+    ("empty knob", SLOT + "types = [{type='grouped', groups=[]}]\n", "groups = [] is wrong"),
+    ("empty list", SLOT + "stride = []\n", "stride = [] is wrong"),
+    ("network not a name", "[[networks]]\nnames = [3]\n", "names = 3 is wrong"),
 ]
 
 
@@ -80,6 +89,13 @@ def test_suite_file(convbench, tmp_path, text, says):
     assert "bad.toml" in done.stderr
 
 
+def test_a_slot_twice_with_two_baselines(convbench, tmp_path):
+    (tmp_path / "bad.toml").write_text(SLOT + SLOT + "baseline = 'lite'\n")
+    done = convbench("run", "--suite", "bad.toml", "--dry-run", code=2)
+    assert "3→8 k3 @7×7 b1" in done.stderr
+    assert "in the suite twice" in done.stderr
+
+
 @pytest.fixture
 def run_folder(convbench, small, tmp_path):
     convbench("run", "--suite", small, "--only", "standard", "--out", "o", "--quiet")
@@ -89,6 +105,13 @@ def run_folder(convbench, small, tmp_path):
 def change_header(folder, **changes):
     header = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**header, **changes}))
+
+
+def change_record(folder, **changes):
+    """Change the first record, and keep one behind it: a bad last line would count as torn."""
+    lines = (folder / "records.jsonl").read_text().splitlines()
+    lines = [json.dumps({**json.loads(lines[0]), **changes}), *lines[1:], lines[-1]]
+    (folder / "records.jsonl").write_text("\n".join(lines) + "\n")
 
 
 FOLDERS = [
@@ -104,6 +127,13 @@ FOLDERS = [
         "line 1, is not a record",
     ),
     ("unknown header field", lambda f: change_header(f, mood="good"), "not a header of schema"),
+    ("a suite that is none", lambda f: change_header(f, suite=3), "suite is no dict"),
+    ("an empty suite", lambda f: change_header(f, suite={}), "suite.cases is no number"),
+    ("no fingerprint", lambda f: change_header(f, fingerprint=None), "fingerprint is no dict"),
+    ("schema nought", lambda f: change_header(f, schema=0), "reads up to"),
+    ("a record without its group", lambda f: change_record(f, group=None), "group is no text"),
+    ("an unknown status", lambda f: change_record(f, status="weird"), "is not known"),
+    ("an empty cost", lambda f: change_record(f, cost={}), "a count is no number"),
 ]
 
 

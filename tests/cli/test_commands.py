@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from conftest_root import ROOT
+from plugin_text import PLUGIN
 
 from convbench.convs.base import TYPES
 
@@ -154,31 +155,6 @@ def test_explain_does_not_build_what_is_too_large(convbench):
     assert "2,250,000,000,000" in text
 
 
-PLUGIN = '''
-from dataclasses import dataclass
-from convbench.convs.base import ConvType, register
-
-@register("doubled")
-@dataclass(frozen=True, kw_only=True)
-class Doubled(ConvType):
-    """Two standard convolutions' worth of channels, made by one, and half of them dropped.
-
-    It pays nowhere: it is here to be tested.
-    """
-
-    paper = "none"
-
-    def plan(self, spec):
-        return (self.conv(spec, "convolution", spec.in_channels, spec.out_channels),)
-
-    def build(self, spec):
-        from convbench import modules
-        return modules.convolution(
-            spec.in_channels, spec.out_channels, spec.axes, bias=spec.bias
-        )
-'''
-
-
 def test_a_type_is_one_file(fresh, tmp_path):
     """A file of a few lines is in list, explain, run and the contract."""
     import json
@@ -221,3 +197,55 @@ def test_the_contract_catches_a_wrong_plan(tmp_path):
         "else:\n    raise SystemExit('not caught')"
     )
     modules_after(code)
+
+
+FORMULAS = [
+    # (arguments of explain, what the formula must say)
+    (["shufflenet_unit", "--in-channels", "24", "--out-channels", "240", "--input", "56x56",
+      "--stride", "2", "--padding", "same", "--knob", "groups=3", "--knob", "first_groups=1"],
+     "- C*H_out*W_out/G"),
+    (["dynamic", "--bias"], "E*N"),
+    (["spatially_separable", "--knob", "middle=1"], "C*W/(K*N"),
+    (["resize_conv"], "large image, no padding: s**2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "says"), FORMULAS, ids=[row[0][0] for row in FORMULAS])
+def test_explain_shows_the_formula_of_this_slot(convbench, arguments, says):
+    text = convbench("explain", *arguments).stdout
+    if arguments[0] == "spatially_separable":
+        assert ": 2/K\n" not in text, "the limit of another number of middle channels"
+    else:
+        assert says in text
+
+
+def test_explain_shows_no_formula_that_does_not_apply(convbench):
+    text = convbench("explain", "depthwise_separable", "--kernel", "3x5", "--input", "9x9").stdout
+    assert "K**(-2)" not in text
+    assert "one K and one stride stand for every axis" in text
+
+
+def test_explain_compares_blocks_with_blocks(convbench):
+    text = convbench("explain", "standard", "--block").stdout
+    assert "parameters      3,712 / 3,712 = 1" in text
+
+
+def test_explain_takes_large_kernels(convbench):
+    convbench("explain", "standard", "--kernel", "10000001", "--padding", "5000000",
+              "--input", "100")  # fmt: skip
+    convbench("explain", "transposed", "--kernel", "20001", "--input", "5", "--padding", "10000")
+
+
+def test_a_terminal_that_cannot_show_every_sign(tmp_path):
+    import os
+
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "convbench", "explain", "standard"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "86,400" in done.stdout

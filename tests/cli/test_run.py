@@ -9,6 +9,7 @@ import time
 
 import pytest
 from conftest_root import ROOT
+from plugin_text import PLUGIN
 
 
 def lines(folder):
@@ -170,8 +171,63 @@ def test_a_folder_in_use_is_refused(convbench, tmp_path):
     wait_for_lines(process, tmp_path / "o" / "records.jsonl", 3)
     done = convbench("run", "--out", "o", "--resume", code=2)
     assert "another convbench" in done.stderr
+    done = convbench("run", "--suite", "slow.toml", "--out", "o", code=2)
+    assert "another convbench" in done.stderr, "nor is a live run moved aside"
     process.kill()
     process.communicate()
+
+
+def test_a_resume_reads_what_is_finished_under_the_lock(convbench, small, tmp_path, monkeypatch):
+    """Another process may finish the run between the decision and the measuring."""
+    import shutil
+    from types import SimpleNamespace
+
+    from convbench.runs.job import Request, carry_out, decide
+
+    convbench("run", "--suite", small, "--out", "o", "--quiet")
+    whole = (tmp_path / "o" / "records.jsonl").read_bytes()
+    (tmp_path / "o" / "records.jsonl").write_bytes(whole.split(b"\n", 1)[0] + b"\n")
+    job = decide(Request(resume=True, out=tmp_path / "o"))
+    assert len(job.done) == 1
+    (tmp_path / "o" / "records.jsonl").write_bytes(whole)
+    silent = SimpleNamespace(
+        group=lambda *_: None, stage=lambda _: None, round=lambda *_: None, finished=lambda _: None
+    )
+    carry_out(job, silent)
+    assert (tmp_path / "o" / "records.jsonl").read_bytes() == whole
+    shutil.rmtree(tmp_path / "o")
+
+
+def test_resume_with_an_edited_suite_is_refused(convbench, small, tmp_path):
+    convbench("run", "--suite", small, "--only", "standard", "--out", "o", "--quiet")
+    small.write_text(small.read_text().replace("min_rounds = 3", "min_rounds = 4"))
+    done = convbench("run", "--suite", small, "--out", "o", "--resume", code=2)
+    assert "another text of suite small" in done.stderr
+
+
+def test_the_same_competitor_twice_is_one_case(convbench, tmp_path):
+    (tmp_path / "s.toml").write_text(
+        'name = "s"\n[timing]\nseconds_per_group = 0.2\n[[slots]]\nin_channels = 4\n'
+        'out_channels = 4\ninput_size = "8"\nkernel_size = 3\n'
+        'types = ["grouped", {type = "grouped", groups = 2}, "standard"]\n'
+    )
+    convbench("run", "--suite", "s.toml", "--out", "o", "--quiet")
+    assert len(lines(tmp_path / "o")) == 2
+    assert "not finished" not in (tmp_path / "o" / "report.md").read_text().lower()
+
+
+def test_a_plan_whose_parameters_are_not_the_modules_is_not_timed(fresh, tmp_path):
+    wrong = PLUGIN.replace("spec.in_channels, spec.out_channels),)", "1, spec.out_channels),)")
+    (tmp_path / "wrong.py").write_text(wrong)
+    (tmp_path / "s.toml").write_text(
+        'name = "s"\n[timing]\nseconds_per_group = 0.2\n[[slots]]\nin_channels = 4\n'
+        'out_channels = 4\ninput_size = "8"\nkernel_size = 3\ntypes = ["doubled"]\n'
+    )
+    fresh("--plugin", "wrong.py", "run", "--suite", "s.toml", "--out", "o", "--quiet")
+    (record,) = lines(tmp_path / "o")
+    assert record["status"] == "failed"
+    assert "the module has 48 parameters and its plan has 12" in record["reason"]
+    assert record["samples"] is None
 
 
 def test_report_twice_is_byte_identical(convbench, small, tmp_path):

@@ -124,7 +124,16 @@ def test_the_ratio_of_separable_to_standard_in_symbols():
 def test_the_limit_of_spatially_separable_is_two_over_k():
     from convbench.formulas import limits
 
-    assert str(dict(limits("spatially_separable", "standard"))["then N = C"]) == "2/K"
+    ratio = formula("spatially_separable", ratio_to="standard")
+    assert str(dict(limits(ratio))["then N = C"]) == "2/K"
+
+
+def test_the_limit_of_resize_conv_is_the_scale_squared():
+    from convbench.formulas import limits
+
+    ratio = formula("resize_conv", ratio_to="transposed")
+    found = dict(limits(ratio, upsampling=True))
+    assert str(found["large image, no padding"]) == "s**2"
 
 
 def test_grouped_formula_keeps_its_symbol():

@@ -58,3 +58,12 @@ class Unheld(TorchFunctionMode):
 def unheld():
     """Make networks within it: their weights take no memory and no time."""
     return Unheld
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """The few networks that run for real are small: threads would only get in each other's way."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -73,6 +73,53 @@ def test_integers_have_no_limit_and_arrays_do_not_wrap_around():
         cost("standard", huge.with_(in_channels=np.array([10**9])))
 
 
+def test_counts_and_knobs_of_arrays_are_checked():
+    wide = ConvSpec(
+        in_channels=np.array([2**31]),
+        out_channels=np.array([2**31]),
+        input_size=(1,),
+        kernel_size=1,
+    )
+    with pytest.raises(SpecError, match=r"2\*\*63"):
+        cost("shuffled_grouped", wide, groups=1)
+    spec = ConvSpec(in_channels=4, out_channels=4, input_size=(7, 7), kernel_size=3)
+    with pytest.raises(SpecError, match="groups holds 0"):
+        cost("grouped", spec, groups=np.array([0, 2]))
+    with pytest.raises(SpecError, match="one array"):
+        ConvSpec(in_channels=3, out_channels=1, input_size=np.array([7, 7]), kernel_size=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "sees"),
+    [
+        # receptive fields found by perturbing every input element of the module
+        ("shufflenet_unit", {"kernel_size": 3, "stride": 3, "input_size": (6,)}, 4),
+        ("shufflenet_unit", {"kernel_size": 4, "stride": 5, "input_size": (13,)}, 5),
+        ("transposed", {"kernel_size": 2, "dilation": 3, "scale": 2, "input_size": (9,)}, 1),
+        ("transposed", {"kernel_size": 3, "scale": 2, "input_size": (9,)}, 2),
+        ("resize_conv", {"kernel_size": 3, "scale": 2, "input_size": (9,)}, 2),
+        ("dilated", {"kernel_size": 3, "input_size": (9,)}, 5),
+    ],
+)
+def test_receptive_fields_are_what_perturbation_finds(name, fields, sees):
+    import torch
+
+    spec = ConvSpec(in_channels=4, out_channels=16, **{"padding": "same", **fields})
+    kind = make(name)
+    assert kind.cost(spec).receptive_field == (sees,)
+    module = kind.build(spec).double()
+    for weight in module.parameters():
+        torch.nn.init.uniform_(weight, 0.1, 1.0)
+    inputs = torch.rand(spec.input_shape, dtype=torch.double, requires_grad=True)
+    outputs = module(inputs)
+    found = 0
+    for place in range(outputs.shape[-1]):
+        (gradient,) = torch.autograd.grad(outputs[..., place].sum(), inputs, retain_graph=True)
+        seen = gradient.abs().sum((0, 1)).nonzero().flatten()
+        found = max(found, int(seen.max() - seen.min()) + 1) if len(seen) else found
+    assert found == sees
+
+
 def test_valid_taps_in_symbols_are_an_exact_sum():
     kernel, size, pad = sympy.symbols("K I p", integer=True, positive=True)
     spec = ConvSpec(

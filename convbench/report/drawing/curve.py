@@ -45,6 +45,7 @@ def curve(data: Curve) -> Figure:
     axes.minorticks_off()
     style.log_ticks(axes.yaxis, style.tick_ratio)
     axes.grid(axis="y", color=style.GRID, lw=0.7)
+    axes.set_title(data.title, loc="left", fontsize=10)
     axes.set_xlabel("output channels N")
     axes.set_ylabel("depthwise separable ÷ standard")
     handles = [*axes.get_legend_handles_labels()[0], *_handles(counters)]
