@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
 from convbench.costs import Cost
 from convbench.profiling.counts import NAMES, Counts
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from convbench.profiling.engine import Ledger
+
+
+_NUMBERS: Final = attrgetter(*NAMES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,10 +221,8 @@ class Profile:
 
 
 def _summed(parts: Iterable[Counts]) -> Counts:
-    total = Counts()
-    for part in parts:
-        total = total + part
-    return total
+    columns = zip(*map(_NUMBERS, parts), strict=True)
+    return Counts(**dict(zip(NAMES, map(sum, columns), strict=False)))  # none, where no parts are
 
 
 def _sized(parameter: Any) -> bool:

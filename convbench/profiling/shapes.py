@@ -219,12 +219,27 @@ def _sum_or_product(operation: str) -> Callable[..., Answer | None]:
         shape = tuple(x.shape)
         if not y.is_contiguous():
             return None
-        if y.shape != shape:
-            shape = tuple(torch.broadcast_shapes(shape, tuple(y.shape)))
+        other = tuple(y.shape)
+        if other != shape:
+            joint = _broadcast(shape, other)
+            if joint is None:
+                return None
+            shape = joint
         n = prod(shape)
         return operation, shape, Counts(elementwise=n, reads=x.numel() + y.numel(), writes=n)
 
     return answer
+
+
+def _broadcast(one: tuple[int, ...], two: tuple[int, ...]) -> tuple[int, ...] | None:
+    long, short = (one, two) if len(one) >= len(two) else (two, one)
+    found = list(long)
+    for place, n in enumerate(short, start=len(long) - len(short)):
+        if found[place] == 1:
+            found[place] = n
+        elif n not in {1, found[place]}:
+            return None
+    return tuple(found)
 
 
 def _sum_in_place(x: Tensor, y: Any, *rest: Any, **options: Any) -> Answer | None:

@@ -128,7 +128,8 @@ def _with_single(
         naming = Naming.of(traced)
         found = walk(traced.program.graph, naming.names)
         terms = [item for terms in found.terms.values() for item in terms]
-        at = {symbol(name): number for name, number in {**formula.given, "B": 1}.items()}
+        sizes = {**formula.given, **formula.fixed, "B": 1}
+        at = {symbol(name): number for name, number in sizes.items()}
         here, there = (part.subs(at) for part in (formula.multiplications, collected(terms)))
         if here == there and dict(found.unsupported) == formula.unsupported:
             rest = tuple(item for item in formula.constraints if item != two)

@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tracing.tracing_nets import (
     Patches,
     Products,
+    SamePadding,
     Scaled,
     Shared,
     Stem,
@@ -59,6 +60,7 @@ NETS = {
     "shared": (Shared, 4, (30, 31), 6, 60),
     "windows": (Windows, 8, (30, 40), 1, 60),
     "wrapped": (Wrapped, 3, (9, 11), 3, 40),
+    "same padding": (SamePadding, 3, (21, 34), 1, 60),
     "resized": (lambda: Scaled(1.5), 3, (9, 11), 2, 40),
     "1d": (
         lambda: nn.Sequential(nn.Conv1d(3, 8, 7, stride=3, groups=1), nn.ConvTranspose1d(8, 2, 4)),

@@ -7,7 +7,17 @@ import pytest
 import sympy
 import torch
 from torch import nn
-from tracing.tracing_nets import Chooses, Counts, Fixed, Patches, Products, Scaled, Shared, Tokens
+from tracing.tracing_nets import (
+    Chooses,
+    Counts,
+    Fixed,
+    Patches,
+    Products,
+    SamePadding,
+    Scaled,
+    Shared,
+    Tokens,
+)
 
 from convbench.networks.base import NETWORKS
 from convbench.tracing import formula_command, network_formula, plan_formula
@@ -43,6 +53,7 @@ FACTS = [
         "32·B·((⌊H/8⌋·⌊W/8⌋ + 1)^2 + 160·⌊H/8⌋·⌊W/8⌋ + 64)",
     ),
     (nn.ReLU(), image(9, 9), "0"),
+    (SamePadding(), image(33, 34), "8·B·(27·⌈H/2⌉·⌈W/2⌉ + 25·⌈H/4⌉·⌈W/4⌉)"),
 ]
 
 

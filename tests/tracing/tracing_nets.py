@@ -1,5 +1,7 @@
 """Small networks of every kind, for the tests of formulas."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -100,6 +102,25 @@ class Windows(nn.Module):
         b, c, h, w = x.shape
         y = x.view(b, c, h // 7, 7, w // 7, 7).permute(0, 2, 4, 1, 3, 5)
         return self.conv(y.reshape(-1, c, 7, 7))
+
+
+class SamePadding(nn.Module):
+    """Pads so that strided layers give ceil(size / stride), as TensorFlow does."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, stride=2)
+        self.second = nn.Conv2d(8, 8, 5, stride=2, groups=8)
+        self.norm = nn.LayerNorm(8)
+
+    def forward(self, x):
+        for conv in (self.first, self.second):
+            sizes, kernel = x.shape[2:], conv.kernel_size[0]
+            wide = [max((math.ceil(n / 2) - 1) * 2 + kernel - n, 0) for n in sizes]
+            high, across = wide
+            halves = (across // 2, across - across // 2, high // 2, high - high // 2)
+            x = conv(functional.pad(x, halves))
+        return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class Tokens(nn.Module):
