@@ -1,7 +1,8 @@
 """Stopwatches: the wall clock, the scripted one, and the CUDA one with a fake device."""
 
-from __future__ import mmap
+from __future__ import annotations
 
+import mmap
 import subprocess
 import sys
 import time
