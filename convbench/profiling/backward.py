@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules import module as hooks
+from torch.nn.utils.stateless import _reparametrize_module
 
 from convbench.profiling.engine import Dispatch, Ledger, Weights, watching
 from convbench.profiling.profile import Profile
@@ -37,8 +37,13 @@ def count_backward(
     )
     dispatch = Dispatch(ledger, weights, real=not meta)
     with torch.inference_mode(mode=False), torch.enable_grad(), watching(ledger):
-        with _naming_gradients(ledger), dispatch:
-            outputs = functional_call(module, copies, inputs, tie_weights=True)
+        # in force for the backward pass too: activation checkpointing runs parts again there
+        with (
+            _reparametrize_module(module, copies, tie_weights=True),
+            _naming_gradients(ledger),
+            dispatch,
+        ):
+            outputs = module(*inputs)
             ends = [tensor for tensor in _tensors(outputs) if tensor.requires_grad]
             forward = Profile.of(module, ledger, how=how)
             ledger.events.clear()

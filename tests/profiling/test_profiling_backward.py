@@ -9,6 +9,7 @@ from math import prod
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 from convbench.networks.base import NETWORKS
@@ -160,3 +161,22 @@ def test_a_shared_layer_costs_its_gradients_at_every_call():
     counted = profile(Twice(), torch.zeros(1, 4, 8, 8), backward=True)
     assert counted.forward.multiplications == 2 * once
     assert counted.backward.multiplications == 3 * once, "the input of the first call needs none"
+
+
+def test_activation_checkpointing_runs_again_what_it_must():
+    """The first of two layers runs once more in the backward pass; torch spares itself the last."""
+
+    class Saves(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(*(nn.Conv2d(4, 4, 3, padding=1) for _ in range(2)))
+
+        def forward(self, x):
+            return checkpoint(self.layers, x, use_reentrant=False)
+
+    once = 4 * 4 * 9 * 64
+    inputs = torch.zeros(1, 4, 8, 8, requires_grad=True)
+    counted = profile(Saves(), inputs, backward=True)
+    assert counted.forward.multiplications == 2 * once
+    assert counted.backward.multiplications == 5 * once
+    assert counted.how == "shapes"

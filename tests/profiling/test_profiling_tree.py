@@ -57,6 +57,13 @@ def test_shared_modules_and_weights():
     assert parts[""].parameters == 2 * 144 + 56
 
 
+def test_shared_weights_are_shared_in_the_backward_pass_too():
+    found = profile(Shares(), IMAGE, backward=True)
+    assert found.parameters == found.total.parameters == 2 * 144 + 56
+    assert found.by_module.parameters == 2 * 144 + 56
+    assert found.backward.multiplications == 13 * CONV, "all but the image's gradient"
+
+
 def test_a_call_of_forward_alone_is_its_callers():
     class Direct(nn.Module):
         def __init__(self):
