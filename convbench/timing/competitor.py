@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from convbench.timing.samples import Failure, Samples
 
@@ -112,10 +112,15 @@ class Competitor:
         """Return the samples taken."""
         unsettled = "" if self.settled else "; the warm-up had not settled"
         return Samples(
-            seconds=tuple(reading.seconds / self.block for reading in self.readings),
-            cpu_seconds=tuple(reading.cpu_seconds / self.block for reading in self.readings),
-            page_faults=tuple(reading.page_faults for reading in self.readings),
-            involuntary_switches=tuple(reading.involuntary_switches for reading in self.readings),
+            seconds=self._per_call("seconds"),
+            cpu_seconds=self._per_call("cpu_seconds"),
+            host_seconds=self._per_call("host_seconds"),
+            issue_seconds=self._per_call("issue_seconds"),
+            page_faults=self._every("page_faults"),
+            involuntary_switches=self._every("involuntary_switches"),
+            others_running=self._every("others_running"),
+            sm_clock_mhz=self._every("sm_clock_mhz"),
+            throttle_reasons=self._every("throttle_reasons"),
             block=self.block,
             first_call=self.first_call,
             warmup_calls=self.warmup_calls,
@@ -124,7 +129,16 @@ class Competitor:
             threads=threads,
             session=session,
             stop_reason=stop_reason + unsettled,
+            settled=self.settled,
         )
+
+    def _every(self, name: str) -> tuple[Any, ...]:
+        """Return what every reading says of `name`; nothing where one does not tell."""
+        told = tuple(getattr(reading, name) for reading in self.readings)
+        return () if None in told else told
+
+    def _per_call(self, name: str) -> tuple[float, ...]:
+        return tuple(value / self.block for value in self._every(name))
 
     def _read(self) -> float:
         return self.stopwatch.time(self.work, self.block).seconds

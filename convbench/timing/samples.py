@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_EVERY_ROUND = ("cpu_seconds", "page_faults", "involuntary_switches")
+_MAYBE_EVERY_ROUND = (
+    "others_running",
+    "host_seconds",
+    "issue_seconds",
+    "sm_clock_mhz",
+    "throttle_reasons",
+)
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why a competitor has no samples: the exception's type and the first line it said."""
@@ -32,6 +42,14 @@ class Samples:
             threads it may exceed `seconds`.
         page_faults: page faults, minor and major, of the whole block, one entry a round.
         involuntary_switches: times the system took the processor away during the block.
+        others_running: tasks beside this one that ran or wanted to, on the whole machine, at the
+            end of the block. Empty where nobody looked.
+        host_seconds: host seconds per call, the wait for the device included. Empty where
+            `seconds` is that already.
+        issue_seconds: host seconds per call until the last call of the block had returned; the
+            launching, on a device. Empty where a call returns when its work is done.
+        sm_clock_mhz: clock of a device's multiprocessors after the block. Empty where untold.
+        throttle_reasons: bits of why the device ran slower than it could. Empty where untold.
         block: calls in one sample.
         first_call: seconds of the very first call, kept apart: it pays for what is built once.
         warmup_calls: calls made between the first one and the first round. The one untimed
@@ -41,6 +59,12 @@ class Samples:
         threads: intra-op threads in force, as the caller told it; 0 where it did not say.
         session: an id shared by all competitors that were interleaved together.
         stop_reason: in words, why there are not more rounds.
+        settled: whether two windows of the warm-up agreed.
+        allocator: "kept" where freed memory stays mapped, "system" where the system's allocator
+            does as it likes; see `timing.processes`.
+        pool_bytes: memory that was read before every sample, so that caches hold something else;
+            0 for a warm measurement.
+        process: where it ran: "fresh" for a process of its own, or why it was not.
 
     Raises:
         ValueError: no rounds, tuples of different lengths, a time that is negative or not finite,
@@ -60,15 +84,24 @@ class Samples:
     threads: int
     session: str
     stop_reason: str
+    others_running: tuple[int, ...] = ()
+    host_seconds: tuple[float, ...] = ()
+    issue_seconds: tuple[float, ...] = ()
+    sm_clock_mhz: tuple[int, ...] = ()
+    throttle_reasons: tuple[int, ...] = ()
+    settled: bool = True
+    allocator: str = "system"
+    pool_bytes: int = 0
+    process: str = "the caller's"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a measurement."""
         rounds = len(self.seconds)
         if not rounds:
             raise ValueError("Samples: seconds is empty; give at least one round")
-        for name in ("cpu_seconds", "page_faults", "involuntary_switches"):
+        for name in (*_EVERY_ROUND, *_MAYBE_EVERY_ROUND):
             length = len(getattr(self, name))
-            if length != rounds:
+            if length != rounds and (length or name in _EVERY_ROUND):
                 raise ValueError(
                     f"Samples: {name} has {length} entries and seconds has {rounds}; "
                     "give every one of them one entry a round",
@@ -76,6 +109,8 @@ class Samples:
         for name, values in (
             ("seconds", self.seconds),
             ("cpu_seconds", self.cpu_seconds),
+            ("host_seconds", self.host_seconds),
+            ("issue_seconds", self.issue_seconds),
             ("first_call", (self.first_call,)),
         ):
             for value in values:
@@ -115,11 +150,11 @@ class Samples:
         """Return the samples that `to_json` wrote.
 
         Raises:
-            ValueError: keys are missing or unknown, a value is of the wrong kind, or the values
+            ValueError: keys without a default are missing or keys are unknown, a value is of the wrong kind, or the values
                 do not belong together (see the class).
 
         """
-        missing = sorted(_READERS.keys() - data.keys())
+        missing = sorted(_NEEDED - data.keys())
         unknown = sorted(data.keys() - _READERS.keys())
         if missing or unknown:
             faults = [f"{', '.join(missing)} missing"] if missing else []
@@ -127,7 +162,7 @@ class Samples:
             raise ValueError(
                 f"Samples: {'; '.join(faults)}; give exactly the keys that to_json() writes",
             )
-        return cls(**{name: read(name, data[name]) for name, read in _READERS.items()})
+        return cls(**{name: _READERS[name](name, value) for name, value in data.items()})
 
 
 def _number(name: str, value: object) -> float:
@@ -140,6 +175,12 @@ def _number(name: str, value: object) -> float:
 def _integer(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong(name, value, "a whole number")
+    return value
+
+
+def _yes_no(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(name, value, "true or false")
     return value
 
 
@@ -173,6 +214,10 @@ _READER_OF_TYPE: dict[str, Callable[[str, object], Any]] = {
     "float": _number,
     "int": _integer,
     "str": _text,
+    "bool": _yes_no,
 }
 # Read from the fields themselves, so that a field added above needs no second line here.
 _READERS = {field.name: _READER_OF_TYPE[str(field.type)] for field in dataclasses.fields(Samples)}
+_NEEDED = {
+    field.name for field in dataclasses.fields(Samples) if field.default is dataclasses.MISSING
+}

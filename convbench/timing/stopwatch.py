@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,15 @@ class Reading:
         cpu_seconds: CPU time of the whole process, all threads together, user and system.
         page_faults: page faults, minor and major; 0 where the system does not tell.
         involuntary_switches: involuntary context switches; 0 where the system does not tell.
+        others_running: tasks beside this one that ran or wanted to, anywhere on the machine, when
+            the block ended; 0 where the system does not tell.
+        host_seconds: the same block by the host's clock, the wait for the device included; None
+            where `seconds` is that already.
+        issue_seconds: host seconds until the last call had returned, the device maybe still busy;
+            None where a call returns when its work is done.
+        sm_clock_mhz: clock of the device's multiprocessors after the block; None where untold.
+        throttle_reasons: bits of why the device then ran slower than it could (NVML's clock event
+            reasons); None where untold.
 
     """
 
@@ -33,6 +43,11 @@ class Reading:
     cpu_seconds: float
     page_faults: int
     involuntary_switches: int
+    others_running: int = 0
+    host_seconds: float | None = None
+    issue_seconds: float | None = None
+    sm_clock_mhz: int | None = None
+    throttle_reasons: int | None = None
 
 
 class Stopwatch(Protocol):
@@ -71,7 +86,22 @@ class HostUsage(NamedTuple):
             cpu_seconds=(self.cpu_nanoseconds - earlier.cpu_nanoseconds) / 1e9,
             page_faults=self.page_faults - earlier.page_faults,
             involuntary_switches=self.involuntary_switches - earlier.involuntary_switches,
+            others_running=others_running(),
         )
+
+
+def others_running() -> int:
+    """Return how many tasks beside the caller run or want to, on the whole machine; 0 if untold."""
+    try:
+        descriptor = os.open("/proc/loadavg", os.O_RDONLY)
+    except OSError:
+        return 0
+    try:
+        return max(0, int(os.read(descriptor, 128).split()[3].split(b"/")[0]) - 1)
+    except (OSError, ValueError, IndexError):
+        return 0
+    finally:
+        os.close(descriptor)
 
 
 class WallStopwatch:
