@@ -1,22 +1,36 @@
-"""The environment a run was made in, as a flat table, and which of it a resumed run must match."""
+"""The environment a run was made in, as a flat table, and which of it a resumed run must match.
+
+What it finds is a table of plain values (text, numbers, booleans), "unknown" where a thing is
+untold, and never a host name, a user name or a path. The finding is in `doctor.probes`.
+"""
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 MUST_MATCH: Final = (
     "cpu",
     "cpu_capability",
+    "cpu_flags",
+    "cores_physical",
     "cores_logical",
+    "cores_usable",
+    "cpu_quota_cores",
+    "smt",
+    "frequency_governor",
+    "boost",
     "machine",
     "system",
+    "transparent_huge_pages",
+    "allocator",
+    "malloc_settings",
+    "thread_settings",
     "python",
     "torch",
+    "torch_git",
+    "mkldnn",
+    "denormals_flushed",
     "device",
     "gpu",
     "gpu_driver",
@@ -28,91 +42,51 @@ MUST_MATCH: Final = (
 """Keys that two parts of one run must share: with any of them changed, times do not compare."""
 
 
-def fingerprint(device: str, threads: int) -> dict[str, Any]:
-    """Return the environment: hardware, system, packages, and what is busy now. Imports torch."""
-    import torch
+def fingerprint(device: str, threads: int | Sequence[int]) -> dict[str, Any]:
+    """Return the environment: hardware, system, packages, and what is busy now. Imports torch.
 
+    Takes some 50 ms beyond that import, and no fact that is hard to get can hold it up for long.
+    Nothing it looks for makes it fail.
+
+    Args:
+        device: "cpu" or "cuda:<index>", one that is there.
+        threads: intra-op threads the run will use, or each number of them that it will; torch's
+            own number is left as it is.
+
+    """
     from convbench import __version__
+    from convbench.doctor.probes.code import code
+    from convbench.doctor.probes.gpu import gpu
+    from convbench.doctor.probes.processor import processor
+    from convbench.doctor.probes.system import system
+    from convbench.doctor.probes.torchbuild import torch_build
 
-    found: dict[str, Any] = {
+    return {
         "convbench": __version__,
+        **code(),
         "device": device,
-        "threads": threads,
-        "cpu": _cpu_model(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "cores_logical": os.cpu_count(),
-        "cores_usable": _usable_cores(),
-        "memory_gib": _memory_gib(),
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "kernel": platform.release(),
-        "frequency_governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "load_1min": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else "unknown",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "mkldnn": torch.backends.mkldnn.is_available(),
-        "openmp": torch.backends.openmp.is_available(),
-        "matmul_precision": torch.get_float32_matmul_precision(),
-        "numpy": _version("numpy"),
-        "fvcore": _version("fvcore"),
-        "gpu": "none",
-        "gpu_driver": "none",
-        "cuda": torch.version.cuda or "none",
-        "cudnn": str(torch.backends.cudnn.version() or "none"),
+        "threads": _told(threads),
+        **processor(),
+        **system(),
+        **torch_build(),
+        **gpu(device),
     }
-    if device.startswith("cuda"):
-        properties = torch.cuda.get_device_properties(device)
-        found["gpu"] = properties.name
-        found["gpu_memory_gib"] = round(properties.total_memory / 2**30, 1)
-        found["gpu_capability"] = f"{properties.major}.{properties.minor}"
-        found["gpu_multiprocessors"] = properties.multi_processor_count
-        found["gpu_driver"] = _nvidia_driver()
-    return found
 
 
-def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Return, in words, every key of MUST_MATCH in which two fingerprints differ."""
+def _told(threads: int | Sequence[int]) -> int | str:
+    """Return the number, or several as text: a list would not come back from JSON as it was."""
+    if isinstance(threads, int):
+        return threads
+    return threads[0] if len(threads) == 1 else ", ".join(map(str, threads))
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return, in words, every key of MUST_MATCH in which two fingerprints differ.
+
+    A key that an older convbench did not look for cannot be compared and is left out.
+    """
     return [
-        f"{key} was {before.get(key)!r} and is {now.get(key)!r}"
+        f"{key} was {before[key]!r} and is {now.get(key)!r}"
         for key in MUST_MATCH
-        if before.get(key) != now.get(key)
+        if key in before and before[key] != now.get(key)
     ]
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip() or "unknown"
-    except OSError:
-        return "unknown"
-
-
-def _cpu_model() -> str:
-    for line in _read("/proc/cpuinfo").splitlines():
-        if line.lower().startswith(("model name", "hardware")):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or "unknown"
-
-
-def _usable_cores() -> int | None:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
-
-
-def _memory_gib() -> float | str:
-    if sys.platform.startswith("linux"):
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-    return "unknown"
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _nvidia_driver() -> str:
-    text = _read("/proc/driver/nvidia/version")
-    words = text.split("Kernel Module", 1)
-    return words[1].split()[0] if len(words) > 1 else "unknown"

@@ -1,0 +1,75 @@
+"""What `convbench doctor` does, from words to a result; nothing is printed here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from convbench.doctor.advice import Advice, advice
+from convbench.doctor.page import verdict
+from convbench.doctor.resolution import Resolution
+from convbench.doctor.selfcheck import check_budget, self_check
+
+SCHEMA: Final = 1
+"""Of what `to_json` writes: 1 has schema, verdict, resolution, derived, advice, fingerprint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """Everything that a visit to the doctor tells."""
+
+    fingerprint: dict[str, Any]
+    resolution: Resolution
+    advice: tuple[Advice, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for `json`; "derived" repeats what follows from the resolution, as shares."""
+        return {
+            "schema": SCHEMA,
+            "verdict": verdict(self.resolution),
+            "resolution": self.resolution.to_json(),
+            "derived": {
+                "believable": self.resolution.believable,
+                **{
+                    size.name: {
+                        "trials": len(size.trials),
+                        "excluding_one": size.excluding_one,
+                        "typical_half_width": size.typical,
+                        "widest_half_width": size.widest,
+                        "smallest_difference": size.smallest_difference,
+                    }
+                    for size in self.resolution.sizes
+                },
+            },
+            "advice": [asdict(each) for each in self.advice],
+            "fingerprint": self.fingerprint,
+        }
+
+
+def examine(*, budget: float, threads: int | None, device: str, seed: int = 0) -> Findings:
+    """Take the fingerprint, make the A/A test, and draw the conclusions. Imports torch.
+
+    Args:
+        budget: seconds for the A/A test.
+        threads: intra-op threads; None is torch's own number.
+        device: "auto", "cpu" or "cuda:<index>".
+        seed: of the A/A test.
+
+    Raises:
+        ConvbenchError: a budget, thread count or device that cannot be.
+
+    """
+    check_budget(budget)
+    from convbench.runs.device import resolve_device, resolve_threads
+    from convbench.runs.fingerprint import fingerprint
+
+    chosen = resolve_device(device)
+    (number,) = resolve_threads(None if threads is None else (threads,))
+    # Before the test, whose own load it would else show.
+    facts = fingerprint(chosen, number)
+    resolution = self_check(budget, number, chosen, seed)
+    return Findings(
+        fingerprint=facts,
+        resolution=resolution,
+        advice=advice({**facts, **resolution.facts()}),
+    )
