@@ -29,13 +29,26 @@ def run(
         typer.Option(help="auto, cpu, cuda:0, …. [default: auto: the GPU if there is one]"),
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option(help="float32,bfloat16,…: one or more, with commas.")
+        str | None, typer.Option(help="float32,tf32,bfloat16,…: one or more, with commas.")
     ] = None,
     layout: Annotated[
         str | None, typer.Option(help="channels_first,channels_last: one or both.")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(help="Threads on the CPU. [default: torch's]")
+        str | None, typer.Option(help="1,2,…: threads on the CPU. [default: torch's]")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="eager,compile,cuda_graph: one or more.")] = None,
+    direction: Annotated[
+        str | None, typer.Option(help="forward,training: a training step is both ways.")
+    ] = None,
+    cache: Annotated[
+        str | None, typer.Option(help="warm,cold_weights,cold: what the caches hold.")
+    ] = None,
+    allocator: Annotated[
+        str | None, typer.Option(help="kept,system: whether freed pages stay mapped.")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(help="Fresh processes a group. [default: as the suite says, 3]")
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of weights, inputs and order. [default: 0]")
@@ -65,9 +78,16 @@ def run(
             suite=suite,
             only=only,
             device=device,
-            dtypes=split(dtype),
-            layouts=split(layout),
-            threads=threads,
+            axes={
+                "dtype": split(dtype),
+                "layout": split(layout),
+                "threads": split(threads),
+                "mode": split(mode),
+                "direction": split(direction),
+                "cache": split(cache),
+                "allocator": split(allocator),
+            },
+            processes=processes,
             seed=seed,
             out=out,
             resume=resume,

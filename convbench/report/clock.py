@@ -10,6 +10,7 @@ from convbench.report.counts import MANY_GROUPS, OPEN_GROUPS, folded
 from convbench.report.document import Column, Heading, Paragraph, Table
 from convbench.report.groups import Group, alike, multiplications, telling
 from convbench.report.plots import curve_figure, ratios_figure, scatter_figure, series
+from convbench.runs.frame import times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,11 +22,17 @@ LATENCY_COLUMNS: Final = (
     Column(name="case", key="label"),
     Column(name="time of a call (interval)", key="seconds", kind="seconds"),
     Column(name="spread", key="mad_share", kind="share"),
+    Column(name="processes", key="processes", kind="integer"),
     Column(name="rounds", key="rounds", kind="integer"),
     Column(name="calls a sample", key="calls_per_sample", kind="integer"),
     Column(name="first call", key="seconds_first_call", kind="seconds"),
+    Column(name="kernels alone", key="seconds_kernel", kind="seconds"),
+    Column(name="host", key="seconds_host", kind="seconds"),
+    Column(name="launching", key="seconds_issue", kind="seconds"),
+    Column(name="flags", key="flags"),
 )
-FLAGS: Final = Column(name="flags", key="flags")
+SOMETIMES: Final = ("seconds_kernel", "seconds_host", "seconds_issue", "flags")
+"""Columns that are left out where no row has anything in them."""
 
 RATIO_COLUMNS: Final = (
     Column(name="case", key="label"),
@@ -43,17 +50,7 @@ def time_section(all_groups: Sequence[Group]) -> tuple[Block, ...]:
     timed = [group for group in all_groups if group.timed]
     if not timed:
         return heading, Paragraph(text="Nothing was timed in this run.")
-    legend = Paragraph(
-        text=(
-            "The time is the median of all rounds, with the interval of its order statistics "
-            "(95 %, or what so few rounds can reach). Spread is the median absolute deviation, in "
-            "percent of the median. A sample is a block of calls, timed together. The first call "
-            "is kept apart: it pays for what is set up once. Ratios pair the rounds of one "
-            "session; “cannot tell” means that the interval contains 1, or that there were fewer "
-            "than 5 rounds. “Time share ÷ count share” is 1 where time follows the count, and "
-            "above 1 where the clock gains less than the count promises."
-        )
-    )
+    legend = Paragraph(text=_legend(timed))
     drawn = telling([group for group in timed if group.kind == "type"], OPEN_GROUPS)
     names = series(all_groups)
     parts = [(group, _group_blocks(group, drawn, names)) for group in timed]
@@ -66,6 +63,33 @@ def time_section(all_groups: Sequence[Group]) -> tuple[Block, ...]:
     )
 
 
+def _legend(timed: Sequence[Group]) -> str:
+    several = any(len(row.record.samples) > 1 for group in timed for row in group.timed)
+    interval = (
+        "the interval around it is where the median of one more fresh process would fall (95 %). "
+        "Ratios pair the rounds in which both were timed, and their interval is that of their mean "
+        "over processes (hierarchical bootstrap, 95 %, widened for few processes)"
+        if several
+        else "the interval is that of its order statistics (95 %, or what so few rounds can "
+        "reach), of one process. Ratios pair the rounds of one session"
+    )
+    text = (
+        f"The time is the typical median of a process; {interval}. “Cannot tell” means that a "
+        "ratio's interval contains 1, or that there were fewer than 5 rounds. Spread is the median "
+        "absolute deviation within a process, in percent of the median. A sample is a block of "
+        "calls, timed together. The first call is kept apart: it pays for what is set up once. "
+        "“Time share ÷ count share” is 1 where time follows the count, and above 1 where the clock "
+        "gains less than the count promises."
+    )
+    if any(row.record.samples[0].issue_seconds for group in timed for row in group.timed):
+        text += (
+            " Times are the device's own (CUDA events); kernels alone are replayed from a graph; "
+            "host is the caller's clock with the wait for the device; launching is how long the "
+            "caller was busy handing out the work."
+        )
+    return text
+
+
 def _group_blocks(
     group: Group, drawn: Sequence[Group], names: tuple[str, ...]
 ) -> tuple[Block, ...]:
@@ -73,12 +97,13 @@ def _group_blocks(
         Table(
             id="latency",
             caption="",
-            columns=(*LATENCY_COLUMNS, FLAGS),
+            columns=LATENCY_COLUMNS,
             rows=tuple(_latency_row(row) for row in group.timed),
             part=group.label,
         )
     ]
-    blocks[0] = _without_empty(blocks[0], "flags")
+    for key in SOMETIMES:
+        blocks[0] = _without_empty(blocks[0], key)
     if group.compared:
         table = Table(
             id="ratios",
@@ -123,18 +148,16 @@ def _why_no_ratios(group: Group) -> str:
 
 
 def _latency_row(row: Row) -> tuple[Any, ...]:
-    samples = row.record.samples
-    if samples is None:
-        return ()
-    return (
-        row.record.label,
-        row.seconds,
-        samples.mad / samples.median if samples.median else None,
-        len(samples.seconds),
-        samples.block,
-        samples.first_call,
-        "; ".join(row.record.flags),
-    )
+    flat = times(row)
+    spread, typical = flat["seconds_mad"], flat["seconds_median"]
+    values = {
+        **flat,
+        "label": row.record.label,
+        "seconds": row.seconds,
+        "mad_share": spread / typical if typical else None,
+        "flags": "; ".join(row.record.flags),
+    }
+    return tuple(values[column.key] for column in LATENCY_COLUMNS)
 
 
 def _ratio_row(row: Row) -> tuple[Any, ...]:

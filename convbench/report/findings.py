@@ -17,6 +17,7 @@ from convbench.report.groups import Group, alike, multiplications, telling
 from convbench.report.phrases import (
     MOST_NAMES,
     against,
+    basis,
     cannot_tell,
     less,
     multiplications_against,
@@ -94,12 +95,9 @@ def _cheapest(group: Group) -> Bullet | None:
 def _fastest(group: Group) -> Bullet | None:
     full = alike(group.timed)
     best = full[0] if full else None
-    if best is None or best.seconds is None or best.record.samples is None:
+    if best is None or best.seconds is None or not best.record.samples:
         return None
-    rounds = show.plural(len(best.record.samples.seconds), "round")
-    sure = best.seconds.confidence
-    reached = f"{show.confidence(sure)} interval, " if sure else ""
-    text = f"{named(best.record)} takes {show.seconds(best.seconds)} a call ({reached}{rounds})"
+    text = f"{named(best.record)} takes {show.seconds(best.seconds)} a call ({basis(best)})"
     if best.is_baseline:
         text += ", and it is the baseline: nothing that sees and mixes as much has a lower median"
     elif best.time and best.baseline:

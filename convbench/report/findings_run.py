@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from convbench.doctor.resolution import Resolution
 from convbench.report import format as show
 from convbench.report.agreements import NOT_COUNTED, agreements
 from convbench.report.caveats import named
@@ -16,7 +17,7 @@ from convbench.runs.frame import counters
 from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from convbench.runs.frame import Row
     from convbench.runs.record import Run
@@ -79,32 +80,67 @@ def counted(run: Run) -> Bullet | None:
 def sureness(run: Run, all_groups: Sequence[Group]) -> Bullet:
     """Return what the times rest on, and what is missing from the run."""
     rounds = [
-        len(row.record.samples.seconds)
+        sum(len(process.seconds) for process in row.record.samples)
         for group in all_groups
         for row in group.timed
-        if row.record.samples
     ]
-    text = _rounds(rounds)
+    processes = [len(row.record.samples) for group in all_groups for row in group.timed]
+    text = _rounds(rounds, processes)
+    text += resolution(run.header.machine) if rounds else ""
     status = Counter(record.status for record in run.records)
     lost = [f"{status[name]} {name}" for name in ("skipped", "failed", "invalid") if status[name]]
-    flags = Counter(flag for record in run.records for flag in record.flags)
-    text += "".join(
-        f" In {show.plural(number, 'case')}, {flag}: its interval may be too narrow."
-        for flag, number in flags.items()
-    )
+    kinds = Counter(flag.partition(":")[0] for record in run.records for flag in record.flags)
+    flagged = [f"{kind} ({show.plural(number, 'case')})" for kind, number in kinds.items()]
+    text += f" Flagged, and said at each row: {show.listing(flagged)}." if flagged else ""
     text += f" Left out: {show.listing(lost)}, with reasons below." if lost else ""
     return Bullet(lead="How sure", text=text)
 
 
-def _rounds(rounds: Sequence[int]) -> str:
+def resolution(machine: Mapping[str, Any]) -> str:
+    """Return what the machine's test of itself found, as sentences; empty where none was made."""
+    if "failed" in machine:
+        return f" The machine's A/A test failed: {machine['failed']}."
+    if "resolution" not in machine:
+        return ""
+    try:
+        found = Resolution.from_json(machine["resolution"])
+    except (ValueError, TypeError, KeyError) as error:
+        return f" What the machine's A/A test found cannot be read: {error}."
+    told = [
+        f"{size.smallest_difference:.1%} at {show.seconds(size.seconds_per_call)} a call"
+        for size in found.sizes
+        if size.smallest_difference is not None
+    ]
+    text = (
+        f" Timed against itself before the run, this machine called {found.excluding_one} of "
+        f"{found.trials} equal pairs different (5 % is chance)"
+    )
+    text += f", and could tell differences of {show.listing(told)}." if told else "."
+    if not found.believable:
+        text += (
+            " That is more than chance: its intervals are too narrow, so believe only large "
+            "differences, and run `convbench doctor`."
+        )
+    return text
+
+
+def _rounds(rounds: Sequence[int], processes: Sequence[int]) -> str:
     if not rounds:
         return "Nothing was timed, so the report says nothing about speed."
     low, high = min(rounds), max(rounds)
     span = show.plural(high, "round") if low == high else f"{low} to {high} rounds"
-    text = (
-        f"Times rest on {span} a case in one process; the intervals cover the scatter between "
-        "rounds, not what changes from one process or machine to the next."
-    )
+    if max(processes) > 1:
+        fewest, most = min(processes), max(processes)
+        several = f"{fewest} to {most}" if fewest < most else str(most)
+        text = (
+            f"Times rest on {span} a case in {several} fresh processes; the intervals cover the "
+            "scatter between rounds and between processes, not what another machine would give."
+        )
+    else:
+        text = (
+            f"Times rest on {span} a case in one process; the intervals cover the scatter between "
+            "rounds, not what changes from one process or machine to the next."
+        )
     few = [number for number in rounds if number < FEW_ROUNDS]
     none = [number for number in rounds if number < FEWEST_ROUNDS_FOR_A_VERDICT]
     if none:

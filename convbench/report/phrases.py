@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.report import format as show
 from convbench.report.caveats import named
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, RatioInterval, ratio
+from convbench.timing.hierarchy import compare
+from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, RatioInterval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +36,10 @@ def less(ahead: Sequence[Row], one: str, many: str) -> str:
 
 def between(row: Row, other: Row) -> RatioInterval | None:
     """Return the time ratio of two rows; None where they have no times that compare."""
-    if row.record.samples is None or other.record.samples is None:
+    if not row.record.samples or not other.record.samples:
         return None
     try:
-        return ratio(row.record.samples, other.record.samples)
+        return compare(row.record.samples, other.record.samples)
     except ValueError:
         return None
 
@@ -53,6 +54,16 @@ def surely_faster(row: Row, other: Row) -> bool:
     """Tell whether the first row is faster, by the interval."""
     found = between(row, other)
     return found is not None and found.verdict == "faster"
+
+
+def basis(row: Row) -> str:
+    """Return what the time of a row rests on: 95 % interval, 3 processes, 90 rounds."""
+    samples = row.record.samples
+    rounds = show.plural(sum(len(process.seconds) for process in samples), "round")
+    parts = [show.plural(len(samples), "process", "processes"), rounds]
+    if row.seconds and row.seconds.confidence:
+        parts.insert(0, f"{show.confidence(row.seconds.confidence)} interval")
+    return ", ".join(parts)
 
 
 def against(time: RatioInterval, baseline: str) -> str:

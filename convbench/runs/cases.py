@@ -1,8 +1,8 @@
-"""From a suite to cases: every competitor, on every data type and layout. No torch here."""
+"""From a suite to cases: every competitor, under every condition. No torch here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from convbench.convs.base import ConvType
 from convbench.costs import Cost
 from convbench.errors import SuiteError
 from convbench.networks.base import NETWORKS
+from convbench.runs.conditions import Condition
 from convbench.runs.record import Record
 from convbench.runs.suite import NetworkGroup, SlotGroup, Suite, Timing
 from convbench.spec import ConvSpec
@@ -22,6 +23,7 @@ class Case:
     skeleton: Record
     kind: ConvType | None
     spec: ConvSpec | None
+    condition: Condition
 
     @property
     def identity(self) -> str:
@@ -33,9 +35,7 @@ class Case:
         """Why the case is skipped, if it is."""
         if self.kind is not None and self.spec is not None and (why := self.kind.fits(self.spec)):
             return why
-        if self.skeleton.layout == "channels_last" and len(self.skeleton.input_shape) < 4:  # noqa: PLR2004
-            return "PyTorch has no channels_last layout for one spatial axis"
-        return None
+        return self.condition.misfit(len(self.skeleton.input_shape) - 2)
 
     def cost(self) -> Cost:
         """Derive what the case costs."""
@@ -65,18 +65,10 @@ class Group:
         return tuple(case for case in self.cases if case.misfit is None)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Conditions:
-    """Where and how the cases run."""
-
-    device: str
-    threads: int
-    dtypes: tuple[str, ...]
-    layouts: tuple[str, ...]
-
-
-def expand(suite: Suite, conditions: Conditions, only: str | None = None) -> tuple[Group, ...]:
-    """Return the suite's groups for every data type and layout.
+def expand(
+    suite: Suite, conditions: Sequence[Condition], only: str | None = None
+) -> tuple[Group, ...]:
+    """Return the suite's groups under every condition.
 
     only: a regular expression searched for in the cases' names; a group's baseline is kept with
     whatever of the group is.
@@ -85,18 +77,17 @@ def expand(suite: Suite, conditions: Conditions, only: str | None = None) -> tup
 
     found: dict[str, Group] = {}
     for group in suite.groups:
-        for dtype in conditions.dtypes:
-            for layout in conditions.layouts:
-                made = (
-                    _slot_group(group, conditions, dtype, layout)
-                    if isinstance(group, SlotGroup)
-                    else _network_group(group, conditions, dtype, layout)
-                )
-                if only is not None:
-                    made = _filtered(made, re.compile(only))
-                if made.cases:
-                    known = found.get(made.label)
-                    found[made.label] = made if known is None else _merged(known, made)
+        for condition in conditions:
+            made = (
+                _slot_group(group, condition)
+                if isinstance(group, SlotGroup)
+                else _network_group(group, condition)
+            )
+            if only is not None:
+                made = _filtered(made, re.compile(only))
+            if made.cases:
+                known = found.get(made.label)
+                found[made.label] = made if known is None else _merged(known, made)
     return tuple(found.values())
 
 
@@ -126,14 +117,9 @@ def _merged(first: Group, second: Group) -> Group:
     return replace(first, cases=tuple(ordered.values()))
 
 
-def _where(conditions: Conditions, dtype: str, layout: str) -> str:
-    threads = f"{conditions.threads} thread{'s' if conditions.threads > 1 else ''}"
-    return f"{conditions.device} · {dtype} · {layout} · {threads}"
-
-
-def _slot_group(group: SlotGroup, conditions: Conditions, dtype: str, layout: str) -> Group:
+def _slot_group(group: SlotGroup, condition: Condition) -> Group:
     block = " · blocks" if group.block else ""
-    label = f"{group.spec.label}{block} · {_where(conditions, dtype, layout)}"
+    label = f"{group.spec.label}{block} · {condition.label}"
     labels = [_label(kind) for kind in group.competitors]
     names = [kind.name for kind in group.competitors]
     baseline = _baseline(group, labels, names)
@@ -149,15 +135,13 @@ def _slot_group(group: SlotGroup, conditions: Conditions, dtype: str, layout: st
                 knobs={name: _plain(value) for name, value in kind.knobs().items()},
                 spec=group.spec.to_json(),
                 input_shape=group.spec.input_shape,
-                device=conditions.device,
-                dtype=dtype,
-                layout=layout,
-                threads=conditions.threads,
+                **condition.values,
                 baseline=f"{baseline} | {label}" if baseline else None,
                 status="ok",
             ),
             kind=kind,
             spec=group.spec,
+            condition=condition,
         )
         for kind, kind_label in zip(group.competitors, labels, strict=True)
     )
@@ -178,9 +162,9 @@ def _baseline(group: SlotGroup, labels: list[str], names: list[str]) -> str | No
     return None
 
 
-def _network_group(group: NetworkGroup, conditions: Conditions, dtype: str, layout: str) -> Group:
+def _network_group(group: NetworkGroup, condition: Condition) -> Group:
     size = "×".join(map(str, group.size))
-    label = f"networks @{size} b{group.batch} · {_where(conditions, dtype, layout)}"
+    label = f"networks @{size} b{group.batch} · {condition.label}"
     base = "osnet_x1_0" if "osnet_x1_0" in group.names else group.names[0]
     cases = []
     for name in group.names:
@@ -197,16 +181,14 @@ def _network_group(group: NetworkGroup, conditions: Conditions, dtype: str, layo
                     knobs={key: _plain(value) for key, value in network.knobs().items()},
                     spec=None,
                     input_shape=(group.batch, network.in_channels, *group.size),
-                    device=conditions.device,
-                    dtype=dtype,
-                    layout=layout,
-                    threads=conditions.threads,
+                    **condition.values,
                     baseline=f"{base} | {label}",
                     status="ok",
                     published=network.published(group.size),
                 ),
                 kind=None,
                 spec=None,
+                condition=condition,
             )
         )
     return Group(label=label, cases=tuple(cases), timing=group.timing)

@@ -6,20 +6,21 @@ Everything here is derived from a run; nothing is measured and nothing is writte
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from convbench.counting.agreement import judge
 from convbench.counting.tally import Tally
-from convbench.timing.stats import Interval, RatioInterval, median_interval, ratio
+from convbench.runs.conditions import itemsize
+from convbench.timing.contamination import contaminated_share, faults_per_call
+from convbench.timing.hierarchy import compare, typical
+from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from convbench.runs.record import Record, Run
-
-BITS_OF_A_BYTE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ def _row(record: Record, baseline: Record | None) -> Row:
         baseline=baseline,
         multiplications=_quotient("multiplications", record, baseline),
         parameters=_quotient("parameters", record, baseline),
-        seconds=median_interval(record.samples.seconds) if record.samples else None,
+        seconds=typical(record.samples) if record.samples else None,
         time=time,
         no_time=no_time,
     )
@@ -85,24 +86,18 @@ def _time(  # noqa: PLR0911  (one line for each reason that there is no ratio)
         return None, ""
     if record.status != "ok":
         return None, f"the case is {record.status}"
-    if record.samples is None:
+    if not record.samples:
         return None, "not timed"
     if baseline is None:
         return None, "no baseline in the run" if record.baseline else "no baseline"
     if baseline.status != "ok":
         return None, f"the baseline is {baseline.status}"
-    if baseline.samples is None:
+    if not baseline.samples:
         return None, "the baseline was not timed"
     try:
-        return ratio(record.samples, baseline.samples), ""
+        return compare(record.samples, baseline.samples), ""
     except ValueError as error:  # a time of 0, or rounds that do not pair up: said, not hidden
         return None, str(error)
-
-
-def itemsize(dtype: str) -> int | None:
-    """Return the bytes of one element: 4 for "float32", 1 for "float8_e4m3fn"; None if unknown."""
-    bits = re.search(r"\d+", dtype)
-    return int(bits.group()) // BITS_OF_A_BYTE or None if bits else None
 
 
 def bytes_moved(record: Record) -> int | None:
@@ -138,7 +133,7 @@ def _kind(column: str) -> str | None:
     """Return the pandas type of a column of numbers; None for text."""
     if column in _WHOLE or column.startswith("macs_"):
         return "Int64"
-    if column.startswith(("seconds_", "ratio_")):
+    if column.startswith(("seconds_", "ratio_")) or column in _REAL:
         return "Float64"
     return None
 
@@ -149,7 +144,7 @@ def _flat(row: Row, names: tuple[str, ...], ran: tuple[str, ...]) -> dict[str, A
         **_identity(record),
         **_counts(row),
         **_tallies(record, names),
-        **_times(row),
+        **times(row),
         **{f"ran_{key}": record.ran.get(key) for key in ran},
     }
 
@@ -168,6 +163,10 @@ def _identity(record: Record) -> dict[str, Any]:
         "dtype": record.dtype,
         "layout": record.layout,
         "threads": record.threads,
+        "mode": record.mode,
+        "direction": record.direction,
+        "cache": record.cache,
+        "allocator": record.allocator,
         "status": record.status,
         "reason": record.reason or None,
         "flags": "; ".join(record.flags) or None,
@@ -207,20 +206,26 @@ def _tallies(record: Record, names: tuple[str, ...]) -> dict[str, Any]:
     return values
 
 
-def _times(row: Row) -> dict[str, Any]:
+def times(row: Row) -> dict[str, Any]:
+    """Return what a row says of time, by the names of the frame's columns."""
     samples, seconds, time = row.record.samples, row.seconds, row.time
     return {
         "seconds_median": seconds.value if seconds else None,
         "seconds_low": seconds.low if seconds else None,
         "seconds_high": seconds.high if seconds else None,
         "seconds_confidence": seconds.confidence if seconds else None,
-        "seconds_mad": samples.mad if samples else None,
-        "seconds_minimum": samples.minimum if samples else None,
-        "seconds_first_call": samples.first_call if samples else None,
-        "rounds": len(samples.seconds) if samples else None,
-        "calls_per_sample": samples.block if samples else None,
-        "session": samples.session if samples else None,
-        "stop_reason": samples.stop_reason if samples else None,
+        "seconds_mad": median(s.mad for s in samples) if samples else None,
+        "seconds_minimum": min((s.minimum for s in samples), default=None),
+        "seconds_first_call": median(s.first_call for s in samples) if samples else None,
+        "processes": len(samples) or None,
+        "rounds": sum(len(s.seconds) for s in samples) or None,
+        "calls_per_sample": round(median(s.block for s in samples)) if samples else None,
+        "contaminated_share": contaminated_share(samples) if samples else None,
+        "page_faults_per_call": faults_per_call(samples) if samples else None,
+        "pool_bytes": samples[0].pool_bytes if samples else None,
+        "session": " ".join(s.session for s in samples) or None,
+        "stop_reason": "; ".join(dict.fromkeys(s.stop_reason for s in samples)) or None,
+        **_other_clocks(row.record),
         "ratio_seconds": time.value if time else None,
         "ratio_seconds_low": time.low if time else None,
         "ratio_seconds_high": time.high if time else None,
@@ -230,22 +235,40 @@ def _times(row: Row) -> dict[str, Any]:
     }
 
 
+def _other_clocks(record: Record) -> dict[str, float | None]:
+    """Return the medians by the other clocks of a device: the host's, launching, kernels alone."""
+
+    def middle(values: list[tuple[float, ...]]) -> float | None:
+        told = [median(several) for several in values if several]
+        return median(told) if told else None
+
+    return {
+        "seconds_host": middle([s.host_seconds for s in record.samples]),
+        "seconds_issue": middle([s.issue_seconds for s in record.samples]),
+        "seconds_kernel": middle([s.seconds for s in record.also.get("kernel", ())]),
+    }
+
+
 _WHOLE = frozenset(
     {
         "threads", "multiplications", "multiplications_valid", "additions", "parameters",
         "elementwise", "elements_read", "elements_written", "bytes_moved", "activations",
-        "peak_live_elements", "rounds", "calls_per_sample",
+        "peak_live_elements", "processes", "rounds", "calls_per_sample", "pool_bytes",
     }
 )  # fmt: skip
 
+_REAL = frozenset({"contaminated_share", "page_faults_per_call"})
+
 COLUMNS = (
     "case", "group", "slot", "kind", "name", "label", "knobs", "input_shape", "device", "dtype",
-    "layout", "threads", "status", "reason", "flags", "baseline", "multiplications",
+    "layout", "threads", "mode", "direction", "cache", "allocator", "status", "reason", "flags", "baseline", "multiplications",
     "multiplications_valid", "additions", "parameters", "elementwise", "elements_read",
     "elements_written", "bytes_moved", "activations", "peak_live_elements", "receptive_field",
     "ratio_multiplications", "ratio_parameters", "seconds_median", "seconds_low", "seconds_high",
-    "seconds_confidence", "seconds_mad", "seconds_minimum", "seconds_first_call", "rounds",
-    "calls_per_sample", "session", "stop_reason", "ratio_seconds", "ratio_seconds_low",
+    "seconds_confidence", "seconds_mad", "seconds_minimum", "seconds_first_call", "processes",
+    "rounds", "calls_per_sample", "contaminated_share", "page_faults_per_call", "pool_bytes",
+    "session", "stop_reason", "seconds_host", "seconds_issue", "seconds_kernel", "ratio_seconds",
+    "ratio_seconds_low",
     "ratio_seconds_high", "ratio_seconds_confidence", "verdict",
     "no_ratio_because",
 )  # fmt: skip

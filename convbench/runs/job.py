@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
 from convbench.errors import ConvbenchError, RunError, SuiteError
-from convbench.runs.cases import Conditions, Group, all_cases, expand
+from convbench.runs.cases import Group, all_cases, expand
+from convbench.runs.conditions import AXES, combinations, default
+from convbench.runs.groups import Watcher
+from convbench.runs.machine import know_thyself
 from convbench.runs.record import Header, Run
-from convbench.runs.runner import Plan, Watcher, run
+from convbench.runs.runner import Plan, run
 from convbench.runs.store import Store, holds_run, load, locked
-from convbench.runs.suite import DTYPES, LAYOUTS, Suite, load_suite, parse_suite, suite_text
+from convbench.runs.suite import Suite, load_suite, parse_suite, suite_text
+
+
+MOST_PROCESSES: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +32,8 @@ class Request:
     suite: str | None = None
     only: str | None = None
     device: str | None = None
-    dtypes: tuple[str, ...] | None = None
-    layouts: tuple[str, ...] | None = None
-    threads: int | None = None
+    axes: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    processes: int | None = None
     seed: int | None = None
     out: Path | None = None
     resume: bool = False
@@ -40,11 +48,12 @@ class Job:
     plan: Plan
     suite: Suite
     text: str
-    conditions: Conditions
+    axes: dict[str, tuple[Any, ...]]
     only: str | None
     out: Path
     command: str
     force: bool
+    processes: int | None
     resumed: Run | None
 
     @property
@@ -75,7 +84,7 @@ def decide(request: Request) -> Job:
     Raises a ConvbenchError for a suite, device, data type, layout, thread count, pattern or folder
     that cannot be used.
     """
-    from convbench.runs.workload import resolve_device, resolve_threads
+    from convbench.runs.device import resolve_device
 
     if request.resume:
         return _resumed(request)
@@ -83,14 +92,48 @@ def decide(request: Request) -> Job:
     text = suite_text(name)
     suite = load_suite(name)
     device = resolve_device(request.device or "auto")
-    conditions = Conditions(
-        device=device,
-        threads=resolve_threads(request.threads),
-        dtypes=_known(request.dtypes, "--dtype", DTYPES) or suite.dtypes,
-        layouts=_known(request.layouts, "--layout", LAYOUTS) or suite.layouts,
-    )
+    axes = _axes(request, suite)
+    suite = _with_processes(suite, request.processes)
     out = request.out or default_folder(device, suite.name)
-    return _job(request, suite, text, conditions, request.only, request.seed or 0, out, None)
+    return _job(request, suite, text, device, axes, request.only, request.seed or 0, out, None)
+
+
+def _axes(request: Request, suite: Suite) -> dict[str, tuple[Any, ...]]:
+    """Return what every axis is to be: as the command line says, else the suite, else default."""
+    from convbench.runs.device import resolve_threads
+
+    axes: dict[str, tuple[Any, ...]] = {}
+    for axis, known in AXES.items():
+        given = request.axes.get(axis)
+        if known is None:
+            chosen = suite.axes.get(axis) if given is None else _numbers(given, f"--{axis}")
+            axes[axis] = resolve_threads(chosen)
+        else:
+            chosen = _known(given, f"--{axis}", known) or suite.axes.get(axis)
+            axes[axis] = chosen or (default(axis),)
+    return axes
+
+
+def _with_processes(suite: Suite, processes: int | None) -> Suite:
+    if processes is None:
+        return suite
+    if not 1 <= processes <= MOST_PROCESSES:
+        raise SuiteError(
+            f"--processes {processes}: give 1 to {MOST_PROCESSES}; each measures every group."
+        )
+    return replace(
+        suite,
+        groups=tuple(
+            replace(group, timing=replace(group.timing, processes=processes))
+            for group in suite.groups
+        ),
+    )
+
+
+def _numbers(given: tuple[str, ...], option: str) -> tuple[int, ...]:
+    if not given or not all(text.isdecimal() and int(text) for text in given):
+        raise SuiteError(f"{option} {','.join(given)!r}: give whole numbers of at least 1.")
+    return tuple(int(text) for text in given)
 
 
 def default_folder(device: str, suite: str) -> Path:
@@ -100,7 +143,7 @@ def default_folder(device: str, suite: str) -> Path:
 
 def _resumed(request: Request) -> Job:
     """Rebuild the job from the run's own header, so that what is left is what was planned."""
-    from convbench.runs.workload import resolve_device, resolve_threads
+    from convbench.runs.device import resolve_device, resolve_threads
 
     out = request.out
     if out is None:
@@ -115,11 +158,10 @@ def _resumed(request: Request) -> Job:
             "suite": kept["name"],
             "only": kept["only"],
             "device": kept["device"],
-            "dtypes": tuple(kept["dtypes"]),
-            "layouts": tuple(kept["layouts"]),
-            "threads": kept["threads"],
+            "processes": kept.get("processes"),
             "seed": found.header.seed,
         }
+        axes = {axis: tuple(values) for axis, values in kept["axes"].items()}
         suite = parse_suite(kept["text"], f"{out}/run.json, the suite")
     except (KeyError, TypeError) as error:
         raise RunError(
@@ -139,18 +181,28 @@ def _resumed(request: Request) -> Job:
         if key == "device":
             given = resolve_device(given)
         if given != value:
-            raise RunError(
-                f"{out} was begun with {key}={value!r} and --resume was given {given!r}: leave the "
-                "option out, or begin another run with --out."
-            )
-    conditions = Conditions(
-        device=resolve_device(stored["device"]),
-        threads=resolve_threads(stored["threads"]),
-        dtypes=stored["dtypes"],
-        layouts=stored["layouts"],
-    )
+            raise _other(out, key, value, given)
+    for axis, given in request.axes.items():
+        if given is not None and tuple(given) != tuple(map(str, axes.get(axis, ()))):
+            raise _other(out, axis, ",".join(map(str, axes.get(axis, ()))), ",".join(given))
+    resolve_threads(axes["threads"])
     return _job(
-        request, suite, kept["text"], conditions, stored["only"], found.header.seed, out, found
+        request,
+        _with_processes(suite, stored["processes"]),
+        kept["text"],
+        resolve_device(stored["device"]),
+        axes,
+        stored["only"],
+        found.header.seed,
+        out,
+        found,
+    )
+
+
+def _other(out: Path, key: str, value: object, given: object) -> RunError:
+    return RunError(
+        f"{out} was begun with {key}={value!r} and --resume was given {given!r}: leave the "
+        "option out, or begin another run with --out."
     )
 
 
@@ -158,7 +210,8 @@ def _job(
     request: Request,
     suite: Suite,
     text: str,
-    conditions: Conditions,
+    device: str,
+    axes: dict[str, tuple[Any, ...]],
     only: str | None,
     seed: int,
     out: Path,
@@ -174,21 +227,22 @@ def _job(
                 f"--only {only!r} is not a regular expression: {error}. Mend it, or escape the "
                 "signs that have a meaning there."
             ) from None
-    groups = expand(suite, conditions, only)
+    groups = expand(suite, tuple(combinations(device, axes)), only)
     if not groups:
         raise SuiteError(
             f"--only {only!r} matches none of the cases of suite {suite.name}: see them with "
             "`convbench run --dry-run`."
         )
     return Job(
-        plan=Plan(groups=groups, seed=seed, threads=conditions.threads, device=conditions.device),
+        plan=Plan(groups=groups, seed=seed, device=device, plugins=request.plugins),
         suite=suite,
         text=text,
-        conditions=conditions,
+        axes=axes,
         only=only,
         out=out,
         command=resumed.header.command if resumed else _command(request, suite, seed),
         force=request.force,
+        processes=request.processes,
         resumed=resumed,
     )
 
@@ -213,11 +267,11 @@ def _command(request: Request, suite: Suite, seed: int) -> str:
     for option, value in (("--only", request.only), ("--device", request.device)):
         if value is not None:
             parts += [option, value]
-    for option, values in (("--dtype", request.dtypes), ("--layout", request.layouts)):
+    for axis, values in request.axes.items():
         if values is not None:
-            parts += [option, ",".join(values)]
-    if request.threads is not None:
-        parts += ["--threads", str(request.threads)]
+            parts += [f"--{axis}", ",".join(values)]
+    if request.processes is not None:
+        parts += ["--processes", str(request.processes)]
     return shlex.join([*parts, "--seed", str(seed)])
 
 
@@ -226,19 +280,23 @@ def carry_out(job: Job, watcher: Watcher) -> None:
 
     Raises RunError when the folder cannot be used, or the environment changed under a resumed run.
     """
-    store, done = _opened(job)
+    store, done, machine = _opened(job, watcher)
     try:
-        run(job.plan, store, done, watcher)
+        run(job.plan, store, done, watcher, machine)
     finally:
         store.close()
 
 
-def _opened(job: Job) -> tuple[Store, frozenset[str]]:
-    """Take the folder for this process; return what is finished there, read under the lock."""
+def _opened(job: Job, watcher: Watcher) -> tuple[Store, frozenset[str], dict[str, Any]]:
+    """Take the folder for this process.
+
+    Returns the store, what is finished there, read under the lock, and what the machine is.
+    """
     from convbench import __version__
     from convbench.runs.fingerprint import differences, fingerprint
 
-    now = fingerprint(job.conditions.device, job.conditions.threads)
+    threads = job.axes["threads"]
+    now = fingerprint(job.plan.device, threads[0])
     if job.resumed is not None:
         changed = differences(job.resumed.header.fingerprint, now)
         if changed and not job.force:
@@ -247,8 +305,11 @@ def _opened(job: Job) -> tuple[Store, frozenset[str]]:
                 "both do not compare. Begin a new run with --out, or mix them with --force."
             )
         store, found = Store.reopen(job.out)
-        return store, frozenset(record.case for record in found.records)
+        return store, frozenset(record.case for record in found.records), found.header.machine
     set_aside(job.out)
+    watcher.stage("measuring the machine against itself")
+    kinds = tuple(itertools.product(job.axes["dtype"], threads))
+    machine = know_thyself(job.plan.device, kinds, job.suite.self_check, job.plan.seed)
     header = Header(
         version=__version__,
         suite={
@@ -256,18 +317,18 @@ def _opened(job: Job) -> tuple[Store, frozenset[str]]:
             "description": job.suite.description,
             "cases": sum(1 for _ in all_cases(job.groups)),
             "only": job.only,
-            "device": job.conditions.device,
-            "threads": job.conditions.threads,
-            "dtypes": list(job.conditions.dtypes),
-            "layouts": list(job.conditions.layouts),
+            "device": job.plan.device,
+            "axes": {axis: list(values) for axis, values in job.axes.items()},
+            "processes": job.processes,
             "text": job.text,
         },
         seed=job.plan.seed,
         command=job.command,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         fingerprint=now,
+        machine=machine,
     )
-    return Store.create(job.out, header), frozenset()
+    return Store.create(job.out, header), frozenset(), machine
 
 
 def set_aside(out: Path) -> Path | None:

@@ -85,13 +85,28 @@ def parse_size(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.lower().replace("×", "x").split("x"))
 
 
-def read_number(table: Table, key: str, default: Any, *, whole: bool) -> Any:
-    """Read a positive number."""
+def read_number(
+    table: Table, key: str, default: Any, *, whole: bool, least: float | None = None
+) -> Any:
+    """Read a positive number, or one of at least `least`."""
     value = table.take(key, default)
     kinds = (int,) if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < float("inf"):
-        table.wrong(key, value, "a positive whole number" if whole else "a positive number")
+    low_enough = least if least is not None else 0
+    good = isinstance(value, kinds) and not isinstance(value, bool) and value < float("inf")
+    if not good or value < low_enough or (least is None and value == 0):
+        sort = "whole number" if whole else "number"
+        bound = f"a {sort} of at least {least:g}" if least is not None else f"a positive {sort}"
+        table.wrong(key, value, bound)
     return value
+
+
+def read_counts(table: Table, key: str) -> tuple[int, ...]:
+    """Read one positive whole number, or a list of them."""
+    values = grid(table.take(key, None))
+    for value in values or [None]:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            table.wrong(key, value, "a positive whole number, or a list of them")
+    return tuple(dict.fromkeys(values))
 
 
 def read_bool(table: Table, key: str, value: Any) -> bool:

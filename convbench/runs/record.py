@@ -13,8 +13,14 @@ from convbench.timing.samples import Samples
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA: Final = 1
-"""Version of the files on disk. History: 1 (0.1.0): the first."""
+SCHEMA: Final = 2
+"""Version of the files on disk. Older ones are read as if they said what was then the only way.
+
+- 1 (0.1.0): the first; one process a run, its samples an object, or null.
+- 2 (0.2.0): `samples` is a list, one entry a process; `also` has other clocks; records name mode,
+  direction, cache and allocator (eager, forward, warm and the system's before); the header has
+  `machine`, what the machine said of itself before the run.
+"""
 
 Status = Literal["ok", "skipped", "failed", "invalid"]
 
@@ -26,9 +32,13 @@ class Record:
     case: identity, unique in a run. group: the cases that were interleaved and are compared.
     slot: the slot's label, or the network's input. kind: "type" or "network". label: the name with
     the knobs that differ from their defaults. baseline: the case of this group that ratios refer
-    to. status: ok; skipped (does not fit, with the reason); failed (an error, with its text);
-    invalid (measured, and not to be believed). published: others' figures, by quantity, as
-    (figure as printed, source). ran: identity of what ran (backend, …).
+    to. mode: "eager", "compile" or "cuda_graph". direction: "forward" or "training" (forward and
+    backward). cache: what the caches hold, see `timing.caches`. allocator: see `timing.processes`.
+    status: ok; skipped (does not fit, with the reason); failed (an error, with its text); invalid
+    (measured, and not to be believed). samples: one entry a process. also: the same by other
+    clocks of the device, by name. flags: what to know of the row, as "kind: what was seen".
+    published: others' figures, by quantity, as (figure as printed, source). ran: identity of what
+    ran (backend, …).
     """
 
     case: str
@@ -44,12 +54,17 @@ class Record:
     dtype: str
     layout: str
     threads: int
+    mode: str = "eager"
+    direction: str = "forward"
+    cache: str = "warm"
+    allocator: str = "kept"
     baseline: str | None = None
     status: Status
     reason: str = ""
     cost: Cost | None = None
     tallies: dict[str, Tally | Unavailable] = field(default_factory=dict)
-    samples: Samples | None = None
+    samples: tuple[Samples, ...] = ()
+    also: dict[str, tuple[Samples, ...]] = field(default_factory=dict)
     published: dict[str, tuple[str, str]] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     ran: dict[str, str] = field(default_factory=dict)
@@ -60,7 +75,10 @@ class Record:
         row["input_shape"] = list(self.input_shape)
         row["flags"] = list(self.flags)
         row["cost"] = self.cost.to_json() if self.cost else None
-        row["samples"] = self.samples.to_json() if self.samples else None
+        row["samples"] = [samples.to_json() for samples in self.samples]
+        row["also"] = {
+            name: [samples.to_json() for samples in several] for name, several in self.also.items()
+        }
         row["tallies"] = {name: tally.to_json() for name, tally in self.tallies.items()}
         row["published"] = {name: list(pair) for name, pair in self.published.items()}
         return row
@@ -68,7 +86,9 @@ class Record:
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Record:
         """Read what `to_json` wrote; ValueError, KeyError or TypeError for anything else."""
-        words = ("case", "group", "slot", "name", "label", "device", "dtype", "layout", "reason")
+        row = _upgraded(row)
+        words = ("case", "group", "slot", "name", "label", "device", "dtype", "layout", "reason",
+                 "mode", "direction", "cache", "allocator")  # fmt: skip
         for name in words:
             if not isinstance(row[name], str):
                 raise TypeError(f"{name} is no text")
@@ -86,7 +106,11 @@ class Record:
                 "input_shape": tuple(row["input_shape"]),
                 "flags": tuple(row["flags"]),
                 "cost": Cost.from_json(row["cost"]) if row["cost"] else None,
-                "samples": Samples.from_json(row["samples"]) if row["samples"] else None,
+                "samples": tuple(Samples.from_json(item) for item in row["samples"]),
+                "also": {
+                    name: tuple(Samples.from_json(item) for item in several)
+                    for name, several in row["also"].items()
+                },
                 "tallies": {k: tally_from_json(v) for k, v in row["tallies"].items()},
                 "published": {k: (v[0], v[1]) for k, v in row["published"].items()},
             }
@@ -97,12 +121,29 @@ class Record:
         return replace(self, status="failed", reason=reason)
 
 
+def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of any schema as one of the newest."""
+    if "also" in row:
+        return row
+    samples = row["samples"]
+    return {
+        "mode": "eager",
+        "direction": "forward",
+        "cache": "warm",
+        "allocator": "system",
+        **row,
+        "samples": [samples] if samples else [],
+        "also": {},
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class Header:
     """What holds for a whole run: run.json.
 
     suite: the suite as it was resolved (name, slots, axes). fingerprint: the environment, see
-    `runs.fingerprint`. command: how to make it again. started: ISO 8601, UTC.
+    `runs.fingerprint`. command: how to make it again. started: ISO 8601, UTC. machine: what the
+    machine said of itself before the run: its A/A test and its ceilings, see `runs.machine`.
     """
 
     schema: int = SCHEMA
@@ -112,12 +153,13 @@ class Header:
     command: str
     started: str
     fingerprint: dict[str, Any]
+    machine: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def checked(cls, data: dict[str, Any]) -> Header:
         """Read what `to_json` wrote; TypeError or ValueError for anything else."""
         header = cls(**data)
-        for name, kind in (("suite", dict), ("fingerprint", dict), ("command", str),
+        for name, kind in (("suite", dict), ("fingerprint", dict), ("machine", dict), ("command", str),
                            ("started", str), ("version", str), ("seed", int)):  # fmt: skip
             if not isinstance(getattr(header, name), kind):
                 raise TypeError(f"{name} is no {kind.__name__}")

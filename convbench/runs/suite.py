@@ -13,23 +13,38 @@ from typing import Any, Final
 from convbench.convs.base import TYPES, ConvType, make
 from convbench.errors import SuiteError, UnknownNameError
 from convbench.networks.base import NETWORKS
-from convbench.runs.reading import Table, grid, read_bool, read_names, read_number, read_size
+from convbench.runs.conditions import AXES
+from convbench.runs.reading import (
+    Table,
+    grid,
+    read_bool,
+    read_counts,
+    read_names,
+    read_number,
+    read_size,
+)
 from convbench.spec import ConvSpec
 
 BUILT_IN: Final = ("quick", "default", "full", "example")
-DTYPES: Final = ("float32", "float64", "bfloat16", "float16")
-LAYOUTS: Final = ("channels_first", "channels_last")
 _SLOT_NUMBERS: Final = ("in_channels", "out_channels", "batch", "scale")
 _SLOT_SIZES: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """How long and how often a group is measured."""
+    """How long and how often a group is measured.
 
-    seconds_per_group: float = 5.0
-    min_rounds: int = 10
-    max_rounds: int = 400
+    seconds_per_group: of measuring, all processes together; starting them comes on top.
+    processes: fresh ones, each of which measures the whole group.
+    min_rounds, max_rounds: of all processes together.
+    target: relative half-width of every time ratio's interval at which a group is done early.
+    """
+
+    seconds_per_group: float = 6.0
+    processes: int = 3
+    min_rounds: int = 12
+    max_rounds: int = 600
+    target: float = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +75,10 @@ class Suite:
     name: str
     description: str
     groups: tuple[SlotGroup | NetworkGroup, ...]
-    dtypes: tuple[str, ...]
-    layouts: tuple[str, ...]
+    axes: dict[str, tuple[Any, ...]]
+    """What the file says of axes; those it does not name have one value, the default."""
+    self_check: float = 2.0
+    """Seconds for the machine to be measured against itself before anything else; 0 for none."""
 
 
 def load_suite(name: str) -> Suite:
@@ -100,11 +117,15 @@ def parse_suite(text: str, where: str) -> Suite:
     if not isinstance(name, str) or not name or any(c in name for c in "/\\\0") or name[0] == ".":
         table.wrong("name", name, "a plain word: the run's folder is named by it")
     axes = table.table("axes")
-    dtypes = read_names(axes, "dtype", ("float32",), DTYPES)
-    layouts = read_names(axes, "layout", ("channels_first",), LAYOUTS)
+    chosen = {
+        axis: read_counts(axes, axis) if known is None else read_names(axes, axis, (), known)
+        for axis, known in AXES.items()
+        if axis in axes.data
+    }
     axes.finish()
     timing_table = table.table("timing")
     timing = _timing(timing_table, Timing())
+    self_check = read_number(timing_table, "self_check", 2.0, whole=False, least=0)
     timing_table.finish()
     groups: list[SlotGroup | NetworkGroup] = []
     for slot in table.tables("slots"):
@@ -119,15 +140,18 @@ def parse_suite(text: str, where: str) -> Suite:
         name=name,
         description=description,
         groups=tuple(groups),
-        dtypes=dtypes,
-        layouts=layouts,
+        axes=chosen,
+        self_check=float(self_check),
     )
 
 
 def _timing(table: Table, default: Timing) -> Timing:
     values = {
         item.name: read_number(
-            table, item.name, getattr(default, item.name), whole=item.name.endswith("rounds")
+            table,
+            item.name,
+            getattr(default, item.name),
+            whole=isinstance(getattr(Timing, item.name), int),
         )
         for item in fields(Timing)
     }

@@ -1,125 +1,31 @@
-"""What a case runs: its module and input on the device, checked before it is timed."""
+"""What a case runs: its module and input on the device, and whether what comes out is right."""
 
 from __future__ import annotations
 
-import os
-import sys
+import copy
+import time
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.counting.base import COUNTERS, count_with
-from convbench.counting.tally import Tally, Unavailable
-from convbench.errors import DeviceError
+from convbench.timing.caches import ColdWork, Evictor, copies_for
+from convbench.timing.checking import Reference, WrongResultError, change, denormal_share
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
     from torch import nn
 
-    from convbench.costs import Cost
     from convbench.runs.cases import Case
 
-ITEMSIZES: Final = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
-_ROOM: Final = 0.8
-"""Share of the free memory that a case may plan to use: allocators and others need the rest."""
-
-
-def resolve_device(wanted: str) -> str:
-    """Return the device to use: 'auto' is the first GPU if there is one, else the CPU.
-
-    Raises DeviceError for one that this machine does not have.
-    """
-    import torch
-
-    if wanted == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
-    if wanted == "cpu":
-        return "cpu"
-    try:
-        device = torch.device(wanted)
-    except RuntimeError:
-        raise DeviceError(
-            f"There is no device {wanted!r}: give auto, cpu, or cuda:0, cuda:1, …."
-        ) from None
-    if device.type == "cpu":
-        raise DeviceError(f"There is one CPU, called 'cpu', and no {wanted!r}: give cpu.")
-    if device.type != "cuda":
-        raise DeviceError(f"convbench does not time {device.type!r}: give auto, cpu or cuda:0.")
-    if not torch.cuda.is_available():
-        why = (
-            "this torch was built without CUDA: install a CUDA build"
-            if torch.version.cuda is None
-            else "torch finds no CUDA device: check the driver with nvidia-smi"
-        )
-        raise DeviceError(f"--device {wanted} was asked for, and {why}, or use --device cpu.")
-    index = 0 if device.index is None else device.index
-    if index >= torch.cuda.device_count():
-        raise DeviceError(
-            f"There is no {wanted}: this machine has {torch.cuda.device_count()} CUDA device(s), "
-            "counted from cuda:0."
-        )
-    return f"cuda:{index}"
-
-
-def resolve_threads(wanted: int | None) -> int:
-    """Return the number of threads to use; DeviceError when there are not so many cores."""
-    import torch
-
-    cores = os.cpu_count() or 1
-    if wanted is None:
-        threads: int = torch.get_num_threads()
-        return threads
-    if not 1 <= wanted <= cores:
-        raise DeviceError(f"--threads {wanted}: this machine has {cores} cores; give 1 to {cores}.")
-    return wanted
-
-
-def memory_needed(cost: Cost, itemsize: int) -> int:
-    """Return about how many bytes a case holds at once.
-
-    Weights twice (the float32 copy that was built, and the one that runs), and the largest moment
-    of its activations twice, for the workspace of the kernels.
-    """
-    need: int = cost.parameters * (4 + itemsize) + 2 * cost.peak_live * max(itemsize, 4)
-    return need
-
-
-def memory_free(device: str) -> int | None:
-    """Return the free bytes of the device, or None where they cannot be told."""
-    if device.startswith("cuda"):
-        import torch
-
-        return int(torch.cuda.mem_get_info(device)[0])
-    if not sys.platform.startswith("linux"):
-        return None
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123  a kernel file
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
-
-
-def too_large(case: Case, cost: Cost) -> str | None:
-    """Return why the case does not fit into memory, or None.
-
-    Asked before anything is built: a system that overcommits would kill the whole run instead.
-    """
-    need = memory_needed(cost, ITEMSIZES[case.skeleton.dtype])
-    for device in dict.fromkeys(("cpu", case.skeleton.device)):
-        free = memory_free(device)
-        if free is not None and need > _ROOM * free:
-            return (
-                f"out of memory: it needs about {need / 2**30:,.1f} GiB and {device} has "
-                f"{free / 2**30:,.1f} GiB free; use a smaller batch or slot"
-            )
-    return None
+_AFTER: Final = 1_000_003
+"""Added to the seed for the values that the input gets after the timing."""
 
 
 class Workload:
-    """A case's module and its input, on the device, in the data type and layout of the case.
+    """A case's module and its input, on the device, as the case's condition says.
 
-    Nothing runs before `call` is called: so the first call that is timed is the first there is.
+    Nothing runs before `call` is called: so the first call that is timed is the first there is;
+    only in mode "compile" one call is made before, whose time is kept as the time to compile.
     """
 
     def __init__(self, case: Case, seed: int) -> None:
@@ -131,10 +37,12 @@ class Workload:
 
         at = case.skeleton
         self.case = case
-        dtype: torch.dtype = getattr(torch, at.dtype)
+        self.training = at.direction == "training"
+        self._seed = seed
+        dtype: torch.dtype = getattr(torch, "float32" if at.dtype == "tf32" else at.dtype)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            module = case.build().eval()
+            module = case.build().train(self.training)
             inputs = torch.randn(at.input_shape)
         self.module: nn.Module = module.to(at.device, dtype)
         self.inputs = inputs.to(at.device, dtype)
@@ -142,42 +50,126 @@ class Workload:
             spatial = torch.channels_last if inputs.ndim == 4 else torch.channels_last_3d  # noqa: PLR2004
             self.inputs = self.inputs.to(memory_format=spatial)
             self.module = self.module.to(memory_format=spatial)
+        self._forward: Callable[..., Any] = self.module
+        self._gradient: torch.Tensor | None = None
+        self._reference: Reference | None = None
+        self.compile_seconds: float | None = None
+        # A layer in a network hands a gradient back to the layer before it; a network does not.
+        self.inputs.requires_grad_(self.training and case.spec is not None)
 
-    def call(self) -> Any:
-        """Run the module once."""
-        return self.module(self.inputs)
-
-    def check(self) -> dict[str, str]:
-        """Run once more and return what ran; RuntimeError for a wrong or infinite output."""
+    def compile(self) -> None:
+        """Compile the module, and run it once, since torch compiles when it first runs."""
         import torch
 
-        with torch.inference_mode():
-            output = self.call()
+        begin = time.perf_counter()
+        self._forward = torch.compile(self.module)
+        self.call()
+        self.compile_seconds = time.perf_counter() - begin
+
+    def call(self) -> Any:
+        """Run the module once: forward, and backward too where the case is a training step."""
+        if not self.training:
+            return self._forward(self.inputs)
+        self.inputs.grad = None
+        for parameter in self.module.parameters():
+            parameter.grad = None
+        output = self._forward(self.inputs)
+        if self._gradient is None:
+            self._gradient = _seeded_like(output, self._seed)
+        output.backward(self._gradient)
+        return output
+
+    def work(self, evictor: Evictor | None) -> Callable[[], Any]:
+        """Return what is timed: `call`, or calls on copies that no cache holds."""
+        if evictor is None:
+            return self.call
+        cold = self.case.skeleton.cache == "cold"
+        moved = _nbytes(self.inputs) if cold else 0
+        moved += sum(_nbytes(parameter) for parameter in self.module.parameters())
+        copies = [self.call]
+        for _ in range(copies_for(moved) - 1):
+            module = copy.deepcopy(self.module)
+            inputs = self.inputs.clone() if cold else self.inputs
+            copies.append(_bound(self._compiled(module), inputs))
+        return ColdWork(copies, evictor, touch=None if cold else self.inputs.sum)
+
+    def check_first(self, output: Any) -> None:
+        """Check the output of the first call; WrongResultError, or RuntimeError for its plan."""
+        self._reference = Reference(self.module, self.case.skeleton.dtype, whole=self.training)
         spec = self.case.spec
         if spec is not None and tuple(output.shape) != spec.output_shape:
-            raise RuntimeError(
+            raise WrongResultError(
                 f"the output has shape {tuple(output.shape)} and the slot wants {spec.output_shape}"
             )
-        if not bool(torch.isfinite(output).all()):
-            raise RuntimeError("the output holds values that are not finite")
-        held, planned = (
-            sum(p.numel() for p in self.module.parameters()),
-            self.case.cost().parameters,
-        )
+        self._compare(output, "before the timing")
+        held = sum(parameter.numel() for parameter in self.module.parameters())
+        planned = self.case.cost().parameters
         if held != planned:
             raise RuntimeError(f"the module has {held:,} parameters and its plan has {planned:,}")
-        return {
+
+    def check_last(self) -> tuple[str, ...]:
+        """Change the input in place, run once more, check again; return flags for the row."""
+        import torch
+
+        with torch.no_grad():
+            change(self.inputs, self._seed + _AFTER)
+        output = self.call()
+        self._compare(output, "after the timing")
+        shares = {"input": denormal_share(self.inputs), "output": denormal_share(output)}
+        return tuple(
+            f"denormals: {share:.1%} of the {which}'s values" for which, share in shares.items()
+            if share > 0
+        )  # fmt: skip
+
+    def _compare(self, output: Any, when: str) -> None:
+        if self._reference is None:
+            return
+        self._reference.compare(self.inputs.detach(), output, when)
+        if self.training and self._gradient is not None:
+            found = {name: p.grad for name, p in self.module.named_parameters()}
+            found["input"] = self.inputs.grad
+            self._reference.compare_gradients(self.inputs, self._gradient, found, when)
+
+    def identity(self) -> dict[str, str]:
+        """Return what ran: the backend of its convolutions, its output's type, its compile time."""
+        import torch
+
+        with torch.no_grad():
+            output = self.module(self.inputs)
+        found = {
             "convolution_backend": chosen_backends(self.module, self.inputs),
             "output_dtype": str(output.dtype).removeprefix("torch."),
         }
+        if self.compile_seconds is not None:
+            found["compile_seconds"] = f"{self.compile_seconds:.3f}"
+        return found
 
-    def count(self) -> dict[str, Tally | Unavailable]:
-        """Count one forward pass with every counter, on the CPU in float32; the last thing done."""
+    def _compiled(self, module: nn.Module) -> Callable[..., Any]:
         import torch
 
-        module = self.module.to("cpu", torch.float32)
-        inputs = torch.zeros(self.case.skeleton.input_shape)
-        return {name: count_with(name, module, inputs) for name in COUNTERS}
+        if self.case.skeleton.mode != "compile":
+            return module
+        compiled = torch.compile(module)
+        compiled(self.inputs)
+        return compiled
+
+
+def _bound(forward: Callable[..., Any], inputs: torch.Tensor) -> Callable[[], Any]:
+    return lambda: forward(inputs)
+
+
+def _nbytes(tensor: torch.Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _seeded_like(output: torch.Tensor, seed: int) -> torch.Tensor:
+    import torch
+
+    draw = torch.Generator().manual_seed(seed)
+    values = torch.randn(output.shape, generator=draw)
+    gradient = torch.empty_like(output)  # with the output's strides
+    gradient.copy_(values.to(output.device, output.dtype))
+    return gradient.detach()
 
 
 def chosen_backends(module: nn.Module, inputs: torch.Tensor) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import wraps
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ WARMUP_WINDOWS = 20  # at most
 WARMUP_AGREEMENT = 0.05  # medians of two windows differ by at most this share
 BLOCK_GROWTH = 10  # at most, in one step: an early reading may be far too short
 BLOCK_MARGIN = 1.1  # a little more than needed, so that noise does not undo the step
+FEWEST_CALLS = 3  # in a block, so that the untimed conditioning call is at most a quarter
+LONG_CALL = 0.1  # seconds; a call that takes longer is a block by itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,8 @@ class WarmUp:
     def grown(self, block: int, seconds: float) -> int:
         """Return the next block to try where one of `block` calls lasted `seconds`."""
         if seconds >= self.target_block_seconds:
-            return block
+            short = block < FEWEST_CALLS and seconds < LONG_CALL * block
+            return min(FEWEST_CALLS, self.max_block) if short else block
         factor = float(BLOCK_GROWTH)
         if seconds > 0:
             factor = min(factor, BLOCK_MARGIN * self.target_block_seconds / seconds)
@@ -50,6 +54,7 @@ class WarmUp:
 class Competitor:
     """A piece of work on its way through the three stages."""
 
+    name: str
     work: Work
     stopwatch: Stopwatch
     first_call: float = 0.0
@@ -58,6 +63,7 @@ class Competitor:
     settled: bool = False
     readings: list[Reading] = field(default_factory=list)
     failure: Failure | None = None
+    first_output: object = None
 
     def attempt(self, stage: Callable[[Competitor], None]) -> None:
         """Go through a stage; whatever it raises becomes this competitor's failure."""
@@ -68,8 +74,17 @@ class Competitor:
             self.failure = Failure(type(error).__name__ + (f": {said[0]}" if said else ""))
 
     def call_first(self) -> None:
-        """Time the very first call, which pays for what is built once."""
-        self.first_call = self._read()
+        """Time the very first call, which pays for what is built once, and keep its output."""
+        outputs: list[object] = []
+
+        @wraps(self.work, updated=())
+        def kept() -> object:
+            outputs.append(self.work())
+            return outputs[-1]
+
+        self._prepare()
+        self.first_call = self.stopwatch.time(kept, 1).seconds
+        self.first_output = outputs[-1] if outputs else None
 
     def warm_up(self, goal: WarmUp) -> None:
         """Grow the block until it lasts, then go on until two windows of such blocks agree.
@@ -78,6 +93,8 @@ class Competitor:
         a block calibrated on cold calls is too short once they are warm. The shortest reading of
         a window decides on the block, so one disturbed reading cannot pass for a long block.
         """
+        most = getattr(self.work, "most_calls", goal.max_block)  # each on a copy of its own
+        goal = replace(goal, max_block=min(goal.max_block, most))
         spent = 0.0
         previous = None
         for _ in range(WARMUP_WINDOWS):
@@ -106,6 +123,7 @@ class Competitor:
         allocator, where those of the competitor before it still are.
         """
         self.work()
+        self._prepare()
         self.readings.append(self.stopwatch.time(self.work, self.block))
 
     def result(self, *, seed: int, threads: int, session: str, stop_reason: str) -> Samples:
@@ -140,5 +158,12 @@ class Competitor:
     def _per_call(self, name: str) -> tuple[float, ...]:
         return tuple(value / self.block for value in self._every(name))
 
+    def _prepare(self) -> None:
+        """Let work that wants something done right before a sample do it; see `caches`."""
+        prepare = getattr(self.work, "prepare", None)
+        if prepare is not None:
+            prepare()
+
     def _read(self) -> float:
+        self._prepare()
         return self.stopwatch.time(self.work, self.block).seconds

@@ -15,10 +15,12 @@ import math
 import random
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from convbench.timing.competitor import Competitor, WarmUp
 from convbench.timing.samples import Failure, Samples
+from convbench.timing.stats import median_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +31,9 @@ __all__ = ["Failure", "measure_group", "rounds_for"]
 
 WARMUP_SHARE = 0.2  # of the budget, for all competitors together
 HARD_LIMIT = 3  # budgets; after these even `min_rounds` gives way
+CLOCK_SHARE = 0.001  # of a block, at most, that the stopwatch itself takes
+ASKED_CONFIDENCE = 0.95  # of the intervals that `target` is about
+LOOK_AGAIN = 1.1  # intervals are looked at again after a tenth more rounds
 
 
 def measure_group(
@@ -43,6 +48,10 @@ def measure_group(
     target_block_seconds: float = 0.002,
     max_block: int = 10_000,
     threads: int = 0,
+    base: str | None = None,
+    target: float | None = None,
+    accept: Callable[[str, Any], None] | None = None,
+    announce: Callable[[str], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Samples | Failure]:
@@ -61,9 +70,17 @@ def measure_group(
         session: an id for the samples; equal ids are what `stats.ratio` pairs by.
         min_rounds: rounds to make even beyond the budget, though not beyond three budgets.
         max_rounds: rounds after which to stop in any case.
-        target_block_seconds: a sample repeats its work until it lasts this long.
+        target_block_seconds: a sample repeats its work until it lasts this long, or a thousand
+            times what the stopwatch itself takes, whichever is longer.
         max_block: calls in a sample, at most.
         threads: written into the samples; nothing is set.
+        base: name of the competitor that ratios are to; needed for `target`.
+        target: relative half-width of a ratio's 95 % interval (0.01: 1 % to either side). Rounds
+            end when every ratio to `base` is as narrow, or when the budget does.
+        accept: called with a competitor's name and the output of its first call, before anything
+            else of it is timed; what it raises becomes the competitor's failure.
+        announce: called with a competitor's name before its first call, and with "" when all have
+            made theirs: where a process dies, it is known of whom.
         clock: seconds, for the budget only.
         progress: called after every round with the rounds done and those expected in all.
 
@@ -77,20 +94,35 @@ def measure_group(
     _check(budget, min_rounds, max_rounds, target_block_seconds, max_block)
     begin = clock()
     draw = random.Random(seed)  # noqa: S311  (an order, not a secret)
-    group = {name: Competitor(call, stopwatch) for name, call in work.items()}
+    group = {name: Competitor(name, call, stopwatch) for name, call in work.items()}
+    overhead = getattr(stopwatch, "overhead", None)
+    shortest = overhead() / CLOCK_SHARE if overhead is not None else 0.0
     goal = WarmUp(
-        target_block_seconds=target_block_seconds,
+        target_block_seconds=max(target_block_seconds, shortest),
         max_block=max_block,
         allowance=WARMUP_SHARE * budget / max(1, len(group)),
     )
     with _collector_paused():
         for competitor in _shuffled(group, draw):
+            if announce is not None:
+                announce(competitor.name)
             competitor.attempt(Competitor.call_first)
+        if announce is not None:
+            announce("")
+        if accept is not None:
+            called = clock()
+            for competitor in group.values():
+                if competitor.failure is None:
+                    competitor.attempt(partial(_accepted, accept))
+            begin += clock() - called  # checking is no measuring, so the budget does not pay
+        for competitor in group.values():
+            competitor.first_output = None  # it may be large
         for competitor in _shuffled(group, draw):
             competitor.attempt(lambda racing: racing.warm_up(goal))
         spent = clock() - begin
         order: Sequence[Competitor] = ()
         rounds = 0
+        look = min_rounds
         stop_reason = ""
         while not stop_reason and _racing(group.values()):
             order = _racing(reversed(order)) if rounds % 2 else _shuffled(group, draw)
@@ -99,6 +131,14 @@ def measure_group(
             rounds += 1
             elapsed = clock() - begin
             stop_reason = _stop_reason(rounds, elapsed, budget, min_rounds, max_rounds)
+            if target is not None and base is not None and rounds >= look and rounds % 2 == 0:
+                look = math.ceil(rounds * LOOK_AGAIN)
+                width = _widest(group, base)
+                if width is not None and width <= target:
+                    stop_reason = (
+                        f"target met after {rounds} rounds: every ratio known to ±{width:.2%}, "
+                        f"and ±{target:.2%} was asked for"
+                    )
             if progress is not None:
                 a_round = (elapsed - spent) / rounds
                 expected = rounds_for(a_round, budget, min_rounds, max_rounds, spent=spent)
@@ -108,6 +148,30 @@ def measure_group(
         or competitor.result(seed=seed, threads=threads, session=session, stop_reason=stop_reason)
         for name, competitor in group.items()
     }
+
+
+def _accepted(accept: Callable[[str, Any], None], competitor: Competitor) -> None:
+    accept(competitor.name, competitor.first_output)
+
+
+def _widest(group: Mapping[str, Competitor], base: str) -> float | None:
+    """Return the largest half-width of the ratios to `base`; None where there is no ratio."""
+    bottom = group.get(base)
+    others = [racing for name, racing in group.items() if name != base and racing.failure is None]
+    if bottom is None or bottom.failure is not None or not others:
+        return None
+    below = [reading.seconds / bottom.block for reading in bottom.readings]
+    widest = 0.0
+    for racing in others:
+        above = [reading.seconds / racing.block for reading in racing.readings]
+        if min(above) <= 0 or min(below) <= 0:
+            return None
+        logs = [math.log(a / b) for a, b in zip(above, below, strict=True)]
+        interval = median_interval(logs)
+        if interval.confidence < ASKED_CONFIDENCE:
+            return None  # too few rounds to say
+        widest = max(widest, math.exp((interval.high - interval.low) / 2) - 1)
+    return widest
 
 
 def rounds_for(

@@ -10,7 +10,7 @@ Two methods, each chosen for its coverage at 5 to 40 rounds of skewed times with
   does cover what it claims.
 
 Both take the rounds as independent draws of **one process**. What differs from one process to the
-next (the layout of memory above all) is not in these intervals.
+next (the layout of memory above all) is not in these intervals; `timing.hierarchy` has those.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class Interval:
         confidence: what the interval really reaches. It exceeds what was asked where the next
             narrower pair of order statistics would fall short, and falls below it where there are
             too few values (5 reach 0.9375 at most; a single one reaches 0).
+        processes: how many processes it rests on. With 1 it says nothing of what another process
+            would give; with more it is about them, see `timing.hierarchy`.
 
     """
 
@@ -51,6 +53,7 @@ class Interval:
     low: float
     high: float
     confidence: float
+    processes: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,7 @@ class RatioInterval:
             come from different sessions, and whatever else changed between these is in the ratio.
         verdict: the numerator is "faster" or "slower" than the denominator, or the clock "cannot
             tell": the interval contains 1, or there are fewer than 5 rounds.
+        processes: how many processes it rests on, as in `Interval`.
 
     """
 
@@ -75,6 +79,12 @@ class RatioInterval:
     confidence: float
     paired: bool
     verdict: Verdict
+    processes: int = 1
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval's width, relative: 0.01 where it is 1 % to either side."""
+        return math.sqrt(self.high / self.low) - 1
 
 
 def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -138,7 +148,7 @@ def ratio(
         high=interval.high,
         confidence=interval.confidence,
         paired=paired,
-        verdict=_verdict(interval, rounds),
+        verdict=verdict(interval, rounds),
     )
 
 
@@ -158,7 +168,8 @@ def outliers(values: Sequence[float]) -> tuple[int, ...]:
     )
 
 
-def _paired(numerator: Samples, denominator: Samples, confidence: float) -> Interval:
+def paired_logs(numerator: Samples, denominator: Samples) -> list[float]:
+    """Return the log-ratio of every round of one session; ValueError where rounds do not pair."""
     counts = len(numerator.seconds), len(denominator.seconds)
     if counts[0] != counts[1]:
         raise ValueError(
@@ -166,7 +177,11 @@ def _paired(numerator: Samples, denominator: Samples, confidence: float) -> Inte
             f"{counts[1]} of the other; give samples whose rounds pair up",
         )
     pairs = zip(numerator.seconds, denominator.seconds, strict=True)
-    logs = median_interval([math.log(a / b) for a, b in pairs], confidence)
+    return [math.log(a / b) for a, b in pairs]
+
+
+def _paired(numerator: Samples, denominator: Samples, confidence: float) -> Interval:
+    logs = median_interval(paired_logs(numerator, denominator), confidence)
     return Interval(
         value=math.exp(logs.value),
         low=math.exp(logs.low),
@@ -221,7 +236,8 @@ def _rank(count: int, confidence: float) -> tuple[int, float]:
     return rank, reached
 
 
-def _verdict(interval: Interval, rounds: int) -> Verdict:
+def verdict(interval: Interval, rounds: int) -> Verdict:
+    """Return what an interval of a ratio says, if that many rounds may say anything."""
     if rounds < FEWEST_ROUNDS_FOR_A_VERDICT or interval.low <= 1 <= interval.high:
         return "cannot tell"
     return "faster" if interval.high < 1 else "slower"

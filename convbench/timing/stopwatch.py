@@ -104,10 +104,22 @@ def others_running() -> int:
         os.close(descriptor)
 
 
+_ASKED = 20
+"""Blocks without work that are timed to learn the clock's own share."""
+
+
+def _nothing() -> None:
+    """Do nothing, as quickly as a call can."""
+
+
 class WallStopwatch:
     """Wall clock of the host. Right for work that is done when the call returns, as on a CPU."""
 
     name = "wall"
+
+    def overhead(self) -> float:
+        """Return seconds that a block without work is said to take: what the clock itself adds."""
+        return min(self.time(_nothing, 1).seconds for _ in range(_ASKED))
 
     def time(self, work: Work, calls: int) -> Reading:
         """Return what `calls` calls of `work` took by the wall clock."""

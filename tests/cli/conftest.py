@@ -14,8 +14,10 @@ SMALL = """
 name = "small"
 [timing]
 seconds_per_group = 0.3
+processes = 1
 min_rounds = 3
 max_rounds = 6
+self_check = 0
 [[slots]]
 in_channels = 3
 out_channels = 8

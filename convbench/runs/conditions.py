@@ -1,0 +1,98 @@
+"""Conditions: how a case runs. One axis each; a suite is measured at every combination.
+
+A new axis is a field of `Condition`, its values in AXES, and a line in `Condition.label`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from convbench.timing.caches import CACHE_MODES
+from convbench.timing.processes import ALLOCATORS
+
+AXES: Final[dict[str, tuple[str, ...] | None]] = {
+    "dtype": ("float32", "float64", "tf32", "bfloat16", "float16"),
+    "layout": ("channels_first", "channels_last"),
+    "threads": None,  # whole numbers, as many as there are cores
+    "mode": ("eager", "compile", "cuda_graph"),
+    "direction": ("forward", "training"),
+    "cache": CACHE_MODES,
+    "allocator": ALLOCATORS,
+}
+"""The axes and what each may be. The first value is the default."""
+_BITS_OF_A_BYTE: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """One combination of all axes, on one device. The fields are those of `Record`."""
+
+    device: str
+    threads: int
+    dtype: str = "float32"
+    layout: str = "channels_first"
+    mode: str = "eager"
+    direction: str = "forward"
+    cache: str = "warm"
+    allocator: str = "kept"
+
+    @property
+    def label(self) -> str:
+        """Name the condition; what is as by default is left out, except type and layout."""
+        words = [self.device, self.dtype, self.layout]
+        words.append(f"{self.threads} thread{'s' if self.threads > 1 else ''}")
+        said = {
+            "mode": self.mode,
+            "direction": self.direction,
+            "cache": {"cold": "cold caches"}.get(self.cache, self.cache.replace("_", " ")),
+            "allocator": f"{self.allocator}'s allocator",
+        }
+        words += [text for axis, text in said.items() if getattr(self, axis) != default(axis)]
+        return " · ".join(words)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The axes and the device, by name."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    def misfit(self, spatial_axes: int) -> str | None:
+        """Return why nothing of so many spatial axes runs under this condition, or None."""
+        on_gpu = self.device.startswith("cuda")
+        if self.layout == "channels_last" and spatial_axes == 1:
+            return "PyTorch has no channels_last layout for one spatial axis"
+        if self.dtype == "tf32" and not on_gpu:
+            return "TF32 is a number format of NVIDIA GPUs; the CPU computes float32"
+        if self.mode == "cuda_graph" and not on_gpu:
+            return "a CUDA graph needs a CUDA device"
+        if self.direction == "training" and (self.mode == "cuda_graph" or self.cache != "warm"):
+            return "a training step is timed eager or compiled, with warm caches"
+        if self.mode == "cuda_graph" and self.cache != "warm":
+            return "a CUDA graph replays on the same memory, so its caches cannot be cold"
+        if self.allocator == "system" and on_gpu:
+            return "the allocator of the host's memory means nothing to a GPU"
+        return None
+
+
+def default(axis: str) -> str | None:
+    """Return the value of an axis that nobody chose; None for threads, which are torch's."""
+    known = AXES[axis]
+    if axis == "allocator":
+        return "kept"
+    return known[0] if known else None
+
+
+def combinations(device: str, axes: Mapping[str, tuple[Any, ...]]) -> Iterator[Condition]:
+    """Return every combination of the values given; the last axis changes fastest."""
+    names = [name for name in AXES if name in axes]
+    for values in itertools.product(*(axes[name] for name in names)):
+        yield Condition(device=device, **dict(zip(names, values, strict=True)))
+
+
+def itemsize(dtype: str) -> int | None:
+    """Return the bytes of one element: 4 for "float32", 1 for "float8_e4m3fn"; None if unknown."""
+    bits = re.search(r"\d+", dtype)
+    return int(bits.group()) // _BITS_OF_A_BYTE or None if bits else None

@@ -1,0 +1,64 @@
+"""What a machine says of itself before a run: its A/A test, and its ceilings.
+
+Both are measured in a process of their own, and stand in the run's header: every report of the
+run can then say what this machine could tell apart on that day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from convbench.roofline.ceilings import Ceiling, measure_ceiling
+from convbench.timing.processes import ProcessError, fresh
+
+
+def know_thyself(
+    device: str, kinds: tuple[tuple[str, int], ...], seconds: float, seed: int
+) -> dict[str, Any]:
+    """Return what the machine is: see `examine`; a part that failed is its reason instead.
+
+    kinds: (data type, threads) of which to measure ceilings. seconds: of the A/A test; 0 for none
+    of either.
+    """
+    if not seconds:
+        return {}
+    try:
+        found: dict[str, Any] = fresh(
+            "convbench.runs.machine:examine", device, kinds, seconds, seed
+        )
+    except ProcessError as error:
+        return {"failed": str(error)}
+    return found
+
+
+def examine(
+    device: str,
+    kinds: tuple[tuple[str, int], ...],
+    seconds: float,
+    seed: int,
+    *,
+    tell: Callable[[Any], None],
+) -> dict[str, Any]:
+    """Measure the machine in this process: "resolution" and "ceilings", as JSON types."""
+    from convbench.doctor.selfcheck import self_check
+    from convbench.timing.caches import last_level_cache
+
+    ceilings = []
+    for dtype, threads in kinds:
+        try:
+            ceilings.append(measure_ceiling(device, dtype, threads).to_json())
+        except RuntimeError:  # a data type that the device cannot multiply has no ceiling
+            continue
+    threads = kinds[0][1]
+    tell("measuring the machine against itself")
+    return {
+        "cache_bytes": last_level_cache() if device == "cpu" else None,
+        "ceilings": ceilings,
+        "resolution": self_check(seconds, threads, device, seed).to_json(),
+    }
+
+
+def ceilings(machine: dict[str, Any]) -> tuple[Ceiling, ...]:
+    """Return the ceilings that a header holds; none for a run that did not measure them."""
+    return tuple(Ceiling.from_json(item) for item in machine.get("ceilings", ()))

@@ -1,0 +1,88 @@
+"""Which samples something else had a hand in. They are flagged and shown, and never dropped.
+
+A sample is contaminated where the processor was with somebody else for a share of it that shows:
+
+- with one thread, wall time that is not CPU time: the thread ran 3 ms of 4 ms;
+- with more threads, or where the stopwatch is a device's, the involuntary switches of the process,
+  each taken for one time slice (3 ms on Linux, less elsewhere), spread over its threads;
+- on a GPU, a clock that the driver held down for heat or power.
+
+A single short interruption within a long sample changes nothing that matters and does not count.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from convbench.timing.stats import outliers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convbench.timing.samples import Samples
+
+LOST_SHARE: Final = 0.05
+"""A sample that lost more of its time than this is contaminated."""
+TIME_SLICE: Final = 0.003
+"""Seconds that somebody else runs after an involuntary switch (Linux's base slice, about 3 ms)."""
+HELD_DOWN: Final = 0x8 | 0x20 | 0x40 | 0x80
+"""NVML's reasons that slow a GPU for heat or power: HW slowdown, SW and HW thermal, power brake."""
+MANY: Final = 0.1
+"""A share of contaminated samples, or of outliers, from which a row says so."""
+_FAULTS_PER_CALL: Final = 1.0
+
+
+def lost_shares(samples: Samples) -> tuple[float, ...]:
+    """Return for every sample the share of its time that somebody else had, as far as is known."""
+    if samples.threads == 1 and samples.stopwatch == "wall":
+        return tuple(
+            max(0.0, 1 - cpu / wall) if wall else 0.0
+            for cpu, wall in zip(samples.cpu_seconds, samples.seconds, strict=True)
+        )
+    wall = samples.host_seconds or samples.seconds
+    threads = max(1, samples.threads)
+    return tuple(
+        min(1.0, switches * TIME_SLICE / (threads * seconds * samples.block)) if seconds else 0.0
+        for switches, seconds in zip(samples.involuntary_switches, wall, strict=True)
+    )
+
+
+def contaminated(samples: Samples) -> tuple[bool, ...]:
+    """Tell for every sample whether something else had a hand in it."""
+    held = samples.throttle_reasons or (0,) * len(samples.seconds)
+    return tuple(
+        lost > LOST_SHARE or bool(reasons & HELD_DOWN)
+        for lost, reasons in zip(lost_shares(samples), held, strict=True)
+    )
+
+
+def contaminated_share(processes: Sequence[Samples]) -> float:
+    """Return the contaminated share of the samples of all processes; 0 for none."""
+    marks = [mark for samples in processes for mark in contaminated(samples)]
+    return sum(marks) / len(marks) if marks else 0.0
+
+
+def faults_per_call(processes: Sequence[Samples]) -> float:
+    """Return the median over all samples of page faults a call: memory mapped anew each time."""
+    return median(faults / s.block for s in processes for faults in s.page_faults)
+
+
+def flags(processes: Sequence[Samples]) -> tuple[str, ...]:
+    """Return what a reader of a row must know of its samples, as "kind: what was seen"."""
+    found = []
+    share = contaminated_share(processes)
+    if share >= MANY:
+        found.append(f"contaminated: {share:.0%} of the samples")
+    far = sum(len(outliers(samples.seconds)) for samples in processes)
+    rounds = sum(len(samples.seconds) for samples in processes)
+    if rounds and far >= max(2, MANY * rounds):
+        found.append(f"outliers: {far} of {rounds} samples")
+    faults = faults_per_call(processes) if rounds else 0.0
+    if faults >= _FAULTS_PER_CALL:
+        found.append(f"page faults: {faults:,.0f} a call")
+    if not all(samples.settled for samples in processes):
+        found.append("not settled: the warm-up ended before two windows agreed")
+    apart = {samples.process for samples in processes} - {"fresh"}
+    found += [f"process: {why}" for why in sorted(apart)]
+    return tuple(found)
