@@ -1,45 +1,37 @@
-"""The stopwatch of a CUDA device, and which stopwatch belongs to which device."""
+"""Clocks of a CUDA device, whether they agree, and which stopwatch belongs to which device."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from itertools import repeat
-from typing import Any, Protocol
 
+from convbench.timing.cuda_driver import CudaDriver, TorchDriver
+from convbench.timing.cuda_graphs import KernelStopwatch
+from convbench.timing.nvml import StateReader, reader_for, untold
 from convbench.timing.stopwatch import HostUsage, Reading, Stopwatch, WallStopwatch, Work
 
+__all__ = ["CudaDriver", "CudaStopwatch", "clocks_for", "inconsistent", "stopwatch_for"]
 
-class CudaDriver(Protocol):
-    """The four things that the stopwatch needs of a device; a fake of them tests its logic."""
-
-    def event(self) -> Any:
-        """Return a new event that can carry a time."""
-        ...
-
-    def record(self, event: Any) -> None:
-        """Queue the event behind the work queued so far."""
-        ...
-
-    def synchronize(self) -> None:
-        """Wait until the device has done all that is queued."""
-        ...
-
-    def elapsed_ms(self, start: Any, stop: Any) -> float:
-        """Return milliseconds between two recorded events that the device has reached."""
-        ...
+TOLERANCE = 0.02  # by which medians of separate blocks may contradict each other's order
 
 
 class CudaStopwatch:
-    """CUDA events around a block of calls: time on the device's own clock.
+    """CUDA events around a block of calls: time on the device's own clock, and on the host's.
 
-    The time runs from the first call's start to the last one's end **on the device**. Where a
+    `seconds` runs from the first call's start to the last one's end **on the device**. Where a
     kernel is shorter than its launch, the device waits for the host in between and the waiting is
     in the time: it is then the rate at which calls can be issued, not the length of the kernel.
+    One can tell by `issue_seconds`, until the last call had returned: it is then about as long.
+    `host_seconds` runs from before the first launch to after the final wait.
 
     CPU time, page faults and switches are the host's, over launching and the wait for the end.
+    Clock and slowdowns are read after the block, when all else has been read.
 
     Args:
         device: "cuda" or "cuda:1"; work must queue on this device's current stream.
         driver: stands in for the device; by default the real one, through torch.
+        state: reads clock and slowdowns; by default NVML for the real device, else untold.
 
     Raises:
         RuntimeError: torch sees no CUDA device, or not this one.
@@ -48,58 +40,39 @@ class CudaStopwatch:
 
     name = "cuda-events"
 
-    def __init__(self, device: str = "cuda", *, driver: CudaDriver | None = None) -> None:
+    def __init__(
+        self,
+        device: str = "cuda",
+        *,
+        driver: CudaDriver | None = None,
+        state: StateReader | None = None,
+    ) -> None:
         """Find the device."""
         self.device = device
-        self._driver = _TorchDriver(device) if driver is None else driver
+        self._driver: CudaDriver = TorchDriver(device) if driver is None else driver
+        self._state = state or (reader_for(device) if driver is None else untold)
 
     def time(self, work: Work, calls: int) -> Reading:
-        """Return what `calls` calls of `work` took by the device's events."""
+        """Return what `calls` calls of `work` took by the device's events and the host's clock."""
         driver = self._driver
         start, stop = driver.event(), driver.event()
         driver.synchronize()  # else the time would hold what others had queued before
         before = HostUsage.now()
+        begin = time.perf_counter_ns()
         driver.record(start)
         for _ in repeat(None, calls):
             work()
+        issued = time.perf_counter_ns()
         driver.record(stop)
         driver.synchronize()  # else the stop event may not have a time yet
-        after = HostUsage.now()
-        return after.since(before, driver.elapsed_ms(start, stop) / 1e3)
-
-
-class _TorchDriver:
-    """The real device, through torch."""
-
-    def __init__(self, device: str) -> None:
-        import torch
-
-        if not torch.cuda.is_available():
-            raise RuntimeError(
-                f"device {device!r}: torch sees no CUDA device; run where `nvidia-smi` lists one, "
-                "with a torch built for CUDA, or time on 'cpu'",
-            )
-        self._device = torch.device(device)
-        count = torch.cuda.device_count()
-        if (self._device.index or 0) >= count:
-            raise RuntimeError(
-                f"device {device!r}: torch sees only {count} CUDA device(s), numbered from 0; "
-                "choose one of them, or look at CUDA_VISIBLE_DEVICES",
-            )
-        self._cuda: Any = torch.cuda  # Any, since its Event has no types
-
-    def event(self) -> Any:
-        return self._cuda.Event(enable_timing=True)
-
-    def record(self, event: Any) -> None:
-        # The stream is named: an event's default is the current *device's*, maybe another one.
-        event.record(self._cuda.current_stream(self._device))
-
-    def synchronize(self) -> None:
-        self._cuda.synchronize(self._device)
-
-    def elapsed_ms(self, start: Any, stop: Any) -> float:
-        return float(start.elapsed_time(stop))
+        end = time.perf_counter_ns()
+        reading = HostUsage.now().since(before, driver.elapsed_ms(start, stop) / 1e3)
+        return replace(
+            reading,
+            host_seconds=(end - begin) / 1e9,
+            issue_seconds=(issued - begin) / 1e9,
+            **self._state()._asdict(),
+        )
 
 
 def stopwatch_for(device: str) -> Stopwatch:
@@ -111,11 +84,55 @@ def stopwatch_for(device: str) -> Stopwatch:
             there is no default.
 
     """
+    return next(iter(clocks_for(device).values()))
+
+
+def clocks_for(device: str) -> dict[str, Stopwatch]:
+    """Return every clock of a device by name, the main one first.
+
+    On "cpu" `wall`. On "cuda" or "cuda:<index>" `events`, whose readings hold host wall and issue
+    time as well, and `kernel`.
+
+    Raises:
+        RuntimeError: a CUDA device that is not there.
+        ValueError: any other device.
+
+    """
     kind, _, index = device.partition(":")
     if kind == "cpu":
-        return WallStopwatch()
+        return {"wall": WallStopwatch()}
     if kind == "cuda" and (index.isdecimal() or device == "cuda"):
-        return CudaStopwatch(device)
+        driver, state = TorchDriver(device), reader_for(device)
+        return {
+            "events": CudaStopwatch(device, driver=driver, state=state),
+            "kernel": KernelStopwatch(device, driver=driver, state=state),
+        }
     raise ValueError(
         f"device {device!r}: no stopwatch is known for it; give 'cpu', 'cuda' or 'cuda:<index>'",
     )
+
+
+def inconsistent(host: float, events: float, kernel: float) -> str | None:
+    """Return a sentence if the three times of one work contradict each other, else None.
+
+    The host waits for the device, and the device for the kernels, so host >= events >= kernel.
+    `TOLERANCE` (2 %) is granted to each, since they are medians of blocks that ran one after the
+    other. What is no number contradicts everything.
+
+    Args:
+        host: seconds per call by the host's clock, the wait for the device included.
+        events: seconds per call by CUDA events.
+        kernel: seconds per call of the kernels alone.
+
+    """
+    for longer, shorter, above, below in (
+        (host, events, "host wall time", "CUDA events"),
+        (events, kernel, "CUDA events", "kernel time"),
+    ):
+        if not longer * (1 + TOLERANCE) >= shorter:  # so written, a NaN is a contradiction too
+            return (
+                f"{below} ({shorter * 1e6:.4g} µs) exceed {above} ({longer * 1e6:.4g} µs) by more "
+                f"than {TOLERANCE:.0%}, which cannot be for the same work; the device's clock may "
+                "have changed in between, or the work queues on another stream: measure again"
+            )
+    return None

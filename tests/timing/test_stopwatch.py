@@ -1,4 +1,4 @@
-"""Stopwatches: the wall clock, the scripted one, and the CUDA one with a fake device."""
+"""Stopwatches: the wall clock and the scripted one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import mmap
 import subprocess
 import sys
 import time
-from typing import Any
 
 import pytest
 
 from convbench.timing import stopwatch as stopwatch_module
-from convbench.timing.cuda import CudaStopwatch, stopwatch_for
 from convbench.timing.stopwatch import HostUsage, Reading, ScriptedStopwatch, WallStopwatch
 
 
@@ -94,91 +92,3 @@ def test_script_runs_the_work_as_often_as_it_is_asked() -> None:
 
     ScriptedStopwatch({work: 1.0}).time(work, 7)
     assert len(calls) == 7
-
-
-class FakeDevice:
-    """A CUDA device that only writes down what it is told; its events are numbers."""
-
-    def __init__(self) -> None:
-        """Start with nothing told."""
-        self.told: list[object] = []
-
-    def event(self) -> int:
-        """Return the next number."""
-        self.told.append("event")
-        return self.told.count("event")
-
-    def record(self, event: int) -> None:
-        """Write it down."""
-        self.told.append(("record", event))
-
-    def synchronize(self) -> None:
-        """Write it down."""
-        self.told.append("synchronize")
-
-    def elapsed_ms(self, start: int, stop: int) -> float:
-        """Return 1500 ms."""
-        self.told.append(("elapsed", start, stop))
-        return 1500.0
-
-
-def test_cuda_events_stand_around_the_block_and_the_device_is_waited_for() -> None:
-    device = FakeDevice()
-    reading = CudaStopwatch("cuda:1", driver=device).time(lambda: device.told.append("work"), 3)
-    assert device.told == [
-        "event",
-        "event",
-        "synchronize",
-        ("record", 1),
-        "work",
-        "work",
-        "work",
-        ("record", 2),
-        "synchronize",
-        ("elapsed", 1, 2),
-    ]
-    assert reading.seconds == 1.5
-
-
-def test_cuda_lets_an_exception_of_the_work_through() -> None:
-    def out_of_memory() -> None:
-        raise MemoryError
-
-    with pytest.raises(MemoryError):
-        CudaStopwatch(driver=FakeDevice()).time(out_of_memory, 1)
-
-
-def test_without_cuda_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(RuntimeError, match=r"'cuda': torch sees no CUDA device; run where"):
-        stopwatch_for("cuda")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(RuntimeError, match=r"'cuda:2': torch sees only 2 CUDA"):
-        stopwatch_for("cuda:2")
-    assert isinstance(stopwatch_for("cuda:1"), CudaStopwatch)
-
-
-def test_each_device_has_its_stopwatch_and_others_have_none() -> None:
-    assert isinstance(stopwatch_for("cpu"), WallStopwatch)
-    for device in ("mps", "gpu", "", "cuda:", "cuda:x"):
-        with pytest.raises(ValueError, match=f"device '{device}': no stopwatch"):
-            stopwatch_for(device)
-
-
-def test_real_cuda_events_grow_with_the_work() -> None:
-    import torch
-
-    if not torch.cuda.is_available():
-        pytest.skip("torch sees no CUDA device here")
-    matrix = torch.zeros(2048, 2048, device="cuda")
-
-    def work() -> Any:
-        return matrix @ matrix
-
-    watch = stopwatch_for("cuda")
-    watch.time(work, 10)
-    few, many = watch.time(work, 20), watch.time(work, 200)
-    assert 0 < few.seconds < many.seconds
