@@ -16,7 +16,7 @@ from convbench.cli.app import INTERRUPTED, app
 def doctor(
     *,
     budget: Annotated[
-        float, typer.Option(metavar="SECONDS", help="For the A/A test, 0.5 to 3600.")
+        float, typer.Option(metavar="SECONDS", help="For the A/A test, 1 to 3600.")
     ] = 10.0,
     threads: Annotated[
         int | None, typer.Option(help="Threads on the CPU. [default: torch's]")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from convbench.doctor.advice import Advice, advice
 from convbench.doctor.page import verdict
 from convbench.doctor.resolution import Resolution
-from convbench.doctor.selfcheck import check_budget, self_check
+from convbench.doctor.selfcheck import check_budget, in_fresh_process
 
 SCHEMA: Final = 1
 """Of what `to_json` writes: 1 has schema, verdict, resolution, derived, advice, fingerprint."""
@@ -49,6 +49,8 @@ class Findings:
 def examine(*, budget: float, threads: int | None, device: str, seed: int = 0) -> Findings:
     """Take the fingerprint, make the A/A test, and draw the conclusions. Imports torch.
 
+    The fingerprint is of this process; the test is made in a fresh one, as `convbench run` times.
+
     Args:
         budget: seconds for the A/A test.
         threads: intra-op threads; None is torch's own number.
@@ -67,7 +69,7 @@ def examine(*, budget: float, threads: int | None, device: str, seed: int = 0) -
     (number,) = resolve_threads(None if threads is None else (threads,))
     # Before the test, whose own load it would else show.
     facts = fingerprint(chosen, number)
-    resolution = self_check(budget, number, chosen, seed)
+    resolution = in_fresh_process(budget, number, chosen, seed)
     return Findings(
         fingerprint=facts,
         resolution=resolution,

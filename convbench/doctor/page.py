@@ -129,7 +129,8 @@ def _sizes(resolution: Resolution) -> Iterator[Line]:
         yield Line(_TABLE.format(*row))
     for size in resolution.sizes:
         yield from _wrapped(f"{size.name}: {size.what}", indent=2)
-    yield from _wrapped(DEFINITION, indent=2)
+    pages = "kept" if resolution.allocator == "kept" else "given back to the system"
+    yield from _wrapped(f"Freed pages were {pages}. {DEFINITION}", indent=2)
 
 
 def _warnings(warnings: Sequence[Advice]) -> Iterator[Line]:

@@ -44,7 +44,8 @@ class Trial:
         low: lower end of its interval.
         high: upper end.
         rounds: rounds it rests on.
-        settled: whether the warm-up of both competitors had settled.
+        settled: whether the warm-up of both competitors had settled, for which short trials leave
+            little time; it is no reason for a warning, since the trials before were warm.
 
     Raises:
         ValueError: not 0 < low <= value <= high, or no round.
@@ -64,8 +65,8 @@ class Trial:
 
     @property
     def excludes_one(self) -> bool:
-        """Whether the interval leaves out 1: a difference found where there is none."""
-        return not self.low <= 1 <= self.high
+        """Whether a difference was found where there is none: the interval leaves out 1."""
+        return self.rounds >= FEWEST_ROUNDS and not self.low <= 1 <= self.high
 
     @property
     def half_width(self) -> float:
@@ -142,6 +143,7 @@ class Resolution:
         threads: intra-op threads in force.
         device: "cpu" or "cuda:<index>".
         seed: of the inputs and of the order of the rounds.
+        allocator: "kept" where the environment had freed pages stay mapped, else "system".
         steal_share: share of the processors' time that the hypervisor gave to others meanwhile;
             None where untold.
         sizes: the sizes of work, smallest first.
@@ -156,6 +158,7 @@ class Resolution:
     threads: int
     device: str
     seed: int
+    allocator: str
     steal_share: float | None
     sizes: tuple[SizeResolution, ...]
 
@@ -203,7 +206,6 @@ class Resolution:
             "aa_trials": self.trials,
             "aa_excluding_one": self.excluding_one,
             "aa_believable": self.believable,
-            "aa_unsettled": sum(not t.settled for size in self.sizes for t in size.trials),
             "aa_smallest_percent": max(known) if len(known) == len(told) else "none",
             "aa_page_faults_per_call": max(size.page_faults_per_call for size in self.sizes),
             "aa_steal_share": "unknown" if self.steal_share is None else self.steal_share,

@@ -50,13 +50,6 @@ RULES: Final = (
         "smaller difference as none.",
     ),
     Rule(
-        "not settled", "note",
-        lambda f: number(f, "aa_unsettled") > 0.25 * number(f, "aa_trials"),
-        "The warm-up had not settled in {aa_unsettled} of {aa_trials} A/A trials.",
-        "Use a larger --budget; if that does not help, something else runs beside or the clock "
-        "rate changes.",
-    ),
-    Rule(
         "busy machine", "warning",
         lambda f: on_cpu(f)
         and number(f, "load_1min") + number(f, "threads") > number(f, "cores_usable") + SOME_LOAD,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from convbench.doctor.probes.system import cpu_ticks
 from convbench.doctor.resolution import Resolution, SizeResolution, Trial
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from convbench.doctor.calls import Call
     from convbench.timing.stopwatch import Stopwatch
 
-LEAST_BUDGET: Final = 0.5
+LEAST_BUDGET: Final = 1.0
 MOST_BUDGET: Final = 3600.0
 TRIAL_SECONDS: Final = 0.5  # a comparison of two takes about as long in a suite
 FEWEST_TRIALS: Final = 4
@@ -41,7 +43,7 @@ def self_check(budget: float, threads: int, device: str, seed: int = 0) -> Resol
     the time and restored.
 
     Args:
-        budget: seconds for all of it, 0.5 to 3600. It is exceeded where 10 rounds of a trial take
+        budget: seconds for all of it, 1 to 3600. It is exceeded where 10 rounds of a trial take
             longer, though not by more than three times.
         threads: intra-op threads to set.
         device: "cpu" or "cuda:<index>".
@@ -78,6 +80,41 @@ def self_check(budget: float, threads: int, device: str, seed: int = 0) -> Resol
         )
 
 
+def in_fresh_process(budget: float, threads: int, device: str, seed: int = 0) -> Resolution:
+    """Return what `self_check` finds in a process of its own that keeps its pages.
+
+    That is how `convbench run` times. The budget is counted from when that process has started.
+
+    Raises:
+        ConvbenchError: whatever `self_check` raises, or a process that ends without an answer.
+
+    """
+    check_budget(budget)
+    from convbench.timing.processes import fresh
+
+    return Resolution.from_json(
+        fresh("convbench.doctor.selfcheck:errand", budget, threads, device, seed, allocator="kept")
+    )
+
+
+def errand(
+    budget: float,
+    threads: int,
+    device: str,
+    seed: int,
+    *,
+    tell: Callable[[Any], None] | None = None,  # noqa: ARG001  there is nothing to tell meanwhile
+) -> dict[str, Any]:
+    """Do the same as `self_check`, for `processes.fresh`: the result as `to_json` writes it."""
+    import torch  # noqa: F401
+
+    # Each trial collects garbage first. In a process of its own what is imported can be left out
+    # of that, or short trials would spend most of their time on it.
+    gc.collect()
+    gc.freeze()
+    return self_check(budget, threads, device, seed).to_json()
+
+
 def against_itself(
     calls: Mapping[str, Call],
     *,
@@ -111,11 +148,12 @@ def against_itself(
     each = trials_for(budget, len(calls))
     made: dict[str, list[tuple[float, Samples, Trial]]] = {name: [] for name in calls}
     left = each * len(calls)
+    least = 0.1 * budget / max(1, left)
     for index in range(each):
         for name, call in calls.items():  # in turn, so that all sizes see the same minutes
             now = clock()
             # What one trial leaves or overdraws is shared by those to come.
-            share = max(start + budget - now, 0.1 * budget) / left
+            share = max((start + budget - now) / left, least)
             found = measure_group(
                 dict.fromkeys(_NAMES, call.work),
                 stopwatch=stopwatch,
@@ -137,6 +175,7 @@ def against_itself(
         threads=threads,
         device=device,
         seed=seed,
+        allocator="kept" if os.environ.get("MALLOC_MMAP_MAX_") == "0" else "system",
         steal_share=(after - stolen) / passed if ticks and passed > 0 else None,
         sizes=tuple(_size(name, calls[name].what, rows) for name, rows in made.items()),
     )

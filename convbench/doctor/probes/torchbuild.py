@@ -18,7 +18,7 @@ def torch_build() -> dict[str, Any]:
 
     config = torch.__config__.show()
     return {
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "torch_git": (torch.version.git_version or UNKNOWN)[:12],
         "torch_debug": bool(torch.version.debug),
         "torch_build_type": build_setting(config, "BUILD_TYPE"),

@@ -1,0 +1,384 @@
+"""The fingerprint: read from machines made of text, and from this one."""
+
+import getpass
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest_root import ROOT
+
+from convbench.doctor.probes import sources
+from convbench.doctor.probes.code import code, state
+from convbench.doctor.probes.gpu import gpu, nvml_facts
+from convbench.doctor.probes.processor import processor
+from convbench.doctor.probes.sources import members, said_by, whole
+from convbench.doctor.probes.system import cpu_ticks, setting, system
+from convbench.doctor.probes.torchbuild import build_setting, denormals_flushed
+from convbench.runs.fingerprint import MUST_MATCH, differences, fingerprint
+
+CPU = "/sys/devices/system/cpu"
+
+
+def machine(files):
+    """Return a reader of these files, which are all there are."""
+    return lambda path: files.get(path, "")
+
+
+def cpuinfo(sockets, cores, threads, flags="sse2 avx2 fma"):
+    return "\n".join(
+        f"processor : 0\nmodel name : Xeon 9\nflags : {flags}\ncpu MHz : 2400.5\n"
+        f"physical id : {s}\ncore id : {c}\n"
+        for s in range(sockets)
+        for c in range(cores)
+        for _ in range(threads)
+    )
+
+
+PROCESSORS = [
+    # (what, files, facts)
+    ("nothing is told", {}, {
+        "cpu_flags": "unknown", "cpu_quota_cores": "unknown", "numa_nodes": "unknown",
+        "frequency_governor": "unknown", "frequency_mhz": "unknown", "boost": "unknown",
+        "frequency_max_mhz": "unknown", "virtual_machine": "unknown",
+    }),
+    ("a server", {
+        "/proc/cpuinfo": cpuinfo(2, 8, 2, "sse2 avx2 avx512f hypervisorless amx_bf16 fma"),
+        f"{CPU}/smt/active": "1",
+        "/sys/devices/system/node/online": "0-1",
+        f"{CPU}/cpu0/cpufreq/scaling_governor": "powersave",
+        f"{CPU}/cpu0/cpufreq/scaling_cur_freq": "1200400",
+        f"{CPU}/cpu0/cpufreq/cpuinfo_max_freq": "3800000",
+        f"{CPU}/intel_pstate/no_turbo": "0",
+    }, {
+        "cpu": "Xeon 9", "cpu_flags": "avx2 fma avx512f amx_bf16", "cores_physical": 16,
+        "smt": True, "numa_nodes": 2, "frequency_governor": "powersave", "frequency_mhz": 1200,
+        "frequency_max_mhz": 3800, "boost": True, "virtual_machine": False,
+    }),
+    ("a guest", {"/proc/cpuinfo": cpuinfo(1, 2, 1, "sse2 hypervisor")},
+     {"virtual_machine": True, "frequency_mhz": 2400, "cores_physical": 2}),
+    ("boost off, by either file", {f"{CPU}/cpufreq/boost": "0"}, {"boost": False}),
+    ("turbo off", {f"{CPU}/intel_pstate/no_turbo": "1"}, {"boost": False}),
+    ("an Arm core", {"/proc/cpuinfo": "processor: 0\nFeatures : asimd sve bf16\n",
+                     f"{CPU}/cpu0/topology/thread_siblings_list": "0"},
+     {"cpu_flags": "asimd bf16 sve", "virtual_machine": "unknown", "cores_physical": 1}),
+    ("caches", {
+        f"{CPU}/cpu0/cache/index0/type": "Instruction", f"{CPU}/cpu0/cache/index0/level": "1",
+        f"{CPU}/cpu0/cache/index0/size": "64K",
+        f"{CPU}/cpu0/cache/index1/type": "Data", f"{CPU}/cpu0/cache/index1/level": "1",
+        f"{CPU}/cpu0/cache/index1/size": "48K",
+        f"{CPU}/cpu0/cache/index2/type": "Unified", f"{CPU}/cpu0/cache/index2/level": "2",
+        f"{CPU}/cpu0/cache/index2/size": "2M",
+    }, {"cache_l1d_kib": 48, "cache_l2_kib": 2048, "cache_l3_kib": 0}),
+    ("no cgroup quota", {"/proc/self/cgroup": "0::/a", "/sys/fs/cgroup/a/cpu.max": "max 100000"},
+     {"cpu_quota_cores": "none"}),
+    ("a quota of cgroups v2", {"/proc/self/cgroup": "0::/a/b",
+                               "/sys/fs/cgroup/a/b/cpu.max": "150000 100000"},
+     {"cpu_quota_cores": 1.5}),
+    ("the quota above counts too", {"/proc/self/cgroup": "0::/a/b",
+                                    "/sys/fs/cgroup/a/b/cpu.max": "400000 100000",
+                                    "/sys/fs/cgroup/a/cpu.max": "200000 100000"},
+     {"cpu_quota_cores": 2.0}),
+    ("in a container it is at the root", {"/proc/self/cgroup": "0::/",
+                                          "/sys/fs/cgroup/cpu.max": "50000 100000"},
+     {"cpu_quota_cores": 0.5}),
+    ("a quota of cgroups v1", {"/proc/self/cgroup": "4:memory:/x\n3:cpu,cpuacct:/x",
+                               "/sys/fs/cgroup/cpu/x/cpu.cfs_quota_us": "300000",
+                               "/sys/fs/cgroup/cpu/x/cpu.cfs_period_us": "100000"},
+     {"cpu_quota_cores": 3.0}),
+    ("none of cgroups v1", {"/proc/self/cgroup": "3:cpu:/",
+                            "/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1",
+                            "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000"},
+     {"cpu_quota_cores": "none"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "facts"), [row[1:] for row in PROCESSORS], ids=[row[0] for row in PROCESSORS]
+)
+def test_processor(files, facts):
+    found = processor(machine(files))
+    assert {key: found[key] for key in facts} == facts
+
+
+SYSTEMS = [
+    # (what, files, environment, facts)
+    ("nothing is told", {}, {}, {
+        "transparent_huge_pages": "unknown", "memory_available_gib": "unknown",
+        "steal_share": "unknown", "allocator": "system", "malloc_settings": "none",
+        "thread_settings": "none",
+    }),
+    ("steal, without guest time twice", {"/proc/stat": "cpu 60 0 20 0 0 0 0 20 900 0\ncpu0 1"}, {},
+     {"steal_share": 0.2}),
+    ("an old kernel tells no steal", {"/proc/stat": "cpu 60 0 20"}, {}, {"steal_share": "unknown"}),
+    ("huge pages", {"/sys/kernel/mm/transparent_hugepage/enabled": "always madvise [never]"}, {},
+     {"transparent_huge_pages": "never"}),
+    ("memory", {"/proc/meminfo": "MemTotal: 9 kB\nMemAvailable: 2097152 kB"}, {},
+     {"memory_available_gib": 2.0}),
+    ("a preloaded allocator", {"/proc/self/maps": "7f r-xp /home/ann/libjemalloc.so.2\n7e /l.so"},
+     {}, {"allocator": "jemalloc"}),
+    ("a folder of that name is none", {"/proc/self/maps": "7f /home/jemalloc/libc.so"}, {},
+     {"allocator": "system"}),
+    ("without maps", {}, {"LD_PRELOAD": "/x/libtcmalloc_minimal.so.4:/y/libz.so"},
+     {"allocator": "tcmalloc"}),
+    ("variables", {}, {"OMP_NUM_THREADS": "4", "MALLOC_TRIM_THRESHOLD_": "-1", "HOME": "/home/ann",
+                       "KMP_AFFINITY": "granularity=fine,compact,1,0"},
+     {"thread_settings": "OMP_NUM_THREADS=4; KMP_AFFINITY=granularity=fine,compact,1,0",
+      "malloc_settings": "MALLOC_TRIM_THRESHOLD_=-1"}),
+    ("a path in a variable is not told", {}, {"MALLOC_CONF": "prof_prefix:/home/ann/heap"},
+     {"malloc_settings": "MALLOC_CONF=set"}),
+    ("an empty variable is not set", {}, {"OMP_NUM_THREADS": ""}, {"thread_settings": "none"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "variables", "facts"), [row[1:] for row in SYSTEMS], ids=[row[0] for row in SYSTEMS]
+)
+def test_system(files, variables, facts):
+    found = system(machine(files), variables)
+    assert {key: found[key] for key in facts} == facts
+
+
+def test_ticks_are_counted_once():
+    assert cpu_ticks(machine({"/proc/stat": "cpu 1 2 3 4 5 6 7 8 9 9"})) == (8, 36)
+    assert cpu_ticks(machine({})) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OMP_NUM_THREADS", "4,2"), ("KMP_AFFINITY", "a=b,c"), ("MKL_DYNAMIC", "")]
+)
+def test_a_setting_is_found_again(name, value):
+    told = system(machine({}), {"OMP_NUM_THREADS": "4,2", "KMP_AFFINITY": "a=b,c"})
+    assert setting(told["thread_settings"], name) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("32K", 32), ("7", 7), ("max", None), ("", None), ("-1", None)]
+)
+def test_a_number_at_the_beginning(text, number):
+    assert whole(text) == number
+
+
+@pytest.mark.parametrize(
+    ("ranges", "count"), [("0", 1), ("0-3", 4), ("0-3,8,10-11", 7), ("", None), ("a-b", None)]
+)
+def test_members_of_a_list(ranges, count):
+    assert members(ranges) == count
+
+
+CONFIG = (
+    "  - Build settings: BLAS_INFO=mkl, BUILD_TYPE=Release, CXX_COMPILER=/opt/rh/bin/c++, "
+    "CXX_FLAGS= -O2 -Wall, USE_MKLDNN=ON, TORCH_VERSION=2.13.0, "
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("BLAS_INFO", "mkl"), ("BUILD_TYPE", "Release"), ("USE_MKLDNN", "ON"),
+     ("CXX_COMPILER", "unknown"), ("CXX_FLAGS", "unknown"), ("USE_MAGIC", "unknown"),
+     ("INFO", "unknown")],
+)  # fmt: skip
+def test_a_build_setting(name, value):
+    assert build_setting(CONFIG, name) == value
+
+
+def test_denormals_flushed_is_what_is_in_force():
+    import torch
+
+    assert denormals_flushed() is False
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor cannot flush denormals")
+    try:
+        assert denormals_flushed() is True
+    finally:
+        torch.set_flush_denormal(False)
+
+
+STATES = [
+    ("clean", "# branch.oid 0123456789abcdef0123\n# branch.head main", "0123456789ab", False),
+    ("dirty", "# branch.oid 0123456789abcdef0123\n1 .M N... a b c f.py", "0123456789ab", True),
+    ("nothing committed", "# branch.oid (initial)\n# branch.head main", "none", False),
+    ("no answer", "", "unknown", "unknown"),
+]
+
+
+@pytest.mark.parametrize(
+    ("said", "commit", "dirty"), [row[1:] for row in STATES], ids=[row[0] for row in STATES]
+)
+def test_git_state(said, commit, dirty):
+    assert state(said) == {"git_commit": commit, "git_dirty": dirty}
+
+
+def test_without_git_or_outside_of_it_nothing_fails(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert code() == {"git_commit": "unknown", "git_dirty": "unknown"}
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert code() == {"git_commit": "unknown", "git_dirty": "unknown"}
+
+
+def test_a_slow_command_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(sources, "COMMAND_SECONDS", 0.01)
+    assert said_by(sys.executable, "-c", "import time; time.sleep(60); print('late')") == ""
+
+
+class Nvml:
+    """A stand-in for pynvml: one card, found by its UUID, with a driver that refuses some."""
+
+    NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
+
+    def __init__(self, pids=(), reasons=0):
+        self.pids, self.reasons, self.open = pids, reasons, 0
+
+    def nvmlInit(self):  # noqa: N802
+        self.open += 1
+
+    def nvmlShutdown(self):  # noqa: N802
+        self.open -= 1
+
+    def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802
+        if uuid != "GPU-abc":
+            raise RuntimeError("not found")
+        return "card"
+
+    def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
+        return f"card {index}"
+
+    def nvmlSystemGetDriverVersion(self):  # noqa: N802
+        return b"550.1"
+
+    def nvmlDeviceGetClockInfo(self, card, kind):  # noqa: N802
+        return {self.NVML_CLOCK_SM: 1200, self.NVML_CLOCK_MEM: 2600}[kind]
+
+    def nvmlDeviceGetMaxClockInfo(self, card, kind):  # noqa: N802
+        return 1980
+
+    def nvmlDeviceGetPersistenceMode(self, card):  # noqa: N802
+        return 1
+
+    def nvmlDeviceGetEnforcedPowerLimit(self, card):  # noqa: N802
+        return 699_600
+
+    def nvmlDeviceGetTemperature(self, card, kind):  # noqa: N802
+        raise RuntimeError("not supported")
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, card):  # noqa: N802
+        return self.reasons
+
+    def nvmlDeviceGetComputeRunningProcesses(self, card):  # noqa: N802
+        return [SimpleNamespace(pid=pid) for pid in self.pids]
+
+
+def test_nvml_facts():
+    nvml = Nvml(pids=(os.getpid(), 1, 2), reasons=0x4)
+    assert nvml_facts(nvml, "abc", 0) == {
+        "gpu_driver": "550.1", "gpu_clock_mhz": 1200, "gpu_clock_max_mhz": 1980,
+        "gpu_memory_clock_mhz": 2600, "gpu_persistence": True, "gpu_power_limit_w": 700,
+        "gpu_temperature_c": "unknown", "gpu_throttled": True, "gpu_other_processes": 2,
+    }  # fmt: skip
+    assert nvml.open == 0
+
+
+@pytest.mark.parametrize(
+    ("reasons", "throttled"),
+    [(0, False), (0x1, False), (0x2 | 0x100, False), (0x1 | 0x8, True), (0x40, True)],
+)
+def test_idling_is_no_throttling(reasons, throttled):
+    assert nvml_facts(Nvml(reasons=reasons), "abc", 0)["gpu_throttled"] is throttled
+
+
+@pytest.mark.parametrize(("pids", "others"), [((), 0), ((os.getpid(),), 0), ((1,), 0), ((1, 2), 1)])
+def test_processes_beside_this_one(pids, others):
+    assert nvml_facts(Nvml(pids=pids), "abc", 0)["gpu_other_processes"] == others
+
+
+def test_without_nvml_or_with_a_broken_one_all_is_unknown():
+    class Broken(Nvml):
+        def nvmlInit(self):  # noqa: N802
+            raise OSError("no driver")
+
+    assert set(nvml_facts(None, "abc", 0).values()) == {"unknown"}
+    assert set(nvml_facts(Broken(), "abc", 0).values()) == {"unknown"}
+
+
+def test_another_uuid_falls_back_on_the_index():
+    assert nvml_facts(Nvml(), "other", 3)["gpu_clock_mhz"] == 1200
+
+
+def test_on_a_cpu_there_is_no_gpu():
+    assert gpu("cpu") == {"gpu": "none", "gpu_driver": "none"}
+
+
+# --- the fingerprint of this machine -------------------------------------------------------
+
+OLD_KEYS = (
+    "convbench", "device", "threads", "cpu", "cpu_capability", "cores_logical", "cores_usable",
+    "memory_gib", "machine", "system", "kernel", "frequency_governor", "load_1min", "python",
+    "torch", "mkldnn", "openmp", "matmul_precision", "numpy", "fvcore", "gpu", "gpu_driver",
+    "cuda", "cudnn",
+)  # fmt: skip
+
+
+def test_the_fingerprint_is_flat_and_has_all_that_older_runs_had():
+    found = fingerprint("cpu", 1)
+    assert len(found) >= 50
+    assert set(OLD_KEYS) <= found.keys()
+    assert set(MUST_MATCH) <= found.keys()
+    assert {type(value) for value in found.values()} <= {str, int, float, bool}
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_it_tells_no_host_no_user_and_no_path(monkeypatch):
+    monkeypatch.setenv("MALLOC_CONF", str(ROOT))
+    told = "\n".join(str(value) for value in fingerprint("cpu", 1).values())
+    assert "/" not in told
+    assert "\\" not in told
+    words = set(re.findall(r"[\w.-]+", told))
+    assert not words & {socket.gethostname(), getpass.getuser(), Path.cwd().name, Path.home().name}
+
+
+def test_two_of_one_machine_match():
+    assert differences(fingerprint("cpu", 1), fingerprint("cpu", 1)) == []
+
+
+def test_several_numbers_of_threads_survive_json():
+    assert fingerprint("cpu", (1, 2))["threads"] == "1, 2"
+    assert fingerprint("cpu", (2,))["threads"] == fingerprint("cpu", 2)["threads"] == 2
+
+
+DIFFERENCES = [
+    ({"cpu": "a", "load_1min": 0.1}, {"cpu": "a", "load_1min": 9.0}, []),
+    ({"cpu": "a"}, {"cpu": "b"}, ["cpu was 'a' and is 'b'"]),
+    ({"cpu": "a"}, {"cpu": "a", "boost": True}, []),  # an older run did not look
+    ({"boost": True}, {}, ["boost was True and is None"]),
+]
+
+
+@pytest.mark.parametrize(("before", "now", "said"), DIFFERENCES)
+def test_differences(before, now, said):
+    assert differences(before, now) == said
+
+
+def test_where_nothing_can_be_read_nothing_fails():
+    """A system with no /proc, no /sys, no sysconf, no git: all is unknown, nothing raises."""
+    code = (
+        "import os, torch\n"
+        "from pathlib import Path\n"
+        "def deny(*a, **k): raise OSError('no')\n"
+        "plain = Path.read_text\n"
+        "def read(self, **k):\n"
+        "    return deny() if str(self).startswith(('/proc', '/sys')) else plain(self, **k)\n"
+        "Path.read_text = read\n"
+        "for name in ('sysconf', 'getloadavg', 'confstr'): setattr(os, name, deny)\n"
+        "del os.sched_getaffinity\n"
+        "os.environ['PATH'] = ''\n"
+        "from convbench.runs.fingerprint import fingerprint\n"
+        "found = fingerprint('cpu', 1)\n"
+        "assert list(found.values()).count('unknown') > 12, found"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
