@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convbench.api import build, cost, count, formula, load_run, profile, sweep
+    from convbench.api import build, cost, count, formula, load_run, measure, profile, sweep
     from convbench.spec import ConvSpec
 
 __version__ = "0.1.0"
-__all__ = ["ConvSpec", "build", "cost", "count", "formula", "load_run", "profile", "sweep"]
+__all__ = [
+    "ConvSpec",
+    "build",
+    "cost",
+    "count",
+    "formula",
+    "load_run",
+    "measure",
+    "profile",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ from convbench.counting.tally import Tally, Unavailable
 from convbench.formulas import formula
 from convbench.runs.record import Run
 from convbench.spec import ConvSpec
+from convbench.timing.measuring import measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from convbench.profiling.profile import Profile
 
-__all__ = ["build", "cost", "count", "formula", "load_run", "profile", "sweep"]
+__all__ = ["build", "cost", "count", "formula", "load_run", "measure", "profile", "sweep"]
 
 
 def cost(name: str, spec: ConvSpec, **knobs: Any) -> Cost:

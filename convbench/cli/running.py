@@ -71,7 +71,8 @@ def run(
     ] = False,
 ) -> None:
     """Derive, count and time every case of a suite, and write the report."""
-    from convbench.runs.job import Request, decide
+    from convbench.runs.choices import Request
+    from convbench.runs.job import decide
 
     job = decide(
         Request(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from convbench.timing.caches import CACHE_MODES
-from convbench.timing.processes import ALLOCATORS
+from convbench.timing.processes import ALLOCATORS, Allocator
 
 AXES: Final[dict[str, tuple[str, ...] | None]] = {
     "dtype": ("float32", "float64", "tf32", "bfloat16", "float16"),
@@ -38,7 +38,7 @@ class Condition:
     mode: str = "eager"
     direction: str = "forward"
     cache: str = "warm"
-    allocator: str = "kept"
+    allocator: Allocator = "kept"
 
     @property
     def label(self) -> str:
@@ -62,19 +62,31 @@ class Condition:
     def misfit(self, spatial_axes: int) -> str | None:
         """Return why nothing of so many spatial axes runs under this condition, or None."""
         on_gpu = self.device.startswith("cuda")
-        if self.layout == "channels_last" and spatial_axes == 1:
-            return "PyTorch has no channels_last layout for one spatial axis"
-        if self.dtype == "tf32" and not on_gpu:
-            return "TF32 is a number format of NVIDIA GPUs; the CPU computes float32"
-        if self.mode == "cuda_graph" and not on_gpu:
-            return "a CUDA graph needs a CUDA device"
-        if self.direction == "training" and (self.mode == "cuda_graph" or self.cache != "warm"):
-            return "a training step is timed eager or compiled, with warm caches"
-        if self.mode == "cuda_graph" and self.cache != "warm":
-            return "a CUDA graph replays on the same memory, so its caches cannot be cold"
-        if self.allocator == "system" and on_gpu:
-            return "the allocator of the host's memory means nothing to a GPU"
-        return None
+        warm, graph = self.cache == "warm", self.mode == "cuda_graph"
+        rules = (
+            (
+                self.layout == "channels_last" and spatial_axes == 1,
+                "PyTorch has no channels_last layout for one spatial axis",
+            ),
+            (
+                self.dtype == "tf32" and not on_gpu,
+                "TF32 is a number format of NVIDIA GPUs; the CPU computes float32",
+            ),
+            (graph and not on_gpu, "a CUDA graph needs a CUDA device"),
+            (
+                self.direction == "training" and (graph or not warm),
+                "a training step is timed eager or compiled, with warm caches",
+            ),
+            (
+                graph and not warm,
+                "a CUDA graph replays on the same memory, so its caches cannot be cold",
+            ),
+            (
+                self.allocator == "system" and on_gpu,
+                "the allocator of the host's memory means nothing to a GPU",
+            ),
+        )
+        return next((why for holds, why in rules if holds), None)
 
 
 def default(axis: str) -> str | None:

@@ -261,15 +261,14 @@ _REAL = frozenset({"contaminated_share", "page_faults_per_call"})
 
 COLUMNS = (
     "case", "group", "slot", "kind", "name", "label", "knobs", "input_shape", "device", "dtype",
-    "layout", "threads", "mode", "direction", "cache", "allocator", "status", "reason", "flags", "baseline", "multiplications",
-    "multiplications_valid", "additions", "parameters", "elementwise", "elements_read",
-    "elements_written", "bytes_moved", "activations", "peak_live_elements", "receptive_field",
-    "ratio_multiplications", "ratio_parameters", "seconds_median", "seconds_low", "seconds_high",
-    "seconds_confidence", "seconds_mad", "seconds_minimum", "seconds_first_call", "processes",
-    "rounds", "calls_per_sample", "contaminated_share", "page_faults_per_call", "pool_bytes",
-    "session", "stop_reason", "seconds_host", "seconds_issue", "seconds_kernel", "ratio_seconds",
-    "ratio_seconds_low",
-    "ratio_seconds_high", "ratio_seconds_confidence", "verdict",
-    "no_ratio_because",
+    "layout", "threads", "mode", "direction", "cache", "allocator", "status", "reason", "flags",
+    "baseline", "multiplications", "multiplications_valid", "additions", "parameters",
+    "elementwise", "elements_read", "elements_written", "bytes_moved", "activations",
+    "peak_live_elements", "receptive_field", "ratio_multiplications", "ratio_parameters",
+    "seconds_median", "seconds_low", "seconds_high", "seconds_confidence", "seconds_mad",
+    "seconds_minimum", "seconds_first_call", "processes", "rounds", "calls_per_sample",
+    "contaminated_share", "page_faults_per_call", "pool_bytes", "session", "stop_reason",
+    "seconds_host", "seconds_issue", "seconds_kernel", "ratio_seconds", "ratio_seconds_low",
+    "ratio_seconds_high", "ratio_seconds_confidence", "verdict", "no_ratio_because",
 )  # fmt: skip
 """The columns that every frame has; counters add macs_ and agreement_, backends add ran_."""

@@ -20,7 +20,6 @@ from convbench.runs.record import Record
 from convbench.timing.contamination import contaminated, flags
 from convbench.timing.hierarchy import compare
 from convbench.timing.processes import ProcessDied, ProcessError, fresh
-from convbench.timing.samples import Samples
 
 
 class Watcher(Protocol):

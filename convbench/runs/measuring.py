@@ -10,18 +10,23 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from statistics import median
+from typing import Any, Final
 
 from convbench.runs.cases import Case
 from convbench.runs.workload import Workload
 from convbench.timing.caches import Evictor, HostEvictor
 from convbench.timing.checking import WrongResultError
-from convbench.timing.cuda import stopwatch_for
+from convbench.timing.cuda import clocks_for, inconsistent, stopwatch_for
 from convbench.timing.sampler import measure_group
 from convbench.timing.samples import Failure, Samples
 from convbench.timing.settings import execution
 
-_SEEDS_APART = 7919
+KERNEL_SHARE: Final = 0.25
+"""Of a process's budget, on top of it, for the kernels alone."""
+MOST_CAPTURED: Final = 200
+"""Calls that a graph of kernels holds at most: each is recorded, which takes time and memory."""
+_SEEDS_APART: Final = 7919
 """Between the orders of two processes, so that no two have the same."""
 
 
@@ -67,8 +72,8 @@ def measure_cases(
     """Time the cases of an errand together, in this process; return the outcome of each.
 
     tell: is told ("stage", text), ("at", case) before a case is built and before it first runs,
-    ("at", "") when it could be any of them, and ("round", done, expected). measure: stands in for the sampler in tests. process: what the samples say of where
-    they were taken.
+    ("at", "") when it could be any of them, and ("round", done, expected). measure: stands in for
+    the sampler in tests. process: what the samples say of where they were taken.
     """
     condition = errand.cases[0].condition
     outcomes: dict[str, Outcome] = {}
@@ -89,6 +94,7 @@ def measure_cases(
             evictor = None if condition.cache == "warm" else _evictor(condition.device)
             tell(("stage", "timing"))
             timed = _timed(errand, work, evictor, measure, tell)
+            kernels = _kernels(errand, work, timed)
             in_force = {key: str(value) for key, value in settings.items() if value is not None}
             for identity, workload in work.items():
                 tell(("stage", f"checking {workload.case.skeleton.label}"))
@@ -101,14 +107,18 @@ def measure_cases(
                         process=process,
                     )
                     outcome = replace(outcome, samples=samples)
+                    outcome = _with_kernels(outcome, kernels.get(identity))
                 outcomes[identity] = replace(outcome, ran={**outcome.ran, **in_force})
     return outcomes
 
 
 def _built(case: Case, seed: int) -> Workload:
-    workload = Workload(case, seed)
-    if case.skeleton.mode == "compile":
-        workload.compile()
+    import torch
+
+    # Tensors made in inference mode are of another kind, and torch treats them differently.
+    with torch.inference_mode(mode=False):
+        workload = Workload(case, seed)
+    workload.get_ready()
     return workload
 
 
@@ -151,6 +161,43 @@ def _timed(
     }
 
 
+def _kernels(
+    errand: Errand, work: dict[str, Workload], timed: dict[str, Samples | Failure]
+) -> dict[str, Samples | Failure]:
+    """Return the times of the kernels alone, where a device has a clock for them.
+
+    Forward passes in eager mode with warm caches: what a graph can hold, and has not held yet.
+    """
+    condition = errand.cases[0].condition
+    stopwatch = clocks_for(condition.device).get("kernel")
+    plain = condition.mode == "eager" and condition.direction == "forward"
+    if stopwatch is None or not plain or condition.cache != "warm":
+        return {}
+    return measure_group(
+        {n: work[n].call for n, result in timed.items() if isinstance(result, Samples)},
+        stopwatch=stopwatch,
+        seed=errand.seed + _SEEDS_APART * errand.number,
+        budget=errand.seconds * KERNEL_SHARE,
+        min_rounds=errand.min_rounds,
+        max_rounds=errand.max_rounds,
+        threads=condition.threads,
+        max_block=MOST_CAPTURED,
+        session=errand.session,
+    )
+
+
+def _with_kernels(outcome: Outcome, kernel: Samples | Failure | None) -> Outcome:
+    """Return the outcome with the kernels' times, and with a flag where the clocks disagree."""
+    if kernel is None or outcome.samples is None:
+        return outcome
+    if isinstance(kernel, Failure):
+        return replace(outcome, flags=(*outcome.flags, f"kernels not timed: {kernel.reason}"))
+    host = median(outcome.samples.host_seconds or outcome.samples.seconds)
+    apart = inconsistent(host, outcome.samples.median, kernel.median)
+    flags = (*outcome.flags, f"clocks: {apart}") if apart else outcome.flags
+    return replace(outcome, also={"kernel": kernel}, flags=flags)
+
+
 class _Wrong(Failure):
     """A failure that is a wrong result."""
 
@@ -174,9 +221,9 @@ def _checked(workload: Workload, result: Samples | Failure) -> Outcome:
 
 def _evictor(device: str) -> Evictor:
     if device.startswith("cuda"):
-        from convbench.timing.cuda_l2 import L2Evictor
+        from convbench.timing.cuda_cache import L2Flush
 
-        return L2Evictor(device)
+        return L2Flush(device)
     return HostEvictor()
 
 

@@ -159,8 +159,10 @@ class Header:
     def checked(cls, data: dict[str, Any]) -> Header:
         """Read what `to_json` wrote; TypeError or ValueError for anything else."""
         header = cls(**data)
-        for name, kind in (("suite", dict), ("fingerprint", dict), ("machine", dict), ("command", str),
-                           ("started", str), ("version", str), ("seed", int)):  # fmt: skip
+        for name, kind in (
+            ("suite", dict), ("fingerprint", dict), ("machine", dict), ("command", str),
+            ("started", str), ("version", str), ("seed", int),
+        ):  # fmt: skip
             if not isinstance(getattr(header, name), kind):
                 raise TypeError(f"{name} is no {kind.__name__}")
         if not isinstance(header.suite.get("cases"), int):

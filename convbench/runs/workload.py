@@ -24,8 +24,9 @@ _AFTER: Final = 1_000_003
 class Workload:
     """A case's module and its input, on the device, as the case's condition says.
 
-    Nothing runs before `call` is called: so the first call that is timed is the first there is;
-    only in mode "compile" one call is made before, whose time is kept as the time to compile.
+    Nothing runs before `call` is called: so the first call that is timed is the first there is.
+    Only modes "compile" and "cuda_graph" run something before, in `get_ready`; the time to compile
+    is kept apart.
     """
 
     def __init__(self, case: Case, seed: int) -> None:
@@ -51,13 +52,24 @@ class Workload:
             self.inputs = self.inputs.to(memory_format=spatial)
             self.module = self.module.to(memory_format=spatial)
         self._forward: Callable[..., Any] = self.module
+        self._graph: Callable[[], Any] | None = None
         self._gradient: torch.Tensor | None = None
         self._reference: Reference | None = None
         self.compile_seconds: float | None = None
         # A layer in a network hands a gradient back to the layer before it; a network does not.
         self.inputs.requires_grad_(self.training and case.spec is not None)
 
-    def compile(self) -> None:
+    def get_ready(self) -> None:
+        """Do what the case's mode needs before its first call: compile, or record a graph."""
+        mode = self.case.skeleton.mode
+        if mode == "compile":
+            self._compile()
+        elif mode == "cuda_graph":
+            from convbench.timing.cuda_graphs import graphed
+
+            self._graph = graphed(self.call, self.case.skeleton.device)
+
+    def _compile(self) -> None:
         """Compile the module, and run it once, since torch compiles when it first runs."""
         import torch
 
@@ -68,6 +80,8 @@ class Workload:
 
     def call(self) -> Any:
         """Run the module once: forward, and backward too where the case is a training step."""
+        if self._graph is not None:
+            return self._graph()
         if not self.training:
             return self._forward(self.inputs)
         self.inputs.grad = None
@@ -81,6 +95,8 @@ class Workload:
 
     def work(self, evictor: Evictor | None) -> Callable[[], Any]:
         """Return what is timed: `call`, or calls on copies that no cache holds."""
+        import torch
+
         if evictor is None:
             return self.call
         cold = self.case.skeleton.cache == "cold"
@@ -88,8 +104,9 @@ class Workload:
         moved += sum(_nbytes(parameter) for parameter in self.module.parameters())
         copies = [self.call]
         for _ in range(copies_for(moved) - 1):
-            module = copy.deepcopy(self.module)
-            inputs = self.inputs.clone() if cold else self.inputs
+            with torch.inference_mode(mode=False):  # of the same kind as the first
+                module = copy.deepcopy(self.module)
+                inputs = self.inputs.clone() if cold else self.inputs
             copies.append(_bound(self._compiled(module), inputs))
         return ColdWork(copies, evictor, touch=None if cold else self.inputs.sum)
 

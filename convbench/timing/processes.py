@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 from convbench.errors import ConvbenchError
@@ -127,7 +128,5 @@ def _how_it_ended(process: subprocess.Popen[bytes], complaints: IO[bytes]) -> st
 
 
 def _close(stream: IO[bytes]) -> None:
-    try:
+    with suppress(BrokenPipeError):
         stream.close()
-    except BrokenPipeError:
-        pass

@@ -15,6 +15,7 @@ import math
 import random
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -92,62 +93,109 @@ def measure_group(
 
     """
     _check(budget, min_rounds, max_rounds, target_block_seconds, max_block)
-    begin = clock()
-    draw = random.Random(seed)  # noqa: S311  (an order, not a secret)
-    group = {name: Competitor(name, call, stopwatch) for name, call in work.items()}
+    race = _Race(
+        group={name: Competitor(name, call, stopwatch) for name, call in work.items()},
+        draw=random.Random(seed),  # noqa: S311  (an order, not a secret)
+        clock=clock,
+        budget=budget,
+        min_rounds=min_rounds,
+        max_rounds=max_rounds,
+        base=base,
+        target=target,
+    )
     overhead = getattr(stopwatch, "overhead", None)
     shortest = overhead() / CLOCK_SHARE if overhead is not None else 0.0
     goal = WarmUp(
         target_block_seconds=max(target_block_seconds, shortest),
         max_block=max_block,
-        allowance=WARMUP_SHARE * budget / max(1, len(group)),
+        allowance=WARMUP_SHARE * budget / max(1, len(work)),
     )
     with _collector_paused():
-        for competitor in _shuffled(group, draw):
+        race.call_first(announce)
+        race.check(accept)
+        race.warm_up(goal)
+        stop_reason = race.run(progress)
+    return {
+        name: competitor.failure
+        or competitor.result(seed=seed, threads=threads, session=session, stop_reason=stop_reason)
+        for name, competitor in race.group.items()
+    }
+
+
+@dataclass(kw_only=True)
+class _Race:
+    """The stages of a group, one method each, in the order in which they are called."""
+
+    group: dict[str, Competitor]
+    draw: random.Random
+    clock: Callable[[], float]
+    budget: float
+    min_rounds: int
+    max_rounds: int
+    base: str | None
+    target: float | None
+    begin: float = 0.0
+
+    def call_first(self, announce: Callable[[str], None] | None) -> None:
+        self.begin = self.clock()
+        for competitor in self.shuffled():
             if announce is not None:
                 announce(competitor.name)
             competitor.attempt(Competitor.call_first)
         if announce is not None:
             announce("")
-        if accept is not None:
-            called = clock()
-            for competitor in group.values():
-                if competitor.failure is None:
-                    competitor.attempt(partial(_accepted, accept))
-            begin += clock() - called  # checking is no measuring, so the budget does not pay
-        for competitor in group.values():
+
+    def check(self, accept: Callable[[str, Any], None] | None) -> None:
+        called = self.clock()
+        for competitor in _racing(self.group.values()):
+            if accept is not None:
+                competitor.attempt(partial(_accepted, accept))
             competitor.first_output = None  # it may be large
-        for competitor in _shuffled(group, draw):
+        self.begin += self.clock() - called  # checking is no measuring: the budget does not pay
+
+    def warm_up(self, goal: WarmUp) -> None:
+        for competitor in self.shuffled():
             competitor.attempt(lambda racing: racing.warm_up(goal))
-        spent = clock() - begin
+
+    def run(self, progress: Callable[[int, int], None] | None) -> str:
+        """Make rounds until there is a reason to stop, and return it."""
+        spent = self.clock() - self.begin
+        limits = (self.budget, self.min_rounds, self.max_rounds)
         order: Sequence[Competitor] = ()
-        rounds = 0
-        look = min_rounds
+        rounds, look = 0, self.min_rounds
         stop_reason = ""
-        while not stop_reason and _racing(group.values()):
-            order = _racing(reversed(order)) if rounds % 2 else _shuffled(group, draw)
+        while not stop_reason and _racing(self.group.values()):
+            order = _racing(reversed(order)) if rounds % 2 else self.shuffled()
             for competitor in order:
                 competitor.attempt(Competitor.sample)
             rounds += 1
-            elapsed = clock() - begin
-            stop_reason = _stop_reason(rounds, elapsed, budget, min_rounds, max_rounds)
-            if target is not None and base is not None and rounds >= look and rounds % 2 == 0:
+            elapsed = self.clock() - self.begin
+            stop_reason = _stop_reason(rounds, elapsed, *limits)
+            if rounds >= look and rounds % 2 == 0 and not stop_reason:
                 look = math.ceil(rounds * LOOK_AGAIN)
-                width = _widest(group, base)
-                if width is not None and width <= target:
-                    stop_reason = (
-                        f"target met after {rounds} rounds: every ratio known to ±{width:.2%}, "
-                        f"and ±{target:.2%} was asked for"
-                    )
+                stop_reason = self.on_target(rounds)
             if progress is not None:
                 a_round = (elapsed - spent) / rounds
-                expected = rounds_for(a_round, budget, min_rounds, max_rounds, spent=spent)
+                expected = rounds_for(a_round, *limits, spent=spent)
                 progress(rounds, rounds if stop_reason else max(rounds + 1, expected))
-    return {
-        name: competitor.failure
-        or competitor.result(seed=seed, threads=threads, session=session, stop_reason=stop_reason)
-        for name, competitor in group.items()
-    }
+        return stop_reason
+
+    def on_target(self, rounds: int) -> str:
+        """Return that every ratio is known well enough; nothing where one is not."""
+        if self.target is None or self.base is None:
+            return ""
+        width = _widest(self.group, self.base)
+        if width is None or width > self.target:
+            return ""
+        return (
+            f"target met after {rounds} rounds: every ratio known to ±{width:.2%}, "
+            f"and ±{self.target:.2%} was asked for"
+        )
+
+    def shuffled(self) -> list[Competitor]:
+        order = _racing(self.group.values())
+        self.draw.shuffle(order)
+        return order
 
 
 def _accepted(accept: Callable[[str, Any], None], competitor: Competitor) -> None:
@@ -222,12 +270,6 @@ def _stop_reason(
 
 def _racing(competitors: Iterable[Competitor]) -> list[Competitor]:
     return [competitor for competitor in competitors if competitor.failure is None]
-
-
-def _shuffled(group: Mapping[str, Competitor], draw: random.Random) -> list[Competitor]:
-    order = _racing(group.values())
-    draw.shuffle(order)
-    return order
 
 
 def _check(

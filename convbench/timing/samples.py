@@ -150,8 +150,8 @@ class Samples:
         """Return the samples that `to_json` wrote.
 
         Raises:
-            ValueError: keys without a default are missing or keys are unknown, a value is of the wrong kind, or the values
-                do not belong together (see the class).
+            ValueError: keys without a default are missing or keys are unknown, a value is of the
+                wrong kind, or the values do not belong together (see the class).
 
         """
         missing = sorted(_NEEDED - data.keys())

@@ -182,7 +182,8 @@ def test_a_resume_reads_what_is_finished_under_the_lock(convbench, small, tmp_pa
     import shutil
     from types import SimpleNamespace
 
-    from convbench.runs.job import Request, carry_out, decide
+    from convbench.runs.choices import Request
+    from convbench.runs.job import carry_out, decide
 
     convbench("run", "--suite", small, "--out", "o", "--quiet")
     whole = (tmp_path / "o" / "records.jsonl").read_bytes()

@@ -1,0 +1,120 @@
+"""What a run is to do: what the user asked for, and every choice that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from convbench.errors import SuiteError
+from convbench.runs.conditions import AXES, default
+from convbench.runs.record import Run
+from convbench.runs.suite import Suite, load_suite, suite_text
+
+MOST_PROCESSES: Final = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the user asked for; None is "as the suite says", or on --resume "as the run says"."""
+
+    suite: str | None = None
+    only: str | None = None
+    device: str | None = None
+    axes: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    processes: int | None = None
+    seed: int | None = None
+    out: Path | None = None
+    resume: bool = False
+    force: bool = False
+    plugins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A request with every choice made: by the user, the suite, the machine, or the run resumed."""
+
+    suite: Suite
+    text: str
+    device: str
+    axes: dict[str, tuple[Any, ...]]
+    processes: int | None
+    only: str | None
+    seed: int
+    out: Path
+    resumed: Run | None = None
+
+
+def choose(request: Request) -> Choice:
+    """Make the choices of a new run; the errors are those of `job.decide`."""
+    from convbench.runs.device import resolve_device
+
+    name = "default" if request.suite is None else request.suite
+    suite = load_suite(name)
+    device = resolve_device(request.device or "auto")
+    return Choice(
+        suite=with_processes(suite, request.processes),
+        text=suite_text(name),
+        device=device,
+        axes=_axes(request, suite),
+        processes=request.processes,
+        only=request.only,
+        seed=request.seed or 0,
+        out=request.out or default_folder(device, suite.name),
+    )
+
+
+def default_folder(device: str, suite: str) -> Path:
+    """Return where a run goes unless told: reports/<device>-<suite>."""
+    return Path("reports") / f"{device.replace(':', '')}-{suite}"
+
+
+def _axes(request: Request, suite: Suite) -> dict[str, tuple[Any, ...]]:
+    """Return what every axis is to be: as the command line says, else the suite, else default."""
+    from convbench.runs.device import resolve_threads
+
+    axes: dict[str, tuple[Any, ...]] = {}
+    for axis, known in AXES.items():
+        given = request.axes.get(axis)
+        if known is None:
+            chosen = suite.axes.get(axis) if given is None else _numbers(given, f"--{axis}")
+            axes[axis] = resolve_threads(chosen)
+        else:
+            chosen = _known(given, f"--{axis}", known) or suite.axes.get(axis)
+            axes[axis] = chosen or (default(axis),)
+    return axes
+
+
+def with_processes(suite: Suite, processes: int | None) -> Suite:
+    """Return the suite with so many processes for every group; as it is for None."""
+    if processes is None:
+        return suite
+    if not 1 <= processes <= MOST_PROCESSES:
+        raise SuiteError(
+            f"--processes {processes}: give 1 to {MOST_PROCESSES}; each measures every group."
+        )
+    return replace(
+        suite,
+        groups=tuple(
+            replace(group, timing=replace(group.timing, processes=processes))
+            for group in suite.groups
+        ),
+    )
+
+
+def _numbers(given: tuple[str, ...], option: str) -> tuple[int, ...]:
+    if not given or not all(text.isdecimal() and int(text) for text in given):
+        raise SuiteError(f"{option} {','.join(given)!r}: give whole numbers of at least 1.")
+    return tuple(int(text) for text in given)
+
+
+def _known(
+    given: tuple[str, ...] | None, option: str, known: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    if given == ():
+        raise SuiteError(f"{option} is empty: give {', '.join(known)}, or leave it out.")
+    for value in given or ():
+        if value not in known:
+            raise SuiteError(f"{option} {value!r} is not known: give {', '.join(known)}.")
+    return given

@@ -1,0 +1,94 @@
+"""Going on with a run: the choices that were made when it began, read from its own header."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from convbench.errors import RunError
+from convbench.runs.choices import Choice, Request, default_folder, with_processes
+from convbench.runs.store import holds_run, load
+from convbench.runs.suite import load_suite, parse_suite, suite_text
+
+
+def stored(request: Request) -> Choice:
+    """Return the choices of the run in the folder, so that what is left is what was planned.
+
+    Raises RunError for a folder without a run, and for an option that says something else.
+    """
+    from convbench.runs.device import resolve_device, resolve_threads
+
+    out = request.out
+    if out is None:
+        wanted = load_suite(request.suite or "default").name
+        out = default_folder(resolve_device(request.device or "auto"), wanted)
+    if not holds_run(out):
+        raise RunError(f"{out} holds no run to resume: leave --resume out to begin one there.")
+    found = load(out)
+    kept = found.header.suite
+    try:
+        choice = Choice(
+            suite=with_processes(
+                parse_suite(kept["text"], f"{out}/run.json, the suite"), kept.get("processes")
+            ),
+            text=kept["text"],
+            device=kept["device"],
+            axes=_axes(kept),
+            processes=kept.get("processes"),
+            only=kept["only"],
+            seed=found.header.seed,
+            out=out,
+            resumed=found,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{out}/run.json does not hold the suite that was run ({error}): make the run again."
+        ) from None
+    _check_same(request, choice)
+    resolve_device(choice.device)
+    resolve_threads(choice.axes["threads"])
+    return choice
+
+
+def _axes(kept: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Return the axes of a header, also of one of schema 1, which had three."""
+    if "axes" in kept:
+        return {axis: tuple(values) for axis, values in kept["axes"].items()}
+    return {
+        "dtype": tuple(kept["dtypes"]),
+        "layout": tuple(kept["layouts"]),
+        "threads": (kept["threads"],),
+        "allocator": ("system",),
+    }
+
+
+def _check_same(request: Request, choice: Choice) -> None:
+    from convbench.runs.device import resolve_device
+
+    if request.suite is not None and suite_text(request.suite) != choice.text:
+        raise RunError(
+            f"{choice.out} was begun with another text of suite {choice.suite.name}, and --resume "
+            "goes on with what was planned: leave --suite out, or begin another run with --out."
+        )
+    given: dict[str, object] = {
+        "only": request.only,
+        "processes": request.processes,
+        "seed": request.seed,
+        "device": None,
+    }
+    if request.device not in {None, "auto"}:
+        given["device"] = resolve_device(str(request.device))
+    for key, value in given.items():
+        if value is not None and value != getattr(choice, key):
+            raise _other(choice.out, key, getattr(choice, key), value)
+    for axis, values in request.axes.items():
+        before = tuple(map(str, choice.axes.get(axis, ())))
+        if values is not None and tuple(values) != before:
+            raise _other(choice.out, axis, ",".join(before), ",".join(values))
+
+
+def _other(out: Path, key: str, value: object, given: object) -> RunError:
+    return RunError(
+        f"{out} was begun with {key}={value!r} and --resume was given {given!r}: leave the "
+        "option out, or begin another run with --out."
+    )

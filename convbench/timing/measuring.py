@@ -1,0 +1,243 @@
+"""`convbench.measure`: time anything callable, in fresh processes wherever it can travel."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from convbench.errors import ConvbenchError
+from convbench.timing.checking import WrongResultError, denormal_share, same_at_any_address
+from convbench.timing.cuda import stopwatch_for
+from convbench.timing.measurement import Measurement
+from convbench.timing.processes import ALLOCATORS, Allocator, ProcessError, fresh
+from convbench.timing.sampler import measure_group
+from convbench.timing.samples import Failure, Samples
+from convbench.timing.settings import execution
+
+Given = Callable[[], Any] | tuple[Callable[..., Any], Any]
+_SEEDS_APART: Final = 7919
+_MOST_ROUNDS: Final = 100_000  # the budget ends a measurement, or the target
+
+
+class MeasureError(ConvbenchError, ValueError):
+    """Something that cannot be measured as it was given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """What a process is to time."""
+
+    calls: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]
+    seconds: float
+    seed: int
+    number: int
+    threads: int
+    device: str
+    min_rounds: int
+    base: str | None
+    target: float | None
+    grad: bool
+    session: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    samples: dict[str, Samples]
+    failures: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def measure(
+    work: Mapping[str, Given],
+    *,
+    budget: float = 5.0,
+    processes: int = 1,
+    seed: int = 0,
+    threads: int = 1,
+    device: str = "cpu",
+    base: str | None = None,
+    target: float | None = None,
+    min_rounds: int = 10,
+    allocator: Allocator = "kept",
+    grad: bool = False,
+) -> Measurement:
+    """Time competitors together, interleaved in seeded rounds.
+
+    Each is `(callable, inputs)`, called as `callable(*inputs)`, or a callable without arguments.
+    A module should be in the mode (`eval()`) and on the device that it is to be timed in. What
+    pickles is timed in fresh processes; what does not (a lambda, something defined in `__main__`)
+    is timed in this one, and `.notes` says so and why.
+
+    Where there are inputs, tensors among them are changed in place after the timing, and the
+    output must follow: something that remembers its output has no time.
+
+    Args:
+        work: competitors by name.
+        budget: seconds of measuring, all processes together; starting them comes on top.
+        processes: fresh processes, each of which times everything. With several, intervals cover
+            what differs between them.
+        seed: of the order.
+        threads: intra-op threads.
+        device: "cpu", "cuda" or "cuda:<index>": whose clock is right for the work.
+        base: the competitor that `target` refers to; the first, unless given.
+        target: relative half-width of every ratio's interval (0.01: 1 %) at which to stop early.
+        min_rounds: a process makes at least so many.
+        allocator: "kept" for pages that stay mapped when freed, "system" for whatever it does.
+        grad: record gradients; otherwise everything runs in inference mode.
+
+    Returns:
+        A `Measurement`: `.median(name)` in seconds, `.ratio(name, base)`, `.samples`, `.flags`.
+
+    Raises:
+        MeasureError: nothing to time, or an argument that cannot be, each named.
+
+    """
+    calls = {name: _call(name, given) for name, given in work.items()}
+    _check(calls, budget, processes, threads, base, allocator, target)
+    order = _Order(
+        calls=calls,
+        seconds=budget / processes,
+        seed=seed,
+        number=0,
+        threads=threads,
+        device=device,
+        min_rounds=min_rounds,
+        base=base or next(iter(calls)),
+        target=target,
+        grad=grad,
+        session="",
+    )
+    answers: list[_Answer] = []
+    notes: list[str] = []
+    for number in range(processes):
+        this = replace(order, number=number, session=uuid.uuid4().hex[:12])
+        answer, note = _asked(this, allocator) if not notes else (_here(this, notes[0]), notes[0])
+        answers.append(answer)
+        if note and not notes:
+            notes.append(note)
+    failures = {name: why for answer in answers for name, why in answer.failures.items()}
+    return Measurement(
+        samples={
+            name: tuple(a.samples[name] for a in answers if name in a.samples)
+            if name not in failures
+            else ()
+            for name in calls
+        },
+        failures=failures,
+        notes=tuple(dict.fromkeys([*notes, *(note for a in answers for note in a.notes)])),
+    )
+
+
+def in_process(order: _Order, *, tell: Callable[[Any], None] | None = None) -> _Answer:  # noqa: ARG001  every errand is given one
+    """Time an order in this process."""
+    works = {name: _bound(call, inputs) for name, (call, inputs) in order.calls.items()}
+    notes = []
+    with execution(order.threads, order.device, grad=order.grad):
+        for name, (_, inputs) in order.calls.items():
+            shares = [denormal_share(i) for i in inputs if _is_floating(i)]
+            if any(shares):
+                notes.append(f"{name}: {max(shares):.1%} of an input's values are denormal")
+        timed = measure_group(
+            works,
+            stopwatch=stopwatch_for(order.device),
+            seed=order.seed + _SEEDS_APART * order.number,
+            budget=order.seconds,
+            min_rounds=order.min_rounds,
+            max_rounds=max(_MOST_ROUNDS, order.min_rounds),
+            threads=order.threads,
+            session=order.session,
+            base=order.base,
+            target=order.target,
+        )
+        failures = {name: r.reason for name, r in timed.items() if isinstance(r, Failure)}
+        for name, (call, inputs) in order.calls.items():
+            if name in failures:
+                continue
+            try:
+                same_at_any_address(call, inputs, order.seed)
+            except WrongResultError as error:
+                failures[name] = str(error)
+    samples = {
+        name: replace(result, process="fresh")
+        for name, result in timed.items()
+        if isinstance(result, Samples)
+    }
+    return _Answer(samples=samples, failures=failures, notes=tuple(notes))
+
+
+def _asked(order: _Order, allocator: Allocator) -> tuple[_Answer, str]:
+    """Return what a fresh process measured; or this one, and why."""
+    try:
+        pickle.dumps(order)
+    except Exception as error:  # noqa: BLE001  pickling can raise anything
+        why = f"timed in this process, since it cannot travel to another: {_said(error)}"
+        return _here(order, why), why
+    try:
+        answer: _Answer = fresh("convbench.timing.measuring:in_process", order, allocator=allocator)
+    except ProcessError as error:
+        why = f"timed in this process, since a fresh one could not: {error}"
+        return _here(order, why), why
+    kept = {n: replace(s, allocator=allocator) for n, s in answer.samples.items()}
+    return replace(answer, samples=kept), ""
+
+
+def _here(order: _Order, why: str) -> _Answer:
+    answer = in_process(order)
+    samples = {n: replace(s, process=why, allocator="system") for n, s in answer.samples.items()}
+    return replace(answer, samples=samples)
+
+
+def _call(name: str, given: Given) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    if isinstance(given, tuple) and len(given) == 2 and callable(given[0]):  # noqa: PLR2004
+        inputs = given[1]
+        return given[0], inputs if isinstance(inputs, tuple) else (inputs,)
+    if callable(given):
+        return given, ()
+    raise MeasureError(
+        f"{name!r}: {given!r} cannot be called; give a callable, or (callable, inputs)"
+    )
+
+
+def _check(
+    calls: Mapping[str, object],
+    budget: float,
+    processes: int,
+    threads: int,
+    base: str | None,
+    allocator: str,
+    target: float | None,
+) -> None:
+    if not calls:
+        raise MeasureError("there is nothing to time; give at least one competitor by name")
+    if not budget > 0:
+        raise MeasureError(f"budget={budget}: nothing can be timed in it; give seconds above 0")
+    if target is not None and not target > 0:
+        raise MeasureError(f"target={target}: give a half-width above 0, such as 0.01")
+    for word, value in (("processes", processes), ("threads", threads)):
+        if value < 1:
+            raise MeasureError(f"{word}={value}: give 1 or more")
+    if threads > (os.cpu_count() or threads):
+        raise MeasureError(f"threads={threads}: this machine has {os.cpu_count()} cores")
+    if base is not None and base not in calls:
+        raise MeasureError(f"base={base!r} is no competitor; there are: {', '.join(calls)}")
+    if allocator not in ALLOCATORS:
+        raise MeasureError(f"allocator={allocator!r}: give one of {', '.join(ALLOCATORS)}")
+
+
+def _bound(call: Callable[..., Any], inputs: tuple[Any, ...]) -> Callable[[], Any]:
+    return (lambda: call(*inputs)) if inputs else call
+
+
+def _is_floating(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
+
+
+def _said(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"
