@@ -25,6 +25,7 @@ from convbench.runs.reading import (
 )
 from convbench.spec import ConvSpec
 
+LEAST_SELF_CHECK: Final = 1.0
 BUILT_IN: Final = ("quick", "default", "full", "example")
 _SLOT_NUMBERS: Final = ("in_channels", "out_channels", "batch", "scale")
 _SLOT_SIZES: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
@@ -126,6 +127,8 @@ def parse_suite(text: str, where: str) -> Suite:
     timing_table = table.table("timing")
     timing = _timing(timing_table, Timing())
     self_check = read_number(timing_table, "self_check", 2.0, whole=False, least=0)
+    if 0 < self_check < LEAST_SELF_CHECK:
+        timing_table.wrong("self_check", self_check, f"0 for none, or {LEAST_SELF_CHECK:g} or more")
     timing_table.finish()
     groups: list[SlotGroup | NetworkGroup] = []
     for slot in table.tables("slots"):

@@ -19,7 +19,7 @@ def failed_baseline():
     return replace(
         run,
         records=tuple(
-            replace(r, samples=None).failed("RuntimeError: no") if r.case == r.baseline else r
+            replace(r, samples=()).failed("RuntimeError: no") if r.case == r.baseline else r
             for r in run.records
         ),
     )
@@ -38,9 +38,9 @@ RUNS = {
     "failed baseline": failed_baseline,
     "baseline not in the run": lambda: without(baseline="somewhere else"),
     "no baseline": lambda: without(baseline=None),
-    "nothing timed": lambda: without(samples=None),
+    "nothing timed": lambda: without(samples=()),
     "nothing counted": lambda: without(tallies={}),
-    "all skipped": lambda: without(status="skipped", cost=None, tallies={}, samples=None),
+    "all skipped": lambda: without(status="skipped", cost=None, tallies={}, samples=()),
     "no specs": lambda: without(spec=None),
     "unfinished and torn": lambda: replace(whole_run(), finished=False, torn=2),
 }

@@ -44,8 +44,9 @@ def test_wall_clock_reads_each_counter_around_the_work(monkeypatch: pytest.Monke
     monkeypatch.setattr(time, "perf_counter_ns", lambda: next(ticks))
     usages = iter([HostUsage(5_000, 100, 10), HostUsage(2_000_005_000, 130, 14)])
     monkeypatch.setattr(HostUsage, "now", classmethod(lambda _: next(usages)))
+    monkeypatch.setattr(stopwatch_module, "others_running", lambda: 7)
     assert WallStopwatch().time(nothing, 3) == Reading(
-        seconds=0.251, cpu_seconds=2.0, page_faults=30, involuntary_switches=4
+        seconds=0.251, cpu_seconds=2.0, page_faults=30, involuntary_switches=4, others_running=7
     )
 
 
