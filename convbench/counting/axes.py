@@ -1,0 +1,111 @@
+"""Where the axes of a tensor go when it is viewed, moved, cut or summed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Flags = tuple[bool, ...]
+
+
+def broadcast(flags: Sequence[bool], rank: int) -> Flags:
+    """Put axes in front, as broadcasting does."""
+    return (*(False,) * (rank - len(flags)), *flags)
+
+
+def summed_axes(name: str, args: Sequence[Any], rank: int) -> tuple[int, ...]:
+    """Return the axes that a sum or mean is taken over, counted from the front."""
+    given = args[1] if len(args) > 1 else None
+    if isinstance(given, bool) or not isinstance(given, int | list | tuple) or given in ([], ()):
+        return tuple(range(rank)) if name != "cumsum" else ()
+    axes = (given,) if isinstance(given, int) else tuple(given)
+    return tuple(axis % rank for axis in axes) if rank else ()
+
+
+def _same(args: Sequence[Any], flags: Flags, after: int) -> Flags:
+    del args
+    return broadcast(flags, after)[-after:] if after else ()
+
+
+def _permuted(args: Sequence[Any], flags: Flags, after: int) -> Flags:
+    del after
+    return tuple(flags[axis] for axis in args[1])
+
+
+def _swapped(args: Sequence[Any], flags: Flags, after: int) -> Flags:
+    del after
+    one, other = args[1:3] if len(args) > 2 else (-2, -1)  # noqa: PLR2004  mT names none
+    found = list(flags)
+    if len(found) > 1:
+        found[one], found[other] = found[other], found[one]
+    return tuple(found)
+
+
+def _reversed(args: Sequence[Any], flags: Flags, after: int) -> Flags:
+    del args, after
+    return tuple(reversed(flags))
+
+
+def _selected(args: Sequence[Any], flags: Flags, after: int) -> Flags:
+    axis = args[1] if len(args) > 1 else 0
+    axis %= len(flags)
+    kept = (*flags[:axis], *flags[axis + 1 :])
+    return kept if len(kept) == after else (any(flags),) * after
+
+
+def _any(args: Sequence[Any], flags: Flags, after: int) -> Flags:
+    del args
+    return flags if len(flags) == after else (any(flags),) * after
+
+
+MOVES: Final[dict[str, Callable[[Sequence[Any], Flags, int], Flags] | None]] = {
+    **dict.fromkeys(
+        """alias clone constant_pad_nd contiguous detach expand expand_as lift_fresh narrow pad
+        roll slice split split_with_sizes tensor_split chunk unsafe_chunk unsafe_split to to_copy
+        type_as resolve_conj resolve_neg conj index_select float double half
+        unsafe_split_with_sizes""".split(),
+        _same,
+    ),
+    **dict.fromkeys(("select", "unbind"), _selected),
+    "permute": _permuted,
+    **dict.fromkeys(("transpose", "swapaxes", "swapdims", "mT", "t", "adjoint"), _swapped),
+    "numpy_T": _reversed,
+    **dict.fromkeys(("movedim", "moveaxis", "im2col", "unfold", "index", "as_strided"), _any),
+    **dict.fromkeys(
+        """flatten ravel reshape reshape_alias squeeze unflatten unsafe_view unsqueeze view view_as
+        reshape_as""".split()
+    ),
+}
+"""Operators whose result is a view, a part or a copy of their first argument, with where each axis
+goes; None where the sizes before and after tell."""
+
+
+def carried(
+    name: str, args: Sequence[Any], before: Sequence[int], after: Sequence[int], flags: Flags
+) -> Flags:
+    """Return the flags of a tensor's axes after an operator of MOVES."""
+    way = MOVES[name]
+    if way is None:
+        return reshaped(before, after, flags)
+    return way(args, flags, len(after))
+
+
+def reshaped(before: Sequence[int], after: Sequence[int], flags: Flags) -> Flags:
+    """Carry flags over a change of shape: an axis gets those of the axes it is made of."""
+    found: list[bool] = []
+    place = 0
+    old, new, group, start = 1, 1, False, 0
+    for length in after:
+        new *= length
+        found.append(False)
+        while place < len(before) and (old < new or (old == new and before[place] == 1)):
+            old *= before[place]
+            group = group or flags[place]
+            place += 1
+        if group:
+            found[start:] = [True] * (len(found) - start)
+        if old == new:
+            start, group = len(found), False
+    return tuple(flag and length != 1 for flag, length in zip(found, after, strict=True))
