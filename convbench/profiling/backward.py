@@ -11,69 +11,81 @@ from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 from torch.nn.utils.stateless import _reparametrize_module
 
-from convbench.profiling.engine import Dispatch, Ledger, Weights, watching
+from convbench.profiling.contractions import Weights
+from convbench.profiling.engine import Dispatch
+from convbench.profiling.ledger import Ledger, watching
+from convbench.profiling.nested import exhausted, tensors_in
+from convbench.profiling.posing import Posing
 from convbench.profiling.profile import Profile
+from convbench.profiling.refusals import ProfileError
+from convbench.profiling.twins import Setting, twin
 
 
 def count_backward(
-    module: nn.Module, inputs: tuple[Any, ...], ledger: Ledger, *, how: str
+    module: nn.Module, inputs: tuple[Any, ...], setting: Setting, *, how: str, backward: bool = True
 ) -> Profile:
     """Count forward and backward of module(*inputs), on the device that the inputs are on.
 
     The gradients are those of every parameter that requires one, and of inputs that do. A first
-    layer whose input needs none does not run that part, as in training.
+    layer whose input needs none does not run that part, as in training. Without `backward` only the
+    forward is counted, with what it takes gradients of itself.
     """
     meta = how == "shapes"
-    held = dict(_named(module))
+    ledger = Ledger(module)
     copies = {
-        name: (tensor.detach().to("meta") if meta else tensor.detach().clone()).requires_grad_(
+        name: (twin(tensor) if meta else tensor.detach().clone()).requires_grad_(
             tensor.requires_grad
         )
-        for name, tensor in held.items()
+        for name, tensor in _named(module)
     }
+    setting.follow(copies.values())
     fixed = {name for name, _ in module.named_buffers()}
     weights = Weights(
         [copy for name, copy in copies.items() if name not in fixed], [copies[n] for n in fixed]
     )
-    dispatch = Dispatch(ledger, weights, real=not meta)
-    with torch.inference_mode(mode=False), torch.enable_grad(), watching(ledger):
+    dispatch = setting.dispatch(ledger, weights, real=not meta)
+    poses = Posing(dispatch, setting.device if meta else None, mixed=meta)
+    with torch.enable_grad(), watching(ledger):
         # in force for the backward pass too: activation checkpointing runs parts again there
         with (
             _reparametrize_module(module, copies, tie_weights=True),
             _naming_gradients(ledger),
             dispatch,
+            poses,
         ):
-            outputs = module(*inputs)
-            ends = [tensor for tensor in _tensors(outputs) if tensor.requires_grad]
+            outputs = exhausted(module(*inputs))
             forward = Profile.of(module, ledger, how=how)
-            ledger.events.clear()
-            dispatch.backward = True
-            wanted = [t for t in (*copies.values(), *_tensors(inputs)) if t.requires_grad]
-            if ends and wanted:
-                torch.autograd.grad(
-                    ends, wanted, [torch.ones_like(end) for end in ends], allow_unused=True
-                )
+            if backward:
+                wanted = [t for t in (*copies.values(), *tensors_in(inputs)) if t.requires_grad]
+                ledger.events.clear()
+                _differentiate(module, outputs, wanted, dispatch, accumulate=setting.accumulate)
             ledger.path = ""
-    return forward.with_backward(Profile.of(module, ledger, how=how))
+    return forward.with_backward(Profile.of(module, ledger, how=how)) if backward else forward
+
+
+def _differentiate(
+    module: nn.Module, outputs: Any, wanted: list[Tensor], dispatch: Dispatch, *, accumulate: bool
+) -> None:
+    found = list(tensors_in(outputs))
+    if not found:
+        raise ProfileError(
+            f"{type(module).__name__} returns a {type(outputs).__name__} without any tensor: there "
+            "is nothing to take gradients of. Leave backward out, or return the loss."
+        )
+    ends = [tensor for tensor in found if tensor.requires_grad]
+    if not ends or not wanted:
+        return
+    dispatch.known.backward = True
+    gradients = [torch.ones_like(end) for end in ends]
+    if accumulate:
+        torch.autograd.backward(ends, gradients)
+    else:
+        torch.autograd.grad(ends, wanted, gradients, allow_unused=True)
 
 
 def _named(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from module.named_parameters()
     yield from module.named_buffers()
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _tensors(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors(item)
-    elif hasattr(value, "__dict__"):
-        for item in vars(value).values():
-            yield from _tensors(item)
 
 
 @contextmanager
@@ -89,7 +101,7 @@ def _naming_gradients(ledger: Ledger) -> Iterator[None]:
         name = ledger.names.get(id(module))
         if name is None:
             return
-        waiting = [tensor.grad_fn for tensor in _tensors(result)]
+        waiting = [tensor.grad_fn for tensor in tensors_in(result)]
         while waiting:
             node = waiting.pop()
             if node is None or node in named:
@@ -103,6 +115,7 @@ def _naming_gradients(ledger: Ledger) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+        named.clear()
 
 
 class _Putter:

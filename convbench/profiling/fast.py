@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any, Final
+from weakref import ref
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from convbench.profiling.engine import Dispatch
+from convbench.profiling.posing import Posing
 from convbench.profiling.shapes import FAST
 
 _PYTHON: Final = torch._C.DispatchKeySet(torch._C.DispatchKey.Python)  # noqa: SLF001  no public name
@@ -18,17 +19,18 @@ _ROOM: Final = 1 << 44
 """Elements of the one meta storage that every answer is a view of: it holds no memory."""
 
 
-class Fast(TorchFunctionMode):
+class Fast(Posing):
     """Answer a call if it is one of FAST on plain tensors; otherwise let it run, and be dispatched.
 
     Under a function transform (vmap) or autocast, shapes and types are not what they seem, so
     nothing is answered there.
     """
 
-    def __init__(self, dispatch: Dispatch) -> None:
+    def __init__(
+        self, dispatch: Dispatch, device: torch.device | None = None, *, mixed: bool = False
+    ) -> None:
         """Answers are noted in the dispatch mode's ledger."""
-        super().__init__()
-        self.dispatch = dispatch
+        super().__init__(dispatch, device, mixed=mixed)
         self._strides: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._bases: dict[torch.dtype, Tensor] = {}
 
@@ -42,25 +44,25 @@ class Fast(TorchFunctionMode):
                 and x.is_meta
                 and x.is_contiguous()  # answers are: torch's keep another layout, which views feel
                 and x not in self.dispatch.weights
-                and id(x) not in self.dispatch.padded  # its convolution is counted with the padding
+                and x not in self.dispatch.known.padding  # its convolution is counted with the padding
                 and not torch._C._is_any_autocast_enabled()  # noqa: SLF001  nothing public asks
                 and torch._C._functorch.peek_interpreter_stack() is None  # noqa: SLF001  as above
             ):
                 found = answer(*args, **kwargs) if kwargs else answer(*args)
                 if found is not None:
                     return self._noted(found, args)
-        return func(*args, **(kwargs or {}))
+        return super().__torch_function__(func, types, args, kwargs)
 
     def _noted(self, found: Any, args: Any) -> Any:
         name, shape, counts = found
-        dispatch, x = self.dispatch, args[0]
+        dispatch, known, x = self.dispatch, self.dispatch.known, args[0]
         result = x if not shape else self._made(shape, x.dtype)
-        if name == "mul" or (dispatch.products and name == "add"):
-            contracted = dispatch.contraction(name, args, result)
+        if name in {"mul", "add"}:
+            contracted = known.see(name, args, result)
             if contracted is not None:
                 counts = replace(contracted, reads=counts.reads, writes=counts.writes)
         elif not shape and name != "dropout":
-            dispatch.forget(x)
+            known.written(x)
         dispatch.ledger.events.append((dispatch.ledger.path, name, counts, x.element_size()))
         return result
 
@@ -76,4 +78,6 @@ class Fast(TorchFunctionMode):
             base = self._bases.get(dtype)
             if base is None:
                 base = self._bases[dtype] = torch.empty(_ROOM, dtype=dtype, device="meta")
-            return base.as_strided(shape, strides)
+            made = base.as_strided(shape, strides)
+        self.dispatch.made.append(ref(made))
+        return made

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from convbench.profiling.engine import Ledger
+    from convbench.profiling.ledger import Ledger
 
 
 _NUMBERS: Final = attrgetter(*NAMES)

@@ -5,138 +5,223 @@ from __future__ import annotations
 import copy
 import sys
 import warnings
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.func import functional_call
 from torch.nn.parameter import is_lazy
 
 from convbench.counting.base import untouched
-from convbench.errors import ConvbenchError
 from convbench.profiling.backward import count_backward
-from convbench.profiling.engine import Dispatch, Ledger, Weights, watching
+from convbench.profiling.contractions import Weights
 from convbench.profiling.fast import Fast
+from convbench.profiling.leaks import release
+from convbench.profiling.ledger import Ledger, watching
+from convbench.profiling.nested import exhausted, mapped, tensors_in
 from convbench.profiling.profile import Profile
+from convbench.profiling.refusals import ProfileError, UnknownOperatorError, first, name_of, refusal
+from convbench.profiling.state import as_it_was
+from convbench.profiling.subjects import as_module
+from convbench.profiling.twins import (
+    Setting,
+    held_by,
+    leaf,
+    parts_of,
+    set_up,
+    tensors_of,
+    twin,
+    twin_leaf,
+    values_kept,
+)
+
+__all__ = ["ProfileError", "UnknownOperatorError", "count", "profile"]
 
 _FLOAT = {"FloatFunctional", "FXFloatFunctional"}
 """Of torch's package of quantised layers, those that compute in floats."""
+_NO_GRAPH = "does not require grad and does not have a grad_fn"
+"""What torch says where a forward takes gradients itself and was run without autograd."""
+_REENTRANT = "use_reentrant=True"
+"""What torch says where a re-entrant checkpoint is differentiated by torch.autograd.grad."""
+
+Attempt = Callable[[nn.Module, tuple[Any, ...], Setting], Profile]
 
 
-_CONTAINERS = {dict, OrderedDict, list, set}
-
-
-class ProfileError(ConvbenchError):
-    """A module that cannot be run, neither by shapes nor for real."""
-
-
-class UnknownOperatorError(ConvbenchError):
-    """Operators without a rule, when `strict` asked for none."""
-
-
-def profile(
-    module: nn.Module, *inputs: Any, backward: bool = False, strict: bool = False
-) -> Profile:
+def profile(module: Any, *inputs: Any, backward: bool = False, strict: bool = False) -> Profile:
     """Count what module(*inputs) multiplies, by the operators that run.
 
-    Nothing is computed and no weight is copied: shapes alone are followed, on the meta device. A
-    module that decides by its data, or is quantised or scripted, is run for real instead, and the
-    profile says so. backward: count the gradients of all weights, and of the inputs that require
-    them, too. strict: raise UnknownOperatorError for an operator without a rule; otherwise the
-    total is a lower bound, and says so. The module is left as it was.
+    module: an nn.Module, an exported program, or a function of tensors. Nothing is computed and no
+    weight is copied: shapes alone are followed, on the meta device. A module that decides by its
+    data, or is quantised or scripted, is run for real instead, and the profile says so. backward:
+    count the gradients of all weights, and of the inputs that require them, too. strict: raise
+    UnknownOperatorError for an operator without a rule; otherwise the total is a lower bound, and
+    says so. The module is left as it was.
 
     Raises ProfileError when the module cannot be run on these inputs.
     """
-    if any(map(is_lazy, _tensors_of(module))):
-        module = _settled(module, inputs)
-    found: Profile | None = None
-    why = _must_run(module) or ""
-    if not why:
-        for attempt in (_by_shapes,) if backward else (_by_shapes, _by_twins):
-            try:
-                with _as_it_was(module) as subject:
-                    found = attempt(subject, inputs, backward=backward)
-                break
-            except Exception as error:  # noqa: BLE001  whatever it is, running it will tell
-                why = f"{type(error).__name__}: {_first(error)}"
-    if found is None:
-        with _as_it_was(module) as subject:
-            found = _for_real(subject, inputs, why, backward=backward)
+    return count(as_module(module), inputs, backward=backward, strict=strict)
+
+
+def count(
+    module: nn.Module,
+    inputs: tuple[Any, ...],
+    *,
+    backward: bool = False,
+    strict: bool = False,
+    device: torch.device | None = None,
+) -> Profile:
+    """Count as `profile` does. device: what a module on the meta device takes itself to be on."""
+    with torch.inference_mode(mode=False), set_up():
+        if any(map(is_lazy, tensors_of(module))):
+            module = _settled(module, inputs)
+        why = _must_run(module) or ""
+        found = None if why else _without_values(module, inputs, backward=backward, device=device)
+        if not isinstance(found, Profile):
+            found = _for_real(module, inputs, found or why, backward=backward)
     if strict and found.unsupported:
         names = ", ".join(f"{name} (×{calls})" for name, calls in found.unsupported.items())
         raise UnknownOperatorError(
-            f"{type(module).__name__} runs operators without a counting rule: {names}. The total, "
+            f"{name_of(module)} runs operators without a counting rule: {names}. The total, "
             f"{found.total.multiplications:,}, is a lower bound; leave strict out to take it so."
         )
     return found
 
 
-def _by_shapes(module: nn.Module, inputs: tuple[Any, ...], *, backward: bool) -> Profile:
+def _without_values(
+    module: nn.Module, inputs: tuple[Any, ...], *, backward: bool, device: torch.device | None
+) -> Profile | str:
+    """Count by shapes; return why it must be run where that will not do."""
+    waiting: list[Attempt] = [_with_gradients] if backward else [_by_shapes, _by_twins]
+    given = [*tensors_in(inputs), *tensors_of(module)]
+    if device is None and given and not given[0].is_meta:
+        device = given[0].device
+    why, accumulate = "", False
+    while waiting:
+        attempt = waiting.pop(0)
+        setting = Setting(device, accumulate=accumulate)
+        found: Profile | None = None
+        error: BaseException | None = None
+        try:
+            with _in_place(module) as subject:
+                found = attempt(subject, inputs, setting)
+        except (Exception, SystemExit) as raised:  # whatever it is, running it will tell
+            error = raised.with_traceback(None)  # whose frames hold tensors
+            error.__context__ = error.__cause__ = None
+        broken = setting.close()
+        error = error or broken
+        kept = _released(module, setting) if not any(t.is_meta for t in given) else []
+        if kept:
+            return f"{' and '.join(kept)} kept tensors of the count, which have no values"
+        if found is not None and error is None:
+            return found
+        assert error is not None  # noqa: S101  nothing was found
+        if isinstance(error, ProfileError):
+            raise error
+        why, said = first(error), str(error)
+        if _NO_GRAPH in said and not backward:
+            waiting = [_with_graph] if attempt is not _with_graph else []
+        elif _REENTRANT in said and not accumulate:
+            waiting, accumulate = [attempt], True
+    return why
+
+
+def _released(module: nn.Module, setting: Setting) -> list[str]:
+    """Take tensors without values from who keeps them outside the module; return who did."""
+    kept, left = release(setting.made)
+    if left:
+        raise ProfileError(
+            f"{name_of(module)} leaves tensors outside itself when it runs, in "
+            f"{', '.join(left)}. Those of this count have no values and could not be taken back: "
+            "clear them before you use them, and count a copy of the module that keeps them in "
+            "itself."
+        )
+    return sorted(set(kept))
+
+
+def _by_shapes(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> Profile:
     ledger = Ledger(module)
-    if backward:
-        return count_backward(module, _mapped(inputs, _meta_leaf), ledger, how="shapes")
-    weights = Weights(*_held(module))
-    dispatch = Dispatch(ledger, weights, real=False)
-    with torch.inference_mode(mode=False), torch.no_grad(), _set_up(), watching(ledger):
-        with dispatch, Fast(dispatch):
-            module(*_mapped(inputs, _meta))
+    dispatch = setting.dispatch(ledger, Weights(*held_by(module)), real=False)
+    given = mapped(inputs, twin)
+    setting.follow(tensors_in(given))
+    with torch.no_grad(), watching(ledger), dispatch, Fast(dispatch, setting.device):
+        exhausted(module(*given))
     return Profile.of(module, ledger, how="shapes")
 
 
-def _by_twins(module: nn.Module, inputs: tuple[Any, ...], *, backward: bool) -> Profile:
+def _by_twins(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> Profile:
     """Follow shapes once more, with every weight's twin on the meta device in its place.
 
     Slower, and right where torch looks at devices and data types before it dispatches anything.
     """
-    del backward  # the backward pass works on twins in any case
     ledger = Ledger(module)
-    parameters = {name: _meta(tensor) for name, tensor in module.named_parameters()}
-    buffers = {name: _meta(tensor) for name, tensor in module.named_buffers()}
+    parameters = {name: twin(tensor) for name, tensor in module.named_parameters()}
+    buffers = {name: twin(tensor) for name, tensor in module.named_buffers()}
     twins = {**parameters, **buffers}
     weights = Weights(parameters.values(), buffers.values())
-    dispatch = Dispatch(ledger, weights, real=False)
-    with torch.inference_mode(mode=False), torch.no_grad(), _set_up(), watching(ledger):
-        with dispatch, Fast(dispatch):
-            functional_call(module, twins, _mapped(inputs, _meta), tie_weights=True)
+    dispatch = setting.dispatch(ledger, weights, real=False)
+    given = mapped(inputs, twin)
+    setting.follow([*twins.values(), *tensors_in(given)])
+    with torch.no_grad(), watching(ledger), dispatch, Fast(dispatch, setting.device, mixed=True):
+        exhausted(functional_call(module, twins, given, tie_weights=True))
     return Profile.of(module, ledger, how="shapes")
 
 
+def _with_gradients(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> Profile:
+    given = mapped(inputs, twin_leaf)
+    setting.follow(tensors_in(given))
+    return count_backward(module, given, setting, how="shapes")
+
+
+def _with_graph(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> Profile:
+    """Follow shapes with autograd, for a forward that takes gradients itself."""
+    given = mapped(inputs, twin_leaf)
+    setting.follow(tensors_in(given))
+    return count_backward(module, given, setting, how="shapes", backward=False)
+
+
 def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward: bool) -> Profile:
-    ledger = Ledger(module)
     how = f"run for real, because by shapes alone: {why}"
-    if any(tensor.is_meta for tensor in _tensors_of(module)):
+    if any(tensor.is_meta for tensor in [*tensors_of(module), *tensors_in(inputs)]):
         raise ProfileError(
-            f"{type(module).__name__} cannot be counted by shapes alone ({why}), and its weights "
-            "are on the meta device, so it cannot be run: make it on the CPU."
+            f"{name_of(module)} cannot be counted by shapes alone ({why}), and its weights or "
+            "inputs are on the meta device, so it cannot be run: make them on the CPU."
         )
-    try:
-        with untouched(module), _values_kept(module):
-            if backward:
-                return count_backward(module, _mapped(inputs, _leaf), ledger, how=how)
-            weights = Weights(*_held(module))
-            with torch.inference_mode(mode=False), torch.no_grad(), _set_up(), watching(ledger):
-                with Dispatch(ledger, weights, real=True):
-                    module(*_mapped(inputs, _leaf))
-    except Exception as error:
-        raise _refusal(module, inputs, error) from error
+    graph = accumulate = False
+    while True:
+        setting = Setting(None, accumulate=accumulate)
+        try:
+            with _in_place(module) as subject, untouched(subject), values_kept(subject):
+                if backward or graph:
+                    given = mapped(inputs, leaf)
+                    return count_backward(subject, given, setting, how=how, backward=backward)
+                return _run(subject, inputs, setting, how)
+        except (Exception, SystemExit) as error:
+            if _NO_GRAPH in str(error) and not (backward or graph):
+                graph = True
+            elif _REENTRANT in str(error) and not accumulate:
+                accumulate = True
+            else:
+                raise refusal(module, inputs, error) from error
+        finally:
+            setting.close()
+
+
+def _run(module: nn.Module, inputs: tuple[Any, ...], setting: Setting, how: str) -> Profile:
+    ledger = Ledger(module)
+    weights = Weights(*held_by(module))
+    given = mapped(inputs, leaf)
+    with torch.no_grad(), watching(ledger), setting.dispatch(ledger, weights, real=True):
+        exhausted(module(*given))
     return Profile.of(module, ledger, how=how)
-
-
-def _refusal(module: nn.Module, inputs: Any, error: Exception) -> ProfileError:
-    return ProfileError(
-        f"{type(module).__name__} cannot be run on inputs {_shapes(inputs)}: "
-        f"{type(error).__name__}: {_first(error)}. Give inputs of the shape it wants."
-    )
 
 
 def _must_run(module: nn.Module) -> str | None:
     """Say why shapes alone will not do, where the module's kind shows it."""
     if isinstance(module, torch.jit.ScriptModule):
         return "a TorchScript module"
-    for part in _parts(module):
+    for part in parts_of(module):
         if isinstance(part, torch.jit.ScriptModule):
             return "it holds a TorchScript module"
         if "quantized" in type(part).__module__ and type(part).__name__ not in _FLOAT:
@@ -149,13 +234,13 @@ def _settled(module: nn.Module, inputs: tuple[Any, ...]) -> nn.Module:
     with torch.random.fork_rng(), torch.no_grad():
         try:
             subject = _copied(module).to("meta")
-            subject(*_mapped(inputs, _meta))
+            subject(*mapped(inputs, twin))
         except Exception:  # noqa: BLE001  whatever it is, running it will tell
             subject = _copied(module)
             try:
-                subject(*_mapped(inputs, _leaf))
+                subject(*mapped(inputs, leaf))
             except Exception as error:
-                raise _refusal(module, inputs, error) from error
+                raise refusal(module, inputs, error) from error
     return subject
 
 
@@ -170,14 +255,14 @@ def _copied(module: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def _as_it_was(module: nn.Module) -> Iterator[nn.Module]:
+def _in_place(module: nn.Module) -> Iterator[nn.Module]:
     """Yield the module to run, and put back what running changes.
 
     One that torch.compile wrapped is run uncompiled.
     """
     subject = module
     with ExitStack() as stack:
-        stack.enter_context(_restored(subject))
+        stack.enter_context(as_it_was(parts_of(subject)))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # the model's own are for who runs it, not for who counts
         if "torch._dynamo" in sys.modules:  # who has compiled something has loaded it: 3 s, 70 MB
@@ -185,115 +270,3 @@ def _as_it_was(module: nn.Module) -> Iterator[nn.Module]:
                 subject = subject._orig_mod  # noqa: SLF001  as above
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         yield subject
-
-
-@contextmanager
-def _restored(module: nn.Module) -> Iterator[None]:
-    """Put back every attribute that the modules had, what it held, and the random state."""
-    before = [
-        (part, dict(vars(part)))
-        for part in _parts(module)
-        if not isinstance(part, torch.jit.ScriptModule)  # its state is not in Python
-    ]
-    held = [  # parameters, buffers, children, hooks, and lists and dicts of the model's own
-        (value, value.copy())
-        for _, attributes in before
-        for value in attributes.values()
-        if type(value) in _CONTAINERS
-    ]
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        for part, attributes in before:
-            state = vars(part)
-            if state.keys() != attributes.keys():
-                for name in [name for name in state if name not in attributes]:
-                    del state[name]
-            state.update(attributes)
-        for container, items in held:
-            if container or items:
-                container.clear()
-                (container.extend if type(container) is list else container.update)(items)
-
-
-@contextmanager
-def _values_kept(module: nn.Module) -> Iterator[None]:
-    """Give every weight and buffer its values back: a module that runs may change them."""
-    kept = [(t, t.detach().clone()) for t in _tensors_of(module) if not is_lazy(t)]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for tensor, values in kept:
-                tensor.data.copy_(values)
-
-
-@contextmanager
-def _set_up() -> Iterator[None]:
-    """Keep transformers from their fused layer, whose parts no one sees."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(value=False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
-
-
-def _parts(module: nn.Module) -> list[nn.Module]:
-    """Return the module and all inside it, each once: as modules() does, and much faster."""
-    found = {id(module): module}
-    waiting = [module]
-    while waiting:
-        for child in waiting.pop()._modules.values():  # noqa: SLF001  children() hides who is shared
-            if child is not None and id(child) not in found:
-                found[id(child)] = child
-                waiting.append(child)
-    return list(found.values())
-
-
-def _held(module: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """Return all parameters, and all buffers."""
-    parts = _parts(module)
-    return (
-        [p for part in parts for p in part._parameters.values() if p is not None],  # noqa: SLF001
-        [b for part in parts for b in part._buffers.values() if b is not None],  # noqa: SLF001
-    )
-
-
-def _tensors_of(module: nn.Module) -> list[Tensor]:
-    parameters, buffers = _held(module)
-    return parameters + buffers
-
-
-def _mapped(value: Any, function: Any) -> Any:
-    if isinstance(value, Tensor):
-        return function(value)
-    if isinstance(value, list | tuple):
-        items = [_mapped(item, function) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    if isinstance(value, dict):
-        return {key: _mapped(item, function) for key, item in value.items()}
-    return value
-
-
-def _meta(tensor: Tensor) -> Tensor:
-    return tensor.detach().to("meta")
-
-
-def _meta_leaf(tensor: Tensor) -> Tensor:
-    return _meta(tensor).requires_grad_(tensor.requires_grad)
-
-
-def _leaf(tensor: Tensor) -> Tensor:
-    return tensor.detach().clone().requires_grad_(tensor.requires_grad)
-
-
-def _shapes(inputs: Any) -> str:
-    found = [tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__ for x in inputs]
-    return ", ".join(map(str, found)) or "(none)"
-
-
-def _first(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else "no message"

@@ -1,0 +1,61 @@
+"""The function mode under which tensors without values say that they are where real ones are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from convbench.profiling.engine import Dispatch
+from convbench.profiling.nested import mapped, tensors_in
+
+_QUERIES: Final[dict[Any, Callable[[torch.device], Any]]] = {
+    Tensor.device.__get__: lambda device: device,  # type: ignore[attr-defined]
+    Tensor.get_device: lambda device: -1 if device.index is None else device.index,
+    **{
+        getattr(Tensor, f"is_{kind}").__get__: lambda device, kind=kind: device.type == kind
+        for kind in ("cpu", "cuda", "meta", "mps", "xpu")
+    },
+}
+
+
+class Posing(TorchFunctionMode):
+    """Let code that looks at a tensor's device take the way it takes when it computes.
+
+    device: what to say; None for the truth. What a call raises is noted in the dispatch mode: code
+    that catches it takes another way. mixed: a call that torch refuses because real tensors stand
+    beside others is tried once more without real ones.
+    """
+
+    def __init__(self, dispatch: Dispatch, device: torch.device | None, *, mixed: bool) -> None:
+        """See the class."""
+        super().__init__()
+        self.dispatch, self.device, self.mixed = dispatch, device, mixed
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Answer, or run."""
+        if self.device is not None:
+            query = _QUERIES.get(func)
+            if query is not None and args[0].is_meta:
+                return query(self.device)
+        kwargs = kwargs or {}
+        before = self.dispatch.broken
+        try:
+            return func(*args, **kwargs)
+        except Exception as error:
+            self.dispatch.broken = self.dispatch.broken or error
+            if not self.mixed or not _mixed(args, kwargs):
+                raise
+        result = func(*mapped(args, self._meta), **mapped(kwargs, self._meta))
+        self.dispatch.broken = before
+        return result
+
+    def _meta(self, tensor: Tensor) -> Tensor:
+        return tensor if tensor.is_meta else self.dispatch.meta(tensor)
+
+
+def _mixed(args: Any, kwargs: Any) -> bool:
+    return len({item.is_meta for item in tensors_in((args, kwargs))}) > 1

@@ -1,0 +1,91 @@
+"""What a count cannot be made of, why, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from torch import Tensor, nn
+
+from convbench.errors import ConvbenchError
+from convbench.profiling.nested import tensors_in
+
+
+class ProfileError(ConvbenchError):
+    """A module that cannot be run, neither by shapes nor for real."""
+
+
+class UnknownOperatorError(ConvbenchError):
+    """Operators without a rule, when `strict` asked for none."""
+
+
+_REMEDIES: Final = (
+    # what the message of the error holds -> what to do
+    (("dtype", "data type", "scalar type", "same type", "type Long", "'Long'", "'Half'",
+      "Byte", "_cpu\" not implemented"),
+     "Give inputs of the data type it wants: tensor.to(dtype); on the command line SHAPE:dtype, "
+     "like 2x7:int64."),
+    (("positional argument", "unexpected keyword", "missing "),
+     "Give as many inputs as its forward takes."),
+    (("does not require grad", "requires grad", "a leaf Variable"),
+     "Let an input or a weight require a gradient: requires_grad_()."),
+    (("GuardOnDataDependent", "data-dependent"),
+     "Make the branch ordinary Python, which runs for real."),
+    (("CUDA", "same device", "meta device", "meta tensor"),
+     "Put the module and its inputs on one device."),
+    (("out of memory", "alloc"), "Give a smaller input, or a module that runs by shapes alone."),
+)  # fmt: skip
+
+
+def refusal(module: nn.Module, inputs: Any, error: BaseException) -> ProfileError:
+    """Return the error that says why a module cannot be run on these inputs."""
+    if isinstance(error, ProfileError):
+        return error
+    name = name_of(module)
+    if any(tensor.is_nested for tensor in tensors_in(inputs)):
+        return ProfileError(
+            f"{name} cannot be counted on nested tensors: they have no one shape. Give each of "
+            "them by itself, or a padded tensor."
+        )
+    if isinstance(error, SystemExit):
+        return ProfileError(
+            f"{name} calls sys.exit({error.code!r}) when it is run on inputs {shapes(inputs)}: "
+            "take that out of its forward."
+        )
+    return ProfileError(
+        f"{name} cannot be run on inputs {shapes(inputs)}: {first(error)}. {_remedy(str(error))}"
+    )
+
+
+def _remedy(text: str) -> str:
+    for signs, remedy in _REMEDIES:
+        if any(sign in text for sign in signs):
+            return remedy
+    return (
+        "Check that module(*inputs) itself runs: inputs of the shapes it wants, or what it raises."
+    )
+
+
+def name_of(module: nn.Module) -> str:
+    """Return what to call a module."""
+    return str(getattr(module, "label", None) or type(module).__name__)
+
+
+def shapes(inputs: Any) -> str:
+    """Write the inputs as shapes, with the data types that are not float32."""
+    return ", ".join(map(_shape, inputs)) or "(none)"
+
+
+def _shape(value: Any) -> str:
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    if value.is_nested:
+        return "a nested tensor"
+    kind = str(value.dtype).removeprefix("torch.")
+    return str(tuple(value.shape)) + ("" if kind == "float32" else f" of {kind}")
+
+
+def first(error: BaseException) -> str:
+    """Return an error's kind and the first line of its message, without a full stop."""
+    lines = str(error).strip().splitlines()
+    said = lines[0].rstrip(". ") if lines else "no message"
+    return f"{type(error).__name__}: {said}"

@@ -1,0 +1,116 @@
+"""Stand-ins for a module's tensors, and what one attempt at a count shares."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from convbench.profiling.contractions import Weights
+from convbench.profiling.engine import Dispatch
+from convbench.profiling.ledger import Ledger
+from convbench.profiling.values import Values
+
+
+class Setting:
+    """What one attempt leaves behind, to be looked at and put back.
+
+    device: where twins say that they are; None where everything is on the meta device and says so.
+    made: tensors without values, weakly. values: what was written to. accumulate: take gradients as
+    Tensor.backward does, which re-entrant checkpoints need.
+    """
+
+    def __init__(self, device: torch.device | None, *, accumulate: bool = False) -> None:
+        """Nothing has been done yet."""
+        self.device, self.accumulate = device, accumulate
+        self.made: list[weakref.ref[Tensor]] = []
+        self.values = Values()
+        self._dispatch: Dispatch | None = None
+
+    def dispatch(self, ledger: Ledger, weights: Weights, *, real: bool) -> Dispatch:
+        """Make the dispatch mode of this attempt."""
+        made = self._dispatch = Dispatch(ledger, weights, real=real, values=self.values)
+        made.made = self.made
+        return made
+
+    def follow(self, tensors: Iterable[Tensor]) -> None:
+        """Watch whether these tensors without values outlive the attempt."""
+        self.made.extend(weakref.ref(tensor) for tensor in tensors if tensor.is_meta)
+
+    def close(self) -> Exception | None:
+        """Put values back and let go of everything; return what an operator raised, if one did."""
+        broken = self._dispatch.broken if self._dispatch else None
+        self._dispatch = None
+        self.values.restore()
+        return broken
+
+
+def twin(tensor: Tensor) -> Tensor:
+    """Return a tensor like this one, without values and with no memory in common."""
+    meta = tensor.detach()
+    return meta.clone() if meta.is_meta and meta.is_inference() else meta.to("meta")
+
+
+def twin_leaf(tensor: Tensor) -> Tensor:
+    """Return a twin that needs a gradient where the tensor does."""
+    return twin(tensor).requires_grad_(tensor.requires_grad)
+
+
+def leaf(tensor: Tensor) -> Tensor:
+    """Return a copy with values of its own."""
+    return tensor.detach().clone().requires_grad_(tensor.requires_grad)
+
+
+def parts_of(module: nn.Module) -> list[nn.Module]:
+    """Return the module and all inside it, each once: as modules() does, and much faster."""
+    found = {id(module): module}
+    waiting = [module]
+    while waiting:
+        for child in waiting.pop()._modules.values():  # noqa: SLF001  children() hides who is shared
+            if child is not None and id(child) not in found:
+                found[id(child)] = child
+                waiting.append(child)
+    return list(found.values())
+
+
+def held_by(module: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """Return all parameters, and all buffers."""
+    parts = parts_of(module)
+    return (
+        [p for part in parts for p in part._parameters.values() if p is not None],  # noqa: SLF001
+        [b for part in parts for b in part._buffers.values() if b is not None],  # noqa: SLF001
+    )
+
+
+def tensors_of(module: nn.Module) -> list[Tensor]:
+    """Return all parameters and buffers."""
+    parameters, buffers = held_by(module)
+    return parameters + buffers
+
+
+@contextmanager
+def values_kept(module: nn.Module) -> Iterator[None]:
+    """Give every weight and buffer its values back: a module that runs may change them."""
+    kept = [(t, t.detach().clone()) for t in tensors_of(module) if not is_lazy(t)]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, values in kept:
+                with torch.inference_mode(mode=tensor.is_inference()):
+                    tensor.data.copy_(values)
+
+
+@contextmanager
+def set_up() -> Iterator[None]:
+    """Keep transformers from their fused layer, whose parts no one sees."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(value=False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
