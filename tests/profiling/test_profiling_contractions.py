@@ -65,7 +65,7 @@ def by_addcmul(self, x):
 
 def involution(self, x):
     patches = functional.unfold(x, 3, padding=1).view(2, C, TAPS, H, W)
-    kernel = self.conv(x).mean(1, keepdim=True).unsqueeze(1).expand(2, C, TAPS, H, W)
+    kernel = self.conv(x).repeat(1, 3, 1, 1)[:, :TAPS].unsqueeze(1).expand(2, C, TAPS, H, W)
     return (patches * kernel).sum(2)
 
 
@@ -113,6 +113,7 @@ CASES = {
     "einsum": (lambda self, x: torch.einsum("bchw,cd->bdhw", x, self.matrix), pixels * C * 7),
     "matmul": (lambda self, x: x.permute(0, 2, 3, 1) @ self.matrix, pixels * C * 7),
     "tensordot": (lambda self, x: torch.tensordot(x, self.matrix, ([1], [0])), pixels * C * 7),
+    "multiply and average": (lambda self, x: (x * self.scale).mean(1), pixels * C),
     "a layer": (lambda self, x: self.conv(x), POINTWISE),
 }
 NOT = {
@@ -124,7 +125,6 @@ NOT = {
     "a mask": lambda self, x: x * (x > 0),
     "a number": lambda self, x: 2 * x + 3 * x,
     "angles, as rotary positions": rotary,
-    "a mean of products": lambda self, x: (x * self.scale).mean(1),
     "a sum of what is no product": lambda self, x: (x + self.scale).sum(1),
     "squares": lambda self, x: x.pow(2).sum(),
     "weights alone": lambda self, x: x + (self.scale * self.offset).sum(),
