@@ -107,14 +107,17 @@ class Facts(Protocol):
     def shape(self, value: Any) -> tuple[int, ...]:
         """Return a tensor's sizes as numbers."""
 
-    def varies(self, value: Any) -> tuple[bool, ...]:
-        """Tell of each axis whether the tensor varies on it: neither of size 1 nor expanded."""
+    def expanded(self, value: Any) -> tuple[bool, ...]:
+        """Tell of each axis whether a tensor only repeats itself on it."""
 
     def constant(self, value: Any) -> bool:
         """Tell whether a tensor is a weight or a buffer, or made of some alone."""
 
     def is_complex(self, value: Any) -> bool:
         """Tell whether a tensor is complex."""
+
+    def scaled(self, value: Any, axes: tuple[int, ...]) -> None:
+        """Take note that products were summed along axes on which a factor is the same."""
 
     def what(self, factors: tuple[Any, Any], result: Any) -> Any:
         """Return what to keep of products until they are summed."""
@@ -185,7 +188,8 @@ class Handmade:
 
     def _product(self, one: Any, other: Any, result: Any) -> Product:
         shape = self.facts.shape(result)
-        varies, roots = [], frozenset[int]()
+        roots = frozenset[int]()
+        varies = []
         inner = [False] * len(shape)
         for item in (one, other):
             known = self._found(item)
@@ -195,7 +199,14 @@ class Handmade:
                 inner = [a or b for a, b in zip(inner, within, strict=True)]
             else:
                 roots |= {self.root(item)}
-            varies.append(broadcast(self.facts.varies(item), len(shape)))
+            whole = self.facts.shape(item)
+            own = [
+                size == length and not repeated
+                for size, length, repeated in zip(
+                    whole, shape[len(shape) - len(whole) :], self.facts.expanded(item), strict=True
+                )
+            ]
+            varies.append(broadcast(own, len(shape)))
         both = zip(inner, *varies, strict=True)
         complex_factors = sum(map(self.facts.is_complex, (one, other)))
         size = 1
@@ -234,6 +245,7 @@ class Handmade:
         shape = self.facts.shape(args[0])
         axes = summed_axes(name, args, len(shape))
         if not any(known.varies[axis] for axis in axes):
+            self.facts.scaled(args[0], axes)
             return None
         size = 1
         for length in shape:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from convbench.counting.handmade import FOLLOWED, Amount, Handmade
@@ -124,10 +125,15 @@ class _Facts:
     def shape(self, value: Tensor) -> tuple[int, ...]:
         return tuple(value.shape)
 
-    def varies(self, value: Tensor) -> tuple[bool, ...]:
+    def expanded(self, value: Tensor) -> tuple[bool, ...]:
+        if value.layout is not torch.strided:
+            return (False,) * value.ndim
         return tuple(
-            size > 1 and step != 0 for size, step in zip(value.shape, value.stride(), strict=True)
+            size > 1 and step == 0 for size, step in zip(value.shape, value.stride(), strict=True)
         )
+
+    def scaled(self, value: Tensor, axes: tuple[int, ...]) -> None:
+        """Nothing hangs on it here, where sizes are numbers."""
 
     def constant(self, value: Tensor) -> bool:
         return value in self._weights

@@ -12,7 +12,8 @@ from convbench.tracing.errors import TraceError
 from convbench.tracing.exporting import AXES, CHANNELS, axes_of, export, taken_apart, tensors
 from convbench.tracing.formula import NetworkFormula
 from convbench.tracing.naming import Naming
-from convbench.tracing.sizes import collected
+from convbench.tracing.ordering import proven
+from convbench.tracing.sizes import collected, presented
 from convbench.tracing.walking import walk
 
 if TYPE_CHECKING:
@@ -87,11 +88,11 @@ def _trace(module: nn.Module, inputs: Sequence[Any], axes: list[dict[int, str]])
         return replace(
             result, fixed={"B": int(shapes[0][0]), **result.fixed}, notes=(note, *result.notes)
         )
-    found = walk(traced.program.graph, naming.names)
+    found = walk(traced.program, naming.names)
     if found.unknown:  # composite operators may be made of known ones
         apart = replace(traced, program=taken_apart(traced.program, found.unknown))
         closer = Naming.of(apart)  # taking apart may ask more of the sizes
-        parts = walk(apart.program.graph, closer.names)
+        parts = walk(apart.program, closer.names)
         if parts.unsupported.total() < found.unsupported.total():
             naming, found = closer, parts
     formula = NetworkFormula(
@@ -100,13 +101,26 @@ def _trace(module: nn.Module, inputs: Sequence[Any], axes: list[dict[int, str]])
         by_operator={name: collected(terms) for name, terms in found.terms.items()},
         symbols=naming.symbols,
         unsupported=dict(found.unsupported),
-        constraints=tuple(naming.constraints),
+        constraints=(*naming.constraints, *_larger(found.least, naming.constraints)),
         fixed=naming.fixed,
         notes=tuple(naming.notes),
         given={item.name: given[item.name] for item in naming.symbols},
         source=f"torch.export of {type(module).__name__}",
     )
     return _with_single(formula, module, inputs, axes)
+
+
+def _larger(sizes: Iterable[Any], constraints: Iterable[Any]) -> list[Any]:
+    """Return the conditions that sizes are 2 or more, without those that the others show."""
+    import sympy
+
+    limits = {
+        condition.lhs: (condition.rhs, sympy.oo)
+        for condition in constraints
+        if isinstance(condition, sympy.Ge) and condition.lhs.is_Symbol and condition.rhs.is_Integer
+    }
+    asked = dict.fromkeys(sympy.Ge(presented(size), 2, evaluate=False) for size in sizes)
+    return [condition for condition in asked if not proven(condition, limits)]
 
 
 def _with_single(
@@ -126,7 +140,7 @@ def _with_single(
     with contextlib.suppress(Exception):  # then it stays at 2
         traced = export(module, inputs, axes, single=True)
         naming = Naming.of(traced)
-        found = walk(traced.program.graph, naming.names)
+        found = walk(traced.program, naming.names)
         terms = [item for terms in found.terms.values() for item in terms]
         sizes = {**formula.given, **formula.fixed, "B": 1}
         at = {symbol(name): number for name, number in sizes.items()}

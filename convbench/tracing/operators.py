@@ -57,6 +57,25 @@ def attention(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
     return [(*query, key[-2]), (*query[:-1], key[-2], value[-1])]
 
 
+def bilinear(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
+    """x·W·y with a weight (N, C1, C2): over the first, then over the second."""
+    weight = shapes[2]
+    return [(*output, *weight[1:]), (*output, weight[2])]
+
+
+def prepares(name: str, shapes: Sequence[Any]) -> bool:
+    """Tell whether an operator on weights alone prepares a weight: a matrix-vector product.
+
+    As in `profiling`: a layer or matrix product of weights alone runs each time, and counts.
+    """
+    if name in VECTORS:
+        return True
+    first, second = (len(shape) for shape in shapes[:2])
+    return name == "matmul" and (second == 1 or (first == 1 and second > 2))  # noqa: PLR2004
+
+
+VECTORS: Final = frozenset({"mv", "addmv", "dot", "vdot", "bilinear", "conv_tbc"})
+
 RULES: Final[dict[str, Callable[[Sequence[Any], Any], list[tuple[Any, ...]]]]] = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), convolution),
     **dict.fromkeys(
@@ -64,6 +83,7 @@ RULES: Final[dict[str, Callable[[Sequence[Any], Any], list[tuple[Any, ...]]]]] =
     ),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), transposed),
     "conv_tbc": conv_tbc,
+    "bilinear": bilinear,
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "vdot", "linear", "inner"), matrix),
     **dict.fromkeys(("addmm", "addmv", "baddbmm"), added_matrix),
     "addbmm": added_batch,

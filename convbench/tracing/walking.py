@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.counting.rules import is_zero_by_rule, plain_name
+from convbench.tracing.nodes import Nodes
 from convbench.tracing.operators import (
     EITHER_WAY,
     OTHERS,
     RULES,
     ZERO_IN_PROGRAMS,
     convolution,
+    prepares,
     transposed,
 )
 from convbench.tracing.sizes import canonical, term
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
 
     import sympy
+    from torch.export import ExportedProgram
     from torch.fx import Graph, Node
 
     from convbench.tracing.sizes import Term
 
+COMPLEX_PRODUCT: Final = 4
+"""Real multiplications in the product of two complex numbers."""
 TORCH: Final = ("aten", "prim", "prims", "quantized_decomposed")
 """Namespaces in which a bare name means torch's own operator."""
 
@@ -37,15 +45,29 @@ class Found:
     unsupported: Counter[str] = field(default_factory=Counter)
     unknown: set[Any] = field(default_factory=set)
     """The unsupported operators themselves."""
+    least: list[Any] = field(default_factory=list)
+    """Sizes that the formula takes for 2 or more: at 1, a gate that is pooled is a product."""
 
 
-def walk(graph: Graph, names: Mapping[Any, sympy.Expr]) -> Found:
-    """Gather the terms of a graph; `names` gives the symbol of each of the program's sizes.
+@dataclass(frozen=True)
+class Walk:
+    """One graph being walked: what its nodes are, how their sizes read, what is found."""
+
+    nodes: Nodes
+    size: Callable[[Any], Any]
+    found: Found
+
+
+def walk(program: ExportedProgram, names: Mapping[Any, sympy.Expr]) -> Found:
+    """Gather the terms of a program; `names` gives the symbol of each of its sizes.
 
     Raises TraceError where a size that matters has no formula in those symbols.
     """
     found = Found()
-    _walk(graph, lambda size: _size(size, names), found)
+    signature = program.graph_signature
+    held = {*signature.inputs_to_parameters, *signature.inputs_to_buffers}
+    weights = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in held]
+    _walk(program.graph, Walk(Nodes(weights), lambda size: _size(size, names), found))
     return found
 
 
@@ -53,36 +75,73 @@ def _size(size: Any, names: Mapping[Any, sympy.Expr]) -> Any:
     return size if isinstance(size, int) else canonical(size.node.expr, names)
 
 
-def _walk(graph: Graph, size: Callable[[Any], Any], found: Found) -> None:
+def _walk(graph: Graph, now: Walk) -> None:
     from torch._ops import HigherOrderOperator, OpOverload
 
     for node in graph.nodes:
         if node.op != "call_function":
             continue
         if isinstance(node.target, HigherOrderOperator):
-            _walk_inside(node, size, found)
+            _walk_inside(node, now)
         elif isinstance(node.target, OpOverload):
-            _gather(node, node.target, size, found)
+            _gather(node, node.target, now)
+        elif node.target is operator.getitem:
+            source: Any = node.args[0]
+            schema = getattr(source.target, "_schema", None)
+            now.nodes.item(node, plain_name(schema.name) if schema else "")
 
 
-def _gather(node: Node, operator: Any, size: Callable[[Any], Any], found: Found) -> None:
-    name = operator._schema.name  # noqa: SLF001  "aten::conv2d", which has no public spelling
-    bare, own = plain_name(name), operator.namespace in TORCH
+def _gather(node: Node, target: Any, now: Walk) -> None:
+    name = target._schema.name  # noqa: SLF001  "aten::conv2d", which has no public spelling
+    bare, own, found = plain_name(name), target.namespace in TORCH, now.found
+    args = _positional(node, target)
     rule = RULES.get(bare) if own else OTHERS.get(name)
     if own and bare in EITHER_WAY:
-        rule = transposed if _argument(node, operator, "transposed") else convolution
+        rule = transposed if _argument(node, target, "transposed") else convolution
+    if own:
+        _sum(bare, node, args, now, in_place=target._schema.is_mutable)  # noqa: SLF001  as above
     if rule is not None:
-        shapes = [_shape(argument, size) for argument in node.args]
-        output = node.meta["val"]
-        products = rule(shapes, _shape_of(output[0] if isinstance(output, tuple) else output, size))
-        found.terms.setdefault(bare, []).extend(map(term, products))
+        shapes = [_shape(argument, now.size) for argument in args]
+        value = node.meta["val"]
+        value = value[0] if isinstance(value, list | tuple) else value
+        if now.nodes.constant(node) and (prepares(bare, shapes) or _parametrizes(node)):
+            return
+        times = COMPLEX_PRODUCT if value.dtype.is_complex else 1
+        for product in rule(shapes, _shape_of(value, now.size)):
+            found.terms.setdefault(bare, []).append(term((times, *product)))
     elif not (own and (is_zero_by_rule(name) or bare in ZERO_IN_PROGRAMS)):
         found.unsupported[bare if own else name] += 1
-        found.unknown.add(operator)
+        found.unknown.add(target)
 
 
-def _argument(node: Node, operator: Any, name: str) -> Any:
-    positions = [argument.name for argument in operator._schema.arguments]  # noqa: SLF001
+def _sum(name: str, node: Node, args: Sequence[Any], now: Walk, *, in_place: bool) -> None:
+    """Count the products of earlier nodes that this one sums, unless they are of weights alone."""
+    gates = len(now.nodes.gates)
+    for amount in now.nodes.see(name, node, args, in_place=in_place):
+        if not now.nodes.constant(amount.what):
+            sizes = (amount.factor, *_shape(amount.what, now.size))
+            now.found.terms.setdefault(name, []).append(term(sizes))
+    for value, axes in now.nodes.gates[gates:]:
+        shape = _shape(value, now.size)
+        size = prod(shape[axis] for axis in axes)
+        if not isinstance(size, int):
+            now.found.least.append(size)
+
+
+def _parametrizes(node: Node) -> bool:
+    stack = node.meta.get("nn_module_stack") or {}
+    return any("parametrizations" in str(path) for path, _ in stack.values())
+
+
+def _positional(node: Node, target: Any) -> tuple[Any, ...]:
+    """Put keyword arguments where the schema has them."""
+    missing = target._schema.arguments[len(node.args) :]  # noqa: SLF001  torch's own description
+    more = [node.kwargs.get(item.name, item.default_value) for item in missing]
+    return (*node.args, *more)
+
+
+def _argument(node: Node, target: Any, name: str) -> Any:
+    positions = [argument.name for argument in target._schema.arguments]  # noqa: SLF001
     place = positions.index(name)
     return node.args[place] if place < len(node.args) else node.kwargs.get(name)
 
@@ -95,7 +154,7 @@ def _shape_of(value: Any, size: Callable[[Any], Any]) -> Any:
     return tuple(map(size, value.shape)) if hasattr(value, "shape") else None
 
 
-def _walk_inside(node: Node, size: Callable[[Any], Any], found: Found) -> None:
+def _walk_inside(node: Node, now: Walk) -> None:
     """Follow an operator that runs graphs: once where it only wraps one, else if none multiplies.
 
     A branch or a loop counts where all its graphs agree to multiply nothing; otherwise how often
@@ -110,10 +169,20 @@ def _walk_inside(node: Node, size: Callable[[Any], Any], found: Found) -> None:
     ]
     graphs = [part.graph for part in held if hasattr(part, "graph")]
     if len(graphs) == 1 and (name.startswith(("wrap", "hints")) or name == "invoke_subgraph"):
-        _walk(graphs[0], size, found)
+        _enter(node, graphs[0], now.nodes)
+        _walk(graphs[0], now)
         return
     inside = Found()
     for graph in graphs:
-        _walk(graph, size, inside)
+        _walk(graph, Walk(now.nodes, now.size, inside))
     if not graphs or inside.terms or inside.unsupported:
-        found.unsupported[name] += 1
+        now.found.unsupported[name] += 1
+
+
+def _enter(node: Node, graph: Graph, nodes: Nodes) -> None:
+    """Tell which inputs of a graph inside another are weights."""
+    given = [item for item in node.args if getattr(item, "op", None) != "get_attr"]
+    inputs = [item for item in graph.nodes if item.op == "placeholder"]
+    for inner, outer in zip(reversed(inputs), reversed(given), strict=False):
+        if hasattr(outer, "op") and nodes.constant(outer):  # type: ignore[arg-type]
+            nodes.make_constant(inner)

@@ -1,0 +1,131 @@
+"""Nodes of an exported graph as the values that `counting.handmade` follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convbench.counting.handmade import FOLLOWED, Amount, Handmade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torch.fx import Node
+
+POOLS = ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
+
+
+class Nodes:
+    """What has to be known of nodes: the facts that `Handmade` asks."""
+
+    def __init__(self, weights: Iterable[Node]) -> None:
+        """`weights`: the nodes that stand for parameters and buffers."""
+        self._constant = dict.fromkeys(weights, True)
+        self._targets: dict[Node, Node] = {}
+        self.handmade = Handmade(self)
+        self.gates: list[tuple[Node, tuple[int, ...]]] = []
+        """Products that were summed along axes on which a factor is the same."""
+
+    def see(self, name: str, node: Node, args: Sequence[Any], *, in_place: bool) -> list[Amount]:
+        """Follow one operator; return the products that it sums."""
+        if in_place and self.is_value(args[0]):
+            self._targets[node] = self._target(args[0])
+        elif not in_place:
+            values = [item for item in node.all_input_nodes if self.is_value(item)]
+            self._constant[node] = bool(values) and all(map(self.constant, values))
+        if name in POOLS and _whole(args[1]):
+            axes = tuple(range(-int(name[-2]), 0))  # as torch runs it
+            name, args = "mean", (args[0], axes)
+        if name in FOLLOWED:
+            return self.handmade.see(name, args, node) or []
+        if in_place:
+            self.handmade.drop(node)
+        return []
+
+    def item(self, node: Node, name: str) -> None:
+        """Follow the choice of one result of an operator that gives several."""
+        source: Any = node.args[0]
+        self._constant[node] = self.constant(source)
+        if name in FOLLOWED and source.args and self.is_value(source.args[0]):
+            if name in {"split", "chunk", "unbind", "tensor_split", "split_with_sizes"}:
+                self.handmade.moved(name, source.args, node)
+
+    def book(self) -> _Book:
+        """Return an empty book."""
+        return _Book(self)
+
+    def is_value(self, item: Any) -> bool:
+        """Tell whether an argument is a tensor."""
+        return hasattr(_value(item), "stride")
+
+    def same(self, one: Any, other: Any) -> bool:
+        """Tell whether two nodes are one tensor."""
+        return self._target(one) is self._target(other)
+
+    def shape(self, value: Node) -> tuple[int, ...]:
+        """Return a tensor's sizes in the example that was traced."""
+        return tuple(map(_example, _value(value).shape))
+
+    def expanded(self, value: Node) -> tuple[bool, ...]:
+        """Tell of each axis whether a tensor only repeats itself on it."""
+        tensor = _value(value)
+        steps = zip(self.shape(value), tensor.stride(), strict=True)
+        return tuple(size > 1 and isinstance(step, int) and step == 0 for size, step in steps)
+
+    def constant(self, value: Node) -> bool:
+        """Tell whether a node is made of weights and buffers alone."""
+        return self._constant.get(value, False)
+
+    def make_constant(self, value: Node) -> None:
+        """Take a node for a weight."""
+        self._constant[value] = True
+
+    def is_complex(self, value: Node) -> bool:
+        """Tell whether a tensor is complex."""
+        return bool(_value(value).dtype.is_complex)
+
+    def what(self, factors: tuple[Any, Any], result: Node) -> Node:
+        """Keep the product: its sizes tell how many it is."""
+        del factors
+        return result
+
+    def part(self, value: Node) -> Node:
+        """Keep the part: its sizes tell how many it is."""
+        return value
+
+    def scaled(self, value: Node, axes: tuple[int, ...]) -> None:
+        """Keep what was summed without being a contraction."""
+        self.gates.append((value, axes))
+
+    def _target(self, node: Any) -> Any:
+        return self._targets.get(node, node)
+
+
+class _Book:
+    """Notes by node; an operator in place gives the node that it writes to."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+        self._notes: dict[Node, Any] = {}
+
+    def get(self, node: Node) -> Any:
+        return self._notes.get(self._nodes._target(node))  # noqa: SLF001  its own book
+
+    def put(self, node: Node, note: Any) -> None:
+        self._notes[self._nodes._target(node)] = note  # noqa: SLF001  as above
+
+
+def _value(item: Any) -> Any:
+    found = getattr(item, "meta", {}).get("val")
+    return found
+
+
+def _example(size: Any) -> int:
+    """Return what a size is in the example; 2, for any, where the data decide."""
+    if isinstance(size, int):
+        return size
+    hint = getattr(size.node, "hint", None)
+    return 2 if hint is None else int(hint)
+
+
+def _whole(size: Any) -> bool:
+    return all(item == 1 for item in (size if isinstance(size, list | tuple) else (size,)))
