@@ -1,4 +1,4 @@
-"""`doctor`: what this machine's clock can tell."""
+"""`doctor` and `layers`: what this machine's clock can tell, and of a block's layers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from convbench.cli.app import INTERRUPTED, app
+from convbench.cli.counting import ARGUMENT, INPUT
 
 
 @app.command()
@@ -29,6 +30,34 @@ def doctor(
         _doctor(budget, threads, device, as_json=as_json)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command()
+def layers(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="package.module:factory, a registered network, or a convolution type (as a block).",
+        ),
+    ],
+    *,
+    inputs: Annotated[list[str], INPUT],
+    arg: Annotated[list[str] | None, ARGUMENT] = None,
+    budget: Annotated[float, typer.Option(metavar="SECONDS", help="For all layers.")] = 10.0,
+    threads: Annotated[int, typer.Option(help="Threads on the CPU.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of weights, inputs and order.")] = 0,
+) -> None:
+    """Time the layers of a block: alone, after their producers, and inside it."""
+    from convbench.terminal.context import lines
+    from convbench.timing.layers import layers_of
+
+    try:
+        found = layers_of(model, inputs, arg or [], budget=budget, threads=threads, seed=seed)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    for line in lines(found):
+        typer.echo(line)
 
 
 def _doctor(budget: float, threads: int | None, device: str, *, as_json: bool) -> None:
