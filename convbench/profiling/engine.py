@@ -138,7 +138,8 @@ class Dispatch(TorchDispatchMode):
         for item in real:
             if swapped[id(item)] is result:  # an in-place operator hands its own tensor on,
                 self._stale.add(storage_of(item))  # whose values are not what they ought to be
-                self.made.append(weakref.ref(item))
+                if self.values.fresh(item):
+                    self.made.append(weakref.ref(item))
                 return item
         for item in _flat((result,), {}):
             if isinstance(item, Tensor):

@@ -24,8 +24,13 @@ _REMEDIES: Final = (
       "Byte", "_cpu\" not implemented"),
      "Give inputs of the data type it wants: tensor.to(dtype); on the command line SHAPE:dtype, "
      "like 2x7:int64."),
+    (("size", "shape", "channels", "dimension", "Dimension", "Expected ", "mat1 and mat2",
+      "elements not"),
+     "Give inputs of the shape it wants."),
     (("positional argument", "unexpected keyword", "missing "),
      "Give as many inputs as its forward takes."),
+    (("backward through the graph a second time",),
+     "Its forward takes gradients itself: leave backward out."),
     (("does not require grad", "requires grad", "a leaf Variable"),
      "Let an input or a weight require a gradient: requires_grad_()."),
     (("GuardOnDataDependent", "data-dependent"),

@@ -27,6 +27,7 @@ from convbench.profiling.state import as_it_was
 from convbench.profiling.subjects import as_module
 from convbench.profiling.twins import (
     Setting,
+    bare,
     held_by,
     leaf,
     parts_of,
@@ -106,9 +107,8 @@ def _without_values(
         try:
             with _in_place(module) as subject:
                 found = attempt(subject, inputs, setting)
-        except (Exception, SystemExit) as raised:  # whatever it is, running it will tell
-            error = raised.with_traceback(None)  # whose frames hold tensors
-            error.__context__ = error.__cause__ = None
+        except (Exception, SystemExit) as raised:  # noqa: BLE001  whatever it is, running it will tell
+            error = bare(raised)
         broken = setting.close()
         error = error or broken
         kept = _released(module, setting) if not any(t.is_meta for t in given) else []
@@ -186,7 +186,7 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
     if any(tensor.is_meta for tensor in [*tensors_of(module), *tensors_in(inputs)]):
         raise ProfileError(
             f"{name_of(module)} cannot be counted by shapes alone ({why}), and its weights or "
-            "inputs are on the meta device, so it cannot be run: make them on the CPU."
+            "inputs are on the meta device, so it cannot be run: make it on the CPU."
         )
     graph = accumulate = False
     while True:
@@ -269,4 +269,7 @@ def _in_place(module: nn.Module) -> Iterator[nn.Module]:
             if isinstance(subject, torch._dynamo.OptimizedModule):  # noqa: SLF001  its only name
                 subject = subject._orig_mod  # noqa: SLF001  as above
             stack.enter_context(torch.compiler.set_stance("force_eager"))
+        # casts of weights that an autocast around us keeps: ours have no values
+        stack.callback(torch.clear_autocast_cache)
+        torch.clear_autocast_cache()
         yield subject

@@ -41,12 +41,18 @@ class Setting:
         """Watch whether these tensors without values outlive the attempt."""
         self.made.extend(weakref.ref(tensor) for tensor in tensors if tensor.is_meta)
 
-    def close(self) -> Exception | None:
+    def close(self) -> BaseException | None:
         """Put values back and let go of everything; return what an operator raised, if one did."""
-        broken = self._dispatch.broken if self._dispatch else None
+        broken = bare(self._dispatch.broken) if self._dispatch and self._dispatch.broken else None
         self._dispatch = None
         self.values.restore()
         return broken
+
+
+def bare(error: BaseException) -> BaseException:
+    """Return the error without the frames that it went through: they hold tensors."""
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)
 
 
 def twin(tensor: Tensor) -> Tensor:

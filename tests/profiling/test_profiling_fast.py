@@ -11,11 +11,14 @@ from torch.nn import functional
 
 from convbench.networks.base import NETWORKS
 from convbench.profiling import run
+from convbench.profiling.contractions import Weights
 from convbench.profiling.counts import Counts
-from convbench.profiling.engine import Dispatch, Ledger, Weights
+from convbench.profiling.engine import Dispatch
 from convbench.profiling.fast import Fast
+from convbench.profiling.ledger import Ledger
 from convbench.profiling.run import profile
 from convbench.profiling.shapes import FAST
+from convbench.profiling.values import Values
 
 MANY = settings(
     max_examples=150,
@@ -155,7 +158,7 @@ ARGUMENTS = {
 def under(mode, function, arguments, options):
     """What a call gives and costs, with the fast path or without; the error if it raises."""
     ledger = Ledger(nn.Module())
-    dispatch = Dispatch(ledger, Weights([], []), real=False)
+    dispatch = Dispatch(ledger, Weights([], []), real=False, values=Values())
     with torch.no_grad(), dispatch, mode(dispatch):
         try:
             result = function(*arguments, **options)
