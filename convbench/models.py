@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 import sys
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 from convbench.errors import ConvbenchError, UnknownNameError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from torch import nn
+    from torch.export import ExportedProgram
 
 
 class ModelError(ConvbenchError):
@@ -31,7 +36,7 @@ def load_model(
     """
     given = {key: _literal(value) for key, value in (arguments or {}).items()}
     if reference.endswith(".pt2"):
-        return _exported(reference)
+        return load_program(reference, given).module()
     if ":" not in reference:
         return _registered(reference, given, device)
     return _called(_factory(reference), reference, given, device)
@@ -46,18 +51,33 @@ def _literal(text: str) -> Any:
         return text
 
 
-def _exported(path: str) -> nn.Module:
+def load_program(path: str, arguments: Mapping[str, Any] | None = None) -> ExportedProgram:
+    """Return the exported program in a file; ModelError where there is none."""
     import torch
 
+    if arguments:
+        raise ModelError(
+            f"{path} is an exported program and takes no --arg ({', '.join(arguments)}): export the "
+            "model that you want, or name its factory."
+        )
     if not Path(path).is_file():
         raise ModelError(f"There is no file {path}: check the path.")
+    if not zipfile.is_zipfile(path):
+        raise ModelError(
+            f"{path} is no exported program (not an archive): save one with torch.export.save."
+        )
+    log = logging.getLogger("torch")
+    before = log.level
+    log.setLevel(logging.CRITICAL)  # it writes the traceback of what is said here in a line
     try:
-        return torch.export.load(path).module()
+        return torch.export.load(path)
     except Exception as error:  # an archive can be wrong in many ways
         raise ModelError(
             f"{path} is no exported program ({type(error).__name__}: {_first(error)}): save one "
             "with torch.export.save."
         ) from error
+    finally:
+        log.setLevel(before)
 
 
 def _registered(name: str, given: dict[str, Any], device: str) -> nn.Module:
@@ -86,8 +106,8 @@ def _factory(reference: str) -> Callable[..., Any]:
     if here not in sys.path:  # as `python -m` does for its own module
         sys.path.insert(0, here)
     try:
-        found: Any = importlib.import_module(module_name)
-    except Exception as error:
+        found: Any = _imported(module_name)
+    except (Exception, SystemExit) as error:
         raise ModelError(
             f"{module_name} cannot be imported: {type(error).__name__}: {_first(error)}. Check the "
             "name, and that the package is installed here."
@@ -101,6 +121,19 @@ def _factory(reference: str) -> Callable[..., Any]:
             raise ModelError(f"{module_name} has no attribute {name!r}.{hint}")
         found = getattr(found, name)
     return found  # type: ignore[no-any-return]
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a module; where torchvision's compiled part does not load, without that part."""
+    try:
+        return importlib.import_module(name)
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise
+    from convbench.audit.vision import declare_operators
+
+    declare_operators()
+    return importlib.import_module(name)
 
 
 def _called(
@@ -121,6 +154,10 @@ def _called(
     try:
         with torch.device(device):
             module = factory(**given)
+    except SystemExit as error:
+        raise ModelError(
+            f"{reference} calls sys.exit({error.code!r}) instead of making a module: take that out."
+        ) from error
     except Exception as error:
         try:
             signature = str(inspect.signature(factory))
@@ -138,6 +175,6 @@ def _called(
     return module.eval()
 
 
-def _first(error: Exception) -> str:
+def _first(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else "no message"

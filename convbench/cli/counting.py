@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -20,11 +22,15 @@ class Written(StrEnum):
     json = "json"
 
 
+ENDINGS = {".md": Written.markdown, ".csv": Written.csv, ".json": Written.json}
 MODEL = typer.Argument(
     metavar="MODEL", help="package.module:factory, a registered network, or FILE.pt2."
 )
 INPUT = typer.Option(
-    "--input", metavar="1x3x224x224", help="Shape of an input, batch first; repeat for several."
+    "--input",
+    metavar="1x3x224x224[:DTYPE]",
+    help="Shape of an input, batch first, and its data type where it is not the weights': "
+    "2x7:int64 for tokens. Repeat for several.",
 )
 ARGUMENT = typer.Option("--arg", metavar="KEY=VALUE", help="For the factory; repeatable.")
 
@@ -39,19 +45,25 @@ def profile(
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where an operator has no counting rule.")
     ] = False,
-    depth: Annotated[int | None, typer.Option(help="Levels of the tree to show.")] = None,
+    depth: Annotated[int | None, typer.Option(help="Levels of the tree to show.", min=0)] = None,
     written: Annotated[
         Written | None, typer.Option("--format", help="Write this instead of the tree.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to; else to standard output.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where to, as its ending says (.md, .csv, .json); else to standard output.",
+        ),
     ] = None,
 ) -> None:
     """Count what any network costs, by module: nothing is computed, no weights are held."""
     from convbench.profiling.reference import profile_reference
     from convbench.terminal.profile import FORMATS, summary, tree
 
-    found = profile_reference(model, inputs, arg or [], backward=backward, strict=strict)
+    written = written or form_of(out)
+    with redirect_stdout(sys.stderr):  # what the model prints is not what is written here
+        found = profile_reference(model, inputs, arg or [], backward=backward, strict=strict)
     if written is not None:
         write(FORMATS[written.value](found), out)
         return
@@ -59,6 +71,21 @@ def profile(
     console.print(tree(found, depth=depth, width=console.width))
     for line in summary(found):
         console.print(line, markup=False)
+
+
+def form_of(out: Path | None) -> Written | None:
+    """Return what a file's ending says to write; InputError where it says nothing."""
+    from convbench.profiling.reference import InputError
+
+    if out is None:
+        return None
+    try:
+        return ENDINGS[out.suffix]
+    except KeyError:
+        raise InputError(
+            f"--out {out} does not say what to write: end it with {', '.join(ENDINGS)}, or give "
+            f"--format {'|'.join(Written)}."
+        ) from None
 
 
 def write(text: str, out: Path | None) -> None:
@@ -78,7 +105,11 @@ def formula(
     *,
     input_shape: Annotated[
         str,
-        typer.Option("--input", metavar="1x3x256x128", help="An input, batch and channels first."),
+        typer.Option(
+            "--input",
+            metavar="1x3x256x128[:DTYPE]",
+            help="An input, batch and channels first; 2x7:int64 for tokens.",
+        ),
     ],
     arg: Annotated[list[str] | None, ARGUMENT] = None,
     dynamic: Annotated[
@@ -89,7 +120,9 @@ def formula(
     from convbench.tracing.reference import formula_reference
 
     names = dynamic if dynamic == "auto" else split(dynamic)
-    for line in formula_reference(model, input_shape, arg or [], dynamic=names or ()):
+    with redirect_stdout(sys.stderr):
+        lines = formula_reference(model, input_shape, arg or [], dynamic=names or ())
+    for line in lines:
         typer.echo(line)
 
 

@@ -42,7 +42,8 @@ BUDGET: Final = 1 << 26
 class Dispatch(TorchDispatchMode):
     """Count every operator that is dispatched; on the meta device unless `real`.
 
-    made: every tensor without values that came of it, weakly. broken: what an operator raised, or
+    made: every tensor without values that came of it, weakly; emptied: those of them that real
+    tensors should be. broken: what an operator raised, or
     None; where the model caught that, it took a way that it may not take when it computes.
     """
 
@@ -55,6 +56,7 @@ class Dispatch(TorchDispatchMode):
         self.ledger, self.weights, self.real, self.values = ledger, weights, real, values
         self.known = Contractions(ledger, weights)
         self.made: list[weakref.ref[Tensor]] = []
+        self.emptied: list[weakref.ref[Tensor]] = []
         self.broken: Exception | None = None
         self._meta: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
         self._stale: set[int] = set()
@@ -139,7 +141,7 @@ class Dispatch(TorchDispatchMode):
             if swapped[id(item)] is result:  # an in-place operator hands its own tensor on,
                 self._stale.add(storage_of(item))  # whose values are not what they ought to be
                 if self.values.fresh(item):
-                    self.made.append(weakref.ref(item))
+                    self._empty(item)
                 return item
         for item in _flat((result,), {}):
             if isinstance(item, Tensor):
@@ -168,12 +170,17 @@ class Dispatch(TorchDispatchMode):
             shape = func(*args, **{**kwargs, "device": torch.device("meta")})
             size = shape.numel()
             if size > LARGE or (size > SMALL and self._computed > BUDGET):
-                self.made.append(weakref.ref(shape))
+                self._empty(shape)
                 return shape
             self._computed += size
         result = func(*args, **kwargs)
         self.values.note([], [x for x in _flat((result,), {}) if isinstance(x, Tensor)])
         return result
+
+    def _empty(self, tensor: Tensor) -> None:
+        """Note a tensor that does not hold what it ought to on its own device."""
+        self.emptied.append(weakref.ref(tensor))
+        self.made.append(weakref.ref(tensor))
 
     def meta(self, tensor: Tensor) -> Tensor:
         """Return the meta twin of a real tensor, the same one each time."""

@@ -13,6 +13,15 @@ from torch.nn.modules import module as hooks
 from convbench.profiling.counts import NAMES, Counts
 
 
+KIND: Final = "_convbench_kind"
+"""Where a module that stands for another keeps the name of that one's type."""
+
+
+def kind_of(part: nn.Module) -> str:
+    """Return the name of a module's type, or of the type that it stands for."""
+    return str(vars(part).get(KIND) or type(part).__name__)
+
+
 class Ledger:
     """What was met: every call of an operator, the operators without a rule, where we are."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.costs import Cost
 from convbench.profiling.counts import NAMES, Counts
+from convbench.profiling.ledger import kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,14 +80,13 @@ class Profile:
             for name, part in ledger.parts
         )
         return cls(
-            name=type(module).__name__,
+            name=kind_of(module),
             rows=tuple(
                 Row(module=path, operator=operator, calls=calls, counts=counts)
                 for (path, operator), (calls, counts) in ledger.rows().items()
             ),
             modules=tuple(
-                (name, type(part).__name__, ledger.visits.get(name, 0))
-                for name, part in ledger.parts
+                (name, kind_of(part), ledger.visits.get(name, 0)) for name, part in ledger.parts
             ),
             parameters=sum({key: size for _, sizes in held for key, size in sizes}.values()),
             unsupported=dict(sorted(ledger.unknown.items())),

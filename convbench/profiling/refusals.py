@@ -7,6 +7,7 @@ from typing import Any, Final
 from torch import Tensor, nn
 
 from convbench.errors import ConvbenchError
+from convbench.profiling.ledger import kind_of
 from convbench.profiling.nested import tensors_in
 
 
@@ -45,7 +46,7 @@ def refusal(module: nn.Module, inputs: Any, error: BaseException) -> ProfileErro
     """Return the error that says why a module cannot be run on these inputs."""
     if isinstance(error, ProfileError):
         return error
-    name = name_of(module)
+    name = kind_of(module)
     if any(tensor.is_nested for tensor in tensors_in(inputs)):
         return ProfileError(
             f"{name} cannot be counted on nested tensors: they have no one shape. Give each of "
@@ -68,11 +69,6 @@ def _remedy(text: str) -> str:
     return (
         "Check that module(*inputs) itself runs: inputs of the shapes it wants, or what it raises."
     )
-
-
-def name_of(module: nn.Module) -> str:
-    """Return what to call a module."""
-    return str(getattr(module, "label", None) or type(module).__name__)
 
 
 def shapes(inputs: Any) -> str:

@@ -19,10 +19,10 @@ from convbench.profiling.backward import count_backward
 from convbench.profiling.contractions import Weights
 from convbench.profiling.fast import Fast
 from convbench.profiling.leaks import release
-from convbench.profiling.ledger import Ledger, watching
+from convbench.profiling.ledger import Ledger, kind_of, watching
 from convbench.profiling.nested import exhausted, mapped, tensors_in
 from convbench.profiling.profile import Profile
-from convbench.profiling.refusals import ProfileError, UnknownOperatorError, first, name_of, refusal
+from convbench.profiling.refusals import ProfileError, UnknownOperatorError, first, refusal
 from convbench.profiling.state import as_it_was
 from convbench.profiling.subjects import as_module
 from convbench.profiling.twins import (
@@ -84,7 +84,7 @@ def count(
     if strict and found.unsupported:
         names = ", ".join(f"{name} (×{calls})" for name, calls in found.unsupported.items())
         raise UnknownOperatorError(
-            f"{name_of(module)} runs operators without a counting rule: {names}. The total, "
+            f"{kind_of(module)} runs operators without a counting rule: {names}. The total, "
             f"{found.total.multiplications:,}, is a lower bound; leave strict out to take it so."
         )
     return found
@@ -111,7 +111,7 @@ def _without_values(
             error = bare(raised)
         broken = setting.close()
         error = error or broken
-        kept = _released(module, setting) if not any(t.is_meta for t in given) else []
+        kept = _released(module, setting, all_of_them=device is not None)
         if kept:
             return f"{' and '.join(kept)} kept tensors of the count, which have no values"
         if found is not None and error is None:
@@ -127,12 +127,15 @@ def _without_values(
     return why
 
 
-def _released(module: nn.Module, setting: Setting) -> list[str]:
-    """Take tensors without values from who keeps them outside the module; return who did."""
-    kept, left = release(setting.made)
+def _released(module: nn.Module, setting: Setting, *, all_of_them: bool) -> list[str]:
+    """Take tensors without values from who keeps them outside the module; return who did.
+
+    Of a module that is on the meta device itself, its results may have none.
+    """
+    kept, left = release(setting.made if all_of_them else setting.emptied)
     if left:
         raise ProfileError(
-            f"{name_of(module)} leaves tensors outside itself when it runs, in "
+            f"{kind_of(module)} leaves tensors outside itself when it runs, in "
             f"{', '.join(left)}. Those of this count have no values and could not be taken back: "
             "clear them before you use them, and count a copy of the module that keeps them in "
             "itself."
@@ -185,7 +188,7 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
     how = f"run for real, because by shapes alone: {why}"
     if any(tensor.is_meta for tensor in [*tensors_of(module), *tensors_in(inputs)]):
         raise ProfileError(
-            f"{name_of(module)} cannot be counted by shapes alone ({why}), and its weights or "
+            f"{kind_of(module)} cannot be counted by shapes alone ({why}), and its weights or "
             "inputs are on the meta device, so it cannot be run: make it on the CPU."
         )
     graph = accumulate = False

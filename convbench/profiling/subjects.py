@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from convbench.profiling.ledger import KIND
 from convbench.profiling.refusals import ProfileError
 
 
@@ -18,7 +19,7 @@ class Called(nn.Module):
         """Name it as the function is named."""
         super().__init__()
         self.function = function
-        self.label = str(getattr(function, "__name__", type(function).__name__))
+        vars(self)[KIND] = str(getattr(function, "__name__", type(function).__name__))
 
     def forward(self, *inputs: Any) -> Any:
         """Call the function."""
@@ -35,12 +36,12 @@ def as_module(given: Any) -> nn.Module:
         return given
     exported: Any = sys.modules.get("torch.export")
     if exported is not None and isinstance(given, exported.ExportedProgram):
-        from convbench.exported import layered
+        from convbench.profiling.exported import layered
 
         return layered(given)
     if callable(given):
         return Called(given)
     raise ProfileError(
-        f"a {type(given).__name__} cannot be counted: give a torch.nn.Module, an exported program "
+        f"An object of type {type(given).__name__} cannot be counted: give a torch.nn.Module, an exported program "
         "or a function of tensors, and its inputs after it."
     )

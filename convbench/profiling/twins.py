@@ -20,7 +20,7 @@ class Setting:
     """What one attempt leaves behind, to be looked at and put back.
 
     device: where twins say that they are; None where everything is on the meta device and says so.
-    made: tensors without values, weakly. values: what was written to. accumulate: take gradients as
+    made: tensors without values, weakly; emptied: those that were to have some. values: what was written to. accumulate: take gradients as
     Tensor.backward does, which re-entrant checkpoints need.
     """
 
@@ -28,13 +28,14 @@ class Setting:
         """Nothing has been done yet."""
         self.device, self.accumulate = device, accumulate
         self.made: list[weakref.ref[Tensor]] = []
+        self.emptied: list[weakref.ref[Tensor]] = []
         self.values = Values()
         self._dispatch: Dispatch | None = None
 
     def dispatch(self, ledger: Ledger, weights: Weights, *, real: bool) -> Dispatch:
         """Make the dispatch mode of this attempt."""
         made = self._dispatch = Dispatch(ledger, weights, real=real, values=self.values)
-        made.made = self.made
+        made.made, made.emptied = self.made, self.emptied
         return made
 
     def follow(self, tensors: Iterable[Tensor]) -> None:

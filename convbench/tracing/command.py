@@ -30,11 +30,12 @@ def formula_command(
     shape: str | Sequence[int],
     *,
     dynamic: str | Iterable[str] = "auto",
+    kind: str | None = None,
 ) -> list[str]:
     """Return the lines that say a model's formula, and its value at an input of `shape`.
 
     model: a module, which is traced, or a planned network. shape: "1x3x256x128" or its numbers;
-    the input has the floating-point type of the module's weights. Raises TraceError for a shape
+    the input is of data type `kind`, or of the floating-point type of the module's weights. Raises TraceError for a shape
     that is none, and as `network_formula` does; SpecError where the formula does not hold at
     `shape`.
     """
@@ -49,7 +50,7 @@ def formula_command(
             )
         at = dict(zip(formula.names, (sizes[0], *sizes[2:]), strict=True))
     else:
-        formula = network_formula(model, _input(model, sizes), dynamic=dynamic)
+        formula = network_formula(model, _input(model, sizes, kind), dynamic=dynamic)
         at = formula.given
     return describe(formula, at)
 
@@ -94,10 +95,12 @@ def _shape(shape: str | Sequence[int]) -> tuple[int, ...]:
     return sizes
 
 
-def _input(module: Any, sizes: tuple[int, ...]) -> Any:
+def _input(module: Any, sizes: tuple[int, ...], name: str | None) -> Any:
     import torch
 
     weights = [weight for weight in module.parameters() if weight.is_floating_point()]
     kind = weights[0].dtype if weights else torch.get_default_dtype()
+    if name is not None:
+        kind = getattr(torch, name)
     device = weights[0].device if weights else torch.device("meta")
     return torch.empty(sizes, dtype=kind, device=device)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from convbench.models import ModelError, load_model
 from convbench.networks.base import NETWORKS
-from convbench.profiling.reference import argument_of, shape_of
+from convbench.profiling.reference import arguments_of, input_of
 from convbench.tracing.command import formula_command
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ def formula_reference(
     A registered network gives its plan's formula; any other is traced, on the meta device where it
     can be made there. Raises ModelError, InputError, TraceError or SpecError.
     """
-    sizes = shape_of(shape)
-    given = dict(argument_of(text) for text in arguments)
+    wanted = input_of(shape)
+    sizes, given = wanted.shape, arguments_of(arguments)
     if reference in NETWORKS and not given:
         return formula_command(NETWORKS[reference], sizes, dynamic=dynamic)
     try:
         module = load_model(reference, given, device="meta")
     except ModelError:
         module = load_model(reference, given)
-    return formula_command(module, sizes, dynamic=dynamic)
+    return formula_command(module, sizes, dynamic=dynamic, kind=wanted.kind)
