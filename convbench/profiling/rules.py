@@ -73,7 +73,8 @@ def count_convolution(
     pads = tuple((p, p) for p in low)
     source = tuple(inputs.shape)
     if padded is not None and not transposed:
-        # taps on what the pad put there are taps on padding: count from the input before it
+        # taps on what a pad put there are taps on padding: count from the input before it
+        padded = padded[-dims:]
         pads = tuple((p + first, p + last) for p, (first, last) in zip(low, padded, strict=True))
         source = (
             *source[:2],
@@ -298,7 +299,8 @@ def zero(name: str, args: Any, result: Any) -> Counts | None:
     if name in MOVEMENT:
         return Counts()
     if name in NORMALISATION:
-        n = (result[0] if isinstance(result, list | tuple) else result).numel()
+        first = result[0] if isinstance(result, list | tuple) else result
+        n = (args[0] if first is None else first).numel()  # None: the input needs no gradient
         place = 2 if "layer" in name else 1  # a layer norm's shape stands before its weight
         scale = sum(_elements(item) for item in args[place : place + 2])
         return Counts(normalisation=2 * n, reads=n + scale, writes=n)
