@@ -25,7 +25,8 @@ TOLERANCES: Final = {
 }
 """How far an output may be from float64's: the norm of the difference by the norm of the output.
 Wide enough for the rounding of a deep network, far below any wrong result."""
-_TINY: Final = {"float64": 2.3e-308, "float32": 1.2e-38, "float16": 6.2e-5, "bfloat16": 1.2e-38}
+MANY_DENORMALS: Final = 1e-3
+"""A share of denormal values that can be felt. Of normal float16 values 0.005 % are denormal."""
 
 
 class WrongResultError(RuntimeError):
@@ -49,6 +50,7 @@ class Reference:
         self._module = copy.deepcopy(module).to("cpu", torch.float64)
         self._dtype = dtype
         self._whole = whole
+        self._given: list[torch.Tensor] = []
 
     def compare(self, inputs: torch.Tensor, output: Any, when: str) -> None:
         """Raise WrongResultError where the output is not what the module gives for the inputs."""
@@ -59,9 +61,10 @@ class Reference:
         if not bool(torch.isfinite(output).all()):
             raise WrongResultError(f"{when} the output held values that are not finite")
         part = slice(None) if self._whole else slice(1)
+        module, x = self._unused(inputs[part])
         with torch.inference_mode():
-            wanted = self._module(inputs[part].to("cpu", torch.float64))
-        given = output[part].detach().to("cpu", torch.float64)
+            wanted = module(x)
+        given = (output[part] if output.ndim else output).detach().to("cpu", torch.float64)
         if wanted.shape != given.shape:
             raise WrongResultError(
                 f"{when} the output had shape {tuple(output.shape)}, and the same module in "
@@ -81,21 +84,41 @@ class Reference:
         Args:
             inputs: what the module was given.
             gradient: of the output; the same shape.
-            found: gradients by the parameter's name, the input's by "input"; None is left out.
+            found: gradients by the parameter's name, the input's by "input". One that is None
+                was not made; only the input's may be, where the reference has one.
             when: begins the message.
 
         """
         import torch
 
         with torch.inference_mode(mode=False), torch.enable_grad():
-            x = inputs.detach().to("cpu", torch.float64).clone().requires_grad_()
-            self._module.zero_grad(set_to_none=True)
-            self._module(x).backward(gradient.detach().to("cpu", torch.float64).clone())
-        wanted = {"input": x.grad, **{n: p.grad for n, p in self._module.named_parameters()}}
+            module, x = self._unused(inputs)
+            x.requires_grad_()
+            module.zero_grad(set_to_none=True)
+            module(x).backward(gradient.detach().to("cpu", torch.float64).clone())
+        wanted = {"input": x.grad, **{n: p.grad for n, p in module.named_parameters()}}
         for name, given in found.items():
             right = wanted.get(name)
-            if given is not None and right is not None:
-                self._near(given.detach().to("cpu", torch.float64), right, f"{when} grad of {name}")
+            if right is None or (given is None and name == "input"):
+                continue
+            if given is None or given.shape != right.shape:
+                seen = "missing" if given is None else f"of shape {tuple(given.shape)}"
+                raise WrongResultError(
+                    f"{when} grad of {name} was {seen}, and the same module in float64 gives one "
+                    f"of shape {tuple(right.shape)}"
+                )
+            self._near(given.detach().to("cpu", torch.float64), right, f"{when} grad of {name}")
+
+    def _unused(self, inputs: torch.Tensor) -> tuple[nn.Module, torch.Tensor]:
+        """Return a copy of the module and of the inputs, at an address that none before had.
+
+        What remembers outputs by address must not remember here, too: then both would be stale.
+        """
+        import torch
+
+        # kept, so that its memory is not given to the next one
+        self._given.append(inputs.detach().to("cpu", torch.float64, copy=True))
+        return copy.deepcopy(self._module), self._given[-1]
 
     def _near(self, given: torch.Tensor, wanted: torch.Tensor, what: str) -> None:
         norm = float(wanted.norm())
@@ -125,16 +148,23 @@ def same_at_any_address(call: Callable[..., Any], inputs: tuple[Any, ...], seed:
     """
     import torch
 
-    tensors = [t for t in inputs if isinstance(t, torch.Tensor) and t.is_floating_point()]
+    tensors = [
+        t for t in inputs if isinstance(t, torch.Tensor) and t.is_floating_point() and _settable(t)
+    ]
     if not tensors:
         return
     kept = [tensor.detach().clone() for tensor in tensors]
     try:
         for number, tensor in enumerate(tensors):
             change(tensor.detach(), seed + number)
-        elsewhere = tuple(i.clone() if isinstance(i, torch.Tensor) else i for i in inputs)
-        here, there = _first_tensor(call(*inputs)), _first_tensor(call(*elsewhere))
-        again = _first_tensor(call(*elsewhere))
+        elsewhere = [
+            tuple(i.clone() if isinstance(i, torch.Tensor) else i for i in inputs) for _ in range(2)
+        ]
+        # copied, since a call may write its output where it wrote the one before
+        here, there, again = (
+            None if (output := _first_tensor(call(*given))) is None else output.detach().clone()
+            for given in (inputs, *elsewhere)
+        )
     finally:
         with torch.no_grad():
             for tensor, values in zip(tensors, kept, strict=True):
@@ -151,21 +181,35 @@ def same_at_any_address(call: Callable[..., Any], inputs: tuple[Any, ...], seed:
 def _close(one: torch.Tensor, other: torch.Tensor) -> bool:
     import torch
 
-    one, other = one.detach().double(), other.detach().double()
-    if one.shape != other.shape:
+    if one.shape != other.shape or one.is_complex() != other.is_complex():
         return False
+    exact = torch.complex128 if one.is_complex() else torch.float64
+    one, other = one.to(exact), other.to(exact)
     scale = float(other.abs().max()) if other.numel() else 0.0
     return torch.allclose(one, other, rtol=1e-2, atol=1e-4 * (scale or 1.0), equal_nan=True)
 
 
 def denormal_share(tensor: torch.Tensor) -> float:
     """Return the share of values that are not 0 and too small for the type's full precision."""
+    import torch
+
     name = str(tensor.dtype).removeprefix("torch.")
-    if name not in _TINY or not tensor.numel():
+    if name not in TOLERANCES or not tensor.numel():
         return 0.0
     sizes = tensor.detach().abs()
-    found: float = ((sizes > 0) & (sizes < _TINY[name])).double().mean().item()
+    tiny = torch.finfo(tensor.dtype).tiny
+    found: float = ((sizes > 0) & (sizes < tiny)).double().mean().item()
     return found
+
+
+def _settable(tensor: torch.Tensor) -> bool:
+    """Return whether every value has memory of its own; what `expand` gives shares some."""
+    import torch
+
+    if tensor.layout != torch.strided:
+        return False
+    strides = zip(tensor.shape, tensor.stride(), strict=True)
+    return not any(size > 1 and stride == 0 for size, stride in strides)
 
 
 def _first_tensor(output: Any) -> torch.Tensor | None:

@@ -47,6 +47,7 @@ def typical(processes: Sequence[Samples], confidence: float = 0.95) -> Interval:
     """
     if not processes:
         raise ValueError("typical: no process was measured; give the samples of at least one")
+    stats.check_confidence(confidence)
     if len(processes) == 1:
         return stats.median_interval(processes[0].seconds, confidence)
     _check(processes)
@@ -80,9 +81,11 @@ def compare(
         seed: of the resampling.
 
     Raises:
-        ValueError: a side without samples, a time of 0, or rounds of a session that do not pair.
+        ValueError: a side without samples, a time of 0, rounds of a session that do not pair, or
+            an impossible confidence.
 
     """
+    stats.check_confidence(confidence)
     if not numerator or not denominator:
         raise ValueError("compare: a side has no samples; give at least one process each")
     _check((*numerator, *denominator))
@@ -112,7 +115,8 @@ def compare(
         high=interval.high,
         confidence=interval.confidence,
         paired=bool(pairs),
-        verdict=stats.verdict(interval, rounds),
+        # one process against several: how much processes differ is not known of that one
+        verdict=stats.verdict(interval, rounds) if clusters > 1 else "cannot tell",
         processes=clusters,
     )
 

@@ -94,7 +94,7 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interv
         ValueError: no values, or a confidence that is not between 0 and 1.
 
     """
-    _check_confidence(confidence)
+    check_confidence(confidence)
     if not values:
         raise ValueError("median_interval: values is empty; give at least one")
     ordered = sorted(values)
@@ -129,7 +129,7 @@ def ratio(
         ValueError: a time of 0, or one session with different numbers of rounds.
 
     """
-    _check_confidence(confidence)
+    check_confidence(confidence)
     for samples in (numerator, denominator):
         if samples.minimum <= 0:
             raise ValueError(
@@ -243,6 +243,7 @@ def verdict(interval: Interval, rounds: int) -> Verdict:
     return "faster" if interval.high < 1 else "slower"
 
 
-def _check_confidence(confidence: float) -> None:
+def check_confidence(confidence: float) -> None:
+    """Raise ValueError for a confidence that is not between 0 and 1."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence!r}: give a share between 0 and 1, such as 0.95")
