@@ -14,11 +14,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import trials  # noqa: E402  (this folder is a program, not a package)
-from noise import busy  # noqa: E402
+import trials  # this folder is a program, not a package
+from noise import busy
 
 
 def main() -> int:
+    """Run the trials named, print each claim, and return 1 where one was missed."""
     parser = argparse.ArgumentParser(prog="benchmarks/clock", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(trials.ALL))
     parser.add_argument("--noise", action="store_true", help="two busy processes beside it")
@@ -34,8 +35,8 @@ def main() -> int:
             for claim in trials.ALL[name](0.1 if chosen.quick else 1.0):
                 missed += not claim.holds
                 mark = "holds" if claim.holds else "MISSED"
-                print(f"{mark:6}  {name}{' under noise' * chosen.noise}: {claim.text}", flush=True)
-        print(f"        ({time.perf_counter() - begin:.0f} s)", flush=True)
+                print(f"{mark:6}  {name}{' under noise' * chosen.noise}: {claim.text}", flush=True)  # noqa: T201
+        print(f"        ({time.perf_counter() - begin:.0f} s)", flush=True)  # noqa: T201
     return int(missed > 0)
 
 

@@ -97,16 +97,14 @@ def injected(scale: float) -> Iterator[Claim]:
         for over, under in ((21, 20), (11, 10)):
             true = over / under
             long, short = times(work, over), times(work, under)
-            found = [
-                pair(short, long, seed, budget=60, max_rounds=60)[0] for seed in range(number)
-            ]
+            found = [pair(short, long, seed, budget=60, max_rounds=60)[0] for seed in range(number)]
             inside = sum(r.low <= true <= r.high for r in found)
             seen = sum(r.verdict == "slower" for r in found)
             yield Claim(
                 f"{true:.2f} inside the interval in {inside} of {number} (at least 90 %), 60 pairs",
                 inside >= 0.9 * number,
             )
-            if over == 11:  # noqa: PLR2004
+            if over == 11:
                 yield Claim(
                     f"{true:.2f} found in {seen} of {number} (at least 95 %)", seen >= 0.95 * number
                 )
@@ -115,10 +113,10 @@ def injected(scale: float) -> Iterator[Claim]:
 class Summing(WallStopwatch):
     """A wall clock that also knows how long it ran in all."""
 
-    def __init__(self) -> None:
-        self.total = 0.0
+    total = 0.0
 
     def time(self, work: Work, calls: int) -> Reading:
+        """Return what the wall clock says, and add it up."""
         reading = super().time(work, calls)
         self.total += reading.seconds
         return reading
@@ -148,10 +146,10 @@ def overhead(scale: float) -> Iterator[Claim]:
             )["work"]  # fmt: skip
             other = Timer("work()", globals={"work": small}).blocked_autorange(min_run_time=0.5)
             if isinstance(samples, Samples):
-                near += abs(samples.median / other.median - 1) <= 0.03  # noqa: PLR2004
+                near += abs(samples.median / other.median - 1) <= 0.03
         yield Claim(
             f"within 3 % of torch's blocked_autorange in {near} of {runs} runs (at least 9)",
-            near >= 9,  # noqa: PLR2004
+            near >= 9,
         )
         stopwatch = Summing()
         works = {str(n): convolution(16 * n, 28) for n in range(1, 5)}
@@ -160,7 +158,7 @@ def overhead(scale: float) -> Iterator[Claim]:
             works, stopwatch=stopwatch, seed=0, budget=5 * scale, session="", max_rounds=100_000
         )
         share = stopwatch.total / (time.perf_counter() - begin)
-        yield Claim(f"{share:.0%} of the wall time is in timed calls (at least 70 %)", share >= 0.7)  # noqa: PLR2004
+        yield Claim(f"{share:.0%} of the wall time is in timed calls (at least 70 %)", share >= 0.7)
 
 
 def _python(turns: int) -> Work:
@@ -188,7 +186,7 @@ def _against_bare(work: Work) -> float:
     return samples.median / median(bare)
 
 
-def one_process(number: int, *, tell: object) -> list[Samples]:
+def one_process(number: int, *, tell: object) -> list[Samples]:  # noqa: ARG001  every errand is told
     """Time two convolutions in this process; what `held_out` asks fresh processes for."""
     spec = ConvSpec(
         in_channels=64, out_channels=64, input_size=(28, 28), kernel_size=3, padding="same"
@@ -214,7 +212,7 @@ def held_out(scale: float) -> Iterator[Claim]:
     """Ask whether one more fresh process falls where the interval of others says."""
     number = max(6, round(30 * scale))
     asked = [fresh("trials:one_process", n) for n in range(number)]
-    draw = random.Random(0)
+    draw = random.Random(0)  # noqa: S311  (an order, not a secret)
     for index, name in enumerate(("depthwise", "standard")):
         processes = [samples[index] for samples in asked]
         spread = [s.median for s in processes]
@@ -230,7 +228,7 @@ def held_out(scale: float) -> Iterator[Claim]:
                 f"{name}, medians of {number} processes {min(spread) * 1e6:.0f} to "
                 f"{max(spread) * 1e6:.0f} µs: a held-out one lies in the interval of {several} in "
                 f"{inside / 10:.1f} % of 1,000 draws (at least 90 %)",
-                inside >= 900,  # noqa: PLR2004
+                inside >= 900,
             )
 
 

@@ -38,7 +38,7 @@ def layers(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="package.module:factory, a registered network, or a convolution type (as a block).",
+            help="package.module:factory, a registered network, or a convolution type.",
         ),
     ],
     *,

@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from convbench.runs.record import Record, Run
 
 _MOST_SLOTS: Final = 3
+IN_FORCE: Final = (
+    "grad_mode", "deterministic_algorithms", "default_dtype", "autocast", "matmul_precision",
+    "mkldnn_enabled", "flush_denormal", "interop_threads", "cudnn_enabled", "cudnn_benchmark",
+    "cudnn_deterministic", "tf32",
+)  # fmt: skip
+"""Settings of torch that `timing.settings` sets and reads, in the order of the table."""
 
 
 RULES: Final = {
@@ -125,6 +131,7 @@ def _environment(run: Run) -> tuple[Block, ...]:
         "seed": header.seed,
         "schema of the run": header.schema,
         **_flat(header.fingerprint),
+        **_in_force(run),
     }
     return (
         Heading(level=2, text="Where this ran"),
@@ -135,6 +142,15 @@ def _environment(run: Run) -> tuple[Block, ...]:
             rows=tuple((key, show.cell(value, "text")) for key, value in known.items()),
         ),
     )
+
+
+def _in_force(run: Run) -> dict[str, Any]:
+    """Return the settings under which everything was timed, where they were the same throughout."""
+    seen: dict[str, set[str]] = {}
+    for record in run.records:
+        for key in record.ran.keys() & set(IN_FORCE):
+            seen.setdefault(key, set()).add(record.ran[key])
+    return {f"in force: {key}": "; ".join(sorted(seen[key])) for key in IN_FORCE if key in seen}
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

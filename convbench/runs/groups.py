@@ -156,7 +156,7 @@ def _target_met(found: dict[str, _Progress], target: float, planned: int) -> str
         if identity == progress.record.baseline or not samples[identity] or not base:
             continue
         ratio = compare(samples[identity], base)
-        if ratio.processes < 2 < planned:  # noqa: PLR2004  one process knows nothing of others
+        if ratio.processes < min(2, planned):  # one process knows nothing of others
             return ""
         widths.append(ratio.half_width)
     met = widths and max(widths) <= target

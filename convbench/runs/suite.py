@@ -121,7 +121,7 @@ def parse_suite(text: str, where: str) -> Suite:
     chosen = {
         axis: read_counts(axes, axis) if known is None else read_names(axes, axis, (), known)
         for axis, known in AXES.items()
-        if axis in axes.data
+        if axes.take(axis, None) is not None
     }
     axes.finish()
     timing_table = table.table("timing")

@@ -50,7 +50,9 @@ class Workload:
         if at.layout == "channels_last":
             spatial = torch.channels_last if inputs.ndim == 4 else torch.channels_last_3d  # noqa: PLR2004
             self.inputs = self.inputs.to(memory_format=spatial)
-            self.module = self.module.to(memory_format=spatial)
+            for parameter in self.module.parameters():
+                if parameter.ndim == inputs.ndim:  # weights of several kernels have another axis
+                    parameter.data = parameter.data.contiguous(memory_format=spatial)
         self._forward: Callable[..., Any] = self.module
         self._graph: Callable[[], Any] | None = None
         self._gradient: torch.Tensor | None = None

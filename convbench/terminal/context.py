@@ -25,7 +25,8 @@ def lines(found: Context) -> list[str]:
             for time in (layer.alone, layer.after, layer.inside)
         )
         share = layer.inside.value / found.whole.value
-        page.append(f"{_cut(f"{layer.name} {layer.kind}"):{_NAME}}{times}{share:>8.1%}")
+        name = _cut(f"{layer.name} {layer.kind}")
+        page.append(f"{name:{_NAME}}{times}{share:>8.1%}")
     page += [
         "",
         "alone: over and over; after: its producer ran right before; inside: within the",

@@ -21,7 +21,7 @@ WARMUP_AGREEMENT = 0.05  # medians of two windows differ by at most this share
 BLOCK_GROWTH = 10  # at most, in one step: an early reading may be far too short
 BLOCK_MARGIN = 1.1  # a little more than needed, so that noise does not undo the step
 FEWEST_CALLS = 3  # in a block, so that the untimed conditioning call is at most a quarter
-LONG_CALL = 0.1  # seconds; a call that takes longer is a block by itself
+LONG_CALL = 0.02  # seconds; a call that takes longer is a block by itself
 
 
 @dataclass(frozen=True, kw_only=True)

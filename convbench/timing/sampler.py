@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from convbench.timing.competitor import Competitor, WarmUp
+from convbench.timing.competitor import WARMUP_WINDOW, Competitor, WarmUp
 from convbench.timing.samples import Failure, Samples
 from convbench.timing.stats import median_interval
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Failure", "measure_group", "rounds_for"]
 
 WARMUP_SHARE = 0.2  # of the budget, for all competitors together
+WARMUP_LEAST = 3  # windows of full blocks, though the share be spent: with fewer none can agree
 HARD_LIMIT = 3  # budgets; after these even `min_rounds` gives way
 CLOCK_SHARE = 0.001  # of a block, at most, that the stopwatch itself takes
 ASKED_CONFIDENCE = 0.95  # of the intervals that `target` is about
@@ -105,10 +106,14 @@ def measure_group(
     )
     overhead = getattr(stopwatch, "overhead", None)
     shortest = overhead() / CLOCK_SHARE if overhead is not None else 0.0
+    block_seconds = max(target_block_seconds, shortest)
     goal = WarmUp(
-        target_block_seconds=max(target_block_seconds, shortest),
+        target_block_seconds=block_seconds,
         max_block=max_block,
-        allowance=WARMUP_SHARE * budget / max(1, len(work)),
+        allowance=max(
+            WARMUP_SHARE * budget / max(1, len(work)),
+            WARMUP_LEAST * WARMUP_WINDOW * block_seconds,
+        ),
     )
     with _collector_paused():
         race.call_first(announce)

@@ -219,7 +219,8 @@ def test_resume_with_an_edited_suite_is_refused(convbench, small, tmp_path):
 
 def test_the_same_competitor_twice_is_one_case(convbench, tmp_path):
     (tmp_path / "s.toml").write_text(
-        'name = "s"\n[timing]\nseconds_per_group = 0.2\nprocesses = 1\nself_check = 0\n[[slots]]\nin_channels = 4\n'
+        'name = "s"\n[timing]\nseconds_per_group = 0.2\nprocesses = 1\nself_check = 0\n'
+        "[[slots]]\nin_channels = 4\n"
         'out_channels = 4\ninput_size = "8"\nkernel_size = 3\n'
         'types = ["grouped", {type = "grouped", groups = 2}, "standard"]\n'
     )
@@ -232,7 +233,8 @@ def test_a_plan_whose_parameters_are_not_the_modules_is_not_timed(fresh, tmp_pat
     wrong = PLUGIN.replace("spec.in_channels, spec.out_channels),)", "1, spec.out_channels),)")
     (tmp_path / "wrong.py").write_text(wrong)
     (tmp_path / "s.toml").write_text(
-        'name = "s"\n[timing]\nseconds_per_group = 0.2\nprocesses = 1\nself_check = 0\n[[slots]]\nin_channels = 4\n'
+        'name = "s"\n[timing]\nseconds_per_group = 0.2\nprocesses = 1\nself_check = 0\n'
+        "[[slots]]\nin_channels = 4\n"
         'out_channels = 4\ninput_size = "8"\nkernel_size = 3\ntypes = ["doubled"]\n'
     )
     fresh("--plugin", "wrong.py", "run", "--suite", "s.toml", "--out", "o", "--quiet")

@@ -1,0 +1,83 @@
+"""Ceilings of a device, and what reaches beyond them."""
+
+import pytest
+
+from convbench.costs import Cost
+from convbench.roofline.ceilings import Ceiling, measure_ceiling
+from convbench.roofline.reach import ceiling_of, flags, shares
+from convbench.runs.record import Record
+from convbench.runs.runner import _reaching
+from convbench.timing.samples import Samples
+
+CEILING = Ceiling(
+    device="cpu", dtype="float32", threads=1, multiplications_per_second=1e9, bytes_per_second=1e9
+)
+
+
+def record(seconds=1e-3, multiplications=500_000, elements=100_000, **changes):
+    """Return a record of a call of so many seconds; 1e6 multiplications are the peak of 1 ms."""
+    taken = Samples(
+        seconds=(seconds,) * 6, cpu_seconds=(seconds,) * 6, page_faults=(0,) * 6,
+        involuntary_switches=(0,) * 6, block=1, first_call=seconds, warmup_calls=1,
+        stopwatch="wall", seed=0, threads=1, session="s", stop_reason="",
+    )  # fmt: skip
+    values = {
+        "case": "c", "group": "g", "slot": "s", "kind": "type", "name": "standard",
+        "label": "standard", "knobs": {}, "spec": None, "input_shape": (1, 3, 7, 7),
+        "device": "cpu", "dtype": "float32", "layout": "channels_first", "threads": 1,
+        "status": "ok", "samples": (taken,),
+        "cost": Cost(multiplications=multiplications, multiplications_valid=multiplications,
+                     additions=0, parameters=0, elementwise=0, reads=elements, writes=0,
+                     activations=0),
+    }  # fmt: skip
+    return Record(**{**values, **changes})
+
+
+def test_shares_are_of_the_ceiling():
+    assert shares(record(), CEILING) == (pytest.approx(0.5), pytest.approx(0.4))
+    assert shares(record(dtype="bfloat16"), CEILING) == (pytest.approx(0.5), pytest.approx(0.2))
+
+
+@pytest.mark.parametrize("changes", [{"samples": ()}, {"cost": None}, {"direction": "training"}])
+def test_what_has_no_forward_time_or_cost_reaches_nothing(changes):
+    assert shares(record(**changes), CEILING) is None
+    assert flags(record(**changes), CEILING, None) == ()
+
+
+def test_what_is_below_both_ceilings_is_not_flagged():
+    assert flags(record(), CEILING, None) == ()
+    assert flags(record(), None, None) == (), "without a ceiling nothing is known"
+
+
+def test_more_multiplications_than_the_device_does_are_flagged():
+    (flag,) = flags(record(multiplications=1_200_000), CEILING, None)
+    assert flag == "efficiency: 120% of the multiplications the device does at its peak"
+
+
+def test_more_bytes_than_the_device_moves_are_flagged_unless_a_warm_cache_holds_them():
+    fast = record(elements=300_000)  # 1.2 MB in 1 ms at 1 GB/s
+    (flag,) = flags(fast, CEILING, None)
+    assert flag.startswith("bandwidth: 120%")
+    assert flags(fast, CEILING, 2_000_000) == (), "a cache of 2 MB may have served it"
+    assert flags(fast, CEILING, 1_000_000) != ()
+    cold = record(elements=300_000, cache="cold")
+    assert flags(cold, CEILING, 2_000_000) != (), "cold, it cannot have"
+
+
+def test_the_ceiling_is_that_of_the_same_device_type_and_threads():
+    assert ceiling_of(record(), [CEILING]) is CEILING
+    for changes in ({"dtype": "float64"}, {"threads": 2}, {"device": "cuda:0"}):
+        assert ceiling_of(record(**changes), [CEILING]) is None
+
+
+def test_the_runner_adds_the_flags_to_a_believed_row_only():
+    fast = record(multiplications=1_200_000, flags=("page faults: 3 a call",))
+    assert len(_reaching(fast, (CEILING,), None).flags) == 2
+    assert _reaching(record(status="invalid"), (CEILING,), None).flags == ()
+
+
+def test_a_real_ceiling_is_measured_and_travels():
+    found = measure_ceiling("cpu", "float32", 1)
+    assert found.multiplications_per_second > 0
+    assert found.bytes_per_second > 0
+    assert Ceiling.from_json(found.to_json()) == found
