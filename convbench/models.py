@@ -57,8 +57,8 @@ def load_program(path: str, arguments: Mapping[str, Any] | None = None) -> Expor
 
     if arguments:
         raise ModelError(
-            f"{path} is an exported program and takes no --arg ({', '.join(arguments)}): export the "
-            "model that you want, or name its factory."
+            f"{path} is an exported program and takes no --arg ({', '.join(arguments)}): export "
+            "the model that you want, or name its factory."
         )
     if not Path(path).is_file():
         raise ModelError(f"There is no file {path}: check the path.")

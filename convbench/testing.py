@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 
 from convbench.convs.base import ConvType, make
 from convbench.costs import Cost
+from convbench.errors import SpecError
 from convbench.spec import ConvSpec
 
 COUNTS: Final = (
@@ -49,8 +50,13 @@ def check_conv(
 
     kind: a registered name (with `knobs`), or a type. Returns how many slots were checked, and on
     how many the literal loops ran. Raises AssertionError naming the slot and both numbers, and when
-    no random slot fits the type.
+    no random slot fits the type, and SpecError for what is no type.
     """
+    if not isinstance(kind, str | ConvType):
+        raise SpecError(
+            f"check_conv({kind!r}) is given a {type(kind).__name__}: give the name of a registered "
+            "type, or a ConvType."
+        )
     chosen = make(kind, knobs) if isinstance(kind, str) else kind
     generator = random.Random(seed)  # noqa: S311  slots to test, not secrets
     done = {"slots": 0, "literal": 0}
@@ -247,8 +253,10 @@ def _symbol(letter: str, axis: int) -> Any:
 def assert_multiplications(module: Any, inputs: Any, expected: int) -> None:
     """Assert that one forward pass takes exactly `expected` multiplications.
 
-    inputs: a tensor or a tuple of them. The failure shows where they are, layer by layer.
+    inputs: a tensor or a tuple of them. The failure shows where they are, layer by layer. Raises
+    SpecError for an `expected` that is no whole number, ProfileError for what cannot be counted.
     """
+    _checked(expected=expected)
     found = _profiled(module, inputs)
     got = found.total.multiplications
     assert got == expected and found.complete, (
@@ -267,8 +275,10 @@ def assert_cost_at_most(
     """Assert that one forward pass, and the module, cost no more than given.
 
     A module with operators that have no counting rule fails a limit on multiplications: its count
-    is only a lower bound. The failure shows where the cost is, layer by layer.
+    is only a lower bound. The failure shows where the cost is, layer by layer. Raises as
+    `assert_multiplications` does.
     """
+    _checked(multiplications=multiplications, parameters=parameters)
     found = _profiled(module, inputs)
     got = found.total
     over = [
@@ -282,6 +292,17 @@ def assert_cost_at_most(
     if multiplications is not None and not found.complete:
         over.append(f"operators without a counting rule: {', '.join(found.unsupported)}")
     assert not over, f"{found.name} has {'; '.join(over)}.\n{_layers(found)}"
+
+
+def _checked(**numbers: int | None) -> None:
+    """Raise SpecError for what is no number to compare with."""
+    for name, number in numbers.items():
+        whole = isinstance(number, int) or (isinstance(number, float) and number.is_integer())
+        if number is not None and not whole:
+            raise SpecError(
+                f"{name}={number!r} is a {type(number).__name__}: give a whole number to compare "
+                "the count with."
+            )
 
 
 def _profiled(module: Any, inputs: Any) -> Any:

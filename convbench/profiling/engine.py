@@ -122,6 +122,16 @@ class Dispatch(TorchDispatchMode):
             return self._from_nothing(func, args, kwargs)
         if len(real) == len(tensors) and self._worth_computing(func, real):
             return self._computing(func, args, kwargs, tensors)
+        if kwargs.get("device") is not None:
+            kwargs = {**kwargs, "device": torch.device("meta")}
+        if real:
+            return self._swapped(func, args, kwargs, real)
+        result = func(*args, **kwargs)
+        self._without_values(result)
+        return result
+
+    def _swapped(self, func: Any, args: Any, kwargs: Any, real: list[Tensor]) -> Any:
+        """Run an operator with twins in the place of real tensors."""
         swapped = {id(item): self.meta(item) for item in real}
 
         def swap(value: Any) -> Any:
@@ -131,22 +141,20 @@ class Dispatch(TorchDispatchMode):
                 return type(value)(swap(item) for item in value)
             return value
 
-        if kwargs.get("device") is not None:
-            kwargs = {**kwargs, "device": torch.device("meta")}
-        if real:
-            result = func(*swap(args), **{key: swap(value) for key, value in kwargs.items()})
-        else:
-            result = func(*args, **kwargs)
+        result = func(*swap(args), **{key: swap(value) for key, value in kwargs.items()})
         for item in real:
             if swapped[id(item)] is result:  # an in-place operator hands its own tensor on,
                 self._stale.add(storage_of(item))  # whose values are not what they ought to be
                 if self.values.fresh(item):
                     self._empty(item)
                 return item
+        self._without_values(result)
+        return result
+
+    def _without_values(self, result: Any) -> None:
         for item in _flat((result,), {}):
             if isinstance(item, Tensor):
                 self.made.append(weakref.ref(item))
-        return result
 
     def _worth_computing(self, func: Any, real: list[Tensor]) -> bool:
         """Tell whether an operator is computed: a small one, perhaps to decide by its result."""

@@ -44,7 +44,7 @@ class Fast(Posing):
                 and x.is_meta
                 and x.is_contiguous()  # answers are: torch's keep another layout, which views feel
                 and x not in self.dispatch.weights
-                and x not in self.dispatch.known.padding  # its convolution is counted with the padding
+                and x not in self.dispatch.known.padding  # its convolution is counted with it
                 and not torch._C._is_any_autocast_enabled()  # noqa: SLF001  nothing public asks
                 and torch._C._functorch.peek_interpreter_stack() is None  # noqa: SLF001  as above
             ):

@@ -36,11 +36,7 @@ def release(made: list[weakref.ref[Tensor]]) -> tuple[list[str], list[str]]:
     list or a dict dropped; what a variable held before, nobody knows.
     """
     done: list[str] = []
-    tensors = survivors(made)
-    for tensor in tensors:
-        _take(tensor, done, _DEPTH, {id(tensors)})
-    del tensors
-    tensor = None
+    _take_all(survivors(made), done)
     left = survivors(made)
     if not left:
         return done, []
@@ -55,6 +51,11 @@ def _holders(value: Any, ours: set[int]) -> list[Any]:
         for item in gc.get_referrers(value)
         if not isinstance(item, FrameType) and id(item) not in ours
     ]
+
+
+def _take_all(tensors: list[Tensor], done: list[str]) -> None:
+    for tensor in tensors:
+        _take(tensor, done, _DEPTH, {id(tensors)})
 
 
 def _take(value: Any, done: list[str], depth: int, ours: set[int]) -> None:

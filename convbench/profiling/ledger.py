@@ -12,7 +12,6 @@ from torch.nn.modules import module as hooks
 
 from convbench.profiling.counts import NAMES, Counts
 
-
 KIND: Final = "_convbench_kind"
 """Where a module that stands for another keeps the name of that one's type."""
 

@@ -78,5 +78,5 @@ def _attributes(value: Any) -> list[tuple[str, Any]]:
         names = kind.__dict__.get("__slots__", ())
         for name in (names,) if isinstance(names, str) else names:
             if name not in {"__dict__", "__weakref__"} and hasattr(value, name):
-                held.append((name, getattr(value, name)))
+                held += [(name, getattr(value, name))]
     return held

@@ -12,11 +12,16 @@ from torch.overrides import TorchFunctionMode
 from convbench.profiling.engine import Dispatch
 from convbench.profiling.nested import mapped, tensors_in
 
+
+def _is(kind: str) -> Callable[[torch.device], bool]:
+    return lambda device: device.type == kind
+
+
 _QUERIES: Final[dict[Any, Callable[[torch.device], Any]]] = {
-    Tensor.device.__get__: lambda device: device,  # type: ignore[attr-defined]
+    Tensor.device.__get__: lambda device: device,
     Tensor.get_device: lambda device: -1 if device.index is None else device.index,
     **{
-        getattr(Tensor, f"is_{kind}").__get__: lambda device, kind=kind: device.type == kind
+        getattr(Tensor, f"is_{kind}").__get__: _is(kind)
         for kind in ("cpu", "cuda", "meta", "mps", "xpu")
     },
 }

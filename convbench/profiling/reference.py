@@ -35,7 +35,7 @@ class Input:
         """Return the data type."""
         import torch
 
-        return otherwise if self.kind is None else getattr(torch, self.kind)  # type: ignore[no-any-return]
+        return otherwise if self.kind is None else getattr(torch, self.kind)
 
 
 def profile_reference(

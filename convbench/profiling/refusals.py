@@ -22,7 +22,7 @@ class UnknownOperatorError(ConvbenchError):
 _REMEDIES: Final = (
     # what the message of the error holds -> what to do
     (("dtype", "data type", "scalar type", "same type", "type Long", "'Long'", "'Half'",
-      "Byte", "_cpu\" not implemented"),
+      "Byte", "not implemented for"),
      "Give inputs of the data type it wants: tensor.to(dtype); on the command line SHAPE:dtype, "
      "like 2x7:int64."),
     (("size", "shape", "channels", "dimension", "Dimension", "Expected ", "mat1 and mat2",

@@ -11,15 +11,16 @@ from __future__ import annotations
 import random
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from operator import is_ as _same
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+
+from convbench.profiling import restoring
 
 ROOM: Final = 200_000
 """Things that are looked at, at most: what a module holds beyond that, a data set perhaps, is kept
@@ -39,7 +40,6 @@ _OTHERS: Final = (
     sys.stdlib_module_names - _HOLDERS | {"torch", "functorch", "numpy", "pandas", "sympy"}
     | {"convbench", "pytest", "_pytest"}
 )  # fmt: skip
-_MISSING: Final = object()
 _HEAP: Final = 1 << 9
 """Set in the flags of a type that Python code defined."""
 
@@ -49,8 +49,8 @@ class State:
 
     def __init__(self, parts: list[nn.Module]) -> None:
         """Look at the parts of a module, and whatever they hold."""
-        self._attributes: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._empty: list[Any] = []
+        self._attributes: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._containers: list[tuple[Any, Any]] = []
         self._tensors: list[tuple[Tensor, bool, Tensor | None]] = []
         self._classes: list[tuple[type, dict[str, Any]]] = []
@@ -59,6 +59,17 @@ class State:
         self._slots: list[tuple[Any, str, Any]] = []
         self._arrays: list[tuple[Any, Any]] = []
         self._generators: list[tuple[Any, Any]] = []
+        self._kept: tuple[tuple[Callable[..., None], list[Any]], ...] = (
+            (restoring.attributes, self._attributes),
+            (restoring.items, self._containers),
+            (restoring.tensor, self._tensors),
+            (restoring.type_of, self._classes),
+            (restoring.variable, self._globals),
+            (restoring.cell, self._cells),
+            (restoring.slot, self._slots),
+            (restoring.array, self._arrays),
+            (restoring.generator, self._generators),
+        )
         self._seen: set[int] = set(map(id, parts))
         self._seen_classes: set[int] = set()
         self._waiting: list[Any] = []
@@ -90,7 +101,7 @@ class State:
                 continue
             seen.add(id(value))
             if isinstance(value, Tensor):
-                self._tensors.append((value, value.requires_grad, _gradient(value)))
+                self._tensors.append((value, value.requires_grad, restoring.gradient(value)))
             elif isinstance(value, dict):
                 self._containers.append((value, dict(value)))
                 waiting.extend(value.values())
@@ -105,32 +116,23 @@ class State:
                 self._thing(value, kind)
 
     def _thing(self, value: Any, kind: type) -> None:
-        waiting = self._waiting
-        if isinstance(value, FunctionType):
-            self._function(value)
-        elif isinstance(value, MethodType):
-            waiting += (value.__self__, value.__func__)
-        elif isinstance(value, partial):
-            waiting += (value.func, value.args, value.keywords)
-        elif isinstance(value, staticmethod | classmethod):
-            waiting.append(value.__func__)
-        elif isinstance(value, property):
-            waiting += (value.fget, value.fset)
-        elif isinstance(value, type):
-            self._class(value)
-        elif isinstance(value, torch.Generator):
-            self._generators.append((value.set_state, value.get_state()))
-        elif isinstance(value, random.Random):
-            self._generators.append((value.setstate, value.getstate()))
-        elif isinstance(value, nn.Module):
-            if not isinstance(value, torch.jit.ScriptModule):
-                self._part(vars(value))
-        elif kind.__module__.partition(".")[0] == "numpy":
+        for kinds, look in _LOOKS:
+            if isinstance(value, kinds):
+                look(self, value)
+                return
+        if kind.__module__.partition(".")[0] == "numpy":
             self._of_numpy(value)
-        else:
-            if kind.__module__ == "functools" and hasattr(value, "__wrapped__"):
-                waiting.append(value.__wrapped__)  # a cached function
-            self._own(value, kind)
+            return
+        if kind.__module__ == "functools" and hasattr(value, "__wrapped__"):
+            self._waiting.append(value.__wrapped__)  # a cached function
+        self._own(value, kind)
+
+    def _module(self, value: nn.Module) -> None:
+        if not isinstance(value, torch.jit.ScriptModule):
+            self._part(vars(value))
+
+    def _held(self, *values: Any) -> None:
+        self._waiting.extend(values)
 
     def _own(self, value: Any, kind: type) -> None:
         """Look at the attributes of an object that Python code defined the class of."""
@@ -144,7 +146,7 @@ class State:
             names = above.__dict__.get("__slots__", ())
             for name in (names,) if isinstance(names, str) else names:
                 if name not in {"__dict__", "__weakref__"}:
-                    held = getattr(value, name, _MISSING)
+                    held = getattr(value, name, restoring.MISSING)
                     self._slots.append((value, name, held))
                     self._waiting.append(held)
         if kind.__flags__ & _HEAP:
@@ -173,7 +175,7 @@ class State:
         for cell in function.__closure__ or ():
             if id(cell) not in self._seen:
                 self._seen.add(id(cell))
-                held = _contents(cell)
+                held = restoring.contents(cell)
                 self._cells.append((cell, held))
                 waiting.append(held)
         if function.__defaults__:
@@ -203,79 +205,26 @@ class State:
 
     def restore(self) -> None:
         """Put back what is not as it was."""
-        for state, attributes in self._attributes:
-            if state.keys() != attributes.keys():
-                for name in [name for name in state if name not in attributes]:
-                    del state[name]
-            state.update(attributes)
+        for put, records in self._kept:
+            for record in records:
+                put(*record)
         for container in self._empty:
             if container:
                 container.clear()
-        for container, items in self._containers:
-            _fill(container, items)
-        for tensor, needs, gradient in self._tensors:
-            if tensor.requires_grad is not needs:
-                with torch.inference_mode(mode=tensor.is_inference()):
-                    tensor.requires_grad_(needs)
-            if _gradient(tensor) is not gradient:
-                tensor.grad = gradient
-        for kind, held in self._classes:
-            _reset(kind, held)
-        for known, name, value in self._globals:
-            if known.get(name, _MISSING) is not value:
-                known[name] = value
-        for cell, value in self._cells:
-            if _contents(cell) is not value:
-                cell.cell_contents = value
-        for owner, name, value in self._slots:
-            if getattr(owner, name, _MISSING) is not value:
-                object.__delattr__(owner, name) if value is _MISSING else object.__setattr__(
-                    owner, name, value
-                )
-        for array, values in self._arrays:
-            if array.flags.writeable:
-                array[...] = values
-        for put, before in self._generators:
-            put(before)
 
 
-def _fill(container: Any, items: Any) -> None:
-    """Give a container the items that it had, where it has others."""
-    if isinstance(container, dict):
-        if len(container) == len(items) and all(
-            map(_same, (*container, *container.values()), (*items, *items.values()))
-        ):
-            return
-        dict.clear(container)
-        dict.update(container, items)
-    elif len(container) != len(items) or not all(map(_same, container, items)):
-        if isinstance(container, list | bytearray):
-            container[:] = items
-        else:
-            container.clear()
-            container.update(items) if isinstance(container, set) else container.extend(items)
-
-
-def _reset(kind: type, held: dict[str, Any]) -> None:
-    now = vars(kind)
-    if len(now) == len(held) and all(map(_same, now.values(), held.values())):
-        return
-    for name in [name for name in now if name not in held]:
-        delattr(kind, name)
-    for name, value in held.items():
-        if now.get(name, _MISSING) is not value:
-            setattr(kind, name, value)
-
-
-def _gradient(tensor: Tensor) -> Tensor | None:
-    return tensor.grad if tensor.is_leaf else None  # reading another's warns
-
-
-def _contents(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not filled yet
-        return _MISSING
+_LOOKS: Final[tuple[tuple[Any, Callable[[State, Any], None]], ...]] = (
+    (FunctionType, State._function),  # noqa: SLF001  our own, as all below
+    (MethodType, lambda state, value: state._held(value.__self__, value.__func__)),  # noqa: SLF001
+    (partial, lambda state, value: state._held(value.func, value.args, value.keywords)),  # noqa: SLF001
+    ((staticmethod, classmethod), lambda state, value: state._held(value.__func__)),  # noqa: SLF001
+    (property, lambda state, value: state._held(value.fget, value.fset)),  # noqa: SLF001
+    (type, State._class),  # noqa: SLF001
+    (torch.Generator, lambda s, value: s._generators.append((value.set_state, value.get_state()))),  # noqa: SLF001
+    (random.Random, lambda s, value: s._generators.append((value.setstate, value.getstate()))),  # noqa: SLF001
+    (nn.Module, State._module),  # noqa: SLF001
+)
+"""Of what is no container, how it is looked at; the first kind that fits."""
 
 
 @lru_cache(maxsize=4096)

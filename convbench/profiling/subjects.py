@@ -42,6 +42,6 @@ def as_module(given: Any) -> nn.Module:
     if callable(given):
         return Called(given)
     raise ProfileError(
-        f"An object of type {type(given).__name__} cannot be counted: give a torch.nn.Module, an exported program "
-        "or a function of tensors, and its inputs after it."
+        f"An object of type {type(given).__name__} cannot be counted: give a torch.nn.Module, an "
+        "exported program or a function of tensors, and its inputs after it."
     )

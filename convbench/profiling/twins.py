@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,8 +21,9 @@ class Setting:
     """What one attempt leaves behind, to be looked at and put back.
 
     device: where twins say that they are; None where everything is on the meta device and says so.
-    made: tensors without values, weakly; emptied: those that were to have some. values: what was written to. accumulate: take gradients as
-    Tensor.backward does, which re-entrant checkpoints need.
+    made: tensors without values, weakly; emptied: those that were to have some. values: what was
+    written to. accumulate: take gradients as Tensor.backward does, which re-entrant checkpoints
+    need.
     """
 
     def __init__(self, device: torch.device | None, *, accumulate: bool = False) -> None:
@@ -114,10 +116,13 @@ def values_kept(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def set_up() -> Iterator[None]:
-    """Keep transformers from their fused layer, whose parts no one sees."""
+    """Keep transformers from their fused layer, whose parts no one sees; let hooks nest deeply."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(value=False)
+    depth = sys.getrecursionlimit()
+    sys.setrecursionlimit(2 * depth)
     try:
         yield
     finally:
+        sys.setrecursionlimit(depth)
         torch.backends.mha.set_fastpath_enabled(before)

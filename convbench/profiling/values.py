@@ -59,7 +59,7 @@ class Values:
 def storage_of(tensor: Tensor) -> int:
     """Return what identifies the memory of a tensor; 0 for one that has none of the usual kind."""
     try:
-        return tensor.untyped_storage()._cdata  # noqa: SLF001  torch's own identity
+        return int(tensor.untyped_storage()._cdata)  # noqa: SLF001  torch's own identity
     except (NotImplementedError, RuntimeError):  # sparse, mkldnn
         return 0
 

@@ -54,6 +54,8 @@ def remedy(error: BaseException, *, runs_fixed: bool) -> str:
             "Write the choice with torch.where or torch.cond, or profile the module at fixed "
             "sizes, where it may run for real"
         )
+    if "scalar type" in str(error) or "dtype" in str(error):
+        return "Give an input of the data type it wants; on the command line like 2x7:int64"
     return "Check that module(*inputs) runs at these sizes and in eval mode, and profile it if so"
 
 

@@ -53,8 +53,8 @@ class NetworkFormula:
 
         Every size is an int or an array of integers, and arrays broadcast: the result is an int of
         any size, or an int64 array of the broadcast shape. Raises SpecError for a size that is
-        missing, unknown or no whole number of at least 1, one that breaks a constraint, and a
-        result in an array that passes 2**63.
+        missing, unknown or no whole number of at least 1, one that breaks a constraint, arrays
+        that do not broadcast, and a result in an array that passes 2**63.
         """
         import numpy as np
 
@@ -63,6 +63,16 @@ class NetworkFormula:
         if not arrays:
             self._check(numbers)
             return value(self.multiplications, numbers)
+        try:
+            shape = np.broadcast_shapes(*(array.shape for array in arrays))
+        except ValueError:
+            shapes = ", ".join(
+                f"{n} {a.shape}" for n, a in numbers.items() if not isinstance(a, int)
+            )
+            raise SpecError(
+                f"The arrays do not broadcast: {shapes}. Give them one shape, or axes of length 1 "
+                "for every combination: H[:, None], W[None, :]."
+            ) from None
         largest = {
             name: number if isinstance(number, int) else int(number.max(initial=1))
             for name, number in numbers.items()
@@ -80,7 +90,6 @@ class NetworkFormula:
                 f"The multiplications at {_shown(sizes)} pass 2**63, which a 64-bit array cannot "
                 "hold: give these sizes one by one as plain integers, which have no limit."
             )
-        shape = np.broadcast_shapes(*(array.shape for array in arrays))
         return np.broadcast_to(np.asarray(found, dtype=np.int64), shape).copy()
 
     @property
