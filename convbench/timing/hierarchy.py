@@ -7,7 +7,8 @@ the interval is that of processes, and rounds only sharpen what each of them say
 - a **time** gets a prediction interval: where the median of one more process falls. With medians
   m of P processes it is mean(log m) ± t · sd(log m) · sqrt(1 + 1/P), t of P - 1 degrees of freedom
   (Hahn and Meeker, Statistical Intervals, section 4.8). It does not shrink to nothing with P, for
-  the next process is as free as those before it;
+  the next process is as free as those before it. Where processes fall into two modes, three can
+  all be of one and know nothing of the other (1 in 8 of the next ones then lies outside): take 5;
 - a **ratio** gets a confidence interval: where its mean over all processes is. Processes are drawn
   with replacement, then rounds within each (a hierarchical bootstrap); the statistic is the mean
   over processes of the median paired log-ratio. A percentile bootstrap of few clusters is too
