@@ -60,23 +60,21 @@ def _any(args: Sequence[Any], flags: Flags, after: int) -> Flags:
     return flags if len(flags) == after else (any(flags),) * after
 
 
-MOVES: Final[dict[str, Callable[[Sequence[Any], Flags, int], Flags] | None]] = {
-    **dict.fromkeys(
-        """alias clone constant_pad_nd contiguous detach expand expand_as lift_fresh narrow pad
+_WORDS: Final = {
+    _same: """alias clone constant_pad_nd contiguous detach expand expand_as lift_fresh narrow pad
         roll slice split split_with_sizes tensor_split chunk unsafe_chunk unsafe_split to to_copy
         type_as resolve_conj resolve_neg conj index_select float double half
-        unsafe_split_with_sizes""".split(),
-        _same,
-    ),
-    **dict.fromkeys(("select", "unbind"), _selected),
-    "permute": _permuted,
-    **dict.fromkeys(("transpose", "swapaxes", "swapdims", "mT", "t", "adjoint"), _swapped),
-    "numpy_T": _reversed,
-    **dict.fromkeys(("movedim", "moveaxis", "im2col", "unfold", "index", "as_strided"), _any),
-    **dict.fromkeys(
-        """flatten ravel reshape reshape_alias squeeze unflatten unsafe_view unsqueeze view view_as
-        reshape_as""".split()
-    ),
+        unsafe_split_with_sizes""",
+    _selected: "select unbind",
+    _permuted: "permute",
+    _swapped: "transpose swapaxes swapdims mT t adjoint",
+    _reversed: "numpy_T",
+    _any: "movedim moveaxis im2col unfold index as_strided",
+    None: """flatten ravel reshape reshape_alias squeeze unflatten unsafe_view unsqueeze view
+        view_as reshape_as""",
+}
+MOVES: Final[dict[str, Callable[[Sequence[Any], Flags, int], Flags] | None]] = {
+    name: way for way, names in _WORDS.items() for name in names.split()
 }
 """Operators whose result is a view, a part or a copy of their first argument, with where each axis
 goes; None where the sizes before and after tell."""

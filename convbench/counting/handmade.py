@@ -20,14 +20,15 @@ A value is a tensor (`profiling`) or a node of a graph (`tracing`); `Facts` tell
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from math import prod
+from typing import TYPE_CHECKING, Any, Final
 
 from convbench.counting.axes import MOVES, broadcast, carried, summed_axes
+from convbench.counting.products import Amount, Facts, Pool, Product
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 CONVENTION: Final = (
     "products by hand: elementwise multiplications of two tensors that are then summed along an "
@@ -35,6 +36,7 @@ CONVENTION: Final = (
     "gates, squares and sums of different branches are elementwise"
 )
 SUMS: Final = frozenset({"sum", "mean", "nansum", "nanmean", "cumsum"})
+STACKS: Final = frozenset({"cat", "concat", "concatenate", "stack"})
 ADDITIONS: Final = frozenset({"add", "sub", "subtract", "rsub"})
 SCALINGS: Final = frozenset({"div", "divide", "true_divide", "neg", "negative"})
 MASKS: Final = frozenset({"masked_fill", "tril", "triu", "dropout", "native_dropout", "nan_to_num"})
@@ -45,85 +47,11 @@ BLANKS: Final = frozenset(
 """Tensors to which products may be added, or written."""
 PRODUCTS: Final = frozenset({"mul", "multiply"})
 FOLLOWED: Final = (
-    SUMS | ADDITIONS | SCALINGS | MASKS | SCATTERS | BLANKS | PRODUCTS | frozenset(MOVES)
-) | {"addcmul", "cat", "concat", "concatenate", "stack", "copy", "where"}
+    SUMS | STACKS | ADDITIONS | SCALINGS | MASKS | SCATTERS | BLANKS | PRODUCTS | frozenset(MOVES)
+) | {"addcmul", "copy", "where"}
 """Operators that `Handmade.see` has to be told of; any other in place must be told to `drop`."""
 _WEIGHTS: Final = -1
 """The root of all weights."""
-
-
-class Amount(NamedTuple):
-    """Products not yet summed: how many, what they are, and real multiplications for each.
-
-    A negative factor takes away what a sum of a part of them has counted.
-    """
-
-    size: int
-    what: Any
-    factor: int
-
-
-@dataclass
-class Pool:
-    """Products that become one sum, whichever views of them are taken.
-
-    roots: the tensors that the factors are parts of; None for zeros, to which anything is added.
-    """
-
-    roots: frozenset[int] | None = None
-    pending: list[Amount] = field(default_factory=list)
-
-    def taken(self, most: int, part: Any) -> list[Amount]:
-        """Return what is summed for the first time: all that is pending, or a part of it."""
-        found, self.pending = self.pending, []
-        left = sum(amount.size if amount.factor > 0 else -amount.size for amount in found) - most
-        if found and left > 0:
-            factor = abs(found[0].factor)
-            self.pending = [*found, Amount(most, part, -factor)]
-            found = [Amount(most, part, factor)]
-        return found
-
-
-@dataclass(frozen=True)
-class Product:
-    """A tensor of products. varies: the axes on which both factors vary."""
-
-    pool: Pool
-    varies: tuple[bool, ...]
-
-
-class Facts(Protocol):
-    """What has to be known of values, and a book to note things about them in."""
-
-    def book(self) -> Any:
-        """Return an empty book: get(value) (None where nothing is noted), put(value, note)."""
-
-    def is_value(self, item: Any) -> bool:
-        """Tell whether an argument is a tensor."""
-
-    def same(self, one: Any, other: Any) -> bool:
-        """Tell whether two arguments are one tensor."""
-
-    def shape(self, value: Any) -> tuple[int, ...]:
-        """Return a tensor's sizes as numbers."""
-
-    def expanded(self, value: Any) -> tuple[bool, ...]:
-        """Tell of each axis whether a tensor only repeats itself on it."""
-
-    def constant(self, value: Any) -> bool:
-        """Tell whether a tensor is a weight or a buffer, or made of some alone."""
-
-    def is_complex(self, value: Any) -> bool:
-        """Tell whether a tensor is complex."""
-
-    def scaled(self, value: Any, axes: tuple[int, ...]) -> None:
-        """Take note that products were summed along axes on which a factor is the same."""
-
-    def what(self, factors: tuple[Any, Any], result: Any) -> Any:
-        """Return what to keep of products until they are summed."""
-
-    def part(self, value: Any) -> Any:
-        """Return what to keep of a part of products that is summed alone."""
 
 
 class Handmade:
@@ -137,30 +65,22 @@ class Handmade:
 
     def see(self, name: str, args: Sequence[Any], result: Any) -> list[Amount] | None:
         """Follow one operator; return the products that it sums, None where it sums none."""
-        if name in PRODUCTS:
-            self._multiplied(args, result)
-            return None
+        if name in SUMS:
+            return self._summed(name, args)
         if name in ADDITIONS:
             return self._added(args[0], args[1], result)
-        if name in SUMS:
-            return self._summed(name, args, result)
         if name == "addcmul":
             return self._added(args[0], self._product(args[1], args[2], result), result)
         if name in SCATTERS:
             return self._scattered(args, result)
-        if name in BLANKS:
-            shape = self.facts.shape(result)
-            self.products.put(result, Product(Pool(), (True,) * len(shape)))
-        elif name in {"cat", "concat", "concatenate", "stack"}:
+        way = _WAYS.get(name)
+        if way is not None:
+            way(self, args, result)
+        elif name in STACKS:
             self._joined(name, args, result)
-        elif name == "copy":
-            self._copied(args, result)
-        elif name == "where":
-            self._scaled(next((a for a in args[1:] if self._found(a)), None), result)
-        elif name in SCALINGS or name in MASKS:
-            self._scaled(args[0], result)
         else:
-            self._moved(name, args, result)
+            for part in result if isinstance(result, list | tuple) else (result,):
+                self.moved(name, args, part)
         return None
 
     def drop(self, value: Any) -> None:
@@ -209,24 +129,35 @@ class Handmade:
             varies.append(broadcast(own, len(shape)))
         both = zip(inner, *varies, strict=True)
         complex_factors = sum(map(self.facts.is_complex, (one, other)))
-        size = 1
-        for length in shape:
-            size *= length
-        amount = Amount(size, self.facts.what((one, other), result), (1, 2, 4)[complex_factors])
+        amount = Amount(
+            prod(shape), self.facts.what((one, other), result), (1, 2, 4)[complex_factors]
+        )
         return Product(Pool(roots, [amount]), tuple(i or (a and b) for i, a, b in both))
 
     def _multiplied(self, args: Sequence[Any], result: Any) -> None:
         one, other = args[:2]
         if not self.facts.is_value(other):
-            self._scaled(one, result)
+            self._carry(one, result)
         elif not self.facts.is_value(one):
-            self._scaled(other, result)
+            self._carry(other, result)
         elif self.facts.same(one, other):
             self.drop(result)
         else:
             self.products.put(result, self._product(one, other, result))
 
-    def _scaled(self, before: Any, result: Any) -> None:
+    def _made_blank(self, args: Sequence[Any], result: Any) -> None:
+        del args
+        self.products.put(result, Product(Pool(), (True,) * self._rank(result)))
+
+    def _chosen(self, args: Sequence[Any], result: Any) -> None:
+        """Follow `where`: products, and something else elsewhere."""
+        self._carry(next((item for item in args[1:] if self._found(item)), None), result)
+
+    def _scaled(self, args: Sequence[Any], result: Any) -> None:
+        self._carry(args[0], result)
+
+    def _carry(self, before: Any, result: Any) -> None:
+        """Note that products are scaled or masked, which leaves them products."""
         known = self._found(before)
         if known is None:
             self.drop(result)
@@ -238,7 +169,7 @@ class Handmade:
     def _rank(self, value: Any) -> int:
         return len(self.facts.shape(value))
 
-    def _summed(self, name: str, args: Sequence[Any], result: Any) -> list[Amount] | None:
+    def _summed(self, name: str, args: Sequence[Any]) -> list[Amount] | None:
         known = self._found(args[0])
         if known is None or not known.pool.pending:
             return None
@@ -247,11 +178,7 @@ class Handmade:
         if not any(known.varies[axis] for axis in axes):
             self.facts.scaled(args[0], axes)
             return None
-        size = 1
-        for length in shape:
-            size *= length
-        del result
-        return known.pool.taken(size, self.facts.part(args[0])) or None
+        return known.pool.taken(prod(shape), self.facts.part(args[0])) or None
 
     def _scattered(self, args: Sequence[Any], result: Any) -> list[Amount] | None:
         source = self._found(args[3])
@@ -262,11 +189,10 @@ class Handmade:
 
     def _added(self, one: Any, other: Any, result: Any) -> list[Amount] | None:
         first, second = self._found(one), self._found(other)
-        for term, number in ((first, other), (second, one)):
-            if term is not None and not isinstance(number, Product):
-                if not self.facts.is_value(number):  # as Python's sum() begins with 0
-                    self._scaled(one if term is first else other, result)
-                    return None
+        for term, known, number in ((one, first, other), (other, second, one)):
+            if known is not None and not (self._found(number) or self.facts.is_value(number)):
+                self._carry(term, result)  # a number is added, as Python's sum() begins with 0
+                return None
         if first is None or second is None:
             self.drop(result)  # in place, it was a product until now
             return None
@@ -329,10 +255,6 @@ class Handmade:
         varies[axis] = True
         self.products.put(result, Product(pool, tuple(varies)))
 
-    def _moved(self, name: str, args: Sequence[Any], result: Any) -> None:
-        for part in result if isinstance(result, list | tuple) else (result,):
-            self.moved(name, args, part)
-
     def moved(self, name: str, args: Sequence[Any], part: Any) -> None:
         """Note that `part` is a view, a part or a copy of the first argument."""
         before = args[0]
@@ -349,3 +271,12 @@ class Handmade:
     def counted(self, found: Iterable[Amount]) -> int:
         """Return the real multiplications of products, at the sizes they have here."""
         return sum(amount.size * amount.factor for amount in found)
+
+
+_WAYS: Final[dict[str, Callable[[Handmade, Sequence[Any], Any], None]]] = {
+    **dict.fromkeys(PRODUCTS, Handmade._multiplied),  # noqa: SLF001  the class's own table
+    **dict.fromkeys(BLANKS, Handmade._made_blank),  # noqa: SLF001  as above
+    **dict.fromkeys(SCALINGS | MASKS, Handmade._scaled),  # noqa: SLF001  as above
+    "copy": Handmade._copied,  # noqa: SLF001  as above
+    "where": Handmade._chosen,  # noqa: SLF001  as above
+}

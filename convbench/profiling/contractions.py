@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from convbench.counting.handmade import FOLLOWED, Amount, Handmade
+from convbench.counting.handmade import FOLLOWED, Handmade
+from convbench.counting.products import Amount
 from convbench.profiling.complexes import Complexes
 from convbench.profiling.counts import Counts
 from convbench.profiling.ledger import Ledger
@@ -102,9 +103,7 @@ class Contractions:
             return None
         self.awaited[key] -= 1
         macs = result.numel() * (1, 2, 4)[sum(item.dtype.is_complex for item in args[:2])]
-        return Counts(
-            multiplications=macs, multiplications_valid=macs, activations=result.numel()
-        )
+        return Counts(multiplications=macs, multiplications_valid=macs, activations=result.numel())
 
 
 class _Facts:

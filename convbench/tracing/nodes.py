@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convbench.counting.handmade import FOLLOWED, Amount, Handmade
+from convbench.counting.handmade import FOLLOWED, Handmade
+from convbench.counting.products import Amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from torch.fx import Node
 
+PARTS = frozenset({"split", "chunk", "unbind", "tensor_split", "split_with_sizes"})
 POOLS = ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
 
 
@@ -45,9 +47,8 @@ class Nodes:
         """Follow the choice of one result of an operator that gives several."""
         source: Any = node.args[0]
         self._constant[node] = self.constant(source)
-        if name in FOLLOWED and source.args and self.is_value(source.args[0]):
-            if name in {"split", "chunk", "unbind", "tensor_split", "split_with_sizes"}:
-                self.handmade.moved(name, source.args, node)
+        if name in PARTS and source.args and self.is_value(source.args[0]):
+            self.handmade.moved(name, source.args, node)
 
     def book(self) -> _Book:
         """Return an empty book."""
@@ -115,8 +116,7 @@ class _Book:
 
 
 def _value(item: Any) -> Any:
-    found = getattr(item, "meta", {}).get("val")
-    return found
+    return getattr(item, "meta", {}).get("val")
 
 
 def _example(size: Any) -> int:

@@ -66,7 +66,8 @@ def walk(program: ExportedProgram, names: Mapping[Any, sympy.Expr]) -> Found:
     found = Found()
     signature = program.graph_signature
     held = {*signature.inputs_to_parameters, *signature.inputs_to_buffers}
-    weights = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in held]
+    inputs = [node for node in program.graph.nodes if node.op == "placeholder"]
+    weights = [node for node in inputs if node.name in held]
     _walk(program.graph, Walk(Nodes(weights), lambda size: _size(size, names), found))
     return found
 
