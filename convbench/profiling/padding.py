@@ -60,8 +60,8 @@ class Padding:
                 self._pairs.put(result, known)
         elif name in CHANGE or name in AXES:
             pairs = _changed(name, args, known[0], before, result)
-            if pairs is not None:
-                self._pairs.put(result, (pairs, known[1]))
+            # where the zeros lie cannot be told, yet what is written to the view is written there
+            self._pairs.put(result, (pairs or ((0, 0),) * result.ndim, known[1]))
         elif result is before:
             self.drop(result)
 
