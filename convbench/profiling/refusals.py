@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from torch import Tensor, nn
 
@@ -17,6 +17,22 @@ class ProfileError(ConvbenchError):
 
 class UnknownOperatorError(ConvbenchError):
     """Operators without a rule, when `strict` asked for none."""
+
+
+class Told(NamedTuple):
+    """What an error said. An error itself holds the frames it came through, and their tensors.
+
+    short: its kind and the first line. final: it is a ProfileError, which running will not mend.
+    """
+
+    short: str
+    text: str
+    final: bool
+
+    @classmethod
+    def of(cls, error: BaseException) -> Told:
+        """Keep what was said."""
+        return cls(first(error), str(error), isinstance(error, ProfileError))
 
 
 _REMEDIES: Final = (

@@ -22,12 +22,11 @@ from convbench.profiling.leaks import release
 from convbench.profiling.ledger import Ledger, kind_of, watching
 from convbench.profiling.nested import exhausted, mapped, tensors_in
 from convbench.profiling.profile import Profile
-from convbench.profiling.refusals import ProfileError, UnknownOperatorError, first, refusal
+from convbench.profiling.refusals import ProfileError, Told, UnknownOperatorError, refusal
 from convbench.profiling.state import as_it_was
 from convbench.profiling.subjects import as_module
 from convbench.profiling.twins import (
     Setting,
-    bare,
     held_by,
     leaf,
     parts_of,
@@ -103,26 +102,24 @@ def _without_values(
         attempt = waiting.pop(0)
         setting = Setting(device, accumulate=accumulate)
         found: Profile | None = None
-        error: BaseException | None = None
+        told: Told | None = None
         try:
             with _in_place(module) as subject:
                 found = attempt(subject, inputs, setting)
         except (Exception, SystemExit) as raised:  # noqa: BLE001  whatever it is, running it will tell
-            error = bare(raised)
-        broken = setting.close()
-        error = error or broken
+            told = Told.of(raised)
+        told = setting.close() or told
         kept = _released(module, setting, all_of_them=device is not None)
         if kept:
             return f"{' and '.join(kept)} kept tensors of the count, which have no values"
-        if found is not None and error is None:
-            return found
-        assert error is not None  # noqa: S101  nothing was found
-        if isinstance(error, ProfileError):
-            raise error
-        why, said = first(error), str(error)
-        if _NO_GRAPH in said and not backward:
+        if told is None:
+            return found or ""
+        if told.final:
+            raise ProfileError(told.text)
+        why = told.short
+        if _NO_GRAPH in told.text and not backward:
             waiting = [_with_graph] if attempt is not _with_graph else []
-        elif _REENTRANT in said and not accumulate:
+        elif _REENTRANT in told.text and not accumulate:
             waiting, accumulate = [attempt], True
     return why
 

@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 from convbench.profiling.contractions import Weights
 from convbench.profiling.engine import Dispatch
 from convbench.profiling.ledger import Ledger
+from convbench.profiling.refusals import Told
 from convbench.profiling.values import Values
 
 
@@ -44,18 +45,14 @@ class Setting:
         """Watch whether these tensors without values outlive the attempt."""
         self.made.extend(weakref.ref(tensor) for tensor in tensors if tensor.is_meta)
 
-    def close(self) -> BaseException | None:
+    def close(self) -> Told | None:
         """Put values back and let go of everything; return what an operator raised, if one did."""
-        broken = bare(self._dispatch.broken) if self._dispatch and self._dispatch.broken else None
+        broken = (
+            Told.of(self._dispatch.broken) if self._dispatch and self._dispatch.broken else None
+        )
         self._dispatch = None
         self.values.restore()
         return broken
-
-
-def bare(error: BaseException) -> BaseException:
-    """Return the error without the frames that it went through: they hold tensors."""
-    error.__context__ = error.__cause__ = None
-    return error.with_traceback(None)
 
 
 def twin(tensor: Tensor) -> Tensor:

@@ -147,3 +147,162 @@ def test_a_file_that_is_no_exported_program(convbench, tmp_path):
     (tmp_path / "model.pt2").write_text("no archive")
     done = convbench("profile", "model.pt2", "--input", "1x3x8x8", code=2)
     assert "is no exported program" in done.stderr
+
+
+MORE = """
+import sys
+
+import torch
+from torch import nn
+
+
+def words():
+    return nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 5))
+
+
+def double():
+    return nn.Linear(3, 4).double()
+
+
+class Pair(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words, self.image = nn.Embedding(10, 4), nn.Linear(3, 4)
+
+    def forward(self, tokens, image):
+        return self.words(tokens), self.image(image)
+
+
+def wide(width=1):
+    return nn.Linear(3, width)
+
+
+def talks():
+    print("words on the way")
+    return wide()
+
+
+def leaves():
+    sys.exit(3)
+
+
+class Leaves(nn.Module):
+    def forward(self, x):
+        raise SystemExit(4)
+
+
+class Where(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.here, self.there = nn.Linear(3, 3), nn.Linear(3, 300)
+
+    def forward(self, x):
+        return self.here(x) if x.device.type == "cpu" else self.there(x)
+
+
+class Doubts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.here, self.there = nn.Linear(3, 3), nn.Linear(3, 300)
+
+    def forward(self, x):
+        try:
+            float(x.sum())
+        except RuntimeError:
+            return self.there(x)
+        return self.here(x)
+"""
+
+
+@pytest.fixture
+def more(tmp_path, monkeypatch, models):
+    import sys
+
+    (tmp_path / "more.py").write_text(MORE)
+    yield
+    sys.modules.pop("more", None)
+
+
+COUNTED = {
+    # what -> arguments, multiplications
+    "tokens": (["more:words", "--input", "2x7:int64"], 2 * 7 * 20),
+    "weights of double": (["more:double", "--input", "2x3"], 24),
+    "said to be double": (["more:double", "--input", "2x3:float64"], 24),
+    "two inputs": (["more:Pair", "--input", "2x7:int64", "--input", "5x3"], 60),
+    "a device": (["more:Where", "--input", "2x3"], 18),
+    "a doubt": (["more:Doubts", "--input", "2x3"], 18),
+}
+
+
+@pytest.mark.parametrize("what", COUNTED)
+def test_inputs_of_any_type(what, convbench, more):
+    arguments, macs = COUNTED[what]
+    found = json.loads(convbench("profile", *arguments, "--format", "json").stdout)
+    assert found["multiplications"] == macs
+
+
+def test_a_formula_of_tokens(convbench, more):
+    text = convbench("formula", "more:words", "--input", "2x7:int64").stdout
+    assert "280 at B=2, L=7" in text
+
+
+def test_what_a_model_prints_is_not_the_profile(convbench, more):
+    done = convbench("profile", "more:talks", "--input", "2x3", "--format", "json")
+    assert json.loads(done.stdout)["multiplications"] == 6
+    assert "words on the way" in done.stderr
+
+
+def test_an_exported_program_by_layer_and_of_its_own_type(convbench, tmp_path, monkeypatch):
+    import torch
+    from torch import nn
+
+    monkeypatch.chdir(tmp_path)
+    module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 5)).double()
+    program = torch.export.export(module, (torch.zeros(2, 3, dtype=torch.float64),))
+    torch.export.save(program, "net.pt2")
+    text = convbench("profile", "net.pt2", "--input", "2x3", "--format", "markdown").stdout
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in text.splitlines()]
+    assert ["0", "Linear", "24"] in rows
+    assert ["2", "Linear", "40"] in rows
+    refused = convbench("profile", "net.pt2", "--input", "2x3", "--arg", "a=1", code=2)
+    assert "net.pt2 is an exported program and takes no --arg (a)" in refused.stderr
+
+
+def test_the_ending_says_what_to_write(convbench, more, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, start in {"a.md": "# Linear", "a.csv": "module,", "a.json": "{"}.items():
+        convbench("profile", "more:wide", "--input", "2x3", "--out", name)
+        assert (tmp_path / name).read_text().startswith(start)
+
+
+HUGE = "9999999999"
+WRONG = {
+    # what -> arguments, what is said
+    "more sizes than bits": (
+        ["more:wide", "--input", f"{HUGE}{HUGE}{HUGE}x3"], "more than torch can count"
+    ),
+    "more elements than bits": (
+        ["more:wide", "--input", f"1x{HUGE}x{HUGE}"], "more than torch can count"
+    ),
+    "no type": (["more:wide", "--input", "2x3:whole"], "'whole' is no data type of torch"),
+    "the type of words": (["more:words", "--input", "2x7"], "SHAPE:dtype, like 2x7:int64"),
+    "twice": (
+        ["more:wide", "--input", "2x3", "--arg", "width=4", "--arg", "width=16"],
+        "--arg width is given twice, as 4 and as 16",
+    ),
+    "nowhere to go": (["more:wide", "--input", "2x3", "--out", "a.txt"], "does not say what to"),
+    "a depth": (["more:wide", "--input", "2x3", "--depth", "-1"], "--depth"),
+    "it exits as it is made": (["more:leaves", "--input", "2x3"], r"calls sys.exit(3) instead of"),
+    "it exits as it runs": (["more:Leaves", "--input", "2x3"], r"calls sys.exit(4) when it is run"),
+    "junk": (["junk.pt2", "--input", "2x3"], "junk.pt2 is no exported program (not an archive)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_one_message_and_the_status_of_bad_input(what, convbench, more, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "junk.pt2").write_text("junk")
+    arguments, message = WRONG[what]
+    done = convbench("profile", *arguments, code=2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
