@@ -68,10 +68,11 @@ def network_formula(
         return _trace(module, inputs, every)
     except Exception as error:
         batch = [_only(axes, ("B",)) for axes in every]
-        others = _rest(every, batch, shapes)
-        if others:
-            with contextlib.suppress(Exception):  # the first failure says more
-                return _with_fixed(_trace(module, inputs, batch), others, error)
+        for fewer in ([_without_batch(axes) for axes in every], batch):
+            others = _rest(every, fewer, shapes)
+            if others and any(fewer):
+                with contextlib.suppress(Exception):  # the first failure says more
+                    return _with_fixed(_trace(module, inputs, fewer), others, error)
         fixed = _exports(module, inputs, [{} for _ in every])
         raise causes.explained(module, shapes, error, runs_fixed=fixed) from error
 
@@ -107,7 +108,16 @@ def _trace(module: nn.Module, inputs: Sequence[Any], axes: list[dict[int, str]])
         given={item.name: given[item.name] for item in naming.symbols},
         source=f"torch.export of {type(module).__name__}",
     )
-    return _with_single(formula, module, inputs, axes)
+    formula = _with_single(formula, module, inputs, axes)
+    if given.get("B") == 1 and _two() in formula.constraints:
+        # what was asked about is a batch of 1, which the module or torch treats in its own way
+        result = _trace(module, inputs, [_without_batch(named) for named in axes])
+        note = (
+            "Kept as a number, B=1: a batch of 1 goes another way through the module than a larger "
+            "one, or torch cannot tell; for those, trace it with a batch of 2."
+        )
+        return replace(result, fixed={"B": 1, **result.fixed}, notes=(note, *result.notes))
+    return formula
 
 
 def _larger(sizes: Iterable[Any], constraints: Iterable[Any]) -> list[Any]:
@@ -131,10 +141,7 @@ def _with_single(
     Torch asks whether a size is 1 to lay out memory, and keeps the answer as a limit. Whether more
     hangs on it is seen by tracing a batch of 1.
     """
-    import sympy
-
-    batch = symbol("B")
-    two = sympy.Ge(batch, 2, evaluate=False)
+    two = _two()
     if two not in formula.constraints:
         return formula
     with contextlib.suppress(Exception):  # then it stays at 2
@@ -149,6 +156,13 @@ def _with_single(
             rest = tuple(item for item in formula.constraints if item != two)
             return replace(formula, constraints=rest)
     return formula
+
+
+def _two() -> Any:
+    """Return the condition that a trace with a batch as a symbol may set: B ≥ 2."""
+    import sympy
+
+    return sympy.Ge(symbol("B"), 2, evaluate=False)
 
 
 def _without_batch(axes: dict[int, str]) -> dict[int, str]:

@@ -8,6 +8,7 @@ from tracing.tracing_nets import Chooses, Fixed, Scaled
 
 from convbench.errors import SpecError
 from convbench.networks.base import NETWORKS
+from convbench.profiling.run import profile
 from convbench.tracing import TraceError, formula_command, network_formula, plan_formula
 from convbench.tracing.writing import text
 
@@ -104,6 +105,44 @@ def test_a_batch_that_a_module_fixes_is_the_given_one():
     with pytest.raises(TraceError, match=r"fixes B: .* Give dynamic= without B"):
         network_formula(Chooses(one_by_one), image(9, 9), dynamic="BHW")
     assert str(formula) == "108·(H - 2)·(W - 2)"
+
+
+class Cell(nn.Module):
+    """Torch's cell asks whether the batch is 1, to lay out memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.GRUCell(3, 5)
+
+    def forward(self, x):
+        return self.cell(x.mean((2, 3)))
+
+
+def one_apart(self, x):
+    return self.conv(x) if x.shape[0] == 1 else self.wide(x)
+
+
+@pytest.mark.parametrize(
+    ("module", "shape", "fixed", "expected"),
+    [
+        (Cell(), (1, 3, 17, 18), {"B": 1}, "120"),
+        (Cell(), (2, 3, 17, 18), {}, "120·B"),
+        (Chooses(one_apart), (1, 3, 17, 18), {"B": 1}, "108·(H - 2)·(W - 2)"),
+        (Chooses(one_apart), (2, 3, 17, 18), {}, "432·B·(H - 2)·(W - 2)"),
+    ],
+)
+def test_a_formula_holds_for_the_batch_that_was_given(module, shape, fixed, expected):
+    formula = network_formula(module, torch.zeros(shape))
+    assert str(formula) == expected
+    assert formula.fixed == fixed
+    assert bool(formula.notes) == bool(fixed)
+    assert formula.evaluate(**formula.given) == int(
+        profile(module, torch.zeros(shape)).total.multiplications
+    )
+    if fixed:
+        assert "for those, trace it with a batch of 2" in formula.notes[0]
+        with pytest.raises(TraceError, match=r"fixes B: .*Give dynamic= without B"):
+            network_formula(module, torch.zeros(shape), dynamic="B")
 
 
 def needs_values(self, x):
