@@ -24,8 +24,10 @@ def attributes(state: dict[str, Any], before: dict[str, Any]) -> None:
 def items(container: Any, before: Any) -> None:
     """Give a container the items that it had, where it has others."""
     if isinstance(container, dict):
-        if len(container) == len(before) and all(
-            map(same, (*container, *container.values()), (*before, *before.values()))
+        if (
+            len(container) == len(before)
+            and all(map(same, container.values(), before.values()))
+            and all(map(same, container, before))
         ):
             return
         dict.clear(container)

@@ -74,10 +74,16 @@ def count(
 ) -> Profile:
     """Count as `profile` does. device: what a module on the meta device takes itself to be on."""
     with torch.inference_mode(mode=False), set_up():
-        if any(map(is_lazy, tensors_of(module))):
+        parts = parts_of(module)
+        if any(map(is_lazy, tensors_of(parts))):
             module = _settled(module, inputs)
-        why = _must_run(module) or ""
-        found = None if why else _without_values(module, inputs, backward=backward, device=device)
+            parts = parts_of(module)
+        why = _must_run(parts) or ""
+        found = (
+            None
+            if why
+            else _without_values(module, parts, inputs, backward=backward, device=device)
+        )
         if not isinstance(found, Profile):
             found = _for_real(module, inputs, found or why, backward=backward)
     if strict and found.unsupported:
@@ -90,13 +96,19 @@ def count(
 
 
 def _without_values(
-    module: nn.Module, inputs: tuple[Any, ...], *, backward: bool, device: torch.device | None
+    module: nn.Module,
+    parts: list[nn.Module],
+    inputs: tuple[Any, ...],
+    *,
+    backward: bool,
+    device: torch.device | None,
 ) -> Profile | str:
     """Count by shapes; return why it must be run where that will not do."""
     waiting: list[Attempt] = [_with_gradients] if backward else [_by_shapes, _by_twins]
-    given = [*tensors_in(inputs), *tensors_of(module)]
-    if device is None and given and not given[0].is_meta:
-        device = given[0].device
+    given = next(tensors_in(inputs), None)
+    given = next(iter(tensors_of(parts)), None) if given is None else given
+    if device is None and given is not None and not given.is_meta:
+        device = given.device
     why, accumulate = "", False
     while waiting:
         attempt = waiting.pop(0)
@@ -104,7 +116,7 @@ def _without_values(
         found: Profile | None = None
         told: Told | None = None
         try:
-            with _in_place(module) as subject:
+            with _in_place(module, parts) as subject:
                 found = attempt(subject, inputs, setting)
         except (Exception, SystemExit) as raised:  # noqa: BLE001  whatever it is, running it will tell
             told = Told.of(raised)
@@ -142,7 +154,7 @@ def _released(module: nn.Module, setting: Setting, *, all_of_them: bool) -> list
 
 def _by_shapes(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> Profile:
     ledger = Ledger(module)
-    dispatch = setting.dispatch(ledger, Weights(*held_by(module)), real=False)
+    dispatch = setting.dispatch(ledger, Weights(*held_by(parts_of(module))), real=False)
     given = mapped(inputs, twin)
     setting.follow(tensors_in(given))
     with torch.no_grad(), watching(ledger), dispatch, Fast(dispatch, setting.device):
@@ -183,7 +195,7 @@ def _with_graph(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) ->
 
 def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward: bool) -> Profile:
     how = f"run for real, because by shapes alone: {why}"
-    if any(tensor.is_meta for tensor in [*tensors_of(module), *tensors_in(inputs)]):
+    if any(tensor.is_meta for tensor in [*tensors_of(parts_of(module)), *tensors_in(inputs)]):
         raise ProfileError(
             f"{kind_of(module)} cannot be counted by shapes alone ({why}), and its weights or "
             "inputs are on the meta device, so it cannot be run: make it on the CPU."
@@ -192,7 +204,11 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
     while True:
         setting = Setting(None, accumulate=accumulate)
         try:
-            with _in_place(module) as subject, untouched(subject), values_kept(subject):
+            with (
+                _in_place(module, parts_of(module)) as subject,
+                untouched(subject),
+                values_kept(subject),
+            ):
                 if backward or graph:
                     given = mapped(inputs, leaf)
                     return count_backward(subject, given, setting, how=how, backward=backward)
@@ -210,20 +226,18 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
 
 def _run(module: nn.Module, inputs: tuple[Any, ...], setting: Setting, how: str) -> Profile:
     ledger = Ledger(module)
-    weights = Weights(*held_by(module))
+    weights = Weights(*held_by(parts_of(module)))
     given = mapped(inputs, leaf)
     with torch.no_grad(), watching(ledger), setting.dispatch(ledger, weights, real=True):
         exhausted(module(*given))
     return Profile.of(module, ledger, how=how)
 
 
-def _must_run(module: nn.Module) -> str | None:
-    """Say why shapes alone will not do, where the module's kind shows it."""
-    if isinstance(module, torch.jit.ScriptModule):
-        return "a TorchScript module"
-    for part in parts_of(module):
+def _must_run(parts: list[nn.Module]) -> str | None:
+    """Say why shapes alone will not do, where the kinds of a module and its parts show it."""
+    for part in parts:
         if isinstance(part, torch.jit.ScriptModule):
-            return "it holds a TorchScript module"
+            return "a TorchScript module" if part is parts[0] else "it holds a TorchScript module"
         if "quantized" in type(part).__module__ and type(part).__name__ not in _FLOAT:
             return "it holds quantised layers"
     return None
@@ -255,14 +269,14 @@ def _copied(module: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def _in_place(module: nn.Module) -> Iterator[nn.Module]:
+def _in_place(module: nn.Module, parts: list[nn.Module]) -> Iterator[nn.Module]:
     """Yield the module to run, and put back what running changes.
 
     One that torch.compile wrapped is run uncompiled.
     """
     subject = module
     with ExitStack() as stack:
-        stack.enter_context(as_it_was(parts_of(subject)))
+        stack.enter_context(as_it_was(parts))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # the model's own are for who runs it, not for who counts
         if "torch._dynamo" in sys.modules:  # who has compiled something has loaded it: 3 s, 70 MB

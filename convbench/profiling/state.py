@@ -87,9 +87,25 @@ class State:
             kind = type(value)
             if kind in _ATOMS:
                 continue
-            if (kind is dict or kind is OrderedDict) and not value:
+            if kind is dict:
+                if value:
+                    self._dict(value)
+                else:
+                    self._empty.append(value)
+            elif kind is OrderedDict and not value:
                 self._empty.append(value)
             elif kind is not tuple or not all(type(item) in _ATOMS for item in value):
+                self._waiting.append(value)
+
+    def _dict(self, held: dict[Any, Any]) -> None:
+        """Look at a plain dict: of parameters, of children, or one of the model's own."""
+        seen = self._seen
+        if id(held) in seen:
+            return
+        seen.add(id(held))
+        self._containers.append((held, held.copy()))
+        for value in held.values():
+            if type(value) not in _ATOMS and id(value) not in seen:
                 self._waiting.append(value)
 
     def _look(self) -> None:
@@ -99,8 +115,11 @@ class State:
             kind = type(value)
             if kind in _ATOMS or id(value) in seen:
                 continue
+            if kind is dict:
+                self._dict(value)
+                continue
             seen.add(id(value))
-            if isinstance(value, Tensor):
+            if kind is nn.Parameter or isinstance(value, Tensor):
                 self._tensors.append((value, value.requires_grad, restoring.gradient(value)))
             elif isinstance(value, dict):
                 self._containers.append((value, dict(value)))

@@ -83,25 +83,24 @@ def parts_of(module: nn.Module) -> list[nn.Module]:
     return list(found.values())
 
 
-def held_by(module: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """Return all parameters, and all buffers."""
-    parts = parts_of(module)
+def held_by(parts: list[nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
+    """Return all parameters, and all buffers, of the parts of a module."""
     return (
         [p for part in parts for p in part._parameters.values() if p is not None],  # noqa: SLF001
         [b for part in parts for b in part._buffers.values() if b is not None],  # noqa: SLF001
     )
 
 
-def tensors_of(module: nn.Module) -> list[Tensor]:
-    """Return all parameters and buffers."""
-    parameters, buffers = held_by(module)
+def tensors_of(parts: list[nn.Module]) -> list[Tensor]:
+    """Return all parameters and buffers of the parts of a module."""
+    parameters, buffers = held_by(parts)
     return parameters + buffers
 
 
 @contextmanager
 def values_kept(module: nn.Module) -> Iterator[None]:
     """Give every weight and buffer its values back: a module that runs may change them."""
-    kept = [(t, t.detach().clone()) for t in tensors_of(module) if not is_lazy(t)]
+    kept = [(t, t.detach().clone()) for t in tensors_of(parts_of(module)) if not is_lazy(t)]
     try:
         yield
     finally:

@@ -71,8 +71,16 @@ def numpy_write(m):
 
 
 def rebinding(m, x, y):
-    global MASK
+    global MASK  # noqa: PLW0603  what a model does
     MASK = y
+
+
+def numpy_drawing():
+    np.random.rand()  # noqa: NPY002  the global one, on purpose
+
+
+def numpy_state():
+    return np.random.get_state()[2]  # noqa: NPY002  as above
 
 
 def gradient_in_forward(m, x, y):
@@ -82,7 +90,9 @@ def gradient_in_forward(m, x, y):
 
 CHANGES = {
     # what a forward does -> what may be seen of it afterwards
-    "an attribute of an object": (lambda m, x, y: setattr(m.namespace, "h", y), lambda m: m.namespace.h),
+    "an attribute of an object": (
+        lambda m, x, y: setattr(m.namespace, "h", y), lambda m: m.namespace.h
+    ),
     "a slot": (lambda m, x, y: setattr(m.slotted, "held", y), lambda m: m.slotted.held),
     "a list in a dict": (lambda m, x, y: m.cache["k"].append(y), lambda m: len(m.cache["k"])),
     "a list in a tuple in dicts": (
@@ -91,10 +101,14 @@ CHANGES = {
     "a deque": (lambda m, x, y: m.queue.append(y), lambda m: list(m.queue)),
     "a defaultdict": (lambda m, x, y: m.counts.__getitem__("seen"), lambda m: dict(m.counts)),
     "a plain tensor": (lambda m, x, y: m.plain.add_(1), lambda m: m.plain.tolist()),
-    "a view of a plain tensor": (lambda m, x, y: m.plain[0:1].add_(1), lambda m: m.plain.tolist()),
+    "a view of a plain tensor": (
+        lambda m, x, y: m.plain[0:1].add_(1), lambda m: m.plain.tolist()
+    ),
     "a large plain tensor": (lambda m, x, y: m.large.add_(1), lambda m: m.large.sum().item()),
     "an array": (lambda m, x, y: numpy_write(m), lambda m: m.array.tolist()),
-    "an attribute of the class": (lambda m, x, y: setattr(Keeps, "number", 7), lambda m: Keeps.number),
+    "an attribute of the class": (
+        lambda m, x, y: setattr(Keeps, "number", 7), lambda m: Keeps.number
+    ),
     "a closure": (lambda m, x, y: m.closed(y), lambda m: len(m.closed.held)),
     "a list of the module": (lambda m, x, y: SEEN.append(y), lambda m: len(SEEN)),
     "a dict of the module": (lambda m, x, y: TABLE.setdefault("y", y), lambda m: dict(TABLE)),
@@ -105,17 +119,20 @@ CHANGES = {
     "a gradient": (gradient_in_forward, lambda m: m.layer.weight.grad),
     "Python's random numbers": (lambda m, x, y: random.random(), lambda m: random.getstate()),
     "a random generator": (lambda m, x, y: m.python.random(), lambda m: m.python.getstate()),
-    "NumPy's random numbers": (lambda m, x, y: np.random.rand(), lambda m: np.random.get_state()[2]),
+    "NumPy's random numbers": (lambda m, x, y: numpy_drawing(), lambda m: numpy_state()),
     "NumPy's generator": (
         lambda m, x, y: m.drawn.random(), lambda m: m.drawn.bit_generator.state["state"]["state"]
     ),
     "torch's generator": (
-        lambda m, x, y: torch.rand(3, generator=m.generator), lambda m: m.generator.get_state().tolist()
+        lambda m, x, y: torch.rand(3, generator=m.generator),
+        lambda m: m.generator.get_state().tolist()
     ),
     "the default type": (
         lambda m, x, y: torch.set_default_dtype(torch.float64), lambda m: torch.get_default_dtype()
     ),
-    "a weight": (lambda m, x, y: m.layer.weight.data.zero_(), lambda m: m.layer.weight.sum().item()),
+    "a weight": (
+        lambda m, x, y: m.layer.weight.data.zero_(), lambda m: m.layer.weight.sum().item()
+    ),
 }  # fmt: skip
 
 
@@ -181,7 +198,7 @@ def test_one_too_large_to_compute_is_taken_back(monkeypatch):
 
 def test_a_table_filled_with_data_without_values_is_taken_back():
     """A real table that something without values was added to does not hold what it ought to."""
-    table = functools.lru_cache(lambda n: torch.zeros(n))
+    table = functools.lru_cache(torch.zeros)
 
     class Fills(nn.Module):
         def forward(self, x):
@@ -198,7 +215,7 @@ def test_what_cannot_be_taken_back_is_said():
             OUT_OF_SIGHT.last = x * 2
             return x
 
-    with pytest.raises(ProfileError, match="a global of out_of_sight.*no values.*clear them"):
+    with pytest.raises(ProfileError, match=r"a global of out_of_sight.*no values.*clear them"):
         profile(Stores(), torch.ones(3))
     del OUT_OF_SIGHT.last
 
