@@ -132,6 +132,7 @@ class Competitor:
         return Samples(
             seconds=self._per_call("seconds"),
             cpu_seconds=self._per_call("cpu_seconds"),
+            waited_seconds=self._per_call("waited_seconds"),
             host_seconds=self._per_call("host_seconds"),
             issue_seconds=self._per_call("issue_seconds"),
             page_faults=self._every("page_faults"),

@@ -2,9 +2,9 @@
 
 A sample is contaminated where the processor was with somebody else for a share of it that shows:
 
-- with one thread, wall time that is not CPU time: the thread ran 3 ms of 4 ms;
-- with more threads, or where the stopwatch is a device's, the involuntary switches of the process,
-  each taken for one time slice (3 ms on Linux, less elsewhere), spread over its threads;
+- the calling thread was ready to run, and another had the processor (Linux tells how long);
+- one thread alone, and wall time that is not CPU time: a hypervisor gave it to another machine;
+- where neither can be told, involuntary switches, each taken for one time slice of 3 ms;
 - on a GPU, a clock that the driver held down for heat or power.
 
 A single short interruption within a long sample changes nothing that matters and does not count.
@@ -35,17 +35,26 @@ _FAULTS_PER_CALL: Final = 1.0
 
 def lost_shares(samples: Samples) -> tuple[float, ...]:
     """Return for every sample the share of its time that somebody else had, as far as is known."""
-    if samples.threads == 1 and samples.stopwatch == "wall":
-        return tuple(
-            max(0.0, 1 - cpu / wall) if wall else 0.0
-            for cpu, wall in zip(samples.cpu_seconds, samples.seconds, strict=True)
-        )
     wall = samples.host_seconds or samples.seconds
-    threads = max(1, samples.threads)
-    return tuple(
-        min(1.0, switches * TIME_SLICE / (threads * seconds * samples.block)) if seconds else 0.0
-        for switches, seconds in zip(samples.involuntary_switches, wall, strict=True)
-    )
+    lost = [0.0] * len(wall)
+    alone = samples.threads == 1 and samples.stopwatch == "wall"
+    if alone:
+        lost = [_missing(cpu, due) for cpu, due in zip(samples.cpu_seconds, wall, strict=True)]
+    if samples.waited_seconds:
+        waited = zip(samples.waited_seconds, wall, strict=True)
+        lost = [max(known, _share(*pair)) for known, pair in zip(lost, waited, strict=True)]
+    elif not alone:
+        slices = [n * TIME_SLICE / samples.block for n in samples.involuntary_switches]
+        lost = [_share(held, due) for held, due in zip(slices, wall, strict=True)]
+    return tuple(lost)
+
+
+def _missing(part: float, whole: float) -> float:
+    return max(0.0, 1 - part / whole) if whole else 0.0
+
+
+def _share(part: float, whole: float) -> float:
+    return min(1.0, part / whole) if whole else 0.0
 
 
 def contaminated(samples: Samples) -> tuple[bool, ...]:

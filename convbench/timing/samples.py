@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _EVERY_ROUND = ("cpu_seconds", "page_faults", "involuntary_switches")
 _MAYBE_EVERY_ROUND = (
     "others_running",
+    "waited_seconds",
     "host_seconds",
     "issue_seconds",
     "sm_clock_mhz",
@@ -44,6 +45,8 @@ class Samples:
         involuntary_switches: times the system took the processor away during the block.
         others_running: tasks beside this one that ran or wanted to, on the whole machine, at the
             end of the block. Empty where nobody looked.
+        waited_seconds: seconds per call that the calling thread was ready to run and another had
+            the processor. Empty where untold.
         host_seconds: host seconds per call, the wait for the device included. Empty where
             `seconds` is that already.
         issue_seconds: host seconds per call until the last call of the block had returned; the
@@ -85,6 +88,7 @@ class Samples:
     session: str
     stop_reason: str
     others_running: tuple[int, ...] = ()
+    waited_seconds: tuple[float, ...] = ()
     host_seconds: tuple[float, ...] = ()
     issue_seconds: tuple[float, ...] = ()
     sm_clock_mhz: tuple[int, ...] = ()
@@ -109,6 +113,7 @@ class Samples:
         for name, values in (
             ("seconds", self.seconds),
             ("cpu_seconds", self.cpu_seconds),
+            ("waited_seconds", self.waited_seconds),
             ("host_seconds", self.host_seconds),
             ("issue_seconds", self.issue_seconds),
             ("first_call", (self.first_call,)),

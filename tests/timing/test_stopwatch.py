@@ -42,12 +42,13 @@ def test_wall_clock_gives_the_total_of_the_block() -> None:
 def test_wall_clock_reads_each_counter_around_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter([1_000, 251_001_000])
     monkeypatch.setattr(time, "perf_counter_ns", lambda: next(ticks))
-    usages = iter([HostUsage(5_000, 100, 10), HostUsage(2_000_005_000, 130, 14)])
+    usages = iter([HostUsage(5_000, 100, 10, 7), HostUsage(2_000_005_000, 130, 14, 500_000_007)])
     monkeypatch.setattr(HostUsage, "now", classmethod(lambda _: next(usages)))
     monkeypatch.setattr(stopwatch_module, "others_running", lambda: 7)
     assert WallStopwatch().time(nothing, 3) == Reading(
-        seconds=0.251, cpu_seconds=2.0, page_faults=30, involuntary_switches=4, others_running=7
-    )
+        seconds=0.251, cpu_seconds=2.0, page_faults=30, involuntary_switches=4, others_running=7,
+        waited_seconds=0.5,
+    )  # fmt: skip
 
 
 @pytest.mark.skipif(stopwatch_module.resource is None, reason="this system has no getrusage")
