@@ -31,6 +31,13 @@ ELEMENTWISE: Final = _names(
     sigmoid_backward sign silu silu_backward sin sinc softmax softmax_backward_data softplus
     softplus_backward softshrink softsign sqrt square sub tan tanh tanh_backward threshold
     threshold_backward true_divide trunc where xlogy
+    acosh allclose and asinh atanh binary_cross_entropy_backward bitwise_left_shift
+    bitwise_right_shift bitwise_xor celu_backward cosh deg2rad digamma equal erfc fmax fmin
+    hardshrink_backward huber_loss_backward hypot i0 isclose isin isneginf isposinf isreal lgamma
+    logaddexp2 lshift mse_loss_backward multi_margin_loss_backward multilabel_margin_loss_backward
+    mvlgamma nextafter nll_loss2d_backward nll_loss_backward or polygamma rad2deg
+    rrelu_with_noise_backward rshift searchsorted signbit sinh smooth_l1_loss_backward
+    soft_margin_loss_backward softshrink_backward special_i0 special_i0e special_i1 xor
     """
 )
 NORMALISATION: Final = _names(
@@ -56,6 +63,13 @@ REDUCTION: Final = _names(
     max_pool1d max_pool2d max_pool2d_with_indices max_pool2d_with_indices_backward max_pool3d
     max_pool3d_with_indices max_pool3d_with_indices_backward max_unpool2d max_unpool3d mean
     median min mkldnn_max_pool2d norm prod std std_mean sum var var_mean
+    binary_cross_entropy binary_cross_entropy_with_logits bincount ctc_loss ctc_loss_backward
+    dist embedding_bag_backward embedding_bag_dense_backward
+    embedding_bag_per_sample_weights_backward fractional_max_pool2d_backward
+    fractional_max_pool3d_backward histc histogram huber_loss kthvalue
+    mode mse_loss multi_margin_loss multilabel_margin_loss multilabel_margin_loss_forward nanmean
+    nanmedian nansum nll_loss nll_loss2d nll_loss2d_forward nll_loss_forward nll_loss_nd renorm
+    smooth_l1_loss soft_margin_loss trace
     """
 )
 RESIZE: Final = _names(
@@ -67,6 +81,8 @@ RESIZE: Final = _names(
     upsample_nearest2d_backward upsample_nearest3d upsample_nearest3d_backward
     upsample_nearest_exact1d upsample_nearest_exact2d upsample_nearest_exact3d
     upsample_trilinear3d upsample_trilinear3d_backward
+    upsample_nearest_exact1d_backward upsample_nearest_exact2d_backward
+    upsample_nearest_exact3d_backward
     """
 )
 MOVEMENT: Final = _names(
@@ -97,6 +113,12 @@ MOVEMENT: Final = _names(
     unflatten unfold unfold_backward uniform unique2 unique_consecutive unpool unsafe_chunk
     unsafe_index unsafe_split unsafe_split_with_sizes unsafe_view unsqueeze view view_as
     view_as_complex view_as_real zero zeros zeros_like
+    coalesce coalesced crow_indices col_indices indices is_coalesced linalg_check_errors
+    mkldnn_reorder_conv2d_weight mkldnn_reorder_conv3d_weight mkldnn_reshape mkldnn_transpose
+    nested_size nnz pack_padded_sequence pack_padded_sequence_backward pad_packed_sequence
+    replication_pad1d_backward replication_pad3d_backward resize_as sparse_coo_tensor
+    sparse_compressed_tensor sparse_csr_tensor to_mkldnn to_sparse to_sparse_csc to_sparse_csr
+    unique_dim values
     """
 )
 TRANSFORM: Final = _names(
