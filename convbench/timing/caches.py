@@ -13,7 +13,6 @@ The reading is not timed. Copies are limited in number; a sample never uses one 
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
@@ -51,8 +50,6 @@ def last_level_cache() -> int | None:
             sizes.append(int(file.read_text(encoding="ascii").strip().rstrip("K")) * 1024)
         except (OSError, ValueError):
             continue
-    if not sizes and sys.platform == "darwin":
-        return None
     return max(sizes, default=None)
 
 
@@ -81,7 +78,8 @@ class ColdWork:
     """A competitor that never finds its own data: another copy at every call of a sample.
 
     Args:
-        copies: the same work, each on its own memory; a sample has at most as many calls.
+        copies: the same work, each on its own memory; at least one. A sample has at most as many
+            calls.
         evictor: empties the caches before a sample.
         touch: reads what is to be warm nevertheless, after the eviction.
 
