@@ -300,8 +300,7 @@ def _last(seconds: list[float], whole: Samples) -> tuple[float, ...]:
 
 def _share(parts: list[tuple[float, ...]], whole: Samples) -> Interval:
     logs = [
-        math.log(sum(layers) / total)
-        for *layers, total in zip(*parts, whole.seconds, strict=True)
+        math.log(sum(layers) / total) for *layers, total in zip(*parts, whole.seconds, strict=True)
     ]
     found = median_interval(logs)
     return Interval(
