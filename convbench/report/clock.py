@@ -81,6 +81,12 @@ def _legend(timed: Sequence[Group]) -> str:
         "“Time share ÷ count share” is 1 where time follows the count, and above 1 where the clock "
         "gains less than the count promises."
     )
+    pools = {row.record.samples[0].pool_bytes for group in timed for row in group.timed} - {0}
+    if pools:
+        text += (
+            f" Where caches are cold, {max(pools) / 2**20:,.0f} MiB were gone through before every "
+            "sample, and every call of a sample used another copy; that took no part in the time."
+        )
     if any(row.record.samples[0].issue_seconds for group in timed for row in group.timed):
         text += (
             " Times are the device's own (CUDA events); kernels alone are replayed from a graph; "

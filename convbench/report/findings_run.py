@@ -89,11 +89,25 @@ def sureness(run: Run, all_groups: Sequence[Group]) -> Bullet:
     text += resolution(run.header.machine) if rounds else ""
     status = Counter(record.status for record in run.records)
     lost = [f"{status[name]} {name}" for name in ("skipped", "failed", "invalid") if status[name]]
+    text += _stops(all_groups) if rounds else ""
     kinds = Counter(flag.partition(":")[0] for record in run.records for flag in record.flags)
     flagged = [f"{kind} ({show.plural(number, 'case')})" for kind, number in kinds.items()]
     text += f" Flagged, and said at each row: {show.listing(flagged)}." if flagged else ""
     text += f" Left out: {show.listing(lost)}, with reasons below." if lost else ""
     return Bullet(lead="How sure", text=text)
+
+
+def _stops(all_groups: Sequence[Group]) -> str:
+    """Return why there are not more rounds: how many groups met their target, how many did not."""
+    timed = [group for group in all_groups if group.timed]
+    met = sum(
+        all("target met" in s.stop_reason for row in group.timed for s in row.record.samples)
+        for group in timed
+    )
+    if not met:
+        return ""
+    every = "Every group" if met == len(timed) else f"{met} of {len(timed)} groups"
+    return f" {every} stopped early, its ratios being as well known as was asked for."
 
 
 def resolution(machine: Mapping[str, Any]) -> str:

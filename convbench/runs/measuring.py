@@ -99,6 +99,8 @@ def measure_cases(
             for identity, workload in work.items():
                 tell(("stage", f"checking {workload.case.skeleton.label}"))
                 outcome = _checked(workload, timed[identity])
+                if errand.number == 0 and outcome.samples is not None:
+                    outcome = replace(outcome, ran=_identity(workload))
                 if outcome.samples is not None:
                     samples = replace(
                         outcome.samples,
@@ -212,11 +214,15 @@ def _checked(workload: Workload, result: Samples | Failure) -> Outcome:
         return Outcome(failure=str(error), wrong=True)
     except Exception as error:  # noqa: BLE001  it ran until now, and does no longer
         return Outcome(failure=first_line(error))
+    return Outcome(samples=result, flags=flags)
+
+
+def _identity(workload: Workload) -> dict[str, str]:
+    """Return what ran, which is the same in every process: so one of them is asked."""
     try:
-        ran = workload.identity()
+        return workload.identity()
     except Exception as error:  # noqa: BLE001  what ran cannot be told; that it ran is known
-        ran = {"convolution_backend": f"unknown: {first_line(error)}"}
-    return Outcome(samples=result, flags=flags, ran=ran)
+        return {"convolution_backend": f"unknown: {first_line(error)}"}
 
 
 def _evictor(device: str) -> Evictor:
