@@ -35,9 +35,9 @@ def formula_command(
     """Return the lines that say a model's formula, and its value at an input of `shape`.
 
     model: a module, which is traced, or a planned network. shape: "1x3x256x128" or its numbers;
-    the input is of data type `kind`, or of the floating-point type of the module's weights. Raises TraceError for a shape
-    that is none, and as `network_formula` does; SpecError where the formula does not hold at
-    `shape`.
+    the input is of data type `kind`, or of the floating-point type of the module's weights.
+    Raises TraceError for a shape that is none, and as `network_formula` does; SpecError where the
+    formula does not hold at `shape`.
     """
     sizes = _shape(shape)
     if isinstance(model, Network):
