@@ -19,7 +19,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.errors import ConvbenchError
-from convbench.timing.processes import ProcessError, fresh
+from convbench.timing.processes import ProcessDied, ProcessError, fresh
 from convbench.timing.sampler import measure_group
 from convbench.timing.samples import Samples
 from convbench.timing.settings import execution
@@ -84,16 +84,26 @@ class Context:
 class _Call:
     """One call of a leaf, as it happened in a run of the whole.
 
+    inputs, named: what it was given, as it was before the call. writes: it changes its inputs.
     handed: which of its inputs is its producer's very output; None where something came between.
     """
 
     name: str
     module: Any
     inputs: tuple[Any, ...]
+    named: dict[str, Any] = field(default_factory=dict)
+    writes: bool = False
     output: Any = None
+    made: Any = None
     producer: _Call | None = None
     handed: int | None = None
     seconds: list[float] = field(default_factory=list)
+
+    def fresh(self, *, copied: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return its inputs: copies where asked, or where it writes into them."""
+        if not (copied or self.writes):
+            return self.inputs, self.named
+        return tuple(map(_copied, self.inputs)), {k: _copied(v) for k, v in self.named.items()}
 
 
 def layers_in_context(
@@ -113,7 +123,7 @@ def layers_in_context(
 
     Raises:
         ContextError: a budget or a number of threads below what can be, a module without layers
-            inside, or one that raises.
+            inside or not on the CPU, one that raises, or that ends its process.
 
     """
     if not budget > 0:
@@ -123,6 +133,8 @@ def layers_in_context(
     order = (module, inputs, budget, threads, seed)
     try:
         found = fresh("convbench.timing.context:in_process", *order)
+    except ProcessDied as error:  # and so would this one
+        raise ContextError(f"the module cannot be timed: {error}") from None
     except ProcessError as error:
         if str(error).startswith(ContextError.__name__):
             raise ContextError(str(error).partition(": ")[2]) from None
@@ -145,14 +157,16 @@ def in_process(
     notes: tuple[str, ...] = (),
 ) -> Context:
     """Time them in this process; as `layers_in_context`."""
+    _check_device(module, inputs)
     with execution(threads):
-        calls = _observed(module, inputs)
+        whole = _Call(WHOLE, module, tuple(map(_copied, inputs)))
+        calls = _observed(whole)
         work: dict[str, Callable[[], Any]] = {
-            WHOLE: lambda: module(*inputs),
-            INSIDE: _Instrumented(module, inputs, calls),
+            WHOLE: _work(whole),
+            INSIDE: _Instrumented(whole, calls),
         }
         for number, call in enumerate(calls):
-            work[f"alone {number}"] = _bound(call)
+            work[f"alone {number}"] = _work(call)
             if call.producer is not None:
                 work[f"after {number}"] = _AfterProducer(call)
         timed = measure_group(
@@ -182,46 +196,73 @@ def in_process(
     )
 
 
-def _observed(module: nn.Module, inputs: tuple[Any, ...]) -> list[_Call]:
+def _check_device(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+    import torch
+
+    tensors = [i for i in inputs if isinstance(i, torch.Tensor)]
+    for tensor in (*module.parameters(), *module.buffers(), *tensors):
+        if tensor.device.type != "cpu":
+            raise ContextError(
+                f"the module or an input is on {tensor.device}, and hooks tell when work is done "
+                "only on the CPU; move both there"
+            )
+
+
+def _observed(whole: _Call) -> list[_Call]:
     """Run the whole once; return every call of a leaf, in order, with what it read and gave."""
     calls: list[_Call] = []
+    running: list[tuple[_Call, tuple[Any, ...]]] = []
     counts: dict[str, int] = {}
     handles = []
 
-    def watch(name: str) -> Callable[[Any, tuple[Any, ...], Any], None]:
-        def hook(leaf: Any, given: tuple[Any, ...], output: Any) -> None:
+    def before(name: str) -> Callable[..., None]:
+        def hook(leaf: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
             counts[name] = counts.get(name, 0) + 1
             label = name if counts[name] == 1 else f"{name} ({counts[name]})"
-            calls.append(_Call(label, leaf, given, output))
+            # copied now: what works in place would leave its own output behind
+            call = _Call(label, leaf, tuple(map(_copied, given)))
+            call.named = {key: _copied(value) for key, value in named.items()}
+            _find_producer(call, given, calls)
+            calls.append(call)
+            running.append((call, given))
 
         return hook
 
-    for name, leaf in module.named_modules():
-        if leaf is not module and not any(True for _ in leaf.children()):
-            handles.append(leaf.register_forward_hook(watch(name)))
+    def after(_leaf: Any, _given: Any, output: Any) -> None:
+        call, given = running.pop()
+        call.writes = _differ(given, call.inputs)
+        call.output, call.made = output, _copied(output)
+
+    inputs, _ = whole.fresh(copied=True)
     try:
-        module(*inputs)
+        for name, leaf in whole.module.named_modules():
+            if leaf is not whole.module and not any(True for _ in leaf.children()):
+                handles.append(leaf.register_forward_pre_hook(before(name), with_kwargs=True))
+                handles.append(leaf.register_forward_hook(after))
+        whole.module(*inputs)
     except Exception as error:
-        raise ContextError(f"the module raised {type(error).__name__}: {error}") from error
+        said = str(error).strip().splitlines()
+        raise ContextError(
+            f"the module raised {type(error).__name__}: {said[0] if said else 'no message'}"
+        ) from error
     finally:
         for handle in handles:
             handle.remove()
     if not calls:
         raise ContextError("no module inside this one was called, so there are no layers to time")
-    for number, call in enumerate(calls):
-        _find_producer(call, calls[:number])
-    for call in calls:  # in-place layers must not eat what others read
-        call.inputs = tuple(_copied(given) for given in call.inputs)
-        call.output = None
+    whole.writes = _differ(inputs, whole.inputs)
+    for call in calls:
+        call.output = call.made = None
     return calls
 
 
-def _find_producer(call: _Call, before: list[_Call]) -> None:
+def _find_producer(call: _Call, inputs: tuple[Any, ...], before: list[_Call]) -> None:
     """Set whose output a call reads; where that is nobody's alone, what ran right before it."""
     for earlier in reversed(before):
-        for place, given in enumerate(call.inputs):
+        for place, given in enumerate(inputs):
             if _same(earlier.output, given):
-                call.producer, call.handed = earlier, place
+                changed = _differ((given,), (earlier.made,))  # by what is no layer, as `out += x`
+                call.producer, call.handed = earlier, None if changed else place
                 return
     call.producer = before[-1] if before else None
 
@@ -229,15 +270,20 @@ def _find_producer(call: _Call, before: list[_Call]) -> None:
 class _Instrumented:
     """The whole, with the clock read before and after every call of a leaf."""
 
-    def __init__(self, module: Any, inputs: tuple[Any, ...], calls: list[_Call]) -> None:
-        self._module, self._inputs, self._calls = module, inputs, calls
+    def __init__(self, whole: _Call, calls: list[_Call]) -> None:
+        self._whole, self._calls = whole, calls
+        self._inputs, _ = whole.fresh(copied=False)
         self.most_calls = 1  # a sample is one run, so that its layers pair with the whole's rounds
+
+    def prepare(self) -> None:
+        self._inputs, _ = self._whole.fresh(copied=False)
 
     def __call__(self) -> Any:
         leaves = {id(call.module): call.module for call in self._calls}
         clock = time.perf_counter
         starts: list[float] = []
         spent: list[float] = []
+        handles = []
 
         def before(*_: Any) -> None:
             starts.append(clock())
@@ -245,10 +291,11 @@ class _Instrumented:
         def after(*_: Any) -> None:
             spent.append(clock() - starts.pop())
 
-        handles = [leaf.register_forward_pre_hook(before) for leaf in leaves.values()]
-        handles += [leaf.register_forward_hook(after) for leaf in leaves.values()]
         try:
-            output = self._module(*self._inputs)
+            for leaf in leaves.values():
+                handles.append(leaf.register_forward_pre_hook(before))
+                handles.append(leaf.register_forward_hook(after))
+            output = self._whole.module(*self._inputs)
         finally:
             for handle in handles:
                 handle.remove()
@@ -262,23 +309,42 @@ class _AfterProducer:
 
     def __init__(self, call: _Call) -> None:
         self._call = call
-        self._inputs = call.inputs
+        self._inputs, self._named = call.fresh(copied=False)
         self.most_calls = 1
 
     def prepare(self) -> None:
         call = self._call
         if call.producer is None:
             return
-        made = call.producer.module(*call.producer.inputs)
+        self._inputs, self._named = call.fresh(copied=False)
+        # a producer may hand its own input on, and the layer write into that
+        given, named = call.producer.fresh(copied=call.writes)
+        made = call.producer.module(*given, **named)
         if call.handed is not None:
-            self._inputs = (*call.inputs[: call.handed], made, *call.inputs[call.handed + 1 :])
+            before, after = self._inputs[: call.handed], self._inputs[call.handed + 1 :]
+            self._inputs = (*before, made, *after)
 
     def __call__(self) -> Any:
-        return self._call.module(*self._inputs)
+        return self._call.module(*self._inputs, **self._named)
 
 
-def _bound(call: _Call) -> Callable[[], Any]:
-    return lambda: call.module(*call.inputs)
+class _Writing:
+    """A call of what writes into its inputs: they are as they were at the start of each sample."""
+
+    def __init__(self, call: _Call) -> None:
+        self._call = call
+        self.most_calls = 1  # the second would find what the first left
+        self.prepare()
+
+    def prepare(self) -> None:
+        self._inputs, self._named = self._call.fresh(copied=True)
+
+    def __call__(self) -> Any:
+        return self._call.module(*self._inputs, **self._named)
+
+
+def _work(call: _Call) -> Callable[[], Any]:
+    return _Writing(call) if call.writes else lambda: call.module(*call.inputs, **call.named)
 
 
 def _layer(number: int, call: _Call, samples: dict[str, Samples]) -> LayerTimes:
@@ -319,6 +385,15 @@ def _same(output: Any, given: Any) -> bool:
         and isinstance(given, torch.Tensor)
         and output.data_ptr() == given.data_ptr()
         and output.shape == given.shape
+    )
+
+
+def _differ(these: tuple[Any, ...], those: tuple[Any, ...]) -> bool:
+    import torch
+
+    return any(
+        isinstance(one, torch.Tensor) and not torch.equal(one, other)
+        for one, other in zip(these, those, strict=True)
     )
 
 

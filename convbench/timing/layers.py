@@ -33,10 +33,11 @@ def layers_of(
 
     sizes = [shape_of(text) for text in shapes]
     given = dict(argument_of(text) for text in arguments)
-    torch.manual_seed(seed)
-    is_type = reference in TYPES
-    module = _block(reference, sizes, given) if is_type else load_model(reference, given)
-    inputs = [torch.randn(size) for size in sizes]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        is_type = reference in TYPES
+        module = _block(reference, sizes, given) if is_type else load_model(reference, given)
+        inputs = [torch.randn(size) for size in sizes]
     return layers_in_context(module, *inputs, budget=budget, threads=threads, seed=seed)
 
 
