@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
+import reprlib
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from convbench.errors import ConvbenchError
-from convbench.timing.checking import WrongResultError, denormal_share, same_at_any_address
-from convbench.timing.cuda import stopwatch_for
+from convbench.timing.checking import (
+    MANY_DENORMALS,
+    WrongResultError,
+    denormal_share,
+    same_at_any_address,
+)
+from convbench.timing.cuda import clocks_for, stopwatch_for
 from convbench.timing.measurement import Measurement
-from convbench.timing.processes import ALLOCATORS, Allocator, ProcessError, fresh
+from convbench.timing.processes import ALLOCATORS, Allocator, ProcessDied, ProcessError, fresh
 from convbench.timing.sampler import measure_group
 from convbench.timing.samples import Failure, Samples
 from convbench.timing.settings import execution
@@ -21,10 +28,15 @@ from convbench.timing.settings import execution
 Given = Callable[[], Any] | tuple[Callable[..., Any], Any]
 _SEEDS_APART: Final = 7919
 _MOST_ROUNDS: Final = 100_000  # the budget ends a measurement, or the target
+_SEEDS: Final = 2**32
 
 
 class MeasureError(ConvbenchError, ValueError):
     """Something that cannot be measured as it was given."""
+
+
+class _StaysError(Exception):
+    """What cannot be timed in a fresh process, for the reason in the message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +59,7 @@ class _Order:
 @dataclass(frozen=True, kw_only=True)
 class _Answer:
     samples: dict[str, Samples]
-    failures: dict[str, str]
+    failures: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -70,10 +82,11 @@ def measure(
     Each is `(callable, inputs)`, called as `callable(*inputs)`, or a callable without arguments.
     A module should be in the mode (`eval()`) and on the device that it is to be timed in. What
     pickles is timed in fresh processes; what does not (a lambda, something defined in `__main__`)
-    is timed in this one, and `.notes` says so and why.
+    is timed in this one, once, and `.notes` says so and why. What ends its process (a crash, no
+    memory) has no time, and is not tried in this one.
 
     Where there are inputs, tensors among them are changed in place after the timing, and the
-    output must follow: something that remembers its output has no time.
+    output must follow: something that remembers its output by the input's address has no time.
 
     Args:
         work: competitors by name.
@@ -96,8 +109,14 @@ def measure(
         MeasureError: nothing to time, or an argument that cannot be, each named.
 
     """
+    if not isinstance(work, Mapping):
+        raise MeasureError(
+            f"work={reprlib.repr(work)}: give competitors by name, as "
+            '{"name": (callable, inputs)}'
+        )
     calls = {name: _call(name, given) for name, given in work.items()}
-    _check(calls, budget, processes, threads, base, allocator, target)
+    _check(calls, budget, base, allocator, target, device)
+    _check_whole(processes=processes, threads=threads, min_rounds=min_rounds, seed=seed)
     order = _Order(
         calls=calls,
         seconds=budget / processes,
@@ -114,12 +133,21 @@ def measure(
     answers: list[_Answer] = []
     notes: list[str] = []
     for number in range(processes):
-        this = replace(order, number=number, session=uuid.uuid4().hex[:12])
-        answer, note = _asked(this, allocator) if not notes else (_here(this, notes[0]), notes[0])
-        answers.append(answer)
-        if note and not notes:
-            notes.append(note)
-    failures = {name: why for answer in answers for name, why in answer.failures.items()}
+        failed = _failures(answers)
+        racing = {name: call for name, call in calls.items() if name not in failed}
+        if not racing:
+            break
+        this = replace(order, calls=racing, number=number, session=uuid.uuid4().hex[:12])
+        try:
+            answers.append(_travelled(this, allocator))
+        except _StaysError as why:
+            if answers:
+                notes.append(f"{number} of {processes} processes measured, since {why}")
+            else:  # once: several times in one process is not several processes
+                notes.append(f"timed in this process, since {why}")
+                answers.append(_here(replace(this, seconds=budget), notes[0]))
+            break
+    failures = _failures(answers)
     return Measurement(
         samples={
             name: tuple(a.samples[name] for a in answers if name in a.samples)
@@ -132,14 +160,14 @@ def measure(
     )
 
 
-def in_process(order: _Order, *, tell: Callable[[Any], None] | None = None) -> _Answer:  # noqa: ARG001  every errand is given one
-    """Time an order in this process."""
+def in_process(order: _Order, *, tell: Callable[[Any], None] | None = None) -> _Answer:
+    """Time an order in this process; `tell` is told of whom the first call comes, and "" after."""
     works = {name: _bound(call, inputs) for name, (call, inputs) in order.calls.items()}
     notes = []
     with execution(order.threads, order.device, grad=order.grad):
         for name, (_, inputs) in order.calls.items():
             shares = [denormal_share(i) for i in inputs if _is_floating(i)]
-            if any(shares):
+            if max(shares, default=0) >= MANY_DENORMALS:
                 notes.append(f"{name}: {max(shares):.1%} of an input's values are denormal")
         timed = measure_group(
             works,
@@ -152,15 +180,18 @@ def in_process(order: _Order, *, tell: Callable[[Any], None] | None = None) -> _
             session=order.session,
             base=order.base,
             target=order.target,
+            announce=tell,
         )
         failures = {name: r.reason for name, r in timed.items() if isinstance(r, Failure)}
         for name, (call, inputs) in order.calls.items():
             if name in failures:
                 continue
             try:
-                same_at_any_address(call, inputs, order.seed)
+                same_at_any_address(call, inputs, order.seed % _SEEDS)
             except WrongResultError as error:
                 failures[name] = str(error)
+            except Exception as error:  # noqa: BLE001  the others keep their times
+                failures[name] = f"with other values in its inputs it raised {_said(error)}"
     samples = {
         name: replace(result, process="fresh")
         for name, result in timed.items()
@@ -169,20 +200,41 @@ def in_process(order: _Order, *, tell: Callable[[Any], None] | None = None) -> _
     return _Answer(samples=samples, failures=failures, notes=tuple(notes))
 
 
-def _asked(order: _Order, allocator: Allocator) -> tuple[_Answer, str]:
-    """Return what a fresh process measured; or this one, and why."""
+def _travelled(order: _Order, allocator: Allocator) -> _Answer:
+    """Return what a fresh process measured; _StaysError where none can be asked."""
     try:
         pickle.dumps(order)
     except Exception as error:  # noqa: BLE001  pickling can raise anything
-        why = f"timed in this process, since it cannot travel to another: {_said(error)}"
-        return _here(order, why), why
+        raise _StaysError(f"it cannot travel to another: {_said(error)}") from None
+    at = ""
+
+    def told(name: str) -> None:
+        nonlocal at
+        at = name
+
     try:
-        answer: _Answer = fresh("convbench.timing.measuring:in_process", order, allocator=allocator)
+        answer: _Answer = fresh(
+            "convbench.timing.measuring:in_process", order, allocator=allocator, told=told
+        )
+    except ProcessDied as error:  # and so would this one
+        if not at:
+            return _Answer(
+                samples={}, failures=dict.fromkeys(order.calls, f"{error}, while all were timed")
+            )
+        failures = {at: f"{error}, at its first call"}
+        others = {name: call for name, call in order.calls.items() if name != at}
+        rest = (
+            _travelled(replace(order, calls=others), allocator) if others else _Answer(samples={})
+        )
+        return replace(rest, failures={**failures, **rest.failures})
     except ProcessError as error:
-        why = f"timed in this process, since a fresh one could not: {error}"
-        return _here(order, why), why
+        raise _StaysError(f"a fresh one could not: {error}") from None
     kept = {n: replace(s, allocator=allocator) for n, s in answer.samples.items()}
-    return replace(answer, samples=kept), ""
+    return replace(answer, samples=kept)
+
+
+def _failures(answers: Sequence[_Answer]) -> dict[str, str]:
+    return {name: why for answer in answers for name, why in answer.failures.items()}
 
 
 def _here(order: _Order, why: str) -> _Answer:
@@ -198,34 +250,45 @@ def _call(name: str, given: Given) -> tuple[Callable[..., Any], tuple[Any, ...]]
     if callable(given):
         return given, ()
     raise MeasureError(
-        f"{name!r}: {given!r} cannot be called; give a callable, or (callable, inputs)"
+        f"{name!r}: {reprlib.repr(given)} cannot be called; give a callable, or (callable, inputs)"
     )
 
 
 def _check(
     calls: Mapping[str, object],
     budget: float,
-    processes: int,
-    threads: int,
     base: str | None,
     allocator: str,
     target: float | None,
+    device: str,
 ) -> None:
     if not calls:
         raise MeasureError("there is nothing to time; give at least one competitor by name")
-    if not budget > 0:
-        raise MeasureError(f"budget={budget}: nothing can be timed in it; give seconds above 0")
+    if not 0 < budget < math.inf:
+        raise MeasureError(f"budget={budget}: no time to measure in; give finite seconds above 0")
     if target is not None and not target > 0:
         raise MeasureError(f"target={target}: give a half-width above 0, such as 0.01")
-    for word, value in (("processes", processes), ("threads", threads)):
-        if value < 1:
-            raise MeasureError(f"{word}={value}: give 1 or more")
-    if threads > (os.cpu_count() or threads):
-        raise MeasureError(f"threads={threads}: this machine has {os.cpu_count()} cores")
     if base is not None and base not in calls:
         raise MeasureError(f"base={base!r} is no competitor; there are: {', '.join(calls)}")
     if allocator not in ALLOCATORS:
         raise MeasureError(f"allocator={allocator!r}: give one of {', '.join(ALLOCATORS)}")
+    try:
+        clocks_for(device)
+    except (RuntimeError, ValueError) as error:
+        raise MeasureError(str(error)) from None
+
+
+def _check_whole(*, seed: int, **numbers: int) -> None:
+    for word, value in (("seed", seed), *numbers.items()):
+        if not isinstance(value, int):
+            raise MeasureError(f"{word}={value!r}: give a whole number")
+        if value < 1 and word != "seed":
+            raise MeasureError(f"{word}={value}: give 1 or more")
+    cores = os.cpu_count() or numbers["threads"]
+    if numbers["threads"] > cores:
+        raise MeasureError(
+            f"threads={numbers['threads']}: this machine has {cores} cores; give at most as many"
+        )
 
 
 def _bound(call: Callable[..., Any], inputs: tuple[Any, ...]) -> Callable[[], Any]:
