@@ -13,8 +13,12 @@ THE COUNTING RULES
   leaves out the taps that lie on padding (for a transposed convolution: the products whose output
   is cropped away);
 - `additions`: one for each multiplication, and one for each output element that has a bias;
+- a product of two complex numbers is 4 real multiplications, of a complex and a real one 2;
+- a product with a sparse matrix: each element that it stores times the rows or columns it meets;
 - normalisation, activation, pooling, resize, gating and addition of tensors are `elementwise`
   operations, at the rates of `steps.ELEMENTWISE`, and never MACs;
+- elementwise products that a model sums itself are MACs where they make a contraction: see
+  `counting.handmade`;
 - a weight used several times counts its parameters once and its multiplications every time;
 - `reads` and `writes` are elements: every step reads its input and its weights once and writes its
   output once (the least an unfused program can move; bytes follow from the data type);

@@ -30,11 +30,6 @@ from convbench.counting.products import Amount, Facts, Pool, Product
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-CONVENTION: Final = (
-    "products by hand: elementwise multiplications of two tensors that are then summed along an "
-    "axis on which both vary, or tap by tap over parts of the same two tensors, are MACs; scales, "
-    "gates, squares and sums of different branches are elementwise"
-)
 SUMS: Final = frozenset({"sum", "mean", "nansum", "nanmean", "cumsum"})
 STACKS: Final = frozenset({"cat", "concat", "concatenate", "stack"})
 ADDITIONS: Final = frozenset({"add", "sub", "subtract", "rsub"})
@@ -50,6 +45,8 @@ FOLLOWED: Final = (
     SUMS | STACKS | ADDITIONS | SCALINGS | MASKS | SCATTERS | BLANKS | PRODUCTS | frozenset(MOVES)
 ) | {"addcmul", "copy", "where"}
 """Operators that `Handmade.see` has to be told of; any other in place must be told to `drop`."""
+SUMMING: Final = SUMS | ADDITIONS | SCATTERS | {"addcmul"}
+"""Operators that sum products, and so are where hand-written MACs are listed."""
 _WEIGHTS: Final = -1
 """The root of all weights."""
 

@@ -101,6 +101,11 @@ def _changed(name: str, args: Any, pairs: Pairs, before: Tensor, after: Tensor) 
         return tuple(found)
     if name in {"slice", "narrow"}:
         return _cut(args, pairs, before, after)
+    same = 0
+    while same < min(rank, after.ndim) and before.shape[-1 - same] == after.shape[-1 - same]:
+        same += 1
+    if all(pair == (0, 0) for pair in pairs[: rank - same]):  # batch and channels were joined, say
+        return ((0, 0),) * (after.ndim - same) + pairs[rank - same :]
     kept = [(n, pair) for n, pair in zip(before.shape, pairs, strict=True) if n != 1]
     if [n for n, _ in kept] != [n for n in after.shape if n != 1]:
         return None  # axes were joined or taken apart

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
+from convbench.counting.handmade import SUMMING
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -89,6 +91,17 @@ def summary(profile: Profile) -> list[str]:
         f"{forward.bytes_moved:,} bytes moved at least; {forward.intensity:.3g} operations a byte "
         "(2 a MAC)",
     ]
+    by_hand = sum(
+        row.counts.multiplications
+        for row in profile.rows
+        if row.operator in SUMMING and not row.backward
+    )
+    if by_hand:
+        lines.append(
+            f"{by_hand:,} of them in products by hand: elementwise multiplications that are then "
+            "summed (along an axis on which both factors vary, or tap by tap), counted; scales, "
+            "gates and squares are not"
+        )
     if forward.preparation:
         lines.append(
             f"{forward.preparation:,} multiplications on weights alone, before the input: apart"

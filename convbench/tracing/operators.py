@@ -63,6 +63,12 @@ def bilinear(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
     return [(*output, *weight[1:]), (*output, weight[2])]
 
 
+def embedding_bag(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
+    """Rows of a table added up: nothing, unless each has a weight of its own."""
+    weights = shapes[6] if len(shapes) > 6 else None  # noqa: PLR2004  where it stands
+    return [] if weights is None else [(*shapes[1], output[-1])]
+
+
 def prepares(name: str, shapes: Sequence[Any]) -> bool:
     """Tell whether an operator on weights alone prepares a weight: a matrix-vector product.
 
@@ -84,6 +90,7 @@ RULES: Final[dict[str, Callable[[Sequence[Any], Any], list[tuple[Any, ...]]]]] =
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), transposed),
     "conv_tbc": conv_tbc,
     "bilinear": bilinear,
+    "embedding_bag": embedding_bag,
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "vdot", "linear", "inner"), matrix),
     **dict.fromkeys(("addmm", "addmv", "baddbmm"), added_matrix),
     "addbmm": added_batch,

@@ -23,6 +23,7 @@ from tracing.tracing_nets import (
 
 from convbench.audit.vision import declare_operators
 from convbench.networks.base import NETWORKS
+from convbench.profiling.run import profile
 from convbench.tracing import network_formula
 
 
@@ -132,3 +133,90 @@ def test_torchvision_equals_the_count(name):
     formula = network_formula(module, torch.empty(1, 3, 224, 224, device="meta"))
     assert formula.parameters == sum(weight.numel() for weight in module.parameters())
     check(module, formula, 3, 33, 300)
+
+
+SUMMING = {
+    # networks that sum products themselves: (input shape, multiplications)
+    "resnest14d": ((4, 3, 305, 64), 4_394_102_784),
+    "skresnet18": ((1, 3, 256, 64), 593_451_008),
+    "mobilevitv2_050": ((3, 3, 224, 224), 1_086_450_048),
+    "swiftformer_xs": ((2, 3, 96, 64), 148_362_976),
+}
+
+
+@pytest.mark.parametrize("name", SUMMING)
+def test_networks_that_sum_products_equal_the_profile(name):
+    if importlib.util.find_spec("timm") is None:
+        pytest.skip("timm is not installed: pip install --no-deps timm")
+    declare_operators()
+    timm = importlib.import_module("timm")
+    shape, macs = SUMMING[name]
+    with torch.device("meta"):
+        module = timm.create_model(name).eval()
+    formula = network_formula(module, torch.empty(1, 3, 224, 224, device="meta"))
+    sizes = {"B": shape[0], "H": shape[2], "W": shape[3]}
+    assert formula.complete, formula.unsupported
+    assert formula.evaluate(**sizes) == macs
+    found = profile(module, torch.empty(shape, device="meta"))
+    assert found.total.multiplications == macs
+    assert found.complete, found.unsupported
+
+
+class Prepared(nn.Module):
+    """Products of weights alone: some prepare a weight, some are layers that run each time."""
+
+    def __init__(self, forward):
+        super().__init__()
+        self.left, self.right = nn.Parameter(torch.ones(4, 2)), nn.Parameter(torch.ones(2, 3))
+        self.vector, self.stack = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(3, 4, 4))
+        self.added, self.layer = nn.Parameter(torch.ones(4, 4)), nn.Linear(3, 4)
+        self.token = nn.Parameter(torch.ones(1, 3))
+        self.run = forward
+
+    def forward(self, x):
+        return self.run(self, x)
+
+
+WEIGHTS_ALONE = {
+    "a matrix and a vector": lambda self, x: x * (self.left @ self.vector).sum(),
+    "two matrices": lambda self, x: nn.functional.linear(
+        x.permute(0, 2, 3, 1), self.left @ self.right
+    ),
+    "a batch of matrices": lambda self, x: (
+        x * torch.addbmm(self.added, self.stack, self.stack).sum()
+    ),
+    "a token through a layer": lambda self, x: x + self.layer(self.token).sum(),
+    "products of weights, summed": lambda self, x: x + (self.added * self.stack).sum(),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS_ALONE)
+def test_what_prepares_weights_is_apart_in_both(name):
+    module = Prepared(WEIGHTS_ALONE[name]).eval()
+    image = torch.zeros(2, 3, 7, 8)
+    formula = network_formula(module, image)
+    found = profile(module, image)
+    assert formula.evaluate(B=2, H=7, W=8) == found.total.multiplications
+
+
+@pytest.mark.parametrize("kind", ["weight_norm", "spectral_norm"])
+def test_norms_of_weights_are_apart_in_both(kind):
+    normed = getattr(nn.utils.parametrizations, kind)(nn.Conv2d(3, 4, 3)).eval()
+    assert str(network_formula(normed, torch.zeros(1, 3, 7, 8))) == "108·B·(H - 2)·(W - 2)"
+
+
+def test_a_bilinear_layer_equals_the_profile():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Bilinear(3, 5, 4)
+
+        def forward(self, x):
+            y = x.permute(0, 2, 3, 1)
+            return self.layer(y, torch.cat([y, y], -1)[..., :5])
+
+    formula = network_formula(Both().eval(), torch.zeros(1, 3, 7, 8))
+    assert formula.complete
+    assert formula.evaluate(B=2, H=6, W=5) == 2 * 6 * 5 * 4 * (3 * 5 + 5)
+    found = profile(Both(), torch.zeros(2, 3, 6, 5))
+    assert found.total.multiplications == formula.evaluate(B=2, H=6, W=5)
