@@ -86,11 +86,13 @@ def fresh(
 
 
 def environment(allocator: Allocator) -> dict[str, str]:
-    """Return the environment of a fresh process: the caller's, with the allocator's switches."""
-    kept = dict(os.environ)
+    """Return the environment of a fresh process: the caller's, with the allocator's switches.
+
+    For "system" without those that this process, itself a fresh one, was started with.
+    """
     if allocator == "kept":
-        kept.update(_KEPT_PAGES)
-    return kept
+        return {**os.environ, **_KEPT_PAGES}
+    return {name: value for name, value in os.environ.items() if _KEPT_PAGES.get(name) != value}
 
 
 _BOOT = "import sys; sys.path[:] = {path!r}; from convbench.timing.worker import main; main()"
@@ -123,7 +125,8 @@ def _how_it_ended(process: subprocess.Popen[bytes], complaints: IO[bytes]) -> st
     if status == -signal.SIGKILL:
         return f"its process was killed (SIGKILL), as a system out of memory does{said}"
     if status < 0:
-        return f"its process crashed ({signal.Signals(-status).name}){said}"
+        named = {int(known): known.name for known in signal.Signals}
+        return f"its process crashed ({named.get(-status, f'signal {-status}')}){said}"
     return f"its process ended with status {status} and no answer{said}"
 
 

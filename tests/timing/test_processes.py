@@ -1,0 +1,401 @@
+"""Fresh processes: what comes back, how one ends, and that none is left behind."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import platform
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convbench.timing import processes, worker
+from convbench.timing.processes import (
+    ProcessDied,
+    ProcessError,
+    environment,
+    fresh,
+)
+from convbench.timing.worker import LENGTH, receive, send
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+
+ERRANDS = """
+import os, signal, sys, threading, time
+
+def add(a, b, *, tell):
+    return a + b
+
+def several(count, *, tell):
+    for number in range(count):
+        tell({"number": number})
+    return "done"
+
+def large(size, *, tell):
+    tell(b"x" * size)
+    return b"y" * size
+
+def printing(*, tell):
+    print("to standard output")
+    sys.stdout.flush()
+    os.write(1, b"straight to descriptor 1\\\\n" * 5000)
+    os.system("echo from a child")
+    tell("told")
+    print("more")
+    return "result"
+
+def raising(words, *, tell):
+    raise ValueError(words)
+
+def interrupted(*, tell):
+    raise KeyboardInterrupt
+
+def leaving(status, *, tell):
+    print("going", flush=True)
+    os._exit(status)
+
+def exiting(*, tell):
+    sys.exit("enough")
+
+def signalled(number, *, tell):
+    tell("about to")
+    os.kill(os.getpid(), number)
+    time.sleep(600)
+
+def crashing(*, tell):
+    import ctypes
+    ctypes.string_at(0)
+
+def unpicklable(*, tell):
+    return lambda: None
+
+def unpicklable_message(*, tell):
+    tell(lambda: None)
+
+def waiting(*, tell):
+    tell(os.getpid())
+    time.sleep(600)
+
+def busy(*, tell):
+    tell(os.getpid())
+    while True:
+        pass
+
+def about(*, tell):
+    return {
+        "pid": os.getpid(),
+        "path": sys.path,
+        "main": sys.modules["__main__"].__name__,
+        "ignores": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+        "torch": "torch" in sys.modules,
+        "environment": dict(os.environ),
+    }
+
+def faults(size, *, tell):
+    import resource
+    import torch
+    torch.set_num_threads(1)
+
+    def call():
+        return torch.ones(size // 4)
+
+    for _ in range(60):  # until every place that it goes round was touched once
+        call()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        call()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20
+"""
+
+
+@pytest.fixture(autouse=True)
+def _errands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "errands_of_tests.py").write_text(ERRANDS.replace("\\\\n", "\\n"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+def asked(name: str, *arguments: Any, **options: Any) -> Any:
+    """Run an errand in a fresh process."""
+    return fresh(f"errands_of_tests:{name}", *arguments, **options)
+
+
+def gone(pid: int) -> bool:
+    """Wait until a process has ended (a zombie has), for as long as the test may hang."""
+    while True:
+        try:
+            os.kill(pid, 0)
+            state = Path(f"/proc/{pid}/stat")
+            if state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.02)
+
+
+# --- what comes back -----------------------------------------------------------------------
+
+
+def test_the_result_comes_back_and_messages_come_in_order() -> None:
+    told: list[Any] = []
+    assert asked("several", 200, told=told.append) == "done"
+    assert told == [{"number": number} for number in range(200)]
+    assert asked("several", 3) == "done"  # nobody listens
+    assert asked("add", [1], [2]) == [1, 2]
+
+
+def test_what_is_larger_than_a_pipe_comes_through() -> None:
+    told: list[bytes] = []
+    size = 3_000_000
+    assert asked("large", size, told=told.append) == b"y" * size
+    assert told == [b"x" * size]
+    assert asked("add", b"a" * size, b"b") == b"a" * size + b"b"
+
+
+def test_printing_there_does_no_harm(capfd: pytest.CaptureFixture[str]) -> None:
+    told: list[str] = []
+    assert asked("printing", told=told.append) == "result"
+    assert told == ["told"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_it_is_another_process_that_imports_from_where_this_one_does() -> None:
+    about = asked("about")
+    assert about["pid"] != os.getpid()
+    assert about["path"] == sys.path
+    assert about["ignores"]  # Ctrl-C is the parent's
+    assert not about["torch"]  # nothing is warm
+    assert gone(about["pid"])
+
+
+def test_a_plugin_is_loaded_first(tmp_path: Path) -> None:
+    plugin = tmp_path / "plugged.py"
+    plugin.write_text("import errands_of_tests\nerrands_of_tests.plugged = lambda *, tell: 'in'\n")
+    assert asked("plugged", plugins=[str(plugin)]) == "in"
+    with pytest.raises(ProcessError, match=r"PluginError: --plugin nowhere\.py: there is no such"):
+        asked("add", 1, 2, plugins=["nowhere.py"])
+
+
+ERRORS = [
+    ("raising", ("first line\nsecond line",), "^ValueError: first line$"),
+    ("raising", ("",), "^ValueError$"),
+    ("interrupted", (), "^KeyboardInterrupt$"),
+    ("exiting", (), "^SystemExit: enough$"),
+    ("no_such", (), "^AttributeError: .*no_such"),
+    ("add", (1,), "^TypeError: .*missing 1 required"),
+    ("unpicklable", (), "pickle"),
+    ("unpicklable_message", (), "pickle"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "said"), ERRORS)
+def test_an_error_there_is_an_error_here(name: str, arguments: tuple[Any, ...], said: str) -> None:
+    with pytest.raises(ProcessError, match=said) as caught:
+        asked(name, *arguments)
+    assert type(caught.value) is ProcessError
+    assert caught.value.__cause__ is None
+
+
+def test_a_module_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(ProcessError, match=r"^ModuleNotFoundError: .*no_such_module"):
+        fresh("no_such_module:f")
+
+
+def test_arguments_that_cannot_travel_are_the_callers_error() -> None:
+    with pytest.raises((pickle.PicklingError, AttributeError, TypeError), match="lambda"):
+        asked("add", lambda: None, 1)
+
+
+# --- how it ends ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_one_that_leaves_without_an_answer_says_its_status(status: int) -> None:
+    said = rf"^its process ended with status {status} and no answer; it said: going$"
+    with pytest.raises(ProcessDied, match=said):
+        asked("leaving", status)
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("SIGKILL", r"^its process was killed \(SIGKILL\), as a system out of memory does$"),
+        ("SIGSEGV", r"^its process crashed \(SIGSEGV\)$"),
+        ("SIGABRT", r"^its process crashed \(SIGABRT\)$"),
+        ("SIGTERM", r"^its process crashed \(SIGTERM\)$"),
+    ],
+)
+def test_one_that_is_killed_says_by_what(number: str, said: str) -> None:
+    told: list[str] = []
+    with pytest.raises(ProcessDied, match=said):
+        asked("signalled", int(getattr(signal, number)), told=told.append)
+    assert told == ["about to"]
+
+
+@POSIX
+def test_a_real_crash_is_one() -> None:
+    with pytest.raises(ProcessDied, match=r"crashed \(SIG(SEGV|BUS)\)"):
+        asked("crashing")
+
+
+@POSIX
+@pytest.mark.parametrize("number", [signal.SIGRTMIN + 5], ids=["nameless"])
+def test_a_signal_without_a_name_has_its_number(number: int) -> None:
+    with pytest.raises(ProcessDied, match=rf"crashed \(signal {number}\)"):
+        asked("signalled", number)
+
+
+def test_one_that_dies_before_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_BOOT", "raise SystemExit('not today')")
+    with pytest.raises(ProcessDied, match="status 1 and no answer; it said: not today"):
+        asked("add", b"x" * 1_000_000, b"")  # more than a pipe holds
+
+
+@POSIX
+@pytest.mark.parametrize("name", ["waiting", "busy"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a bug of the listener")])
+def test_what_ends_the_call_ends_the_process(name: str, error: BaseException) -> None:
+    pids: list[int] = []
+
+    def told(pid: int) -> None:
+        pids.append(pid)
+        raise error
+
+    with pytest.raises(type(error)):
+        asked(name, told=told)
+    with pytest.raises(ProcessLookupError):  # not even a zombie
+        os.kill(pids[0], 0)
+
+
+PARENT = """
+import sys
+sys.path[:] = {path!r}
+from convbench.timing.processes import fresh
+try:
+    fresh("errands_of_tests:{name}", told=lambda pid: print(pid, flush=True))
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+@POSIX
+@pytest.mark.parametrize("name", ["waiting", "busy"])
+@pytest.mark.parametrize("how", ["SIGINT", "SIGKILL", "SIGTERM"])
+def test_however_the_parent_ends_its_process_ends_too(name: str, how: str) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT.format(path=sys.path, name=name)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    with parent.stdout as said:
+        pid = int(said.readline())
+        parent.send_signal(getattr(signal, how))
+        rest = said.read()
+    status = parent.wait()
+    assert gone(pid)
+    assert (rest, status) == (
+        ("interrupted\n", 0) if how == "SIGINT" else ("", -getattr(signal, how))
+    )
+
+
+@POSIX
+def test_ctrl_c_at_a_terminal_is_the_parents_alone() -> None:
+    """It goes to the whole foreground group, and the parent then ends its process itself."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT.format(path=sys.path, name="waiting")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    os.killpg(parent.pid, signal.SIGINT)
+    assert parent.communicate() == ("interrupted\n", "")
+    assert gone(pid)
+
+
+# --- environment and pages -----------------------------------------------------------------
+
+
+def test_the_environment_here_is_left_alone_and_there_has_the_switches() -> None:
+    before = dict(os.environ)
+    kept = asked("about", allocator="kept")["environment"]
+    system = asked("about", allocator="system")["environment"]
+    assert dict(os.environ) == before
+    added = {key: value for key, value in kept.items() if before.get(key) != value}
+    assert set(added) == {"MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_"}
+    assert added["MALLOC_MMAP_MAX_"] == "0"
+    assert system.keys() - before.keys() <= {"LC_CTYPE"}  # which Python itself sets
+    assert not any(key in system for key in added)
+
+
+def test_the_systems_allocator_is_the_systems_even_within_a_process_that_keeps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment("kept").items():
+        monkeypatch.setenv(name, value)
+    assert "MALLOC_MMAP_MAX_" in os.environ
+    assert not [name for name in environment("system") if name.startswith("MALLOC_")]
+    monkeypatch.setenv("MALLOC_MMAP_MAX_", "7")  # the user's own
+    assert environment("system")["MALLOC_MMAP_MAX_"] == "7"
+    assert environment("kept")["MALLOC_MMAP_MAX_"] == "0"
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="only glibc obeys the switches that keep pages"
+)
+def test_kept_pages_do_not_fault_again_and_the_systems_do() -> None:
+    assert asked("faults", 8 * 2**20, allocator="kept") < 1
+    # glibc learns to keep what is smaller than 32 MB (mallopt(3), M_MMAP_THRESHOLD), and no more
+    large = 40 * 2**20
+    assert asked("faults", large, allocator="kept") < 1
+    assert asked("faults", large, allocator="system") > 15  # 20 with huge pages, else 10,240
+
+
+# --- messages ------------------------------------------------------------------------------
+
+
+def stream(data: bytes, tmp_path: Path) -> Any:
+    """Return a file that holds this."""
+    (tmp_path / "stream").write_bytes(data)
+    return (tmp_path / "stream").open("rb")
+
+
+def whole_message(tmp_path: Path) -> bytes:
+    """Return the bytes of a message."""
+    with (tmp_path / "sent").open("wb") as file:
+        send(file, ("told", [1, 2]))
+    return (tmp_path / "sent").read_bytes()
+
+
+def test_a_message_is_its_length_and_its_pickle(tmp_path: Path) -> None:
+    data = whole_message(tmp_path)
+    assert LENGTH.unpack(data[:8]) == (len(data) - 8,)
+    with stream(data * 2, tmp_path) as file:
+        assert receive(file) == receive(file) == ("told", [1, 2])
+        with pytest.raises(EOFError):
+            receive(file)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, 8, -1])
+def test_half_a_message_is_none(cut: int, tmp_path: Path) -> None:
+    with stream(whole_message(tmp_path)[:cut], tmp_path) as file, pytest.raises(EOFError):
+        receive(file)
+
+
+def test_a_worker_without_a_parent_ends_at_once() -> None:
+    ended = subprocess.run(
+        [sys.executable, worker.__file__],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stdout == b""
