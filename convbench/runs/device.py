@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Final
 
 from convbench.errors import DeviceError
@@ -17,11 +18,30 @@ _ROOM: Final = 0.8
 """Share of the free memory that a case may plan to use: allocators and others need the rest."""
 
 
+_took: list[float] = []
+
+
+def import_seconds() -> float | None:
+    """Return how long this process took to import torch; None where others had before."""
+    return _took[0] if _took else None
+
+
+def _import_torch() -> None:
+    """Import torch, and remember how long that took: a fresh process takes as long."""
+    if "torch" in sys.modules:
+        return
+    begin = time.perf_counter()
+    import torch  # noqa: F401
+
+    _took.append(time.perf_counter() - begin)
+
+
 def resolve_device(wanted: str) -> str:
     """Return the device to use: 'auto' is the first GPU if there is one, else the CPU.
 
     Raises DeviceError for one that this machine does not have.
     """
+    _import_torch()
     import torch
 
     if wanted == "auto":

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from convbench.roofline import reach
 from convbench.roofline.ceilings import Ceiling
 from convbench.runs.cases import Group
+from convbench.runs.device import import_seconds
 from convbench.runs.groups import Watcher, measure_in_processes
 from convbench.runs.machine import ceilings
 from convbench.runs.measuring import Measure
 from convbench.runs.record import Record
 from convbench.runs.store import Store
+from convbench.timing.sampler import HARD_LIMIT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,23 +70,38 @@ def _reaching(record: Record, limits: tuple[Ceiling, ...], cache_bytes: int | No
     return replace(record, flags=(*record.flags, *more))
 
 
-_CASE_SECONDS = 0.08
-"""Building, checking and counting a case takes about this long in a process, beside its timing."""
-_PROCESS_SECONDS = 2.0
-"""Starting a process and importing torch in it, where nothing better is known."""
+_START_SECONDS: Final = 1.5
+"""Of a process, where nothing better is known: it imports torch."""
+_CASE_SECONDS: Final = 0.03
+"""Building a case and checking its shapes, in every process."""
+_CHECK_SECONDS: Final = 0.8e-9
+"""A multiplication of one image, in every process: two checks in float64, first call, warm-up."""
+_ROUND_SECONDS: Final = 5e-11
+"""A multiplication in a round, about: large ones make the fewest rounds last beyond the budget."""
+_COUNT_SECONDS: Final = 0.3e-9
+"""A multiplication of one image, counted by all counters, once: a large network has many layers."""
 
 
 def estimate_seconds(
-    groups: tuple[Group, ...], startup: float = 8.0, process: float = _PROCESS_SECONDS
+    groups: tuple[Group, ...], startup: float = 8.0, process: float | None = None
 ) -> float:
     """Estimate how long groups take, in seconds.
 
-    startup: for imports, the machine's own check and the report. process: to start one process.
+    startup: for imports, the machine's own check and the report. process: to start one process;
+    where it is not given, as long as importing torch took in this one.
     """
-    total = startup
-    for group in groups:
-        runnable = len(group.runnable)
-        if runnable:
-            each = process + runnable * _CASE_SECONDS
-            total += group.timing.seconds_per_group + group.timing.processes * each
-    return total
+    start = (import_seconds() or _START_SECONDS) if process is None else process
+    return startup + sum(_group_seconds(group, start) for group in groups)
+
+
+def _group_seconds(group: Group, start: float) -> float:
+    costs = [(case.cost().multiplications, case.skeleton.input_shape[0]) for case in group.runnable]
+    if not costs:
+        return 0.0
+    timing = group.timing
+    image = sum(multiplications / batch for multiplications, batch in costs)
+    a_round = sum(multiplications for multiplications, _ in costs) * _ROUND_SECONDS * 2
+    share = timing.seconds_per_group / timing.processes
+    rounds = min(HARD_LIMIT * share, a_round * max(2, timing.min_rounds / timing.processes))
+    each = start + len(costs) * _CASE_SECONDS + image * _CHECK_SECONDS + max(share, rounds)
+    return float(timing.processes * each + image * _COUNT_SECONDS)
