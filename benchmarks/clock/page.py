@@ -11,9 +11,8 @@ from convbench.runs.fingerprint import fingerprint
 
 HEAD = """# What the clock claims, and whether it held
 
-Each row is a claim about how convbench times, put to the test by `python benchmarks/clock`; seeds are
-fixed, "under noise" had two busy processes beside it (`--noise`). A claim that was missed is here as
-well.
+Each row is a claim about how convbench times, put to the test by `python benchmarks/clock`. Seeds
+are fixed; "under noise" had two busy processes beside it (`--noise`). What was missed is here too.
 
 | when | machine | trial | claim and figure | held |
 |:--|:--|:--|:--|:--|
@@ -28,7 +27,8 @@ def add(path: Path, found: list[tuple[str, Claim]], *, quick: bool) -> None:
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     less = " (a tenth of the trials)" if quick else ""
     rows = [
-        f"| {when} | {machine} | {title}{less} | {claim.text} | {'yes' if claim.holds else '**no**'} |"
+        f"| {when} | {machine} | {title}{less} | {claim.text} | "
+        + ("yes |" if claim.holds else "**no** |")
         for title, claim in found
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
