@@ -23,6 +23,7 @@ from convbench.report.groups import groups, telling
 from convbench.report.plots import networks_figure, ratios_figure
 from convbench.report.published import figures
 from convbench.runs.frame import counters, frame
+from convbench.timing.contamination import MANY, contaminated_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,6 +114,14 @@ def _state(run: Run) -> tuple[Block, ...]:
         texts.append(
             f"{show.plural(run.torn, 'line')} of the run could not be read, and what they held is "
             "missing here: resuming the run measures again what they held."
+        )
+    share = contaminated_share([s for record in run.records for s in record.samples])
+    if share >= MANY:
+        texts.append(
+            f"The machine was busy while this was measured: something else had a hand in {share:.0%} "
+            "of all samples. They are in the figures below, and the intervals are as wide as they "
+            "make them; measure again when nothing else runs before you believe a time. "
+            "`convbench doctor` says what disturbs."
         )
     return tuple(Paragraph(text=text) for text in texts)
 
