@@ -1,0 +1,512 @@
+"""convbench.measure: the API, where things are timed, what fails alone, what is left as it was."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import convbench
+from convbench.errors import UnknownNameError
+from convbench.timing import measuring
+from convbench.timing.measurement import Measurement, MeasurementError
+from convbench.timing.measuring import MeasureError, measure
+from convbench.timing.processes import ProcessDied, ProcessError
+from convbench.timing.samples import Samples
+from convbench.timing.stats import Interval, RatioInterval
+
+QUICK: dict[str, Any] = {"budget": 0.1, "min_rounds": 2}
+
+OTHERS = '''
+import os, signal
+
+class Here:
+    """Raises wherever it is not at home, when it is unpickled."""
+    def __init__(self):
+        self.home = os.getpid()
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        if os.getpid() != self.home:
+            raise RuntimeError("not at home")
+    def __call__(self):
+        return self.home
+
+def crash():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+class CrashLater:
+    """Ends its process at its tenth call."""
+    def __init__(self):
+        self.calls = 0
+    def __call__(self):
+        self.calls += 1
+        if self.calls == 10:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+def fail():
+    raise RuntimeError("no\\nreally")
+
+def pages():
+    return sum(range(1000)), os.environ["MALLOC_MMAP_MAX_"]
+'''
+
+
+@pytest.fixture(autouse=True)
+def _others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "others_of_tests.py").write_text(OTHERS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    before = state()
+    yield
+    assert state() == before
+
+
+def state() -> dict[str, Any]:
+    """Return what a measurement may not change."""
+    return {
+        "threads": torch.get_num_threads(),
+        "grad": torch.is_grad_enabled(),
+        "inference": torch.is_inference_mode_enabled(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "benchmark": torch.backends.cudnn.benchmark,
+        "environment": {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"},
+        "random": torch.get_rng_state().tolist(),
+    }
+
+
+def other(name: str) -> Any:
+    """Return something that another process can import."""
+    import others_of_tests  # type: ignore[import-not-found]
+
+    return getattr(others_of_tests, name)
+
+
+def pair() -> dict[str, tuple[nn.Module, tuple[torch.Tensor, ...]]]:
+    """Return a depthwise and a standard convolution with inputs."""
+    with torch.random.fork_rng():
+        inputs = (torch.randn(1, 8, 12, 12),)
+        return {
+            "dw": (nn.Conv2d(8, 8, 3, groups=8).eval(), inputs),
+            "std": (nn.Conv2d(8, 8, 3).eval(), inputs),
+        }
+
+
+def samples(seconds: float = 0.001, rounds: int = 20, **changes: Any) -> Samples:
+    """Return clean samples of a fresh process."""
+    values: dict[str, Any] = {
+        "seconds": tuple(seconds * (1 + place % 3 / 100) for place in range(rounds)),
+        "page_faults": (0,) * rounds,
+        "involuntary_switches": (0,) * rounds,
+        "block": 4,
+        "first_call": 1.0,
+        "warmup_calls": 10,
+        "stopwatch": "wall",
+        "seed": 0,
+        "threads": 1,
+        "session": "s",
+        "stop_reason": "told so",
+        "process": "fresh",
+    }
+    values["cpu_seconds"] = values["seconds"]
+    return Samples(**{**values, **changes})
+
+
+def busy(one: Samples) -> Samples:
+    """Return the samples as they are where somebody else had half of each."""
+    return replace(one, cpu_seconds=tuple(s / 2 for s in one.seconds))
+
+
+# --- the API -------------------------------------------------------------------------------
+
+
+def test_the_api_word_for_word() -> None:
+    work = pair()
+    before = work["dw"][1][0].clone()
+    found = convbench.measure(
+        {"dw": work["dw"], "std": work["std"]}, budget=0.5, processes=1, seed=0, threads=1
+    )
+    assert isinstance(found, Measurement)
+    assert set(found.samples) == {"dw", "std"}
+    for name in ("dw", "std"):
+        (one,) = found.samples[name]
+        assert isinstance(one, Samples)
+        assert (one.process, one.allocator, one.threads, one.seed) == ("fresh", "kept", 1, 0)
+        assert len(one.seconds) >= 10
+        assert isinstance(found.flags[name], tuple)
+        assert not any(flag.startswith("process:") for flag in found.flags[name])
+    assert found.samples["dw"][0].session == found.samples["std"][0].session
+    assert found.failures == {}
+    assert found.notes == ()
+    assert "budget of 0.5 s spent after" in found.stop_reason
+    assert torch.equal(work["dw"][1][0], before)
+    # a machine so busy that every sample is contaminated gives no number, and says so
+    try:
+        median, ratio = found.median("dw"), found.ratio("std", "dw")
+    except MeasurementError as error:
+        assert "every sample is contaminated" in str(error)  # noqa: PT017
+        return
+    assert median > 0
+    assert isinstance(ratio, RatioInterval)
+    assert 0 < ratio.low <= ratio.value <= ratio.high
+    assert ratio.verdict in {"faster", "slower", "cannot tell"}
+    assert ratio.paired
+
+
+def test_several_processes_are_several_samples_of_sessions_of_their_own() -> None:
+    found = measure(pair(), processes=2, **QUICK)
+    for one, two in zip(*found.samples.values(), strict=True):
+        assert one.session == two.session
+    first, second = found.samples["dw"]
+    assert first.session != second.session
+    assert first.seed != second.seed
+    assert {first.process, second.process} == {"fresh"}
+
+
+def test_what_is_asked_for_is_what_is_done() -> None:
+    (one,) = measure(
+        {"pages": other("pages")}, allocator="kept", seed=7, **QUICK
+    ).samples["pages"]  # fmt: skip
+    assert (one.allocator, one.seed) == ("kept", 7)
+    system = measure({"pages": other("pages")}, allocator="system", **QUICK)
+    assert "KeyError: 'MALLOC_MMAP_MAX_'" in system.failures["pages"]
+
+
+def seen_here(**options: Any) -> dict[str, Any]:
+    """Return what is in force when something is called in this process."""
+    seen: dict[str, Any] = {}
+
+    def look() -> None:
+        seen.update(state())
+
+    measure({"look": look}, **QUICK, **options)
+    return seen
+
+
+def test_threads_and_grad_mode_are_in_force_inside() -> None:
+    inside = seen_here(threads=1)
+    assert (inside["threads"], inside["inference"], inside["grad"]) == (1, True, False)
+    inside = seen_here(grad=True)
+    assert (inside["inference"], inside["grad"]) == (False, True)
+    if (os.cpu_count() or 1) > 1:
+        assert seen_here(threads=2)["threads"] == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ((1, 2), (1, 2)),
+        ((), ()),
+        ([1, 2], ([1, 2],)),
+        (3, (3,)),
+        (None, (None,)),
+    ],
+)
+def test_inputs_are_a_tuple_or_the_only_one(given: Any, wanted: tuple[Any, ...]) -> None:
+    seen: set[str] = set()
+    measure({"f": (lambda *inputs: seen.add(repr(inputs)), given)}, **QUICK)
+    assert seen == {repr(wanted)}
+
+
+# --- where it is timed ---------------------------------------------------------------------
+
+
+def test_a_lambda_is_timed_here_once_and_said_so() -> None:
+    pids: set[int] = set()
+    found = measure({"l": lambda: pids.add(os.getpid())}, processes=3, **QUICK)
+    assert pids == {os.getpid()}
+    (note,) = found.notes
+    assert note.startswith("timed in this process, since it cannot travel to another: ")
+    assert "lambda" in note
+    (one,) = found.samples["l"]  # three times here would not be three processes
+    assert (one.process, one.allocator) == (note, "system")
+    assert f"process: {note}" in found.flags["l"]
+
+
+def test_one_that_cannot_travel_keeps_the_others_beside_it() -> None:
+    found = measure({**pair(), "here": lambda: None}, **QUICK)
+    assert {s.process for several in found.samples.values() for s in several} == set(found.notes)
+    assert len({s.session for several in found.samples.values() for s in several}) == 1
+
+
+def test_what_does_not_arrive_is_timed_here() -> None:
+    found = measure({"home": other("Here")()}, **QUICK)
+    (note,) = found.notes
+    assert note == ("timed in this process, since a fresh one could not: RuntimeError: not at home")
+    assert found.samples["home"][0].process == note
+
+
+def test_if_only_later_processes_fail_the_first_ones_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, answers = measuring.fresh, []
+
+    def fresh(*given: Any, **options: Any) -> Any:
+        if answers:
+            raise ProcessError("OSError: too many open files")
+        answers.append(real(*given, **options))
+        return answers[-1]
+
+    monkeypatch.setattr(measuring, "fresh", fresh)
+    found = measure(pair(), processes=3, **QUICK)
+    assert [len(several) for several in found.samples.values()] == [1, 1]
+    assert found.notes == (
+        "1 of 3 processes measured, since a fresh one could not: OSError: too many open files",
+    )
+
+
+# --- what fails ----------------------------------------------------------------------------
+
+
+def test_one_that_raises_fails_alone() -> None:
+    found = measure({**pair(), "bad": other("fail")}, **QUICK)
+    assert found.failures == {"bad": "RuntimeError: no"}
+    assert found.samples["bad"] == ()
+    assert found.flags["bad"] == ()
+    assert [len(found.samples[name]) for name in ("dw", "std")] == [1, 1]
+    with pytest.raises(MeasurementError, match="bad has no time: RuntimeError: no"):
+        found.median("bad")
+    for name, base in (("bad", "dw"), ("dw", "bad")):
+        with pytest.raises(MeasurementError, match="bad has no time"):
+            found.ratio(name, base)
+
+
+def test_where_all_raise_there_is_nothing_and_no_error() -> None:
+    fail = other("fail")
+    found = measure({"bad": lambda: fail()}, processes=3, **QUICK)  # noqa: PLW0108  it stays here
+    assert (found.samples, found.stop_reason) == ({"bad": ()}, "")
+    assert list(found.failures) == ["bad"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+def test_one_that_ends_its_process_fails_and_is_not_tried_here() -> None:
+    found = measure({"crash": other("crash"), **pair()}, base="dw", **QUICK)
+    assert found.failures == {"crash": "its process crashed (SIGSEGV), at its first call"}
+    assert [len(found.samples[name]) for name in ("crash", "dw", "std")] == [0, 1, 1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+def test_where_it_is_not_known_who_ended_the_process_all_fail() -> None:
+    found = measure({"later": other("CrashLater")(), **pair()}, **QUICK)
+    assert set(found.failures) == {"later", "dw", "std"}
+    for why in found.failures.values():
+        assert why.startswith("its process was killed (SIGKILL), as a system out of memory does")
+        assert why.endswith("while all were timed")
+
+
+def test_a_crash_never_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fresh(*_: object, **__: object) -> None:
+        raise ProcessDied("its process crashed (SIGSEGV)")
+
+    def never(*_: object) -> None:
+        raise AssertionError("timed in this process")
+
+    monkeypatch.setattr(measuring, "fresh", fresh)
+    monkeypatch.setattr(measuring, "_here", never)
+    found = measure(pair(), **QUICK)
+    assert set(found.failures) == {"dw", "std"}
+
+
+def test_one_that_cannot_take_other_values_fails_alone() -> None:
+    def picky(x: torch.Tensor) -> None:
+        if x.abs().max() > 0:
+            raise ValueError("zeros only")
+
+    found = measure({**pair(), "picky": (picky, torch.zeros(3))}, **QUICK)
+    said = "with other values in its inputs it raised ValueError: zeros only"
+    assert found.failures == {"picky": said}
+
+
+def test_an_expanded_input_is_timed_as_it_is() -> None:
+    x = torch.ones(1, 3).expand(4, 3)
+    found = measure({"relu": (lambda x: x.relu(), x)}, **QUICK)
+    assert found.failures == {}
+
+
+# --- notes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("x", "notes"),
+    [
+        (torch.ones(1000), ()),
+        (torch.cat([torch.full((10,), 1e-40), torch.ones(990)]), ("1.0%",)),
+        (torch.cat([torch.full((1,), 1e-40), torch.ones(9990)]), ()),  # too few to be felt
+        (torch.arange(9), ()),
+    ],
+)
+def test_denormal_inputs_are_noted(x: torch.Tensor, notes: tuple[str, ...]) -> None:
+    found = measure({"relu": (lambda x: x.relu(), x)}, **QUICK)
+    assert found.notes[1:] == tuple(f"relu: {n} of an input's values are denormal" for n in notes)
+
+
+# --- what is refused -----------------------------------------------------------------------
+
+NOTHING = {"f": lambda: None}
+REFUSED: list[tuple[Any, dict[str, Any], str]] = [
+    ({}, {}, "nothing to time"),
+    ([1, 2], {}, r"work=\[1, 2\]: give competitors by name"),
+    ({"f": 3}, {}, "'f': 3 cannot be called"),
+    ({"f": (3, ())}, {}, "'f': .* cannot be called"),
+    ({"f": (len, (), {})}, {}, "'f': .* cannot be called"),
+    (NOTHING, {"budget": 0}, "budget=0:"),
+    (NOTHING, {"budget": -1.0}, "budget=-1.0:"),
+    (NOTHING, {"budget": float("nan")}, "budget=nan:"),
+    (NOTHING, {"budget": float("inf")}, "budget=inf:"),
+    (NOTHING, {"processes": 0}, "processes=0: give 1 or more"),
+    (NOTHING, {"processes": 1.5}, "processes=1.5: give a whole number"),
+    (NOTHING, {"threads": 0}, "threads=0: give 1 or more"),
+    (NOTHING, {"threads": 10_000}, "threads=10000: this machine has [0-9]+ cores"),
+    (NOTHING, {"threads": "1"}, "threads='1': give a whole number"),
+    (NOTHING, {"min_rounds": 0}, "min_rounds=0: give 1 or more"),
+    (NOTHING, {"seed": None}, "seed=None: give a whole number"),
+    (NOTHING, {"seed": 0.5}, "seed=0.5: give a whole number"),
+    (NOTHING, {"target": 0.0}, "target=0.0:"),
+    (NOTHING, {"target": float("nan")}, "target=nan:"),
+    (NOTHING, {"base": "g"}, "base='g' is no competitor; there are: f"),
+    (NOTHING, {"allocator": "jemalloc"}, "allocator='jemalloc': give one of kept, system"),
+    (NOTHING, {"device": "tpu"}, "'tpu'.*give 'cpu', 'cuda'"),
+]
+
+
+@pytest.mark.parametrize(
+    ("work", "options", "said"), REFUSED, ids=[str(row[1] or row[2]) for row in REFUSED]
+)
+def test_what_cannot_be_is_refused_at_once(
+    work: Any, options: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("something was timed")
+
+    monkeypatch.setattr(measuring, "fresh", never)
+    monkeypatch.setattr(measuring, "_here", never)
+    with pytest.raises(MeasureError, match=said) as caught:
+        measure(work, **options)
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(MeasureError, match="cuda"):
+        measure(NOTHING, device="cuda")
+
+
+@pytest.mark.parametrize("seed", [-1, 0, 2**63, 2**80])
+def test_any_whole_number_is_a_seed(seed: int) -> None:
+    found = measure({"relu": (lambda x: x.relu(), torch.ones(3))}, seed=seed, **QUICK)
+    assert found.failures == {}
+
+
+# --- left as it was ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("no"), KeyboardInterrupt(), SystemExit(3)])
+@pytest.mark.parametrize("at", [1, 5, 16])
+def test_all_is_as_before_after_any_exit(error: BaseException | None, at: int) -> None:
+    calls = 0
+
+    def work() -> None:
+        nonlocal calls
+        calls += 1
+        assert torch.is_inference_mode_enabled()
+        if error is not None and calls >= at:
+            raise error
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    inside = state()
+    try:
+        if error is None or isinstance(error, Exception):
+            found = measure({"work": work}, **QUICK)
+            assert bool(found.failures) is (error is not None)
+        else:
+            with pytest.raises(type(error)):
+                measure({"work": work}, **QUICK)
+        assert state() == inside
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_ctrl_c_while_a_fresh_process_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = measuring.fresh
+
+    def told(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measuring, "fresh", lambda *a, **o: real(*a, **{**o, "told": told}))
+    with pytest.raises(KeyboardInterrupt):
+        measure(pair(), **QUICK)
+
+
+# --- what a measurement says ---------------------------------------------------------------
+
+
+def measurement(**several: tuple[Samples, ...]) -> Measurement:
+    """Return a measurement of these samples."""
+    return Measurement(samples=several)
+
+
+def test_medians_and_ratios_are_those_of_the_samples() -> None:
+    found = measurement(a=(samples(0.002),), b=(samples(0.001),))
+    assert found.median("b") == pytest.approx(0.00101)
+    assert isinstance(found.interval("b"), Interval)
+    ratio = found.ratio("a", "b")
+    assert (ratio.value, ratio.low, ratio.high) == pytest.approx((2.0, 2.0, 2.0))
+    assert (ratio.verdict, found.ratio("b", "a").verdict) == ("slower", "faster")
+    assert found.ratio("a", "a").verdict == "cannot tell"
+    assert found.stop_reason == "told so"
+    assert found.flags == {"a": (), "b": ()}
+
+
+def test_each_reason_to_stop_is_said_once() -> None:
+    found = measurement(
+        a=(samples(), samples(stop_reason="target met")), b=(samples(stop_reason="target met"),)
+    )
+    assert found.stop_reason == "told so; target met"
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_is_contaminated_throughout_is_never_a_number(processes: int) -> None:
+    bad = tuple(busy(samples(session=f"s{n}")) for n in range(processes))
+    good = tuple(samples(session=f"s{n}") for n in range(processes))
+    found = measurement(bad=bad, good=good)
+    asked: list[Callable[[], object]] = [
+        partial(found.median, "bad"),
+        partial(found.interval, "bad"),
+        partial(found.ratio, "bad", "good"),
+        partial(found.ratio, "good", "bad"),
+    ]
+    for ask in asked:
+        with pytest.raises(MeasurementError, match="bad: every sample is contaminated"):
+            ask()
+    assert found.median("good") > 0
+    assert found.samples["bad"] == bad  # shown all the same
+    assert found.flags["bad"] == ("contaminated: 100% of the samples",)
+
+
+def test_one_clean_sample_is_enough_for_a_number_and_the_flag_says_the_rest() -> None:
+    one = busy(samples())
+    one = replace(one, cpu_seconds=(one.seconds[0], *one.cpu_seconds[1:]))
+    found = measurement(a=(one,))
+    assert found.median("a") == one.median
+    assert found.flags["a"] == ("contaminated: 95% of the samples",)
+
+
+def test_unknown_names_say_what_there_is() -> None:
+    found = measurement(a=(samples(),), b=(samples(),))
+    for ask in (
+        lambda: found.median("c"),
+        lambda: found.ratio("a", "c"),
+        lambda: found.ratio("c", "a"),
+    ):
+        with pytest.raises(UnknownNameError, match="no competitor 'c'; there are: a, b"):
+            ask()
