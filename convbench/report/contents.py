@@ -118,10 +118,10 @@ def _state(run: Run) -> tuple[Block, ...]:
     share = contaminated_share([s for record in run.records for s in record.samples])
     if share >= MANY:
         texts.append(
-            f"The machine was busy while this was measured: something else had a hand in {share:.0%} "
-            "of all samples. They are in the figures below, and the intervals are as wide as they "
-            "make them; measure again when nothing else runs before you believe a time. "
-            "`convbench doctor` says what disturbs."
+            "The machine was busy while this was measured: something else had a hand in "
+            f"{share:.0%} of all samples. They are in the figures below, and the intervals are as "
+            "wide as they make them; measure again when nothing else runs before you believe a "
+            "time. `convbench doctor` says what disturbs."
         )
     return tuple(Paragraph(text=text) for text in texts)
 
