@@ -18,6 +18,7 @@ from convbench.runs.workload import Workload
 from convbench.timing.caches import Evictor, HostEvictor
 from convbench.timing.checking import WrongResultError
 from convbench.timing.cuda import clocks_for, inconsistent, stopwatch_for
+from convbench.timing.processes import allocator_in_force
 from convbench.timing.sampler import measure_group
 from convbench.timing.samples import Failure, Samples
 from convbench.timing.settings import execution
@@ -104,7 +105,7 @@ def measure_cases(
                 if outcome.samples is not None:
                     samples = replace(
                         outcome.samples,
-                        allocator=condition.allocator,
+                        allocator=allocator_in_force(),
                         pool_bytes=evictor.pool_bytes if evictor else 0,
                         process=process,
                     )

@@ -15,6 +15,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
+from convbench.timing.nvml import slowdowns
 from convbench.timing.stats import outliers
 
 if TYPE_CHECKING:
@@ -90,6 +91,9 @@ def flags(processes: Sequence[Samples]) -> tuple[str, ...]:
     faults = faults_per_call(processes) if rounds else 0.0
     if faults >= _FAULTS_PER_CALL:
         found.append(f"page faults: {faults:,.0f} a call")
+    slow = [word for s in processes for bits in s.throttle_reasons for word in slowdowns(bits)]
+    if slow:
+        found.append(f"clock held down: {', '.join(sorted(set(slow)))}")
     if not all(samples.settled for samples in processes):
         found.append("not settled: the warm-up ended before two windows agreed")
     apart = {samples.process for samples in processes} - {"fresh"}

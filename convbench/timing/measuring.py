@@ -20,7 +20,14 @@ from convbench.timing.checking import (
 )
 from convbench.timing.cuda import clocks_for, stopwatch_for
 from convbench.timing.measurement import Measurement
-from convbench.timing.processes import ALLOCATORS, Allocator, ProcessDied, ProcessError, fresh
+from convbench.timing.processes import (
+    ALLOCATORS,
+    Allocator,
+    ProcessDied,
+    ProcessError,
+    allocator_in_force,
+    fresh,
+)
 from convbench.timing.sampler import measure_group
 from convbench.timing.samples import Failure, Samples
 from convbench.timing.settings import execution
@@ -193,7 +200,7 @@ def in_process(order: _Order, *, tell: Callable[[Any], None] | None = None) -> _
             except Exception as error:  # noqa: BLE001  the others keep their times
                 failures[name] = f"with other values in its inputs it raised {_said(error)}"
     samples = {
-        name: replace(result, process="fresh")
+        name: replace(result, process="fresh", allocator=allocator_in_force())
         for name, result in timed.items()
         if isinstance(result, Samples)
     }
@@ -229,8 +236,7 @@ def _travelled(order: _Order, allocator: Allocator) -> _Answer:
         return replace(rest, failures={**failures, **rest.failures})
     except ProcessError as error:
         raise _StaysError(f"a fresh one could not: {error}") from None
-    kept = {n: replace(s, allocator=allocator) for n, s in answer.samples.items()}
-    return replace(answer, samples=kept)
+    return answer
 
 
 def _failures(answers: Sequence[_Answer]) -> dict[str, str]:
@@ -239,7 +245,7 @@ def _failures(answers: Sequence[_Answer]) -> dict[str, str]:
 
 def _here(order: _Order, why: str) -> _Answer:
     answer = in_process(order)
-    samples = {n: replace(s, process=why, allocator="system") for n, s in answer.samples.items()}
+    samples = {name: replace(s, process=why) for name, s in answer.samples.items()}
     return replace(answer, samples=samples)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import platform
 import signal
 import subprocess
 import sys
@@ -93,6 +94,17 @@ def environment(allocator: Allocator) -> dict[str, str]:
     if allocator == "kept":
         return {**os.environ, **_KEPT_PAGES}
     return {name: value for name, value in os.environ.items() if _KEPT_PAGES.get(name) != value}
+
+
+def allocator_in_force() -> Allocator:
+    """Return what the allocator of this very process does with freed pages.
+
+    "kept" where glibc obeys the switches; another C library, or an allocator loaded before it, does
+    not know them.
+    """
+    obeys = platform.libc_ver()[0] == "glibc" and not os.environ.get("LD_PRELOAD")
+    told = all(os.environ.get(name) == value for name, value in _KEPT_PAGES.items())
+    return "kept" if obeys and told else "system"
 
 
 _BOOT = "import sys; sys.path[:] = {path!r}; from convbench.timing.worker import main; main()"
