@@ -230,6 +230,7 @@ def test_a_lambda_is_timed_here_once_and_said_so() -> None:
     (one,) = found.samples["l"]  # three times here would not be three processes
     assert (one.process, one.allocator) == (note, "system")
     assert f"process: {note}" in found.flags["l"]
+    assert "budget of 0.1 s" in found.stop_reason  # all of it, and not a third
 
 
 def test_one_that_cannot_travel_keeps_the_others_beside_it() -> None:
