@@ -7,7 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.timing.caches import ColdWork, Evictor, copies_for
-from convbench.timing.checking import Reference, WrongResultError, change, denormal_share
+from convbench.timing.checking import (
+    MANY_DENORMALS,
+    Reference,
+    WrongResultError,
+    change,
+    denormal_share,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +143,7 @@ class Workload:
         shares = {"input": denormal_share(self.inputs), "output": denormal_share(output)}
         return tuple(
             f"denormals: {share:.1%} of the {which}'s values" for which, share in shares.items()
-            if share > 0
+            if share > MANY_DENORMALS
         )  # fmt: skip
 
     def _compare(self, output: Any, when: str) -> None:

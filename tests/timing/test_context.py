@@ -11,6 +11,7 @@ from torch import nn
 
 from convbench.profiling.reference import InputError
 from convbench.terminal.context import lines
+from convbench.timing import calls as calls_room
 from convbench.timing import context
 from convbench.timing.context import (
     INSIDE,
@@ -127,9 +128,9 @@ def test_layers_in_the_order_of_their_calls_with_their_producers(inplace: bool) 
 
 @pytest.mark.parametrize("inplace", [False, True])
 def test_what_is_handed_over_is_the_very_output_and_nothing_else(inplace: bool) -> None:
-    calls = context._observed(context._Call("", Block(inplace=inplace).eval(), (image(),)))
+    calls = calls_room.observed(calls_room.Call("", Block(inplace=inplace).eval(), (image(),)))
     assert [call.handed for call in calls] == [None, 0, 0, None, None, 0]
-    (conv, act) = context._observed(context._Call("", InPlaceAdd().eval(), (image(),)))
+    (conv, act) = calls_room.observed(calls_room.Call("", InPlaceAdd().eval(), (image(),)))
     assert (act.producer, act.handed) == (conv, None)  # x was added to it in between
 
 
@@ -151,7 +152,7 @@ def test_arguments_by_name_are_given_again() -> None:
 def test_inputs_are_what_they_were_before_what_works_in_place() -> None:
     block, x = Block(inplace=True).eval(), image()
     with torch.no_grad():
-        calls = context._observed(context._Call("", block, (x,)))
+        calls = calls_room.observed(calls_room.Call("", block, (x,)))
         before = block.conv1(x)
     act = calls[1]
     assert torch.equal(act.inputs[0], before)  # and not its own output
@@ -159,7 +160,7 @@ def test_inputs_are_what_they_were_before_what_works_in_place() -> None:
     assert [call.writes for call in calls] == [False, True, False, False, True, False]
     for call in calls:
         kept = [value.clone() for value in call.inputs]
-        for kind in (context._work, context._AfterProducer):
+        for kind in (calls_room.work_of, calls_room.AfterProducer):
             work: Any = kind(call)
             for _ in range(3):
                 getattr(work, "prepare", lambda: None)()
@@ -171,14 +172,14 @@ def test_a_sample_of_what_works_in_place_is_always_of_the_same_values() -> None:
     """A leaky ReLU in place would make its input denormal in twenty calls, and be slow by that."""
     net, x = nn.Sequential(nn.Identity(), nn.LeakyReLU(inplace=True)).eval(), image()
     with torch.no_grad():
-        whole = context._Call("", net, (x,))
-        calls = context._observed(whole)
+        whole = calls_room.Call("", net, (x,))
+        calls = calls_room.observed(whole)
         wanted = torch.nn.functional.leaky_relu(x)
         assert whole.writes
         assert [call.writes for call in calls] == [False, True]
-        after = context._AfterProducer(calls[1])  # Identity hands its own input on
-        instrumented = context._Instrumented(whole, calls)
-        for work in (context._work(calls[1]), after, context._work(whole), instrumented):
+        after = calls_room.AfterProducer(calls[1])  # Identity hands its own input on
+        instrumented = calls_room.Instrumented(whole, calls)
+        for work in (calls_room.work_of(calls[1]), after, calls_room.work_of(whole), instrumented):
             assert work.most_calls == 1  # type: ignore[attr-defined]
             for _ in range(50):
                 work.prepare()  # type: ignore[attr-defined]
@@ -236,7 +237,7 @@ def test_times_and_shares_are_those_of_the_rounds(monkeypatch: pytest.MonkeyPatc
             begin = ticks[-1] if ticks else 0.0
             ticks += [begin, begin + seconds]
     clock = iter(ticks)
-    monkeypatch.setattr(context.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(calls_room.time, "perf_counter", lambda: next(clock))
     found = timed(nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU()))
     conv, relu = found.layers
     assert (conv.alone.value, conv.after, conv.inside.value) == (3.0, None, 2.0)
