@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -34,8 +35,8 @@ class Findings:
                     size.name: {
                         "trials": len(size.trials),
                         "excluding_one": size.excluding_one,
-                        "typical_half_width": size.typical,
-                        "widest_half_width": size.widest,
+                        "typical_half_width": finite(size.typical),
+                        "widest_half_width": finite(size.widest),
                         "smallest_difference": size.smallest_difference,
                     }
                     for size in self.resolution.sizes
@@ -44,6 +45,11 @@ class Findings:
             "advice": [asdict(each) for each in self.advice],
             "fingerprint": self.fingerprint,
         }
+
+
+def finite(share: float) -> float | None:
+    """Return a share for JSON, which knows no infinity."""
+    return share if math.isfinite(share) else None
 
 
 def examine(*, budget: float, threads: int | None, device: str, seed: int = 0) -> Findings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -83,7 +84,7 @@ def verdict(resolution: Resolution) -> list[str]:
 
 def percent(share: float | None) -> str:
     """Return a share in per cent to two digits, never rounded to 0: 0.0127 is "1.3 %"."""
-    if share is None:
+    if share is None or not math.isfinite(share):
         return "none"
     if share >= 0.1:  # noqa: PLR2004
         return f"{100 * share:.0f} %"

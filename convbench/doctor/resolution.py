@@ -72,7 +72,12 @@ class Trial:
 
     @property
     def half_width(self) -> float:
-        """Half the interval's width, as a share: 0.01 for one from ÷1.01 to ×1.01."""
+        """Half the interval's width, as a share: 0.01 for one from ÷1.01 to ×1.01.
+
+        Infinite where there were too few rounds for an interval.
+        """
+        if self.rounds < FEWEST_ROUNDS:
+            return math.inf
         return math.sqrt(self.high / self.low) - 1
 
     @property

@@ -68,7 +68,8 @@ def _legend(timed: Sequence[Group]) -> str:
     interval = (
         "the interval around it is where the median of one more fresh process would fall (95 %). "
         "Ratios pair the rounds in which both were timed, and their interval is that of their mean "
-        "over processes (hierarchical bootstrap, 95 %, widened for few processes)"
+        "over processes (hierarchical bootstrap, 95 %, widened for few processes; a few that all "
+        "have the same luck cannot know of another)"
         if several
         else "the interval is that of its order statistics (95 %, or what so few rounds can "
         "reach), of one process. Ratios pair the rounds of one session"

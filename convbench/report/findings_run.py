@@ -101,7 +101,7 @@ def _stops(all_groups: Sequence[Group]) -> str:
     """Return why there are not more rounds: how many groups met their target, how many did not."""
     timed = [group for group in all_groups if group.timed]
     met = sum(
-        all("target met" in s.stop_reason for row in group.timed for s in row.record.samples)
+        all("target met" in row.record.samples[-1].stop_reason for row in group.timed)
         for group in timed
     )
     if not met:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from convbench.errors import SuiteError
 from convbench.runs.conditions import AXES, default
 from convbench.runs.record import Run
-from convbench.runs.suite import Suite, load_suite, suite_text
-
-MOST_PROCESSES: Final = 100
+from convbench.runs.suite import MOST_PROCESSES, Suite, load_suite, suite_text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,7 @@ def measure_in_processes(
             seconds=timing.seconds_per_group / timing.processes,
             min_rounds=max(2, math.ceil(timing.min_rounds / timing.processes)),
             max_rounds=max(2, math.ceil(timing.max_rounds / timing.processes)),
-            target=timing.target,
+            target=timing.target if timing.processes == 1 else None,
             number=number,
             session=uuid.uuid4().hex[:12],
         )
@@ -84,7 +84,10 @@ def measure_in_processes(
         left = [case for case in left if not found[case.identity].outcomes[-1].failure]
         number += 1
         reason = _target_met(found, timing.target, timing.processes)
-    return [_counted(case, _recorded(found[case.identity]), watcher) for case in pending]
+    return [
+        _counted(case, _stopped(_recorded(found[case.identity]), reason), watcher)
+        for case in pending
+    ]
 
 
 def _derived(case: Case) -> Record:
@@ -106,42 +109,50 @@ def _asked(
     errand: Errand, plugins: tuple[str, ...], watcher: Watcher, measure: Measure | None
 ) -> dict[str, Outcome]:
     """Return the outcome of every case; one that kills its process is asked for no more."""
+    if measure is not None:
+        return measure_cases(errand, tell=_Ear(watcher, errand.number), measure=measure)
     outcomes: dict[str, Outcome] = {}
     cases = errand.cases
+    tried_again = False
     while cases:
-        at = ""
-
-        def told(message: tuple[Any, ...]) -> None:
-            nonlocal at
-            if message[0] == "at":
-                at = message[1]
-            elif message[0] == "stage":
-                watcher.stage(f"{message[1]} (process {errand.number + 1})")
-            else:
-                watcher.round(message[1], message[2])
-
-        request = replace(errand, cases=cases)
+        ear = _Ear(watcher, errand.number)
         try:
-            if measure is not None:
-                return outcomes | measure_cases(request, tell=told, measure=measure)
             answer: dict[str, Outcome] = fresh(
                 "convbench.runs.measuring:measure_cases",
-                request,
+                replace(errand, cases=cases),
                 allocator=cases[0].condition.allocator,
                 plugins=plugins,
-                told=told,
+                told=ear,
             )
         except ProcessDied as error:
-            if not at:
-                why = f"while its group was timed, {error}"
+            if ear.at:
+                outcomes[ear.at] = Outcome(failure=str(error))
+                cases = tuple(case for case in cases if case.identity != ear.at)
+            elif tried_again:
+                why = f"twice, while its group was timed, {error}"
                 return outcomes | {case.identity: Outcome(failure=why) for case in cases}
-            outcomes[at] = Outcome(failure=str(error))
-            cases = tuple(case for case in cases if case.identity != at)
+            tried_again = tried_again or not ear.at  # it may have been chosen to make room
         except ProcessError as error:
             return outcomes | {case.identity: Outcome(failure=str(error)) for case in cases}
         else:
             return outcomes | answer
     return outcomes
+
+
+class _Ear:
+    """Hears what a process tells, and remembers which case it was at."""
+
+    def __init__(self, watcher: Watcher, number: int) -> None:
+        self.at = ""
+        self._watcher, self._number = watcher, number
+
+    def __call__(self, message: tuple[Any, ...]) -> None:
+        if message[0] == "at":
+            self.at = message[1]
+        elif message[0] == "stage":
+            self._watcher.stage(f"{message[1]} (process {self._number + 1})")
+        else:
+            self._watcher.round(message[1], message[2])
 
 
 def _target_met(found: dict[str, _Progress], target: float, planned: int) -> str:
@@ -159,8 +170,18 @@ def _target_met(found: dict[str, _Progress], target: float, planned: int) -> str
         if ratio.processes < min(2, planned):  # one process knows nothing of others
             return ""
         widths.append(ratio.half_width)
-    met = widths and max(widths) <= target
-    return f"every ratio known to ±{max(widths):.2%}" if met else ""
+    if not widths or max(widths) > target:
+        return ""
+    return f"target met: every ratio known to ±{max(widths):.2%}, and ±{target:.2%} was asked for"
+
+
+def _stopped(record: Record, reason: str) -> Record:
+    """Return the record whose last process says why there was no further one."""
+    if not reason or len(record.samples) < 2:  # noqa: PLR2004  a single one says so itself
+        return record
+    *others, last = record.samples
+    said = f"{last.stop_reason}; {reason}"
+    return replace(record, samples=(*others, replace(last, stop_reason=said)))
 
 
 def _recorded(progress: _Progress) -> Record:

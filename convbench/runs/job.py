@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from convbench.errors import ConvbenchError, RunError, SuiteError
 from convbench.runs.cases import Group, all_cases, expand
@@ -20,6 +20,9 @@ from convbench.runs.record import Header, Run
 from convbench.runs.resuming import stored
 from convbench.runs.runner import Plan, run
 from convbench.runs.store import Store, holds_run, load, locked
+
+_STARTUP: Final = 3.0
+"""Seconds for imports and the report; as many again for the machine's ceilings, in a process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,4 +213,5 @@ def dry_run(job: Job) -> tuple[list[tuple[str, str, str]], float]:
         for case in group.cases:
             why = case.misfit
             rows.append((group.label, case.skeleton.label, "measure" if why is None else why))
-    return rows, estimate_seconds(job.todo)
+    checks = 0.0 if job.resumed else _STARTUP + job.choice.suite.self_check
+    return rows, estimate_seconds(job.todo, startup=_STARTUP + checks)

@@ -35,7 +35,8 @@ _SEEDS_APART: Final = 7919
 class Errand:
     """What a process is to measure: cases of one group, all under one condition.
 
-    seconds: budget of this process. number: which of the processes it is, from 0.
+    seconds: budget of this process. target: where it is the only one; see `sampler`. number: which
+    of the processes it is, from 0.
     """
 
     cases: tuple[Case, ...]
@@ -43,7 +44,7 @@ class Errand:
     seconds: float
     min_rounds: int
     max_rounds: int
-    target: float
+    target: float | None
     number: int
     session: str
 
@@ -83,18 +84,21 @@ def measure_cases(
     with _quiet(), execution(
         condition.threads, condition.device, tf32=condition.dtype == "tf32", grad=grad
     ) as settings:  # fmt: skip
+        evictor = None if condition.cache == "warm" else _evictor(condition.device)
+        calls: dict[str, Callable[[], Any]] = {}
         for case in errand.cases:
             tell(("at", case.identity))
             tell(("stage", f"building {case.skeleton.label}"))
             try:
-                work[case.identity] = _built(case, errand.seed)
-            except Exception as error:  # noqa: BLE001  whatever a case does, the others go on
+                workload = _built(case, errand)
+                calls[case.identity] = workload.work(evictor, len(errand.cases))
+                work[case.identity] = workload
+            except (Exception, SystemExit) as error:  # noqa: BLE001  the others go on
                 outcomes[case.identity] = Outcome(failure=first_line(error))
         tell(("at", ""))
         if work:
-            evictor = None if condition.cache == "warm" else _evictor(condition.device)
             tell(("stage", "timing"))
-            timed = _timed(errand, work, evictor, measure, tell)
+            timed = _timed(errand, work, calls, measure, tell)
             kernels = _kernels(errand, work, timed)
             in_force = {key: str(value) for key, value in settings.items() if value is not None}
             for identity, workload in work.items():
@@ -115,20 +119,20 @@ def measure_cases(
     return outcomes
 
 
-def _built(case: Case, seed: int) -> Workload:
+def _built(case: Case, errand: Errand) -> Workload:
     import torch
 
     # Tensors made in inference mode are of another kind, and torch treats them differently.
     with torch.inference_mode(mode=False):
-        workload = Workload(case, seed)
-    workload.get_ready()
+        workload = Workload(case, errand.seed)
+    workload.get_ready(anew=errand.number == 0)
     return workload
 
 
 def _timed(
     errand: Errand,
     work: dict[str, Workload],
-    evictor: Evictor | None,
+    calls: dict[str, Callable[[], Any]],
     measure: Measure,
     tell: Tell,
 ) -> dict[str, Samples | Failure]:
@@ -144,7 +148,7 @@ def _timed(
     condition = errand.cases[0].condition
     base = next((c.skeleton.baseline for c in errand.cases if c.skeleton.baseline in work), None)
     timed = measure(
-        {identity: workload.work(evictor) for identity, workload in work.items()},
+        calls,
         stopwatch=stopwatch_for(condition.device),
         seed=errand.seed + _SEEDS_APART * errand.number,
         budget=errand.seconds,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from convbench.errors import RunError
 from convbench.runs.choices import Choice, Request, default_folder, with_processes
+from convbench.runs.record import SCHEMA
 from convbench.runs.store import holds_run, load
 from convbench.runs.suite import load_suite, parse_suite, suite_text
 
@@ -25,6 +25,11 @@ def stored(request: Request) -> Choice:
     if not holds_run(out):
         raise RunError(f"{out} holds no run to resume: leave --resume out to begin one there.")
     found = load(out)
+    if found.header.schema < SCHEMA:
+        raise RunError(
+            f"{out} was made by an older convbench (schema {found.header.schema}), which timed in "
+            "another way: begin another run with --out. `convbench report` still reads it."
+        )
     kept = found.header.suite
     try:
         choice = Choice(
@@ -33,7 +38,7 @@ def stored(request: Request) -> Choice:
             ),
             text=kept["text"],
             device=kept["device"],
-            axes=_axes(kept),
+            axes={axis: tuple(values) for axis, values in kept["axes"].items()},
             processes=kept.get("processes"),
             only=kept["only"],
             seed=found.header.seed,
@@ -48,18 +53,6 @@ def stored(request: Request) -> Choice:
     resolve_device(choice.device)
     resolve_threads(choice.axes["threads"])
     return choice
-
-
-def _axes(kept: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Return the axes of a header, also of one of schema 1, which had three."""
-    if "axes" in kept:
-        return {axis: tuple(values) for axis, values in kept["axes"].items()}
-    return {
-        "dtype": tuple(kept["dtypes"]),
-        "layout": tuple(kept["layouts"]),
-        "threads": (kept["threads"],),
-        "allocator": ("system",),
-    }
 
 
 def _check_same(request: Request, choice: Choice) -> None:

@@ -74,6 +74,8 @@ _START_SECONDS: Final = 1.5
 """Of a process, where nothing better is known: it imports torch."""
 _CASE_SECONDS: Final = 0.03
 """Building a case and checking its shapes, in every process."""
+_COMPILE_SECONDS: Final = 2.0
+"""Compiling a case, in every process: from 1 s for a layer to many for a network."""
 _CHECK_SECONDS: Final = 0.8e-9
 """A multiplication of one image, in every process: two checks in float64, first call, warm-up."""
 _ROUND_SECONDS: Final = 5e-11
@@ -103,5 +105,12 @@ def _group_seconds(group: Group, start: float) -> float:
     a_round = sum(multiplications for multiplications, _ in costs) * _ROUND_SECONDS * 2
     share = timing.seconds_per_group / timing.processes
     rounds = min(HARD_LIMIT * share, a_round * max(2, timing.min_rounds / timing.processes))
-    each = start + len(costs) * _CASE_SECONDS + image * _CHECK_SECONDS + max(share, rounds)
+    compiling = sum(case.skeleton.mode == "compile" for case in group.runnable)
+    each = (
+        compiling * _COMPILE_SECONDS
+        + start
+        + len(costs) * _CASE_SECONDS
+        + image * _CHECK_SECONDS
+        + max(share, rounds)
+    )
     return float(timing.processes * each + image * _COUNT_SECONDS)

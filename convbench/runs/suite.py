@@ -26,6 +26,9 @@ from convbench.runs.reading import (
 from convbench.spec import ConvSpec
 
 LEAST_SELF_CHECK: Final = 1.0
+MOST_SELF_CHECK: Final = 3600.0
+MOST_PROCESSES: Final = 100
+MOST_SECONDS: Final = 86400.0
 BUILT_IN: Final = ("quick", "default", "full", "example")
 _SLOT_NUMBERS: Final = ("in_channels", "out_channels", "batch", "scale")
 _SLOT_SIZES: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
@@ -127,8 +130,9 @@ def parse_suite(text: str, where: str) -> Suite:
     timing_table = table.table("timing")
     timing = _timing(timing_table, Timing())
     self_check = read_number(timing_table, "self_check", 2.0, whole=False, least=0)
-    if 0 < self_check < LEAST_SELF_CHECK:
-        timing_table.wrong("self_check", self_check, f"0 for none, or {LEAST_SELF_CHECK:g} or more")
+    if self_check and not LEAST_SELF_CHECK <= self_check <= MOST_SELF_CHECK:
+        bounds = f"{LEAST_SELF_CHECK:g} to {MOST_SELF_CHECK:g}"
+        timing_table.wrong("self_check", self_check, f"0 for none, or {bounds}")
     timing_table.finish()
     groups: list[SlotGroup | NetworkGroup] = []
     for slot in table.tables("slots"):
@@ -159,6 +163,9 @@ def _timing(table: Table, default: Timing) -> Timing:
         for item in fields(Timing)
     }
     timing = Timing(**values)
+    for name, most in (("processes", MOST_PROCESSES), ("seconds_per_group", MOST_SECONDS)):
+        if getattr(timing, name) > most:
+            table.wrong(name, getattr(timing, name), f"at most {most:g}")
     if timing.max_rounds < timing.min_rounds:
         table.wrong("max_rounds", timing.max_rounds, f"at least min_rounds ({timing.min_rounds})")
     return timing

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import time
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.runs.compiling import compiled
 from convbench.timing.caches import ColdWork, Evictor, copies_for
 from convbench.timing.checking import (
     MANY_DENORMALS,
@@ -67,24 +67,24 @@ class Workload:
         # A layer in a network hands a gradient back to the layer before it; a network does not.
         self.inputs.requires_grad_(self.training and case.spec is not None)
 
-    def get_ready(self) -> None:
-        """Do what the case's mode needs before its first call: compile, or record a graph."""
+    def get_ready(self, *, anew: bool = True) -> None:
+        """Do what the case's mode needs before its first call: compile, or record a graph.
+
+        anew: compile without what earlier processes left on disk, so that the time to compile is
+        that and not the time to load.
+        """
         mode = self.case.skeleton.mode
         if mode == "compile":
-            self._compile()
+            self._forward, self.compile_seconds = compiled(self.module, self.call_with, anew=anew)
         elif mode == "cuda_graph":
             from convbench.timing.cuda_graphs import graphed
 
             self._graph = graphed(self.call, self.case.skeleton.device)
 
-    def _compile(self) -> None:
-        """Compile the module, and run it once, since torch compiles when it first runs."""
-        import torch
-
-        begin = time.perf_counter()
-        self._forward = torch.compile(self.module)
-        self.call()
-        self.compile_seconds = time.perf_counter() - begin
+    def call_with(self, forward: Callable[..., Any]) -> Any:
+        """Run once with another forward than the module's own."""
+        self._forward = forward
+        return self.call()
 
     def call(self) -> Any:
         """Run the module once: forward, and backward too where the case is a training step."""
@@ -101,8 +101,11 @@ class Workload:
         output.backward(self._gradient)
         return output
 
-    def work(self, evictor: Evictor | None) -> Callable[[], Any]:
-        """Return what is timed: `call`, or calls on copies that no cache holds."""
+    def work(self, evictor: Evictor | None, competitors: int = 1) -> Callable[[], Any]:
+        """Return what is timed: `call`, or calls on copies that no cache holds.
+
+        competitors: how many share the memory for copies.
+        """
         import torch
 
         if evictor is None:
@@ -111,7 +114,7 @@ class Workload:
         moved = _nbytes(self.inputs) if cold else 0
         moved += sum(_nbytes(parameter) for parameter in self.module.parameters())
         copies = [self.call]
-        for _ in range(copies_for(moved) - 1):
+        for _ in range(copies_for(moved, competitors) - 1):
             with torch.inference_mode(mode=False):  # of the same kind as the first
                 module = copy.deepcopy(self.module)
                 inputs = self.inputs.clone() if cold else self.inputs
@@ -170,13 +173,9 @@ class Workload:
         return found
 
     def _compiled(self, module: nn.Module) -> Callable[..., Any]:
-        import torch
-
         if self.case.skeleton.mode != "compile":
             return module
-        compiled = torch.compile(module)
-        compiled(self.inputs)
-        return compiled
+        return compiled(module, lambda forward: forward(self.inputs), anew=False)[0]
 
 
 def _bound(forward: Callable[..., Any], inputs: torch.Tensor) -> Callable[[], Any]:

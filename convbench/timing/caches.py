@@ -28,7 +28,7 @@ ASSUMED_CACHE: Final = 64 * 2**20
 """Bytes of a last-level cache where the system does not tell: more than most have."""
 MOST_COPIES: Final = 32
 MOST_BYTES: Final = 2**30
-"""Copies of weights and inputs of one competitor together, at most."""
+"""Copies of weights and inputs of all competitors of a group together, at most."""
 _LINE: Final = 64
 
 
@@ -109,6 +109,7 @@ class ColdWork:
         return work()
 
 
-def copies_for(bytes_of_one: int) -> int:
-    """Return how many copies of so many bytes a competitor is given."""
-    return max(1, min(MOST_COPIES, MOST_BYTES // max(1, bytes_of_one)))
+def copies_for(bytes_of_one: int, competitors: int = 1) -> int:
+    """Return how many copies of so many bytes a competitor is given, of several that share."""
+    share = MOST_BYTES // max(1, competitors)
+    return max(1, min(MOST_COPIES, share // max(1, bytes_of_one)))

@@ -136,6 +136,11 @@ class Instrumented:
         finally:
             for handle in handles:
                 handle.remove()
+        if len(spent) != len(self._calls):
+            raise ContextError(
+                f"a run made {len(spent)} calls of layers and the first one {len(self._calls)}: "
+                "the module chooses anew at every run; fix its random choices"
+            )
         for call, seconds in zip(self._calls, spent, strict=True):
             call.seconds.append(seconds)
         return output

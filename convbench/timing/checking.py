@@ -147,26 +147,37 @@ def change(inputs: torch.Tensor, seed: int) -> None:
         inputs.copy_(fresh.to(inputs.device, inputs.dtype))
 
 
+def checkable(inputs: tuple[Any, ...]) -> list[torch.Tensor]:
+    """Return the tensors among the inputs, in whatever containers, that can be changed in place."""
+    import torch
+    from torch.utils._pytree import tree_leaves
+
+    return [
+        leaf
+        for leaf in tree_leaves(inputs)
+        if isinstance(leaf, torch.Tensor) and leaf.is_floating_point() and _settable(leaf)
+    ]
+
+
 def same_at_any_address(call: Callable[..., Any], inputs: tuple[Any, ...], seed: int) -> None:
     """Change the tensors among the inputs in place, and compare with copies of them elsewhere.
 
     For what has no reference. Raises WrongResultError where the two outputs differ: then the call
     depends on where its input lies, and not on what it holds. The inputs get their values back.
+    Tensors in lists, tuples and dicts count; those of whole numbers are left alone, since other
+    ones may be out of range.
     """
     import torch
+    from torch.utils._pytree import tree_map_only
 
-    tensors = [
-        t for t in inputs if isinstance(t, torch.Tensor) and t.is_floating_point() and _settable(t)
-    ]
+    tensors = checkable(inputs)
     if not tensors:
         return
     kept = [tensor.detach().clone() for tensor in tensors]
     try:
         for number, tensor in enumerate(tensors):
             change(tensor.detach(), seed + number)
-        elsewhere = [
-            tuple(i.clone() if isinstance(i, torch.Tensor) else i for i in inputs) for _ in range(2)
-        ]
+        elsewhere = [tree_map_only(torch.Tensor, torch.Tensor.clone, inputs) for _ in range(2)]
         # copied, since a call may write its output where it wrote the one before
         here, there, again = (
             None if (output := _first_tensor(call(*given))) is None else output.detach().clone()

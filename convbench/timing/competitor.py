@@ -69,7 +69,7 @@ class Competitor:
         """Go through a stage; whatever it raises becomes this competitor's failure."""
         try:
             stage(self)
-        except Exception as error:  # noqa: BLE001  (whatever it is, it is this one's result)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it is, it is this one's)
             said = str(error).strip().splitlines()
             self.failure = Failure(type(error).__name__ + (f": {said[0]}" if said else ""))
 
@@ -138,6 +138,7 @@ class Competitor:
             page_faults=self._every("page_faults"),
             involuntary_switches=self._every("involuntary_switches"),
             others_running=self._every("others_running"),
+            voluntary_switches=self._every("voluntary_switches"),
             sm_clock_mhz=self._every("sm_clock_mhz"),
             throttle_reasons=self._every("throttle_reasons"),
             block=self.block,

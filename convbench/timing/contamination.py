@@ -3,7 +3,8 @@
 A sample is contaminated where the processor was with somebody else for a share of it that shows:
 
 - the calling thread was ready to run, and another had the processor (Linux tells how long);
-- one thread alone, and wall time that is not CPU time: a hypervisor gave it to another machine;
+- one thread alone, that never slept, and wall time that is not CPU time: a hypervisor gave it to
+  another machine;
 - where neither can be told, involuntary switches, each taken for one time slice of 3 ms;
 - on a GPU, a clock that the driver held down for heat or power.
 
@@ -40,7 +41,11 @@ def lost_shares(samples: Samples) -> tuple[float, ...]:
     lost = [0.0] * len(wall)
     alone = samples.threads == 1 and samples.stopwatch == "wall"
     if alone:
-        lost = [_missing(cpu, due) for cpu, due in zip(samples.cpu_seconds, wall, strict=True)]
+        slept = samples.voluntary_switches or (0,) * len(wall)
+        lost = [
+            0.0 if naps else _missing(cpu, due)
+            for cpu, due, naps in zip(samples.cpu_seconds, wall, slept, strict=True)
+        ]
     if samples.waited_seconds:
         waited = zip(samples.waited_seconds, wall, strict=True)
         lost = [max(known, _share(*pair)) for known, pair in zip(lost, waited, strict=True)]

@@ -11,6 +11,7 @@ On a CPU only: what a hook reads there is when the work is done, and not when it
 from __future__ import annotations
 
 import math
+import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from convbench.timing.calls import (
     observed,
     work_of,
 )
+from convbench.timing.contamination import MANY, contaminated_share, flags
 from convbench.timing.processes import ProcessDied, ProcessError, fresh
 from convbench.timing.sampler import measure_group
 from convbench.timing.samples import Samples
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 WHOLE: Final = "whole"
 INSIDE: Final = "inside"
+FEWEST_ROUNDS: Final = 6
+"""Below this no interval of order statistics reaches 95 %."""
 _MOST_ROUNDS: Final = 100_000
 
 
@@ -103,10 +107,11 @@ def layers_in_context(
             inside or not on the CPU, one that raises, or that ends its process.
 
     """
-    if not budget > 0:
-        raise ContextError(f"budget={budget}: nothing can be timed in it; give seconds above 0")
-    if threads < 1:
-        raise ContextError(f"threads={threads}: work needs one; give 1 or more")
+    if not 0 < budget < math.inf:
+        raise ContextError(f"budget={budget}: no time to measure in; give finite seconds above 0")
+    cores = os.cpu_count() or threads
+    if not 1 <= threads <= cores:
+        raise ContextError(f"threads={threads}: this machine has {cores} cores; give 1 to {cores}")
     order = (module, inputs, budget, threads, seed)
     try:
         found = fresh("convbench.timing.context:in_process", *order)
@@ -160,6 +165,12 @@ def in_process(
         if not isinstance(result, Samples):
             raise ContextError(f"{name} could not be timed: {result.reason}")
         samples[name] = result
+    rounds = len(samples[WHOLE].seconds)
+    if rounds < FEWEST_ROUNDS:
+        raise ContextError(
+            f"only {rounds} rounds were made in {budget:g} s, too few for an interval: give a "
+            "larger budget"
+        )
     return Context(
         layers=tuple(_layer(number, call, samples) for number, call in enumerate(calls)),
         whole=median_interval(samples[WHOLE].seconds),
@@ -169,8 +180,17 @@ def in_process(
         inside_share=_share(
             [_last(call.seconds, samples[WHOLE]) for call in calls], samples[WHOLE]
         ),
-        notes=notes,
+        notes=(*notes, *_seen(samples)),
     )
+
+
+def _seen(samples: dict[str, Samples]) -> list[str]:
+    """Return what to know of the samples, of the whole and of all together."""
+    found = [f"the whole: {flag}" for flag in flags([samples[WHOLE]]) if "process" not in flag]
+    share = contaminated_share(list(samples.values()))
+    if share >= MANY:
+        found.append(f"contaminated: {share:.0%} of all samples; something else was running here")
+    return found
 
 
 def _check_device(module: nn.Module, inputs: tuple[Any, ...]) -> None:

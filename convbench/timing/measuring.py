@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 import pickle
@@ -15,10 +16,12 @@ from convbench.errors import ConvbenchError
 from convbench.timing.checking import (
     MANY_DENORMALS,
     WrongResultError,
+    checkable,
     denormal_share,
     same_at_any_address,
 )
 from convbench.timing.cuda import clocks_for, stopwatch_for
+from convbench.timing.hierarchy import compare
 from convbench.timing.measurement import Measurement
 from convbench.timing.processes import (
     ALLOCATORS,
@@ -133,7 +136,7 @@ def measure(
         device=device,
         min_rounds=min_rounds,
         base=base or next(iter(calls)),
-        target=target,
+        target=target if processes == 1 else None,
         grad=grad,
         session="",
     )
@@ -153,6 +156,11 @@ def measure(
             else:  # once: several times in one process is not several processes
                 notes.append(f"timed in this process, since {why}")
                 answers.append(_here(replace(this, seconds=budget), notes[0]))
+            break
+        if target is not None and _known(answers, order.base, target):
+            notes.append(
+                f"target met after {len(answers)} processes: ratios known to ±{target:.2%}"
+            )
             break
     failures = _failures(answers)
     return Measurement(
@@ -193,6 +201,10 @@ def in_process(order: _Order, *, tell: Callable[[Any], None] | None = None) -> _
         for name, (call, inputs) in order.calls.items():
             if name in failures:
                 continue
+            if inputs and not checkable(inputs):
+                notes.append(
+                    f"{name}: its output is not checked, for want of a float tensor to change"
+                )
             try:
                 same_at_any_address(call, inputs, order.seed % _SEEDS)
             except WrongResultError as error:
@@ -239,6 +251,19 @@ def _travelled(order: _Order, allocator: Allocator) -> _Answer:
     return answer
 
 
+def _known(answers: Sequence[_Answer], base: str | None, target: float) -> bool:
+    """Tell whether every ratio to `base` is as narrow over processes as was asked for."""
+    if len(answers) < 2 or base is None:  # noqa: PLR2004  one process knows nothing of others
+        return False
+    taken = {n: [a.samples[n] for a in answers if n in a.samples] for n in answers[0].samples}
+    if not taken.get(base):
+        return False
+    others = [several for name, several in taken.items() if name != base and several]
+    return bool(others) and all(
+        compare(several, taken[base]).half_width <= target for several in others
+    )
+
+
 def _failures(answers: Sequence[_Answer]) -> dict[str, str]:
     return {name: why for answer in answers for name, why in answer.failures.items()}
 
@@ -253,6 +278,11 @@ def _call(name: str, given: Given) -> tuple[Callable[..., Any], tuple[Any, ...]]
     if isinstance(given, tuple) and len(given) == 2 and callable(given[0]):  # noqa: PLR2004
         inputs = given[1]
         return given[0], inputs if isinstance(inputs, tuple) else (inputs,)
+    if inspect.isgeneratorfunction(given):
+        raise MeasureError(
+            f"{name!r} is a generator function, and calling it runs nothing; give a function that "
+            "goes through it"
+        )
     if callable(given):
         return given, ()
     raise MeasureError(
@@ -268,6 +298,7 @@ def _check(
     target: float | None,
     device: str,
 ) -> None:
+    _check_kinds(calls, budget, target, device)
     if not calls:
         raise MeasureError("there is nothing to time; give at least one competitor by name")
     if not 0 < budget < math.inf:
@@ -284,9 +315,22 @@ def _check(
         raise MeasureError(str(error)) from None
 
 
+def _check_kinds(
+    calls: Mapping[Any, object], budget: object, target: object, device: object
+) -> None:
+    for word, value in (("budget", budget), ("target", target)):
+        if isinstance(value, bool) or not isinstance(value, int | float | None):
+            raise MeasureError(f"{word}={value!r}: give a number")
+    strange = [name for name in calls if not isinstance(name, str)]
+    if strange:
+        raise MeasureError(f"{strange[0]!r} is no name; give competitors by names in quotes")
+    if not isinstance(device, str):
+        raise MeasureError(f"device={device!r}: give 'cpu', 'cuda' or 'cuda:<index>'")
+
+
 def _check_whole(*, seed: int, **numbers: int) -> None:
     for word, value in (("seed", seed), *numbers.items()):
-        if not isinstance(value, int):
+        if isinstance(value, bool) or not isinstance(value, int):
             raise MeasureError(f"{word}={value!r}: give a whole number")
         if value < 1 and word != "seed":
             raise MeasureError(f"{word}={value}: give 1 or more")

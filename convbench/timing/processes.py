@@ -123,8 +123,11 @@ def _converse(
         message = receive(process.stdout)
         if message[0] == "result":
             return message[1]
-        if message[0] == "error":
-            raise ProcessError(f"{message[1]}: {message[2]}" if message[2] else message[1])
+        if message[0] in {"error", "ended"}:
+            said = f"{message[1]}: {message[2]}" if message[2] else message[1]
+            if message[0] == "ended":  # by SystemExit or KeyboardInterrupt
+                raise ProcessDied(f"it ended its process ({said})")
+            raise ProcessError(said)
         if told is not None:
             told(message[1])
 

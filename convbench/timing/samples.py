@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _EVERY_ROUND = ("cpu_seconds", "page_faults", "involuntary_switches")
 _MAYBE_EVERY_ROUND = (
     "others_running",
+    "voluntary_switches",
     "waited_seconds",
     "host_seconds",
     "issue_seconds",
@@ -45,6 +46,8 @@ class Samples:
         involuntary_switches: times the system took the processor away during the block.
         others_running: tasks beside this one that ran or wanted to, on the whole machine, at the
             end of the block. Empty where nobody looked.
+        voluntary_switches: times the process gave a processor up by itself during the block. Empty
+            where untold.
         waited_seconds: seconds per call that the calling thread was ready to run and another had
             the processor. Empty where untold.
         host_seconds: host seconds per call, the wait for the device included. Empty where
@@ -88,6 +91,7 @@ class Samples:
     session: str
     stop_reason: str
     others_running: tuple[int, ...] = ()
+    voluntary_switches: tuple[int, ...] = ()
     waited_seconds: tuple[float, ...] = ()
     host_seconds: tuple[float, ...] = ()
     issue_seconds: tuple[float, ...] = ()

@@ -29,6 +29,8 @@ class Reading:
         involuntary_switches: involuntary context switches; 0 where the system does not tell.
         others_running: tasks beside this one that ran or wanted to, anywhere on the machine, when
             the block ended; 0 where the system does not tell.
+        voluntary_switches: times the process gave a processor up by itself: it slept, or waited for
+            a lock or for data; None where the system does not tell.
         waited_seconds: how long the calling thread was ready to run and another had the processor;
             None where the system does not tell.
         host_seconds: the same block by the host's clock, the wait for the device included; None
@@ -46,6 +48,7 @@ class Reading:
     page_faults: int
     involuntary_switches: int
     others_running: int = 0
+    voluntary_switches: int | None = None
     waited_seconds: float | None = None
     host_seconds: float | None = None
     issue_seconds: float | None = None
@@ -74,15 +77,16 @@ class HostUsage(NamedTuple):
     page_faults: int
     involuntary_switches: int
     waited_nanoseconds: int | None = None
+    voluntary_switches: int | None = None
 
     @classmethod
     def now(cls) -> HostUsage:
         """Read the counters of this process."""
         if resource is None:
-            return cls(time.process_time_ns(), 0, 0, None)
+            return cls(time.process_time_ns(), 0, 0)
         usage = resource.getrusage(resource.RUSAGE_SELF)
         faults = usage.ru_minflt + usage.ru_majflt
-        return cls(time.process_time_ns(), faults, usage.ru_nivcsw, run_delay())
+        return cls(time.process_time_ns(), faults, usage.ru_nivcsw, run_delay(), usage.ru_nvcsw)
 
     def since(self, earlier: HostUsage, seconds: float) -> Reading:
         """Return a reading of `seconds` with what was used between `earlier` and this."""
@@ -92,6 +96,11 @@ class HostUsage(NamedTuple):
             page_faults=self.page_faults - earlier.page_faults,
             involuntary_switches=self.involuntary_switches - earlier.involuntary_switches,
             others_running=others_running(),
+            voluntary_switches=(
+                None
+                if self.voluntary_switches is None or earlier.voluntary_switches is None
+                else self.voluntary_switches - earlier.voluntary_switches
+            ),
             waited_seconds=(
                 None
                 if self.waited_nanoseconds is None or earlier.waited_nanoseconds is None

@@ -56,7 +56,8 @@ def main() -> None:
         send(answers, ("result", result))
     except BaseException as error:  # noqa: BLE001  whatever it is, the parent is told
         said = str(error).strip().splitlines()
-        send(answers, ("error", type(error).__name__, said[0] if said else ""))
+        kind = "error" if isinstance(error, Exception) else "ended"
+        send(answers, (kind, type(error).__name__, said[0] if said else ""))
     answers.flush()
     os._exit(0)  # nothing is left to tidy, and torch's own tidying can hang
 

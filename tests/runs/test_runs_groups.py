@@ -150,7 +150,7 @@ def test_a_process_that_dies_between_the_cases_blames_none_of_them(monkeypatch):
     records = run(group("standard", "lite"))
     for record in records.values():
         assert record.status == "failed"
-        assert record.reason == ("while its group was timed, its process was killed (SIGKILL)")
+        assert record.reason == "twice, while its group was timed, its process was killed (SIGKILL)"
 
 
 def test_an_error_of_the_process_is_the_reason_of_all(monkeypatch):
