@@ -6,7 +6,8 @@ the interval is that of processes, and rounds only sharpen what each of them say
 
 - a **time** gets a prediction interval: where the median of one more process falls. With medians
   m of P processes it is mean(log m) ± t · sd(log m) · sqrt(1 + 1/P), t of P - 1 degrees of freedom
-  (Hahn and Meeker, Statistical Intervals, section 4.8). It does not shrink to nothing with P, for
+  (Hahn and Meeker, Statistical Intervals, section 4.8), and no narrower than what the rounds of one
+  of them leave open. It does not shrink to nothing with P, for
   the next process is as free as those before it. Where processes fall into two modes, three can
   all be of one and know nothing of the other (1 in 8 of the next ones then lies outside): take 5;
 - a **ratio** gets a confidence interval: where its mean over all processes is. Processes are drawn
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from statistics import NormalDist, fmean, stdev
+from statistics import NormalDist, fmean, median, stdev
 from typing import TYPE_CHECKING
 
 from convbench.timing import stats
@@ -55,6 +56,9 @@ def typical(processes: Sequence[Samples], confidence: float = 0.95) -> Interval:
     logs = [math.log(samples.median) for samples in processes]
     centre = fmean(logs)
     reach = _t(len(logs), confidence) * stdev(logs) * math.sqrt(1 + 1 / len(logs))
+    # Medians that agree by chance say less than each of them leaves open by itself.
+    within = [stats.median_interval(samples.seconds, confidence) for samples in processes]
+    reach = max(reach, median(math.log(each.high / each.low) / 2 for each in within))
     return Interval(
         value=math.exp(centre),
         low=math.exp(centre - reach),

@@ -17,7 +17,7 @@ TRIALS = [
     ("all below 1", (0.5, 0.6, 0.8), 40, (True, math.sqrt(1.6) - 1, 1.0)),
     ("a point", (1.0, 1.0, 1.0), 40, (False, 0.0, 0.0)),
     ("the fewest rounds", (1.01, 1.01, 1.01), 5, (True, 0.0, 0.01)),
-    ("too few rounds for a verdict", (1.01, 1.01, 1.01), 4, (False, 0.0, math.inf)),
+    ("too few rounds for a verdict", (1.01, 1.01, 1.01), 4, (False, math.inf, math.inf)),
 ]
 
 

@@ -25,9 +25,9 @@ def points(run):
     }
 
 
-def timed(rounds=25, scatter=0.02, **middles):
+def timed(rounds=25, scatter=0.02, seed=3, **middles):
     """Return a run of one group with the types named, timed around these seconds."""
-    draw = random.Random(4)
+    draw = random.Random(seed)
     records = [
         replace(record, samples=(samples(middles[record.name], rounds=rounds, session="one",
                                          scatter=scatter, draw=draw),))
@@ -45,7 +45,7 @@ def test_the_separable_sentence_has_both_ratios_and_the_interval():
 
 
 def test_an_interval_that_contains_1_is_never_faster():
-    found = points(timed(scatter=0.5, standard=1e-3, depthwise_separable=9.9e-4))
+    found = points(timed(scatter=0.5, seed=4, standard=1e-3, depthwise_separable=9.9e-4))
     text = found["depthwise_separable against standard"]
     assert "cannot be told from standard by the clock (the interval contains 1" in text
     assert "faster than standard" not in " ".join(found.values())

@@ -216,6 +216,36 @@ def test_page_faults_are_flagged_on_the_row(monkeypatch):
     assert "page faults: 556 a call" in run(group("standard"))["standard"].flags
 
 
+def test_a_process_that_dies_once_between_the_cases_is_asked_again(monkeypatch):
+    times = []
+
+    def answer(errand, told):
+        times.append(errand)
+        if len(times) == 1:
+            raise ProcessDied("its process was killed (SIGKILL)")
+        return fair(errand, told)
+
+    answering(monkeypatch, answer)
+    assert {record.status for record in run(group("standard", "lite")).values()} == {"ok"}
+
+
+def test_a_process_among_several_does_not_stop_by_its_own_interval(monkeypatch):
+    asked = answering(monkeypatch, fair)
+    run(group("standard", "lite", processes=3, target=0.05))
+    assert {errand.target for errand in asked} == {None}
+    alone = answering(monkeypatch, fair)
+    run(group("standard", "lite", processes=1, target=0.05))
+    assert {errand.target for errand in alone} == {0.05}
+
+
+def test_the_row_says_that_the_target_over_processes_was_met(monkeypatch):
+    answering(monkeypatch, fair)
+    for record in run(group("standard", "lite", processes=9, target=0.05)).values():
+        first, last = record.samples
+        assert first.stop_reason == "told so"
+        assert last.stop_reason.startswith("told so; target met: every ratio known to ±0.")
+
+
 # --- in this process, with the real modules ----------------------------------------------------
 
 
@@ -385,3 +415,71 @@ def test_a_real_process_that_is_killed_fails_one_case_and_the_rest_is_measured(t
     assert "killed (SIGKILL)" in records[name].reason
     assert records["standard"].samples
     assert math.isfinite(records["standard"].samples[0].median)
+
+
+def test_a_case_that_calls_exit_fails_alone(monkeypatch):
+    found = group("standard", "lite")
+
+    def build(self, spec):
+        raise SystemExit(3)
+
+    monkeypatch.setattr(type(found.cases[0].kind), "build", build)
+    outcomes, _ = in_this_process(found)
+    assert outcomes["standard"].failure == "SystemExit: 3"
+    assert outcomes["lite"].samples is not None
+
+
+def test_copies_of_a_group_share_one_limit():
+    from convbench.timing.caches import MOST_BYTES, MOST_COPIES, copies_for
+
+    assert copies_for(1) == MOST_COPIES
+    assert copies_for(MOST_BYTES // 10) == 10
+    assert copies_for(MOST_BYTES // 10, 5) == 2
+    assert copies_for(MOST_BYTES, 20) == 1, "the one that there is anyway"
+
+
+COMPILE = """
+import json, sys, torch
+from convbench.runs.compiling import NotCompiledError, compiled
+
+x = torch.randn(1, 4, 8, 8)
+graphs = []
+for seed in range(12):  # more than torch's limit of 8 variants of one piece of code
+    module = torch.nn.Sequential(torch.nn.Conv2d(4, 4 + seed, 3), torch.nn.ReLU()).eval()
+    with torch.inference_mode():
+        forward, seconds = compiled(module, lambda f: f(x), anew=False)
+        assert torch.allclose(forward(x), module(x), atol=1e-5)
+    graphs.append(seconds)
+refused = []
+class Decides(torch.nn.Module):
+    def forward(self, x):
+        return x + 1 if float(x.sum()) > 0 else x - 1
+
+
+try:
+    compiled(Decides(), lambda f: f(x), anew=False)
+except Exception as error:
+    refused.append(type(error).__name__)
+print(json.dumps({"compiled": len(graphs), "refused": refused}))
+"""
+
+
+def test_every_module_is_compiled_whatever_their_number(tmp_path):
+    """In a process of its own: torch's limits are lifted there."""
+    import json
+    import shutil
+    import subprocess
+    import sys
+
+    if shutil.which("g++") is None:
+        pytest.skip("torch.compile needs a C++ compiler on a CPU, and g++ is not here")
+    from conftest_root import ROOT
+
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["compiled"] == 12
+    assert len(found["refused"]) == 1, "what is left in eager mode is refused"

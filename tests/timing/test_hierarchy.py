@@ -56,7 +56,7 @@ def test_where_one_more_process_falls_by_the_t_table(
     count: int, confidence: float, t: float
 ) -> None:
     medians = [2.0**step for step in range(count)]
-    found = typical(processes([m * 0.5, m, m * 9] for m in medians), confidence)
+    found = typical(processes([m, m, m] for m in medians), confidence)
     # log2 of the medians are 0, 1, …, n - 1: mean (n - 1)/2, variance n (n + 1)/12.
     centre = (count - 1) / 2
     reach = t * math.sqrt(count * (count + 1) / 12) * math.sqrt(1 + 1 / count)
@@ -64,6 +64,13 @@ def test_where_one_more_process_falls_by_the_t_table(
     assert math.log2(found.high) == pytest.approx(centre + reach, rel=2e-4)
     assert math.log2(found.low) == pytest.approx(centre - reach, rel=1e-3)
     assert (found.confidence, found.processes) == (confidence, count)
+
+
+def test_medians_that_agree_by_chance_are_no_surer_than_each_of_them() -> None:
+    found = typical(processes([[0.8, 0.9, 1.0, 1.1, 1.3]] * 3))
+    assert (found.value, found.low, found.high) == (
+        pytest.approx(1.0), pytest.approx((0.8 / 1.3) ** 0.5), pytest.approx((1.3 / 0.8) ** 0.5),
+    )  # fmt: skip
 
 
 def test_by_hand_for_three_processes() -> None:

@@ -347,7 +347,8 @@ def test_an_expanded_input_is_timed_as_it_is() -> None:
 )
 def test_denormal_inputs_are_noted(x: torch.Tensor, notes: tuple[str, ...]) -> None:
     found = measure({"relu": (lambda x: x.relu(), x)}, **QUICK)
-    assert found.notes[1:] == tuple(f"relu: {n} of an input's values are denormal" for n in notes)
+    said = tuple(note for note in found.notes if note.endswith("are denormal"))
+    assert said == tuple(f"relu: {n} of an input's values are denormal" for n in notes)
 
 
 # --- what is refused -----------------------------------------------------------------------
@@ -410,7 +411,7 @@ def test_any_whole_number_is_a_seed(seed: int) -> None:
 # --- left as it was ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [None, RuntimeError("no"), KeyboardInterrupt(), SystemExit(3)])
+@pytest.mark.parametrize("error", [None, RuntimeError("no"), SystemExit(3), KeyboardInterrupt()])
 @pytest.mark.parametrize("at", [1, 5, 16])
 def test_all_is_as_before_after_any_exit(error: BaseException | None, at: int) -> None:
     calls = 0
@@ -426,7 +427,7 @@ def test_all_is_as_before_after_any_exit(error: BaseException | None, at: int) -
     torch.set_num_threads(2)
     inside = state()
     try:
-        if error is None or isinstance(error, Exception):
+        if not isinstance(error, KeyboardInterrupt):
             found = measure({"work": work}, **QUICK)
             assert bool(found.failures) is (error is not None)
         else:
@@ -511,3 +512,64 @@ def test_unknown_names_say_what_there_is() -> None:
     ):
         with pytest.raises(UnknownNameError, match="no competitor 'c'; there are: a, b"):
             ask()
+
+
+def remembering(things: dict[str, list[torch.Tensor]], known: dict[int, torch.Tensor]) -> Any:
+    x = things["x"][0]
+    if x.data_ptr() not in known:
+        known[x.data_ptr()] = x * 2
+    return known[x.data_ptr()]
+
+
+def test_a_stub_that_gets_its_input_in_containers_is_caught() -> None:
+    found = convbench.measure(
+        {"stub": (remembering, ({"x": [torch.linspace(-1, 1, 8)]}, {}))}, budget=0.05, min_rounds=2
+    )
+    assert "did not follow the input" in found.failures["stub"]
+
+
+def test_what_cannot_be_checked_is_said() -> None:
+    found = convbench.measure({"whole": (torch.neg, torch.arange(4))}, budget=0.05, min_rounds=2)
+    (note,) = found.notes
+    assert note.startswith("whole: its output is not checked, for want of a float tensor")
+
+
+def test_what_sleeps_is_not_called_contaminated() -> None:
+    import time
+
+    found = convbench.measure({"nap": (time.sleep, 0.002)}, budget=0.2, min_rounds=5)
+    (samples,) = found.samples["nap"]
+    if not samples.voluntary_switches or not samples.waited_seconds:
+        pytest.skip("this system does not tell sleeping from being kept waiting")
+    assert found.median("nap") >= 0.002
+
+
+def test_what_calls_exit_fails_alone() -> None:
+    import sys
+
+    found = convbench.measure(
+        {"exit": (sys.exit, 3), "neg": (torch.neg, torch.ones(4))}, budget=0.05, min_rounds=2
+    )
+    assert found.failures == {"exit": "SystemExit: 3"}
+    assert found.median("neg") > 0
+
+
+def generator() -> Any:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("work", "options", "said"),
+    [
+        ({"a": abs}, {"budget": "5"}, "budget='5'"),
+        ({"a": abs}, {"target": "a"}, "target='a'"),
+        ({"a": abs}, {"device": None}, "device=None"),
+        ({1: abs}, {}, "1 is no name"),
+        ({"a": abs}, {"processes": True}, "processes=True"),
+        ({"a": generator}, {}, "generator function"),
+    ],
+)
+def test_more_bad_arguments(work: Any, options: Any, said: str) -> None:
+    with pytest.raises(MeasureError) as caught:
+        convbench.measure(work, **options)
+    assert said in str(caught.value)
