@@ -129,7 +129,11 @@ def resolution(machine: Mapping[str, Any]) -> str:
         f" Timed against itself before the run, this machine called {found.excluding_one} of "
         f"{found.trials} equal pairs different (5 % is chance)"
     )
-    text += f", and could tell differences of {show.listing(told)}." if told else "."
+    text += (
+        f", and could tell differences of {show.listing(told)}."
+        if told
+        else "; the test was too short to say how small a difference it can tell."
+    )
     if not found.believable:
         text += (
             " That is more than chance: its intervals are too narrow, so believe only large "

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Failure", "measure_group", "rounds_for"]
 
 WARMUP_SHARE = 0.2  # of the budget, for all competitors together
-WARMUP_LEAST = 3  # windows of full blocks, though the share be spent: with fewer none can agree
+WARMUP_LEAST = 6  # windows of full blocks, though the share be spent: with fewer none can agree
 HARD_LIMIT = 3  # budgets; after these even `min_rounds` gives way
 CLOCK_SHARE = 0.001  # of a block, at most, that the stopwatch itself takes
 ASKED_CONFIDENCE = 0.95  # of the intervals that `target` is about
