@@ -1,4 +1,4 @@
-"""Ceilings of a device: a large matrix product, and a copy that no cache holds."""
+"""Ceilings of a device: a large product or convolution, and a copy that no cache holds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any, Final
 
 SIDE: Final = 1024
 """Side of the square matrices; on a GPU four times as long."""
+CHANNELS: Final = 128
+IMAGE: Final = 30
+"""Channels in and out, and sides, of the images that are convolved with 3×3 kernels."""
 SECONDS: Final = 0.25
 """How long each ceiling is looked for."""
 FEWEST: Final = 3
@@ -22,7 +25,8 @@ class Ceiling:
         device: "cpu" or "cuda:0".
         dtype: as in a record.
         threads: of the host.
-        multiplications_per_second: of a product of two square matrices, the best of several.
+        multiplications_per_second: of a product of two square matrices, or of a convolution without
+            padding, whichever does more; the best of several.
         bytes_per_second: read and written, of a copy larger than every cache, the best of several.
 
     """
@@ -44,7 +48,7 @@ class Ceiling:
 
 
 def measure_ceiling(device: str, dtype: str, threads: int) -> Ceiling:
-    """Measure one ceiling, in this process. Takes about half a second.
+    """Measure one ceiling, in this process. Takes about a second.
 
     Raises whatever torch raises for a data type that the device does not have.
     """
@@ -60,6 +64,10 @@ def measure_ceiling(device: str, dtype: str, threads: int) -> Ceiling:
     with execution(threads, device, tf32=dtype == "tf32"):
         left, right = (torch.randn(side, side, device=device).to(kind) for _ in range(2))
         product = _best(lambda: left @ right, wait)
+        images = torch.randn(4, CHANNELS, IMAGE, IMAGE, device=device).to(kind)
+        weights = torch.randn(CHANNELS, CHANNELS, 3, 3, device=device).to(kind)
+        convolved = _best(lambda: torch.nn.functional.conv2d(images, weights), wait)
+        multiplied = 4 * CHANNELS**2 * 9 * (IMAGE - 2) ** 2
         largest = 2**28 if on_gpu else TIMES_THE_CACHE * (last_level_cache() or ASSUMED_CACHE)
         source = torch.ones(largest // 4, dtype=torch.float32, device=device)
         target = torch.zeros_like(source)
@@ -68,7 +76,7 @@ def measure_ceiling(device: str, dtype: str, threads: int) -> Ceiling:
         device=device,
         dtype=dtype,
         threads=threads,
-        multiplications_per_second=side**3 / product,
+        multiplications_per_second=max(side**3 / product, multiplied / convolved),
         bytes_per_second=2 * source.numel() * 4 / copied,
     )
 

@@ -26,8 +26,8 @@ def ceiling_of(record: Record, ceilings: Iterable[Ceiling]) -> Ceiling | None:
 def shares(record: Record, ceiling: Ceiling) -> tuple[float, float] | None:
     """Return the shares of the two ceilings that a record reaches: multiplications, bytes.
 
-    Of forward passes, by derived cost and typical time: the multiplications are textbook ones,
-    and the bytes the least that an unfused program moves. None without a cost or a time.
+    Of forward passes, by derived cost and typical time: multiplications without taps on padding,
+    since a kernel may leave these out, and the bytes the least that an unfused program moves. None without a cost or a time.
     """
     size = itemsize(record.dtype)
     if record.cost is None or not record.samples or record.direction != "forward" or not size:
@@ -36,7 +36,7 @@ def shares(record: Record, ceiling: Ceiling) -> tuple[float, float] | None:
     if not seconds:
         return None
     return (
-        record.cost.multiplications / seconds / ceiling.multiplications_per_second,
+        record.cost.multiplications_valid / seconds / ceiling.multiplications_per_second,
         record.cost.bytes_moved(size) / seconds / ceiling.bytes_per_second,
     )
 

@@ -1,5 +1,7 @@
 """Ceilings of a device, and what reaches beyond them."""
 
+from dataclasses import replace
+
 import pytest
 
 from convbench.costs import Cost
@@ -36,6 +38,13 @@ def record(seconds=1e-3, multiplications=500_000, elements=100_000, **changes):
 def test_shares_are_of_the_ceiling():
     assert shares(record(), CEILING) == (pytest.approx(0.5), pytest.approx(0.4))
     assert shares(record(dtype="bfloat16"), CEILING) == (pytest.approx(0.5), pytest.approx(0.2))
+
+
+def test_taps_on_padding_are_nothing_that_a_device_has_to_do():
+    cost = record(multiplications=1_500_000).cost
+    mostly_padding = record(cost=replace(cost, multiplications_valid=600_000))
+    assert shares(mostly_padding, CEILING)[0] == pytest.approx(0.6)
+    assert flags(mostly_padding, CEILING, None) == ()
 
 
 @pytest.mark.parametrize("changes", [{"samples": ()}, {"cost": None}, {"direction": "training"}])
