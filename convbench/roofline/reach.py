@@ -27,7 +27,8 @@ def shares(record: Record, ceiling: Ceiling) -> tuple[float, float] | None:
     """Return the shares of the two ceilings that a record reaches: multiplications, bytes.
 
     Of forward passes, by derived cost and typical time: multiplications without taps on padding,
-    since a kernel may leave these out, and the bytes the least that an unfused program moves. None without a cost or a time.
+    since a kernel may leave these out, and the bytes the least that an unfused program moves. None
+    without a cost or a time.
     """
     size = itemsize(record.dtype)
     if record.cost is None or not record.samples or record.direction != "forward" or not size:
