@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import math
-import os
 import pickle
 import reprlib
 import uuid
@@ -12,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from convbench.errors import ConvbenchError
+from convbench.timing.arguments import Given, MeasureError, call_of, check, check_whole
 from convbench.timing.checking import (
     MANY_DENORMALS,
     WrongResultError,
@@ -20,11 +17,10 @@ from convbench.timing.checking import (
     denormal_share,
     same_at_any_address,
 )
-from convbench.timing.cuda import clocks_for, stopwatch_for
+from convbench.timing.cuda import stopwatch_for
 from convbench.timing.hierarchy import compare
 from convbench.timing.measurement import Measurement
 from convbench.timing.processes import (
-    ALLOCATORS,
     Allocator,
     ProcessDied,
     ProcessError,
@@ -35,14 +31,9 @@ from convbench.timing.sampler import measure_group
 from convbench.timing.samples import Failure, Samples
 from convbench.timing.settings import execution
 
-Given = Callable[[], Any] | tuple[Callable[..., Any], Any]
 _SEEDS_APART: Final = 7919
 _MOST_ROUNDS: Final = 100_000  # the budget ends a measurement, or the target
 _SEEDS: Final = 2**32
-
-
-class MeasureError(ConvbenchError, ValueError):
-    """Something that cannot be measured as it was given."""
 
 
 class _StaysError(Exception):
@@ -124,9 +115,9 @@ def measure(
             f"work={reprlib.repr(work)}: give competitors by name, as "
             '{"name": (callable, inputs)}'
         )
-    calls = {name: _call(name, given) for name, given in work.items()}
-    _check(calls, budget, base, allocator, target, device)
-    _check_whole(processes=processes, threads=threads, min_rounds=min_rounds, seed=seed)
+    calls = {name: call_of(name, given) for name, given in work.items()}
+    check(calls, budget, base, allocator, target, device)
+    check_whole(processes=processes, threads=threads, min_rounds=min_rounds, seed=seed)
     order = _Order(
         calls=calls,
         seconds=budget / processes,
@@ -272,73 +263,6 @@ def _here(order: _Order, why: str) -> _Answer:
     answer = in_process(order)
     samples = {name: replace(s, process=why) for name, s in answer.samples.items()}
     return replace(answer, samples=samples)
-
-
-def _call(name: str, given: Given) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    if isinstance(given, tuple) and len(given) == 2 and callable(given[0]):  # noqa: PLR2004
-        inputs = given[1]
-        return given[0], inputs if isinstance(inputs, tuple) else (inputs,)
-    if inspect.isgeneratorfunction(given):
-        raise MeasureError(
-            f"{name!r} is a generator function, and calling it runs nothing; give a function that "
-            "goes through it"
-        )
-    if callable(given):
-        return given, ()
-    raise MeasureError(
-        f"{name!r}: {reprlib.repr(given)} cannot be called; give a callable, or (callable, inputs)"
-    )
-
-
-def _check(
-    calls: Mapping[str, object],
-    budget: float,
-    base: str | None,
-    allocator: str,
-    target: float | None,
-    device: str,
-) -> None:
-    _check_kinds(calls, budget, target, device)
-    if not calls:
-        raise MeasureError("there is nothing to time; give at least one competitor by name")
-    if not 0 < budget < math.inf:
-        raise MeasureError(f"budget={budget}: no time to measure in; give finite seconds above 0")
-    if target is not None and not target > 0:
-        raise MeasureError(f"target={target}: give a half-width above 0, such as 0.01")
-    if base is not None and base not in calls:
-        raise MeasureError(f"base={base!r} is no competitor; there are: {', '.join(calls)}")
-    if allocator not in ALLOCATORS:
-        raise MeasureError(f"allocator={allocator!r}: give one of {', '.join(ALLOCATORS)}")
-    try:
-        clocks_for(device)
-    except (RuntimeError, ValueError) as error:
-        raise MeasureError(str(error)) from None
-
-
-def _check_kinds(
-    calls: Mapping[Any, object], budget: object, target: object, device: object
-) -> None:
-    for word, value in (("budget", budget), ("target", target)):
-        if isinstance(value, bool) or not isinstance(value, int | float | None):
-            raise MeasureError(f"{word}={value!r}: give a number")
-    strange = [name for name in calls if not isinstance(name, str)]
-    if strange:
-        raise MeasureError(f"{strange[0]!r} is no name; give competitors by names in quotes")
-    if not isinstance(device, str):
-        raise MeasureError(f"device={device!r}: give 'cpu', 'cuda' or 'cuda:<index>'")
-
-
-def _check_whole(*, seed: int, **numbers: int) -> None:
-    for word, value in (("seed", seed), *numbers.items()):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise MeasureError(f"{word}={value!r}: give a whole number")
-        if value < 1 and word != "seed":
-            raise MeasureError(f"{word}={value}: give 1 or more")
-    cores = os.cpu_count() or numbers["threads"]
-    if numbers["threads"] > cores:
-        raise MeasureError(
-            f"threads={numbers['threads']}: this machine has {cores} cores; give at most as many"
-        )
 
 
 def _bound(call: Callable[..., Any], inputs: tuple[Any, ...]) -> Callable[[], Any]:
