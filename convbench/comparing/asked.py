@@ -1,0 +1,111 @@
+"""What somebody asked to be compared, in words -> the answer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from convbench.comparing.comparison import ALL_KEYS, Comparison, compare
+from convbench.comparing.environment import check_allowed
+from convbench.comparing.gate import Gate, Outcome, gate, outcome
+from convbench.comparing.judging import Limits
+from convbench.comparing.matching import BY, nearest, split
+from convbench.comparing.page import page
+from convbench.comparing.sides import load_side
+from convbench.errors import RunError
+
+if TYPE_CHECKING:
+    from convbench.comparing.sides import Side
+    from convbench.report.document import Document
+
+_SHARE: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A comparison as it is asked for on the command line; None is "as the gate has it"."""
+
+    left: Path
+    right: Path | None = None
+    by: str | None = None
+    gate: str | None = None
+    threshold: str | None = None
+    drift: str | None = None
+    strict: bool = False
+    absolute: bool = False
+    allow: tuple[str, ...] = ()
+
+
+def answer(asked: Asked) -> tuple[Document, Outcome]:
+    """Return the page of the comparison and how it ends.
+
+    Raises:
+        RunError: a folder that holds no run, or a wish that cannot be met; the message says which.
+
+    """
+    preset = gate(asked.gate) if asked.gate is not None else Gate(what="")
+    limits = Limits(
+        threshold=_share("threshold", asked.threshold, preset.threshold),
+        drift=_share("drift", asked.drift, preset.drift),
+        absolute=asked.absolute,
+    )
+    allowed = frozenset({ALL_KEYS}) if asked.allow == (ALL_KEYS,) else check_allowed(asked.allow)
+    left, right, by = _sides(asked)
+    found = compare(left, right, limits=limits, by=by, allowed=allowed, times=preset.times)
+    gated = by is None or asked.gate is not None
+    ended = outcome(found, strict=asked.strict or preset.strict, gated=gated)
+    return page(found, _with_hint(ended, found)), ended
+
+
+def _sides(asked: Asked) -> tuple[Side, Side, str | None]:
+    left = load_side(asked.left)
+    if asked.by is None:
+        if asked.right is None:
+            raise RunError(
+                f"compare {asked.left}: one run is given. Give a second one, or --by AXIS to "
+                f"compare two groups of it; the axes are {', '.join(BY)}."
+            )
+        return left, load_side(asked.right), None
+    by, _, text = asked.by.partition("=")
+    if by not in BY:
+        raise RunError(f"--by {asked.by}: the axes are {', '.join(BY)}.")
+    values = tuple(part.strip() for part in text.split(",") if part.strip()) or None
+    if asked.right is None:
+        return (*split(left, by, values), by)
+    if values is not None:
+        raise RunError(
+            f"--by {asked.by} with two runs: the values are those of the runs; give --by {by}, or "
+            "one run alone."
+        )
+    return left, load_side(asked.right), by
+
+
+def _share(name: str, text: str | None, otherwise: float) -> float:
+    """Read 5%, 5 % or 0.05."""
+    if text is None:
+        return otherwise
+    found = _SHARE.fullmatch(text.strip())
+    value = float(found[1]) / (100 if found[2] else 1) if found else -1.0
+    if not 0 < value < 1:
+        raise RunError(
+            f"--{name} {text}: a relative change between 0 and 100 %; give it as 5% or as 0.05."
+        )
+    return value
+
+
+def _with_hint(ended: Outcome, found: Comparison) -> Outcome:
+    """Add what to do where the sides do not compare."""
+    if not found.shared:
+        near = nearest(found.rows_apart)
+        hint = f"The same cases run otherwise: {near}." if near else "No case is even alike."
+        return replace(ended, why=f"{ended.why} {hint}")
+    if found.times and found.in_the_way:
+        keys = ",".join(item.key for item in found.in_the_way)
+        return replace(
+            ended,
+            why=f"{ended.why} Counts are compared all the same. Where that difference is what you "
+            f"compare, say so: --allow {keys}.",
+        )
+    return ended

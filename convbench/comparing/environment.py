@@ -1,0 +1,76 @@
+"""Which keys of two fingerprints must match before times compare, and which do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from convbench.errors import RunError
+from convbench.runs.fingerprint import MUST_MATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OF_THE_AXIS: Final[dict[str, frozenset[str]]] = {
+    "device": frozenset({"device", "gpu", "gpu_driver", "cuda", "cudnn"}),
+    "threads": frozenset({"threads"}),
+}
+"""Keys that differ by themselves where the sides differ in an axis."""
+_PASSING: Final = frozenset(
+    {"load_1min", "steal_share", "memory_available_gib", "frequency_mhz", "git_dirty"}
+)
+"""Facts of a moment: two runs never share them, and naming them would only tire the reader."""
+UNTOLD: Final = "not recorded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A key in which two fingerprints differ.
+
+    must_match: times do not compare while it differs. allowed: it must match, and somebody said
+    that it may differ here, for instance because it is what is compared.
+    """
+
+    key: str
+    left: Any
+    right: Any
+    must_match: bool
+    allowed: bool = False
+
+    @property
+    def in_the_way(self) -> bool:
+        """Whether times do not compare for this."""
+        return self.must_match and not self.allowed
+
+
+def environments(
+    left: Mapping[str, Any], right: Mapping[str, Any], allowed: frozenset[str] = frozenset()
+) -> tuple[Difference, ...]:
+    """Return every key in which two fingerprints differ, those that must match first.
+
+    A key that one of them lacks, because an older convbench did not look for it, is shown as not
+    recorded and is not in the way: nothing says that it differed.
+    """
+    keys = dict.fromkeys((*MUST_MATCH, *left, *right))
+    return tuple(
+        Difference(
+            key=key,
+            left=left.get(key, UNTOLD),
+            right=right.get(key, UNTOLD),
+            must_match=key in MUST_MATCH and key in left and key in right,
+            allowed=key in allowed,
+        )
+        for key in keys
+        if key not in _PASSING and left.get(key, UNTOLD) != right.get(key, UNTOLD)
+    )
+
+
+def check_allowed(keys: tuple[str, ...]) -> frozenset[str]:
+    """Return the keys as a set; RunError for one that need not match anyway."""
+    unknown = [key for key in keys if key not in MUST_MATCH]
+    if unknown:
+        raise RunError(
+            f"--allow {','.join(unknown)}: the keys that must match, and so may be allowed to "
+            f"differ, are {', '.join(MUST_MATCH)}."
+        )
+    return frozenset(keys)

@@ -1,0 +1,123 @@
+"""A Comparison -> an exit status, for a gate that neither cries wolf nor looks away.
+
+None of the statuses is 1 or 2: Python, make and argument parsers end with these when something else
+went wrong, and a gate must not take that for a verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from convbench.comparing.judging import Limits
+from convbench.errors import RunError
+
+if TYPE_CHECKING:
+    from convbench.comparing.comparison import Comparison
+
+OK: Final = 0
+REGRESSION: Final = 3
+AMBIGUOUS: Final = 4
+INCOMPARABLE: Final = 5
+STATUSES: Final = {
+    OK: "no regression was found",
+    REGRESSION: "slower beyond the threshold, a count changed, or a case no longer runs",
+    AMBIGUOUS: "with --strict: something could not be told",
+    INCOMPARABLE: "no case in common, or environments that must match and do not",
+}
+"""What each exit status means."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """A preset: what matters, whether the ambiguous fails, and whether times are judged at all."""
+
+    what: str
+    threshold: float = Limits.threshold
+    drift: float = Limits.drift
+    strict: bool = False
+    times: bool = True
+
+
+GATES: Final = {
+    "ci": Gate(
+        what="shared machines: fails on what is sure beyond 10 %, never on what is ambiguous",
+        threshold=0.10,
+        drift=0.30,
+    ),
+    "steady": Gate(
+        what="a machine of your own with fixed clocks: 3 %, and the ambiguous fails",
+        threshold=0.03,
+        drift=0.05,
+        strict=True,
+    ),
+    "counts": Gate(what="counts alone, exactly; times are not judged", times=False),
+}
+"""The presets of --gate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a comparison ends: the exit status, and in words why."""
+
+    status: int
+    why: str
+
+
+def gate(name: str) -> Gate:
+    """Return a preset by name; RunError for one that there is not."""
+    if name not in GATES:
+        known = "; ".join(f"{known} ({item.what})" for known, item in GATES.items())
+        raise RunError(f"There is no gate {name!r}. There are {known}.")
+    return GATES[name]
+
+
+def outcome(comparison: Comparison, *, strict: bool = False, gated: bool = True) -> Outcome:
+    """Return how a comparison ends.
+
+    What is sure whatever the environment, a changed count or a case that no longer runs, goes
+    before the environment; and what is sure goes before what is ambiguous. gated: False where
+    slower is a finding and no regression, as between two layouts.
+    """
+    wrong = _wrong(comparison) if gated else []
+    if wrong:
+        return Outcome(status=REGRESSION, why=f"Regression: {', '.join(wrong)}.")
+    if not comparison.shared:
+        return Outcome(status=INCOMPARABLE, why="Incomparable: the sides share no case.")
+    if comparison.times and comparison.in_the_way:
+        keys = ", ".join(item.key for item in comparison.in_the_way)
+        return Outcome(
+            status=INCOMPARABLE,
+            why=f"Incomparable: times do not compare while these differ: {keys}.",
+        )
+    unsure = _unsure(comparison) if strict else []
+    if unsure:
+        return Outcome(status=AMBIGUOUS, why=f"Ambiguous, and --strict asks for more: {unsure[0]}.")
+    return Outcome(status=OK, why="No regression was found." if gated else "Compared.")
+
+
+def _wrong(comparison: Comparison) -> list[str]:
+    kinds = {
+        "count changed": sum(row.change == "count changed" for row in comparison.rows),
+        "no longer running": sum(row.change == "broken" for row in comparison.rows),
+        "slower": len(comparison.found("slower")),
+        "slower as a whole group": sum(item.verdict == "slower" for item in comparison.moved),
+    }
+    return [f"{number} {kind}" for kind, number in kinds.items() if number]
+
+
+def _unsure(comparison: Comparison) -> list[str]:
+    """Return in words what could not be told, the most telling first."""
+    rows = len(comparison.found("ambiguous"))
+    groups = sum(item.verdict == "ambiguous" for item in comparison.moved)
+    missing = sum("only-left" in row.reasons for row in comparison.rows)
+    untold = sum("not-timed" in row.reasons and row.ran for row in comparison.rows)
+    kinds = {
+        f"{rows} rows are ambiguous": rows,
+        f"{groups} groups moved as a whole": groups,
+        f"{missing} cases are on the left side only": missing,
+        f"{untold} cases have no times on one side": untold if comparison.times else 0,
+        "a run is not finished": comparison.left.unfinished + comparison.right.unfinished,
+    }
+    said = [text for text, number in kinds.items() if number]
+    return [", ".join(said)] if said else []

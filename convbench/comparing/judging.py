@@ -1,0 +1,219 @@
+"""A pair of cases and the noise around them -> a verdict, with coded reasons.
+
+The verdicts of the clock are four, always of the right side against the left one:
+
+- **slower**, **faster**: the ratio without the group's shift lies beyond the threshold, and it
+  differs from 1 even when all comparisons of this table are held against it (Holm, A simple
+  sequentially rejective multiple test procedure, 1979: with nothing changed at all, the chance of
+  one such verdict or more in the whole table is at most 1 - confidence);
+- **same**: the whole interval of the ratio lies within the threshold;
+- **ambiguous**: anything else. It is an answer: measure longer, in more processes, in more quiet.
+
+What the program needs is judged apart, and exactly: a count that differs is **count changed**, and
+a case that ran and no longer does is **broken**, whatever the clock says.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from convbench.counting.tally import Tally
+from convbench.timing.contamination import MANY, contaminated_share
+from convbench.timing.stats import RatioInterval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convbench.comparing.matching import Pair
+    from convbench.comparing.noise import Effect
+    from convbench.runs.record import Record
+
+Verdict = Literal["faster", "slower", "same", "ambiguous"]
+Change = Literal["", "count changed", "broken", "mended"]
+
+REASONS: Final = {
+    "beyond": "the ratio is beyond the threshold, and sure over all rows",
+    "within": "the whole interval is within the threshold",
+    "wide": "the interval reaches from within the threshold to beyond it",
+    "many": "beyond the threshold by its own interval, but not sure over so many rows",
+    "contaminated": "something else had a hand in many of its samples",
+    "one-process": "a single process on both sides: how processes differ is not known",
+    "environment": "the environments differ in what must match, so times do not compare",
+    "shift": "all cases of the group moved together by about as much as runs do",
+    "few-cases": "too few cases in the group to tell its own change from a slow machine",
+    "not-timed": "no times on one side",
+    "only-left": "only the left side has it",
+    "only-right": "only the right side has it",
+}
+"""What each code means."""
+_OF_THE_AXES: Final = ("output_dtype", "device", "threads")
+_COUNTS: Final = ("multiplications", "parameters", "additions", "elementwise")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a difference must be to matter.
+
+    threshold: the smallest relative change of a time that matters, 0.05 for 5 %. drift: how far
+    two runs of the same program may lie apart as a whole. confidence: 1 - the chance of any false
+    verdict in a table. absolute: no common shift is taken away.
+    """
+
+    threshold: float = 0.05
+    drift: float = 0.10
+    confidence: float = 0.95
+    absolute: bool = False
+
+    @property
+    def edge(self) -> float:
+        """The threshold as a log-ratio."""
+        return math.log1p(self.threshold)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What is said of one pair.
+
+    verdict: the clock's; None where it has nothing to say. reasons: codes, see REASONS. ratio:
+    time right / left without the group's shift, with its interval; raw: as it stands. chance: the
+    chance of so large a difference, were there none. change: what became of the counts and of the
+    case itself. notes: in words, what changed.
+    """
+
+    pair: Pair
+    verdict: Verdict | None
+    reasons: tuple[str, ...]
+    ratio: RatioInterval | None = None
+    raw: float | None = None
+    chance: float | None = None
+    change: Change = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ran(self) -> bool:
+        """Whether the case ran on one side or both: not where it was skipped on both."""
+        sides = (self.pair.left, self.pair.right)
+        return any(record is not None and record.status == "ok" for record in sides)
+
+
+def untimed(pair: Pair, reason: str) -> Judged:
+    """Judge a pair whose times cannot be compared, for a reason: by its counts alone."""
+    change, notes = changes(pair)
+    return Judged(pair=pair, verdict=None, reasons=(reason,), change=change, notes=notes)
+
+
+def judge(pair: Pair, effect: Effect | None, *, sure: bool, known: bool, limits: Limits) -> Judged:
+    """Judge a pair that was timed on both sides.
+
+    effect: None where nothing is known of how processes differ. sure: whether the effect is over
+    all comparisons. known: whether the group's shift was seen and taken away, or is none by what
+    is compared.
+    """
+    assert pair.left is not None  # noqa: S101
+    assert pair.right is not None  # noqa: S101
+    change, notes = changes(pair)
+    if effect is None:
+        return Judged(
+            pair=pair, verdict="ambiguous", reasons=("one-process",), change=change, notes=notes
+        )
+    low, high = effect.interval(limits.confidence)
+    verdict, reasons = _verdict(effect.net, low, high, sure=sure, known=known, limits=limits)
+    dirty = [
+        share
+        for record in (pair.left, pair.right)
+        if (share := contaminated_share(record.samples)) >= MANY
+    ]
+    if dirty and verdict != "same":
+        verdict, reasons = "ambiguous", (*reasons, "contaminated")
+    processes = min(len(pair.left.samples), len(pair.right.samples))
+    return Judged(
+        pair=pair,
+        verdict=verdict,
+        reasons=reasons,
+        ratio=RatioInterval(
+            value=math.exp(effect.net),
+            low=math.exp(low),
+            high=math.exp(high),
+            confidence=limits.confidence,
+            paired=False,
+            verdict="cannot tell" if low <= 0 <= high else "slower" if low > 0 else "faster",
+            processes=processes,
+        ),
+        raw=math.exp(effect.raw),
+        chance=effect.surprise,
+        change=change,
+        notes=(*notes, *_ran(pair.left, pair.right)),
+    )
+
+
+def _verdict(
+    net: float, low: float, high: float, *, sure: bool, known: bool, limits: Limits
+) -> tuple[Verdict, tuple[str, ...]]:
+    edge = limits.edge
+    if -edge <= low and high <= edge:
+        return "same", ("within",)
+    if abs(net) > edge and sure:
+        # with no shift to be seen, only what the whole interval has beyond the drift is sure
+        beyond = min(abs(low), abs(high)) > math.log1p(limits.drift)
+        if known or beyond:
+            return ("slower" if net > 0 else "faster"), ("beyond",)
+        return "ambiguous", ("few-cases",)
+    own = (low > 0 or high < 0) and abs(net) > edge
+    return "ambiguous", ("many" if own else "wide",)
+
+
+def changes(pair: Pair) -> tuple[Change, tuple[str, ...]]:
+    """Return what became of the case and of its counts, and in words what differs."""
+    left, right = pair.left, pair.right
+    if left is None or right is None:
+        return "", ()
+    if left.status != right.status:
+        said = f"{left.status} before, now {right.status}: {right.reason or 'it ran'}"
+        if left.status == "ok":
+            return "broken", (said,)
+        return ("mended" if right.status == "ok" else ""), (said,)
+    counts = [item for item in _counts(left, right) if item[1] != item[2]]
+    differing = [f"{name} {_plain(a)} → {_plain(b)}" for name, a, b in counts if None not in {a, b}]
+    lost = [
+        f"{name}: not known on the {'left' if a is None else 'right'} side"
+        for name, a, b in counts
+        if None in {a, b}
+    ]
+    return ("count changed" if differing else ""), (*differing, *lost)
+
+
+def _counts(left: Record, right: Record) -> list[tuple[str, Any, Any]]:
+    found = [
+        (name, getattr(left.cost, name, None), getattr(right.cost, name, None)) for name in _COUNTS
+    ]
+    for counter in dict.fromkeys((*left.tallies, *right.tallies)):
+        both = [record.tallies.get(counter) for record in (left, right)]
+        a, b = (tally.macs if isinstance(tally, Tally) else None for tally in both)
+        found.append((f"multiplications by {counter}", a, b))
+    return found
+
+
+def _plain(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _ran(left: Record, right: Record) -> tuple[str, ...]:
+    """Return in what the identity of what ran differs, such as the backend; not in the axes."""
+    return tuple(
+        f"{key}: {left.ran[key]} → {right.ran[key]}"
+        for key in left.ran
+        if key not in _OF_THE_AXES and key in right.ran and left.ran[key] != right.ran[key]
+    )
+
+
+def holm(chances: Sequence[float], misses: float) -> list[bool]:
+    """Tell for every p whether it is sure when all of them are held against it."""
+    order = sorted(range(len(chances)), key=lambda index: chances[index])
+    sure = [False] * len(chances)
+    for done, index in enumerate(order):
+        if chances[index] * (len(chances) - done) > misses:
+            break
+        sure[index] = True
+    return sure

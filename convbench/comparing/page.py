@@ -1,0 +1,298 @@
+"""Comparison -> Document: the decision first, then what it rests on."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from convbench.comparing.gate import STATUSES
+from convbench.comparing.judging import REASONS, Judged
+from convbench.report import format as show
+from convbench.report.document import (
+    Bullet,
+    Bullets,
+    Column,
+    Document,
+    Fold,
+    Heading,
+    Paragraph,
+    Table,
+)
+from convbench.timing.hierarchy import typical
+from convbench.timing.stats import RatioInterval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from convbench.comparing.comparison import Comparison, Moved
+    from convbench.comparing.gate import Outcome
+    from convbench.report.document import Block
+
+DATA: Final = "comparison"
+"""The table of all rows and columns, for the formats that are for data."""
+_MOST_NAMED: Final = 6
+_MANY: Final = 100
+"""Rows of one verdict that a page shows; the others are counted, and in the data."""
+
+
+def page(comparison: Comparison, outcome: Outcome) -> Document:
+    """Return a comparison as a document: what it came to, the rows that differ, the rest folded."""
+    blocks: list[Block] = [
+        Paragraph(text=outcome.why),
+        Bullets(items=tuple(_points(comparison, outcome))),
+        *_rows("Counts and cases that changed", comparison.changed, comparison),
+        *_rows("Slower", comparison.found("slower"), comparison),
+        *_rows("Faster", comparison.found("faster")[::-1], comparison),
+        *_rows("Ambiguous", comparison.found("ambiguous"), comparison),
+        *_folded("the same, within the threshold", comparison.found("same"), comparison),
+        *_folded("not compared by the clock", _unjudged(comparison), comparison),
+        *_groups(comparison),
+        *_environment(comparison),
+        *_method(comparison),
+    ]
+    title = f"{comparison.right.name} against {comparison.left.name}"
+    data = _table(DATA, "Every row.", comparison.rows, comparison)
+    return Document(title=title, blocks=tuple(blocks), data=(data,))
+
+
+def _points(comparison: Comparison, outcome: Outcome) -> Iterable[Bullet]:
+    limits = comparison.limits
+    yield Bullet(lead="Exit status", text=f"{outcome.status} ({STATUSES[outcome.status]})")
+    shared = len(comparison.shared)
+    alone = len(comparison.rows) - shared
+    text = f"{show.plural(shared, 'case')} on both sides"
+    text += f", {alone:,} on one side only" if alone else ""
+    yield Bullet(lead="Compared", text=f"{text}. {_sides(comparison)}")
+    yield Bullet(lead="Counts", text=_counts(comparison))
+    if not comparison.times:
+        yield Bullet(lead="Times", text="not judged, as was asked.")
+        return
+    tally = Counter(row.verdict for row in comparison.rows if row.verdict)
+    if tally:
+        said = [f"{tally[name]} {name}" for name in ("slower", "faster", "same", "ambiguous")]
+        text = (
+            f"{', '.join(said)}; threshold {show.share(limits.threshold)}, and at most "
+            f"{show.share(1 - limits.confidence)} chance of any false slower or faster in the "
+            "whole table."
+        )
+        yield Bullet(lead="Times", text=text)
+    for name in ("slower", "faster"):
+        rows = comparison.found(name)
+        rows = rows[::-1] if name == "faster" else rows
+        if rows:
+            names = [f"{_where(row)} ({show.ratio(row.ratio)})" for row in rows if row.ratio]
+            yield Bullet(lead=name.capitalize(), text=f"{show.listing(names, _MOST_NAMED)}.")
+    yield from _shift_points(comparison)
+
+
+def _sides(comparison: Comparison) -> str:
+    if comparison.by:
+        return f"Ratios are {comparison.right.name} / {comparison.left.name}."
+    made = []
+    for word, side in (("left", comparison.left), ("right", comparison.right)):
+        runs = f", {side.runs} runs together" if side.runs > 1 else ""
+        torn = ", not finished" if side.unfinished else ""
+        made.append(f"{word}: {side.name} (started {side.header.started}{runs}{torn})")
+    return f"Ratios are right / left. {'; '.join(made)}."
+
+
+def _counts(comparison: Comparison) -> str:
+    changed = comparison.changed
+    if not changed:
+        both = sum(
+            bool(row.pair.left and row.pair.right and row.pair.left.cost and row.pair.right.cost)
+            for row in comparison.rows
+        )
+        return f"the same in all {both:,} cases that have them on both sides."
+    said = [f"{_where(row)} ({'; '.join(row.notes)})" for row in changed]
+    return f"changed or broken in {len(changed)}: {show.listing(said, _MOST_NAMED)}."
+
+
+def _where(row: Judged) -> str:
+    record = row.pair.right or row.pair.left
+    return f"{row.pair.label} at {record.slot}" if record else row.pair.label
+
+
+def _shift_points(comparison: Comparison) -> Iterable[Bullet]:
+    restless = [item for item in comparison.moved if item.verdict != "same"]
+    if not restless:
+        return
+    names = [f"{item.group} ({show.ratio(_interval(item))}: {item.verdict})" for item in restless]
+    yield Bullet(
+        lead="Moved as a whole",
+        text=(
+            f"{show.listing(names, 3)}. All cases of a group share their processes, so one run "
+            "cannot tell a slow machine from a change that slows them all; rows are judged "
+            f"without it. It is called slower beyond {show.share(comparison.limits.drift)}, which "
+            "is what runs may drift."
+        ),
+    )
+
+
+def _interval(item: Moved) -> RatioInterval:
+    from convbench.comparing.noise import quantile
+
+    shift = item.shift
+    reach = quantile(0.95, shift.freedom) * shift.error if shift.freedom else math.inf
+    reach = min(reach, 700.0 - abs(shift.value))  # exp must stay a number
+    return RatioInterval(
+        value=math.exp(shift.value),
+        low=math.exp(shift.value - reach),
+        high=math.exp(shift.value + reach),
+        confidence=0.95 if shift.freedom else 0.0,
+        paired=False,
+        verdict="cannot tell",
+    )
+
+
+def _unjudged(comparison: Comparison) -> tuple[Judged, ...]:
+    return tuple(row for row in comparison.rows if row.verdict is None and not row.change)
+
+
+def _rows(title: str, rows: Sequence[Judged], comparison: Comparison) -> tuple[Block, ...]:
+    if not rows:
+        return ()
+    identity = title.lower().replace(" ", "-")
+    more = len(rows) - _MANY
+    caption = f"{more} more rows are in the data." if more > 0 else ""
+    return Heading(level=2, text=title), _table(identity, caption, rows[:_MANY], comparison)
+
+
+def _folded(title: str, rows: Sequence[Judged], comparison: Comparison) -> tuple[Block, ...]:
+    if not rows:
+        return ()
+    more = len(rows) - _MANY
+    caption = f"{more} more rows are in the data." if more > 0 else ""
+    table = _table(title.replace(",", "").replace(" ", "-"), caption, rows[:_MANY], comparison)
+    return (Fold(summary=f"{show.plural(len(rows), 'row')} {title}", blocks=(table,)),)
+
+
+def _table(identity: str, caption: str, rows: Sequence[Judged], comparison: Comparison) -> Table:
+    """Return rows as a table; what is empty or the same in all rows is left out, but for data."""
+    left, right = ("left", "right")
+    if comparison.by is not None:
+        left, right = comparison.left.name, comparison.right.name
+    columns = (
+        Column(name="case", key="label"),
+        Column(name="where", key="group"),
+        Column(name=left, key="left", kind="seconds"),
+        Column(name=right, key="right", kind="seconds"),
+        Column(name="ratio", key="raw", kind="ratio"),
+        Column(name="without the group's shift", key="ratio", kind="ratio"),
+        Column(name="verdict", key="verdict"),
+        Column(name="why", key="reasons"),
+        Column(name="what changed", key="notes"),
+    )
+    cells = [_cells(row, _place(row, comparison)) for row in rows]
+    used = [
+        index
+        for index, column in enumerate(columns)
+        if identity == DATA
+        or (any(line[index] not in {None, ""} for line in cells) and column.key != "verdict")
+    ]
+    return Table(
+        id=identity,
+        caption=caption,
+        columns=tuple(columns[index] for index in used),
+        rows=tuple(tuple(line[index] for index in used) for line in cells),
+    )
+
+
+def _place(row: Judged, comparison: Comparison) -> str:
+    """Return the slot, or the whole group where the cases run under several conditions."""
+    conditions = {
+        item.pair.group.removeprefix(record.slot)
+        for item in comparison.rows
+        if (record := item.pair.left or item.pair.right)
+    }
+    record = row.pair.left or row.pair.right
+    return record.slot if record and len(conditions) == 1 else row.pair.group
+
+
+def _cells(row: Judged, place: str) -> tuple[Any, ...]:
+    pair = row.pair
+    times = [
+        typical(record.samples).value if record and record.samples else None
+        for record in (pair.left, pair.right)
+    ]
+    verdicts = [word for word in (row.change, row.verdict) if word]
+    return (
+        pair.label,
+        place,
+        *times,
+        row.raw,
+        row.ratio,
+        ", ".join(verdicts) or "not compared",
+        ", ".join(row.reasons),
+        "; ".join(row.notes),
+    )
+
+
+def _groups(comparison: Comparison) -> tuple[Block, ...]:
+    if not comparison.moved:
+        return ()
+    table = Table(
+        id="groups",
+        caption=(
+            "What all cases of a group have in common, right / left, with its 95 % interval over "
+            "processes. Rows are judged without it."
+        ),
+        columns=(
+            Column(name="group", key="group"),
+            Column(name="cases", key="cases", kind="integer"),
+            Column(name="common shift", key="shift", kind="ratio"),
+            Column(name="verdict", key="verdict"),
+        ),
+        rows=tuple(
+            (item.group, item.shift.cases, _interval(item), item.verdict)
+            for item in comparison.moved
+        ),
+    )
+    return (Fold(summary="What moved whole groups", blocks=(table,)),)
+
+
+def _environment(comparison: Comparison) -> tuple[Block, ...]:
+    if comparison.left.header is comparison.right.header:
+        return ()
+    heading = Heading(level=2, text="Environments")
+    if not comparison.differences:
+        return heading, Paragraph(text="The fingerprints of both sides are the same.")
+    words = {
+        (True, False): "must match",
+        (True, True): "must match, allowed to differ here",
+        (False, False): "for your information",
+        (False, True): "for your information",
+    }
+    table = Table(
+        id="environments",
+        caption="Keys in which the fingerprints differ. All others are the same.",
+        columns=(
+            Column(name="key", key="key"),
+            Column(name="left", key="left"),
+            Column(name="right", key="right"),
+            Column(name="what it means", key="meaning"),
+        ),
+        rows=tuple(
+            (item.key, str(item.left), str(item.right), words[item.must_match, item.allowed])
+            for item in comparison.differences
+        ),
+    )
+    return heading, table
+
+
+def _method(comparison: Comparison) -> tuple[Block, ...]:
+    used = dict.fromkeys(code for row in comparison.rows for code in row.reasons)
+    items = tuple(Bullet(lead=code, text=f"{REASONS[code]}.") for code in used)
+    widened = (
+        f" Unchanged cases scatter more than their processes explain, so every interval is "
+        f"{show.times(comparison.scale)} as wide."
+        if comparison.scale > 1
+        else ""
+    )
+    text = (
+        "A row is slower or faster if its ratio is beyond the threshold and is sure over all rows "
+        "(Holm's step-down test); same if its whole interval is within the threshold; else "
+        f"ambiguous.{widened}"
+    )
+    return Heading(level=2, text="How to read this"), Paragraph(text=text), Bullets(items=items)
