@@ -112,12 +112,17 @@ def _unsure(comparison: Comparison) -> list[str]:
     groups = sum(item.verdict == "ambiguous" for item in comparison.moved)
     missing = sum("only-left" in row.reasons for row in comparison.rows)
     untold = sum("not-timed" in row.reasons and row.ran for row in comparison.rows)
+    untold = untold if comparison.times else 0
     kinds = {
-        f"{rows} rows are ambiguous": rows,
-        f"{groups} groups moved as a whole": groups,
-        f"{missing} cases are on the left side only": missing,
-        f"{untold} cases have no times on one side": untold if comparison.times else 0,
+        f"{_number(rows, 'row is', 'rows are')} ambiguous": rows,
+        f"{_number(groups, 'group', 'groups')} moved as a whole": groups,
+        f"{_number(missing, 'case is', 'cases are')} on the left side only": missing,
+        f"{_number(untold, 'case has', 'cases have')} no times on one side": untold,
         "a run is not finished": comparison.left.unfinished + comparison.right.unfinished,
     }
     said = [text for text, number in kinds.items() if number]
     return [", ".join(said)] if said else []
+
+
+def _number(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

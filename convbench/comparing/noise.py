@@ -263,11 +263,8 @@ def _scale(effects: Sequence[Effect]) -> float:
     """Return how many times as wide as in theory the middle half of all t is; at least 1."""
     if len(effects) < FEWEST_FOR_A_SCALE:
         return 1.0
-    normal = [
-        special.ndtri(special.stdtr(effect.freedom, -abs(effect.net / effect.error)))
-        for effect in effects
-    ]
-    return max(1.0, 1.4826 * float(np.median(np.abs(normal))))
+    wide = [abs(effect.net / effect.error) / quantile(0.5, effect.freedom) for effect in effects]
+    return max(1.0, float(np.median(wide)))
 
 
 def chance(value: float, error: float, freedom: float) -> float:

@@ -164,6 +164,8 @@ def write_atomically(path: Path, text: str | bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file that a user named; RunError if it cannot be."""
+    if path.is_dir():
+        raise RunError(f"{path} is a folder: name a file in it.")
     try:
         write_atomically(path, text)
     except OSError as error:

@@ -1,0 +1,100 @@
+"""Ask `compare` about runs of a suite of a hundred rows with nothing changed between them.
+
+    python benchmarks/compare FOLDER [--record N] [--trials N] [--medians FILE]
+
+--record N makes N runs below FOLDER first, about two minutes each, and one more in which one type
+was made slower; nothing else should run meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import trials
+
+from convbench.comparing.comparison import compare
+from convbench.comparing.gate import outcome
+from convbench.comparing.sides import Side, load_side
+from convbench.timing.contamination import contaminated_share
+from convbench.timing.samples import Samples
+
+HERE = Path(__file__).parent
+SLOW = "slow"
+
+
+def main() -> int:
+    """Answer; the status says whether all claims held."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--record", type=int, default=0, metavar="N")
+    parser.add_argument("--trials", type=int, default=200, metavar="N")
+    parser.add_argument("--medians", type=Path, metavar="FILE")
+    asked = parser.parse_args()
+    for number in range(1, asked.record + 1):
+        record(asked.folder / f"run{number:02}")
+    if asked.record:
+        record(asked.folder / SLOW, "--plugin", str(HERE / "slower.py"))
+    folders = sorted(path for path in asked.folder.iterdir() if path.name.startswith("run"))
+    sides = [load_side(path) for path in folders]
+    claims = [
+        *trials.real(sides),
+        *trials.simulated(sides, asked.trials),
+        *trials.injected(sides, asked.trials),
+    ]
+    for claim in claims:
+        say(f"{'holds' if claim.holds else 'FAILS'}: {claim.text}")
+    if (asked.folder / SLOW).is_dir():
+        really_slower(sides, load_side(asked.folder / SLOW))
+    if asked.medians:
+        asked.medians.write_text(json.dumps(medians(sides), indent=0) + "\n", encoding="utf-8")
+    return 0 if all(claim.holds for claim in claims) else 1
+
+
+def say(line: str) -> None:
+    """Print a line at once: the trials take minutes."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def record(out: Path, *options: str) -> None:
+    """Make one run of the hundred rows."""
+    command = [sys.executable, "-m", "convbench", *options, "run", "--quiet"]
+    command += ["--suite", str(HERE / "hundred.toml"), "--threads", "1", "--out", str(out)]
+    subprocess.run(command, check=True)  # noqa: S603  our own command
+
+
+def really_slower(sides: list[Side], slow: Side) -> None:
+    """Print what every run says of the one in which a type was really made slower."""
+    for side in sides:
+        found = compare(side, slow)
+        rows = [f"{row.pair.label} {row.ratio.value:.3f}" for row in found.found("slower")]
+        say(f"against {side.name}: status {outcome(found).status}; slower: {', '.join(rows)}")
+
+
+def medians(sides: list[Side]) -> list[dict[str, object]]:
+    """Return for every case what each process said: median seconds, and its contaminated share."""
+    cases: dict[str, dict[str, object]] = {}
+    for number, side in enumerate(sides):
+        for item in side.records:
+            if item.samples:
+                row = cases.setdefault(
+                    item.case,
+                    {"label": item.label, "group": item.group, "slot": item.slot, "runs": []},
+                )
+                runs = row["runs"]
+                assert isinstance(runs, list)
+                runs += [[]] * (number - len(runs))
+                runs.append([_said(samples) for samples in item.samples])
+    return list(cases.values())
+
+
+def _said(samples: Samples) -> list[float]:
+    return [float(f"{samples.median:.6g}"), round(contaminated_share([samples]), 2)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Sides to compare, made of what real runs said, or of numbers written down.
+
+recorded.json holds six runs of benchmarks/compare/hundred.toml, made one after the other with
+nothing changed between them, while other work kept both cores busy: for each of 102 cases, of each
+of three processes, the median in seconds and the share of samples in which something else had a
+hand (`python benchmarks/compare FOLDER --medians FILE`).
+"""
+
+import json
+import random
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from convbench.comparing.sides import Side
+from convbench.costs import Cost
+from convbench.counting.tally import Convention, Tally
+from convbench.runs.record import Header, Record
+from convbench.timing.samples import Samples
+
+ENVIRONMENT = {"cpu": "An Invented CPU", "torch": "2.13.0", "device": "cpu", "load_1min": 0.1}
+
+
+def samples(seconds, dirty=0.0, session="1"):
+    """Return what one process said: rounds of the same time, in a share of which it waited."""
+    rounds = 20 if dirty else 5
+    waited = (seconds / 2,) * round(dirty * rounds)
+    return Samples(
+        seconds=(seconds,) * rounds, cpu_seconds=(seconds,) * rounds, page_faults=(0,) * rounds,
+        involuntary_switches=(0,) * rounds, block=1, first_call=seconds, warmup_calls=1,
+        stopwatch="wall", seed=0, threads=1, session=session, stop_reason="enough",
+        waited_seconds=waited + (0.0,) * (rounds - len(waited)) if dirty else (),
+    )  # fmt: skip
+
+
+def cost(multiplications=1000, **changes):
+    values = dict.fromkeys(
+        ("multiplications_valid", "additions", "parameters", "elementwise", "reads", "writes",
+         "activations"), 10,
+    )  # fmt: skip
+    return Cost(multiplications=multiplications, **{**values, **changes})
+
+
+def tally(macs, counter="torch"):
+    return Tally(
+        counter=counter, macs=macs, by_operator={"conv": macs}, by_module={"": macs},
+        convention=Convention(unit="1 per multiply-accumulate", elementwise="nothing"),
+    )  # fmt: skip
+
+
+def record(label="standard", seconds=(), slot="3→8 k3 @7×7 b1", **changes):
+    """Return a record of a case; seconds: of each process the median, and maybe how dirty."""
+    group = changes.pop("group", f"{slot} · cpu · float32 · channels_first · 1 thread")
+    values = {
+        "case": f"{label} | {group}", "group": group, "slot": slot, "kind": "type",
+        "name": label, "label": label, "knobs": {}, "spec": None, "input_shape": (1, 3, 7, 7),
+        "device": "cpu", "dtype": "float32", "layout": "channels_first", "threads": 1,
+        "status": "ok", "cost": cost(), "tallies": {"torch": tally(1000)},
+        "samples": tuple(
+            samples(*one, session=f"{group} {number}") if isinstance(one, list)
+            else samples(one, session=f"{group} {number}")
+            for number, one in enumerate(seconds)
+        ),
+    }  # fmt: skip
+    return Record(**{**values, **changes})
+
+
+def header(**changes):
+    values = {
+        "version": "0.1.0", "suite": {"name": "s", "cases": 1}, "seed": 0, "command": "convbench",
+        "started": "2026-01-01T00:00:00+00:00", "fingerprint": dict(ENVIRONMENT),
+    }  # fmt: skip
+    return Header(**{**values, **changes})
+
+
+def side(*records, name="a", **changes):
+    return Side(name=name, header=header(**changes), records=tuple(records))
+
+
+@cache
+def recorded():
+    path = Path(__file__).with_name("recorded.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def real(number):
+    """Return the side that a recorded run is, 0 to 5."""
+    return side(
+        *(
+            record(case["label"], case["runs"][number], case["slot"], group=case["group"])
+            for case in recorded()
+        ),
+        name=f"run {number}",
+    )
+
+
+def drawn(seed, processes=3):
+    """Return two sides drawn from the processes of all recorded runs, none of them twice."""
+    draw = random.Random(seed)
+    cases = recorded()
+    every = [(run, process) for run in range(len(cases[0]["runs"])) for process in range(3)]
+    chosen = {}
+    halves = ([], [])
+    for case in cases:
+        group = chosen.setdefault(case["group"], None) or draw.sample(every, 2 * processes)
+        chosen[case["group"]] = group
+        for half in (0, 1):
+            seconds = [case["runs"][run][process] for run, process in group[half::2]]
+            halves[half].append(record(case["label"], seconds, case["slot"], group=case["group"]))
+    return side(*halves[0]), side(*halves[1], name="b")
+
+
+def slower(one, label, factor):
+    """Return the side with all of a type's times multiplied."""
+    return replace(
+        one, records=tuple(times(r, factor) if r.label == label else r for r in one.records)
+    )
+
+
+def times(one, factor):
+    """Return the record with all its times multiplied."""
+    names = ("seconds", "cpu_seconds", "waited_seconds")
+    longer = [{n: tuple(v * factor for v in getattr(s, n)) for n in names} for s in one.samples]
+    return replace(
+        one, samples=tuple(replace(s, **c) for s, c in zip(one.samples, longer, strict=True))
+    )

@@ -1,0 +1,222 @@
+"""Environments that must match, exit statuses, presets, and what the page says of them."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from comparing import recorded as runs
+from conftest_root import ROOT
+
+from convbench.comparing.comparison import compare
+from convbench.comparing.environment import check_allowed
+from convbench.comparing.gate import (
+    AMBIGUOUS,
+    GATES,
+    INCOMPARABLE,
+    OK,
+    REGRESSION,
+    STATUSES,
+    gate,
+    outcome,
+)  # fmt: skip
+from convbench.comparing.judging import Limits
+from convbench.comparing.page import page
+from convbench.errors import RunError
+from convbench.report.document import Paragraph, Table
+from convbench.report.renderers import RENDERERS
+from convbench.runs.fingerprint import MUST_MATCH
+
+WHOLE = {key: f"the {key}" for key in MUST_MATCH}
+CALM = (1.0, 1.001, 0.999)
+
+
+def sides(left=None, right=None, records=None):
+    records = records or [runs.record(f"t{n}", CALM) for n in range(10)]
+    return (
+        runs.side(*records, fingerprint=left or WHOLE),
+        runs.side(*records, name="b", fingerprint=right or WHOLE),
+    )
+
+
+def text(found, **changes):
+    (made,) = RENDERERS["markdown"](page(found, outcome(found, **changes))).values()
+    return made.decode()
+
+
+def test_the_same_twice_is_ok():
+    found = compare(*sides())
+    assert {row.verdict for row in found.rows} == {"same"}
+    assert outcome(found, strict=True).status == OK
+    assert "No regression was found." in text(found)
+
+
+@pytest.mark.parametrize("key", MUST_MATCH)
+def test_every_key_that_must_match_is_named_when_it_alone_changed(key):
+    found = compare(*sides(right={**WHOLE, key: "another"}))
+    assert [item.key for item in found.in_the_way] == [key]
+    ended = outcome(found)
+    assert ended.status == INCOMPARABLE
+    assert ended.why.endswith(f" {key}.")
+    assert {row.reasons for row in found.rows} == {("environment",)}
+    assert f"the {key}" in text(found).replace("\\", "")
+
+
+@pytest.mark.parametrize("key", MUST_MATCH)
+def test_a_key_that_may_differ_is_named_and_not_in_the_way(key):
+    found = compare(*sides(right={**WHOLE, key: "another"}), allowed=check_allowed((key,)))
+    assert outcome(found).status == OK
+    assert "allowed to differ here" in text(found)
+
+
+def test_a_key_that_need_not_match_is_named_for_information():
+    found = compare(*sides(left={**WHOLE, "kernel": "6.1"}, right={**WHOLE, "kernel": "6.2"}))
+    assert outcome(found).status == OK
+    assert [(d.key, d.must_match) for d in found.differences] == [("kernel", False)]
+
+
+def test_what_an_older_run_did_not_record_is_said_and_not_in_the_way():
+    older = {key: value for key, value in WHOLE.items() if key != "smt"}
+    found = compare(*sides(left=older))
+    assert outcome(found).status == OK
+    assert [(d.key, d.left) for d in found.differences] == [("smt", "not recorded")]
+
+
+def test_a_key_that_need_not_match_cannot_be_allowed():
+    with pytest.raises(RunError, match=r"kernel.*must match.*torch"):
+        check_allowed(("torch", "kernel"))
+
+
+def test_the_keys_of_an_axis_may_differ_when_compared_by_it():
+    right = {**WHOLE, "device": "cuda:0", "gpu": "G", "gpu_driver": "1", "cuda": "12", "cudnn": "9"}
+    left, other = sides(right=right)
+    other = replace(other, records=tuple(replace(r, device="cuda:0") for r in other.records))
+    found = compare(left, other, by="device")
+    assert not found.in_the_way
+    assert len(found.shared) == 10
+
+
+def test_nothing_in_common_is_incomparable():
+    left, right = runs.side(runs.record("a", CALM)), runs.side(runs.record("b", CALM))
+    assert outcome(compare(left, right)).status == INCOMPARABLE
+
+
+def test_a_changed_count_goes_before_an_environment_that_differs():
+    left, right = sides(right={**WHOLE, "torch": "another"})
+    right = replace(
+        right, records=(replace(right.records[0], cost=runs.cost(7)), *right.records[1:])
+    )
+    ended = outcome(compare(left, right))
+    assert ended.status == REGRESSION
+    assert "1 count changed" in ended.why
+
+
+def test_what_no_longer_runs_is_a_regression():
+    left, right = sides()
+    broken = replace(right.records[0], status="failed", reason="no memory", samples=())
+    found = compare(left, replace(right, records=(broken, *right.records[1:])))
+    assert outcome(found).status == REGRESSION
+    assert "no memory" in text(found)
+
+
+def wide():
+    """Return sides whose cases scatter, each in processes of its own."""
+    scatter = ((1.0, 1.2, 0.8), (1.2, 0.8, 1.0), (0.8, 1.0, 1.2))
+    return sides(records=[runs.record(f"t{n}", scatter[n % 3]) for n in range(12)])
+
+
+def test_what_cannot_be_told_fails_only_when_that_is_asked():
+    found = compare(*wide())
+    assert found.found("ambiguous")
+    assert outcome(found).status == OK
+    assert outcome(found, strict=True).status == AMBIGUOUS
+
+
+def test_a_case_that_is_gone_fails_only_when_strict():
+    left, right = sides()
+    found = compare(left, replace(right, records=right.records[1:]))
+    assert outcome(found).status == OK
+    ended = outcome(found, strict=True)
+    assert (ended.status, "1 case is on the left side only" in ended.why) == (AMBIGUOUS, True)
+
+
+def test_statuses_are_distinct_and_none_means_something_else_already():
+    assert len(STATUSES) == 4
+    assert not {1, 2} & set(STATUSES)
+    assert max(STATUSES) < 124  # a time-out's, and beyond it a shell's own
+
+
+def test_two_groups_are_a_finding_and_no_regression():
+    left, _ = sides()
+    slow = replace(
+        left,
+        records=tuple(
+            runs.record(r.label, [2 * s for s in CALM], layout="channels_last")
+            for r in left.records
+        ),
+    )
+    found = compare(left, slow, by="layout")
+    assert len(found.found("slower")) == 10
+    assert outcome(found, gated=False).status == OK
+    assert outcome(found).status == REGRESSION
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_presets_can_be_asked_for_and_say_what_they_are(name):
+    preset = gate(name)
+    assert preset.what
+    assert 0 < preset.threshold < 1
+    assert 0 < preset.drift < 1
+
+
+def test_a_preset_that_is_not_there():
+    with pytest.raises(RunError, match=r"no gate 'cii'.*ci .*steady .*counts"):
+        gate("cii")
+
+
+def test_counts_alone_need_no_environment_and_no_times():
+    left, right = sides(right={**WHOLE, "torch": "another"})
+    found = compare(left, right, times=gate("counts").times)
+    assert outcome(found).status == OK
+    assert "not judged, as was asked" in text(found)
+
+
+def test_a_wider_threshold_lets_more_pass():
+    left, _ = sides()
+    slow = replace(
+        left,
+        records=(
+            runs.record("t0", [1.08 * s for s in CALM]),
+            *left.records[1:],
+        ),
+    )
+    assert outcome(compare(left, slow)).status == REGRESSION
+    assert outcome(compare(left, slow, limits=Limits(threshold=0.10))).status == OK
+
+
+def test_the_page_names_what_is_slower_and_escapes_what_people_named():
+    name = "<script>|`x`"
+    left, right = sides(records=[runs.record(f"t{n}", CALM) for n in range(9)]
+                        + [runs.record(name, CALM)])  # fmt: skip
+    right = replace(
+        right, records=(*right.records[:-1], runs.record(name, [1.5 * s for s in CALM]))
+    )
+    found = compare(left, right)
+    said = text(found)
+    assert "Regression: 1 slower." in said
+    assert "<script>" not in said
+    document = page(found, outcome(found))
+    assert isinstance(document.blocks[0], Paragraph)
+    (whole,) = document.data
+    assert isinstance(whole, Table)
+    assert len(whole.rows) == 10
+    assert all(len(row) == len(whole.columns) for row in whole.rows)
+
+
+def test_comparing_imports_no_torch():
+    code = (
+        "import sys\n"
+        "import convbench.comparing.asked, convbench.comparing.page\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -1,0 +1,123 @@
+"""Which cases belong together, and what is put on a side."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from comparing import recorded as runs
+
+from convbench.comparing.matching import BY, match, nearest, split
+from convbench.comparing.sides import load_side, side
+from convbench.errors import RunError
+from convbench.runs.record import Run
+from convbench.runs.store import Store
+
+
+def labels(pairs):
+    return [(p.label, p.left is not None, p.right is not None) for p in pairs]
+
+
+def test_cases_are_matched_in_the_order_of_the_left_side():
+    left = [runs.record("b"), runs.record("a")]
+    right = [runs.record("a"), runs.record("c"), runs.record("b")]
+    assert labels(match(left, right, None)) == [
+        ("b", True, True),
+        ("a", True, True),
+        ("c", False, True),
+    ]
+
+
+@pytest.mark.parametrize("axis", BY)
+def test_a_case_in_another_condition_is_another_case_unless_asked_by_it(axis):
+    left = runs.record()
+    value = 2 if axis == "threads" else "other"
+    right = replace(left, **{axis: value})
+    assert labels(match([left], [right], None)) == [
+        ("standard", True, False),
+        ("standard", False, True),
+    ]
+    assert labels(match([left], [right], axis)) == [("standard", True, True)]
+    apart = match([left], [right], None)
+    assert nearest(apart) == f"{axis} is {getattr(left, axis)} in one and {value} in the other"
+
+
+def test_a_block_is_another_case_than_the_bare_type():
+    bare = runs.record(knobs={"block": False})
+    assert len(match([bare], [replace(bare, knobs={"block": True})], None)) == 2
+
+
+def test_groups_of_one_run_are_split_by_an_axis():
+    cases = [runs.record(layout=v) for v in ("channels_last", "channels_first")]
+    first, last = split(runs.side(*cases), "layout", None)
+    assert [r.layout for r in first.records] == ["channels_first"]
+    assert last.name == "layout channels_last"
+    turned, _ = split(runs.side(*cases), "layout", ("channels_last", "channels_first"))
+    assert [r.layout for r in turned.records] == ["channels_last"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [None, ("channels_first",), ("channels_first", "channels_first"), ("channels_first", "x")],
+)
+def test_values_that_the_run_has_not_are_refused_with_those_it_has(values):
+    with pytest.raises(RunError, match="its cases have layout channels_first"):
+        split(runs.side(runs.record()), "layout", values)
+
+
+def run(*records, **changes):
+    return Run(header=runs.header(**changes), records=records)
+
+
+def test_repeats_are_one_side_with_the_processes_of_all():
+    a, b = runs.record(seconds=(1.0, 2.0)), runs.record(seconds=(3.0,), flags=("f: g",))
+    one = side("x", [run(a), run(b)])
+    (record,) = one.records
+    assert [s.median for s in record.samples] == [1.0, 2.0, 3.0]
+    assert record.flags == ("f: g",)
+    assert one.runs == 2
+
+
+def test_a_case_that_failed_in_one_repeat_failed():
+    failed = runs.record(status="failed", reason="no memory")
+    (record,) = side("x", [run(runs.record(seconds=(1.0,))), run(failed)]).records
+    assert (record.status, record.reason) == ("failed", "no memory")
+
+
+def test_runs_that_count_differently_are_no_repeats():
+    with pytest.raises(RunError, match=r"count standard .* differently"):
+        side("x", [run(runs.record()), run(runs.record(cost=runs.cost(7)))])
+
+
+def test_runs_of_different_environments_are_no_repeats():
+    other = {**runs.ENVIRONMENT, "torch": "2.14.0"}
+    with pytest.raises(RunError, match=r"torch was '2\.13\.0' and is '2\.14\.0'"):
+        side("x", [run(runs.record()), run(runs.record(), fingerprint=other)])
+
+
+def write(path, *records):
+    store = Store.create(path, runs.header())
+    store.append(records)
+    store.close()
+
+
+def test_a_run_folder_or_a_folder_of_repeats_is_a_side(tmp_path):
+    for name in ("1", "2"):
+        write(tmp_path / "all" / name, runs.record(seconds=(1.0,)))
+    (tmp_path / "all" / "notes").mkdir()
+    assert load_side(tmp_path / "all" / "1").runs == 1
+    assert load_side(tmp_path / "all").runs == 2
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_a_folder_without_runs_is_refused(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RunError, match="give a"):
+        load_side(tmp_path / name)
+
+
+def test_an_unfinished_run_is_said(tmp_path):
+    write(tmp_path / "a", runs.record())
+    header = json.loads((tmp_path / "a" / "run.json").read_text())
+    header["suite"]["cases"] = 5
+    (tmp_path / "a" / "run.json").write_text(json.dumps(header))
+    assert load_side(tmp_path / "a").unfinished == 1

@@ -1,0 +1,161 @@
+"""What is estimated from the sides themselves, against numbers that were drawn."""
+
+import math
+
+import numpy as np
+import pytest
+from comparing import recorded as runs
+from scipy import stats
+
+from convbench.comparing.noise import FEWEST_FOR_A_SHIFT, Timed, noise
+
+SEED = 7
+
+
+def drawn(cases, processes=3, spread=0.01, shift=0.0, seed=SEED, freedom=None, groups=1):
+    """Draw cases: log-medians of processes around 1 ms, on the right `shift` further."""
+    draw = np.random.default_rng(seed)
+    found = []
+    for number in range(cases):
+        scale = spread
+        if freedom:
+            scale = spread * math.sqrt(freedom / draw.chisquare(freedom))
+        logs = draw.normal(0, scale, 2 * processes)
+        sides = logs[:processes], logs[processes:] + shift
+        group = f"g{number % groups}"
+        left, right = (
+            tuple(
+                runs.samples(1e-3 * math.exp(v), session=f"{group} {n}") for n, v in enumerate(side)
+            )
+            for side in sides
+        )
+        found.append(Timed(group=group, left=left, right=right))
+    return found
+
+
+def test_what_the_right_side_takes_more_is_the_raw_effect():
+    one = Timed(group="g", left=(runs.samples(1.0),), right=(runs.samples(1.5), runs.samples(1.5)))
+    (effect,) = noise([one]).effects
+    assert effect.raw == pytest.approx(math.log(1.5))
+
+
+def test_a_single_process_on_both_sides_says_nothing():
+    one = Timed(group="g", left=(runs.samples(1.0),), right=(runs.samples(1.5),))
+    assert noise([one]).effects == (None,)
+
+
+def test_one_case_alone_is_students_t():
+    """Two groups of three: scipy's pooled t test has the same p."""
+    (case,) = drawn(1)
+    (effect,) = noise([case]).effects
+    left, right = ([math.log(s.median) for s in side] for side in (case.left, case.right))
+    assert effect.surprise == pytest.approx(stats.ttest_ind(left, right).pvalue, rel=1e-9)
+    low, high = effect.interval(0.95)
+    wanted = stats.ttest_ind(right, left).confidence_interval(0.95)
+    assert (low, high) == pytest.approx((wanted.low, wanted.high))
+
+
+def test_equal_variances_are_taken_together():
+    """Nothing tells the cases apart, so each is judged with the freedom of all."""
+    found = noise(drawn(400), absolute=True)
+    assert found.prior_freedom > 10
+    errors = [effect.error for effect in found.effects]
+    assert np.median(errors) == pytest.approx(0.01 * math.sqrt(2 / 3), rel=0.1)
+    assert max(errors) < 2.5 * min(errors)
+
+
+@pytest.mark.parametrize("freedom", [3, 8])
+def test_unequal_variances_keep_what_is_their_own(freedom):
+    """Variances drawn from a scaled inverse chi-squared: its freedom is found again."""
+    estimates = [noise(drawn(400, freedom=freedom, seed=s), absolute=True).prior_freedom
+                 for s in range(5)]  # fmt: skip
+    assert np.median(estimates) == pytest.approx(freedom, rel=0.35)
+
+
+@pytest.mark.parametrize("freedom", [None, 4])
+def test_chances_of_unchanged_cases_are_what_they_say(freedom):
+    chances = [
+        effect.surprise
+        for seed in range(10)
+        for effect in noise(drawn(100, freedom=freedom, seed=seed, groups=5)).effects
+    ]
+    assert np.mean(np.array(chances) < 0.05) < 0.07
+    assert np.mean(np.array(chances) < 0.005) < 0.01
+
+
+def test_what_moves_a_whole_group_is_its_shift_and_no_effect():
+    found = noise([*drawn(20, shift=0.2), *drawn_as("other", 20)])
+    assert found.shifts["g0"].value == pytest.approx(0.2, abs=0.01)
+    assert found.shifts["other"].value == pytest.approx(0.0, abs=0.01)
+    assert max(abs(effect.net) for effect in found.effects) < 0.05
+    assert found.effects[0].raw == pytest.approx(0.2, abs=0.05)
+
+
+def drawn_as(group, cases):
+    return [Timed(group=group, left=c.left, right=c.right) for c in drawn(cases, seed=SEED + 1)]
+
+
+def test_a_slow_process_slows_all_cases_and_widens_none():
+    """One process of the left side 30 % slower in everything: the cases are as sharp as before."""
+    calm = drawn(20)
+    slow = [
+        Timed(
+            group=c.group,
+            left=(runs.samples(1.3 * c.left[0].median, session=c.left[0].session), *c.left[1:]),
+            right=c.right,
+        )
+        for c in calm
+    ]
+    sharp, widened = (np.median([e.error for e in noise(c).effects]) for c in (calm, slow))
+    assert widened < 1.3 * sharp
+    assert noise(slow).shifts["g0"].error > 5 * noise(calm).shifts["g0"].error
+
+
+def test_few_cases_show_no_shift():
+    found = noise(drawn(FEWEST_FOR_A_SHIFT - 1, shift=0.2))
+    assert not found.shifts["g0"].known
+    assert found.effects[0].net == found.effects[0].raw
+
+
+def test_absolute_takes_nothing_away():
+    found = noise(drawn(30, shift=0.2), absolute=True)
+    assert not found.shifts["g0"].known
+    assert found.scale == 1
+    assert all(effect.net == effect.raw for effect in found.effects)
+
+
+def test_cases_that_differ_from_run_to_run_widen_all_intervals():
+    """Each case has a run's luck of its own, which its processes share and so do not show."""
+    draw = np.random.default_rng(SEED)
+    restless = [
+        Timed(
+            group=c.group,
+            left=c.left,
+            right=tuple(runs.samples(s.median * luck, session=s.session) for s in c.right),
+        )
+        for c in drawn(100, spread=0.005)
+        for luck in [math.exp(draw.normal(0, 0.03))]
+    ]
+    found = noise(restless)
+    assert found.scale > 3
+    assert np.mean([effect.surprise < 0.05 for effect in found.effects]) < 0.12
+
+
+def test_repeats_that_share_the_name_of_a_session_stay_apart():
+    case = Timed(
+        group="g",
+        left=(runs.samples(1.0, session="s"), runs.samples(1.02, session="s")),
+        right=(runs.samples(1.0, session="s"), runs.samples(1.02, session="s")),
+    )
+    (effect,) = noise([case]).effects
+    assert effect.freedom == 2
+
+
+def test_processes_that_agree_to_the_last_digit_are_not_certain():
+    case = Timed(
+        group="g",
+        left=(runs.samples(1.0, session="1"), runs.samples(1.0, session="2")),
+        right=(runs.samples(1.00001, session="1"), runs.samples(1.00001, session="2")),
+    )
+    (effect,) = noise([case]).effects
+    assert effect.surprise > 0.05
