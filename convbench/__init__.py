@@ -5,13 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convbench.api import build, cost, count, formula, load_run, measure, profile, sweep
+    from convbench.api import (
+        build,
+        compare,
+        cost,
+        count,
+        formula,
+        load_run,
+        measure,
+        profile,
+        sweep,
+    )
     from convbench.spec import ConvSpec
 
 __version__ = "0.1.0"
 __all__ = [
     "ConvSpec",
     "build",
+    "compare",
     "cost",
     "count",
     "formula",

@@ -15,12 +15,25 @@ from convbench.spec import ConvSpec
 from convbench.timing.measuring import measure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from torch import nn
 
+    from convbench.comparing.comparison import Comparison
     from convbench.profiling.profile import Profile
 
-__all__ = ["build", "cost", "count", "formula", "load_run", "measure", "profile", "sweep"]
+__all__ = [
+    "build",
+    "compare",
+    "cost",
+    "count",
+    "formula",
+    "load_run",
+    "measure",
+    "profile",
+    "sweep",
+]
 
 
 def cost(name: str, spec: ConvSpec, **knobs: Any) -> Cost:
@@ -39,6 +52,39 @@ def build(name: str, spec: ConvSpec, **knobs: Any) -> nn.Module:
     """
     kind = make(name, knobs)
     return kind.build(kind.checked(spec))
+
+
+def compare(
+    left: Run | str | Path,
+    right: Run | str | Path | None = None,
+    *,
+    by: str | None = None,
+    threshold: float = 0.05,
+    drift: float = 0.10,
+    absolute: bool = False,
+    allow: Sequence[str] = (),
+) -> Comparison:
+    """Compare two runs, or two groups of one, case by case: `.rows`, `.found("slower")`, ….
+
+    left, right: runs, run folders, or folders of repeats of a run; ratios are right / left. by: an
+    axis in which the two differ, "layout" or "dtype=float32,bfloat16". threshold: the smallest
+    relative change of a time that matters. drift: how far whole runs may lie apart. absolute: take
+    no common shift away. allow: keys of the environment that may differ, or "all" alone. Raises
+    RunError, saying what cannot be compared. How a comparison ends as a gate: `comparing.gate`.
+    """
+    from convbench.comparing.asked import Asked, found
+
+    return found(
+        Asked(
+            left=Path(left) if isinstance(left, str) else left,
+            right=Path(right) if isinstance(right, str) else right,
+            by=by,
+            threshold=threshold,
+            drift=drift,
+            absolute=absolute,
+            allow=tuple(allow),
+        )
+    )
 
 
 def count(module: nn.Module, inputs: Any, *, counter: str = "torch") -> Tally:

@@ -13,39 +13,49 @@ from convbench.comparing.gate import Gate, Outcome, gate, outcome
 from convbench.comparing.judging import Limits
 from convbench.comparing.matching import BY, nearest, split
 from convbench.comparing.page import page
-from convbench.comparing.sides import load_side
+from convbench.comparing.sides import load_side, side
 from convbench.errors import RunError
 
 if TYPE_CHECKING:
     from convbench.comparing.sides import Side
     from convbench.report.document import Document
+    from convbench.runs.record import Run
 
 _SHARE: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A comparison as it is asked for on the command line; None is "as the gate has it"."""
+    """A comparison as somebody asks for it; None is "as the gate has it"."""
 
-    left: Path
-    right: Path | None = None
+    left: Path | Run
+    right: Path | Run | None = None
     by: str | None = None
     gate: str | None = None
-    threshold: str | None = None
-    drift: str | None = None
+    threshold: str | float | None = None
+    drift: str | float | None = None
     strict: bool = False
     absolute: bool = False
     allow: tuple[str, ...] = ()
 
 
 def answer(asked: Asked) -> tuple[Document, Outcome]:
-    """Return the page of the comparison and how it ends.
+    """Return the page of the comparison and how it ends; raises as `found` does."""
+    preset = _preset(asked)
+    comparison = found(asked)
+    gated = comparison.by is None or asked.gate is not None
+    ended = outcome(comparison, strict=asked.strict or preset.strict, gated=gated)
+    return page(comparison, _with_hint(ended, comparison)), ended
+
+
+def found(asked: Asked) -> Comparison:
+    """Return the comparison.
 
     Raises:
         RunError: a folder that holds no run, or a wish that cannot be met; the message says which.
 
     """
-    preset = gate(asked.gate) if asked.gate is not None else Gate(what="")
+    preset = _preset(asked)
     limits = Limits(
         threshold=_share("threshold", asked.threshold, preset.threshold),
         drift=_share("drift", asked.drift, preset.drift),
@@ -53,21 +63,28 @@ def answer(asked: Asked) -> tuple[Document, Outcome]:
     )
     allowed = frozenset({ALL_KEYS}) if asked.allow == (ALL_KEYS,) else check_allowed(asked.allow)
     left, right, by = _sides(asked)
-    found = compare(left, right, limits=limits, by=by, allowed=allowed, times=preset.times)
-    gated = by is None or asked.gate is not None
-    ended = outcome(found, strict=asked.strict or preset.strict, gated=gated)
-    return page(found, _with_hint(ended, found)), ended
+    return compare(left, right, limits=limits, by=by, allowed=allowed, times=preset.times)
+
+
+def _preset(asked: Asked) -> Gate:
+    return gate(asked.gate) if asked.gate is not None else Gate(what="")
+
+
+def _side(given: Path | Run) -> Side:
+    if isinstance(given, Path):
+        return load_side(given)
+    return side(str(given.path or "a run in memory"), [given])
 
 
 def _sides(asked: Asked) -> tuple[Side, Side, str | None]:
-    left = load_side(asked.left)
+    left = _side(asked.left)
     if asked.by is None:
         if asked.right is None:
             raise RunError(
-                f"compare {asked.left}: one run is given. Give a second one, or --by AXIS to "
+                f"compare {left.name}: one run is given. Give a second one, or --by AXIS to "
                 f"compare two groups of it; the axes are {', '.join(BY)}."
             )
-        return left, load_side(asked.right), None
+        return left, _side(asked.right), None
     by, _, text = asked.by.partition("=")
     if by not in BY:
         raise RunError(f"--by {asked.by}: the axes are {', '.join(BY)}.")
@@ -79,15 +96,15 @@ def _sides(asked: Asked) -> tuple[Side, Side, str | None]:
             f"--by {asked.by} with two runs: the values are those of the runs; give --by {by}, or "
             "one run alone."
         )
-    return left, load_side(asked.right), by
+    return left, _side(asked.right), by
 
 
-def _share(name: str, text: str | None, otherwise: float) -> float:
+def _share(name: str, text: str | float | None, otherwise: float) -> float:
     """Read 5%, 5 % or 0.05."""
     if text is None:
         return otherwise
-    found = _SHARE.fullmatch(text.strip())
-    value = float(found[1]) / (100 if found[2] else 1) if found else -1.0
+    read = _SHARE.fullmatch(str(text).strip())
+    value = float(read[1]) / (100 if read[2] else 1) if read else -1.0
     if not 0 < value < 1:
         raise RunError(
             f"--{name} {text}: a relative change between 0 and 100 %; give it as 5% or as 0.05."
@@ -95,14 +112,14 @@ def _share(name: str, text: str | None, otherwise: float) -> float:
     return value
 
 
-def _with_hint(ended: Outcome, found: Comparison) -> Outcome:
+def _with_hint(ended: Outcome, comparison: Comparison) -> Outcome:
     """Add what to do where the sides do not compare."""
-    if not found.shared:
-        near = nearest(found.rows_apart)
+    if not comparison.shared:
+        near = nearest(comparison.rows_apart)
         hint = f"The same cases run otherwise: {near}." if near else "No case is even alike."
         return replace(ended, why=f"{ended.why} {hint}")
-    if found.times and found.in_the_way:
-        keys = ",".join(item.key for item in found.in_the_way)
+    if comparison.times and comparison.in_the_way:
+        keys = ",".join(item.key for item in comparison.in_the_way)
         return replace(
             ended,
             why=f"{ended.why} Counts are compared all the same. Where that difference is what you "

@@ -121,3 +121,17 @@ def test_an_unfinished_run_is_said(tmp_path):
     header["suite"]["cases"] = 5
     (tmp_path / "a" / "run.json").write_text(json.dumps(header))
     assert load_side(tmp_path / "a").unfinished == 1
+
+
+def test_runs_in_memory_and_folders_compare_from_python(tmp_path):
+    import convbench
+
+    write(tmp_path / "a", runs.record(seconds=(1.0, 1.01)))
+    slow = run(runs.record(seconds=(2.0, 2.01)))
+    found = convbench.compare(str(tmp_path / "a"), slow)
+    assert [row.verdict for row in found.rows] == ["slower"]
+    assert found.right.name == "a run in memory"
+    with pytest.raises(RunError, match=r"give it as 5% or as 0\.05"):
+        convbench.compare(slow, slow, threshold=5)
+    with pytest.raises(RunError, match="one run is given"):
+        convbench.compare(slow)
