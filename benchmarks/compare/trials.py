@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,32 +28,36 @@ class Claim:
 
 
 def real(sides: Sequence[Side]) -> Iterator[Claim]:
-    """Compare every run with every other one: nothing changed between them."""
-    found = [compare(a, b) for a, b in itertools.permutations(sides, 2)]
-    wolf = [item for item in found if outcome(item).status != OK]
-    rows = sum(row.verdict is not None for row in found[0].rows)
-    names = sorted({row.pair.label for item in wolf for row in item.found("slower")})
-    same = sum(len(item.found("same")) for item in found)
-    judged = sum(row.verdict is not None for item in found for row in item.rows)
+    """Compare every two runs, in the order they were made: nothing changed between them."""
+    found = [compare(a, b) for a, b in itertools.combinations(sides, 2)]
+    rows = [row for item in found for row in item.rows if row.verdict is not None]
+    wolf = sum(outcome(item).status != OK for item in found)
+    false = sum(_false(item) for item in found)
+    names = sorted({row.pair.label for row in rows if row.verdict in {"slower", "faster"}})
+    same = sum(row.verdict == "same" for row in rows)
     yield Claim(
-        f"{len(wolf)} of {len(found)} comparisons of two of {len(sides)} real runs, "
-        f"{rows} rows each, show a regression (at most 5 %): {', '.join(names) or 'none'}; "
-        f"{same / judged:.0%} of all rows are called the same",
-        len(wolf) <= WANTED * len(found),
+        f"{len(found)} pairs of {len(sides)} real runs, {len(rows) // len(found)} rows each: "
+        f"{wolf} show a regression, {false} a slower or a faster (at most 5 %): "
+        f"{', '.join(names) or 'none'}; {same / len(rows):.0%} of all rows are called the same",
+        wolf <= WANTED * len(found),
     )
 
 
-def simulated(sides: Sequence[Side], trials: int, processes: int = 3) -> Iterator[Claim]:
-    """Compare runs that are drawn from the processes of all recorded ones."""
-    wolf = 0
-    for seed in range(trials):
-        left, right = drawn(sides, processes, random.Random(seed))  # noqa: S311
-        wolf += outcome(compare(left, right)).status != OK
+def simulated(sides: Sequence[Side], trials: int) -> Iterator[Claim]:
+    """Compare runs that are put together from recorded ones, group by group."""
+    found = [compare(*drawn(sides, random.Random(seed))) for seed in range(trials)]  # noqa: S311
+    wolf = sum(outcome(item).status != OK for item in found)
+    false = sum(_false(item) for item in found)
     yield Claim(
-        f"{wolf} of {trials} comparisons of runs drawn from recorded processes, {processes} a "
-        f"side, show a regression (at most 5 %)",
+        f"{trials} comparisons of runs put together from the groups of recorded ones: {wolf} show "
+        f"a regression, {false} a slower or a faster (at most 5 %)",
         wolf <= WANTED * trials,
     )
+
+
+def _false(found: Comparison) -> bool:
+    """Tell whether anything is called slower or faster."""
+    return any(item.verdict in {"slower", "faster"} for item in (*found.rows, *found.moved))
 
 
 def injected(sides: Sequence[Side], trials: int, factor: float = 1.1) -> Iterator[Claim]:
@@ -63,7 +66,7 @@ def injected(sides: Sequence[Side], trials: int, factor: float = 1.1) -> Iterato
     whole, rows, due, other = 0, 0, 0, 0
     for seed in range(trials):
         name = names[seed % len(names)]
-        left, right = drawn(sides, 3, random.Random(seed))  # noqa: S311
+        left, right = drawn(sides, random.Random(seed))  # noqa: S311
         slow = replace(right, records=tuple(_slowed(r, name, factor) for r in right.records))
         found = compare(left, slow)
         whole += outcome(found).status == REGRESSION and _of(found, name) > 0
@@ -78,30 +81,22 @@ def injected(sides: Sequence[Side], trials: int, factor: float = 1.1) -> Iterato
     )
 
 
-def drawn(sides: Sequence[Side], processes: int, draw: random.Random) -> tuple[Side, Side]:
-    """Draw two runs: for every group, processes of any recorded run, none of them twice."""
-    pool: dict[str, dict[str, dict[str, Samples]]] = defaultdict(lambda: defaultdict(dict))
-    for number, side in enumerate(sides):
-        for record in side.records:
-            for samples in record.samples:
-                pool[record.group][f"{number} {samples.session}"][record.case] = samples
-    chosen = {
-        group: draw.sample(sorted(sessions), 2 * processes) for group, sessions in pool.items()
-    }
+def drawn(sides: Sequence[Side], draw: random.Random) -> tuple[Side, Side]:
+    """Draw two runs: each group of one from any recorded run, of the other from another.
+
+    A group's processes stay together with their run, so what a run's luck does to a case stays in.
+    """
+    groups = dict.fromkeys(record.group for record in sides[0].records)
+    chosen = {group: draw.sample(range(len(sides)), 2) for group in groups}
     halves = []
-    for half in (0, 1):
+    for half, name in enumerate(("left", "right")):
         records = [
-            replace(
-                record,
-                samples=tuple(
-                    pool[record.group][name][record.case]
-                    for name in chosen.get(record.group, [])[half::2]
-                    if record.case in pool[record.group][name]
-                ),
-            )
-            for record in sides[0].records
+            record
+            for number, side in enumerate(sides)
+            for record in side.records
+            if chosen[record.group][half] == number
         ]
-        halves.append(replace(sides[0], name=("left", "right")[half], records=tuple(records)))
+        halves.append(Side(name=name, header=sides[0].header, records=tuple(records)))
     return halves[0], halves[1]
 
 

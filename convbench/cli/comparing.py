@@ -43,6 +43,9 @@ def compare(
             "--absolute", help="Take no common shift away: for a machine known to be calm."
         ),
     ] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="One side may lack cases that the other has.")
+    ] = False,
     allow: Annotated[
         str | None,
         typer.Option(
@@ -55,8 +58,9 @@ def compare(
 ) -> None:
     """Say what became faster or slower, what is the same, and what cannot be told.
 
-    Exit status: 0 no regression; 3 slower, a count changed or a case no longer runs; 4 something
-    cannot be told and --strict was given; 5 incomparable. 1 and 2 are no verdicts.
+    Exit status: 0 no regression; 3 something is slower, a count changed, or a case no longer runs;
+    4 something cannot be told, and --strict was given; 5 incomparable: environments that must match
+    and do not, or cases that one side lacks. 1 and 2 are no verdicts.
     """
     from convbench.comparing.asked import Asked, answer
 
@@ -70,6 +74,7 @@ def compare(
             drift=drift,
             strict=strict,
             absolute=absolute,
+            partial=partial,
             allow=split(allow) or (),
         )
     )

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from convbench.comparing.comparison import ALL_KEYS, Comparison, compare
+from convbench.comparing.comparison import Comparison, compare
 from convbench.comparing.environment import check_allowed
 from convbench.comparing.gate import Gate, Outcome, gate, outcome
 from convbench.comparing.judging import Limits
-from convbench.comparing.matching import BY, nearest, split
+from convbench.comparing.matching import BY, check_apart, nearest, split
 from convbench.comparing.page import page
 from convbench.comparing.sides import load_side, side
 from convbench.errors import RunError
@@ -36,6 +36,7 @@ class Asked:
     drift: str | float | None = None
     strict: bool = False
     absolute: bool = False
+    partial: bool = False
     allow: tuple[str, ...] = ()
 
 
@@ -44,7 +45,8 @@ def answer(asked: Asked) -> tuple[Document, Outcome]:
     preset = _preset(asked)
     comparison = found(asked)
     gated = comparison.by is None or asked.gate is not None
-    ended = outcome(comparison, strict=asked.strict or preset.strict, gated=gated)
+    strict = asked.strict or preset.strict
+    ended = outcome(comparison, strict=strict, gated=gated, partial=asked.partial)
     return page(comparison, _with_hint(ended, comparison)), ended
 
 
@@ -61,7 +63,7 @@ def found(asked: Asked) -> Comparison:
         drift=_share("drift", asked.drift, preset.drift),
         absolute=asked.absolute,
     )
-    allowed = frozenset({ALL_KEYS}) if asked.allow == (ALL_KEYS,) else check_allowed(asked.allow)
+    allowed = check_allowed(asked.allow)
     left, right, by = _sides(asked)
     return compare(left, right, limits=limits, by=by, allowed=allowed, times=preset.times)
 
@@ -96,7 +98,9 @@ def _sides(asked: Asked) -> tuple[Side, Side, str | None]:
             f"--by {asked.by} with two runs: the values are those of the runs; give --by {by}, or "
             "one run alone."
         )
-    return left, _side(asked.right), by
+    right = _side(asked.right)
+    check_apart(left, right, by)
+    return left, right, by
 
 
 def _share(name: str, text: str | float | None, otherwise: float) -> float:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from convbench.comparing.environment import OF_THE_AXIS, Difference, environments
-from convbench.comparing.judging import Judged, Limits, Verdict, holm, judge, untimed
-from convbench.comparing.matching import Pair, match
+from convbench.comparing.judging import Judged, Limits, Verdict, holm, identical, judge, untimed
+from convbench.comparing.matching import BY, Pair, match
 from convbench.comparing.noise import Noise, Shift, Timed, noise, quantile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from convbench.comparing.sides import Side
-
-ALL_KEYS: Final = "all"
-"""Given as allowed: every key may differ."""
+    from convbench.runs.record import Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,28 +83,39 @@ def compare(
 ) -> Comparison:
     """Compare the right side with the left one.
 
-    limits: what matters, see `judging.Limits`. by: an axis in which the sides may differ, so that
+    limits: what matters, see `judging.Limits`. by: an axis in which the sides differ, so that
     nothing is taken for a common shift. allowed: fingerprint keys that may differ although they
-    must match otherwise, or {"all"}. times: False to compare counts alone.
+    must match otherwise, or {"all"}. times: False to compare counts alone, which are the same
+    under every condition: cases then match whatever they run under.
+
+    Raises:
+        RunError: a side with two cases that cannot be told apart.
+
     """
     limits = limits or Limits()
-    if by is not None:
-        limits = replace(limits, absolute=True, drift=0.0)
     allowed |= OF_THE_AXIS.get(by or "", frozenset())
     differences = environments(left.header.fingerprint, right.header.fingerprint, allowed)
-    if ALL_KEYS in allowed:
-        differences = tuple(replace(item, allowed=True) for item in differences)
     blocked = any(item.in_the_way for item in differences)
-    pairs = match(left.records, right.records, by)
-    timed = [pair for pair in pairs if _timed(pair)] if times and not blocked else []
-    found = noise([_of(pair) for pair in timed], absolute=limits.absolute)
+    but = (BY if not times else ()) if by is None else (by,)
+    pairs = match(left.records, right.records, but)
+    same = {id(pair) for pair in pairs if times and _identical(pair)}
+    timed = [
+        pair for pair in pairs if times and not blocked and _timed(pair) and id(pair) not in same
+    ]
+    found = noise(
+        [_of(pair, left, right) for pair in timed], absolute=limits.absolute or by is not None
+    )
     moved = _moved(found.shifts, limits)
-    judged = iter(_judged(timed, found, moved, limits))
-    chosen = {id(pair) for pair in timed}
+    judged = dict(zip(map(id, timed), _judged(timed, found, moved, limits), strict=True))
     rows = tuple(
-        next(judged) if id(pair) in chosen else untimed(pair, _why(pair, blocked=blocked))
+        judged.get(id(pair))
+        or (identical(pair) if id(pair) in same else untimed(pair, _why(pair, blocked=blocked)))
         for pair in pairs
     )
+    if by is not None:  # another condition is no new version: what does not run there never did
+        rows = tuple(
+            replace(row, change="") if row.change in {"broken", "mended"} else row for row in rows
+        )
     return Comparison(
         left=left,
         right=right,
@@ -120,20 +129,28 @@ def compare(
     )
 
 
-def _timed(pair: Pair) -> bool:
-    return all(
+def timed(record: Record | None) -> bool:
+    """Tell whether a case ran and has times."""
+    return (
         record is not None
         and record.status == "ok"
-        and record.samples
+        and bool(record.samples)
         and min(samples.minimum for samples in record.samples) > 0
-        for record in (pair.left, pair.right)
     )
 
 
-def _of(pair: Pair) -> Timed:
+def _timed(pair: Pair) -> bool:
+    return timed(pair.left) and timed(pair.right)
+
+
+def _identical(pair: Pair) -> bool:
+    return _timed(pair) and (pair.left and pair.left.samples) == (pair.right and pair.right.samples)
+
+
+def _of(pair: Pair, left: Side, right: Side) -> Timed:
     assert pair.left is not None  # noqa: S101
     assert pair.right is not None  # noqa: S101
-    return Timed(group=pair.group, left=pair.left.samples, right=pair.right.samples)
+    return Timed(group=pair.group, left=left.samples(pair.left), right=right.samples(pair.right))
 
 
 def _why(pair: Pair, *, blocked: bool) -> str:
@@ -148,18 +165,18 @@ def _why(pair: Pair, *, blocked: bool) -> str:
 def _judged(
     timed: Sequence[Pair], found: Noise, moved: Sequence[Moved], limits: Limits
 ) -> list[Judged]:
-    sure = holm(
-        [effect.surprise if effect else 1.0 for effect in found.effects], 1 - limits.confidence
-    )
-    restless = {item.group for item in moved if item.verdict != "same"}
-    rows = []
-    for pair, effect, is_sure in zip(timed, found.effects, sure, strict=True):
-        known = limits.absolute or found.shifts[pair.group].known
-        row = judge(pair, effect, sure=is_sure, known=known, limits=limits)
-        if pair.group in restless:
-            row = replace(row, reasons=(*row.reasons, "shift"))
-        rows.append(row)
-    return rows
+    chances = [effect.surprise if effect else 1.0 for effect in found.effects]
+    sure = holm(chances, _misses(limits, groups=bool(moved)))
+    verdicts = {item.group: item.verdict for item in moved}
+    return [
+        judge(pair, effect, sure=is_sure, moved=verdicts.get(pair.group), limits=limits)
+        for pair, effect, is_sure in zip(timed, found.effects, sure, strict=True)
+    ]
+
+
+def _misses(limits: Limits, *, groups: bool) -> float:
+    """Return the chance of a false verdict that rows may have, or groups: half of it each."""
+    return (1 - limits.confidence) / (2 if groups else 1)
 
 
 def _moved(shifts: Mapping[str, Shift], limits: Limits) -> tuple[Moved, ...]:
@@ -176,7 +193,7 @@ def _verdict(shift: Shift, groups: int, limits: Limits) -> Verdict:
     reach = quantile(limits.confidence, shift.freedom) * shift.error
     if abs(shift.value) + reach <= limits.edge:
         return "same"
-    over_all = quantile(1 - (1 - limits.confidence) / groups, shift.freedom) * shift.error
+    over_all = quantile(1 - _misses(limits, groups=True) / groups, shift.freedom) * shift.error
     if abs(shift.value) - over_all > math.log1p(max(limits.drift, limits.threshold)):
         return "slower" if shift.value > 0 else "faster"
     return "ambiguous"

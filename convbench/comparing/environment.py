@@ -20,6 +20,8 @@ _PASSING: Final = frozenset(
     {"load_1min", "steal_share", "memory_available_gib", "frequency_mhz", "git_dirty"}
 )
 """Facts of a moment: two runs never share them, and naming them would only tire the reader."""
+ALL_KEYS: Final = "all"
+"""Given as allowed: every key may differ."""
 UNTOLD: Final = "not recorded"
 
 
@@ -49,7 +51,7 @@ def environments(
     """Return every key in which two fingerprints differ, those that must match first.
 
     A key that one of them lacks, because an older convbench did not look for it, is shown as not
-    recorded and is not in the way: nothing says that it differed.
+    recorded, and is in the way if it must match: nothing says that it did.
     """
     keys = dict.fromkeys((*MUST_MATCH, *left, *right))
     return tuple(
@@ -57,8 +59,8 @@ def environments(
             key=key,
             left=left.get(key, UNTOLD),
             right=right.get(key, UNTOLD),
-            must_match=key in MUST_MATCH and key in left and key in right,
-            allowed=key in allowed,
+            must_match=key in MUST_MATCH,
+            allowed=key in allowed or ALL_KEYS in allowed,
         )
         for key in keys
         if key not in _PASSING and left.get(key, UNTOLD) != right.get(key, UNTOLD)
@@ -67,10 +69,10 @@ def environments(
 
 def check_allowed(keys: tuple[str, ...]) -> frozenset[str]:
     """Return the keys as a set; RunError for one that need not match anyway."""
-    unknown = [key for key in keys if key not in MUST_MATCH]
+    unknown = [key for key in keys if key not in {*MUST_MATCH, ALL_KEYS}]
     if unknown:
         raise RunError(
             f"--allow {','.join(unknown)}: the keys that must match, and so may be allowed to "
-            f"differ, are {', '.join(MUST_MATCH)}."
+            f"differ, are {ALL_KEYS}, or {', '.join(MUST_MATCH)}."
         )
     return frozenset(keys)

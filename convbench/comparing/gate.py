@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from convbench.comparing.comparison import timed
 from convbench.comparing.judging import Limits
 from convbench.errors import RunError
 
@@ -21,9 +22,9 @@ AMBIGUOUS: Final = 4
 INCOMPARABLE: Final = 5
 STATUSES: Final = {
     OK: "no regression was found",
-    REGRESSION: "slower beyond the threshold, a count changed, or a case no longer runs",
+    REGRESSION: "something is slower, a count changed, or a case no longer runs",
     AMBIGUOUS: "with --strict: something could not be told",
-    INCOMPARABLE: "no case in common, or environments that must match and do not",
+    INCOMPARABLE: "environments that must match and do not, or cases that one side lacks",
 }
 """What each exit status means."""
 
@@ -72,12 +73,15 @@ def gate(name: str) -> Gate:
     return GATES[name]
 
 
-def outcome(comparison: Comparison, *, strict: bool = False, gated: bool = True) -> Outcome:
+def outcome(
+    comparison: Comparison, *, strict: bool = False, gated: bool = True, partial: bool = False
+) -> Outcome:
     """Return how a comparison ends.
 
     What is sure whatever the environment, a changed count or a case that no longer runs, goes
-    before the environment; and what is sure goes before what is ambiguous. gated: False where
-    slower is a finding and no regression, as between two layouts.
+    before what does not compare; and that goes before what is ambiguous. gated: False where slower
+    is a finding and no regression, as between two layouts. partial: a side may lack cases, or
+    times, that the other has.
     """
     wrong = _wrong(comparison) if gated else []
     if wrong:
@@ -90,9 +94,18 @@ def outcome(comparison: Comparison, *, strict: bool = False, gated: bool = True)
             status=INCOMPARABLE,
             why=f"Incomparable: times do not compare while these differ: {keys}.",
         )
+    lacking = [] if partial or not gated else _lacking(comparison)
+    if lacking:
+        return Outcome(
+            status=INCOMPARABLE,
+            why=f"Incomparable: {', '.join(lacking)}. What both have is compared all the same; "
+            "where one side is meant to be a part of the other, say --partial.",
+        )
     unsure = _unsure(comparison) if strict else []
     if unsure:
-        return Outcome(status=AMBIGUOUS, why=f"Ambiguous, and --strict asks for more: {unsure[0]}.")
+        return Outcome(
+            status=AMBIGUOUS, why=f"Ambiguous, and --strict asks for more: {', '.join(unsure)}."
+        )
     return Outcome(status=OK, why="No regression was found." if gated else "Compared.")
 
 
@@ -106,22 +119,35 @@ def _wrong(comparison: Comparison) -> list[str]:
     return [f"{number} {kind}" for kind, number in kinds.items() if number]
 
 
+def _lacking(comparison: Comparison) -> list[str]:
+    """Return in words what the left side has and the right one does not, so that none can pass."""
+    gone = sum(
+        row.pair.right is None and row.pair.left is not None and row.pair.left.status == "ok"
+        for row in comparison.rows
+    )
+    untimed = sum(timed(row.pair.left) and not timed(row.pair.right) for row in comparison.shared)
+    told = [row for row in comparison.shared if timed(row.pair.left) and timed(row.pair.right)]
+    single = told and all("one-process" in row.reasons for row in told)
+    kinds = {
+        f"{_number(gone, 'case is', 'cases are')} on the left side only": gone,
+        f"{_number(untimed, 'case has', 'cases have')} times on the left side only": (
+            untimed if comparison.times else 0
+        ),
+        "no time can be judged, with one process a side": single if comparison.times else 0,
+        "a run is not finished": comparison.left.unfinished + comparison.right.unfinished,
+    }
+    return [text for text, number in kinds.items() if number]
+
+
 def _unsure(comparison: Comparison) -> list[str]:
-    """Return in words what could not be told, the most telling first."""
+    """Return in words what could not be told."""
     rows = len(comparison.found("ambiguous"))
     groups = sum(item.verdict == "ambiguous" for item in comparison.moved)
-    missing = sum("only-left" in row.reasons for row in comparison.rows)
-    untold = sum("not-timed" in row.reasons and row.ran for row in comparison.rows)
-    untold = untold if comparison.times else 0
     kinds = {
         f"{_number(rows, 'row is', 'rows are')} ambiguous": rows,
         f"{_number(groups, 'group', 'groups')} moved as a whole": groups,
-        f"{_number(missing, 'case is', 'cases are')} on the left side only": missing,
-        f"{_number(untold, 'case has', 'cases have')} no times on one side": untold,
-        "a run is not finished": comparison.left.unfinished + comparison.right.unfinished,
     }
-    said = [text for text, number in kinds.items() if number]
-    return [", ".join(said)] if said else []
+    return [*(text for text, number in kinds.items() if number), *_lacking(comparison)]
 
 
 def _number(number: int, one: str, many: str) -> str:

@@ -2,10 +2,10 @@
 
 The verdicts of the clock are four, always of the right side against the left one:
 
-- **slower**, **faster**: the ratio without the group's shift lies beyond the threshold, and it
-  differs from 1 even when all comparisons of this table are held against it (Holm, A simple
-  sequentially rejective multiple test procedure, 1979: with nothing changed at all, the chance of
-  one such verdict or more in the whole table is at most 1 - confidence);
+- **slower**, **faster**: the ratio lies beyond the threshold, as it stands and without the group's
+  shift, and it surely differs from 1, even when all comparisons of this table are held against it
+  (Holm, A simple sequentially rejective multiple test procedure, 1979). Or the whole group is, by
+  more than runs drift;
 - **same**: the whole interval of the ratio lies within the threshold;
 - **ambiguous**: anything else. It is an answer: measure longer, in more processes, in more quiet.
 
@@ -16,8 +16,8 @@ a case that ran and no longer does is **broken**, whatever the clock says.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
 
 from convbench.counting.tally import Tally
 from convbench.timing.contamination import MANY, contaminated_share
@@ -34,22 +34,31 @@ Verdict = Literal["faster", "slower", "same", "ambiguous"]
 Change = Literal["", "count changed", "broken", "mended"]
 
 REASONS: Final = {
-    "beyond": "the ratio is beyond the threshold, and sure over all rows",
+    "beyond": "the ratio is beyond the threshold, and surely not 1 over all rows",
+    "group": "the whole group is, by more than runs drift",
     "within": "the whole interval is within the threshold",
+    "identical": "both sides hold the very same samples",
     "wide": "the interval reaches from within the threshold to beyond it",
     "many": "beyond the threshold by its own interval, but not sure over so many rows",
     "contaminated": "something else had a hand in many of its samples",
     "one-process": "a single process on both sides: how processes differ is not known",
     "environment": "the environments differ in what must match, so times do not compare",
-    "shift": "all cases of the group moved together by about as much as runs do",
-    "few-cases": "too few cases in the group to tell its own change from a slow machine",
+    "shift": "the whole group moved, and what is left of the ratio without that says otherwise",
+    "drift": "no common shift could be taken away, and runs may drift by as much",
     "not-timed": "no times on one side",
     "only-left": "only the left side has it",
     "only-right": "only the right side has it",
 }
 """What each code means."""
 _OF_THE_AXES: Final = ("output_dtype", "device", "threads")
-_COUNTS: Final = ("multiplications", "parameters", "additions", "elementwise")
+_COUNTS: Final = (
+    "multiplications", "parameters", "additions", "elementwise", "multiplications_valid",
+    "activations", "reads", "writes",
+)  # fmt: skip
+_MOST_COUNTS: Final = 3
+"""Counts of one case that are named: where one changed, most others did."""
+_EXPLAINED: Final = 0.10
+"""What other work on the machine may do to a case's time, at least, before it explains no more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +67,8 @@ class Limits:
 
     threshold: the smallest relative change of a time that matters, 0.05 for 5 %. drift: how far
     two runs of the same program may lie apart as a whole. confidence: 1 - the chance of any false
-    verdict in a table. absolute: no common shift is taken away.
+    slower or faster in a table. absolute: the machine is calm: no common shift is taken away, and
+    nothing drifts.
     """
 
     threshold: float = 0.05
@@ -70,6 +80,10 @@ class Limits:
     def edge(self) -> float:
         """The threshold as a log-ratio."""
         return math.log1p(self.threshold)
+
+    def beyond_drift(self, low: float, high: float) -> bool:
+        """Tell whether a whole interval of log-ratios lies beyond what runs may drift."""
+        return min(abs(low), abs(high)) > math.log1p(self.drift) and low * high > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,30 +118,29 @@ def untimed(pair: Pair, reason: str) -> Judged:
     return Judged(pair=pair, verdict=None, reasons=(reason,), change=change, notes=notes)
 
 
-def judge(pair: Pair, effect: Effect | None, *, sure: bool, known: bool, limits: Limits) -> Judged:
+def judge(
+    pair: Pair, effect: Effect | None, *, sure: bool, moved: Verdict | None, limits: Limits
+) -> Judged:
     """Judge a pair that was timed on both sides.
 
     effect: None where nothing is known of how processes differ. sure: whether the effect is over
-    all comparisons. known: whether the group's shift was seen and taken away, or is none by what
-    is compared.
+    all comparisons. moved: the verdict on the group as a whole; None where it has too few cases to
+    see what they share.
     """
     assert pair.left is not None  # noqa: S101
     assert pair.right is not None  # noqa: S101
     change, notes = changes(pair)
+    notes = (*notes, *_ran(pair.left, pair.right))
     if effect is None:
         return Judged(
             pair=pair, verdict="ambiguous", reasons=("one-process",), change=change, notes=notes
         )
     low, high = effect.interval(limits.confidence)
-    verdict, reasons = _verdict(effect.net, low, high, sure=sure, known=known, limits=limits)
-    dirty = [
-        share
-        for record in (pair.left, pair.right)
-        if (share := contaminated_share(record.samples)) >= MANY
-    ]
-    if dirty and verdict != "same":
-        verdict, reasons = "ambiguous", (*reasons, "contaminated")
-    processes = min(len(pair.left.samples), len(pair.right.samples))
+    verdict, reasons = _verdict(effect, low, high, sure=sure, moved=moved, limits=limits)
+    if verdict != "same" and _dirty(pair):
+        explained = not replace(limits, drift=max(limits.drift, _EXPLAINED)).beyond_drift(low, high)
+        verdict = "ambiguous" if explained and "group" not in reasons else verdict
+        reasons = (*reasons, "contaminated")
     return Judged(
         pair=pair,
         verdict=verdict,
@@ -139,64 +152,87 @@ def judge(pair: Pair, effect: Effect | None, *, sure: bool, known: bool, limits:
             confidence=limits.confidence,
             paired=False,
             verdict="cannot tell" if low <= 0 <= high else "slower" if low > 0 else "faster",
-            processes=processes,
+            processes=min(len(pair.left.samples), len(pair.right.samples)),
         ),
         raw=math.exp(effect.raw),
         chance=effect.surprise,
         change=change,
-        notes=(*notes, *_ran(pair.left, pair.right)),
+        notes=notes,
     )
 
 
 def _verdict(
-    net: float, low: float, high: float, *, sure: bool, known: bool, limits: Limits
+    effect: Effect, low: float, high: float, *, sure: bool, moved: Verdict | None, limits: Limits
 ) -> tuple[Verdict, tuple[str, ...]]:
-    edge = limits.edge
+    edge, net, raw = limits.edge, effect.net, effect.raw
+    stands = abs(raw) > edge
+    if moved in {"slower", "faster"} and stands and (raw > 0) == (moved == "slower"):
+        return moved, ("group",)
     if -edge <= low and high <= edge:
-        return "same", ("within",)
-    if abs(net) > edge and sure:
-        # with no shift to be seen, only what the whole interval has beyond the drift is sure
-        beyond = min(abs(low), abs(high)) > math.log1p(limits.drift)
-        if known or beyond:
-            return ("slower" if net > 0 else "faster"), ("beyond",)
-        return "ambiguous", ("few-cases",)
-    own = (low > 0 or high < 0) and abs(net) > edge
-    return "ambiguous", ("many" if own else "wide",)
+        still = moved in {None, "same"} or not stands
+        return ("same", ("within",)) if still else ("ambiguous", ("shift",))
+    if abs(net) <= edge or not sure:
+        own = (low > 0 or high < 0) and abs(net) > edge
+        return "ambiguous", ("many" if own else "wide",)
+    if not stands or raw * net < 0:
+        return "ambiguous", ("shift",)
+    if moved is None and not limits.absolute and not limits.beyond_drift(low, high):
+        return "ambiguous", ("drift",)
+    return ("slower" if net > 0 else "faster"), ("beyond",)
+
+
+def _dirty(pair: Pair) -> bool:
+    return any(
+        contaminated_share(record.samples) >= MANY
+        for record in (pair.left, pair.right)
+        if record is not None
+    )
+
+
+def identical(pair: Pair) -> Judged:
+    """Judge a pair whose sides are the very same samples."""
+    change, notes = changes(pair)
+    return Judged(pair=pair, verdict="same", reasons=("identical",), change=change, notes=notes)
 
 
 def changes(pair: Pair) -> tuple[Change, tuple[str, ...]]:
     """Return what became of the case and of its counts, and in words what differs."""
     left, right = pair.left, pair.right
-    if left is None or right is None:
+    if right is None:
         return "", ()
-    if left.status != right.status:
-        said = f"{left.status} before, now {right.status}: {right.reason or 'it ran'}"
-        if left.status == "ok":
+    before = left.status if left else "not there"
+    if before != right.status:
+        said = f"{before} before, now {right.status}: {right.reason or 'it ran'}"
+        if right.status in {"failed", "invalid"} or before == "ok":
             return "broken", (said,)
-        return ("mended" if right.status == "ok" else ""), (said,)
+        return ("mended" if before in {"failed", "invalid"} else ""), (said,) if left else ()
+    if left is None:
+        return "", ()
+    if left.cost and not right.cost:
+        return "count changed", (f"multiplications {left.cost.multiplications:,} → not known",)
     counts = [item for item in _counts(left, right) if item[1] != item[2]]
-    differing = [f"{name} {_plain(a)} → {_plain(b)}" for name, a, b in counts if None not in {a, b}]
+    differing = [f"{name} {a:,} → {b:,}" for name, a, b in counts if a is not None is not b]
     lost = [
         f"{name}: not known on the {'left' if a is None else 'right'} side"
         for name, a, b in counts
-        if None in {a, b}
+        if a is None or b is None
     ]
+    more = len(differing) - _MOST_COUNTS
+    if more > 0:
+        differing[_MOST_COUNTS:] = [f"and {more} more counts"]
     return ("count changed" if differing else ""), (*differing, *lost)
 
 
-def _counts(left: Record, right: Record) -> list[tuple[str, Any, Any]]:
-    found = [
-        (name, getattr(left.cost, name, None), getattr(right.cost, name, None)) for name in _COUNTS
+def _counts(left: Record, right: Record) -> list[tuple[str, int | None, int | None]]:
+    found: list[tuple[str, int | None, int | None]] = [
+        (name.replace("_", " "), getattr(left.cost, name, None), getattr(right.cost, name, None))
+        for name in _COUNTS
     ]
     for counter in dict.fromkeys((*left.tallies, *right.tallies)):
         both = [record.tallies.get(counter) for record in (left, right)]
         a, b = (tally.macs if isinstance(tally, Tally) else None for tally in both)
         found.append((f"multiplications by {counter}", a, b))
     return found
-
-
-def _plain(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _ran(left: Record, right: Record) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from convbench.errors import RunError
 from convbench.runs.conditions import AXES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from convbench.comparing.sides import Side
     from convbench.runs.record import Record
@@ -30,35 +30,62 @@ class Pair:
     right: Record | None
 
 
-def match(left: Iterable[Record], right: Iterable[Record], by: str | None) -> tuple[Pair, ...]:
-    """Pair the records of two sides, in the order of the left one, then what only the right has."""
-    first = {_key(record, by): record for record in left}
-    second = {_key(record, by): record for record in right}
+def match(
+    left: Iterable[Record], right: Iterable[Record], but: Collection[str] = ()
+) -> tuple[Pair, ...]:
+    """Pair the records of two sides, in the order of the left one, then what only the right has.
+
+    but: axes in which the records of a pair may differ.
+
+    Raises:
+        RunError: two cases of one side that only these axes tell apart.
+
+    """
+    first, second = _by_key(left, but), _by_key(right, but)
     return tuple(
-        _pair(first.get(key), second.get(key), by) for key in dict.fromkeys((*first, *second))
+        _pair(first.get(key), second.get(key), but) for key in dict.fromkeys((*first, *second))
     )
 
 
-def _pair(left: Record | None, right: Record | None, by: str | None) -> Pair:
+def _by_key(records: Iterable[Record], but: Collection[str]) -> dict[Key, Record]:
+    found: dict[Key, Record] = {}
+    for record in records:
+        known = found.setdefault(_key(record, but), record)
+        if known is not record and not (_counts_alone(but) and known.cost == record.cost):
+            said = f" but for {', '.join(but)}" if but else ""
+            raise RunError(
+                f"{known.case} and {record.case} are the same case{said}, so it cannot be told "
+                "which of them to compare: give a side that holds one of them."
+            )
+    return found
+
+
+def _counts_alone(but: Collection[str]) -> bool:
+    """Tell whether only counts are compared: they are the same under every condition."""
+    return set(but) == set(BY)
+
+
+def _pair(left: Record | None, right: Record | None, but: Collection[str]) -> Pair:
     one = left or right
     assert one is not None  # noqa: S101  a key comes from a record
-    return Pair(label=one.label, group=_without(one.group, one, by), left=left, right=right)
+    group = one.slot if _counts_alone(but) else _without(one.group, one, but)
+    return Pair(label=one.label, group=group, left=left, right=right)
 
 
-def _key(record: Record, by: str | None) -> Key:
+def _key(record: Record, but: Collection[str]) -> Key:
     """Return what makes a case what it is: what runs, in which slot, and how."""
-    axes = tuple(getattr(record, axis) for axis in BY if axis != by)
+    axes = tuple(getattr(record, axis) for axis in BY if axis not in but)
     block = bool(record.knobs.get("block"))
     return (record.kind, record.name, record.label, block, record.slot, record.input_shape, *axes)
 
 
-def _without(group: str, record: Record, by: str | None) -> str:
-    """Return the group's label without the word of the axis that the sides differ in."""
-    if by is None:
-        return group
-    value = getattr(record, by)
-    words = {str(value), str(value).replace("_", " "), f"{value} threads", f"{value} thread",
-             f"{value}'s allocator", f"{value} caches"}  # fmt: skip
+def _without(group: str, record: Record, but: Collection[str]) -> str:
+    """Return the group's label without the words of the axes that the sides differ in."""
+    words: set[str] = set()
+    for axis in but:
+        value = str(getattr(record, axis))
+        words |= {value, value.replace("_", " "), f"{value} threads", f"{value} thread",
+                  f"{value}'s allocator", f"{value} caches"}  # fmt: skip
     return " · ".join(part for part in group.split(" · ") if part not in words)
 
 
@@ -93,6 +120,18 @@ def _part(side: Side, by: str, value: str) -> Side:
     return replace(side, name=f"{by} {value}", records=kept)
 
 
+def check_apart(left: Side, right: Side, by: str) -> None:
+    """Raise RunError unless each side has one value of the axis, and they differ."""
+    values = [{str(getattr(record, by)) for record in side.records} for side in (left, right)]
+    if len(values[0]) != 1 or len(values[1]) != 1 or values[0] == values[1]:
+        said = [", ".join(sorted(found)) or "nothing" for found in values]
+        raise RunError(
+            f"--by {by} with two runs asks for one {by} in each, and two different ones: "
+            f"{left.name} has {said[0]}, {right.name} has {said[1]}. Leave --by out to compare "
+            "equal cases, or give one run that has both."
+        )
+
+
 def nearest(pairs: Sequence[Pair]) -> str:
     """Return in which axes cases of the two sides differ that are else the same, in words."""
     lefts = [pair.left for pair in pairs if pair.left and not pair.right]
@@ -102,6 +141,6 @@ def nearest(pairs: Sequence[Pair]) -> str:
         for left in lefts
         for right in rights
         for axis in BY
-        if _key(left, axis) == _key(right, axis)
+        if _key(left, (axis,)) == _key(right, (axis,))
     }
     return "; ".join(sorted(found))

@@ -3,11 +3,11 @@
 A run says of each case what a few fresh processes gave: y[i, p], the log of the median of case i in
 process p. A rerun of the very same program differs from it in three ways, and each is met:
 
-- **processes differ** in a case, by their memory's layout above all. Three processes say little
-  of how much, so the variances of all cases are taken together: each is drawn towards the typical
-  one by as much as their own scatter allows (Smyth, Linear models and empirical Bayes methods for
+- **processes differ** in a case, by their memory's layout above all. Three of them say little of
+  how much, so the variances of all cases are taken together: each is drawn towards the typical one
+  by as much as their own scatter allows (Smyth, Linear models and empirical Bayes methods for
   assessing differential expression, 2004, sections 4 to 6). The moderated t has more degrees of
-  freedom than 2 + 2;
+  freedom than 2 + 2. Where a side is several runs, runs take the place of processes;
 - **what slows a whole process or a whole run** moves all cases of a group together: they share
   their processes. The median over the group's cases is that common shift. It is taken away from
   each case, and is judged by itself, since one run cannot tell a slow machine from a change that
@@ -23,9 +23,11 @@ The last two need cases to look at: FEWEST_FOR_A_SHIFT in a group, FEWEST_FOR_A_
 from __future__ import annotations
 
 import math
+import warnings
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from statistics import fmean
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from scipy import special
@@ -33,10 +35,15 @@ from scipy import special
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from convbench.timing.samples import Samples
 
+Array: TypeAlias = "NDArray[np.float64]"
 FEWEST_FOR_A_SHIFT: Final = 8
-FEWEST_FOR_A_SCALE: Final = 20
+FEWEST_FOR_A_SCALE: Final = 8
+_MANY: Final = 200
+"""Cases of a group from which on one of them does not move the median."""
 _MOST_FREEDOM: Final = 1e6
 _LEAST_SPREAD: Final = 1e-4
 """Processes that agree to better than 0.01 % do so by chance, or by a coarse clock."""
@@ -44,11 +51,11 @@ _LEAST_SPREAD: Final = 1e-4
 
 @dataclass(frozen=True, kw_only=True)
 class Timed:
-    """A case with times on both sides; samples are one entry a process."""
+    """A case with times on both sides; a side is its runs, and a run one entry a process."""
 
     group: str
-    left: tuple[Samples, ...]
-    right: tuple[Samples, ...]
+    left: tuple[tuple[Samples, ...], ...]
+    right: tuple[tuple[Samples, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,135 +120,157 @@ def noise(cases: Sequence[Timed], *, absolute: bool = False) -> Noise:
     absolute: no common shift is taken away and no scale estimated: for sides that are meant to
     differ, such as two layouts, and for machines that are known to be steady.
     """
-    tables = [_Table(case) for case in cases]
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index, case in enumerate(cases):
+        groups[case.group].append(index)
+    raw, net, variances, freedom, sizes = (np.zeros(len(cases)) for _ in range(5))
     shifts: dict[str, Shift] = {}
-    groups: dict[str, list[_Table]] = defaultdict(list)
-    for case, table in zip(cases, tables, strict=True):
-        groups[case.group].append(table)
+    independent = 0.0
     for group, members in groups.items():
-        enough = len(members) >= FEWEST_FOR_A_SHIFT and not absolute
-        shifts[group] = _take_shift_away(members) if enough else Shift()
-    variances, freedom, prior = _moderated(tables)
-    effects = [
-        None
-        if not known
-        else Effect(
-            raw=table.raw,
-            net=table.raw - shifts[case.group].value,
-            error=math.sqrt(variance * table.inverse_sizes),
-            freedom=known,
+        found = _group([cases[index] for index in members], absolute=absolute)
+        raw[members], net[members], shifts[group] = found.raw, found.net, found.shift
+        variances[members], freedom[members] = found.variances, found.freedom
+        sizes[members] = found.inverse_sizes
+        # Cases of a group share their processes: untaken away, they are as good as one case.
+        independent += float(np.max(found.freedom)) * (len(members) - 1 if found.shift.known else 1)
+    drawn, total, prior = _moderated(variances, freedom, independent)
+    errors = np.sqrt(drawn * sizes)
+    known = total > 0
+    scale, worth = (1.0, math.inf) if absolute else _scale(net[known], errors[known], total[known])
+    effects = tuple(
+        Effect(
+            raw=float(raw[index]),
+            net=float(net[index]),
+            error=float(errors[index]) * scale,
+            freedom=1 / (1 / float(total[index]) + 1 / worth),
         )
-        for case, table, variance, known in zip(cases, tables, variances, freedom, strict=True)
-    ]
-    scale = 1.0 if absolute else _scale([effect for effect in effects if effect])
-    widened = tuple(
-        effect
-        and Effect(
-            raw=effect.raw,
-            net=effect.net,
-            error=effect.error * scale,
-            freedom=effect.freedom,
-        )
-        for effect in effects
+        if known[index]
+        else None
+        for index in range(len(cases))
     )
-    return Noise(effects=widened, shifts=shifts, scale=scale, prior_freedom=prior)
+    return Noise(effects=effects, shifts=shifts, scale=scale, prior_freedom=prior)
 
 
-class _Table:
-    """Logs of the medians of one case's processes, by session, on both sides."""
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    """What the cases of one group say, an entry a case."""
 
-    def __init__(self, case: Timed) -> None:
-        self.sides = [
-            {f"{n} {s.session}": math.log(s.median) for n, s in _numbered(side)}
-            for side in (case.left, case.right)
+    raw: Array
+    net: Array
+    variances: Array
+    freedom: Array
+    inverse_sizes: Array
+    shift: Shift
+
+
+def _group(cases: Sequence[Timed], *, absolute: bool) -> _Group:
+    several = any(len(side) > 1 for case in cases for side in (case.left, case.right))
+    sides = [
+        _units([getattr(case, name) for case in cases], of_runs=several)
+        for name in ("left", "right")
+    ]
+    means = [np.nanmean(side, axis=1) for side in sides]
+    counts = [np.sum(~np.isnan(side), axis=1) for side in sides]
+    raw = means[1] - means[0]
+    enough = len(cases) >= FEWEST_FOR_A_SHIFT and not absolute
+    deviations = [side - mean[:, None] for side, mean in zip(sides, means, strict=True)]
+    if enough:
+        # Without the case itself: else it would draw what is taken from it towards itself.
+        own = [side - _others(side) for side in deviations]
+        net = raw - _others(raw[:, None])[:, 0]
+        shift = _shift(raw, deviations)
+    else:
+        own, net, shift = deviations, raw, Shift()
+    squares = np.zeros(len(cases))
+    for side in own:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a side of one unit has no variance
+            centred = side - np.nanmean(side, axis=1)[:, None]
+        squares += np.nansum(centred**2, axis=1)
+    freedom = sum(count - 1.0 for count in counts)
+    with np.errstate(invalid="ignore"):
+        variances = np.where(freedom > 0, np.maximum(squares / freedom, _LEAST_SPREAD**2), np.nan)
+    return _Group(
+        raw=raw,
+        net=net,
+        variances=variances,
+        freedom=np.asarray(freedom),
+        inverse_sizes=sum(1 / count for count in counts),
+        shift=shift,
+    )
+
+
+def _units(side: Sequence[tuple[tuple[Samples, ...], ...]], *, of_runs: bool) -> Array:
+    """Return the logs of one side: a row a case, a column a unit; nan where a case has none.
+
+    Units are processes; or runs, where there are several: processes of one share its luck.
+    """
+    if of_runs:
+        values: list[dict[object, float]] = [
+            {number: fmean(map(_log, run)) for number, run in enumerate(runs) if run}
+            for runs in side
         ]
-        self.means = [float(np.mean(list(side.values()))) for side in self.sides]
-        self.raw = self.means[1] - self.means[0]
-
-    @property
-    def inverse_sizes(self) -> float:
-        return sum(1 / len(side) for side in self.sides)
-
-    @property
-    def freedom(self) -> int:
-        return sum(len(side) - 1 for side in self.sides)
-
-    @property
-    def variance(self) -> float:
-        """The variance between processes, of both sides together; nan where none shows it."""
-        if not self.freedom:
-            return math.nan
-        squares = sum(
-            (value - np.mean(list(side.values()))) ** 2
-            for side in self.sides
-            for value in side.values()
-        )
-        return max(float(squares) / self.freedom, _LEAST_SPREAD**2)
+    else:
+        values = [{one.session: _log(one) for run in runs for one in run} for runs in side]
+    every = dict.fromkeys(name for known in values for name in known)
+    names = {name: column for column, name in enumerate(every)}
+    table = np.full((len(side), len(names)), np.nan)
+    for row, known in enumerate(values):
+        for name, value in known.items():
+            table[row, names[name]] = value
+    return table
 
 
-def _numbered(side: Sequence[Samples]) -> list[tuple[int, Samples]]:
-    """Number samples that share a session's name, so that repeats of a run stay apart."""
-    seen: dict[str, int] = defaultdict(int)
-    numbered = []
-    for samples in side:
-        numbered.append((seen[samples.session], samples))
-        seen[samples.session] += 1
-    return numbered
+def _log(samples: Samples) -> float:
+    return math.log(samples.median)
 
 
-def _take_shift_away(members: Sequence[_Table]) -> Shift:
-    """Take what all cases of a group share out of every process, and return the shift of sides."""
-    shares: list[list[float]] = []
-    for side in (0, 1):
-        processes = dict.fromkeys(name for table in members for name in table.sides[side])
-        common = {
-            name: float(
-                np.median(
-                    [
-                        table.sides[side][name] - table.means[side]
-                        for table in members
-                        if name in table.sides[side]
-                    ]
-                )
-            )
-            for name in processes
-        }
-        for table in members:
-            table.sides[side] = {
-                name: value - common[name] for name, value in table.sides[side].items()
-            }
-        shares.append(list(common.values()))
-    freedom = sum(len(side) - 1 for side in shares)
-    value = float(np.median([table.raw for table in members]))
+def _others(table: Array) -> Array:
+    """Return for every row the median, column by column, of all other rows."""
+    if len(table) > _MANY:
+        return np.broadcast_to(np.nanmedian(table, axis=0), table.shape)
+    rows = range(len(table))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a unit that only one case has
+        found = np.array([np.nanmedian(np.delete(table, row, axis=0), axis=0) for row in rows])
+    filled: Array = np.nan_to_num(found)
+    return filled
+
+
+def _shift(raw: Array, deviations: Sequence[Array]) -> Shift:
+    """Return what a group's cases share, with its error over units."""
+    value = float(np.median(raw))
+    common = [np.nanmedian(side, axis=0) for side in deviations]
+    freedom = sum(len(side) - 1 for side in common)
     if not freedom:
-        return Shift(value=value, error=math.inf, freedom=0, cases=len(members))
-    squares = sum(float(np.var(side)) * len(side) for side in shares)
-    error = math.sqrt(squares / freedom * sum(1 / len(side) for side in shares))
+        return Shift(value=value, error=math.inf, freedom=0, cases=len(raw))
+    squares = sum(float(np.sum((side - np.mean(side)) ** 2)) for side in common)
+    error = math.sqrt(squares / freedom * sum(1 / len(side) for side in common))
     # the median over cases is itself uncertain, also where all processes agree
-    spread = float(np.median([abs(table.raw - value) for table in members]))
-    within = 1.2533 * 1.4826 * spread / math.sqrt(len(members))
-    return Shift(value=value, error=math.hypot(error, within), freedom=freedom, cases=len(members))
+    spread = 1.4826 * float(np.median(np.abs(raw - value)))
+    return Shift(
+        value=value,
+        error=math.hypot(error, 1.2533 * spread / math.sqrt(len(raw))),
+        freedom=freedom,
+        cases=len(raw),
+    )
 
 
-def _moderated(
-    tables: Sequence[_Table],
-) -> tuple[list[float], list[float], float]:
-    """Return each case's variance drawn towards the typical one, its freedom, and the prior's."""
-    own = np.array([table.variance for table in tables])
-    freedom = np.array([float(table.freedom) for table in tables])
+def _moderated(own: Array, freedom: Array, most: float) -> tuple[Array, Array, float]:
+    """Return each case's variance drawn towards the typical one, its freedom, and the prior's.
+
+    most: degrees of freedom that all cases have together; the prior can be worth no more.
+    """
     told = freedom > 0
     if not told.any():
-        return [math.nan] * len(tables), [0.0] * len(tables), 0.0
+        return own, np.zeros(len(own)), 0.0
     typical, prior = _prior(own[told], freedom[told])
-    drawn = np.where(
-        told,
-        (prior * typical + freedom * np.where(told, own, 0.0)) / (prior + freedom),
-        typical,
-    )
-    return list(map(float, drawn)), list(map(float, prior + freedom)), prior
+    prior = min(prior, most)
+    drawn = (prior * typical + freedom * np.where(told, own, 0.0)) / (prior + freedom)
+    return drawn, prior + freedom, prior
 
 
-def _prior(variances: np.ndarray, freedom: np.ndarray) -> tuple[float, float]:
+def _prior(variances: Array, freedom: Array) -> tuple[float, float]:
     """Return the typical variance and the degrees of freedom that it is worth."""
     logs = np.log(variances) - special.digamma(freedom / 2) + np.log(freedom / 2)
     centre = float(np.mean(logs))
@@ -259,12 +288,16 @@ def _inverse_trigamma(value: float) -> float:
     return float(brentq(lambda x: float(special.polygamma(1, x)) - value, 1e-6, _MOST_FREEDOM))
 
 
-def _scale(effects: Sequence[Effect]) -> float:
-    """Return how many times as wide as in theory the middle half of all t is; at least 1."""
-    if len(effects) < FEWEST_FOR_A_SCALE:
-        return 1.0
-    wide = [abs(effect.net / effect.error) / quantile(0.5, effect.freedom) for effect in effects]
-    return max(1.0, float(np.median(wide)))
+def _scale(net: Array, errors: Array, freedom: Array) -> tuple[float, float]:
+    """Return how many times as wide as in theory the middle half of all t is, and its own worth.
+
+    At least 1. Its worth is in degrees of freedom: a median of n absolute values is as good as a
+    standard deviation of 0.37 n values.
+    """
+    if len(net) < FEWEST_FOR_A_SCALE:
+        return 1.0, math.inf
+    wide = np.abs(net / errors) / special.stdtrit(freedom, 0.75)
+    return max(1.0, float(np.median(wide))), 0.37 * len(net)
 
 
 def chance(value: float, error: float, freedom: float) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.comparing.gate import STATUSES
 from convbench.comparing.judging import REASONS, Judged
+from convbench.comparing.noise import FEWEST_FOR_A_SCALE, quantile
 from convbench.report import format as show
 from convbench.report.document import (
     Bullet,
@@ -72,9 +73,7 @@ def _points(comparison: Comparison, outcome: Outcome) -> Iterable[Bullet]:
     if tally:
         said = [f"{tally[name]} {name}" for name in ("slower", "faster", "same", "ambiguous")]
         text = (
-            f"{', '.join(said)}; threshold {show.share(limits.threshold)}, and at most "
-            f"{show.share(1 - limits.confidence)} chance of any false slower or faster in the "
-            "whole table."
+            f"{', '.join(said)}; threshold {show.share(limits.threshold)}. {_promise(comparison)}"
         )
         yield Bullet(lead="Times", text=text)
     for name in ("slower", "faster"):
@@ -84,6 +83,31 @@ def _points(comparison: Comparison, outcome: Outcome) -> Iterable[Bullet]:
             names = [f"{_where(row)} ({show.ratio(row.ratio)})" for row in rows if row.ratio]
             yield Bullet(lead=name.capitalize(), text=f"{show.listing(names, _MOST_NAMED)}.")
     yield from _shift_points(comparison)
+
+
+def _promise(comparison: Comparison) -> str:
+    """Return what the verdicts rest on, and what nothing here can see."""
+    limits = comparison.limits
+    calm = (
+        "Where the machine is calm"
+        if limits.absolute
+        else f"Where whole runs drift by less than {show.share(limits.drift)}"
+    )
+    text = (
+        f"{calm} and nothing changed, the chance of any slower or faster in the whole table is at "
+        f"most {show.share(1 - limits.confidence)}, as far as processes show how they differ"
+    )
+    judged = sum(row.ratio is not None for row in comparison.rows)
+    if judged < FEWEST_FOR_A_SCALE:
+        text += "; with so few rows it cannot be seen how cases differ from run to run"
+    known = {item.group for item in comparison.moved}
+    small = {row.pair.group for row in comparison.rows if row.ratio} - known
+    if small and not limits.absolute:
+        text += (
+            f". In {show.plural(len(small), 'group')} no common shift can be taken away, so a "
+            f"change must be beyond {show.share(limits.drift)} to be called one"
+        )
+    return f"{text}."
 
 
 def _sides(comparison: Comparison) -> str:
@@ -123,16 +147,13 @@ def _shift_points(comparison: Comparison) -> Iterable[Bullet]:
         lead="Moved as a whole",
         text=(
             f"{show.listing(names, 3)}. All cases of a group share their processes, so one run "
-            "cannot tell a slow machine from a change that slows them all; rows are judged "
-            f"without it. It is called slower beyond {show.share(comparison.limits.drift)}, which "
-            "is what runs may drift."
+            "cannot tell a slow machine from a change that slows them all. A group is called "
+            f"slower beyond {show.share(comparison.limits.drift)}, which is what runs may drift."
         ),
     )
 
 
 def _interval(item: Moved) -> RatioInterval:
-    from convbench.comparing.noise import quantile
-
     shift = item.shift
     reach = quantile(0.95, shift.freedom) * shift.error if shift.freedom else math.inf
     reach = min(reach, 700.0 - abs(shift.value))  # exp must stay a number
@@ -173,13 +194,15 @@ def _table(identity: str, caption: str, rows: Sequence[Judged], comparison: Comp
     left, right = ("left", "right")
     if comparison.by is not None:
         left, right = comparison.left.name, comparison.right.name
+    taken = bool(comparison.moved)
+    net = "without the group's shift" if taken else "ratio"
     columns = (
         Column(name="case", key="label"),
         Column(name="where", key="group"),
         Column(name=left, key="left", kind="seconds"),
         Column(name=right, key="right", kind="seconds"),
-        Column(name="ratio", key="raw", kind="ratio"),
-        Column(name="without the group's shift", key="ratio", kind="ratio"),
+        Column(name="ratio as it stands", key="raw", kind="ratio"),
+        Column(name=net, key="ratio", kind="ratio"),
         Column(name="verdict", key="verdict"),
         Column(name="why", key="reasons"),
         Column(name="what changed", key="notes"),
@@ -189,7 +212,11 @@ def _table(identity: str, caption: str, rows: Sequence[Judged], comparison: Comp
         index
         for index, column in enumerate(columns)
         if identity == DATA
-        or (any(line[index] not in {None, ""} for line in cells) and column.key != "verdict")
+        or (
+            any(line[index] not in {None, ""} for line in cells)
+            and column.key != "verdict"
+            and (taken or column.key != "raw")
+        )
     ]
     return Table(
         id=identity,
@@ -291,8 +318,8 @@ def _method(comparison: Comparison) -> tuple[Block, ...]:
         else ""
     )
     text = (
-        "A row is slower or faster if its ratio is beyond the threshold and is sure over all rows "
-        "(Holm's step-down test); same if its whole interval is within the threshold; else "
-        f"ambiguous.{widened}"
+        "A row is slower or faster if its ratio is beyond the threshold and surely not 1, with all "
+        "rows held against it (Holm's step-down test); same if its whole interval is within the "
+        f"threshold; else ambiguous.{widened}"
     )
     return Heading(level=2, text="How to read this"), Paragraph(text=text), Bullets(items=items)

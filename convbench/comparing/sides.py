@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from convbench.errors import RunError
 from convbench.runs.fingerprint import differences
-from convbench.runs.store import holds_run, load
+from convbench.runs.store import HEADER, RECORDS, holds_run, load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from convbench.runs.record import Header, Record, Run
+    from convbench.timing.samples import Samples
 
 _WORST_FIRST: Final = ("failed", "invalid", "skipped", "ok")
 
@@ -22,59 +23,90 @@ _WORST_FIRST: Final = ("failed", "invalid", "skipped", "ok")
 class Side:
     """One side: its name for readers, the header of its first run, and one record a case.
 
-    runs: how many runs were put together. unfinished: how many of them lack cases. Samples of a
-    record are those of all runs, one entry a process.
+    repeats: of each case the samples of each run, one entry a process; those of its record are all
+    of them together. runs: how many runs were put together. unfinished: how many of them lack
+    cases.
     """
 
     name: str
     header: Header
     records: tuple[Record, ...]
+    repeats: Mapping[str, tuple[tuple[Samples, ...], ...]] = field(default_factory=dict)
     runs: int = 1
     unfinished: int = 0
+
+    def samples(self, record: Record) -> tuple[tuple[Samples, ...], ...]:
+        """Return the samples of one of its records, by run."""
+        return self.repeats.get(record.case, (record.samples,))
 
 
 def load_side(path: Path) -> Side:
     """Read a run folder, or a folder of run folders that are repeats of one another.
 
     Raises:
-        RunError: no run, one that cannot be read, or repeats that were made in different
-            environments or count differently.
+        RunError: no run, one that cannot be read, or runs that are no repeats of one another: made
+            by other commands, in other environments, of another commit, or counting differently.
 
     """
     if not path.is_dir() or holds_run(path):
         return side(str(path), [load(path)])
-    found = sorted(item for item in path.iterdir() if item.is_dir() and holds_run(item))
+    found = sorted(item for item in path.iterdir() if _looks_like_a_run(item))
     if not found:
         load(path)  # says what a run folder is, and what to give
     return side(str(path), [load(item) for item in found])
 
 
+def _looks_like_a_run(path: Path) -> bool:
+    return path.is_dir() and any((path / name).is_file() for name in (HEADER, RECORDS))
+
+
 def side(name: str, runs: Sequence[Run]) -> Side:
     """Put repeats of a run together; RunError where they are no repeats."""
     first = runs[0]
-    for run in runs[1:]:
-        unlike = differences(first.header.fingerprint, run.header.fingerprint)
-        if unlike:
+    sessions: set[str] = set()
+    for run in runs:
+        if why := _no_repeat(first.header, run.header):
             raise RunError(
-                f"{name} holds runs of different environments ({'; '.join(unlike)}): they are no "
-                "repeats of one run; compare them with one another, or keep them in two folders."
+                f"{name} holds runs that are no repeats of one another ({why}): keep them in two "
+                "folders, and compare these."
             )
+        own = {samples.session for record in run.records for samples in record.samples}
+        if own & sessions:
+            raise RunError(
+                f"{name} holds the same run twice: a copy tells nothing more; keep one of them."
+            )
+        sessions |= own
     records: dict[str, Record] = {}
+    repeats: dict[str, tuple[tuple[Samples, ...], ...]] = {}
     for run in runs:
         for record in run.records:
             known = records.get(record.case)
             records[record.case] = record if known is None else _together(name, known, record)
+            repeats[record.case] = (*repeats.get(record.case, ()), record.samples)
     return Side(
         name=name,
         header=first.header,
         records=tuple(records.values()),
+        repeats=repeats,
         runs=len(runs),
         unfinished=sum(not run.finished for run in runs),
     )
 
 
+def _no_repeat(first: Header, other: Header) -> str:
+    """Return why a run is no repeat of another; empty where it is."""
+    unlike = differences(first.fingerprint, other.fingerprint)
+    commits = [header.fingerprint.get("git_commit") for header in (first, other)]
+    if commits[0] != commits[1]:
+        unlike.append(f"git_commit was {commits[0]!r} and is {commits[1]!r}")
+    if first.command != other.command:
+        unlike.append(f"one was made by {first.command!r}, another by {other.command!r}")
+    return "; ".join(unlike)
+
+
 def _together(name: str, first: Record, second: Record) -> Record:
-    if first.status == second.status == "ok" and first.cost != second.cost:
+    counted = [(record.cost, record.tallies) for record in (first, second)]
+    if first.status == second.status == "ok" and counted[0] != counted[1]:
         raise RunError(
             f"{name}: two of its runs count {first.case} differently, so they are no repeats of "
             "one run; compare them with one another."

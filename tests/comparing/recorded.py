@@ -48,7 +48,7 @@ def tally(macs, counter="torch"):
     )  # fmt: skip
 
 
-def record(label="standard", seconds=(), slot="3→8 k3 @7×7 b1", **changes):
+def record(label="standard", seconds=(), slot="3→8 k3 @7×7 b1", run=0, **changes):
     """Return a record of a case; seconds: of each process the median, and maybe how dirty."""
     group = changes.pop("group", f"{slot} · cpu · float32 · channels_first · 1 thread")
     values = {
@@ -57,8 +57,8 @@ def record(label="standard", seconds=(), slot="3→8 k3 @7×7 b1", **changes):
         "device": "cpu", "dtype": "float32", "layout": "channels_first", "threads": 1,
         "status": "ok", "cost": cost(), "tallies": {"torch": tally(1000)},
         "samples": tuple(
-            samples(*one, session=f"{group} {number}") if isinstance(one, list)
-            else samples(one, session=f"{group} {number}")
+            samples(*one, session=f"{run} {group} {number}") if isinstance(one, list)
+            else samples(one, session=f"{run} {group} {number}")
             for number, one in enumerate(seconds)
         ),
     }  # fmt: skip
@@ -87,27 +87,37 @@ def real(number):
     """Return the side that a recorded run is, 0 to 5."""
     return side(
         *(
-            record(case["label"], case["runs"][number], case["slot"], group=case["group"])
+            record(case["label"], case["runs"][number], case["slot"], number, group=case["group"])
             for case in recorded()
         ),
         name=f"run {number}",
     )
 
 
-def drawn(seed, processes=3):
-    """Return two sides drawn from the processes of all recorded runs, none of them twice."""
+def drawn(seed):
+    """Return two sides put together from the groups of recorded runs, each group's from two runs.
+
+    What a run's luck does to a case stays in: a group's processes stay with their run.
+    """
     draw = random.Random(seed)
-    cases = recorded()
-    every = [(run, process) for run in range(len(cases[0]["runs"])) for process in range(3)]
-    chosen = {}
-    halves = ([], [])
-    for case in cases:
-        group = chosen.setdefault(case["group"], None) or draw.sample(every, 2 * processes)
-        chosen[case["group"]] = group
-        for half in (0, 1):
-            seconds = [case["runs"][run][process] for run, process in group[half::2]]
-            halves[half].append(record(case["label"], seconds, case["slot"], group=case["group"]))
-    return side(*halves[0]), side(*halves[1], name="b")
+    chosen = {case["group"]: None for case in recorded()}
+    chosen = {group: draw.sample(range(6), 2) for group in chosen}
+    return tuple(
+        side(
+            *(
+                record(
+                    case["label"],
+                    case["runs"][chosen[case["group"]][half]],
+                    case["slot"],
+                    group=case["group"],
+                    run=chosen[case["group"]][half],
+                )
+                for case in recorded()
+            ),
+            name="ab"[half],
+        )
+        for half in (0, 1)
+    )
 
 
 def slower(one, label, factor):
@@ -119,8 +129,10 @@ def slower(one, label, factor):
 
 def times(one, factor):
     """Return the record with all its times multiplied."""
+    return replace(one, samples=tuple(times_of(s, factor) for s in one.samples))
+
+
+def times_of(one, factor):
+    """Return the samples with all times multiplied."""
     names = ("seconds", "cpu_seconds", "waited_seconds")
-    longer = [{n: tuple(v * factor for v in getattr(s, n)) for n in names} for s in one.samples]
-    return replace(
-        one, samples=tuple(replace(s, **c) for s, c in zip(one.samples, longer, strict=True))
-    )
+    return replace(one, **{n: tuple(v * factor for v in getattr(one, n)) for n in names})

@@ -35,8 +35,13 @@ def sides(left=None, right=None, records=None):
     records = records or [runs.record(f"t{n}", CALM) for n in range(10)]
     return (
         runs.side(*records, fingerprint=left or WHOLE),
-        runs.side(*records, name="b", fingerprint=right or WHOLE),
+        runs.side(*map(again, records), name="b", fingerprint=right or WHOLE),
     )
+
+
+def again(one):
+    """Return the same case a hair slower, as a rerun has it."""
+    return runs.times(one, 1.0001)
 
 
 def text(found, **changes):
@@ -75,11 +80,27 @@ def test_a_key_that_need_not_match_is_named_for_information():
     assert [(d.key, d.must_match) for d in found.differences] == [("kernel", False)]
 
 
-def test_what_an_older_run_did_not_record_is_said_and_not_in_the_way():
-    older = {key: value for key, value in WHOLE.items() if key != "smt"}
-    found = compare(*sides(left=older))
+@pytest.mark.parametrize("key", ["cpu", "torch", "smt"])
+def test_what_one_side_did_not_record_is_said_and_in_the_way(key):
+    older = {name: value for name, value in WHOLE.items() if name != key}
+    for left, right in ((older, WHOLE), (WHOLE, older)):
+        found = compare(*sides(left=left, right=right))
+        assert outcome(found).status == INCOMPARABLE
+        assert "not recorded" in text(found)
+        allowed = compare(*sides(left=left, right=right), allowed=check_allowed((key,)))
+        assert outcome(allowed).status == OK
+
+
+def test_all_keys_may_be_allowed_at_once():
+    found = compare(*sides(right={"cpu": "another"}), allowed=check_allowed(("all", "torch")))
     assert outcome(found).status == OK
-    assert [(d.key, d.left) for d in found.differences] == [("smt", "not recorded")]
+
+
+def test_a_run_is_the_same_as_itself():
+    left, _ = sides()
+    found = compare(left, left)
+    assert {row.reasons for row in found.rows} == {("identical",)}
+    assert outcome(found, strict=True).status == OK
 
 
 def test_a_key_that_need_not_match_cannot_be_allowed():
@@ -132,12 +153,42 @@ def test_what_cannot_be_told_fails_only_when_that_is_asked():
     assert outcome(found, strict=True).status == AMBIGUOUS
 
 
-def test_a_case_that_is_gone_fails_only_when_strict():
+def lacking(left, right):
+    return {
+        "cases": (left, replace(right, records=right.records[1:])),
+        "times": (
+            left,
+            replace(right, records=(replace(right.records[0], samples=()), *right.records[1:])),
+        ),
+        "an end": (left, replace(right, unfinished=1)),
+        "processes": tuple(
+            replace(s, records=tuple(replace(r, samples=r.samples[:1]) for r in s.records))
+            for s in (left, right)
+        ),
+    }
+
+
+@pytest.mark.parametrize("what", ["cases", "times", "an end", "processes"])
+def test_a_side_that_lacks_something_passes_only_where_that_is_said(what):
+    found = compare(*lacking(*sides())[what])
+    ended = outcome(found)
+    assert ended.status == INCOMPARABLE
+    assert "--partial" in ended.why
+    assert outcome(found, partial=True).status == OK
+    assert outcome(found, partial=True, strict=True).status == AMBIGUOUS
+
+
+def test_a_case_more_is_no_hindrance():
     left, right = sides()
-    found = compare(left, replace(right, records=right.records[1:]))
-    assert outcome(found).status == OK
-    ended = outcome(found, strict=True)
-    assert (ended.status, "1 case is on the left side only" in ended.why) == (AMBIGUOUS, True)
+    more = runs.record("new", CALM)
+    assert outcome(compare(left, replace(right, records=(*right.records, more)))).status == OK
+
+
+def test_what_one_side_skips_is_not_lacking():
+    skip = runs.record("no", status="skipped", reason="does not fit", cost=None, tallies={})
+    left, right = sides()
+    left = replace(left, records=(*left.records, skip))
+    assert outcome(compare(left, right), strict=True).status == OK
 
 
 def test_statuses_are_distinct_and_none_means_something_else_already():
@@ -150,10 +201,7 @@ def test_two_groups_are_a_finding_and_no_regression():
     left, _ = sides()
     slow = replace(
         left,
-        records=tuple(
-            runs.record(r.label, [2 * s for s in CALM], layout="channels_last")
-            for r in left.records
-        ),
+        records=tuple(replace(runs.times(r, 2), layout="channels_last") for r in left.records),
     )
     found = compare(left, slow, by="layout")
     assert len(found.found("slower")) == 10
@@ -183,13 +231,8 @@ def test_counts_alone_need_no_environment_and_no_times():
 
 def test_a_wider_threshold_lets_more_pass():
     left, _ = sides()
-    slow = replace(
-        left,
-        records=(
-            runs.record("t0", [1.08 * s for s in CALM]),
-            *left.records[1:],
-        ),
-    )
+    first, *others = map(again, left.records)
+    slow = replace(left, records=(runs.times(first, 1.08), *others))
     assert outcome(compare(left, slow)).status == REGRESSION
     assert outcome(compare(left, slow, limits=Limits(threshold=0.10))).status == OK
 
@@ -198,9 +241,8 @@ def test_the_page_names_what_is_slower_and_escapes_what_people_named():
     name = "<script>|`x`"
     left, right = sides(records=[runs.record(f"t{n}", CALM) for n in range(9)]
                         + [runs.record(name, CALM)])  # fmt: skip
-    right = replace(
-        right, records=(*right.records[:-1], runs.record(name, [1.5 * s for s in CALM]))
-    )
+    *others, last = right.records
+    right = replace(right, records=(*others, runs.times(last, 1.5)))
     found = compare(left, right)
     said = text(found)
     assert "Regression: 1 slower." in said

@@ -19,50 +19,76 @@ def pair(left=None, right=None):
     return Pair(label="standard", group="g", left=left, right=right or left)
 
 
-def effect(ratio, error, freedom=10.0):
-    return Effect(raw=math.log(ratio), net=math.log(ratio), error=error, freedom=freedom)
+def effect(ratio, error, freedom=10.0, raw=None):
+    return Effect(raw=math.log(raw or ratio), net=math.log(ratio), error=error, freedom=freedom)
 
 
 @pytest.mark.parametrize(
-    ("ratio", "error", "sure", "known", "verdict", "reasons"),
+    ("ratio", "error", "sure", "moved", "verdict", "reasons"),
     [
-        (1.10, 0.01, True, True, "slower", ("beyond",)),
-        (0.90, 0.01, True, True, "faster", ("beyond",)),
-        (1.10, 0.01, False, True, "ambiguous", ("many",)),
-        (1.00, 0.01, False, True, "same", ("within",)),
-        (1.02, 0.001, True, True, "same", ("within",)),  # surely slower, and too little to matter
-        (1.00, 0.05, False, True, "ambiguous", ("wide",)),
-        (1.04, 0.01, True, True, "ambiguous", ("wide",)),  # below the threshold, reaching beyond
-        (1.10, 0.01, True, False, "ambiguous", ("few-cases",)),
-        (1.30, 0.01, True, False, "slower", ("beyond",)),  # more than machines drift
-        (0.70, 0.01, True, False, "faster", ("beyond",)),
+        (1.10, 0.01, True, "same", "slower", ("beyond",)),
+        (0.90, 0.01, True, "same", "faster", ("beyond",)),
+        (1.10, 0.01, False, "same", "ambiguous", ("many",)),
+        (1.00, 0.01, False, "same", "same", ("within",)),
+        (1.02, 0.001, True, "same", "same", ("within",)),  # surely slower, too little to matter
+        (1.00, 0.05, False, "same", "ambiguous", ("wide",)),
+        (1.04, 0.01, True, "same", "ambiguous", ("wide",)),  # below the threshold, reaching beyond
+        (1.10, 0.01, True, None, "ambiguous", ("drift",)),  # no shift seen: it may be the machine
+        (1.30, 0.01, True, None, "slower", ("beyond",)),  # more than machines drift
+        (0.70, 0.01, True, None, "faster", ("beyond",)),
     ],
 )
-def test_a_verdict_for_each_kind_of_interval(ratio, error, sure, known, verdict, reasons):
-    row = judge(pair(), effect(ratio, error), sure=sure, known=known, limits=LIMITS)
+def test_a_verdict_for_each_kind_of_interval(ratio, error, sure, moved, verdict, reasons):
+    row = judge(pair(), effect(ratio, error), sure=sure, moved=moved, limits=LIMITS)
     assert (row.verdict, row.reasons) == (verdict, reasons)
     assert row.ratio.value == pytest.approx(ratio)
     assert row.ratio.low < ratio < row.ratio.high
 
 
+@pytest.mark.parametrize(
+    ("net", "raw", "moved", "verdict", "reasons"),
+    [
+        (1.00, 1.20, "slower", "slower", ("group",)),
+        (1.00, 0.80, "faster", "faster", ("group",)),
+        (1.00, 1.09, "ambiguous", "ambiguous", ("shift",)),  # not the same: it is not known
+        (1.00, 1.02, "ambiguous", "same", ("within",)),
+        (0.91, 1.00, "ambiguous", "ambiguous", ("shift",)),  # it stood still, the others moved
+        (1.10, 1.01, "ambiguous", "ambiguous", ("shift",)),
+        (1.10, 0.90, "same", "ambiguous", ("shift",)),
+        (1.15, 1.25, "ambiguous", "slower", ("beyond",)),
+        (0.83, 1.00, "slower", "ambiguous", ("shift",)),  # alone in not being slower
+    ],
+)
+def test_what_a_moved_group_leaves_of_a_case(net, raw, moved, verdict, reasons):
+    row = judge(pair(), effect(net, 0.005, raw=raw), sure=True, moved=moved, limits=LIMITS)
+    assert (row.verdict, row.reasons) == (verdict, reasons)
+
+
+def test_a_calm_machine_needs_no_shift():
+    calm = Limits(absolute=True)
+    row = judge(pair(), effect(1.10, 0.01), sure=True, moved=None, limits=calm)
+    assert row.verdict == "slower"
+
+
 def test_every_reason_has_a_meaning():
-    found = {"beyond", "many", "within", "wide", "few-cases"}
+    found = {"beyond", "many", "within", "wide", "drift", "group", "shift", "identical"}
     assert found <= set(REASONS)
     assert all(REASONS.values())
 
 
-@pytest.mark.parametrize("share", [3, 6])
-def test_samples_that_something_else_had_a_hand_in_never_make_a_case_slower(share):
+@pytest.mark.parametrize(("ratio", "verdict"), [(1.11, "ambiguous"), (10.0, "slower")])
+def test_samples_that_something_else_had_a_hand_in_make_no_case_a_little_slower(ratio, verdict):
+    """What disturbs a tenth of the samples explains some per cent, and not ten times."""
     clean = runs.record(seconds=(1.0, 1.0, 1.0))
-    dirty = replace(clean.samples[0], waited_seconds=tuple([0.5] * share + [0.0] * (5 - share))[:5])
-    disturbed = replace(clean, samples=(dirty, *clean.samples[1:]))
-    row = judge(pair(clean, disturbed), effect(1.3, 0.01), sure=True, known=True, limits=LIMITS)
-    assert row.verdict == "ambiguous"
+    disturbed = runs.record(seconds=([1.0, 0.5], 1.0, 1.0))
+    both = pair(clean, disturbed)
+    row = judge(both, effect(ratio, 0.01), sure=True, moved="same", limits=LIMITS)
+    assert row.verdict == verdict
     assert row.reasons == ("beyond", "contaminated")
 
 
 def test_one_process_a_side_is_ambiguous():
-    row = judge(pair(), None, sure=False, known=True, limits=LIMITS)
+    row = judge(pair(), None, sure=False, moved="same", limits=LIMITS)
     assert (row.verdict, row.reasons, row.ratio) == ("ambiguous", ("one-process",), None)
 
 
@@ -90,12 +116,42 @@ def test_one_process_a_side_is_ambiguous():
         ),
         ({"status": "invalid", "reason": "nan"}, "broken", "ok before, now invalid: nan"),
         ({"status": "skipped", "reason": "no fit"}, "broken", "ok before, now skipped: no fit"),
+        ({"cost": None}, "count changed", "multiplications 1,000 → not known"),
+        ({"cost": runs.cost(reads=11)}, "count changed", "reads 10 → 11"),
     ],
 )
 def test_what_became_of_the_counts_and_the_case(right, change, note):
     left = runs.record()
     said = changes(pair(left, replace(left, **right)))
     assert said == (change, (note,) if note else ())
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "change"),
+    [
+        ("skipped", "failed", "broken"),
+        ("skipped", "invalid", "broken"),
+        ("skipped", "ok", ""),
+        ("failed", "ok", "mended"),
+        ("failed", "skipped", "mended"),
+        (None, "failed", "broken"),
+        (None, "ok", ""),
+        ("ok", None, ""),
+        ("failed", "failed", ""),
+    ],
+)
+def test_a_case_that_fails_now_and_did_not_is_broken(before, now, change):
+    left, right = (s and runs.record(status=s, reason="why") for s in (before, now))
+    assert changes(Pair(label="standard", group="g", left=left, right=right))[0] == change
+
+
+def test_many_counts_of_one_case_are_not_all_named():
+    other = runs.cost(1001, parameters=11, additions=11, elementwise=11, reads=11)
+    _, notes = changes(pair(runs.record(), runs.record(cost=other)))
+    assert notes == (
+        "multiplications 1,000 → 1,001", "parameters 10 → 11", "additions 10 → 11",
+        "and 2 more counts",
+    )  # fmt: skip
 
 
 def test_a_case_that_runs_again_is_mended():
@@ -107,7 +163,7 @@ def test_a_case_that_runs_again_is_mended():
 def test_what_ran_is_told_where_it_changed_and_the_axes_are_not():
     left = runs.record(seconds=(1, 1), ran={"convolution_backend": "Mkldnn", "threads": "1"})
     right = replace(left, ran={"convolution_backend": "Slow2d", "threads": "2"})
-    row = judge(pair(left, right), effect(1, 0.01), sure=False, known=True, limits=LIMITS)
+    row = judge(pair(left, right), effect(1, 0.01), sure=False, moved="same", limits=LIMITS)
     assert row.notes == ("convolution_backend: Mkldnn → Slow2d",)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from comparing import recorded as runs
 
-from convbench.comparing.matching import BY, match, nearest, split
+from convbench.comparing.matching import BY, check_apart, match, nearest, split
 from convbench.comparing.sides import load_side, side
 from convbench.errors import RunError
 from convbench.runs.record import Run
@@ -20,7 +20,7 @@ def labels(pairs):
 def test_cases_are_matched_in_the_order_of_the_left_side():
     left = [runs.record("b"), runs.record("a")]
     right = [runs.record("a"), runs.record("c"), runs.record("b")]
-    assert labels(match(left, right, None)) == [
+    assert labels(match(left, right)) == [
         ("b", True, True),
         ("a", True, True),
         ("c", False, True),
@@ -32,18 +32,18 @@ def test_a_case_in_another_condition_is_another_case_unless_asked_by_it(axis):
     left = runs.record()
     value = 2 if axis == "threads" else "other"
     right = replace(left, **{axis: value})
-    assert labels(match([left], [right], None)) == [
+    assert labels(match([left], [right])) == [
         ("standard", True, False),
         ("standard", False, True),
     ]
-    assert labels(match([left], [right], axis)) == [("standard", True, True)]
-    apart = match([left], [right], None)
+    assert labels(match([left], [right], (axis,))) == [("standard", True, True)]
+    apart = match([left], [right])
     assert nearest(apart) == f"{axis} is {getattr(left, axis)} in one and {value} in the other"
 
 
 def test_a_block_is_another_case_than_the_bare_type():
     bare = runs.record(knobs={"block": False})
-    assert len(match([bare], [replace(bare, knobs={"block": True})], None)) == 2
+    assert len(match([bare], [replace(bare, knobs={"block": True})])) == 2
 
 
 def test_groups_of_one_run_are_split_by_an_axis():
@@ -69,12 +69,14 @@ def run(*records, **changes):
 
 
 def test_repeats_are_one_side_with_the_processes_of_all():
-    a, b = runs.record(seconds=(1.0, 2.0)), runs.record(seconds=(3.0,), flags=("f: g",))
+    a = runs.record(seconds=(1.0, 2.0))
+    b = runs.record(seconds=(3.0,), run=1, flags=("f: g",))
     one = side("x", [run(a), run(b)])
     (record,) = one.records
     assert [s.median for s in record.samples] == [1.0, 2.0, 3.0]
     assert record.flags == ("f: g",)
     assert one.runs == 2
+    assert [len(samples) for samples in one.samples(record)] == [2, 1]
 
 
 def test_a_case_that_failed_in_one_repeat_failed():
@@ -94,6 +96,56 @@ def test_runs_of_different_environments_are_no_repeats():
         side("x", [run(runs.record()), run(runs.record(), fingerprint=other)])
 
 
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"command": "convbench --plugin slower.py"}, "another by 'convbench --plugin slower.py'"),
+        ({"fingerprint": {**runs.ENVIRONMENT, "git_commit": "abc"}}, "git_commit was None"),
+    ],
+)
+def test_runs_of_another_command_or_commit_are_no_repeats(changes, why):
+    other = run(runs.record(seconds=(1.0,), run=1), **changes)
+    with pytest.raises(RunError, match=why):
+        side("x", [run(runs.record(seconds=(1.0,))), other])
+
+
+def test_a_copy_of_a_run_is_no_repeat_of_it():
+    one = run(runs.record(seconds=(1.0,)))
+    with pytest.raises(RunError, match="holds the same run twice"):
+        side("x", [one, one])
+
+
+def test_two_cases_of_a_side_that_nothing_tells_apart_are_refused():
+    both = [runs.record(layout=v, case=v) for v in ("channels_first", "channels_last")]
+    assert len(match(both, both)) == 2
+    with pytest.raises(RunError, match="the same case but for layout"):
+        match(both, both, ("layout",))
+
+
+def test_counts_are_the_same_under_every_condition():
+    left = [runs.record(threads=n, case=str(n)) for n in (1, 2)]
+    (only,) = match(left, [runs.record(threads=8)], BY)
+    assert only.left is left[0]
+    unlike = runs.record(threads=2, case="2", cost=runs.cost(7))
+    with pytest.raises(RunError, match="the same case"):
+        match([left[0], unlike], [runs.record(threads=8)], BY)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (("channels_first",), ("channels_first",)),
+        (("channels_first", "channels_last"), ("channels_last",)),
+        (("channels_first", "channels_last"),) * 2,
+        ((), ("channels_last",)),
+    ],
+)
+def test_two_runs_by_an_axis_have_one_value_each(left, right):
+    sides = [runs.side(*(runs.record(layout=v) for v in s)) for s in (left, right)]
+    with pytest.raises(RunError, match="asks for one layout in each"):
+        check_apart(*sides, "layout")
+
+
 def write(path, *records):
     store = Store.create(path, runs.header())
     store.append(records)
@@ -102,10 +154,18 @@ def write(path, *records):
 
 def test_a_run_folder_or_a_folder_of_repeats_is_a_side(tmp_path):
     for name in ("1", "2"):
-        write(tmp_path / "all" / name, runs.record(seconds=(1.0,)))
-    (tmp_path / "all" / "notes").mkdir()
+        write(tmp_path / "all" / name, runs.record(seconds=(1.0,), run=name))
+    (tmp_path / "all" / "notes").mkdir()  # no run, and no reason to say so
     assert load_side(tmp_path / "all" / "1").runs == 1
     assert load_side(tmp_path / "all").runs == 2
+
+
+def test_a_repeat_that_lost_its_header_is_not_left_out(tmp_path):
+    for name in ("1", "2"):
+        write(tmp_path / "all" / name, runs.record(seconds=(1.0,), run=name))
+    (tmp_path / "all" / "2" / "run.json").unlink()
+    with pytest.raises(RunError, match=r"has no run\.json"):
+        load_side(tmp_path / "all")
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])

@@ -7,6 +7,7 @@ import pytest
 from comparing import recorded as runs
 from scipy import stats
 
+from convbench.comparing.judging import holm
 from convbench.comparing.noise import FEWEST_FOR_A_SHIFT, Timed, noise
 
 SEED = 7
@@ -29,18 +30,19 @@ def drawn(cases, processes=3, spread=0.01, shift=0.0, seed=SEED, freedom=None, g
             )
             for side in sides
         )
-        found.append(Timed(group=group, left=left, right=right))
+        found.append(Timed(group=group, left=(left,), right=(right,)))
     return found
 
 
 def test_what_the_right_side_takes_more_is_the_raw_effect():
-    one = Timed(group="g", left=(runs.samples(1.0),), right=(runs.samples(1.5), runs.samples(1.5)))
+    right = (runs.samples(1.5, session="1"), runs.samples(1.5, session="2"))
+    one = Timed(group="g", left=((runs.samples(1.0),),), right=(right,))
     (effect,) = noise([one]).effects
     assert effect.raw == pytest.approx(math.log(1.5))
 
 
 def test_a_single_process_on_both_sides_says_nothing():
-    one = Timed(group="g", left=(runs.samples(1.0),), right=(runs.samples(1.5),))
+    one = Timed(group="g", left=((runs.samples(1.0),),), right=((runs.samples(1.5),),))
     assert noise([one]).effects == (None,)
 
 
@@ -48,7 +50,7 @@ def test_one_case_alone_is_students_t():
     """Two groups of three: scipy's pooled t test has the same p."""
     (case,) = drawn(1)
     (effect,) = noise([case]).effects
-    left, right = ([math.log(s.median) for s in side] for side in (case.left, case.right))
+    left, right = ([math.log(s.median) for s in side] for (side,) in (case.left, case.right))
     assert effect.surprise == pytest.approx(stats.ttest_ind(left, right).pvalue, rel=1e-9)
     low, high = effect.interval(0.95)
     wanted = stats.ttest_ind(right, left).confidence_interval(0.95)
@@ -57,17 +59,22 @@ def test_one_case_alone_is_students_t():
 
 def test_equal_variances_are_taken_together():
     """Nothing tells the cases apart, so each is judged with the freedom of all."""
-    found = noise(drawn(400), absolute=True)
+    found = noise(drawn(400, groups=400), absolute=True)
     assert found.prior_freedom > 10
     errors = [effect.error for effect in found.effects]
     assert np.median(errors) == pytest.approx(0.01 * math.sqrt(2 / 3), rel=0.1)
     assert max(errors) < 2.5 * min(errors)
 
 
+def test_cases_that_share_their_processes_are_worth_no_more_than_these():
+    """Forty cases of two processes a side are alike because these are: no 40 times the freedom."""
+    assert noise(drawn(40, processes=2), absolute=True).prior_freedom <= 2
+
+
 @pytest.mark.parametrize("freedom", [3, 8])
 def test_unequal_variances_keep_what_is_their_own(freedom):
     """Variances drawn from a scaled inverse chi-squared: its freedom is found again."""
-    estimates = [noise(drawn(400, freedom=freedom, seed=s), absolute=True).prior_freedom
+    estimates = [noise(drawn(400, freedom=freedom, seed=s, groups=400), absolute=True).prior_freedom
                  for s in range(5)]  # fmt: skip
     assert np.median(estimates) == pytest.approx(freedom, rel=0.35)
 
@@ -101,7 +108,7 @@ def test_a_slow_process_slows_all_cases_and_widens_none():
     slow = [
         Timed(
             group=c.group,
-            left=(runs.samples(1.3 * c.left[0].median, session=c.left[0].session), *c.left[1:]),
+            left=((runs.times_of(c.left[0][0], 1.3), *c.left[0][1:]),),
             right=c.right,
         )
         for c in calm
@@ -131,7 +138,7 @@ def test_cases_that_differ_from_run_to_run_widen_all_intervals():
         Timed(
             group=c.group,
             left=c.left,
-            right=tuple(runs.samples(s.median * luck, session=s.session) for s in c.right),
+            right=(tuple(runs.times_of(s, luck) for s in c.right[0]),),
         )
         for c in drawn(100, spread=0.005)
         for luck in [math.exp(draw.normal(0, 0.03))]
@@ -141,21 +148,43 @@ def test_cases_that_differ_from_run_to_run_widen_all_intervals():
     assert np.mean([effect.surprise < 0.05 for effect in found.effects]) < 0.12
 
 
-def test_repeats_that_share_the_name_of_a_session_stay_apart():
-    case = Timed(
-        group="g",
-        left=(runs.samples(1.0, session="s"), runs.samples(1.02, session="s")),
-        right=(runs.samples(1.0, session="s"), runs.samples(1.02, session="s")),
-    )
-    (effect,) = noise([case]).effects
+def test_of_several_runs_the_runs_are_what_is_counted():
+    """Processes of one run share its luck: two runs of three are two values, not six."""
+    sides = [
+        tuple(
+            tuple(runs.samples(1 + run / 10 + n / 1e4, session=f"{run} {n}") for n in range(3))
+            for run in runs_of
+        )
+        for runs_of in ((0, 1), (2, 3))
+    ]
+    (effect,) = noise([Timed(group="g", left=sides[0], right=sides[1])]).effects
+    logs = [[np.mean([math.log(s.median) for s in run]) for run in side] for side in sides]
     assert effect.freedom == 2
+    assert effect.surprise == pytest.approx(stats.ttest_ind(*logs).pvalue, rel=1e-6)
+
+
+@pytest.mark.parametrize("cases", [8, 12, 20])
+@pytest.mark.parametrize("scatter", [0.0, 0.03])
+def test_few_cases_are_not_too_sure_of_themselves(cases, scatter):
+    """One group of few cases, with and without a run's luck in each: any at all is seldom sure."""
+    draw = np.random.default_rng(SEED)
+    false = 0
+    for seed in range(60):
+        calm = drawn(cases, seed=seed)
+        restless = [
+            Timed(group="g", left=c.left,
+                  right=(tuple(runs.times_of(s, luck) for s in c.right[0]),))
+            for c in calm for luck in [math.exp(draw.normal(0, scatter))]
+        ]  # fmt: skip
+        false += any(holm([e.surprise for e in noise(restless).effects], 0.05))
+    assert false <= 6
 
 
 def test_processes_that_agree_to_the_last_digit_are_not_certain():
     case = Timed(
         group="g",
-        left=(runs.samples(1.0, session="1"), runs.samples(1.0, session="2")),
-        right=(runs.samples(1.00001, session="1"), runs.samples(1.00001, session="2")),
+        left=((runs.samples(1.0, session="1"), runs.samples(1.0, session="2")),),
+        right=((runs.samples(1.00001, session="1"), runs.samples(1.00001, session="2")),),
     )
     (effect,) = noise([case]).effects
     assert effect.surprise > 0.05

@@ -25,7 +25,7 @@ def test_a_run_against_its_rerun_seldom_shows_a_regression():
 
 
 def test_real_runs_one_after_the_other_seldom_show_one():
-    pairs = list(itertools.permutations(map(runs.real, RUNS), 2))
+    pairs = list(itertools.combinations(map(runs.real, RUNS), 2))
     found = [outcome(compare(a, b)).status for a, b in pairs]
     assert found.count(REGRESSION) <= 0.05 * len(pairs)
 
@@ -61,16 +61,35 @@ def test_a_machine_that_is_slower_as_a_whole_is_not_taken_for_its_cases():
     found = compare(left, replace(right, records=tuple(runs.times(r, 1.08) for r in right.records)))
     assert not found.found("slower")
     assert {item.verdict for item in found.moved} == {"ambiguous"}
+    assert all(row.raw < 1.05 for row in found.found("same"))
     assert outcome(found).status == OK
     assert outcome(found, strict=True).status != OK
 
 
-def test_all_that_became_much_slower_is_a_regression():
+def test_all_that_became_much_slower_is_a_regression_and_every_row_says_so():
     """Every time 1.4 times as long: more than runs drift."""
     left, right = runs.drawn(1)
     found = compare(left, replace(right, records=tuple(runs.times(r, 1.4) for r in right.records)))
-    assert {item.verdict for item in found.moved} == {"slower"}
+    slower = {item.group for item in found.moved if item.verdict == "slower"}
+    assert len(slower) >= len(found.moved) - 1
+    assert {row.pair.group for row in found.found("slower")} >= slower
+    assert not found.found("same")
     assert outcome(found).status == REGRESSION
+
+
+@pytest.mark.parametrize(("slow", "factor"), [(6, 1.09), (5, 1.09), (5, 1.2), (8, 1.2)])
+def test_half_of_a_group_that_slows_makes_the_other_half_not_faster(slow, factor):
+    """Ten calm cases: what did not move is never called faster, what slowed never the same."""
+    calm = [runs.record(f"t{n}", (1.0, 1.001 + n / 1e4, 0.999)) for n in range(10)]
+    moved = [runs.times(r, factor) if n < slow else r for n, r in enumerate(again(calm))]
+    found = compare(runs.side(*calm), runs.side(*moved))
+    assert not found.found("faster")
+    assert not {row.pair.label for row in found.found("same")} & {f"t{n}" for n in range(slow)}
+
+
+def again(records):
+    """Return the same cases a hair different, as another run has them."""
+    return [runs.times(r, 1 + (n % 3 - 1) / 1e3) for n, r in enumerate(records)]
 
 
 def test_a_changed_count_is_found_with_no_timing_at_all():
