@@ -30,4 +30,4 @@ class DeviceError(ConvbenchError):
 
 
 class MissingExtraError(ConvbenchError, ImportError):
-    """A part of the package whose extra dependency is not installed; the message names the extra."""
+    """A part whose extra dependency is not installed; the message names the extra."""

@@ -9,14 +9,18 @@ from convbench.report.html.names import case_rows
 from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from convbench.report.document import Document, Kind
 
 Line = tuple[str, str]
 """What a number is, and the number with its unit."""
 
-_PLAIN: Final[tuple[tuple[str, str, Kind], ...]] = (
+_RATIOS: Final[tuple[tuple[str, str, Kind], ...]] = (
     ("multiplications", "multiplications", "integer"),
     ("ratio_multiplications", "multiplications ÷ baseline", "ratio"),
+)
+_PLAIN: Final[tuple[tuple[str, str, Kind], ...]] = (
     ("multiplications_valid", "on real input", "integer"),
     ("parameters", "parameters", "integer"),
     ("elementwise", "elementwise", "integer"),
@@ -61,27 +65,29 @@ class Facts:
 
 
 def _lines(row: dict[str, Any]) -> list[Line]:
-    lines = [
-        (name, show.cell(row[key], kind)) for key, name, kind in _PLAIN if row.get(key) is not None
-    ]
-    for key in row:
-        if key.startswith("macs_") and row[key] is not None:
+    """Return the ratios first, then counts, then what the time rests on."""
+    lines = _told(row, _RATIOS)
+    if row.get("ratio_seconds") is not None:
+        lines.append((TIME_RATIO, with_confidence(_ratio(row)) + _more(row.get("verdict"))))
+    lines += _told(row, _PLAIN)
+    for key, value in row.items():
+        if key.startswith("macs_") and value is not None:
             counter = key.removeprefix("macs_")
             verdict = row.get(f"agreement_{counter}")
-            lines.append((f"counted by {counter}", f"{row[key]:,}" + _more(verdict)))
+            lines.append((f"counted by {counter}", f"{value:,}" + _more(verdict)))
     if row.get("seconds_median") is not None:
         lines.append((TIME, with_confidence(_interval(row))))
         spread = row.get("seconds_mad")
         if spread is not None and row["seconds_median"]:
             lines.append(("spread", show.share(spread / row["seconds_median"])))
-    if row.get("ratio_seconds") is not None:
-        lines.append((TIME_RATIO, with_confidence(_ratio(row)) + _more(row.get("verdict"))))
-    lines += [
-        (name, show.cell(row[key], kind)) for key, name, kind in _TIMES if row.get(key) is not None
-    ]
+    lines += _told(row, _TIMES)
     if row.get("flags"):
         lines.append(("flags", str(row["flags"])))
     return lines
+
+
+def _told(row: dict[str, Any], columns: Sequence[tuple[str, str, Kind]]) -> list[Line]:
+    return [(n, show.cell(row[key], kind)) for key, n, kind in columns if row.get(key) is not None]
 
 
 def _more(text: Any) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.report import format as show
 from convbench.report.document import Bullets, Document, Figure, Fold, Heading, Paragraph, Table
-from convbench.report.html.charts import chart
+from convbench.report.html.charts import drawn
 from convbench.report.html.facts import Facts
 from convbench.report.html.names import Names, names_of
 from convbench.timing.stats import Interval, RatioInterval
@@ -90,7 +90,7 @@ def view(document: Document) -> View:
         notes=tuple(block.text for block in before if isinstance(block, Paragraph)),
         parts=parts,
         names=names,
-        charts={figure.id: chart(figure.data, names, facts).to_json() for figure in figures},
+        charts={figure.id: drawn(figure.data, names, facts).to_json() for figure in figures},
     )
 
 

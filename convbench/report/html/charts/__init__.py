@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from convbench.report.html.names import Names
 
 
-def chart(data: FigureData, names: Names, facts: Facts) -> Chart:
+def drawn(data: FigureData, names: Names, facts: Facts) -> Chart:
     """Return a figure for Plotly, with the numbers that a pointer at each mark shows."""
     match data:
         case Scatter():

@@ -39,7 +39,11 @@ def bars(data: Bars, names: Names, facts: Facts) -> Chart:
     return Chart(
         traces=traces,
         layout=layout((10, 16, 8, 54), bargap=0.34, **_axes(data, timed=timed)),
-        narrow={"yaxis.ticktext": short_rows(labels), **(_stacked(labels) if timed else {})},
+        narrow={
+            "yaxis.ticktext": short_rows(labels),
+            "xaxis.title.text": "multiplications",
+            **(_stacked(labels) if timed else {}),
+        },
         height=height,
         narrow_height=2 * height if timed else height,
         notes=[_note(bar, data, facts) for bar in data.bars],

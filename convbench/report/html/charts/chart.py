@@ -128,6 +128,21 @@ def short_rows(labels: list[str]) -> list[str]:
     return [text(label, SHORT) for label in labels]
 
 
+def title_above(title: str) -> dict[str, Any]:
+    """Return settings that put the vertical axis' title above the chart, where space is short."""
+    return {
+        "yaxis.title.text": "",
+        "title": {
+            "text": title,
+            "font": {"size": 13},
+            "x": 0.01,
+            "xanchor": "left",
+            "y": 0.99,
+            "yanchor": "top",
+        },
+    }
+
+
 def log_ticks(low: float, high: float, show: Callable[[float], str]) -> list[Tick]:
     """Return every tick of one significant digit from `low` to `high`, in order."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -207,6 +222,11 @@ def layout(margin: tuple[int, int, int, int], **more: Any) -> dict[str, Any]:
         "hoverdistance": 24,
         "dragmode": "zoom",
         "uirevision": "kept",
+        "modebar": {
+            "bgcolor": "rgba(0,0,0,0)",
+            "color": look.AXIS,
+            "activecolor": look.TEXT,
+        },
         **more,
     }
 

@@ -21,6 +21,7 @@ from convbench.report.html.charts.chart import (
     marker,
     steady,
     text,
+    title_above,
     whiskers,
 )
 from convbench.report.html.facts import with_confidence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from convbench.report.html.names import Names
 
 _OVER: Final = "depthwise_separable"
+_RATIO: Final = "depthwise separable ÷ standard"
 _STEPS: Final = 80
 _COUNTERS: Final = ("x-thin-open", "cross-thin-open", "y-up-open", "y-down-open")
 _ROOM: Final = 1.25
@@ -62,14 +64,14 @@ def curve(data: Curve, names: Names) -> Chart:
                 "output channels N", *across, showgrid=False, tickmode="array", tickvals=channels,
                 ticktext=[f"{number:,}" for number in channels],
             ),
-            yaxis=log_axis("depthwise separable ÷ standard", low, high),
+            yaxis=log_axis(_RATIO, low, high),
             shapes=[_one()],
             showlegend=True,
             legend=legend(),
         ),
-        narrow={"margin.t": 118, "margin.l": 48, "yaxis.title.standoff": 4},
+        narrow={"margin.t": 148, "margin.l": 48, **title_above(_RATIO)},
         height=460,
-        narrow_height=460,
+        narrow_height=480,
         notes=notes,
         ticks={"yaxis": log_ticks(low, high, style.tick_ratio)},
     )  # fmt: skip

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from convbench.report.html.names import Names
 
 
+# ticks that nobody sees keep the names away from the marks
+_APART = {"ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}
+
+
 def ratios(data: Ratios, names: Names, facts: Facts) -> Chart:
     """Return one row for each case, in the order given, the first at the top."""
     ends = [e for p in data.pairs for e in (p.multiplications, p.time.low, p.time.high, 1.0)]
@@ -49,7 +53,7 @@ def ratios(data: Ratios, names: Names, facts: Facts) -> Chart:
             xaxis=log_axis(title, low, high, domain=[0.03, 1]),
             # a strip of its own for the mark that each type has in the other figures
             xaxis2={"domain": [0, 0.02], "range": [-1, 1], "visible": False, "fixedrange": True},
-            yaxis=rows_axis(labels, automargin=True),
+            yaxis=rows_axis(labels, automargin=True, anchor="x2", **_APART),
             shapes=[_one()],
             showlegend=True,
             legend=legend(),

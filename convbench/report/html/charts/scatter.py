@@ -20,6 +20,7 @@ from convbench.report.html.charts.chart import (
     marker,
     steady,
     text,
+    title_above,
     whiskers,
 )
 from convbench.report.html.facts import TIME, with_confidence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from convbench.report.html.names import Names
 
 _SHORTEST: Final = 0.05  # of the width: a shorter line in a corner says nothing
+_TIME: Final = "time of a call (median, interval)"
 _Reach = tuple[float, float]
 
 
@@ -46,9 +48,9 @@ def scatter(data: Scatter, names: Names, facts: Facts) -> Chart:
         layout=layout(
             (68, 84, 24, 52),
             xaxis=log_axis("multiplications (1 MAC = 1 multiplication)", *across, showgrid=False),
-            yaxis=log_axis("time of a call (median, interval)", *up, showgrid=False),
+            yaxis=log_axis(_TIME, *up, showgrid=False),
         ),
-        narrow={"margin.l": 54, "margin.r": 62, "margin.t": 22, "yaxis.title.standoff": 4},
+        narrow={"margin.l": 56, "margin.r": 74, "margin.t": 50, **title_above(_TIME)},
         height=540,
         narrow_height=430,
         notes=notes,
@@ -66,7 +68,7 @@ def _note(point: Point, data: Scatter, facts: Facts) -> Note:
         (TIME, with_confidence(point.seconds)),
         (
             "multiplications a second",
-            f"{show.count(point.multiplications / point.seconds.value)}/s",
+            show.count(point.multiplications / point.seconds.value),
         ),
     ]
     known = {"multiplications": point.multiplications}

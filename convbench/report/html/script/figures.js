@@ -16,7 +16,7 @@ const CONFIG = {
 // Every colour was chosen for a light page; a dark one has another for each.
 function themed(value, dark) {
   if (!dark) return structuredClone(value);
-  if (typeof value === "string") return data.dark[value] ?? value;
+  if (typeof value === "string") return darkFor.get(value) ?? value;
   if (Array.isArray(value)) return value.map((item) => themed(item, dark));
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, themed(item, dark)]));

@@ -1,5 +1,7 @@
 // What the parts of the page share: the data, the name that is followed, the place and its colours.
 const data = JSON.parse(document.getElementById("data").textContent);
+// Not a plain object: a name such as "constructor" must find nothing in it.
+const darkFor = new Map(Object.entries(data.dark));
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const paper = matchMedia("print");
 const narrow = matchMedia("(max-width: 640px)");

@@ -87,7 +87,7 @@ function makeFilter(view, caption) {
   }, 80);
   input.addEventListener("input", refilter);
   tools.append(input, view.said);
-  view.grid.prepend(tools);
+  view.grid.querySelector(".scroll").before(tools);
 }
 
 function showRows(view) {
