@@ -49,6 +49,7 @@ class Row:
 class Grid:
     """A table as shown; `caption` is of its own, or the heading that it stands under."""
 
+    id: str
     caption: str
     quiet: bool
     columns: tuple[Column, ...]
@@ -157,6 +158,7 @@ def _one(block: Block, names: Names, above: str) -> list[Any]:
 def grid(table: Table, names: Names, above: str) -> Grid:
     """Return a table with its cells as text and as values; `above` is the heading over it."""
     return Grid(
+        id=plain(table.id),
         caption=plain(table.caption or table.part or above),
         quiet=not table.caption,
         columns=table.columns,
