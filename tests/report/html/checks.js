@@ -2,7 +2,7 @@
   // Elements that stick out of the page, and are not inside something that scrolls by itself.
   overflowing: () => {
     const width = document.documentElement.clientWidth;
-    const apart = ".scroll, .follow, nav ol, pre, .sr, .skip, defs, clipPath, symbol, caption";
+    const apart = ".scroll, .follow, nav ol, pre, .sr, .skip, #js-plotly-tester, defs, clipPath, symbol, caption";
     const found = [...document.body.querySelectorAll("*")].filter((element) => {
       if (element.closest(apart)) return false;
       const box = element.getBoundingClientRect();
@@ -52,7 +52,7 @@
     for (const plot of document.querySelectorAll(".plot")) {
       const frame = plot.querySelector(".main-svg").getBoundingClientRect();
       const texts = [...plot.querySelectorAll(".xtick text, .ytick text, .annotation-text, .textpoint text, .legendtext, .xtitle, .ytitle, .gtitle")]
-        .filter((e) => e.textContent.trim())
+        .filter((e) => e.textContent.trim() && e.getBoundingClientRect().width)
         .map((e) => ({ text: e.textContent, box: e.getBoundingClientRect() }));
       texts.forEach(({ text, box }, index) => {
         if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1) {
@@ -85,8 +85,12 @@
     const plot = document.querySelector(`[data-chart="${id}"]`);
     const notes = JSON.parse(document.getElementById("data").textContent).charts[id].notes;
     const trace = plot.data.findIndex((t) => t.customdata && notes[t.customdata[0]].title === title);
-    const uid = plot._fullData[trace].uid;
-    const point = plot.querySelector(`.trace${uid} .point path, .trace${uid} path.point, .trace${uid} .point`);
+    const axes = ({ xaxis = "x", yaxis = "y" }) => xaxis + yaxis;
+    const bars = [...plot.querySelectorAll(`.subplot.${axes(plot.data[trace])} .trace.bars`)];
+    const alike = (t) => t.type === "bar" && axes(t) === axes(plot.data[trace]);
+    const nth = plot.data.slice(0, trace).filter(alike).length;
+    const layer = plot.data[trace].type === "bar" ? bars[nth] : plot.querySelector(`.trace${plot._fullData[trace].uid}`);
+    const point = layer.querySelector("path.point, .point path");
     point.scrollIntoView({ block: "center", behavior: "instant" });
     const box = point.getBoundingClientRect();
     return [box.x + box.width / 2, box.y + box.height / 2];

@@ -5,7 +5,7 @@ from functools import cache
 from html.parser import HTMLParser
 
 from conftest_root import ROOT
-from report.report_runs import whole_run
+from report.report_runs import many_groups, whole_run
 
 from convbench.report.contents import contents
 from convbench.report.document import Document
@@ -55,9 +55,17 @@ def awkward() -> Document:
 
 
 @cache
+def folded() -> Document:
+    """Return a report of so many groups that most of them are folded."""
+    run = many_groups()
+    kept = list(dict.fromkeys(record.group for record in run.records))[:9]
+    return contents(replace(run, records=tuple(r for r in run.records if r.group in kept)))
+
+
+@cache
 def html(name: str) -> str:
     """Return the page of a document above, by its name."""
-    return page({"committed": committed, "awkward": awkward}[name]())
+    return page({"committed": committed, "awkward": awkward, "folded": folded}[name]())
 
 
 @dataclass

@@ -192,6 +192,7 @@ def test_derived_and_counted_lie_on_the_curve():
     [
         ("<b>x</b>", "&lt;b&gt;x&lt;/b&gt;"),
         ("a & b", "a &amp; b"),
+        ("$x$", "&#36;x&#36;"),
         ("&lt;", "&amp;lt;"),
         ("two\nlines", "two lines"),
         ("n" * 60, "n" * 47 + "…"),
@@ -232,10 +233,10 @@ def test_labels_with_knobs_belong_to_their_type():
     assert "grouped(groups=8)" not in names.names
 
 
-def answers(run):
+def answers(document):
     return {
         item.lead: item.answer
-        for block in contents(run).walk()
+        for block in document.walk()
         if isinstance(block, Bullets)
         for item in block.items
         if item.answer
@@ -243,7 +244,7 @@ def answers(run):
 
 
 def test_the_cards_answer_the_four_questions_of_a_stranger():
-    assert answers(whole_run()) == {
+    assert answers(contents(whole_run())) == {
         "Cheapest by count": "shufflenet_unit",
         "Fastest here": "bottleneck",
         "How sure": "12 to 24 rounds a case in 3 processes",
@@ -252,9 +253,7 @@ def test_the_cards_answer_the_four_questions_of_a_stranger():
 
 
 def test_an_answer_says_what_the_clock_cannot_tell():
-    found = {
-        i.lead: i.answer for b in committed().walk() if isinstance(b, Bullets) for i in b.items
-    }
+    found = answers(committed())
     assert found["Fastest here"] == "bottleneck; the clock cannot tell it from 3 others"
     assert found["Try next"] == "bottleneck, shufflenet_unit, depthwise_separable and lite"
 
@@ -262,7 +261,7 @@ def test_an_answer_says_what_the_clock_cannot_tell():
 def test_without_times_the_cards_say_that_nothing_is_known_of_speed():
     run = whole_run()
     records = tuple(type(r)(**{**vars(r), "samples": ()}) for r in run.records)
-    found = answers(Run(header=header(), records=records))
+    found = answers(contents(Run(header=header(), records=records)))
     assert found["How sure"] == "Nothing was timed"
     assert found["Try next"] == "Time the cases"
     assert "Fastest here" not in found

@@ -79,8 +79,11 @@ class Chart:
 
 
 def text(plain: str, longest: int = 48) -> str:
-    """Return a name that Plotly shows as it is: in one line, shortened, and no markup in it."""
-    return html.escape(style.plain(plain, longest), quote=False)
+    """Return a name that Plotly shows as it is: in one line, shortened, and no markup in it.
+
+    Nor is anything between dollar signs a formula.
+    """
+    return html.escape(style.plain(plain, longest), quote=False).replace("$", "&#36;")
 
 
 def axis(title: str, **more: Any) -> dict[str, Any]:

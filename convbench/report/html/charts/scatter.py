@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _SHORTEST: Final = 0.05  # of the width: a shorter line in a corner says nothing
 _TIME: Final = "time of a call (median, interval)"
+_FAINT: Final = "8C"  # whiskers stand back behind the marks
 _Reach = tuple[float, float]
 
 
@@ -84,7 +85,7 @@ def _mark(index: int, point: Point, names: Names) -> Trace:
         "mode": "markers",
         "x": [point.multiplications],
         "y": [point.seconds.value],
-        "error_y": whiskers(point.seconds, colour),
+        "error_y": whiskers(point.seconds, colour + _FAINT),
         "marker": marker(symbol, colour, hollow=point.caveat),
         "customdata": [index],
         "hoverinfo": "none",

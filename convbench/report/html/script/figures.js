@@ -16,10 +16,16 @@ const CONFIG = {
 // Every colour was chosen for a light page; a dark one has another for each.
 function themed(value, dark) {
   if (!dark) return structuredClone(value);
-  if (typeof value === "string") return darkFor.get(value) ?? value;
+  if (typeof value === "string") return darkFor.get(value) ?? faintFor(value) ?? value;
   if (Array.isArray(value)) return value.map((item) => themed(item, dark));
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, themed(item, dark)]));
+}
+
+// A colour with two digits more lets something through.
+function faintFor(value) {
+  const other = /^#[0-9A-F]{8}$/.test(value) ? darkFor.get(value.slice(0, 7)) : undefined;
+  return other && other + value.slice(7);
 }
 
 function setPath(target, path, value) {

@@ -1,5 +1,5 @@
 // Names beside points, placed so that none covers another, a mark or a whisker.
-const DISTANCES = [9, 15, 23, 33, 45, 60];
+const DISTANCES = [9, 15, 23, 33, 45, 60, 78, 100, 126];
 const NO_LEADER = 15;
 const DIRECTIONS = 16;
 const LABEL_SIZE = 11.5;
@@ -9,9 +9,9 @@ const covered = (one, other) =>
   Math.max(0, Math.min(one.right, other.right) - Math.max(one.left, other.left)) *
   Math.max(0, Math.min(one.low, other.low) - Math.max(one.high, other.high));
 
-// Text of Plotly as it is shown: the three characters that were escaped for it.
+// Text of Plotly as it is shown: the characters that were escaped for it.
 const unescaped = (text) =>
-  text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
+  text.replace(/&#36;/g, "$").replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
 
 // `frame` has the size of the axes and how data lie in it. Returns Plotly's annotations.
 function placeLabels(labels, frame, followed) {
@@ -80,7 +80,7 @@ function bestPlace(point, points, taken, lines, frame) {
           Math.hypot(other.x - point.x, other.y - point.y) > 8 &&
           away(box, other) < away(box, point) + 5,
       );
-      const cost = 10 * covers + 250 * crossing + 150 * nearer + distance;
+      const cost = (covers > 1 ? 5000 : 0) + 10 * covers + 250 * crossing + 150 * nearer + distance;
       if (best === null || cost < best.cost) best = { cost, covers, box, dx, dy, leader };
     }
   }
