@@ -53,6 +53,12 @@ def every(request, pages):
     return pages("committed", request.param)
 
 
+@pytest.fixture(params=[VIEWS[0], VIEWS[3]], ids=lambda view: f"{view[0]}-{view[2]}")
+def both(request, pages):
+    """Give one view of each width and of each scheme: for what does not depend on the two."""
+    return pages("committed", request.param)
+
+
 @pytest.fixture
 def wide(pages):
     return pages("committed")
@@ -75,19 +81,19 @@ def test_it_loads_without_messages_errors_or_requests(every, folder):
     assert every.page.locator(".plot .main-svg").count() >= 8
 
 
-def test_the_first_screen_answers_the_four_questions(every):
-    cards = every.page.locator(".card")
+def test_the_first_screen_answers_the_four_questions(both):
+    cards = both.page.locator(".card")
     assert cards.locator("h3").all_inner_texts() == [
         "Cheapest by count", "Fastest here", "How sure", "Try next",
     ]  # fmt: skip
     answers = cards.locator(".answer")
     for index in range(4):
         box = cards.nth(index).bounding_box()
-        assert box["y"] + box["height"] <= every.height
+        assert box["y"] + box["height"] <= both.height
         assert answers.nth(index).inner_text()
     text = cards.nth(1).locator(".text")
     assert "424 µs (176–1,018)" in text.inner_text()
-    assert every.page.locator(".scope").bounding_box()["y"] < 200
+    assert both.page.locator(".scope").bounding_box()["y"] < 200
 
 
 def test_nothing_sticks_out_of_the_page(every):
@@ -101,8 +107,8 @@ def test_text_is_readable_against_what_is_behind_it(every):
     assert result["found"] == []
 
 
-def test_texts_of_figures_are_apart(every):
-    assert check(every, "collisions") == []
+def test_texts_of_figures_are_apart(both):
+    assert check(both, "collisions") == []
 
 
 def test_the_page_has_the_colours_that_the_system_asks_for(every):
@@ -193,8 +199,8 @@ def test_a_table_is_filtered_and_says_how_many_rows_it_shows(wide):
     assert status.inner_text() == "15 of 36 rows"
 
 
-def test_a_pointer_at_a_mark_shows_the_case_and_all_its_numbers(every):
-    tip = point_at(every, SCATTER, "shufflenet_unit")
+def test_a_pointer_at_a_mark_shows_the_case_and_all_its_numbers(both):
+    tip = point_at(both, SCATTER, "shufflenet_unit")
     assert tip.locator(".tip-title").inner_text() == "shufflenet_unit"
     text = tip.inner_text()
     for number in ("3,662,848", "435 µs (154–1,231), 95 % interval", "0.347 (0.303–0.405)",
@@ -202,11 +208,11 @@ def test_a_pointer_at_a_mark_shows_the_case_and_all_its_numbers(every):
         assert number in text
     box = tip.bounding_box()
     assert box["x"] >= 0
-    assert box["x"] + box["width"] <= every.width
+    assert box["x"] + box["width"] <= both.width
     assert box["y"] >= 0
-    assert box["y"] + box["height"] <= every.height
-    every.page.mouse.move(1, 1)
-    every.page.wait_for_selector("#tip", state="hidden")
+    assert box["y"] + box["height"] <= both.height
+    both.page.mouse.move(1, 1)
+    both.page.wait_for_selector("#tip", state="hidden")
 
 
 @pytest.mark.parametrize(
@@ -247,13 +253,13 @@ def nothing_followed(one):
         assert {opacity for _, opacity in check(one, "opacities", chart)} <= {1}
 
 
-def test_a_button_follows_a_type_and_escape_releases_it(every):
-    nothing_followed(every)
-    every.page.get_by_role("button", name="ghost", exact=True).click()
-    followed_everywhere(every, "ghost")
-    every.page.keyboard.press("Escape")
-    nothing_followed(every)
-    assert "No longer following ghost" in every.page.locator("#said").text_content()
+def test_a_button_follows_a_type_and_escape_releases_it(both):
+    nothing_followed(both)
+    both.page.get_by_role("button", name="ghost", exact=True).click()
+    followed_everywhere(both, "ghost")
+    both.page.keyboard.press("Escape")
+    nothing_followed(both)
+    assert "No longer following ghost" in both.page.locator("#said").text_content()
 
 
 def test_a_second_click_releases_it_too_and_another_button_changes_it(wide):
@@ -322,8 +328,8 @@ def test_the_skip_link_leads_to_the_report(wide):
     wide.page.evaluate("history.replaceState(null, '', location.pathname)")
 
 
-def test_the_toggle_changes_page_and_figures_and_is_kept(every):
-    page = every.page
+def test_the_toggle_changes_page_and_figures_and_is_kept(both):
+    page = both.page
     ground = "getComputedStyle(document.body).backgroundColor"
     ink = f"getComputedStyle(document.querySelector('[data-chart={RATIOS}] .xtick text')).fill"
     mark = f"document.querySelector('[data-chart={RATIOS}]').data[1].marker.line.color"
@@ -331,11 +337,11 @@ def test_the_toggle_changes_page_and_figures_and_is_kept(every):
     page.locator("#theme").click()
     after = [page.evaluate(what) for what in (ground, ink, mark)]
     assert all(one != other for one, other in zip(before, after, strict=True))
-    assert check(every, "faint")["found"] == []
-    assert page.evaluate("document.documentElement.dataset.theme") != every.scheme
+    assert check(both, "faint")["found"] == []
+    assert page.evaluate("document.documentElement.dataset.theme") != both.scheme
     page.reload()
     page.wait_for_selector("html[data-ready]")
-    every.requests.pop()
+    both.requests.pop()
     assert [page.evaluate(what) for what in (ground, ink, mark)] == after
     page.locator("#theme").click()
     assert [page.evaluate(what) for what in (ground, ink, mark)] == before
@@ -492,3 +498,14 @@ def test_the_table_of_all_cases_can_be_saved(wide):
     text = Path(saved.value.path()).read_text(encoding="utf-8")
     assert text.startswith("case,group,slot,")
     assert len(text.splitlines()) == 50
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_without_a_browser_these_tests_are_skipped_or_fail_where_it_is_required(
+    monkeypatch, wanted
+):
+    monkeypatch.setenv("CONVBENCH_REQUIRE_BROWSER", "1" if wanted else "")
+    monkeypatch.setattr("report.html.browser.shutil.which", lambda name: None)
+    outcome = pytest.fail.Exception if wanted else pytest.skip.Exception
+    with pytest.raises(outcome, match="none of chromium"), chromium():
+        pass
