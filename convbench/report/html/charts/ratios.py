@@ -60,7 +60,7 @@ def ratios(data: Ratios, names: Names, facts: Facts) -> Chart:
         ),
         narrow={
             "yaxis.ticktext": short_rows(labels),
-            "xaxis.title.text": f"÷ {text(data.baseline, 24)} (left is less)",
+            "xaxis.title.text": f"÷ {text(data.baseline, 24)}",
             "xaxis.domain": [0.07, 1],
             "xaxis2.domain": [0, 0.05],
             "margin.r": 12,
