@@ -4,6 +4,7 @@ import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,11 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+VIEWS = ((1440, 900, "light"), (1440, 900, "dark"), (390, 844, "light"), (390, 844, "dark"))
+"""Width, height and scheme: a desk and a phone, by day and by night."""
+SCATTER = "time-against-multiplications-1"
+RATIOS = "promise-and-clock-1"
+CHECKS = (Path(__file__).parent / "checks.js").read_text(encoding="utf-8")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -81,3 +87,16 @@ def opened(browser, path, width, height, scheme, **more):
         yield found
     finally:
         context.close()
+
+
+def check(one, name, *arguments):
+    """Return what a function of checks.js says of the page."""
+    return one.page.evaluate(f"(given) => {CHECKS}.{name}(given)", *arguments)
+
+
+def point_at(one, chart, title):
+    """Move the pointer to the mark of a case in a figure; return the label that appears."""
+    x, y = check(one, "place", [chart, title])
+    one.page.mouse.move(x, y, steps=3)
+    one.page.wait_for_selector("#tip:not([hidden])")
+    return one.page.locator("#tip")
