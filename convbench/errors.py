@@ -27,3 +27,7 @@ class SuiteError(ConvbenchError, ValueError):
 
 class DeviceError(ConvbenchError):
     """A device, data type or thread count that this machine does not have."""
+
+
+class MissingExtraError(ConvbenchError, ImportError):
+    """A part whose extra dependency is not installed; the message names the extra."""

@@ -18,7 +18,7 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
-from convbench.report.findings import findings, main_group
+from convbench.report.findings import findings, main_group, scope
 from convbench.report.groups import groups, telling
 from convbench.report.plots import networks_figure, ratios_figure
 from convbench.report.published import figures
@@ -92,7 +92,12 @@ def contents(run: Run) -> Document:
             )
         ),
     )
-    return Document(title=_title(run), blocks=blocks, data=(cases_table(run),))
+    return Document(
+        title=_title(run),
+        blocks=blocks,
+        data=(cases_table(run),),
+        scope=scope(run, all_groups),
+    )
 
 
 def _title(run: Run) -> str:

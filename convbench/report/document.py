@@ -48,10 +48,15 @@ class Paragraph:
 
 @dataclass(frozen=True, kw_only=True)
 class Bullet:
-    """One point of a list; `lead` is what it is about and stands out."""
+    """One point of a list; `lead` is what it is about and stands out.
+
+    `answer` is what a reader takes away, in a few words, where the point has such a thing: `text`
+    says all of it too, so that a format may leave the answer out or show it large.
+    """
 
     text: str
     lead: str = ""
+    answer: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,11 +192,16 @@ Block = Heading | Paragraph | Bullets | Code | Table | Figure | Fold
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A report. `data` are tables too wide for a page, for the formats that are for data."""
+    """A report. `data` are tables too wide for a page, for the formats that are for data.
+
+    `scope` is one line on what was run, for a format that has a place for it beside the title; the
+    blocks say it too.
+    """
 
     title: str
     blocks: tuple[Block, ...]
     data: tuple[Table, ...] = ()
+    scope: str = ""
 
     def walk(self) -> Iterator[Block]:
         """Yield every block in reading order, those inside folds too."""

@@ -57,6 +57,14 @@ def main_group(all_groups: Sequence[Group]) -> Group | None:
     return next(iter(telling([group for group in all_groups if group.kind == "type"], 1)), None)
 
 
+def scope(run: Run, all_groups: Sequence[Group]) -> str:
+    """Return one line on what was run and what the findings are about."""
+    timed = sum(len(group.timed) for group in all_groups)
+    main = main_group(all_groups)
+    about = f"; about {main.label} unless a point says otherwise" if main else ""
+    return f"{show.plural(len(run.records), 'case')}, {timed:,} of them timed{about}"
+
+
 def _scope(run: Run, all_groups: Sequence[Group], main: Group | None) -> str:
     timed = sum(len(group.timed) for group in all_groups)
     text = (
@@ -76,7 +84,8 @@ def _cheapest(group: Group) -> Bullet | None:
     if not full:
         return None
     least = multiplications(full[0])
-    winners = [named(row.record) for row in full if multiplications(row) == least]
+    tied = [row for row in full if multiplications(row) == least]
+    winners = [named(row.record) for row in tied]
     need = "need" if winners[1:] else "needs"
     text = f"{show.listing(winners, MOST_NAMES)} {need} {show.count(least)} multiplications"
     base, share = group.baseline, full[0].multiplications
@@ -89,7 +98,8 @@ def _cheapest(group: Group) -> Bullet | None:
         )
     ahead = [row for row in group.derived if multiplications(row) < least]
     more = less(ahead, "needs fewer", "need fewer")
-    return Bullet(lead="Cheapest by count", text=f"{text}. {more}".strip())
+    answer = show.listing([row.record.label for row in tied], MOST_NAMES)
+    return Bullet(lead="Cheapest by count", text=f"{text}. {more}".strip(), answer=answer)
 
 
 def _fastest(group: Group) -> Bullet | None:
@@ -102,13 +112,15 @@ def _fastest(group: Group) -> Bullet | None:
         text += ", and it is the baseline: nothing that sees and mixes as much has a lower median"
     elif best.time and best.baseline:
         text += f"; it {against(best.time, best.baseline.label)}"
+    answer = best.record.label
     ties = [row for row in full[1:] if cannot_tell(row, best)]
     if ties:
         names = show.listing([named(row.record) for row in ties], MOST_NAMES)
         text += f". The clock cannot tell it from {names}"
+        answer += f"; the clock cannot tell it from {show.plural(len(ties), 'other')}"
     ahead = [row for row in group.timed if row not in full and surely_faster(row, best)]
     more = less(ahead, "is faster", "are faster")
-    return Bullet(lead="Fastest here", text=f"{text}. {more}".strip())
+    return Bullet(lead="Fastest here", text=f"{text}. {more}".strip(), answer=answer)
 
 
 def _separable(main: Group, types: Sequence[Group]) -> Bullet | None:

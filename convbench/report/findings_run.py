@@ -94,7 +94,7 @@ def sureness(run: Run, all_groups: Sequence[Group]) -> Bullet:
     flagged = [f"{kind} ({show.plural(number, 'case')})" for kind, number in kinds.items()]
     text += f" Flagged, and said at each row: {show.listing(flagged)}." if flagged else ""
     text += f" Left out: {show.listing(lost)}, with reasons below." if lost else ""
-    return Bullet(lead="How sure", text=text)
+    return Bullet(lead="How sure", text=text, answer=_basis(rounds, processes))
 
 
 def _stops(all_groups: Sequence[Group]) -> str:
@@ -142,14 +142,30 @@ def resolution(machine: Mapping[str, Any]) -> str:
     return text
 
 
+def _basis(rounds: Sequence[int], processes: Sequence[int]) -> str:
+    if not rounds:
+        return "Nothing was timed"
+    if max(processes) > 1:
+        return f"{_span(rounds)} a case in {_several(processes)} processes"
+    return f"{_span(rounds)} a case in one process"
+
+
+def _span(rounds: Sequence[int]) -> str:
+    low, high = min(rounds), max(rounds)
+    return show.plural(high, "round") if low == high else f"{low} to {high} rounds"
+
+
+def _several(processes: Sequence[int]) -> str:
+    fewest, most = min(processes), max(processes)
+    return f"{fewest} to {most}" if fewest < most else str(most)
+
+
 def _rounds(rounds: Sequence[int], processes: Sequence[int]) -> str:
     if not rounds:
         return "Nothing was timed, so the report says nothing about speed."
-    low, high = min(rounds), max(rounds)
-    span = show.plural(high, "round") if low == high else f"{low} to {high} rounds"
+    span = _span(rounds)
     if max(processes) > 1:
-        fewest, most = min(processes), max(processes)
-        several = f"{fewest} to {most}" if fewest < most else str(most)
+        several = _several(processes)
         text = (
             f"Times rest on {span} a case in {several} fresh processes; the intervals cover the "
             "scatter between rounds and between processes, not what another machine would give."
@@ -174,36 +190,50 @@ def _rounds(rounds: Sequence[int], processes: Sequence[int]) -> str:
 def next_step(run: Run, main: Group | None) -> Bullet | None:
     """Return what a reader may do with this, as far as the numbers carry it."""
     if not run.finished:
-        return _next("Finish the run first: the same command with --resume keeps what is done.")
+        return _next(
+            "Finish the run",
+            "Finish the run first: the same command with --resume keeps what is done.",
+        )
     if main is None:
         return None
     full = alike(main.timed)
     if not full:
-        return _next("Time the cases: without times, nothing here says what is fast.")
+        return _next(
+            "Time the cases", "Time the cases: without times, nothing here says what is fast."
+        )
     best, base = full[0], main.baseline
     if base is None or base.record.status != "ok" or base.seconds is None:
-        return _next("Get a time for the baseline first: without it, no ratio says what is gained.")
+        return _next(
+            "Time the baseline",
+            "Get a time for the baseline first: without it, no ratio says what is gained.",
+        )
     sure = [row for row in full if row.time and row.time.verdict == "faster"]
     if not sure:
-        return _next(_stay(best, base))
+        return _stay(best, base)
     close = [row for row in sure if row is sure[0] or cannot_tell(row, sure[0])]
     names = show.listing([named(row.record) for row in close], MOST_NAMES)
     one = "it was" if len(close) == 1 else "they were"
     again = "; between these, more rounds or the parameters decide" if len(close) > 1 else ""
     return _next(
+        show.listing([row.record.label for row in close], MOST_NAMES),
         f"Try {names} in place of {base.record.label} here: {one} surely faster{again}. Train it "
-        "before you believe it: this run says nothing about accuracy."
+        "before you believe it: this run says nothing about accuracy.",
     )
 
 
-def _stay(best: Row, base: Row) -> str:
+def _stay(best: Row, base: Row) -> Bullet:
+    name = base.record.label
     if best.is_baseline or (best.time and best.time.verdict == "slower"):
-        return f"Keep {base.record.label} here: nothing that sees and mixes as much was faster."
-    return (
-        f"Keep {base.record.label} here for now, and time again with more rounds: no type that "
-        "sees and mixes as much was surely faster."
+        return _next(
+            f"Keep {name}",
+            f"Keep {name} here: nothing that sees and mixes as much was faster.",
+        )
+    return _next(
+        f"Keep {name}, time again",
+        f"Keep {name} here for now, and time again with more rounds: no type that "
+        "sees and mixes as much was surely faster.",
     )
 
 
-def _next(text: str) -> Bullet:
-    return Bullet(lead="Try next", text=text)
+def _next(answer: str, text: str) -> Bullet:
+    return Bullet(lead="Try next", text=text, answer=answer)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _STEP = 1.06  # factor between times that share N, so that their whiskers stay apart
 _REACH = 1.5  # and between the first and the last of them, so that they stay at their N
+CURVES = (0, 2, 3, 5, 6, 7)
+"""Places in `style.COLOURS` of the curves: not that of the times."""
 _COUNTERS = ("x", "+", "1", "2", "3", "4")
 
 
@@ -32,12 +34,12 @@ def curve(data: Curve) -> Figure:
     taps = sorted({point.taps for point in data.points})
     grid = np.geomspace(low, high, 200)
     for index, number in enumerate(taps):
-        colour = style.COLOURS[(0, 2, 3, 5, 6, 7)[index % 6]]
+        colour = style.COLOURS[CURVES[index % len(CURVES)]]
         axes.plot(grid, 1 / grid + 1 / number, color=colour, lw=1.5, label=_name(number), zorder=2)
         axes.axhline(1 / number, color=colour, lw=0.8, ls=":", zorder=1)
     counters = list(dict.fromkeys(name for point in data.points for name, _ in point.counted))
-    for point, place in _spread(data.points):
-        colour = style.COLOURS[(0, 2, 3, 5, 6, 7)[taps.index(point.taps) % 6]]
+    for point, place in spread(data.points):
+        colour = style.COLOURS[CURVES[taps.index(point.taps) % len(CURVES)]]
         _mark(axes, point, place, colour, counters)
     axes.axhline(1, color="#555555", lw=1, zorder=1)
     axes.set_xlim(low, high)
@@ -57,7 +59,7 @@ def _name(taps: int) -> str:
     return f"1/N + 1/{taps} (|K| = {taps}; dotted: 1/{taps})"
 
 
-def _spread(points: tuple[CurvePoint, ...]) -> Iterator[tuple[CurvePoint, float]]:
+def spread(points: tuple[CurvePoint, ...]) -> Iterator[tuple[CurvePoint, float]]:
     """Yield each point with the place of its time on the N axis, side by side where N is shared."""
     for channels in sorted({point.channels for point in points}):
         same = [point for point in points if point.channels == channels]

@@ -32,8 +32,8 @@ def scatter(data: Scatter) -> Figure:
     figure.set_dpi(150)
     axes = figure.add_subplot()
     axes.set(xscale="log", yscale="log")
-    axes.set_xlim(*_limits([float(point.multiplications) for point in data.points]))
-    axes.set_ylim(*_limits([end for p in data.points for end in (p.seconds.low, p.seconds.high)]))
+    axes.set_xlim(*limits([float(point.multiplications) for point in data.points]))
+    axes.set_ylim(*limits([end for p in data.points for end in (p.seconds.low, p.seconds.high)]))
     style.log_ticks(axes.xaxis, style.tick_count)
     style.log_ticks(axes.yaxis, style.tick_seconds)
     axes.set_xlabel("multiplications (1 MAC = 1 multiplication)")
@@ -46,7 +46,8 @@ def scatter(data: Scatter) -> Figure:
     return figure
 
 
-def _limits(values: list[float]) -> tuple[float, float]:
+def limits(values: list[float]) -> tuple[float, float]:
+    """Return the ends of a log axis that has room around its outermost values."""
     low, high = min(values), max(values)
     room = max(_ROOM, (high / low) ** 0.08)
     return low / room, high * room

@@ -1,0 +1,126 @@
+"""All numbers of a case, as a pointer at its mark shows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from convbench.report import format as show
+from convbench.report.html.names import case_rows
+from convbench.timing.stats import Interval, RatioInterval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convbench.report.document import Document, Kind
+
+Line = tuple[str, str]
+"""What a number is, and the number with its unit."""
+
+_RATIOS: Final[tuple[tuple[str, str, Kind], ...]] = (
+    ("multiplications", "multiplications", "integer"),
+    ("ratio_multiplications", "multiplications ÷ baseline", "ratio"),
+)
+_PLAIN: Final[tuple[tuple[str, str, Kind], ...]] = (
+    ("multiplications_valid", "on real input", "integer"),
+    ("parameters", "parameters", "integer"),
+    ("elementwise", "elementwise", "integer"),
+    ("bytes_moved", "bytes moved", "bytes"),
+    ("activations", "activations", "integer"),
+)
+_TIMES: Final[tuple[tuple[str, str, Kind], ...]] = (
+    ("seconds_first_call", "first call", "seconds"),
+    ("seconds_kernel", "kernels alone", "seconds"),
+    ("seconds_host", "host", "seconds"),
+    ("seconds_issue", "launching", "seconds"),
+    ("processes", "processes", "integer"),
+    ("rounds", "rounds", "integer"),
+    ("calls_per_sample", "calls a sample", "integer"),
+)
+TIME: Final = "time of a call"
+TIME_RATIO: Final = "time ÷ baseline"
+
+
+class Facts:
+    """The rows of the table of all cases, found by their group and label."""
+
+    def __init__(self, document: Document) -> None:
+        """Read the table once; a document without it knows nothing more than its figures."""
+        self._cases: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in case_rows(document):
+            self._cases.setdefault((str(row.get("group")), str(row.get("label"))), []).append(row)
+
+    def lines(self, group: str, label: str, own: list[Line], **known: float) -> list[Line]:
+        """Return every number of a case, those that its figure shows first.
+
+        `own` are the lines of the figure. `known` are raw values by the columns of the table: of
+        several cases with one label, the one that has them is meant.
+        """
+        found = self._cases.get((group, label), [])
+        fit = [row for row in found if all(row.get(key) == known[key] for key in known)]
+        row = next(iter(fit or found), None)
+        if row is None:
+            return own
+        said = {name for name, _ in own}
+        return [*own, *(line for line in _lines(row) if line[0] not in said)]
+
+
+def _lines(row: dict[str, Any]) -> list[Line]:
+    """Return the ratios first, then counts, then what the time rests on."""
+    lines = _told(row, _RATIOS)
+    if row.get("ratio_seconds") is not None:
+        lines.append((TIME_RATIO, with_confidence(_ratio(row)) + _more(row.get("verdict"))))
+    lines += _told(row, _PLAIN)
+    for key, value in row.items():
+        if key.startswith("macs_") and value is not None:
+            counter = key.removeprefix("macs_")
+            verdict = row.get(f"agreement_{counter}")
+            lines.append((f"counted by {counter}", f"{value:,}" + _more(verdict)))
+    if row.get("seconds_median") is not None:
+        lines.append((TIME, with_confidence(_interval(row))))
+        spread = row.get("seconds_mad")
+        if spread is not None and row["seconds_median"]:
+            lines.append(("spread", show.share(spread / row["seconds_median"])))
+    lines += _told(row, _TIMES)
+    if row.get("flags"):
+        lines.append(("flags", str(row["flags"])))
+    return lines
+
+
+def _told(row: dict[str, Any], columns: Sequence[tuple[str, str, Kind]]) -> list[Line]:
+    return [(n, show.cell(row[key], kind)) for key, n, kind in columns if row.get(key) is not None]
+
+
+def _more(text: Any) -> str:
+    return f", {text}" if text else ""
+
+
+def _interval(row: dict[str, Any]) -> Interval:
+    value = row["seconds_median"]
+    return Interval(
+        value=value,
+        low=_or(row.get("seconds_low"), value),
+        high=_or(row.get("seconds_high"), value),
+        confidence=_or(row.get("seconds_confidence"), 0.0),
+    )
+
+
+def _ratio(row: dict[str, Any]) -> RatioInterval:
+    value = row["ratio_seconds"]
+    return RatioInterval(
+        value=value,
+        low=_or(row.get("ratio_seconds_low"), value),
+        high=_or(row.get("ratio_seconds_high"), value),
+        confidence=_or(row.get("ratio_seconds_confidence"), 0.0),
+        paired=True,
+        verdict=row.get("verdict") or "cannot tell",
+    )
+
+
+def _or(value: float | None, other: float) -> float:
+    return other if value is None else value
+
+
+def with_confidence(value: Interval | RatioInterval) -> str:
+    """Return a value with its ends and what they reach: 424 µs (176–1,018), 95 % interval."""
+    text = show.cell(value, "text")
+    return f"{text}, {show.confidence(value.confidence)} interval" if value.confidence else text
