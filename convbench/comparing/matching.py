@@ -32,8 +32,8 @@ class Pair:
 
 def match(left: Iterable[Record], right: Iterable[Record], by: str | None) -> tuple[Pair, ...]:
     """Pair the records of two sides, in the order of the left one, then what only the right has."""
-    first = {_key(record, by): record for record in left}
-    second = {_key(record, by): record for record in right}
+    first = {identity(record, by): record for record in left}
+    second = {identity(record, by): record for record in right}
     return tuple(
         _pair(first.get(key), second.get(key), by) for key in dict.fromkeys((*first, *second))
     )
@@ -45,8 +45,8 @@ def _pair(left: Record | None, right: Record | None, by: str | None) -> Pair:
     return Pair(label=one.label, group=_without(one.group, one, by), left=left, right=right)
 
 
-def _key(record: Record, by: str | None) -> Key:
-    """Return what makes a case what it is: what runs, in which slot, and how."""
+def identity(record: Record, by: str | None = None) -> Key:
+    """Return what makes a case what it is: what runs, in which slot, and how, but for one axis."""
     axes = tuple(getattr(record, axis) for axis in BY if axis != by)
     block = bool(record.knobs.get("block"))
     return (record.kind, record.name, record.label, block, record.slot, record.input_shape, *axes)
@@ -102,6 +102,6 @@ def nearest(pairs: Sequence[Pair]) -> str:
         for left in lefts
         for right in rights
         for axis in BY
-        if _key(left, axis) == _key(right, axis)
+        if identity(left, axis) == identity(right, axis)
     }
     return "; ".join(sorted(found))

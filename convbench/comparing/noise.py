@@ -33,6 +33,8 @@ from scipy import special
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from convbench.timing.samples import Samples
 
 FEWEST_FOR_A_SHIFT: Final = 8
@@ -121,7 +123,9 @@ def noise(cases: Sequence[Timed], *, absolute: bool = False) -> Noise:
     for group, members in groups.items():
         enough = len(members) >= FEWEST_FOR_A_SHIFT and not absolute
         shifts[group] = _take_shift_away(members) if enough else Shift()
-    variances, freedom, prior = _moderated(tables)
+    own = np.array([table.variance for table in tables])
+    drawn, worth, prior = moderated(own, np.array([float(table.freedom) for table in tables]))
+    variances, freedom = drawn.tolist(), worth.tolist()
     effects = [
         None
         if not known
@@ -223,22 +227,24 @@ def _take_shift_away(members: Sequence[_Table]) -> Shift:
     return Shift(value=value, error=math.hypot(error, within), freedom=freedom, cases=len(members))
 
 
-def _moderated(
-    tables: Sequence[_Table],
-) -> tuple[list[float], list[float], float]:
-    """Return each case's variance drawn towards the typical one, its freedom, and the prior's."""
-    own = np.array([table.variance for table in tables])
-    freedom = np.array([float(table.freedom) for table in tables])
+def moderated(
+    own: NDArray[np.float64], freedom: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return each case's variance drawn towards the typical one, its freedom, and the prior's.
+
+    own: the variances as each case has them alone, nan where its degrees of freedom are 0. The
+    result is nan and 0 where no case has any.
+    """
     told = freedom > 0
     if not told.any():
-        return [math.nan] * len(tables), [0.0] * len(tables), 0.0
+        return np.full(len(own), math.nan), np.zeros(len(own)), 0.0
     typical, prior = _prior(own[told], freedom[told])
     drawn = np.where(
         told,
         (prior * typical + freedom * np.where(told, own, 0.0)) / (prior + freedom),
         typical,
     )
-    return list(map(float, drawn)), list(map(float, prior + freedom)), prior
+    return drawn, prior + freedom, prior
 
 
 def _prior(variances: np.ndarray, freedom: np.ndarray) -> tuple[float, float]:
@@ -249,11 +255,13 @@ def _prior(variances: np.ndarray, freedom: np.ndarray) -> tuple[float, float]:
         return math.exp(centre), 0.0
     excess = float(np.var(logs, ddof=1) - np.mean(special.polygamma(1, freedom / 2)))
     # variances that differ no more than by chance are one for all
-    prior = _MOST_FREEDOM if excess <= 0 else 2 * _inverse_trigamma(excess)
+    alike = excess <= special.polygamma(1, _MOST_FREEDOM / 2)
+    prior = _MOST_FREEDOM if alike else 2 * inverse_trigamma(excess)
     return math.exp(centre + special.digamma(prior / 2) - math.log(prior / 2)), prior
 
 
-def _inverse_trigamma(value: float) -> float:
+def inverse_trigamma(value: float) -> float:
+    """Return x whose trigamma is the value, between 1e-6 and 1e6."""
     from scipy.optimize import brentq
 
     return float(brentq(lambda x: float(special.polygamma(1, x)) - value, 1e-6, _MOST_FREEDOM))
