@@ -10,7 +10,8 @@ for a change that is taken back a few runs later hides in the whole.
 Runs are the replicates, not processes: what a run does to a case is in all its processes. What the
 cases of a group share is taken away before (`shares`), and how far runs of an unchanged case lie
 apart is learnt from all cases (`scatter`). Where the processes of the very runs that are compared
-disagree by more than that, it is they who count: one wild process makes no change. A split is a change point if
+disagree by more than that, it is they who count: one wild process makes no change. A split is a
+change point if
 
 - its t is sure over **all cases and all splits that were tried** (Holm): with nothing changed at
   all, the chance of one change point or more in the whole history is at most 1 - confidence;
@@ -101,7 +102,9 @@ class _Tests:
         sums = [
             np.concatenate([np.zeros((len(units), 1)), np.cumsum(part, axis=1)], axis=1)
             for part in (
-                told.astype(float), np.nan_to_num(centred), np.nan_to_num(centred) ** 2,
+                told.astype(float),
+                np.nan_to_num(centred),
+                np.nan_to_num(centred) ** 2,
                 learnt.within,
             )
         ]
@@ -135,7 +138,7 @@ class _Tests:
         order = np.sort(chances)
         fails = np.nonzero(order * np.arange(len(order), 0, -1) > misses)[0]
         bound = order[fails[0]] if len(fails) else np.inf
-        return self.valid & (self.chance < bound)
+        return np.asarray(self.valid & (self.chance < bound))
 
 
 class _Series:
@@ -152,7 +155,9 @@ class _Series:
         while True:
             levels = [
                 self._level(*three)
-                for three in zip([0, *points], points, [*points[1:], len(self._units)], strict=False)
+                for three in zip(
+                    [0, *points], points, [*points[1:], len(self._units)], strict=False
+                )
             ]
             weak = [level.run for level in levels if not self._counts(level)]
             if not weak:

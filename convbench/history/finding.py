@@ -1,4 +1,4 @@
-"""All run folders at or below a folder, oldest first; what cannot be read is named, never passed."""
+"""All run folders at or below a folder, oldest first; what cannot be read is named."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ def find_runs(root: Path) -> Finds:
     """
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
-        raise RunError(
-            f"{root} {what}: give a folder with run folders in it, such as reports."
-        )
+        raise RunError(f"{root} {what}: give a folder with run folders in it, such as reports.")
     entries: list[Entry] = []
     unread: list[Unread] = []
     for path, files, error in _folders(root):

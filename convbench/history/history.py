@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class History:
     """What runs say over time.
 
-    runs: the oldest first; a run is named by its place in them from 1 on. series: every case.
+    runs: the oldest first; a run is named by its place in them from 1 on. cases: every case.
     differences: for each run, in what its environment differs from what was last known of it;
     nothing for the first one. events: counts and cases that changed. found: change points of
     cases. alone: [case, run], the log of the time without what its whole group shared; nan where
@@ -35,7 +35,7 @@ class History:
     runs: tuple[Entry, ...]
     unread: tuple[Unread, ...]
     limits: Limits
-    series: tuple[Series, ...]
+    cases: tuple[Series, ...]
     differences: tuple[tuple[Difference, ...], ...]
     events: tuple[Event, ...]
     found: Found
@@ -58,8 +58,8 @@ class History:
     @property
     def telling(self) -> tuple[int, ...]:
         """The cases with a change, of their time or of another kind."""
-        found = {item.series for item in (*self.found.levels, *self.events)}
-        return tuple(sorted(found))
+        found = {level.series for level in self.found.levels}
+        return tuple(sorted(found | {event.series for event in self.events}))
 
 
 def history(finds: Finds, limits: Limits | None = None) -> History:
@@ -74,7 +74,7 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
         runs=finds.runs,
         unread=finds.unread,
         limits=limits,
-        series=cases,
+        cases=cases,
         differences=_differences([entry.run.header.fingerprint for entry in finds.runs]),
         events=events(cases),
         found=find(shares.left, shares.known, limits),

@@ -42,10 +42,10 @@ _LEAST: Final = 1e-4
 class Scatter:
     """Means of runs in units of each case, and what is known of how they scatter.
 
-    units: [case, run], log of the time over `yardstick`; nan where there is none. yardstick: [case],
-    in logs. within: [case, run], in units², what the run's own processes leave open of its mean; 0
-    where it has one. variance: the typical one of a unit from run to run. freedom: the degrees of freedom
-    it is worth to a case; 0 where there are too few cases to learn it from.
+    units: [case, run], log of the time over `yardstick`; nan where there is none. yardstick:
+    [case], in logs. within: [case, run], in units², what the run's own processes leave open of its
+    mean; 0 where it has one. variance: the typical one of a unit from run to run. freedom: the
+    degrees of freedom it is worth to a case; 0 where there are too few cases to learn it from.
     """
 
     units: Floats

@@ -13,6 +13,7 @@ from convbench.comparing.matching import identity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convbench.comparing.matching import Key
     from convbench.history.shares import Floats
     from convbench.runs.record import Record, Run
 
@@ -49,7 +50,7 @@ def timed(record: Record | None) -> bool:
 def series(runs: Sequence[Run]) -> tuple[Series, ...]:
     """Return every case that some run has: those of the newest run first, in its order."""
     tables = [{identity(record): record for record in run.records} for run in runs]
-    newest: dict[object, Record] = {}
+    newest: dict[Key, Record] = {}
     for table in reversed(tables):
         for key, record in table.items():
             newest.setdefault(key, record)
