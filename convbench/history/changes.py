@@ -15,8 +15,11 @@ change point if
 
 - its t is sure over **all cases and all splits that were tried** (Holm): with nothing changed at
   all, the chance of one change point or more in the whole history is at most 1 - confidence;
-- and the levels before and after differ by more than the threshold; where the group has too few
-  cases to see its share, the whole interval must be beyond what runs drift.
+- and the levels before and after, up to the next change points, differ as surely and by more than
+  the threshold; where the group has too few cases to see its share, the whole interval must be
+  beyond what runs drift;
+- and each level is shown by two runs or more, or is the first one or the latest: a single bad run
+  in the middle is no change.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ import numpy as np
 from scipy import special
 
 from convbench.comparing.judging import Limits
-from convbench.comparing.noise import quantile
+from convbench.comparing.noise import chance, quantile
 from convbench.history.scatter import Scatter, scatter
 from convbench.history.windows import windows
 
@@ -44,13 +47,17 @@ _LEAST: Final = 1e-12
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """A change point of one series: from run `run` on, by what log-ratio, and its interval."""
+    """A change point of one series: from run `run` on, by what log-ratio, and its interval.
+
+    chance: of so large a difference of these levels, were there none.
+    """
 
     series: int
     run: int
     value: float
     low: float
     high: float
+    chance: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +82,11 @@ def find(values: Floats, known: NDArray[np.bool_], limits: Limits) -> Found:
     learnt = scatter(values)
     tries = windows(values.shape[1])
     tested = _Tests(learnt, tries)
-    sure = tested.sure(1 - limits.confidence)
+    bound = tested.bound(1 - limits.confidence)
+    sure = tested.valid & (tested.chance < bound)
     levels = []
     for series in np.nonzero(sure.any(axis=1))[0].tolist():
-        one = _Series(learnt, series, limits, known=bool(known[series]))
+        one = _Series(learnt, series, limits, bound, known=bool(known[series]))
         candidates = [
             (float(tested.chance[series, index]), -abs(float(tested.t[series, index])), index)
             for index in np.nonzero(sure[series])[0].tolist()
@@ -132,20 +140,22 @@ class _Tests:
         chances = 2 * special.stdtr(np.maximum(freedom, 1), -np.abs(self.t))
         self.chance = np.where(self.valid, chances, 1.0)
 
-    def sure(self, misses: float) -> NDArray[np.bool_]:
-        """Tell which are sure when all are held against them (Holm)."""
+    def bound(self, misses: float) -> float:
+        """Return below which chance one is sure when all are held against it (Holm)."""
         chances = self.chance[self.valid]
         order = np.sort(chances)
         fails = np.nonzero(order * np.arange(len(order), 0, -1) > misses)[0]
-        bound = order[fails[0]] if len(fails) else np.inf
-        return np.asarray(self.valid & (self.chance < bound))
+        return float(order[fails[0]]) if len(fails) else math.inf
 
 
 class _Series:
     """One series, split at what is sure."""
 
-    def __init__(self, learnt: Scatter, series: int, limits: Limits, *, known: bool) -> None:
-        self._series, self._learnt, self._limits, self._known = series, learnt, limits, known
+    def __init__(
+        self, learnt: Scatter, series: int, limits: Limits, bound: float, *, known: bool
+    ) -> None:
+        self._series, self._learnt, self._limits = series, learnt, limits
+        self._bound, self._known = bound, known
         self._units = learnt.units[series]
         self._unit = float(learnt.yardstick[series])
 
@@ -159,14 +169,15 @@ class _Series:
                     [0, *points], points, [*points[1:], len(self._units)], strict=False
                 )
             ]
-            weak = [level.run for level in levels if not self._counts(level)]
+            weak = [level for level in levels if not self._counts(level)]
             if not weak:
                 return levels
-            points = self._placed([point for point in points if point not in weak])
+            weakest = max(weak, key=lambda level: (level.chance, -abs(level.value)))
+            points = self._placed([point for point in points if point != weakest.run])
 
     def _split(self, order: list[list[int]], start: int, stop: int) -> list[int]:
         for first, split, end in order:
-            if start <= first and end <= stop:
+            if start <= first and end <= stop and self._shown(start, split, stop):
                 return [*self._split(order, start, split), split, *self._split(order, split, stop)]
         return []
 
@@ -176,10 +187,15 @@ class _Series:
         for index in range(1, len(ends) - 1):
             start, stop = ends[index - 1], ends[index + 1]
             ends[index] = min(
-                range(start + 1, stop),
+                [split for split in range(start + 1, stop) if self._shown(start, split, stop)],
                 key=lambda split: (self._squares(start, split) + self._squares(split, stop), split),
             )
         return ends[1:-1]
+
+    def _shown(self, start: int, split: int, stop: int) -> bool:
+        """Tell whether both parts have two runs, or one at an end of the history."""
+        left, right = (len(self._told(*part)) for part in ((start, split), (split, stop)))
+        return left > (start > 0) and right > (stop < len(self._units))
 
     def _squares(self, start: int, stop: int) -> float:
         runs = self._told(start, stop)
@@ -204,11 +220,16 @@ class _Series:
         value = self._unit * float(after.mean() - before.mean())
         reach = quantile(self._limits.confidence, freedom) * error
         return Level(
-            series=self._series, run=split, value=value, low=value - reach, high=value + reach
+            series=self._series,
+            run=split,
+            value=value,
+            low=value - reach,
+            high=value + reach,
+            chance=chance(value, error, freedom),
         )
 
     def _counts(self, level: Level) -> bool:
-        if abs(level.value) <= self._limits.edge:
+        if abs(level.value) <= self._limits.edge or level.chance >= self._bound:
             return False
         beyond = min(abs(level.low), abs(level.high)) > math.log1p(self._limits.drift)
         return self._known or (level.low * level.high > 0 and beyond)

@@ -10,6 +10,7 @@ from convbench.history.plot import trend_figure
 from convbench.history.tables import (
     MOST_ROWS,
     changes_table,
+    environment_table,
     groups_table,
     moved_table,
     rows_of_changes,
@@ -39,6 +40,7 @@ def page(history: History, chosen: Sequence[int]) -> Document:
         *_changes(history),
         Heading(level=2, text="Runs"),
         runs_table(history),
+        *_boundaries(history),
         *_unread(history),
         *_cases(history, shown),
         *_groups(history),
@@ -194,6 +196,12 @@ def _changes(history: History) -> tuple[Block, ...]:
         blocks += [Heading(level=2, text="Whole groups that moved, and stayed"),
                    moved_table(history)]  # fmt: skip
     return tuple(blocks)
+
+
+def _boundaries(history: History) -> tuple[Block, ...]:
+    if not any(history.in_the_way(run) for run in range(len(history.runs))):
+        return ()
+    return Heading(level=3, text="What changed of the environment"), environment_table(history)
 
 
 def _unread(history: History) -> tuple[Block, ...]:

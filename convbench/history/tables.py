@@ -55,7 +55,7 @@ def runs_table(history: History) -> Table:
 
 def _run(history: History, number: int) -> Row:
     entry = history.runs[number]
-    changed = [f"{item.key}: {item.left} → {item.right}" for item in history.in_the_way(number)]
+    changed = [item.key for item in history.in_the_way(number)]
     shares = sorted(
         float(values[number]) for values in history.shares.values() if math.isfinite(values[number])
     )
@@ -69,6 +69,25 @@ def _run(history: History, number: int) -> Row:
         show.listing(changed, _MOST_KEYS),
         "; ".join(_notes(entry)),
         entry.place,
+    )
+
+
+def environment_table(history: History) -> Table:
+    """Return what of the environment changed, of what must match, before which run."""
+    return Table(
+        id="environment",
+        caption="",
+        columns=(
+            Column(name="before run", key="run", kind="integer"),
+            Column(name="what", key="key"),
+            Column(name="was", key="left"),
+            Column(name="is", key="right"),
+        ),
+        rows=tuple(
+            (run + 1, item.key, show.cell(item.left, "text"), show.cell(item.right, "text"))
+            for run in range(len(history.runs))
+            for item in history.in_the_way(run)
+        ),
     )
 
 
@@ -106,17 +125,15 @@ def changes_table(rows: Sequence[Row], caption: str) -> Table:
         Column(name="what", key="what"),
         Column(name="time ratio", key="ratio", kind="ratio"),
         Column(name="to know", key="notes"),
-        Column(name="commits", key="commits"),
     )
     return lean("changes", caption, columns, rows, keep=("run", "label", "slot", "what"))
 
 
 def _event(history: History, event: Event) -> Row:
     case = history.cases[event.series]
-    before = _before(history, event.series, event.run)
     return (
         event.run + 1, case.label, _where(history, event.series), event.change, None,
-        "; ".join(event.notes), _commits(history, before, event.run),
+        "; ".join(event.notes),
     )  # fmt: skip
 
 
@@ -134,7 +151,7 @@ def _level(history: History, level: Level) -> Row:
     return (
         level.run + 1, case.label, _where(history, level.series),
         "slower" if level.value > 0 else "faster", _interval(level, history.limits.confidence),
-        "; ".join(notes), _commits(history, before, level.run),
+        "; ".join(notes),
     )  # fmt: skip
 
 
@@ -149,11 +166,6 @@ def _before(history: History, series: int, run: int) -> int:
     """Return the last run before `run` that has the case."""
     records = history.cases[series].records
     return max((place for place in range(run) if records[place] is not None), default=0)
-
-
-def _commits(history: History, before: int, run: int) -> str:
-    first, second = (commit(history.runs[place]) for place in (before, run))
-    return f"{first} → {second}" if first and second and first != second else ""
 
 
 def _interval(level: Level, confidence: float) -> RatioInterval:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from textwrap import wrap
+from typing import TYPE_CHECKING, Final
 
 from rich.padding import Padding
 from rich.table import Table as Grid
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from convbench.report.document import Block, Column, Document
+    from convbench.report.document import Block, Document
 
+_SHORT: Final = 17
+"""Columns that are no wider keep their lines whole: a time of day, a commit, a verdict."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -69,21 +72,33 @@ def _bullet(item: Bullet) -> Text:
 def _table(table: Table) -> Iterator[RenderableType]:
     if table.caption:
         yield plain(table.caption, "italic")
+    if not table.rows:
+        yield Text("No rows.")
+        return
     grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in table.columns:
+    for index, column in enumerate(table.columns):
+        cells = [plain(show_value.cell(row[index], column.kind)) for row in table.rows]
+        widest = max(cell.cell_len for cell in cells)
         number = column.kind != "text"
+        # a number stays with its unit and its interval, and a short word is not cut in two
+        fixed = number or widest <= _SHORT
         grid.add_column(
-            plain(column.name), justify="right" if number else "left", overflow="fold"
-        )  # fmt: skip
+            _head(column.name, widest) if fixed else plain(column.name),
+            justify="right" if number else "left",
+            no_wrap=fixed,
+            overflow="fold",
+        )
     for row in table.rows:
-        cells = zip(table.columns, row, strict=True)
-        grid.add_row(*(_cell(value, column) for column, value in cells))
-    yield grid if table.rows else Text("No rows.")
+        cells = [
+            plain(show_value.cell(value, column.kind))
+            for column, value in zip(table.columns, row, strict=True)
+        ]
+        grid.add_row(*cells)
+    yield grid
 
 
-def _cell(value: Any, column: Column) -> Text:
-    """Return a cell; a number stays on one line with its unit and its interval."""
-    text = plain(show_value.cell(value, column.kind))
-    if column.kind != "text":
-        return Text(text.plain.replace(" ", "\N{NO-BREAK SPACE}"))
-    return text
+def _head(name: str, width: int) -> Text:
+    """Return a name over a column of this width, in as many lines as that takes."""
+    return Text("\n").join(
+        Text(line) for line in wrap(plain(name).plain, max(width, 1), break_long_words=False)
+    )
