@@ -11,9 +11,7 @@ from convbench.runs.store import Store
 START = "2026-01-{:02}T08:00:00+00:00"
 
 
-def scattered(
-    draw, *, runs=8, groups=2, each=20, processes=3, tail="t", between=0.003, drift=0.06
-):
+def scattered(draw, *, runs=8, groups=2, each=20, processes=3, tail="t", between=0.003, drift=0.06):
     """Return logs of times, [case, run, process], and groups, with nothing changed.
 
     Cases scatter by 1 to 2 % from process to process: with a long tail (Student's t of 4), or with
