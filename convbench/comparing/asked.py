@@ -59,8 +59,8 @@ def found(asked: Asked) -> Comparison:
     """
     preset = _preset(asked)
     limits = Limits(
-        threshold=_share("threshold", asked.threshold, preset.threshold),
-        drift=_share("drift", asked.drift, preset.drift),
+        threshold=read_share("threshold", asked.threshold, preset.threshold),
+        drift=read_share("drift", asked.drift, preset.drift),
         absolute=asked.absolute,
     )
     allowed = check_allowed(asked.allow)
@@ -103,8 +103,8 @@ def _sides(asked: Asked) -> tuple[Side, Side, str | None]:
     return left, right, by
 
 
-def _share(name: str, text: str | float | None, otherwise: float) -> float:
-    """Read 5%, 5 % or 0.05."""
+def read_share(name: str, text: str | float | None, otherwise: float) -> float:
+    """Read 5%, 5 % or 0.05; RunError for what is no share between 0 and 1."""
     if text is None:
         return otherwise
     read = _SHARE.fullmatch(str(text).strip())

@@ -50,7 +50,7 @@ def match(
 def _by_key(records: Iterable[Record], but: Collection[str]) -> dict[Key, Record]:
     found: dict[Key, Record] = {}
     for record in records:
-        known = found.setdefault(_key(record, but), record)
+        known = found.setdefault(identity(record, but), record)
         if known is not record and not (_counts_alone(but) and known.cost == record.cost):
             said = f" but for {', '.join(but)}" if but else ""
             raise RunError(
@@ -72,8 +72,8 @@ def _pair(left: Record | None, right: Record | None, but: Collection[str]) -> Pa
     return Pair(label=one.label, group=group, left=left, right=right)
 
 
-def _key(record: Record, but: Collection[str]) -> Key:
-    """Return what makes a case what it is: what runs, in which slot, and how."""
+def identity(record: Record, but: Collection[str] = ()) -> Key:
+    """Return what makes a case what it is: what runs, in which slot, and how, but for some axes."""
     axes = tuple(getattr(record, axis) for axis in BY if axis not in but)
     block = bool(record.knobs.get("block"))
     return (record.kind, record.name, record.label, block, record.slot, record.input_shape, *axes)
@@ -141,6 +141,6 @@ def nearest(pairs: Sequence[Pair]) -> str:
         for left in lefts
         for right in rights
         for axis in BY
-        if _key(left, (axis,)) == _key(right, (axis,))
+        if identity(left, (axis,)) == identity(right, (axis,))
     }
     return "; ".join(sorted(found))

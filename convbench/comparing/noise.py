@@ -133,7 +133,7 @@ def noise(cases: Sequence[Timed], *, absolute: bool = False) -> Noise:
         sizes[members] = found.inverse_sizes
         # Cases of a group share their processes: untaken away, they are as good as one case.
         independent += float(np.max(found.freedom)) * (len(members) - 1 if found.shift.known else 1)
-    drawn, total, prior = _moderated(variances, freedom, independent)
+    drawn, total, prior = moderated(variances, freedom, independent)
     errors = np.sqrt(drawn * sizes)
     known = total > 0
     scale, worth = (1.0, math.inf) if absolute else _scale(net[known], errors[known], total[known])
@@ -256,17 +256,20 @@ def _shift(raw: Array, deviations: Sequence[Array]) -> Shift:
     )
 
 
-def _moderated(own: Array, freedom: Array, most: float) -> tuple[Array, Array, float]:
+def moderated(own: Array, freedom: Array, most: float = math.inf) -> tuple[Array, Array, float]:
     """Return each case's variance drawn towards the typical one, its freedom, and the prior's.
 
-    most: degrees of freedom that all cases have together; the prior can be worth no more.
+    own: the variances as each case has them alone, nan where its degrees of freedom are 0. most:
+    degrees of freedom that all cases have together; the prior can be worth no more. Where no case
+    has any, the result is nan and 0.
     """
     told = freedom > 0
     if not told.any():
-        return own, np.zeros(len(own)), 0.0
+        return np.full(len(own), math.nan), np.zeros(len(own)), 0.0
     typical, prior = _prior(own[told], freedom[told])
     prior = min(prior, most)
-    drawn = (prior * typical + freedom * np.where(told, own, 0.0)) / (prior + freedom)
+    together = np.maximum(prior + freedom, np.finfo(float).tiny)
+    drawn = (prior * typical + freedom * np.where(told, own, 0.0)) / together
     return drawn, prior + freedom, prior
 
 
@@ -278,11 +281,13 @@ def _prior(variances: Array, freedom: Array) -> tuple[float, float]:
         return math.exp(centre), 0.0
     excess = float(np.var(logs, ddof=1) - np.mean(special.polygamma(1, freedom / 2)))
     # variances that differ no more than by chance are one for all
-    prior = _MOST_FREEDOM if excess <= 0 else 2 * _inverse_trigamma(excess)
+    alike = excess <= special.polygamma(1, _MOST_FREEDOM / 2)
+    prior = _MOST_FREEDOM if alike else 2 * inverse_trigamma(excess)
     return math.exp(centre + special.digamma(prior / 2) - math.log(prior / 2)), prior
 
 
-def _inverse_trigamma(value: float) -> float:
+def inverse_trigamma(value: float) -> float:
+    """Return x whose trigamma is the value, between 1e-6 and 1e6."""
     from scipy.optimize import brentq
 
     return float(brentq(lambda x: float(special.polygamma(1, x)) - value, 1e-6, _MOST_FREEDOM))

@@ -166,7 +166,62 @@ class Bars:
     bars: tuple[Bar, ...]
 
 
-FigureData = Scatter | Ratios | Curve | Bars
+@dataclass(frozen=True, kw_only=True)
+class TrendPoint:
+    """A case in one run: seconds per call as measured, and without what moved its whole group.
+
+    run: place in `Trend.runs`, from 0 on. seconds: None where the run has no time of it. alone:
+    None where it cannot be told. said: of a run without a time, why (failed, skipped).
+    """
+
+    run: int
+    seconds: Interval | None
+    alone: float | None = None
+    said: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrendChange:
+    """From run `run` on something is otherwise than before; `text` says what in a few words."""
+
+    run: int
+    kind: Literal["slower", "faster", "count"]
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrendLevel:
+    """The usual time in seconds from run `first` to run `last`, both within."""
+
+    first: int
+    last: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrendLine:
+    """A case over the runs, oldest first; `levels` are between its change points."""
+
+    label: str
+    points: tuple[TrendPoint, ...]
+    levels: tuple[TrendLevel, ...] = ()
+    changes: tuple[TrendChange, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trend:
+    """Cases over runs, a panel each; `runs` are names, the oldest first.
+
+    boundaries: places in `runs` before which the environment changed, with what of it did.
+    """
+
+    title: str
+    runs: tuple[str, ...]
+    lines: tuple[TrendLine, ...]
+    boundaries: tuple[tuple[int, str], ...] = ()
+
+
+FigureData = Scatter | Ratios | Curve | Bars | Trend
 
 
 @dataclass(frozen=True, kw_only=True)

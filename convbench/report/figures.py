@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.report.document import Bars, Curve, Ratios, Scatter
+from convbench.report.document import Bars, Curve, Ratios, Scatter, Trend
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -65,3 +65,7 @@ def _canvas(data: FigureData) -> Canvas:
             from convbench.report.drawing.bars import bars
 
             return bars(data)
+        case Trend():
+            from convbench.report.drawing.trend import trend
+
+            return trend(data)

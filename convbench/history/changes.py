@@ -1,0 +1,257 @@
+"""Change points: from which run on a case takes longer, or less long, than before.
+
+A series of runs is split in two where the runs before differ most surely from the runs after, and
+each part is split again as long as that is sure (binary segmentation: Scott and Knott, A cluster
+analysis method for grouping means in the analysis of variance, 1974; of performance histories: Daly
+and others, The use of change point detection to identify software performance regressions in a
+continuous integration system, 2020). Splits are tried within many stretches of runs, see `windows`,
+for a change that is taken back a few runs later hides in the whole.
+
+Runs are the replicates, not processes: what a run does to a case is in all its processes. What the
+cases of a group share is taken away before (`shares`), and how far runs of an unchanged case lie
+apart is learnt from all cases (`scatter`). Where the processes of the very runs that are compared
+disagree by more than that, it is they who count: one wild process makes no change. A split is a
+change point if
+
+- its t is sure over **all cases and all splits that were tried** (Holm): with nothing changed at
+  all, the chance of one change point or more in the whole history is at most 1 - confidence;
+- and the levels before and after, up to the next change points, differ as surely and by more than
+  the threshold; where the group has too few cases to see its share, the whole interval must be
+  beyond what runs drift;
+- and each level is shown by two runs or more, or is the first one or the latest: a single bad run
+  in the middle is no change.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy import special
+
+from convbench.comparing.judging import Limits
+from convbench.comparing.noise import chance, quantile
+from convbench.history.scatter import Scatter, scatter
+from convbench.history.windows import windows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convbench.history.shares import Floats
+
+_LEAST: Final = 1e-12
+"""A variance that is taken for none: of runs that agree to the last digit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """A change point of one series: from run `run` on, by what log-ratio, and its interval.
+
+    chance: of so large a difference of these levels, were there none.
+    """
+
+    series: int
+    run: int
+    value: float
+    low: float
+    high: float
+    chance: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """All change points, by series and then by run.
+
+    tested: how many comparisons they were held against. smallest: the log-ratio from which a
+    change of a typical series would be sure, at the latest run and half way; inf where none would.
+    """
+
+    levels: tuple[Level, ...]
+    tested: int
+    smallest: tuple[float, float]
+
+
+def find(values: Floats, known: NDArray[np.bool_], limits: Limits) -> Found:
+    """Find the change points of many series.
+
+    values: logs of times, [series, run, process], the groups' shares taken away; nan where there
+    is none. known: for each series, whether its group's share was seen.
+    """
+    learnt = scatter(values)
+    tries = windows(values.shape[1])
+    tested = _Tests(learnt, tries)
+    bound = tested.bound(1 - limits.confidence)
+    sure = tested.valid & (tested.chance < bound)
+    levels = []
+    for series in np.nonzero(sure.any(axis=1))[0].tolist():
+        one = _Series(learnt, series, limits, bound, known=bool(known[series]))
+        candidates = [
+            (float(tested.chance[series, index]), -abs(float(tested.t[series, index])), index)
+            for index in np.nonzero(sure[series])[0].tolist()
+            if abs(float(tested.effect[series, index])) > limits.edge
+        ]
+        order = [tries[index].tolist() for _, _, index in sorted(candidates)]
+        levels += one.levels(order)
+    number = int(tested.valid.sum())
+    return Found(
+        levels=tuple(levels), tested=number, smallest=_smallest(learnt, number, limits.confidence)
+    )
+
+
+class _Tests:
+    """Every series at every split: arrays [series, split]."""
+
+    def __init__(self, learnt: Scatter, tries: NDArray[np.int64]) -> None:
+        units = learnt.units
+        told = np.isfinite(units)
+        centred = units - _middle(units)[:, None]
+        sums = [
+            np.concatenate([np.zeros((len(units), 1)), np.cumsum(part, axis=1)], axis=1)
+            for part in (
+                told.astype(float),
+                np.nan_to_num(centred),
+                np.nan_to_num(centred) ** 2,
+                learnt.within,
+            )
+        ]
+        first, split, end = tries.T
+        before, after = (
+            [part[:, stop] - part[:, start] for part in sums]
+            for start, stop in ((first, split), (split, end))
+        )
+        number = before[0] + after[0]
+        fewest = min(3, units.shape[1])
+        enough = (before[0] > 0) & (after[0] > 0) & (number >= fewest)
+        left, right = np.maximum(before[0], 1), np.maximum(after[0], 1)
+        squares = before[2] - before[1] ** 2 / left + after[2] - after[1] ** 2 / right
+        freedom = learnt.freedom + number - 2
+        self.valid = enough & (freedom > 0)
+        variance = learnt.freedom * learnt.variance + np.maximum(squares, 0.0)
+        variance = np.maximum(variance / np.maximum(freedom, 1), _LEAST)
+        error = np.sqrt(
+            np.maximum(variance / left, before[3] / left**2)
+            + np.maximum(variance / right, after[3] / right**2)
+        )
+        difference = after[1] / right - before[1] / left
+        self.effect = difference * learnt.yardstick[:, None]
+        self.t = difference / error
+        chances = 2 * special.stdtr(np.maximum(freedom, 1), -np.abs(self.t))
+        self.chance = np.where(self.valid, chances, 1.0)
+
+    def bound(self, misses: float) -> float:
+        """Return below which chance one is sure when all are held against it (Holm)."""
+        chances = self.chance[self.valid]
+        order = np.sort(chances)
+        fails = np.nonzero(order * np.arange(len(order), 0, -1) > misses)[0]
+        return float(order[fails[0]]) if len(fails) else math.inf
+
+
+class _Series:
+    """One series, split at what is sure."""
+
+    def __init__(
+        self, learnt: Scatter, series: int, limits: Limits, bound: float, *, known: bool
+    ) -> None:
+        self._series, self._learnt, self._limits = series, learnt, limits
+        self._bound, self._known = bound, known
+        self._units = learnt.units[series]
+        self._unit = float(learnt.yardstick[series])
+
+    def levels(self, order: list[list[int]]) -> list[Level]:
+        """Return the change points; `order` has the sure tries, the surest first."""
+        points = self._placed(self._split(order, 0, len(self._units)))
+        while True:
+            levels = [
+                self._level(*three)
+                for three in zip(
+                    [0, *points], points, [*points[1:], len(self._units)], strict=False
+                )
+            ]
+            weak = [level for level in levels if not self._counts(level)]
+            if not weak:
+                return levels
+            weakest = max(weak, key=lambda level: (level.chance, -abs(level.value)))
+            points = self._placed([point for point in points if point != weakest.run])
+
+    def _split(self, order: list[list[int]], start: int, stop: int) -> list[int]:
+        for first, split, end in order:
+            if start <= first and end <= stop and self._shown(start, split, stop):
+                return [*self._split(order, start, split), split, *self._split(order, split, stop)]
+        return []
+
+    def _placed(self, points: list[int]) -> list[int]:
+        """Move each point to where, between its neighbours, it leaves the least scatter."""
+        ends = [0, *points, len(self._units)]
+        for index in range(1, len(ends) - 1):
+            start, stop = ends[index - 1], ends[index + 1]
+            ends[index] = min(
+                [split for split in range(start + 1, stop) if self._shown(start, split, stop)],
+                key=lambda split: (self._squares(start, split) + self._squares(split, stop), split),
+            )
+        return ends[1:-1]
+
+    def _shown(self, start: int, split: int, stop: int) -> bool:
+        """Tell whether both parts have two runs, or one at an end of the history."""
+        left, right = (len(self._told(*part)) for part in ((start, split), (split, stop)))
+        return left > (start > 0) and right > (stop < len(self._units))
+
+    def _squares(self, start: int, stop: int) -> float:
+        runs = self._told(start, stop)
+        return float(((runs - runs.mean()) ** 2).sum()) if len(runs) else math.inf
+
+    def _told(self, start: int, stop: int) -> Floats:
+        runs = self._units[start:stop]
+        return np.asarray(runs[np.isfinite(runs)])
+
+    def _within(self, start: int, stop: int) -> float:
+        return float(self._learnt.within[self._series, start:stop].sum())
+
+    def _level(self, start: int, split: int, stop: int) -> Level:
+        before, after = self._told(start, split), self._told(split, stop)
+        freedom = self._learnt.freedom + len(before) + len(after) - 2
+        squares = self._squares(start, split) + self._squares(split, stop)
+        variance = (self._learnt.freedom * self._learnt.variance + squares) / freedom
+        error = self._unit * math.sqrt(
+            max(variance / len(before), self._within(start, split) / len(before) ** 2)
+            + max(variance / len(after), self._within(split, stop) / len(after) ** 2)
+        )
+        value = self._unit * float(after.mean() - before.mean())
+        reach = quantile(self._limits.confidence, freedom) * error
+        return Level(
+            series=self._series,
+            run=split,
+            value=value,
+            low=value - reach,
+            high=value + reach,
+            chance=chance(value, error, freedom),
+        )
+
+    def _counts(self, level: Level) -> bool:
+        if abs(level.value) <= self._limits.edge or level.chance >= self._bound:
+            return False
+        beyond = min(abs(level.low), abs(level.high)) > math.log1p(self._limits.drift)
+        return self._known or (level.low * level.high > 0 and beyond)
+
+
+def _middle(units: Floats) -> Floats:
+    return np.array(
+        [float(np.median(line[np.isfinite(line)])) if np.isfinite(line).any() else 0.0
+         for line in units]
+    )  # fmt: skip
+
+
+def _smallest(learnt: Scatter, tested: int, confidence: float) -> tuple[float, float]:
+    """Return what a change of a typical series must be to be sure, at the last run and half way."""
+    runs = learnt.units.shape[1]
+    freedom = learnt.freedom + runs - 2
+    if not tested or freedom <= 0 or runs < 2:  # noqa: PLR2004
+        return math.inf, math.inf
+    reach = quantile(1 - (1 - confidence) / tested, freedom)
+    unit = float(np.median(learnt.yardstick)) * math.sqrt(learnt.variance)
+    half = runs // 2
+    return (
+        reach * unit * math.sqrt(1 + 1 / (runs - 1)),
+        reach * unit * math.sqrt(1 / half + 1 / (runs - half)),
+    )

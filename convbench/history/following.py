@@ -1,0 +1,115 @@
+"""One case from run to run, as a table; and every case, for the formats that are for data."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from convbench.history.plot import by_how_much
+from convbench.history.series import timed
+from convbench.history.tables import commit, lean
+from convbench.report import format as show
+from convbench.report.document import Column, Table
+from convbench.timing.hierarchy import compare, typical
+
+if TYPE_CHECKING:
+    from convbench.history.history import History
+    from convbench.runs.record import Record
+    from convbench.timing.stats import RatioInterval
+
+Row = tuple[Any, ...]
+
+
+def case_table(history: History, series: int, number: int) -> Table:
+    """Return one case, a row a run that has it; `number` tells tables of a page apart."""
+    case = history.cases[series]
+    baselines = list(dict.fromkeys(name for run in range(len(case.records))
+                                   if (name := _baseline(history, series, run)[1])))  # fmt: skip
+    columns = (
+        Column(name="run", key="run", kind="integer"),
+        Column(name="time of a call", key="seconds", kind="seconds"),
+        Column(name="without its group's", key="alone", kind="seconds"),
+        Column(name=f"/ {show.listing(baselines, 2)}", key="ratio", kind="ratio"),
+        Column(name="multiplications", key="multiplications", kind="integer"),
+        Column(name="what changed", key="what"),
+    )
+    rows = []
+    for run, record in enumerate(case.records):
+        if record is not None:
+            place, seconds, alone, count, what = _at(history, series, run, record)
+            ratio = _ratio(record, _baseline(history, series, run)[0])
+            rows.append((place, seconds, alone, ratio, count, what))
+    missing = sum(record is None for record in case.records)
+    lacking = f" {show.plural(missing, 'run')} without it." if missing else ""
+    counts = {row[4] for row in rows}
+    same = ""
+    if len(counts) == 1 and None not in counts:  # said once, so that the others have room
+        same = f" {next(iter(counts)):,} multiplications in every run."
+        rows = [(*row[:4], None, *row[5:]) for row in rows]
+    caption = f"{case.label} · {case.group}.{same}{lacking}"
+    return lean(f"case-{number}", caption, columns, rows, keep=("run", "seconds"))
+
+
+def _at(history: History, series: int, run: int, record: Record) -> Row:
+    alone = float(history.alone[series, run])
+    said = [
+        f"{by_how_much(level.value)} from here on"
+        for level in history.levels(series)
+        if level.run == run
+    ]
+    said += [event.change for event in history.changed(series) if event.run == run]
+    if record.status != "ok":
+        said.append(f"{record.status}: {record.reason or 'no reason was given'}")
+    return (
+        run + 1,
+        typical(record.samples) if timed(record) else None,
+        math.exp(alone) if math.isfinite(alone) else None,
+        int(record.cost.multiplications) if record.cost else None,
+        "; ".join(said),
+    )
+
+
+def _baseline(history: History, series: int, run: int) -> tuple[Record | None, str]:
+    """Return the record that ratios of the case refer to in a run, and its label."""
+    record = history.cases[series].records[run]
+    if record is None or record.baseline is None or record.baseline == record.case:
+        return None, ""
+    found = next((r for r in history.runs[run].run.records if r.case == record.baseline), None)
+    return found, found.label if found else ""
+
+
+def _ratio(record: Record, baseline: Record | None) -> RatioInterval | None:
+    if baseline is None or not timed(record) or not timed(baseline):
+        return None
+    try:
+        return compare(record.samples, baseline.samples)
+    except ValueError:  # rounds of a session that do not pair
+        return None
+
+
+def data_table(history: History) -> Table:
+    """Return every case in every run that has it, for the formats that are for data."""
+    columns = (
+        Column(name="run", key="run", kind="integer"),
+        Column(name="folder", key="folder"),
+        Column(name="started", key="started"),
+        Column(name="commit", key="commit"),
+        Column(name="case", key="case"),
+        Column(name="status", key="status"),
+        Column(name="seconds", key="seconds", kind="seconds"),
+        Column(name="without its group's", key="alone", kind="seconds"),
+        Column(name="multiplications", key="multiplications", kind="integer"),
+        Column(name="what changed", key="what"),
+    )
+    rows = []
+    for run, entry in enumerate(history.runs):
+        for series, case in enumerate(history.cases):
+            record = case.records[run]
+            if record is not None:
+                _, seconds, alone, count, what = _at(history, series, run, record)
+                rows.append(
+                    (run + 1, entry.place, entry.started.isoformat(), commit(entry), record.case,
+                     record.status, seconds, alone, count, what)
+                )  # fmt: skip
+    return Table(id="history", caption="Every case in every run.", columns=columns,
+                 rows=tuple(rows))  # fmt: skip

@@ -1,0 +1,102 @@
+"""Runs over time -> History: what became of every case, and from which run on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convbench.comparing.environment import Difference, environments
+from convbench.comparing.judging import Limits
+from convbench.history.changes import Found, Level, find
+from convbench.history.exact import Event, events
+from convbench.history.finding import Entry, Unread
+from convbench.history.series import Series, logs, series
+from convbench.history.shares import mean_over, take_away
+
+if TYPE_CHECKING:
+    from convbench.history.finding import Finds
+    from convbench.history.shares import Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What runs say over time.
+
+    runs: the oldest first; a run is named by its place in them from 1 on. cases: every case.
+    differences: for each run, in what its environment differs from what was last known of it;
+    nothing for the first one. events: counts and cases that changed. found: change points of
+    cases. alone: [case, run], the log of the time without what its whole group shared; nan where
+    it cannot be told. shares: for each group with enough cases, by what factor (a log) each run was
+    slower than the middle one as a whole, nan where untold. moved: change points of whole groups.
+    """
+
+    runs: tuple[Entry, ...]
+    unread: tuple[Unread, ...]
+    limits: Limits
+    cases: tuple[Series, ...]
+    differences: tuple[tuple[Difference, ...], ...]
+    events: tuple[Event, ...]
+    found: Found
+    alone: Floats
+    shares: dict[str, Floats]
+    moved: Found
+
+    def levels(self, series: int) -> tuple[Level, ...]:
+        """Return the change points of a case's time."""
+        return tuple(level for level in self.found.levels if level.series == series)
+
+    def changed(self, series: int) -> tuple[Event, ...]:
+        """Return what became of a case and its counts."""
+        return tuple(event for event in self.events if event.series == series)
+
+    def in_the_way(self, run: int) -> tuple[Difference, ...]:
+        """Return what of the environment changed before a run, and must match."""
+        return tuple(item for item in self.differences[run] if item.in_the_way)
+
+    @property
+    def telling(self) -> tuple[int, ...]:
+        """The cases with a change, of their time or of another kind."""
+        found = {level.series for level in self.found.levels}
+        return tuple(sorted(found | {event.series for event in self.events}))
+
+
+def history(finds: Finds, limits: Limits | None = None) -> History:
+    """Return what the runs found say over time."""
+    limits = limits or Limits()
+    cases = series([entry.run for entry in finds.runs])
+    values = logs(cases)
+    shares = take_away(values, [case.group for case in cases])
+    groups = np.array([*shares.common.values()])
+    whole = replace(limits, threshold=max(limits.drift, limits.threshold))
+    return History(
+        runs=finds.runs,
+        unread=finds.unread,
+        limits=limits,
+        cases=cases,
+        differences=_differences([entry.run.header.fingerprint for entry in finds.runs]),
+        events=events(cases),
+        found=find(shares.left, shares.known, limits),
+        alone=np.where(shares.known[:, None], mean_over(shares.left), np.nan),
+        shares={group: _about_the_middle(block) for group, block in shares.common.items()},
+        moved=find(groups, np.ones(len(groups), dtype=bool), whole)
+        if len(groups)
+        else Found(levels=(), tested=0, smallest=(np.inf, np.inf)),
+    )
+
+
+def _about_the_middle(block: Floats) -> Floats:
+    means = mean_over(block)
+    return np.asarray(means - np.median(means[np.isfinite(means)]))
+
+
+def _differences(fingerprints: list[dict[str, Any]]) -> tuple[tuple[Difference, ...], ...]:
+    """Compare each environment with what was last known of it, key by key."""
+    known: dict[str, Any] = {}
+    found: list[tuple[Difference, ...]] = []
+    for fingerprint in fingerprints:
+        before = {key: value for key, value in known.items() if key in fingerprint}
+        found.append(environments(before, fingerprint) if found else ())
+        known.update(fingerprint)
+    return tuple(found)

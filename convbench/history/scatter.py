@@ -1,0 +1,126 @@
+"""How far runs of an unchanged case lie apart, learnt from all cases at once.
+
+A history is short: eight runs say little of how much one case scatters, a hundred cases say much.
+
+- The yardstick of a case is what its processes differ by within a run, so that no change between
+  runs is in it; variances of all cases are drawn towards the typical one (`comparing.noise`). Where
+  every run has one process there is no yardstick, and all cases have the same.
+- In this unit cases look alike, and their scatter from run to run has one typical variance, with
+  as many degrees of freedom as the cases agree on it. It is learnt from differences of consecutive
+  runs (von Neumann and others, The mean square successive difference, 1941), each case without
+  its largest ones: a change is in one difference only, wherever it is. Of the cases' variances the
+  middle half is looked at, so that the quarter that changed most says nothing of the others.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy import special
+
+from convbench.comparing.noise import FEWEST_FOR_A_SCALE, inverse_trigamma, moderated
+from convbench.history.shares import mean_over
+
+if TYPE_CHECKING:
+    from convbench.history.shares import Floats
+
+MOST_FREEDOM: Final = 12.0
+"""What the other cases may add to a case's own degrees of freedom: scatter has a longer tail than
+a normal one, and then even a thousand cases do not make its variance known."""
+_KEPT: Final = 0.75
+_DRAWS: Final = 4000
+_NORMAL_QUARTILES: Final = 1.349
+_LEAST: Final = 1e-4
+"""Processes that agree to better than 0.01 % do so by chance, or by a coarse clock."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scatter:
+    """Means of runs in units of each case, and what is known of how they scatter.
+
+    units: [case, run], log of the time over `yardstick`; nan where there is none. yardstick:
+    [case], in logs. within: [case, run], in units², what the run's own processes leave open of its
+    mean; 0 where it has one. variance: the typical one of a unit from run to run. freedom: the
+    degrees of freedom it is worth to a case; 0 where there are too few cases to learn it from.
+    """
+
+    units: Floats
+    yardstick: Floats
+    within: Floats
+    variance: float
+    freedom: float
+
+
+def scatter(values: Floats) -> Scatter:
+    """Learn the scatter from [case, run, process], the groups' shares taken away already."""
+    means = mean_over(values)
+    yardstick, told = _yardstick(values, means)
+    units = means / yardstick[:, None]
+    within = _within(values, means) / yardstick[:, None] ** 2
+    variance, freedom = _between(units)
+    if told:  # runs cannot agree better than their processes let them
+        variance = max(variance, 1.0)
+    return Scatter(
+        units=units, yardstick=yardstick, within=within, variance=variance, freedom=freedom
+    )
+
+
+def _within(values: Floats, means: Floats) -> Floats:
+    """Return the squared standard error of every run's mean by its own processes alone."""
+    number = np.isfinite(values).sum(axis=-1)
+    squares = (np.nan_to_num(values - means[..., None]) ** 2).sum(axis=-1)
+    return np.asarray(squares / np.maximum(number * (number - 1), 1))
+
+
+def _yardstick(values: Floats, means: Floats) -> tuple[Floats, bool]:
+    """Return the standard error of a run's mean by its processes, and whether they tell it."""
+    number = np.isfinite(values).sum(axis=-1)
+    freedom = np.maximum(number - 1, 0).sum(axis=-1).astype(float)
+    if not freedom.any():
+        return np.ones(len(values)), False
+    rest = np.nan_to_num(values - means[..., None])
+    own = (rest**2).sum(axis=(-1, -2)) / np.maximum(freedom, 1)
+    drawn, _, _ = moderated(np.where(freedom > 0, np.maximum(own, _LEAST**2), np.nan), freedom)
+    inverse = mean_over(np.where(number > 0, 1 / np.maximum(number, 1), np.nan))
+    return np.sqrt(drawn * np.nan_to_num(inverse, nan=1.0)), True
+
+
+def _between(units: Floats) -> tuple[float, float]:
+    """Return the typical variance from run to run, and its worth in degrees of freedom."""
+    logs, widths = [], []
+    for line in units:
+        runs = line[np.isfinite(line)]
+        if len(runs) > 1:
+            kept = _kept(np.diff(runs)[None, :])[0]
+            middle, width = _by_chance(len(runs))
+            logs.append(math.log(max(kept, _LEAST**2)) - middle)
+            widths.append(width)
+    if len(logs) < FEWEST_FOR_A_SCALE:
+        return 1.0, 0.0
+    low, middle, high = np.quantile(logs, [0.25, 0.5, 0.75])
+    excess = ((high - low) / _NORMAL_QUARTILES) ** 2 - float(np.mean(np.square(widths)))
+    alike = excess <= special.polygamma(1, MOST_FREEDOM / 2)
+    freedom = MOST_FREEDOM if alike else 2 * inverse_trigamma(excess)
+    # variances are spread as v · f / chi² of f: their median is not v
+    at_half = float(special.chdtri(freedom, 0.5))
+    return math.exp(middle + math.log(at_half / freedom)), freedom
+
+
+def _kept(differences: Floats) -> Floats:
+    """Return half the mean square of the smaller differences, a row each."""
+    number = max(1, int(_KEPT * differences.shape[1]))
+    squares = np.sort(differences**2, axis=1)[:, :number]
+    return np.asarray(squares.mean(axis=1) / 2)
+
+
+@cache
+def _by_chance(runs: int) -> tuple[float, float]:
+    """Return the median and the width of the log of `_kept` for so many runs of variance 1."""
+    draws = np.random.default_rng(0).standard_normal((_DRAWS, runs))
+    logs = np.log(_kept(np.diff(draws, axis=1)))
+    low, middle, high = np.quantile(logs, [0.25, 0.5, 0.75])
+    return float(middle), float((high - low) / _NORMAL_QUARTILES)

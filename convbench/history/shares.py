@@ -1,0 +1,88 @@
+"""What all cases of a group share in a process, and what is left of each case without it.
+
+A history holds y[i, r, p]: the log of the median of case i in process p of run r. Cases of a group
+share their processes, so what slowed a machine for a day, or a process for its life, moves them
+all. Within a group y is taken apart as a case's own level and a share of every process, by medians
+(a median polish: Tukey, Exploratory Data Analysis, 1977, chapter 11), so that a few cases that
+changed leave the shares where they are, and so does a case that some runs lack.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from convbench.comparing.noise import FEWEST_FOR_A_SHIFT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_ROUNDS: Final = 4
+"""Turns of the polish; the second one changes little, the fourth nothing that shows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shares:
+    """What was taken away.
+
+    left: y without the shares, [case, run, process]; nan where there is no time, and in a process
+    of a known group that too few of its cases ran in. known: for each case, whether its group has
+    enough cases to see a share. common: for each known group the shares, [run, process].
+    """
+
+    left: Floats
+    known: NDArray[np.bool_]
+    common: dict[str, Floats]
+
+
+def take_away(values: Floats, groups: Sequence[str]) -> Shares:
+    """Take the shares of the groups away from y, [case, run, process]; nan where there is none."""
+    left = values.copy()
+    known = np.zeros(len(groups), dtype=bool)
+    common: dict[str, Floats] = {}
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups):
+        members[group].append(index)
+    for group, rows in members.items():
+        shares = _polished(values[rows])
+        if np.isfinite(shares).any():
+            left[rows] -= shares
+            known[rows] = True
+            common[group] = shares
+    return Shares(left=left, known=known, common=common)
+
+
+def _polished(block: Floats) -> Floats:
+    """Return the share of every process, [run, process]; nan where too few cases show it."""
+    told = np.isfinite(block)
+    enough = told.sum(axis=0) >= FEWEST_FOR_A_SHIFT
+    shares = np.where(enough, 0.0, np.nan)
+    if not enough.any():
+        return shares
+    for _ in range(_ROUNDS):
+        rest = block - shares
+        centres = np.array([_median(line[np.isfinite(line)]) for line in rest])
+        rest = block - centres[:, None, None]
+        for place in zip(*np.nonzero(enough), strict=True):
+            column = rest[(slice(None), *place)]
+            shares[place] = _median(column[np.isfinite(column)])
+    return shares
+
+
+def _median(values: Floats) -> float:
+    return float(np.median(values)) if len(values) else np.nan
+
+
+def mean_over(values: Floats) -> Floats:
+    """Return the mean over the last axis of what is a number; nan where nothing is."""
+    told = np.isfinite(values)
+    number = told.sum(axis=-1)
+    total = np.where(told, values, 0.0).sum(axis=-1)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
