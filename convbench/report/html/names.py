@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convbench.report.document import Bars, Figure, Ratios, Scatter
+from convbench.report.document import Bars, Figure, Ratios, Scatter, Trend
 from convbench.report.drawing import style
 from convbench.report.html.look import MARKS
 
@@ -106,3 +106,5 @@ def _labels(data: Any) -> Iterator[tuple[str, str]]:
             yield from ((pair.label, pair.label) for pair in data.pairs)
         case Bars():
             yield from ((bar.label, bar.label) for bar in data.bars)
+        case Trend():
+            yield from ((line.label, line.label) for line in data.lines)

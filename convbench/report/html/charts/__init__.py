@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convbench.report.document import Bars, Curve, Ratios, Scatter
+from convbench.report.document import Bars, Curve, Ratios, Scatter, Trend
 from convbench.report.html.charts.bars import bars
 from convbench.report.html.charts.curve import curve
 from convbench.report.html.charts.ratios import ratios
 from convbench.report.html.charts.scatter import scatter
+from convbench.report.html.charts.trend import trend
 
 if TYPE_CHECKING:
     from convbench.report.document import FigureData
@@ -32,3 +33,5 @@ def drawn(data: FigureData, names: Names, facts: Facts) -> Chart:
             return curve(data, names)
         case Bars():
             return bars(data, names, facts)
+        case Trend():
+            return trend(data, names)
