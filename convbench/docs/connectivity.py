@@ -104,7 +104,7 @@ def connectivity(kind: ConvType, spec: ConvSpec, *, everywhere: bool = False) ->
     for channel in range(spec.out_channels):
         slopes.append(_slope(output[(0, channel, *middle)], inputs))
         largest = max(largest, float(slopes[-1].max()))
-    depends = np.stack(slopes) > _NOTHING * largest
+    depends: Grid = np.stack(slopes) > _NOTHING * largest
     positions = tuple(range(2, depends.ndim))
     counts = np.zeros((0, 0), dtype=np.int64)
     if everywhere:
@@ -116,8 +116,8 @@ def connectivity(kind: ConvType, spec: ConvSpec, *, everywhere: bool = False) ->
         counts = _flat(np.array(found, dtype=np.int64).reshape(shape), np.max)
     return Connectivity(
         spec=spec,
-        channels=depends.any(axis=positions),
-        seen=_flat(depends.any(axis=(0, 1)), np.any),
+        channels=np.asarray(depends.any(axis=positions)),
+        seen=_flat(np.asarray(depends.any(axis=(0, 1))), np.any),
         within=_flat(_within(kind, spec, middle), np.any),
         inputs=counts,
     )

@@ -54,14 +54,19 @@ def audit(sources: Sources) -> str:
     return table(("counter", *_COLUMNS.values()), rows, numbers="l" + "r" * len(_COLUMNS))
 
 
+def audited(sources: Sources) -> int:
+    """Return how many programs the audit asked of each counter."""
+    text = sources.file(f"{AUDIT}/tables/audit_summary.csv")
+    return max(int(row["asked"]) for row in csv.DictReader(io.StringIO(text)))
+
+
 _COLUMNS = {
     "right": "right",
-    "by_convention": "right by its convention",
-    "flagged": "wrong, flagged",
-    "silent": "silently wrong or 0",
+    "by_convention": "by its convention",
+    "flagged": "flagged",
+    "silent": "silent",
     "no_answer": "no answer",
     "forward_only": "not asked",
-    "asked": "of",
 }
 
 

@@ -14,6 +14,7 @@ from convbench.docs.text import DocsError, bullets, code, fence, plain
 SECTIONS: Final = ("Args", "Attributes", "Returns", "Yields", "Raises")
 _HEAD: Final = re.compile(rf"^({'|'.join(SECTIONS)}):$")
 _ITEM: Final = re.compile(r"^([*\w][\w., *]*): +(.*)", flags=re.DOTALL)
+_STRESSED: Final = re.compile(r"(?<![\w&#;])&#42;(\w[\w ]*\w)&#42;(?!\w)")  # after `plain`
 _IN_CODE: Final = re.compile(r"`([^`]+)`")
 
 
@@ -52,9 +53,7 @@ def _items(block: str) -> tuple[str, ...]:
     """Return the items of a section: what is indented belongs to the line above it."""
     items: list[str] = []
     for line in block.splitlines():
-        if items and line.startswith(" "):
-            items[-1] += f" {line.strip()}"
-        elif items and not _ITEM.match(line):
+        if (items and line.startswith(" ")) or (items and not _ITEM.match(line)):
             items[-1] += f" {line.strip()}"
         elif line.strip():
             items.append(line.strip())
@@ -66,15 +65,24 @@ def _joined(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Return a paragraph of a docstring as Markdown: plain but for what is in backquotes."""
+    """Return a paragraph of a docstring as Markdown: plain but for `code` and *emphasis*."""
     pieces = _IN_CODE.split(text)
-    return "".join(code(piece) if turn % 2 else plain(piece) for turn, piece in enumerate(pieces))
+    return "".join(
+        code(piece) if turn % 2 else _STRESSED.sub(r"<em>\1</em>", plain(piece))
+        for turn, piece in enumerate(pieces)
+    )
 
 
-def markdown(doc: str) -> str:
-    """Return a docstring as Markdown."""
+def markdown(doc: str, without: tuple[str, ...] = ()) -> str:
+    """Return a docstring as Markdown.
+
+    without: fields that are shown elsewhere: their section, or the paragraph that begins with one
+    of them, is left out.
+    """
     blocks = []
     for part in parts(doc):
+        if without and (part.kind == "Attributes" or _begins_with(part, without)):
+            continue
         match part.kind:
             case "text":
                 blocks.append(prose(part.items[0]))
@@ -85,6 +93,11 @@ def markdown(doc: str) -> str:
             case _:
                 blocks.append(f"**{part.kind}**\n\n{bullets([_entry(i) for i in part.items])}")
     return "\n\n".join(blocks)
+
+
+def _begins_with(part: Part, names: tuple[str, ...]) -> bool:
+    match = _ITEM.match(part.items[0]) if part.kind == "text" else None
+    return match is not None and match[1].partition(",")[0] in names
 
 
 def _entry(item: str) -> str:

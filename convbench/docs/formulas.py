@@ -20,8 +20,10 @@ def mathml(expression: sympy.Expr, *, name: str = "", block: bool = False) -> st
 
     inner = printed(expression, printer="presentation", mul_symbol="dot")
     whole = f"<mrow><mtext>{markup(name)}</mtext><mo>=</mo>{inner}</mrow>" if name else inner
-    display = ' display="block"' if block else ""
-    return (
+    display = ' display="block"' if block else ' displaystyle="true"'
+    written = (
         f'<math xmlns="http://www.w3.org/1998/Math/MathML"{display} '
         f'alttext="{markup(str(expression))}">{whole}</math>'
     )
+    # In the line it stands in a span: at the start of a line Markdown takes <math> for a block.
+    return written if block else f'<span class="cb-math">{written}</span>'

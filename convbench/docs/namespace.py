@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -41,6 +40,7 @@ def namespace(sources: Sources) -> dict[str, Any]:
         "counting_rules": counters.rules,
         "conventions": lambda: counters.conventions(sources),
         "audit": lambda: counters.audit(sources),
+        "audited": lambda: counters.audited(sources),
         "renderers": counters.renderers,
         "network_costs": networks.costs_table,
         "network_sizes": networks.sizes_table,

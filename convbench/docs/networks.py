@@ -39,14 +39,18 @@ def costs_table() -> str:
             )
         )
     heads = ("network", "input", "multiplications", "published", "parameters", "published")
-    return table(heads, rows, numbers="llrlrl")
+    named = (NETWORKS[name].published(NETWORKS[name].input_size).values() for name in NETWORKS)
+    sources = dict.fromkeys(source for figures in named for _, source in figures)
+    return (
+        f"{table(heads, rows, numbers='llrlrl')}\n\n"
+        f"Published figures: {plain(show.listing(list(sources)))}."
+    )
 
 
 def _published(derived: int, printed: tuple[str, str] | None) -> str:
     if printed is None:
         return "–"
-    figure_printed, source = printed
-    return plain(f"{figure_printed}, {meets(derived, figure_printed)} ({source})")
+    return plain(f"{printed[0]}, {meets(derived, printed[0])}")
 
 
 def sizes_table() -> str:

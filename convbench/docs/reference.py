@@ -1,4 +1,4 @@
-"""Reference pages from the code: public names, fields of dataclasses, commands and their options."""
+"""Reference pages from the code: names, fields, commands and their options."""
 
 from __future__ import annotations
 
@@ -39,12 +39,25 @@ def entry(path: str, level: int = 3) -> str:
     blocks = [f"{'#' * level} {code(name)}", f"From {code(path.rpartition('.')[0])}."]
     if callable(thing):
         blocks.append(fence(_signature(name, thing), "python"))
-    blocks.append(docstrings.markdown(doc))
+    blocks.append(_described(thing, doc))
     if inspect.isclass(thing):
         rows = _members(thing)
         if rows:
             blocks.append(table(("member", "what it is"), rows))
     return "\n\n".join(blocks)
+
+
+def _described(thing: Any, doc: str) -> str:
+    """Return a docstring; of a dataclass that says what its fields are, these as a table."""
+    if not (inspect.isclass(thing) and is_dataclass(thing) and fields(thing)):
+        return docstrings.markdown(doc)
+    try:
+        said = docstrings.documented(thing)
+    except DocsError:
+        return docstrings.markdown(doc)
+    rows = [(code(name), docstrings.prose(_sentence(text))) for name, text in said.items()]
+    rest = docstrings.markdown(doc, without=tuple(said))
+    return f"{rest}\n\n{table(('field', 'what it is'), rows)}"
 
 
 def entries(*paths: str, level: int = 3) -> str:
@@ -69,22 +82,35 @@ def _signature(name: str, thing: Any) -> str:
         signature = inspect.signature(thing)
     except (TypeError, ValueError):
         return name
-    if inspect.isclass(thing):
-        signature = signature.replace(return_annotation=inspect.Signature.empty)
-    one_line = f"{name}{signature}".replace("'", "")
-    if len(one_line) <= 88 or not signature.parameters:  # noqa: PLR2004  a line on a page
+    back = signature.empty if inspect.isclass(thing) else signature.return_annotation
+    parameters = [
+        item.replace(annotation=item.annotation if item.annotation is item.empty
+                     else _Bare(_kind(item.annotation)))
+        for item in signature.parameters.values()
+    ]  # fmt: skip
+    arrow = "" if back is signature.empty else f" -> {_kind(back)}"
+    one_line = f"{name}{signature.replace(parameters=parameters, return_annotation=back)}"
+    one_line = f"{one_line.partition(' -> ')[0]}{arrow}"
+    if len(one_line) <= 88 or not parameters:  # noqa: PLR2004  a line on a page
         return one_line
     lines: list[str] = []
     star = False
-    for parameter in signature.parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY and not star:
+    for item in parameters:
+        if item.kind is item.KEYWORD_ONLY and not star:
             lines.append("    *,")
             star = True
-        star = star or parameter.kind is parameter.VAR_POSITIONAL
-        lines.append(f"    {parameter},".replace("'", ""))
-    back = signature.return_annotation
-    arrow = "" if back is inspect.Signature.empty else f" -> {back}".replace("'", "")
+        star = star or item.kind is item.VAR_POSITIONAL
+        lines.append(f"    {item},")
     return "\n".join([f"{name}(", *lines, f"){arrow}"])
+
+
+class _Bare(str):
+    """An annotation that is written without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _members(cls: type[Any]) -> list[tuple[str, str]]:

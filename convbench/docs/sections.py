@@ -91,9 +91,7 @@ def _positions_sentence(found: Connectivity) -> str:
     if near < reach:
         text += f" within a field of {reach}"
     if found.beyond:
-        text += (
-            f"; and, through a global average, on the {found.beyond} others too (drawn fainter)"
-        )
+        text += f"; and, through a global average, on the {found.beyond} others too (drawn fainter)"
     return f"{text}."
 
 
@@ -115,7 +113,7 @@ def formula(kind: ConvType, parts: dict[str, list[str]], spec: ConvSpec) -> str:
     shown = parts["Formula"]
     if expression is None:
         return plain(shown[0])
-    legend = " ".join(line.strip("()") for line in shown[1:])
+    legend = ". ".join(line.strip("()") for line in shown[1:])
     return "\n\n".join(
         [
             mathml(expression, name="multiplications", block=True),
@@ -173,9 +171,7 @@ def _shape(shape: tuple[Any, ...]) -> str:
 
 def session(kind: ConvType, spec: ConvSpec, cost: Cost) -> str:
     """Return a Python session that gives the worked numbers."""
-    plain_slot = ConvSpec(
-        in_channels=1, out_channels=1, input_size=(9,) * spec.dims, kernel_size=1
-    )
+    plain_slot = ConvSpec(in_channels=1, out_channels=1, input_size=(9,) * spec.dims, kernel_size=1)
     asked = [
         f"{name}={getattr(spec, name)!r}"
         for name in _SLOT_FIELDS
@@ -185,13 +181,21 @@ def session(kind: ConvType, spec: ConvSpec, cost: Cost) -> str:
     return "\n".join(
         [
             ">>> from convbench import ConvSpec, cost",
-            f">>> spec = ConvSpec({', '.join(asked)})",
+            *_call("spec = ConvSpec", asked),
             f'>>> cost("{kind.name}", spec).multiplications',
             str(cost.multiplications),
             f'>>> cost("{kind.name}", spec).parameters',
             str(cost.parameters),
         ]
     )
+
+
+def _call(function: str, arguments: list[str]) -> list[str]:
+    """Return a call as lines of a session, none of them long."""
+    import textwrap
+
+    lines = textwrap.wrap(f"{function}({', '.join(arguments)})", 60, break_on_hyphens=False)
+    return [f">>> {lines[0]}", *(f"...     {line}" for line in lines[1:])]
 
 
 def against(kind: ConvType, spec: ConvSpec, parts: dict[str, list[str]]) -> str:
@@ -230,9 +234,7 @@ def against(kind: ConvType, spec: ConvSpec, parts: dict[str, list[str]]) -> str:
     found = limits(ratio, upsampling=kind.upsamples) if set(spec.stride) == {1} else ()
     if found:
         blocks.append("and where that goes:")
-        blocks.append(
-            bullets([f"{plain(case)}: {mathml(value)}" for case, value in found])
-        )
+        blocks.append(bullets([f"{plain(case)}: {mathml(value)}" for case, value in found]))
     return "\n\n".join(blocks)
 
 
@@ -253,9 +255,7 @@ def when_it_pays(kind: ConvType, sources: Sources) -> str:
 
 def facts(kind: ConvType, spec: ConvSpec) -> str:
     """Return what else the type shows of itself; empty where it shows nothing."""
-    return "\n\n".join(
-        f"## {plain(title)}\n\n{_lines(lines)}" for title, lines in kind.facts(spec)
-    )
+    return "\n\n".join(f"## {plain(title)}\n\n{_lines(lines)}" for title, lines in kind.facts(spec))
 
 
 def _lines(lines: list[str]) -> str:

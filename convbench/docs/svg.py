@@ -146,7 +146,11 @@ class Drawing:
 
 def figure(drawings: list[Drawing], caption: str) -> str:
     """Return drawings side by side, where there is room, above their caption (plain text)."""
-    drawn = "".join(f'<div class="cb-panel">{drawing.markup()}</div>' for drawing in drawings)
+    drawn = "".join(
+        f'<div class="cb-panel" style="flex: 0 1 {_number(drawing.width)}px">'
+        f"{drawing.markup()}</div>"
+        for drawing in drawings
+    )
     return (
         f'<figure class="cb-figure"><div class="cb-panels">{drawn}</div>'
         f"<figcaption>{markup(caption)}</figcaption></figure>"

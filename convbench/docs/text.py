@@ -71,7 +71,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: str
     wrong = next((row for row in rows if len(row) != len(headers)), None)
     if wrong is not None:
         raise DocsError(
-            f"a row of {len(wrong)} cells in a table of {len(headers)} columns: give each column one"
+            f"a row of {len(wrong)} cells in a table of {len(headers)} columns: give each column "
+            "one."
         )
     sides = numbers or "l" * len(headers)
     rule = ["--:" if side == "r" else ":--" for side in sides]

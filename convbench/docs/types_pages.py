@@ -11,8 +11,10 @@ from convbench.docs.measured import rows_of
 from convbench.docs.sources import RUN, Sources
 from convbench.docs.svg import figure
 from convbench.docs.text import anchor, code, fence, plain, table
+from convbench.explanation import versus_for
 from convbench.report import format as show
 from convbench.report.findings import main_group
+from convbench.report.groups import multiplications
 
 FOLDER: Final = "types"
 
@@ -58,28 +60,32 @@ def overview(sources: Sources) -> str:
     """Return the table of all types: what each is, what it costs and what it took in the run."""
     rows = []
     for name in sorted(TYPES):
-        kind = make(name)
-        spec = sections.slot_for(kind)
-        versus = make("transposed" if kind.upsamples else "standard")
-        share = (
-            kind.cost(spec).multiplications / versus.cost(spec).multiplications
-            if versus.fits(spec) is None
-            else None
-        )
-        timed = [row for row in rows_of(sources, name) if row.time]
-        best = max(timed, key=lambda row: row.record.cost.multiplications if row.record.cost else 0,
-                   default=None)  # fmt: skip
+        share, clock, slot = _in_brief(make(name), sources)
         rows.append(
             (
                 f"[{code(name)}]({file_name(name).rpartition('/')[2]})",
-                prose(sections.said(kind)[0].partition(". ")[0].rstrip(".")),
                 plain("–" if share is None else show.ratio(share)),
-                plain(show.ratio(best.time) if best and best.time else "–"),
+                plain(clock),
+                plain(slot),
+                prose(sections.said(make(name))[0].partition(". ")[0].rstrip(".")),
             )
         )
-    return table(
-        ("type", "what it is", "multiplications ÷", "time ÷ (interval)"), rows, numbers="llrr"
-    )
+    heads = ("type", "multiplications ÷", "time ÷ (interval)", "slot", "what it is")
+    return table(heads, rows, numbers="lrrll")
+
+
+def _in_brief(kind: ConvType, sources: Sources) -> tuple[float | None, str, str]:
+    """Return ratio of multiplications, ratio of time and slot: the run's largest, or the page's."""
+    timed = [row for row in rows_of(sources, kind.name) if row.record.cost]
+    if timed:
+        row = max(timed, key=multiplications)
+        clock = "is 1" if row.is_baseline else (show.ratio(row.time) if row.time else "–")
+        return row.multiplications, clock, row.record.slot
+    spec, versus = sections.slot_for(kind), make(versus_for(kind, None))
+    if versus.fits(spec) is not None:
+        return None, "–", spec.label
+    share = kind.cost(spec).multiplications / versus.cost(spec).multiplications
+    return share, "not timed", spec.label
 
 
 def clock_figure(sources: Sources) -> str:
