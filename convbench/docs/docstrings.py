@@ -88,7 +88,8 @@ def markdown(doc: str, without: tuple[str, ...] = ()) -> str:
             case "text":
                 blocks.append(prose(part.items[0]))
             case "code":
-                blocks.append(fence(part.items[0], "python"))
+                session = part.items[0].startswith(">>>")
+                blocks.append(fence(part.items[0], "python" if session else "text"))
             case "list":
                 blocks.append(bullets([prose(item) for item in part.items]))
             case _:

@@ -189,7 +189,7 @@ class _Pages:
             )
             for key, value in self._sources.run.header.fingerprint.items()
         ]
-        return table(("key", "in the committed run", "to resume a run"), rows)
+        return table(("key", "in the committed run", "in two runs"), rows)
 
     def clock_trial(self, trial: str, word: str) -> str:
         """Return what the committed page of the clock says: the first claim of a trial."""

@@ -38,7 +38,7 @@ def entry(path: str, level: int = 3) -> str:
     name = path.rpartition(".")[2]
     blocks = [f"{'#' * level} {code(name)}", f"From {code(path.rpartition('.')[0])}."]
     if callable(thing):
-        blocks.append(fence(_signature(name, thing), "python"))
+        blocks.append(fence(_signature(name, thing)))
     blocks.append(_described(thing, doc))
     if inspect.isclass(thing):
         rows = _members(thing)
