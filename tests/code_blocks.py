@@ -86,8 +86,8 @@ def pristine(items=None):
 class Story:
     """A page's blocks, run in order in a folder that holds the committed run and a model."""
 
-    def __init__(self, page, folder, monkeypatch, *, explain=True):
-        self.page, self.folder, self.explain = page, folder, explain
+    def __init__(self, page, folder, monkeypatch):
+        self.page, self.folder = page, folder
         self.names = {}
         self.done = {"sessions": 0, "examples": 0, "commands": 0, "files": 0, "excused": 0}
         shutil.copytree(ROOT / "reports/cpu-quick", folder / "reports/cpu-quick")
@@ -184,8 +184,7 @@ class Story:
         dry = name == "run" and "--resume" not in words
         if dry and "--dry-run" not in words:
             words = [*words, "--dry-run"]
-        read_only = name in READ_ONLY or (name == "run" and not dry)
-        if read_only or (name == "explain" and not self.explain):
+        if name in READ_ONLY or (name == "run" and not dry):
             top = group.make_context("convbench", [], resilient_parsing=True)
             rest = words[words.index(name) + 1 :]
             group.commands[name].make_context(name, rest, parent=top)

@@ -4,10 +4,12 @@ import pytest
 from code_blocks import Story, blocks
 from conftest_root import ROOT
 
-from convbench.docs import types_pages
+from convbench.convs.base import TYPES, make
+from convbench.docs import sections, types_pages
 from convbench.docs.filling import fill
 from convbench.docs.namespace import namespace
 from convbench.docs.sources import Sources
+from convbench.docs.text import fence
 
 DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
@@ -37,11 +39,19 @@ def test_few_blocks_are_excused_from_running():
 
 
 def test_the_sessions_on_the_pages_of_types_give_what_they_say(monkeypatch, tmp_path):
-    for name, text in types_pages.pages(SOURCES).items():
-        folder = tmp_path / name.replace("/", "-")
-        folder.mkdir()
-        done = Story(name, folder, monkeypatch, explain=False).run(blocks(text))
-        assert (done["sessions"], done["examples"], done["commands"]) == (1, 4, 1)
+    sessions = []
+    for name in TYPES:
+        kind = make(name)
+        spec = sections.slot_for(kind)
+        sessions.append(fence(sections.session(kind, spec, kind.cost(spec)), "python"))
+    done = Story("types", tmp_path, monkeypatch).run(blocks("\n\n".join(sessions)))
+    assert (done["sessions"], done["examples"]) == (len(TYPES), 4 * len(TYPES))
+
+
+def test_every_block_of_a_types_page_runs(monkeypatch, tmp_path):
+    text = types_pages.page(make("ghost"), SOURCES)
+    done = Story("types/ghost.md", tmp_path, monkeypatch).run(blocks(text))
+    assert (done["sessions"], done["commands"]) == (1, 1)
 
 
 def test_what_adds_something_is_shown_whole():

@@ -152,7 +152,7 @@ def test_attention_sees_what_no_kernel_reaches():
 
 @pytest.mark.parametrize(("kernel", "even"), [(2, True), (3, False), (4, True), (5, False)])
 def test_overlap_is_even_where_the_scale_divides_the_kernel(kernel, even):
-    spec = ConvSpec(in_channels=2, out_channels=2, input_size=(9, 9), kernel_size=kernel, scale=2)
+    spec = ConvSpec(in_channels=2, out_channels=2, input_size=(6, 6), kernel_size=kernel, scale=2)
     found = connectivity(make("transposed"), spec, everywhere=True)
     assert grids.is_even(found) is even
 
