@@ -97,8 +97,8 @@ class Story:
             "from torch import nn\n\n\n"
             "def make(width=1):\n    return nn.Conv2d(3, 8 * int(width), 3)\n"
         )
-        # On a machine that is busy with other tests every sample may be contaminated, and a measurement
-        # then refuses to give a time, as it should. What a page shows must not hang on that.
+        # On a machine that is busy with other tests every sample may be contaminated, and a
+        # measurement then gives no time, as it should. What a page shows must not hang on that.
         monkeypatch.setattr(
             "convbench.timing.measurement.contaminated",
             lambda samples: (False,) * len(samples.seconds),
