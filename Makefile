@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: run test lint types check bench clean
+.PHONY: run test lint types check bench docs docs-serve clean
 .DEFAULT_GOAL := run
 
 run: $(READY)  ## the main job: derive, count and time the default suite, write the report
@@ -26,6 +26,12 @@ check: lint types test
 bench: $(READY)  ## pytest-benchmark: the types at one slot, deriving, counting
 	$(BIN)/python -m pytest benchmarks --benchmark-only $(ARGS)
 
+docs: $(READY)  ## the documentation, into site/; a broken link or a missing anchor is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+docs-serve: docs  ## the same at http://127.0.0.1:8000, where its search works too
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory site
+
 # torchvision and timm come alone: tests count their models, and need nothing that they need
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -38,4 +44,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -42,6 +42,21 @@ class Cost:
     All counts are for one forward pass of the whole batch. `a + b` adds the counts and keeps the
     larger `peak_live`; `receptive_field` has no meaning for a bare sum, so it is dropped there and
     set by `total`, which knows the order.
+
+    Attributes:
+        multiplications: textbook count, taps on padding included.
+        multiplications_valid: without the taps that lie on padding.
+        additions: one for each multiplication, and one for each output that has a bias.
+        parameters: weights and biases held, each once.
+        elementwise: operations of normalisation, activation, pooling, resizing, gating, addition.
+        reads: elements of inputs and weights, each read once a step.
+        writes: elements of outputs, each written once a step.
+        activations: output elements of convolutions and linear layers.
+        peak_live: elements of activations alive at once, weights not counted, when each is freed
+            after use.
+        receptive_field: input elements on each axis that can reach one output element; () where
+            it does not apply.
+
     """
 
     multiplications: Quantity = 0
@@ -53,9 +68,7 @@ class Cost:
     writes: Quantity = 0
     activations: Quantity = 0
     peak_live: Quantity = 0
-    """Elements of activations alive at once, weights not counted, when each is freed after use."""
     receptive_field: tuple[Quantity, ...] = ()
-    """Input elements on each axis that can reach one output element; () where it does not apply."""
 
     @property
     def macs(self) -> Quantity:

@@ -101,7 +101,7 @@ def _steps(steps: tuple[Step, ...]) -> list[str]:
     return lines
 
 
-def _in_symbols(kind: ConvType, spec: ConvSpec, versus: str | None = None) -> Any:
+def in_symbols(kind: ConvType, spec: ConvSpec, versus: str | None = None) -> Any:
     """Return the formula in this slot's form; None where one in symbols would not give its count.
 
     Knobs that have a symbol are symbols; all else is as in the slot. It is checked: put back at the
@@ -125,7 +125,7 @@ def _in_symbols(kind: ConvType, spec: ConvSpec, versus: str | None = None) -> An
 
 
 def _formula(kind: ConvType, spec: ConvSpec) -> list[str]:
-    expression = _in_symbols(kind, spec)
+    expression = in_symbols(kind, spec)
     if expression is None:
         return ["(in symbols one K and one stride stand for every axis, which this slot has not)"]
     size = {1: "L", 2: "H, W", 3: "D, H, W"}[spec.dims]
@@ -183,7 +183,7 @@ def _ratio(kind: ConvType, spec: ConvSpec, cost: Cost, versus: str) -> list[str]
         f"parameters      {cost.parameters:,} / {base.parameters:,} "
         f"= {cost.parameters / base.parameters:.4g}",
     ]
-    ratio = _in_symbols(kind, spec, versus)
+    ratio = in_symbols(kind, spec, versus)
     if ratio is None:
         return lines
     lines.append(f"in symbols      {ratio}")

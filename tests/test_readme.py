@@ -1,34 +1,26 @@
 """The README's examples run, and its excerpt is what the committed report says."""
 
-import doctest
 import re
 import subprocess
 import sys
 
+from code_blocks import Story, blocks
 from conftest_root import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-
-
-def test_the_python_session_gives_what_it_says(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    sessions = [block for block in blocks("python") if ">>>" in block]
-    assert sessions
-    parser = doctest.DocTestParser()
-    for block in sessions:
-        runner = doctest.DocTestRunner()
-        runner.run(parser.get_doctest(block, {}, "README.md", "README.md", 0))
-        assert runner.summarize().attempted > 5
-        assert runner.summarize().failed == 0
+def test_every_block_of_the_readme_runs(monkeypatch, tmp_path):
+    done = Story("README.md", tmp_path, monkeypatch).run(blocks(README))
+    assert done["sessions"] >= 3
+    assert done["examples"] > 20
+    assert done["commands"] > 15
+    assert done["excused"] == 0
 
 
 def test_the_type_to_begin_with_keeps_the_contract(tmp_path):
     """In a process of its own, so that the registry here stays as it is."""
-    (code,) = [block for block in blocks("python") if "@register" in block]
+    (code,) = [block.code for block in blocks(README) if "@register" in block.code]
     (tmp_path / "my_type.py").write_text(code)
     check = (
         "from convbench.plugins import load_plugin\n"
@@ -38,42 +30,6 @@ def test_the_type_to_begin_with_keeps_the_contract(tmp_path):
     )
     environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
     subprocess.run([sys.executable, "-c", check], cwd=tmp_path, env=environment, check=True)
-
-
-def test_every_command_of_the_readme_is_one(monkeypatch, capsys, tmp_path):
-    """Each `convbench …` line parses: run as a dry run where it would measure."""
-    import shlex
-
-    from convbench.cli import main
-
-    lines = [
-        line
-        for block in blocks("sh")
-        for line in block.splitlines()
-        if line.startswith("convbench")
-    ]
-    assert len(lines) > 5
-    monkeypatch.chdir(ROOT)
-    for line in lines:
-        words = shlex.split(line, comments=True)
-        if "--resume" in words or "mypackage" in line:
-            continue  # tests/cli resumes runs and profiles factories; here there is nothing to
-        if words[1] == "run" and "--dry-run" not in words:
-            words.append("--dry-run")
-        if words[1] == "report":
-            monkeypatch.chdir(tmp_path)
-            (tmp_path / "reports").mkdir()
-            import shutil
-
-            shutil.copytree(ROOT / "reports/cpu-quick", tmp_path / "reports/cpu-quick")
-        monkeypatch.setattr(sys, "argv", words)
-        try:
-            main()
-            status = 0
-        except SystemExit as end:
-            status = end.code or 0
-        assert status == 0, f"{line}: {capsys.readouterr().err}"
-        monkeypatch.chdir(ROOT)
 
 
 def test_the_excerpt_is_the_committed_reports():

@@ -19,6 +19,7 @@ class Convention:
     elementwise: str
     """What it adds for normalisation, activation and pooling: "nothing", …"""
     transposed: str = "input positions"
+    """On which positions it counts a transposed convolution."""
     source: str = ""
     """The package and its version."""
 
@@ -27,10 +28,16 @@ class Convention:
 class Tally:
     """A counter's result for one forward pass, in `convention`.
 
-    macs: multiply-accumulates of convolutions and matrix products. by_operator: MACs by operator.
-    by_module: MACs by qualified module name ("" is the whole). elementwise: what the counter counts
-    beside MACs, by operator, in its own unit. unsupported: operators the counter met and does not
-    know, with the number of calls: each may hide multiplications, so `macs` is then a lower bound.
+    Attributes:
+        counter: its name.
+        macs: multiply-accumulates of convolutions and matrix products.
+        by_operator: MACs by operator.
+        by_module: MACs by qualified module name ("" is the whole).
+        elementwise: what the counter counts beside MACs, by operator, in its own unit.
+        unsupported: operators the counter met and does not know, with the number of calls: each
+            may hide multiplications, so `macs` is then a lower bound.
+        convention: what the counter counts, in words.
+
     """
 
     counter: str

@@ -29,16 +29,36 @@ Status = Literal["ok", "skipped", "failed", "invalid"]
 class Record:
     """One case of a run: what it is, and all that was derived, counted and timed.
 
-    case: identity, unique in a run. group: the cases that were interleaved and are compared.
-    slot: the slot's label, or the network's input. kind: "type" or "network". label: the name with
-    the knobs that differ from their defaults. baseline: the case of this group that ratios refer
-    to. mode: "eager", "compile" or "cuda_graph". direction: "forward" or "training" (forward and
-    backward). cache: what the caches hold, see `timing.caches`. allocator: see `timing.processes`.
-    status: ok; skipped (does not fit, with the reason); failed (an error, with its text); invalid
-    (measured, and not to be believed). samples: one entry a process. also: the same by other
-    clocks of the device, by name. flags: what to know of the row, as "kind: what was seen".
-    published: others' figures, by quantity, as (figure as printed, source). ran: identity of what
-    ran (backend, …).
+    Attributes:
+        case: identity, unique in a run.
+        group: the cases that were interleaved and are compared.
+        slot: the slot's label, or the network's input.
+        kind: "type" or "network".
+        name: of the type or network, as it is registered.
+        label: the name with the knobs that differ from their defaults.
+        knobs: all knobs by name, as JSON types.
+        spec: the slot's fields; null for a network.
+        input_shape: of the input tensor, batch first.
+        device: "cpu" or "cuda:<index>".
+        dtype: of weights and inputs; "tf32" is float32 computed with TF32.
+        layout: "channels_first" or "channels_last".
+        threads: of the host.
+        mode: "eager", "compile" or "cuda_graph".
+        direction: "forward" or "training" (forward and backward).
+        cache: what the caches hold, see `timing.caches`.
+        allocator: whether freed pages stay mapped, see `timing.processes`.
+        baseline: the case of this group that ratios refer to; null where there is none.
+        status: ok; skipped (does not fit, with the reason); failed (an error, with its text);
+            invalid (measured, and not to be believed).
+        reason: why the status is not ok; empty where it is.
+        cost: what was derived; null where the type does not fit.
+        tallies: what each counter says, by its name; or why it could not count.
+        samples: raw times, one entry a process.
+        also: the same by other clocks of the device, by name.
+        published: others' figures, by quantity, as (figure as printed, source).
+        flags: what to know of the row, as "kind: what was seen".
+        ran: identity of what ran (backend, settings in force).
+
     """
 
     case: str
@@ -141,9 +161,17 @@ def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
 class Header:
     """What holds for a whole run: run.json.
 
-    suite: the suite as it was resolved (name, slots, axes). fingerprint: the environment, see
-    `runs.fingerprint`. command: how to make it again. started: ISO 8601, UTC. machine: what the
-    machine said of itself before the run: its A/A test and its ceilings, see `runs.machine`.
+    Attributes:
+        schema: version of the files, see `SCHEMA`.
+        version: of convbench.
+        suite: the suite as it was resolved: name, number of cases, axes, and its text.
+        seed: of weights, inputs and order.
+        command: how to make it again.
+        started: ISO 8601, UTC.
+        fingerprint: the environment, see `runs.fingerprint`.
+        machine: what the machine said of itself before the run: its A/A test and its ceilings, see
+            `runs.machine`; empty where nobody asked.
+
     """
 
     schema: int = SCHEMA

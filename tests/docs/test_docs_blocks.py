@@ -1,0 +1,95 @@
+"""Every code block of the documentation runs, of the written pages and of the generated ones."""
+
+import pytest
+from code_blocks import Story, blocks
+from conftest_root import ROOT
+
+from convbench.convs.base import TYPES, make
+from convbench.docs import sections, types_pages
+from convbench.docs.filling import fill
+from convbench.docs.namespace import namespace
+from convbench.docs.sources import Sources
+from convbench.docs.text import fence
+
+DOCS = ROOT / "docs"
+PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+SOURCES = Sources(ROOT)
+MOST_EXCUSED = 3
+
+
+def filled(page):
+    return fill((DOCS / page).read_text(encoding="utf-8"), namespace(SOURCES), page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_of_a_page_runs(page, monkeypatch, tmp_path):
+    found = blocks(filled(page))
+    done = Story(page, tmp_path, monkeypatch).run(found)
+    assert done["excused"] == sum(bool(block.excuse) for block in found)
+
+
+def test_few_blocks_are_excused_from_running():
+    excused = [
+        f"{page}: {block.excuse}"
+        for page in PAGES
+        for block in blocks((DOCS / page).read_text(encoding="utf-8"))
+        if block.excuse
+    ]
+    assert len(excused) <= MOST_EXCUSED, excused
+
+
+def test_the_sessions_on_the_pages_of_types_give_what_they_say(monkeypatch, tmp_path):
+    sessions = []
+    for name in TYPES:
+        kind = make(name)
+        spec = sections.slot_for(kind)
+        sessions.append(fence(sections.session(kind, spec, kind.cost(spec)), "python"))
+    done = Story("types", tmp_path, monkeypatch).run(blocks("\n\n".join(sessions)))
+    assert (done["sessions"], done["examples"]) == (len(TYPES), 4 * len(TYPES))
+
+
+def test_every_block_of_a_types_page_runs(monkeypatch, tmp_path):
+    text = types_pages.page(make("ghost"), SOURCES)
+    done = Story("types/ghost.md", tmp_path, monkeypatch).run(blocks(text))
+    assert (done["sessions"], done["commands"]) == (1, 1)
+
+
+def test_what_adds_something_is_shown_whole():
+    """The page on extending has a file and a use of it for each thing that can be added."""
+    text = filled("extending.md")
+    titles = [block.title for block in blocks(text) if block.title]
+    assert titles == ["strip.py", "hooks.py", "points.py", "cpu_time.py", "tiny.py"]
+    for title in titles:
+        assert text.count(title.removesuffix(".py")) >= 2, title
+
+
+def test_a_wrong_session_is_found(monkeypatch, tmp_path):
+    page = "```python\n>>> 1 + 1\n3\n```\n"
+    with pytest.raises(AssertionError, match="Expected:\n    3\nGot:\n    2"):
+        Story("page", tmp_path, monkeypatch).run(blocks(page))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("convbench explain no_such_type", "status 2"),
+        ("make no-such-target", "no-such-target"),
+        ("pip install 'convbench[nothing]'", "extra nothing"),
+        ("python benchmarks/nothing", "benchmarks/nothing"),
+        ("rm -r x", "nobody knows"),
+    ],
+)
+def test_a_wrong_command_is_found(line, said, monkeypatch, tmp_path):
+    with pytest.raises(AssertionError, match=said):
+        Story("page", tmp_path, monkeypatch).run(blocks(f"```sh\n{line}\n```\n"))
+
+
+def test_an_unknown_option_of_a_command_that_measures_is_found(monkeypatch, tmp_path):
+    story = Story("page", tmp_path, monkeypatch)
+    with pytest.raises(Exception, match="--bugdet"):
+        story.run(blocks("```sh\nconvbench doctor --bugdet 3\n```\n"))
+
+
+def test_an_excuse_belongs_to_the_block_after_it():
+    text = "<!-- not run: needs a cluster -->\n\n```sh\nsrun x\n```\n\n```sh\nmake run\n```\n"
+    assert [block.excuse for block in blocks(text)] == ["needs a cluster", ""]
