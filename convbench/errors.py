@@ -27,3 +27,7 @@ class SuiteError(ConvbenchError, ValueError):
 
 class DeviceError(ConvbenchError):
     """A device, data type or thread count that this machine does not have."""
+
+
+class MissingExtraError(ConvbenchError):
+    """Something that needs a package of an extra that is not installed."""

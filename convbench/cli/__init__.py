@@ -1,6 +1,13 @@
 """The command line: one short function a command, and no logic."""
 
-from convbench.cli import clock, comparing, counting, looking, running  # noqa: F401  each registers commands
+from convbench.cli import (  # noqa: F401  each registers commands
+    clock,
+    comparing,
+    counting,
+    looking,
+    running,
+    schemas,
+)
 from convbench.cli.app import app, main
 
 __all__ = ["app", "main"]
