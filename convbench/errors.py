@@ -29,5 +29,5 @@ class DeviceError(ConvbenchError):
     """A device, data type or thread count that this machine does not have."""
 
 
-class MissingExtraError(ConvbenchError):
-    """Something that needs a package of an extra that is not installed."""
+class MissingExtraError(ConvbenchError, ImportError):
+    """A part whose extra dependency is not installed; the message names the extra."""

@@ -165,6 +165,47 @@ class Bars:
     bars: tuple[Bar, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class RooflinePoint:
+    """A case under the ceilings of its device.
+
+    multiplications: without taps on padding, which a kernel may leave out. bytes_moved: the least
+    that an unfused program moves.
+    """
+
+    label: str
+    series: str
+    multiplications: int
+    bytes_moved: int
+    seconds: Interval
+    caveat: bool = False
+
+    @property
+    def intensity(self) -> float:
+        """Multiply-accumulates for each byte moved."""
+        return self.multiplications / self.bytes_moved
+
+    @property
+    def rate(self) -> float:
+        """Multiply-accumulates a second that were reached."""
+        return self.multiplications / self.seconds.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roofline:
+    """What cases of one group reach of a device's measured ceilings; not part of a report.
+
+    multiplications_per_second: of a large product or convolution. bytes_per_second: of a copy that
+    no cache holds.
+    """
+
+    title: str
+    multiplications_per_second: float
+    bytes_per_second: float
+    points: tuple[RooflinePoint, ...]
+    series: tuple[str, ...]
+
+
 FigureData = Scatter | Ratios | Curve | Bars
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from convbench.report.document import Bars, Curve, Ratios, Scatter
+from convbench.report.document import Bars, Curve, Ratios, Roofline, Scatter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matplotlib.figure import Figure as Canvas
 
     from convbench.report.document import FigureData
@@ -40,19 +43,37 @@ _UNSAID: Final[dict[str, dict[str, Any]]] = {
 
 def draw(data: FigureData, form: Literal["png", "pdf"] = "png") -> bytes:
     """Return the figure as PNG, at 150 dots an inch on white, or as PDF, for print."""
-    import matplotlib.style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    # No pyplot: it would choose a backend and keep the figure. The styles are undone on leaving.
-    with matplotlib.style.context(["default", _STYLE]):
+    with _styled():
         canvas = _canvas(data)
-        FigureCanvasAgg(canvas)
         buffer = io.BytesIO()
         canvas.savefig(buffer, format=form, dpi=DPI, metadata=_UNSAID[form])
     return buffer.getvalue()
 
 
-def _canvas(data: FigureData) -> Canvas:
+def figure(data: FigureData | Roofline) -> Canvas:
+    """Return the figure as matplotlib's, known to no pyplot: nothing to close, no window."""
+    with _styled():
+        return _canvas(data)
+
+
+@contextmanager
+def _styled() -> Iterator[None]:
+    # No pyplot: it would choose a backend and keep the figure. The styles are undone on leaving.
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", _STYLE]):
+        yield
+
+
+def _canvas(data: FigureData | Roofline) -> Canvas:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    drawn = _drawn(data)
+    FigureCanvasAgg(drawn)
+    return drawn
+
+
+def _drawn(data: FigureData | Roofline) -> Canvas:
     match data:
         case Scatter():
             from convbench.report.drawing.scatter import scatter
@@ -70,3 +91,7 @@ def _canvas(data: FigureData) -> Canvas:
             from convbench.report.drawing.bars import bars
 
             return bars(data)
+        case Roofline():
+            from convbench.report.drawing.roofline import roofline
+
+            return roofline(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -76,7 +76,11 @@ def few_ticks() -> MaxNLocator:
 
 def formatter(show_value: Callable[[float], str]) -> FuncFormatter:
     """Return a formatter of ticks that shows each value so; zero is always 0."""
-    return FuncFormatter(lambda value, _: show_value(value) if value > 0 else "0")
+    return FuncFormatter(partial(_tick, show_value))
+
+
+def _tick(show_value: Callable[[float], str], value: float, _position: int | None) -> str:
+    return show_value(value) if value > 0 else "0"
 
 
 def whisker(interval: Interval | RatioInterval) -> list[list[float]] | None:
