@@ -104,6 +104,18 @@ class Cost:
             return self
         return NotImplemented
 
+    def _repr_html_(self) -> str:
+        """Show the counts in a notebook, each with what it is."""
+        from convbench.notebook import costs
+
+        return costs.html(self)
+
+    def _repr_latex_(self) -> str:
+        """Show the counts on paper."""
+        from convbench.notebook import costs
+
+        return costs.latex(self)
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}

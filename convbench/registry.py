@@ -6,7 +6,7 @@ A registry is filled by a decorator. A duplicate name is an error; an unknown on
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Generic, TypeVar
 
 from convbench.errors import DuplicateNameError, UnknownNameError
@@ -53,10 +53,7 @@ class Registry(Generic[T]):
         items = self._all()
         if name in items:
             return items[name]
-        near = difflib.get_close_matches(name, items, n=3, cutoff=0.5)
-        near += [known for known in items if name and name in known and known not in near]
-        hint = f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join(items)}."
-        raise UnknownNameError(f"There is no {self.kind} {name!r}. {hint}")
+        raise unknown(self.kind, name, items)
 
     def __contains__(self, name: object) -> bool:
         """Tell whether `name` is registered."""
@@ -75,3 +72,11 @@ class Registry(Generic[T]):
             self._loaded = True
             self._load()
         return self._items
+
+
+def unknown(kind: str, name: str, known: Collection[str]) -> UnknownNameError:
+    """Return the error for a name that is not among the known ones; it offers near names."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    near += [other for other in known if name and name in other and other not in near]
+    hint = f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join(known)}."
+    return UnknownNameError(f"There is no {kind} {name!r}. {hint}")

@@ -1,6 +1,14 @@
 """The command line: one short function a command, and no logic."""
 
-from convbench.cli import clock, comparing, counting, history, looking, running  # noqa: F401  each registers commands
+from convbench.cli import (  # noqa: F401  each registers commands
+    clock,
+    comparing,
+    counting,
+    history,
+    looking,
+    running,
+    schemas,
+)
 from convbench.cli.app import app, main
 
 __all__ = ["app", "main"]

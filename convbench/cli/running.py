@@ -106,15 +106,33 @@ def run(
 def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `run` wrote.")],
     formats: Annotated[
-        str, typer.Option("--format", help="markdown,csv: one or more, with commas.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAME,…",
+            help="One or more, with commas. Files: csv, json, latex, markdown, parquet, or all of "
+            "them. Printed here: terminal.",
+        ),
     ] = "markdown,csv",
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where files go; when left out, to RUN.")
+    ] = None,
 ) -> None:
-    """Write a run's report again, from what is on disk only."""
-    from convbench.report.write import write_report
+    """Write or print a run's report, from what is on disk only; nothing is measured."""
+    from convbench.report.write import ALL, print_report, split_formats, write_report
     from convbench.runs.store import load
 
-    for path in write_report(load(folder), folder, split(formats) or ("",)):
+    files, screens = split_formats(split(formats) or ("",))
+    found = load(folder)
+    left_out = _say_missing if ALL in files else None
+    for path in write_report(found, out or folder, files, missing=left_out):
         typer.echo(path)
+    if screens:
+        print_report(found, screens, Console(highlight=False))
+
+
+def _say_missing(name: str, error: Exception) -> None:
+    typer.echo(f"convbench: {name} is left out: {error}", err=True)
 
 
 def _print_dry_run(job: Job) -> None:

@@ -58,6 +58,18 @@ class Tally:
         bound = "" if self.complete else "≥ "
         return f"{bound}{self.macs:,} MACs ({self.counter})"
 
+    def _repr_html_(self) -> str:
+        """Show the count in a notebook, in its convention, with what the counter did not know."""
+        from convbench.notebook import tallies
+
+        return tallies.html(self)
+
+    def _repr_latex_(self) -> str:
+        """Show the same on paper."""
+        from convbench.notebook import tallies
+
+        return tallies.latex(self)
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON types; by_module only its total, which a run keeps."""
         return asdict(self)

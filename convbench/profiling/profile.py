@@ -213,6 +213,12 @@ class Profile:
             ],
         }
 
+    def _repr_html_(self) -> str:
+        """Show the totals and the tree of modules in a notebook."""
+        from convbench.notebook import profiles
+
+        return profiles.html(self)
+
     def __str__(self) -> str:
         """Show the total, as a lower bound where an operator is unknown."""
         bound = "" if self.complete else "≥ "

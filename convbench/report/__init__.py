@@ -4,8 +4,11 @@
     findings    the sentences at the top, made from the data
     document    the neutral Document that every renderer reads
     format      how a value looks to a reader; the only place that says so
-    markdown    one renderer a file, found through `renderers.RENDERERS`
-    figures     a figure's data -> PNG
+    renderers   what a renderer is; formats are found through `RENDERERS` and `SCREENS`
+    markdown, latex, json, csv, parquet    one format each, for files
+    terminal    a format for the screen
+    flat        tables as data, for the formats that are for data
+    figures     a figure's data -> PNG or PDF
     write       a run and some formats -> files
 
 A report never measures, and nothing here imports torch.

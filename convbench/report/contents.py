@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.counting.tally import Tally, Unavailable
 from convbench.report import format as show
+from convbench.report.cases import cases_table
 from convbench.report.clock import time_section
 from convbench.report.counts import agreement_section, cost_section
 from convbench.report.document import (
@@ -22,7 +23,7 @@ from convbench.report.findings import findings, main_group, scope
 from convbench.report.groups import groups, telling
 from convbench.report.plots import networks_figure, ratios_figure
 from convbench.report.published import figures
-from convbench.runs.frame import counters, frame
+from convbench.runs.frame import counters
 from convbench.timing.contamination import MANY, contaminated_share
 
 if TYPE_CHECKING:
@@ -285,15 +286,3 @@ def _counter_conventions(run: Run) -> list[tuple[str, str]]:
             reasons = _distinct(t.reason for t in tallies if isinstance(t, Unavailable))
             found[name, f"could not count anything in this run: {show.listing(reasons, 3)}"] = None
     return list(found)
-
-
-def cases_table(run: Run) -> Table:
-    """Return `frame(run)` as a table: every case with every column."""
-    table = frame(run)
-    plain = table.astype(object).where(table.notna(), None)
-    return Table(
-        id="cases",
-        caption="Every case with every column; times in seconds.",
-        columns=tuple(Column(name=str(name), key=str(name)) for name in table.columns),
-        rows=tuple(plain.itertuples(index=False, name=None)),
-    )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import csv
+import io
+import re
+from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
-
-from convbench.report.document import Table
+from convbench.report.flat import flat_tables
 from convbench.report.renderers import RENDERERS
-from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from convbench.report.document import Document
     from convbench.report.renderers import Files
+
+# What a spreadsheet takes for a formula. "@256×128 b1" is none: no function begins with a digit,
+# and without an operator, a bracket or a mark behind it nothing can be calculated or called.
+_FORMULA: Final = re.compile(r"'*(?:[=+\-＝＋－＠\t\r\n]|@(?!\d[\w× ]*\Z))")
 
 
 @RENDERERS.register("csv")
@@ -20,34 +26,35 @@ def render(document: Document) -> Files:
     """Return tables/<id>.csv for every table; parts of one table are put together again.
 
     Values are raw: seconds, whole counts, ratios with all digits. An interval becomes three
-    columns, <key>, <key>_low and <key>_high. A missing value is empty.
+    columns, <key>, <key>_low and <key>_high. A missing value is empty. Text that a spreadsheet
+    would run as a formula has an apostrophe in front: see `harmless`.
     """
-    parts: dict[str, list[Table]] = {}
-    for block in [*document.walk(), *document.data]:
-        if isinstance(block, Table):
-            parts.setdefault(block.id, []).append(block)
-    return {f"tables/{name}.csv": _csv(tables) for name, tables in parts.items()}
+    return {
+        f"tables/{table.id}.csv": text_of((c.key for c in table.columns), table.rows).encode()
+        for table in flat_tables(document)
+    }
 
 
-def _csv(tables: list[Table]) -> bytes:
-    rows = [
-        {**({"group": table.part} if table.part else {}), **_raw(table, row)}
-        for table in tables
-        for row in table.rows
-    ]
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    columns = columns or [column.key for column in tables[0].columns]
-    frame = pd.DataFrame(rows, columns=columns, dtype=object)
-    return frame.to_csv(index=False, lineterminator="\n").encode()
+def text_of(columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return CSV with its head, lines ending in a line feed; None is empty, floats are exact."""
+    lines = []
+    for row in (tuple(columns), *rows):
+        line = io.StringIO()
+        # With both its characters in the line's end, a lone carriage return is quoted too: unquoted
+        # it would begin a row for most readers.
+        csv.writer(line, lineterminator="\r\n").writerow([harmless(value) for value in row])
+        lines.append(line.getvalue().removesuffix("\r\n"))
+    return "\n".join([*lines, ""])
 
 
-def _raw(table: Table, row: tuple[Any, ...]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for column, value in zip(table.columns, row, strict=True):
-        if isinstance(value, Interval | RatioInterval):
-            values[column.key] = value.value
-            values[f"{column.key}_low"] = value.low
-            values[f"{column.key}_high"] = value.high
-        else:
-            values[column.key] = value
-    return values
+def harmless(value: Any) -> Any:
+    r"""Return text that a spreadsheet would take for a formula with an apostrophe in front.
+
+    Numbers stay numbers, negative ones too, and so does all other text. A program gets the text
+    back by taking one apostrophe off what begins with apostrophes and then =, +, -, @, a tab or a
+    line break; json and parquet hold it as it is.
+
+    >>> harmless("=1+1"), harmless("standard"), harmless(-1)
+    ("'=1+1", 'standard', -1)
+    """
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

@@ -7,7 +7,7 @@ that names that users chose stay names. Values in tables are raw; `format.cell` 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["text", "integer", "count", "seconds", "ratio", "share", "bytes"]
 """What a column holds. seconds and ratio also take an Interval or a RatioInterval."""
+
+FINDINGS: Final = "findings"
+"""`id` of the points that say what the numbers of a run come to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +64,10 @@ class Bullet:
 
 @dataclass(frozen=True, kw_only=True)
 class Bullets:
-    """A list of points."""
+    """A list of points; `id` names one that a format may look for, such as FINDINGS."""
 
     items: tuple[Bullet, ...]
+    id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +225,47 @@ class Trend:
     boundaries: tuple[tuple[int, str], ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class RooflinePoint:
+    """A case under the ceilings of its device.
+
+    multiplications: without taps on padding, which a kernel may leave out. bytes_moved: the least
+    that an unfused program moves.
+    """
+
+    label: str
+    series: str
+    multiplications: int
+    bytes_moved: int
+    seconds: Interval
+    caveat: bool = False
+
+    @property
+    def intensity(self) -> float:
+        """Multiply-accumulates for each byte moved."""
+        return self.multiplications / self.bytes_moved
+
+    @property
+    def rate(self) -> float:
+        """Multiply-accumulates a second that were reached."""
+        return self.multiplications / self.seconds.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roofline:
+    """What cases of one group reach of a device's measured ceilings; not part of a report.
+
+    multiplications_per_second: of a large product or convolution. bytes_per_second: of a copy that
+    no cache holds.
+    """
+
+    title: str
+    multiplications_per_second: float
+    bytes_per_second: float
+    points: tuple[RooflinePoint, ...]
+    series: tuple[str, ...]
+
+
 FigureData = Scatter | Ratios | Curve | Bars | Trend
 
 
@@ -261,6 +306,13 @@ class Document:
     def walk(self) -> Iterator[Block]:
         """Yield every block in reading order, those inside folds too."""
         yield from _walk(self.blocks)
+
+    @property
+    def findings(self) -> tuple[Bullet, ...]:
+        """The points that say what the numbers come to; empty where the document has none."""
+        return next(
+            (b.items for b in self.walk() if isinstance(b, Bullets) and b.id == FINDINGS), ()
+        )
 
 
 def _walk(blocks: tuple[Block, ...]) -> Iterator[Block]:

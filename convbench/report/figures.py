@@ -1,13 +1,16 @@
-"""A figure's data -> PNG. The same data gives the same bytes with the same matplotlib."""
+"""A figure's data -> PNG or PDF. The same data gives the same bytes with the same matplotlib."""
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from convbench.report.document import Bars, Curve, Ratios, Scatter, Trend
+from convbench.report.document import Bars, Curve, Ratios, Roofline, Scatter, Trend
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matplotlib.figure import Figure as Canvas
 
     from convbench.report.document import FigureData
@@ -29,25 +32,48 @@ _STYLE: Final[dict[str, Any]] = {
     "ytick.color": "#333333",
     "legend.frameon": False,
     "text.parse_math": False,  # a name that a user chose may hold a dollar sign
+    "pdf.fonttype": 42,  # TrueType, which publishers ask for
+}
+# Without these, matplotlib writes its own version and the time into the file.
+_UNSAID: Final[dict[str, dict[str, Any]]] = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
 }
 
 
-def draw(data: FigureData) -> bytes:
-    """Return the figure as PNG, at 150 dots an inch on white."""
-    import matplotlib.style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    # No pyplot: it would choose a backend and keep the figure. The styles are undone on leaving.
-    with matplotlib.style.context(["default", _STYLE]):
+def draw(data: FigureData, form: Literal["png", "pdf"] = "png") -> bytes:
+    """Return the figure as PNG, at 150 dots an inch on white, or as PDF, for print."""
+    with _styled():
         canvas = _canvas(data)
-        FigureCanvasAgg(canvas)
         buffer = io.BytesIO()
-        # Without this, matplotlib writes its own version into the file.
-        canvas.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+        canvas.savefig(buffer, format=form, dpi=DPI, metadata=_UNSAID[form])
     return buffer.getvalue()
 
 
-def _canvas(data: FigureData) -> Canvas:
+def figure(data: FigureData | Roofline) -> Canvas:
+    """Return the figure as matplotlib's, known to no pyplot: nothing to close, no window."""
+    with _styled():
+        return _canvas(data)
+
+
+@contextmanager
+def _styled() -> Iterator[None]:
+    # No pyplot: it would choose a backend and keep the figure. The styles are undone on leaving.
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", _STYLE]):
+        yield
+
+
+def _canvas(data: FigureData | Roofline) -> Canvas:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    drawn = _drawn(data)
+    FigureCanvasAgg(drawn)
+    return drawn
+
+
+def _drawn(data: FigureData | Roofline) -> Canvas:
     match data:
         case Scatter():
             from convbench.report.drawing.scatter import scatter
@@ -69,3 +95,7 @@ def _canvas(data: FigureData) -> Canvas:
             from convbench.report.drawing.trend import trend
 
             return trend(data)
+        case Roofline():
+            from convbench.report.drawing.roofline import roofline
+
+            return roofline(data)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from convbench.report import findings_run as whole
 from convbench.report import format as show
 from convbench.report.caveats import named
-from convbench.report.document import Bullet, Bullets, Paragraph
+from convbench.report.document import FINDINGS, Bullet, Bullets, Paragraph
 from convbench.report.groups import Group, alike, multiplications, telling
 from convbench.report.phrases import (
     MOST_NAMES,
@@ -48,7 +48,7 @@ def findings(run: Run, all_groups: Sequence[Group]) -> tuple[Paragraph | Bullets
     ]
     return (
         Paragraph(text=_scope(run, all_groups, main)),
-        Bullets(items=tuple(item for item in items if item)),
+        Bullets(id=FINDINGS, items=tuple(item for item in items if item)),
     )
 
 

@@ -1,4 +1,7 @@
-"""What a renderer is, and all that are registered. One file a format; it is found here."""
+"""What a renderer is, and all that are registered. One file a format; it is found here.
+
+A format is for files (RENDERERS) or for the screen (SCREENS); no name is in both.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,21 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from convbench.registry import Registry
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from convbench.report.document import Document
 
 Files: TypeAlias = Mapping[str, bytes]
 """Content of files, by their path below the output folder, with forward slashes."""
 
 Renderer: TypeAlias = "Callable[[Document], Files]"
-"""Turns a document into files. The same document gives the same bytes, whenever and wherever."""
+"""Turns a document into files. The same document gives the same bytes, whenever and wherever.
+
+One that needs an extra raises MissingExtraError where that is not installed.
+"""
+
+Screen: TypeAlias = "Callable[[Document, Console], None]"
+"""Prints a document to a terminal, as wide and as coloured as the console says, and no file."""
 
 
 def _load_renderers() -> None:
@@ -28,3 +39,6 @@ def _load_renderers() -> None:
 
 RENDERERS: Final[Registry[Renderer]] = Registry("report format", _load_renderers)
 """Every report format by name; add one with `@RENDERERS.register("name")`."""
+
+SCREENS: Final[Registry[Screen]] = Registry("report format", _load_renderers)
+"""Every format that is printed by name; add one with `@SCREENS.register("name")`."""

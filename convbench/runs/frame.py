@@ -18,6 +18,8 @@ from convbench.timing.hierarchy import compare, typical
 from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from convbench.runs.record import Record, Run
@@ -116,7 +118,8 @@ def frame(run: Run) -> pd.DataFrame:
 
     Times are in seconds per call and counts are for one forward pass of the whole batch. The ratio_
     columns divide by the case named in `baseline`. A missing value is `<NA>`; columns of numbers
-    have pandas' nullable types, so that a count stays a whole number.
+    have pandas' nullable types, so that a count stays a whole number; a column with a count beyond
+    64 bits holds Python's integers instead.
     """
     import pandas as pd
 
@@ -125,14 +128,20 @@ def frame(run: Run) -> pd.DataFrame:
     records = [_flat(row, names, ran) for row in rows(run)]
     columns = list(records[0]) if records else list(COLUMNS)
     table = pd.DataFrame(records, columns=columns, dtype=object)
-    kinds = {name: _kind(name) for name in columns}
+    kinds = {name: _kind(name, (row[name] for row in records)) for name in columns}
     return table.astype({name: kind for name, kind in kinds.items() if kind})
 
 
-def _kind(column: str) -> str | None:
-    """Return the pandas type of a column of numbers; None for text."""
-    if column in _WHOLE or column.startswith("macs_"):
-        return "Int64"
+def is_whole(column: str) -> bool:
+    """Tell whether a column of the frame holds whole numbers."""
+    return column in _WHOLE or column.startswith("macs_")
+
+
+def _kind(column: str, values: Iterable[Any]) -> str | None:
+    """Return the pandas type of a column of numbers; None for text, and for counts too large."""
+    if is_whole(column):
+        small = all(abs(value) <= _LARGEST for value in values if value is not None)
+        return "Int64" if small else None
     if column.startswith(("seconds_", "ratio_")) or column in _REAL:
         return "Float64"
     return None
@@ -248,6 +257,8 @@ def _other_clocks(record: Record) -> dict[str, float | None]:
         "seconds_kernel": middle([s.seconds for s in record.also.get("kernel", ())]),
     }
 
+
+_LARGEST = 2**63 - 1
 
 _WHOLE = frozenset(
     {

@@ -12,6 +12,7 @@ from convbench.timing.samples import Samples
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 SCHEMA: Final = 2
 """Version of the files on disk. Older ones are read as if they said what was then the only way.
@@ -218,6 +219,25 @@ class Run:
         from convbench.runs.frame import frame
 
         return frame(self)
+
+    def plot(self, name: str, *, group: str | None = None) -> Figure:
+        """Return a figure of the run as matplotlib's Figure; nothing is shown and nothing is kept.
+
+        name: "ratio" (time ratio beside multiplication ratio), "scatter" (time against
+        multiplications), "curve" (1/N + 1/|K|), "networks", or "roofline" (multiply-accumulates a
+        second against those for each byte, under the device's measured ceilings). group: label of
+        the group to draw, where a figure is of one; the most telling when left out.
+        Raises UnknownNameError for a name or a group, RunError where the run lacks what it needs.
+        """
+        from convbench.notebook.plots import plot
+
+        return plot(self, name, group)
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what the numbers say, and the tables they rest on."""
+        from convbench.notebook import runs
+
+        return runs.html(self)
 
     def by_case(self) -> dict[str, Record]:
         """Return the records by case."""

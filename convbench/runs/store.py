@@ -100,7 +100,7 @@ def load(path: Path) -> Run:
     torn = int(bool(tail))  # a line that its newline did not follow was cut off by a kill
     for number, line in enumerate(full, start=1):
         try:
-            records.append(Record.from_json(json.loads(line)))
+            records.append(Record.from_json(_loads(line.decode())))
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             if number == len(full) and not tail:
                 torn = 1
@@ -121,12 +121,20 @@ def load(path: Path) -> Run:
     )
 
 
+def _loads(text: str) -> Any:
+    """Read JSON whose text can be written again; ValueError for half a surrogate pair."""
+    data = json.loads(text)
+    if "\\ud" in text.lower():  # the only way into a string for one: JSON escapes it
+        dumps(data).encode()
+    return data
+
+
 def _load_header(path: Path) -> Header:
     if not path.is_dir():
         raise RunError(f"{path} is not a folder: give a run folder, such as reports/cpu-quick.")
     file = path / HEADER
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = _loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(
             f"{path} has no {HEADER}, so it is no convbench run: give a folder that "

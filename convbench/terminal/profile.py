@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from convbench.counting.handmade import SUMMING
+from convbench.report.csv import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,8 +149,9 @@ def as_markdown(profile: Profile) -> str:
 
 
 def as_csv(profile: Profile) -> str:
-    """Return one row for each operator in each module, as CSV."""
-    return str(profile.to_frame().to_csv(index=False))
+    """Return one row for each operator in each module, as CSV without formulas."""
+    table = profile.to_frame()
+    return text_of(table.columns, table.astype(object).to_numpy().tolist())
 
 
 def as_json(profile: Profile) -> str:

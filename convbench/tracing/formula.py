@@ -136,6 +136,12 @@ class NetworkFormula:
         """Write the formula, as a lower bound where an operator is unknown."""
         return ("" if self.complete else "≥ ") + text(self.multiplications)
 
+    def _repr_html_(self) -> str:
+        """Show the formula in a notebook, with where it holds and whether it is all."""
+        from convbench.notebook import formulas
+
+        return formulas.html(self)
+
     def _repr_latex_(self) -> str:
         """Write the formula for a notebook."""
         sign = "" if self.complete else r"\geq "

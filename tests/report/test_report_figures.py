@@ -138,7 +138,7 @@ def test_a_name_that_cannot_be_drawn_is_drawn_as_what_can():
     records = type_group(SLOTS[1], draw_names, names=("standard", "lite"))
     renamed = [
         type(r)(**{**vars(r), "label": label, "samples": (samples(1e-3, draw=draw_names),)})
-        for r, label in zip(records, ("$\\frac{$ \x07 " * 20, "a\nb"), strict=True)
+        for r, label in zip(records, ("$\\frac{$ \x07 " * 20, "a\nb 中文"), strict=True)
     ]
     for figure in figures(Run(header=header(), records=tuple(renamed))).values():
         assert draw(figure.data).startswith(b"\x89PNG")

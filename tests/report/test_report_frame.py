@@ -106,3 +106,13 @@ def test_itemsize(dtype, size):
 def test_bytes_are_unknown_without_a_known_type():
     record = next(r for r in whole_run().records if r.cost)
     assert bytes_moved(replace(record, dtype="bool")) is None
+
+
+def test_a_count_beyond_64_bits_stays_exact():
+    run = whole_run()
+    first, *others = [record for record in run.records if record.cost][:3]
+    cost = replace(first.cost, multiplications=2**70 + 1)
+    large = replace(run, records=(replace(first, cost=cost), *others))
+    table = frame(large)
+    assert table["multiplications"][0] == 2**70 + 1
+    assert str(table["parameters"].dtype) == "Int64"

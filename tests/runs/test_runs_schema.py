@@ -75,3 +75,24 @@ def test_a_run_of_schema_1_is_not_gone_on_with(tmp_path):
     (tmp_path / "records.jsonl").write_text(json.dumps(FIRST) + "\n")
     with pytest.raises(RunError, match="older convbench"):
         decide(Request(resume=True, out=tmp_path))
+
+
+@pytest.mark.parametrize("where", ["run.json", "records.jsonl"])
+def test_half_a_surrogate_pair_is_no_text(tmp_path, where):
+    """No file could be written of it, in any format."""
+    from convbench.errors import RunError
+
+    header = {
+        "schema": 1, "version": "0.1.0", "suite": {"name": "o\\ud83d", "cases": 1}, "seed": 0,
+        "command": "", "started": "", "fingerprint": {},
+    }  # fmt: skip
+    whole, half = json.dumps(header), json.dumps(header).replace("\\\\", "\\")
+    (tmp_path / "run.json").write_text(half if where == "run.json" else whole)
+    line = json.dumps({**FIRST, "label": "a\\ud800b"})
+    line = line.replace("\\\\", "\\") if where == "records.jsonl" else line
+    (tmp_path / "records.jsonl").write_text(f"{line}\n{line}\n")
+    with pytest.raises(RunError, match=where):
+        load_run(tmp_path)
+    (tmp_path / "run.json").write_text(whole)
+    (tmp_path / "records.jsonl").write_text(json.dumps({**FIRST, "label": "\U0001f600"}) + "\n")
+    assert load_run(tmp_path).records[0].label == "\U0001f600"

@@ -178,10 +178,12 @@ def _cross(
 def _write(axes: Axes, label: Label, option: Place, size: float) -> None:
     to_points = 72 / axes.figure.dpi
     box = option.box
+    # Of the figure, not in pixels: a PDF has fewer of them than what the places were chosen for.
+    (x, y) = axes.figure.transFigure.inverted().transform((label.x, label.y))
     axes.annotate(
         label.text,
-        xy=(label.x, label.y),
-        xycoords="figure pixels",
+        xy=(float(x), float(y)),
+        xycoords="figure fraction",
         xytext=((box.left + _GAP - label.x) * to_points, (box.low + _GAP - label.y) * to_points),
         textcoords="offset points",
         fontsize=size,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -44,9 +46,22 @@ def darker(colour: str) -> str:
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:
-    """Return a name as it can be drawn: one line, and not longer than a label may be."""
+    """Return a name as it can be drawn: one line, in signs of the font, no longer than a label."""
     text = _UNREADABLE.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+    if not text.isascii():
+        known = _drawable()
+        text = "".join(sign if ord(sign) in known else "\N{REPLACEMENT CHARACTER}" for sign in text)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+@cache
+def _drawable() -> frozenset[int]:
+    """Return the signs that DejaVu Sans has, the font of every figure: others would be boxes."""
+    from matplotlib import get_data_path
+    from matplotlib.font_manager import get_font
+
+    path = Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    return frozenset(get_font(str(path)).get_charmap())
 
 
 def plain_title(text: str) -> str:
@@ -61,7 +76,11 @@ def few_ticks() -> MaxNLocator:
 
 def formatter(show_value: Callable[[float], str]) -> FuncFormatter:
     """Return a formatter of ticks that shows each value so; zero is always 0."""
-    return FuncFormatter(lambda value, _: show_value(value) if value > 0 else "0")
+    return FuncFormatter(partial(_tick, show_value))
+
+
+def _tick(show_value: Callable[[float], str], value: float, _position: int | None) -> str:
+    return show_value(value) if value > 0 else "0"
 
 
 def whisker(interval: Interval | RatioInterval) -> list[list[float]] | None:

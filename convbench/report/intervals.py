@@ -1,0 +1,55 @@
+"""What the intervals of a table are, in words: a table that is read alone says so itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convbench.report import format as show
+from convbench.timing.stats import Interval, RatioInterval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convbench.report.document import Table
+
+_COUNTED = "1 MAC = 1 multiplication, taps on padding included."
+
+
+def table_note(table: Table) -> str:
+    """Return the conventions that a table needs beside it: of its columns, counts, intervals."""
+    said = [f"{column.name}: {column.note}." for column in table.columns if column.note]
+    if any(column.key in {"multiplications", "derived", "macs"} for column in table.columns):
+        said.append(_COUNTED)
+    cells = [value for row in table.rows for value in row]
+    times = [value for value in cells if isinstance(value, Interval) and value.confidence]
+    ratios = [value for value in cells if isinstance(value, RatioInterval) and value.confidence]
+    if times:
+        said.append(f"In parentheses behind a time: {_time(times)}.")
+    if ratios:
+        said.append(f"In parentheses behind a ratio: {_ratio(ratios)}.")
+    return " ".join(said)
+
+
+def _time(found: Sequence[Interval]) -> str:
+    if max(value.processes for value in found) > 1:
+        return f"where the median of one more fresh process would fall ({_basis(found)})"
+    return f"the interval of the median, by order statistics ({_basis(found)})"
+
+
+def _ratio(found: Sequence[RatioInterval]) -> str:
+    if max(value.processes for value in found) > 1:
+        return f"the interval of its mean over processes ({_basis(found)})"
+    return f"the interval of its median over rounds ({_basis(found)})"
+
+
+def _basis(found: Sequence[Interval] | Sequence[RatioInterval]) -> str:
+    """Return what all of them reach, and on how many processes they rest."""
+    processes = sorted({value.processes for value in found})
+    span = (
+        show.plural(processes[0], "process", "processes")
+        if len(processes) == 1
+        else f"{processes[0]} to {processes[-1]} processes"
+    )
+    reached = min(value.confidence for value in found)
+    least = "" if len({show.confidence(value.confidence) for value in found}) == 1 else "at least "
+    return f"{least}{show.confidence(reached)}, {span}"
