@@ -55,7 +55,7 @@ def test_a_run_of_schema_1_loads_and_reports(tmp_path):
 
 
 def test_the_newest_schema_is_what_is_written():
-    assert SCHEMA == 2
+    assert SCHEMA == 3
     row = Record.from_json(FIRST).to_json()
     assert isinstance(row["samples"], list)
     with pytest.raises(ValueError, match="status"):
