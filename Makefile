@@ -23,8 +23,9 @@ types: $(READY)
 
 check: lint types test
 
+# what it times is a run too: convbench report .benchmarks/convbench; the one before is moved aside
 bench: $(READY)  ## pytest-benchmark: the types at one slot, deriving, counting
-	$(BIN)/python -m pytest benchmarks --benchmark-only $(ARGS)
+	$(BIN)/python -m pytest benchmarks --benchmark-only --convbench-out=.benchmarks/convbench $(ARGS)
 
 # torchvision and timm come alone: tests count their models, and need nothing that they need
 $(READY): pyproject.toml constraints.txt

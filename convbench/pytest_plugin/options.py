@@ -50,7 +50,7 @@ def read_marker(item: pytest.Item) -> Timing:
 def _check(item: pytest.Item, name: str, value: object) -> None:
     known = [one.name for one in fields(Timing)]
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
         hint = f"did you mean {near[0]}?" if near else f"give any of {', '.join(known)}"
         raise _wrong(item, f"{name} is no option of it", hint)
     if name == "device":

@@ -44,6 +44,22 @@ def networks(run: Run, all_groups: Sequence[Group]) -> Bullet | None:
     return Bullet(lead="Networks", text=f"In {group.label}, {text}.{_published(run)}")
 
 
+def tests(all_groups: Sequence[Group]) -> Bullet | None:
+    """Return what tests found that timed code against other code; None where none did."""
+    found = [
+        f"in {group.label}, {row.record.label} {against(row.time, row.baseline.label)}"
+        for group in all_groups
+        if group.kind == "code"
+        for row in group.paced
+        if row.time and row.baseline
+    ]
+    if not found:
+        return None
+    more = f"; {len(found) - MOST_NAMES} more below" if len(found) > MOST_NAMES else ""
+    text = f"{'; '.join(found[:MOST_NAMES])}{more}."
+    return Bullet(lead="Tests", text=text[0].upper() + text[1:])
+
+
 def _published(run: Run) -> str:
     compared = [item for item in figures(run) if item.meeting != "not compared"]
     if not compared:

@@ -50,6 +50,12 @@ class Group:
         both = [row for row in self.timed if row.time and row.multiplications is not None]
         return tuple(sorted(both, key=lambda row: row.time.value if row.time else 0.0))
 
+    @property
+    def paced(self) -> tuple[Row, ...]:
+        """Rows with a time ratio to the baseline, counted or not, fastest first."""
+        found = [row for row in self.timed if row.time]
+        return tuple(sorted(found, key=lambda row: row.time.value if row.time else 0.0))
+
     def find(self, name: str) -> Row | None:
         """Return the first believable row of the type `name`, one with default knobs if any."""
         found = [row for row in self.derived if row.record.name == name]

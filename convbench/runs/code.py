@@ -53,7 +53,7 @@ def measured(
             slot=group,
             kind="code",
             name=name,
-            label=name if item.label == name else f"{name}: {item.label}",
+            label=f"{name} ({item.label})",
             knobs={},
             spec=None,
             **_given(item.inputs),
@@ -64,11 +64,17 @@ def measured(
             **_status(found, name),
             tallies=item.tallies,
             samples=found.samples[name],
-            flags=(*found.flags[name], *(f"note: {note}" for note in found.notes)),
+            flags=(*found.flags[name], *_notes(found, name)),
             ran={"asked": asked} if asked else {},
         )
         for name, item in work.items()
     ]
+
+
+def _notes(found: Measurement, name: str) -> list[str]:
+    """Return the notes that no flag says already."""
+    said = " ".join(found.flags[name])
+    return [f"note: {note}" for note in found.notes if note not in said]
 
 
 def _status(found: Measurement, name: str) -> dict[str, Any]:

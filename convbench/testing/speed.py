@@ -112,7 +112,10 @@ class Faster:
             time = show.seconds(self.measurement.interval(name))
         except MeasurementError:
             time = "no time to believe"
-        said = "; ".join(self.measurement.flags[name])
+        flags = self.measurement.flags[name]
+        said = "; ".join(
+            flag for flag in flags if not flag.startswith("process: ")
+        )  # a note has it
         return f"{time} a call{f' [{said}]' if said else ''}"
 
 
