@@ -31,7 +31,9 @@ LATENCY_COLUMNS: Final = (
     Column(name="launching", key="seconds_issue", kind="seconds"),
     Column(name="flags", key="flags"),
 )
-SOMETIMES: Final = ("seconds_kernel", "seconds_host", "seconds_issue", "flags")
+SOMETIMES: Final = (
+    "seconds_first_call", "seconds_kernel", "seconds_host", "seconds_issue", "flags",
+)  # fmt: skip
 """Columns that are left out where no row has anything in them."""
 
 RATIO_COLUMNS: Final = (

@@ -53,7 +53,7 @@ def measured(
             slot=group,
             kind="code",
             name=name,
-            label=f"{name} ({item.label})",
+            label=_text(f"{name} ({item.label})"),
             knobs={},
             spec=None,
             **_given(item.inputs),
@@ -147,7 +147,7 @@ def benchmarked(found: Benchmark) -> Record:
     status: dict[str, Any] = {"status": "ok"}
     if found.failure:
         state = "invalid" if found.seconds else "failed"
-        status = {"status": state, "reason": f"the test failed: {found.failure}"}
+        status = {"status": state, "reason": _text(f"the test failed: {found.failure}")}
     samples = (_samples(found),) if found.seconds else ()
     return Record(
         case=f"{found.test} | {group}",
@@ -156,7 +156,7 @@ def benchmarked(found: Benchmark) -> Record:
         kind="code",
         name=found.name,
         label=found.label,
-        knobs={str(name): _plain(value) for name, value in found.params.items()},
+        knobs={_text(name): _plain(value) for name, value in found.params.items()},
         spec=None,
         **_given(()),
         device="cpu",
@@ -165,7 +165,7 @@ def benchmarked(found: Benchmark) -> Record:
         **status,
         samples=samples,
         flags=flags(samples) if samples else (),
-        ran={str(name): str(value) for name, value in found.extra.items()},
+        ran={_text(name): _text(value) for name, value in found.extra.items()},
     )
 
 
@@ -192,4 +192,9 @@ def _plain(value: Any) -> Any:
     """Return a parameter as a JSON type; what is none (a tensor, NaN) as its text."""
     if isinstance(value, float):
         return value if abs(value) < float("inf") else str(value)
-    return value if isinstance(value, int | str | bool | None) else str(value)
+    return value if isinstance(value, int | None) else _text(value)
+
+
+def _text(value: object) -> str:
+    """Return text that a file can hold: half a character (a lone surrogate) is written out."""
+    return str(value).encode("utf-8", "backslashreplace").decode()

@@ -1,26 +1,12 @@
-"""pytest within pytest: the plugin as a user has it, with scripted times where they decide.
-
-What is imported here is imported once: pytester forgets what an inner session imports, and compiled
-packages do not come back from that.
-"""
+"""pytest within pytest: the plugin as a user has it, with scripted times where they decide."""
 
 import importlib.metadata
 import os
 
-import numpy as np  # noqa: F401
-import pandas as pd  # noqa: F401
+import _pytest.pytester
 import pytest
-import scipy.special  # noqa: F401
-import torch  # noqa: F401
+from conftest_root import ROOT
 from plugin.plugin_script import Script
-
-import convbench.profiling.run
-import convbench.pytest_plugin.session
-import convbench.report.write
-import convbench.runs.code
-import convbench.runs.fingerprint
-import convbench.runs.job
-import convbench.testing  # noqa: F401
 
 
 def loaded():
@@ -31,10 +17,25 @@ def loaded():
     return ("-p", "convbench.pytest_plugin")
 
 
+@pytest.fixture(autouse=True)
+def _remembered(monkeypatch):
+    """Let pytester forget the inner tests alone: parts of torch and NumPy cannot come twice.
+
+    Before `pytester`, which notes right away what is imported.
+    """
+    snapshot = _pytest.pytester.SysModulesSnapshot
+    monkeypatch.setattr(
+        "_pytest.pytester.SysModulesSnapshot",
+        lambda **_: snapshot(preserve=lambda name: not name.startswith("test_")),
+    )
+
+
 @pytest.fixture
 def run(pytester, monkeypatch):
     """Return a function that runs pytest in this process, on a file of tests, with options."""
     monkeypatch.setenv("COLUMNS", "200")
+    # pytest-benchmark times nothing on a worker of xdist, which the outer session may be
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
 
     def call(text, *options, **files):
         pytester.makepyfile(test_it=text, **files)
@@ -50,6 +51,7 @@ def run(pytester, monkeypatch):
 def apart(pytester, monkeypatch):
     """Return a function that runs pytest in a process of its own."""
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
     def call(text, *options):
         pytester.makepyfile(test_it=text)
