@@ -210,7 +210,10 @@ def test_a_session_is_a_run(run, script, pytester):
         p for p in write_report(found, pytester.path / "r", ("markdown",)) if p.suffix == ".md"
     ]
     text = page.read_text()
-    assert "- **Tests:** In test_it.py::test_pays, a (max) is 2.00× faster than b (min)" in text
+    assert (
+        "- **Tests:** 2 faster: in test_it.py::test_pays, a (max) is 2.00× faster than b (min)"
+        in text
+    )
     assert "| a (max) |" in text.replace("  ", " ")
     assert "time ÷ baseline (interval)" in text
     assert "multiplications ÷ baseline" not in text, "nothing is derived"
