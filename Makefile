@@ -23,8 +23,9 @@ types: $(READY)
 
 check: lint types test
 
+# what it times is a run too: convbench report .benchmarks/convbench; the one before is moved aside
 bench: $(READY)  ## pytest-benchmark: the types at one slot, deriving, counting
-	$(BIN)/python -m pytest benchmarks --benchmark-only $(ARGS)
+	$(BIN)/python -m pytest benchmarks --benchmark-only --convbench-out=.benchmarks/convbench $(ARGS)
 
 docs: $(READY)  ## the documentation, into site/; a broken link or a missing anchor is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

@@ -110,8 +110,8 @@ def report(
         typer.Option(
             "--format",
             metavar="NAME,…",
-            help="One or more, with commas. Files: csv, json, latex, markdown, parquet, or all of "
-            "them. Printed here: terminal.",
+            help="One or more, with commas. Files: csv, html, json, latex, markdown, parquet, or "
+            "all of them. Printed here: terminal.",
         ),
     ] = "markdown,csv",
     out: Annotated[

@@ -158,7 +158,7 @@ class _Pages:
     def first_calls(self, name: str, where: str = "") -> str:
         """Return the first call of a case, and its typical one."""
         row = self._row(name, where)
-        first = sorted(samples.first_call for samples in row.record.samples)
+        first = sorted(s.first_call for s in row.record.samples if s.first_call is not None)
         middle = first[len(first) // 2]
         typical = row.seconds.value if row.seconds else 0.0
         return plain(

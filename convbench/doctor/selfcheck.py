@@ -212,7 +212,7 @@ def _trial(found: Mapping[str, Samples | Failure], device: str) -> tuple[Samples
         low=told.low,
         high=told.high,
         rounds=len(first.seconds),
-        settled=first.settled and second.settled,
+        settled=bool(first.settled and second.settled),
     )
     return first, trial
 

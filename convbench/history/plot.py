@@ -10,14 +10,8 @@ import numpy as np
 
 from convbench.history.series import timed
 from convbench.report import format as show
-from convbench.report.document import (
-    Figure,
-    Trend,
-    TrendChange,
-    TrendLevel,
-    TrendLine,
-    TrendPoint,
-)
+from convbench.report.document import Figure
+from convbench.report.figuredata import Trend, TrendChange, TrendLevel, TrendLine, TrendPoint
 from convbench.timing.hierarchy import typical
 
 if TYPE_CHECKING:

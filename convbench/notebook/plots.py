@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.errors import RunError
 from convbench.registry import unknown
 from convbench.report.caveats import does_less
-from convbench.report.document import Roofline, RooflinePoint
+from convbench.report.figuredata import Roofline, RooflinePoint
 from convbench.report.figures import DPI, figure
 from convbench.report.findings import main_group
 from convbench.report.groups import Group, groups, telling
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from convbench.report.document import FigureData
+    from convbench.report.figuredata import FigureData
     from convbench.runs.frame import Row
     from convbench.runs.record import Run
 

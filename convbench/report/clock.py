@@ -31,7 +31,9 @@ LATENCY_COLUMNS: Final = (
     Column(name="launching", key="seconds_issue", kind="seconds"),
     Column(name="flags", key="flags"),
 )
-SOMETIMES: Final = ("seconds_kernel", "seconds_host", "seconds_issue", "flags")
+SOMETIMES: Final = (
+    "seconds_first_call", "seconds_kernel", "seconds_host", "seconds_issue", "flags",
+)  # fmt: skip
 """Columns that are left out where no row has anything in them."""
 
 RATIO_COLUMNS: Final = (
@@ -100,26 +102,28 @@ def _legend(timed: Sequence[Group]) -> str:
 def _group_blocks(
     group: Group, drawn: Sequence[Group], names: tuple[str, ...]
 ) -> tuple[Block, ...]:
-    blocks: list[Block] = [
-        Table(
-            id="latency",
-            caption="",
-            columns=LATENCY_COLUMNS,
-            rows=tuple(_latency_row(row) for row in group.timed),
-            part=group.label,
-        )
-    ]
+    latency = Table(
+        id="latency",
+        caption="",
+        columns=LATENCY_COLUMNS,
+        rows=tuple(_latency_row(row) for row in group.timed),
+        part=group.label,
+    )
     for key in SOMETIMES:
-        blocks[0] = _without_empty(blocks[0], key)
-    if group.compared:
+        latency = _without_empty(latency, key)
+    blocks: list[Block] = [latency]
+    rows = group.compared or group.paced
+    if rows:
         table = Table(
             id="ratios",
             caption=f"Beside {group.baseline_name}, which is 1.",
             columns=RATIO_COLUMNS,
-            rows=tuple(_ratio_row(row) for row in group.compared),
+            rows=tuple(_ratio_row(row) for row in rows),
             part=group.label,
         )
-        blocks.append(_without_empty(table, "caveat"))
+        for key in ("caveat", *(() if group.compared else ("ratio_multiplications", "gap"))):
+            table = _without_empty(table, key)
+        blocks.append(table)
     elif len(group.timed) > 1:
         blocks.append(Paragraph(text=f"No time ratios here: {_why_no_ratios(group)}."))
     if group in drawn:
@@ -133,10 +137,8 @@ def _group_blocks(
     return tuple(blocks)
 
 
-def _without_empty(table: Block, key: str) -> Block:
+def _without_empty(table: Table, key: str) -> Table:
     """Return the table without the column `key` where no row has anything in it."""
-    if not isinstance(table, Table):
-        return table
     index = next(i for i, column in enumerate(table.columns) if column.key == key)
     if any(row[index] for row in table.rows):
         return table
@@ -225,6 +227,8 @@ def _overview_row(group: Group) -> tuple[Any, ...]:
 def _curve(all_groups: Sequence[Group]) -> tuple[Block, ...]:
     heading = Heading(level=3, text="The ratio 1/N + 1/|K| against its curve")
     figure = curve_figure(all_groups)
+    if not any(group.kind == "type" for group in all_groups):
+        return ()
     if figure is None:
         return heading, Paragraph(
             text="Left out: no group of this run holds both depthwise_separable and standard."

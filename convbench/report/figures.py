@@ -6,14 +6,14 @@ import io
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from convbench.report.document import Bars, Curve, Ratios, Roofline, Scatter, Trend
+from convbench.report.figuredata import Bars, Curve, Ratios, Roofline, Scatter, Trend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from matplotlib.figure import Figure as Canvas
 
-    from convbench.report.document import FigureData
+    from convbench.report.figuredata import FigureData
 
 DPI: Final = 150
 

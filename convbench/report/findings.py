@@ -42,6 +42,7 @@ def findings(run: Run, all_groups: Sequence[Group]) -> tuple[Paragraph | Bullets
         items += [_cheapest(main), _fastest(main), _separable(main, types), _promise(main, types)]
     items += [
         whole.networks(run, all_groups),
+        whole.tests(all_groups),
         whole.counted(run),
         whole.sureness(run, all_groups),
         whole.next_step(run, main),

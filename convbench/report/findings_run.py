@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from convbench.doctor.resolution import Resolution
 from convbench.report import format as show
@@ -14,7 +14,7 @@ from convbench.report.groups import Group, alike, multiplications, telling
 from convbench.report.phrases import MOST_NAMES, against, cannot_tell, multiplications_against
 from convbench.report.published import figures
 from convbench.runs.frame import counters
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +42,27 @@ def networks(run: Run, all_groups: Sequence[Group]) -> Bullet | None:
         )
         text += f" and {against(small.time, name)}" if small.time else f"; time: {small.no_time}"
     return Bullet(lead="Networks", text=f"In {group.label}, {text}.{_published(run)}")
+
+
+def tests(all_groups: Sequence[Group]) -> Bullet | None:
+    """Return what tests found that timed code against other code; None where none did."""
+    compared = [
+        (group, row, row.time, row.baseline.label)
+        for group in all_groups
+        if group.kind == "code"
+        for row in group.paced
+        if row.time and row.baseline
+    ]
+    if not compared:
+        return None
+    verdicts = Counter(time.verdict for _, _, time, _ in compared)
+    answer = ", ".join(f"{verdicts[word]} {word}" for word in get_args(Verdict) if verdicts[word])
+    found = [
+        f"in {group.label}, {row.record.label} {against(time, base)}"
+        for group, row, time, base in compared[:MOST_NAMES]
+    ]
+    more = f"; {len(compared) - MOST_NAMES} more below" if compared[MOST_NAMES:] else ""
+    return Bullet(lead="Tests", text=f"{answer}: {'; '.join(found)}{more}.", answer=answer)
 
 
 def _published(run: Run) -> str:
@@ -152,7 +173,7 @@ def _basis(rounds: Sequence[int], processes: Sequence[int]) -> str:
 
 def _span(rounds: Sequence[int]) -> str:
     low, high = min(rounds), max(rounds)
-    return show.plural(high, "round") if low == high else f"{low} to {high} rounds"
+    return show.plural(high, "round") if low == high else f"{low:,} to {high:,} rounds"
 
 
 def _several(processes: Sequence[int]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from convbench.report.caveats import does_less
 from convbench.runs.frame import Row, rows
@@ -11,7 +11,7 @@ from convbench.runs.frame import Row, rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convbench.runs.record import Run
+    from convbench.runs.record import Kind, Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class Group:
     """The cases that were interleaved and are compared with one another."""
 
     label: str
-    kind: Literal["type", "network"]
+    kind: Kind
     rows: tuple[Row, ...]
 
     @property
@@ -50,6 +50,12 @@ class Group:
         both = [row for row in self.timed if row.time and row.multiplications is not None]
         return tuple(sorted(both, key=lambda row: row.time.value if row.time else 0.0))
 
+    @property
+    def paced(self) -> tuple[Row, ...]:
+        """Rows with a time ratio to the baseline, counted or not, fastest first."""
+        found = [row for row in self.timed if row.time]
+        return tuple(sorted(found, key=lambda row: row.time.value if row.time else 0.0))
+
     def find(self, name: str) -> Row | None:
         """Return the first believable row of the type `name`, one with default knobs if any."""
         found = [row for row in self.derived if row.record.name == name]
@@ -74,7 +80,7 @@ def alike(found: Sequence[Row]) -> tuple[Row, ...]:
 
 def groups(run: Run) -> tuple[Group, ...]:
     """Return the groups of a run, in the order of their first record."""
-    found: dict[tuple[str, Literal["type", "network"]], list[Row]] = {}
+    found: dict[tuple[str, Kind], list[Row]] = {}
     for row in rows(run):
         found.setdefault((row.record.group, row.record.kind), []).append(row)
     return tuple(

@@ -12,7 +12,8 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.report import format as show
-from convbench.report.document import FigureData, Fold, Table
+from convbench.report.document import Fold, Table
+from convbench.report.figuredata import FigureData
 from convbench.report.flat import UNITS
 from convbench.report.renderers import RENDERERS
 from convbench.timing.stats import Interval, RatioInterval
@@ -31,6 +32,7 @@ def render(document: Document) -> Files:
     whole = {
         "schema": SCHEMA,
         "title": document.title,
+        "scope": document.scope,
         "findings": [plain(point) for point in document.findings],
         "blocks": [_block(block) for block in document.blocks],
         "data": [_block(table) for table in document.data],

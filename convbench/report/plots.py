@@ -8,17 +8,8 @@ from typing import TYPE_CHECKING, Final
 from convbench.counting.tally import Tally
 from convbench.report import format as show
 from convbench.report.caveats import does_less
-from convbench.report.document import (
-    Bar,
-    Bars,
-    Curve,
-    CurvePoint,
-    Figure,
-    Pair,
-    Point,
-    Ratios,
-    Scatter,
-)
+from convbench.report.document import Figure
+from convbench.report.figuredata import Bar, Bars, Curve, CurvePoint, Pair, Point, Ratios, Scatter
 from convbench.report.groups import Group, multiplications
 from convbench.spec import ConvSpec
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from convbench.counting.agreement import judge
 from convbench.counting.tally import Tally
 from convbench.runs.conditions import itemsize
-from convbench.timing.contamination import contaminated_share, faults_per_call
+from convbench.timing.contamination import contaminated_share, faults_per_call, watched
 from convbench.timing.hierarchy import compare, typical
 from convbench.timing.stats import Interval, RatioInterval
 
@@ -218,6 +218,7 @@ def _tallies(record: Record, names: tuple[str, ...]) -> dict[str, Any]:
 def times(row: Row) -> dict[str, Any]:
     """Return what a row says of time, by the names of the frame's columns."""
     samples, seconds, time = row.record.samples, row.seconds, row.time
+    first_calls = [s.first_call for s in samples if s.first_call is not None]
     return {
         "seconds_median": seconds.value if seconds else None,
         "seconds_low": seconds.low if seconds else None,
@@ -225,12 +226,12 @@ def times(row: Row) -> dict[str, Any]:
         "seconds_confidence": seconds.confidence if seconds else None,
         "seconds_mad": median(s.mad for s in samples) if samples else None,
         "seconds_minimum": min((s.minimum for s in samples), default=None),
-        "seconds_first_call": median(s.first_call for s in samples) if samples else None,
+        "seconds_first_call": median(first_calls) if first_calls else None,
         "processes": len(samples) or None,
         "rounds": sum(len(s.seconds) for s in samples) or None,
         "calls_per_sample": round(median(s.block for s in samples)) if samples else None,
-        "contaminated_share": contaminated_share(samples) if samples else None,
-        "page_faults_per_call": faults_per_call(samples) if samples else None,
+        "contaminated_share": contaminated_share(samples) if any(map(watched, samples)) else None,
+        "page_faults_per_call": faults_per_call(samples),
         "pool_bytes": samples[0].pool_bytes if samples else None,
         "session": " ".join(s.session for s in samples) or None,
         "stop_reason": "; ".join(dict.fromkeys(s.stop_reason for s in samples)) or None,

@@ -14,14 +14,20 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """Version of the files on disk. Older ones are read as if they said what was then the only way.
 
 - 1 (0.1.0): the first; one process a run, its samples an object, or null.
 - 2 (0.2.0): `samples` is a list, one entry a process; `also` has other clocks; records name mode,
   direction, cache and allocator (eager, forward, warm and the system's before); the header has
   `machine`, what the machine said of itself before the run.
+- 3 (0.2.0): kind "code", for what tests of users time; samples of another tool's clock, which say
+  by null or an empty list what it does not tell (first call, warm-up, page faults, …).
 """
+RESUMABLE: Final = 2
+"""The first schema whose runs can be gone on with: those before timed in another way."""
+
+Kind = Literal["type", "network", "code"]
 
 Status = Literal["ok", "skipped", "failed", "invalid"]
 
@@ -33,12 +39,12 @@ class Record:
     Attributes:
         case: identity, unique in a run.
         group: the cases that were interleaved and are compared.
-        slot: the slot's label, or the network's input.
-        kind: "type" or "network".
-        name: of the type or network, as it is registered.
+        slot: the slot's label, or the network's input, or the test that timed.
+        kind: "type", "network", or "code" for anything else that was timed, see `runs.code`.
+        name: of the type or network as it is registered, or of the code.
         label: the name with the knobs that differ from their defaults.
         knobs: all knobs by name, as JSON types.
-        spec: the slot's fields; null for a network.
+        spec: the slot's fields; null for anything but a type.
         input_shape: of the input tensor, batch first.
         device: "cpu" or "cuda:<index>".
         dtype: of weights and inputs; "tf32" is float32 computed with TF32.
@@ -52,7 +58,7 @@ class Record:
         status: ok; skipped (does not fit, with the reason); failed (an error, with its text);
             invalid (measured, and not to be believed).
         reason: why the status is not ok; empty where it is.
-        cost: what was derived; null where the type does not fit.
+        cost: what was derived; null where the type does not fit, and for code.
         tallies: what each counter says, by its name; or why it could not count.
         samples: raw times, one entry a process.
         also: the same by other clocks of the device, by name.
@@ -65,7 +71,7 @@ class Record:
     case: str
     group: str
     slot: str
-    kind: Literal["type", "network"]
+    kind: Kind
     name: str
     label: str
     knobs: dict[str, Any]
@@ -115,6 +121,8 @@ class Record:
                 raise TypeError(f"{name} is no text")
         if row["status"] not in get_args(Status):
             raise ValueError(f"status {row['status']!r} is not known")
+        if row["kind"] not in get_args(Kind):
+            raise ValueError(f"kind {row['kind']!r} is not known")
         counts = [v for k, v in (row["cost"] or {}).items() if k != "receptive_field"]
         counts += [tally["macs"] for tally in row["tallies"].values() if "macs" in tally]
         if row["cost"] == {} or not all(isinstance(count, int) for count in counts):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from convbench.errors import RunError
 from convbench.runs.choices import Choice, Request, default_folder, with_processes
-from convbench.runs.record import SCHEMA
+from convbench.runs.record import RESUMABLE
 from convbench.runs.store import holds_run, load
 from convbench.runs.suite import load_suite, parse_suite, suite_text
 
@@ -25,7 +25,7 @@ def stored(request: Request) -> Choice:
     if not holds_run(out):
         raise RunError(f"{out} holds no run to resume: leave --resume out to begin one there.")
     found = load(out)
-    if found.header.schema < SCHEMA:
+    if found.header.schema < RESUMABLE:
         raise RunError(
             f"{out} was made by an older convbench (schema {found.header.schema}), which timed in "
             "another way: begin another run with --out. `convbench report` still reads it."

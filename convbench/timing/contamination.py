@@ -39,7 +39,7 @@ def lost_shares(samples: Samples) -> tuple[float, ...]:
     """Return for every sample the share of its time that somebody else had, as far as is known."""
     wall = samples.host_seconds or samples.seconds
     lost = [0.0] * len(wall)
-    alone = samples.threads == 1 and samples.stopwatch == "wall"
+    alone = samples.threads == 1 and samples.stopwatch == "wall" and bool(samples.cpu_seconds)
     if alone:
         slept = samples.voluntary_switches or (0,) * len(wall)
         lost = [
@@ -49,7 +49,7 @@ def lost_shares(samples: Samples) -> tuple[float, ...]:
     if samples.waited_seconds:
         waited = zip(samples.waited_seconds, wall, strict=True)
         lost = [max(known, _share(*pair)) for known, pair in zip(lost, waited, strict=True)]
-    elif not alone:
+    elif samples.involuntary_switches and not alone:
         slices = [n * TIME_SLICE / samples.block for n in samples.involuntary_switches]
         lost = [_share(held, due) for held, due in zip(slices, wall, strict=True)]
     return tuple(lost)
@@ -72,15 +72,29 @@ def contaminated(samples: Samples) -> tuple[bool, ...]:
     )
 
 
+def watched(samples: Samples) -> bool:
+    """Tell whether the stopwatch said anything of who else had a hand in the samples."""
+    return bool(
+        samples.cpu_seconds
+        or samples.waited_seconds
+        or samples.involuntary_switches
+        or samples.throttle_reasons
+    )
+
+
 def contaminated_share(processes: Sequence[Samples]) -> float:
-    """Return the contaminated share of the samples of all processes; 0 for none."""
-    marks = [mark for samples in processes for mark in contaminated(samples)]
+    """Return the contaminated share of all samples that were watched; 0 for none."""
+    marks = [mark for samples in processes if watched(samples) for mark in contaminated(samples)]
     return sum(marks) / len(marks) if marks else 0.0
 
 
-def faults_per_call(processes: Sequence[Samples]) -> float:
-    """Return the median over all samples of page faults a call: memory mapped anew each time."""
-    return median(faults / s.block for s in processes for faults in s.page_faults)
+def faults_per_call(processes: Sequence[Samples]) -> float | None:
+    """Return the median over all samples of page faults a call: memory mapped anew each time.
+
+    None where no stopwatch told of any.
+    """
+    told = [faults / s.block for s in processes for faults in s.page_faults]
+    return median(told) if told else None
 
 
 def flags(processes: Sequence[Samples]) -> tuple[str, ...]:
@@ -93,14 +107,16 @@ def flags(processes: Sequence[Samples]) -> tuple[str, ...]:
     rounds = sum(len(samples.seconds) for samples in processes)
     if rounds and far >= max(2, MANY * rounds):
         found.append(f"outliers: {far} of {rounds} samples")
-    faults = faults_per_call(processes) if rounds else 0.0
-    if faults >= _FAULTS_PER_CALL:
+    faults = faults_per_call(processes)
+    if faults is not None and faults >= _FAULTS_PER_CALL:
         found.append(f"page faults: {faults:,.0f} a call")
     slow = [word for s in processes for bits in s.throttle_reasons for word in slowdowns(bits)]
     if slow:
         found.append(f"clock held down: {', '.join(sorted(set(slow)))}")
-    if not all(samples.settled for samples in processes):
+    if any(samples.settled is False for samples in processes):
         found.append("not settled: the warm-up ended before two windows agreed")
+    blind = {samples.stopwatch for samples in processes if not watched(samples)}
+    found += [f"unwatched: {name} does not tell who else ran" for name in sorted(blind)]
     apart = {samples.process for samples in processes} - {"fresh"}
     found += [f"process: {why}" for why in sorted(apart)]
     return tuple(found)

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-_EVERY_ROUND = ("cpu_seconds", "page_faults", "involuntary_switches")
-_MAYBE_EVERY_ROUND = (
+_EVERY_ROUND = (
+    "cpu_seconds",
+    "page_faults",
+    "involuntary_switches",
     "others_running",
     "voluntary_switches",
     "waited_seconds",
@@ -41,9 +43,11 @@ class Samples:
     Attributes:
         seconds: seconds per call, one entry a round (a block's time divided by `block`).
         cpu_seconds: CPU time of the whole process per call, one entry a round. With several
-            threads it may exceed `seconds`.
-        page_faults: page faults, minor and major, of the whole block, one entry a round.
-        involuntary_switches: times the system took the processor away during the block.
+            threads it may exceed `seconds`. Empty where untold.
+        page_faults: page faults, minor and major, of the whole block, one entry a round. Empty
+            where untold.
+        involuntary_switches: times the system took the processor away during the block. Empty
+            where untold.
         others_running: tasks beside this one that ran or wanted to, on the whole machine, at the
             end of the block. Empty where nobody looked.
         voluntary_switches: times the process gave a processor up by itself during the block. Empty
@@ -58,14 +62,15 @@ class Samples:
         throttle_reasons: bits of why the device ran slower than it could. Empty where untold.
         block: calls in one sample.
         first_call: seconds of the very first call, kept apart: it pays for what is built once.
+            None where untold.
         warmup_calls: calls made between the first one and the first round. The one untimed
-            conditioning call before each sample is not among them.
+            conditioning call before each sample is not among them. None where untold.
         stopwatch: name of the stopwatch, which says what kind of time this is.
-        seed: of the order of the competitors.
+        seed: of the order of the competitors; 0 too where they were in no drawn order.
         threads: intra-op threads in force, as the caller told it; 0 where it did not say.
         session: an id shared by all competitors that were interleaved together.
         stop_reason: in words, why there are not more rounds.
-        settled: whether two windows of the warm-up agreed.
+        settled: whether two windows of the warm-up agreed; None where nobody looked.
         allocator: "kept" where freed memory stays mapped, "system" where the system's allocator
             does as it likes; see `timing.processes`.
         pool_bytes: memory that was read before every sample, so that caches hold something else;
@@ -83,8 +88,8 @@ class Samples:
     page_faults: tuple[int, ...]
     involuntary_switches: tuple[int, ...]
     block: int
-    first_call: float
-    warmup_calls: int
+    first_call: float | None
+    warmup_calls: int | None
     stopwatch: str
     seed: int
     threads: int
@@ -97,7 +102,7 @@ class Samples:
     issue_seconds: tuple[float, ...] = ()
     sm_clock_mhz: tuple[int, ...] = ()
     throttle_reasons: tuple[int, ...] = ()
-    settled: bool = True
+    settled: bool | None = True
     allocator: str = "system"
     pool_bytes: int = 0
     process: str = "the caller's"
@@ -107,12 +112,12 @@ class Samples:
         rounds = len(self.seconds)
         if not rounds:
             raise ValueError("Samples: seconds is empty; give at least one round")
-        for name in (*_EVERY_ROUND, *_MAYBE_EVERY_ROUND):
+        for name in _EVERY_ROUND:
             length = len(getattr(self, name))
-            if length != rounds and (length or name in _EVERY_ROUND):
+            if length not in {0, rounds}:
                 raise ValueError(
                     f"Samples: {name} has {length} entries and seconds has {rounds}; "
-                    "give every one of them one entry a round",
+                    "give one entry a round, or none where they are not known",
                 )
         for name, values in (
             ("seconds", self.seconds),
@@ -120,7 +125,7 @@ class Samples:
             ("waited_seconds", self.waited_seconds),
             ("host_seconds", self.host_seconds),
             ("issue_seconds", self.issue_seconds),
-            ("first_call", (self.first_call,)),
+            ("first_call", () if self.first_call is None else (self.first_call,)),
         ):
             for value in values:
                 if not (math.isfinite(value) and value >= 0):
@@ -199,6 +204,10 @@ def _text(name: str, value: object) -> str:
     return value
 
 
+def _or_none(read: Callable[[str, object], Any]) -> Callable[[str, object], Any]:
+    return lambda name, value: None if value is None else read(name, value)
+
+
 def _numbers(name: str, value: object) -> tuple[float, ...]:
     return tuple(_number(name, entry) for entry in _list(name, value))
 
@@ -224,6 +233,9 @@ _READER_OF_TYPE: dict[str, Callable[[str, object], Any]] = {
     "int": _integer,
     "str": _text,
     "bool": _yes_no,
+    "float | None": _or_none(_number),
+    "int | None": _or_none(_integer),
+    "bool | None": _or_none(_yes_no),
 }
 # Read from the fields themselves, so that a field added above needs no second line here.
 _READERS = {field.name: _READER_OF_TYPE[str(field.type)] for field in dataclasses.fields(Samples)}

@@ -223,16 +223,17 @@ def _rank(count: int, confidence: float) -> tuple[int, float]:
     With it the confidence reached; it is below what was asked only where already k = 1, the whole
     range, does not reach it.
     """
-    rank = 0
-    below = 0  # ways, of 2**count, in which fewer than `rank` + 1 values fall short of the median
-    reached = 0.0
-    while 2 * (rank + 1) <= count + 1:
-        below += math.comb(count, rank)
-        narrower = max(0.0, 1 - 2 * below / 2**count)
-        if rank and narrower < confidence:
-            break
-        rank += 1
-        reached = narrower
+    # From the middle outwards: of thousands of values, only so many are looked at as it takes.
+    total = 2**count
+    rank = (count + 1) // 2
+    ways = math.comb(count, rank)  # of 2**count, in which exactly `rank` values fall short
+    outside = total - (ways if 2 * rank == count else 0)
+    reached = 1 - outside / total
+    while rank > 1 and reached < confidence:
+        ways = ways * rank // (count - rank + 1)
+        rank -= 1
+        outside -= 2 * ways
+        reached = 1 - outside / total
     return rank, reached
 
 

@@ -11,10 +11,11 @@ from report.report_runs import SLOTS, header, many_groups, samples, type_group, 
 
 from convbench.convs.base import TYPES, ConvType, register
 from convbench.report.contents import contents
-from convbench.report.document import Figure, Point, Scatter
+from convbench.report.document import Figure
 from convbench.report.drawing import style
 from convbench.report.drawing.labels import Box
 from convbench.report.drawing.scatter import scatter
+from convbench.report.figuredata import Point, Scatter
 from convbench.report.figures import draw
 from convbench.runs.record import Run
 from convbench.timing.stats import Interval

@@ -55,11 +55,27 @@ def test_a_run_of_schema_1_loads_and_reports(tmp_path):
 
 
 def test_the_newest_schema_is_what_is_written():
-    assert SCHEMA == 2
+    assert SCHEMA == 3
     row = Record.from_json(FIRST).to_json()
     assert isinstance(row["samples"], list)
     with pytest.raises(ValueError, match="status"):
         Record.from_json({**row, "status": "perhaps"})
+
+
+def test_a_run_of_schema_2_may_be_gone_on_with(tmp_path):
+    """It is not too old; this one only lacks its suite."""
+    from convbench.errors import RunError
+    from convbench.runs.choices import Request
+    from convbench.runs.job import decide
+
+    header = {
+        "schema": 2, "version": "0.1.0", "suite": {"name": "old", "cases": 1}, "seed": 0,
+        "command": "", "started": "2026-01-01T00:00:00+00:00", "fingerprint": {},
+    }  # fmt: skip
+    (tmp_path / "run.json").write_text(json.dumps(header))
+    (tmp_path / "records.jsonl").write_text(json.dumps(FIRST) + "\n")
+    with pytest.raises(RunError, match="does not hold the suite"):
+        decide(Request(resume=True, out=tmp_path))
 
 
 def test_a_run_of_schema_1_is_not_gone_on_with(tmp_path):

@@ -87,7 +87,7 @@ def test_what_is_derived() -> None:
         ({"seconds": ()}, "seconds is empty"),
         ({"cpu_seconds": (1.0,)}, "cpu_seconds has 1 entries and seconds has 3"),
         ({"page_faults": (0,) * 4}, "page_faults has 4 entries and seconds has 3"),
-        ({"involuntary_switches": ()}, "involuntary_switches has 0 entries and seconds has 3"),
+        ({"involuntary_switches": (1,)}, "involuntary_switches has 1 entries and seconds has 3"),
         ({"seconds": (1.0, float("nan"), 1.0)}, "seconds holds nan"),
         ({"cpu_seconds": (1.0, float("inf"), 1.0)}, "cpu_seconds holds inf"),
         ({"first_call": -1.0}, "first_call holds -1.0"),

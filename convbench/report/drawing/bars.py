@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from convbench.report.document import Bar, Bars
+    from convbench.report.figuredata import Bar, Bars
 
 
 def bars(data: Bars) -> Figure:

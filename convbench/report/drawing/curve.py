@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from convbench.report.document import Curve, CurvePoint
+    from convbench.report.figuredata import Curve, CurvePoint
 
 _STEP = 1.06  # factor between times that share N, so that their whiskers stay apart
 _REACH = 1.5  # and between the first and the last of them, so that they stay at their N

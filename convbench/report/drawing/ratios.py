@@ -12,7 +12,7 @@ from convbench.report.drawing import style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from convbench.report.document import Pair, Ratios
+    from convbench.report.figuredata import Pair, Ratios
 
 
 def ratios(data: Ratios) -> Figure:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.text import Annotation
 
-    from convbench.report.document import Roofline, RooflinePoint
+    from convbench.report.figuredata import Roofline, RooflinePoint
 
 _MARKER: Final = 6.5
 _TEXT: Final = 8.0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.backends.backend_agg import RendererAgg
 
-    from convbench.report.document import Point, Scatter
+    from convbench.report.figuredata import Point, Scatter
 
 _MARKER = 6.5
 _TEXT = 8.0

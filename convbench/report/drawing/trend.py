@@ -14,7 +14,7 @@ from convbench.report.drawing import style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from convbench.report.document import Trend, TrendLine
+    from convbench.report.figuredata import Trend, TrendLine
 
 Style = Literal["-", "-.", ":", ""]
 _COLOURS: Final = {

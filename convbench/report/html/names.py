@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convbench.report.document import Bars, Figure, Ratios, Scatter, Trend
+from convbench.report.document import Figure
 from convbench.report.drawing import style
+from convbench.report.figuredata import Bars, Ratios, Scatter, Trend
 from convbench.report.html.look import MARKS
 
 if TYPE_CHECKING:

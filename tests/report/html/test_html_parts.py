@@ -9,20 +9,9 @@ from report.html.html_pages import awkward, committed
 from report.report_runs import header, whole_run
 
 from convbench.report.contents import contents
-from convbench.report.document import (
-    Bar,
-    Bars,
-    Bullets,
-    Column,
-    Curve,
-    Document,
-    Figure,
-    Pair,
-    Ratios,
-    Scatter,
-    Table,
-)
+from convbench.report.document import Bullets, Column, Document, Figure, Table
 from convbench.report.drawing import style
+from convbench.report.figuredata import Bar, Bars, Curve, Pair, Ratios, Scatter
 from convbench.report.html import look
 from convbench.report.html.charts import drawn
 from convbench.report.html.charts.chart import log_ticks, text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convbench.report.document import Bars, Curve, Ratios, Scatter, Trend
+from convbench.report.figuredata import Bars, Curve, Ratios, Scatter, Trend
 from convbench.report.html.charts.bars import bars
 from convbench.report.html.charts.curve import curve
 from convbench.report.html.charts.ratios import ratios
@@ -16,7 +16,7 @@ from convbench.report.html.charts.scatter import scatter
 from convbench.report.html.charts.trend import trend
 
 if TYPE_CHECKING:
-    from convbench.report.document import FigureData
+    from convbench.report.figuredata import FigureData
     from convbench.report.html.charts.chart import Chart
     from convbench.report.html.facts import Facts
     from convbench.report.html.names import Names

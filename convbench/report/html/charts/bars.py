@@ -21,7 +21,7 @@ from convbench.report.html.charts.chart import (
 from convbench.report.html.facts import TIME, with_confidence
 
 if TYPE_CHECKING:
-    from convbench.report.document import Bar, Bars
+    from convbench.report.figuredata import Bar, Bars
     from convbench.report.html.facts import Facts
     from convbench.report.html.names import Names
 

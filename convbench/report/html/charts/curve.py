@@ -27,7 +27,7 @@ from convbench.report.html.charts.chart import (
 from convbench.report.html.facts import with_confidence
 
 if TYPE_CHECKING:
-    from convbench.report.document import Curve, CurvePoint
+    from convbench.report.figuredata import Curve, CurvePoint
     from convbench.report.html.names import Names
 
 _OVER: Final = "depthwise_separable"

@@ -25,7 +25,7 @@ from convbench.report.html.charts.chart import (
 from convbench.report.html.facts import with_confidence
 
 if TYPE_CHECKING:
-    from convbench.report.document import Pair, Ratios
+    from convbench.report.figuredata import Pair, Ratios
     from convbench.report.html.facts import Facts
     from convbench.report.html.names import Names
 

@@ -26,7 +26,7 @@ from convbench.report.html.charts.chart import (
 from convbench.report.html.facts import TIME, with_confidence
 
 if TYPE_CHECKING:
-    from convbench.report.document import Point, Scatter
+    from convbench.report.figuredata import Point, Scatter
     from convbench.report.html.facts import Facts
     from convbench.report.html.names import Names
 

@@ -23,7 +23,7 @@ from convbench.report.html.charts.chart import (
 from convbench.report.html.facts import TIME, with_confidence
 
 if TYPE_CHECKING:
-    from convbench.report.document import Trend, TrendLine, TrendPoint
+    from convbench.report.figuredata import Trend, TrendLine, TrendPoint
     from convbench.report.html.names import Names
 
 _COLOURS: Final = {

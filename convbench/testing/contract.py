@@ -1,4 +1,4 @@
-"""For tests of your own: the contract that every registered convolution type keeps.
+"""The contract that every registered convolution type keeps.
 
     from convbench.testing import check_conv
 
@@ -248,78 +248,3 @@ def _symbol(letter: str, axis: int) -> Any:
     import sympy
 
     return sympy.Symbol(f"{letter}{axis}", integer=True, nonnegative=True)
-
-
-def assert_multiplications(module: Any, inputs: Any, expected: int) -> None:
-    """Assert that one forward pass takes exactly `expected` multiplications.
-
-    inputs: a tensor or a tuple of them. The failure shows where they are, layer by layer. Raises
-    SpecError for an `expected` that is no whole number, ProfileError for what cannot be counted.
-    """
-    _checked(expected=expected)
-    found = _profiled(module, inputs)
-    got = found.total.multiplications
-    assert got == expected and found.complete, (
-        f"{found.name} takes {'' if found.complete else 'at least '}{got:,} multiplications, "
-        f"{got - expected:+,} against {expected:,}.\n{_layers(found)}"
-    )
-
-
-def assert_cost_at_most(
-    module: Any,
-    inputs: Any,
-    *,
-    multiplications: int | None = None,
-    parameters: int | None = None,
-) -> None:
-    """Assert that one forward pass, and the module, cost no more than given.
-
-    A module with operators that have no counting rule fails a limit on multiplications: its count
-    is only a lower bound. The failure shows where the cost is, layer by layer. Raises as
-    `assert_multiplications` does.
-    """
-    _checked(multiplications=multiplications, parameters=parameters)
-    found = _profiled(module, inputs)
-    got = found.total
-    over = [
-        f"{value:,} {name}, {value - limit:,} more than {limit:,}"
-        for name, value, limit in (
-            ("multiplications", got.multiplications, multiplications),
-            ("parameters", got.parameters, parameters),
-        )
-        if limit is not None and value > limit
-    ]
-    if multiplications is not None and not found.complete:
-        over.append(f"operators without a counting rule: {', '.join(found.unsupported)}")
-    assert not over, f"{found.name} has {'; '.join(over)}.\n{_layers(found)}"
-
-
-def _checked(**numbers: int | None) -> None:
-    """Raise SpecError for what is no number to compare with."""
-    for name, number in numbers.items():
-        whole = isinstance(number, int) or (isinstance(number, float) and number.is_integer())
-        if number is not None and not whole:
-            raise SpecError(
-                f"{name}={number!r} is a {type(number).__name__}: give a whole number to compare "
-                "the count with."
-            )
-
-
-def _profiled(module: Any, inputs: Any) -> Any:
-    from convbench.profiling.run import profile
-
-    arguments = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
-    return profile(module, *arguments)
-
-
-def _layers(found: Any) -> str:
-    """Return one line for each module that multiplies by itself or has parameters of its own."""
-    parts = [part for _, part in found.by_module.walk()]
-    rows = [
-        f"  {part.name or part.kind}: {part.own.multiplications:,} multiplications, "
-        f"{part.parameters:,} parameters ({part.kind})"
-        for part in parts
-        if part.own.multiplications or (part.parameters and not part.children)
-    ]
-    rows += [f"  {name} (×{calls}): no counting rule" for name, calls in found.unsupported.items()]
-    return "\n".join(rows)

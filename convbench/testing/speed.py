@@ -1,0 +1,279 @@
+"""Assertions about time: they fail only where the interval of the measured times says so.
+
+Three outcomes, never two. With r = time of b / time of a, and the 95 % interval of r:
+
+    holds         the whole interval is at or above `by`
+    fails         the whole interval is below `by`
+    cannot tell   anything else: `by` lies within it, or the measurement is not to be believed
+
+So `by` is how many times as fast a must be: a call of a takes at most 1/by of the time of a call of
+b (by=1.2: at most 83 %). Below 1 it is a limit on how much slower a may be (by=0.9: at most 11 %).
+"""
+
+from __future__ import annotations
+
+import math
+import unittest
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from convbench.report import format as show
+from convbench.testing.timed import label_of, timed
+from convbench.timing.arguments import Given, MeasureError
+from convbench.timing.contamination import contaminated_share
+from convbench.timing.measurement import Measurement, MeasurementError
+from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, RatioInterval
+
+if TYPE_CHECKING:
+    from convbench.timing.samples import Samples
+
+Outcome = Literal["holds", "fails", "cannot tell"]
+
+SECONDS: Final = 3.0
+"""Of measuring, all processes together."""
+PROCESSES: Final = 3
+"""Fresh ones: with a single one, its own luck (its memory layout above all) would be judged."""
+MOST_DISTURBED: Final = 0.5
+"""A median of samples of which more were disturbed may be that of the disturbance."""
+_DIGITS: Final = 4
+
+
+class CannotTellError(unittest.SkipTest):
+    """The clock cannot tell whether it holds: unittest and pytest take it for a skipped test."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faster:
+    """What the clock says of "a is at least `by` times as fast as b".
+
+    Attributes:
+        by: how many times as fast.
+        labels: what a and b are, in words.
+        measurement: what was measured, as competitors "a" and "b".
+        ratio: time of b / time of a; None where nothing measured may be believed.
+        outcome: "holds", "fails" or "cannot tell".
+        reason: why it cannot tell, and what to do; empty where it can.
+
+    """
+
+    by: float
+    labels: tuple[str, str]
+    measurement: Measurement
+    ratio: RatioInterval | None
+    outcome: Outcome
+    reason: str = ""
+
+    def __str__(self) -> str:
+        """Say what was found, and what it rests on."""
+        words = {
+            "holds": f"is at least {self.by:g} times as fast as",
+            "fails": f"is not {self.by:g} times as fast as",
+            "cannot tell": f"may or may not be {self.by:g} times as fast as",
+        }
+        lines = [f"a ({self.labels[0]}) {words[self.outcome]} b ({self.labels[1]})."]
+        if self.ratio is not None:
+            where = {
+                "holds": f", none of it below {self.by:g}",
+                "fails": f", all of it below {self.by:g}",
+            }
+            lines.append(f"time of b / time of a: {self.interval}{where.get(self.outcome, '')}")
+        lines += [f"{name}: {self._time(name)}" for name in ("a", "b")]
+        lines.append(f"measured: {basis(self.measurement)}")
+        lines += [f"note: {note}" for note in self.measurement.notes]
+        return "\n".join([*lines, *([self.reason] if self.reason else [])])
+
+    @property
+    def interval(self) -> str:
+        """The ratio with its interval, in words; a dash where there is none."""
+        if self.ratio is None:
+            return show.MISSING
+        low, high = (show.significant(end, _DIGITS) for end in (self.ratio.low, self.ratio.high))
+        value = show.significant(self.ratio.value, _DIGITS)
+        return f"{value} ({show.confidence(self.ratio.confidence)} interval {low} to {high})"
+
+    def demand(self, *, strict: bool = False) -> None:
+        """Raise AssertionError where it fails, CannotTellError where the clock cannot tell.
+
+        strict: AssertionError there too.
+        """
+        __tracebackhide__ = True
+        if self.outcome == "fails" or (strict and self.outcome == "cannot tell"):
+            raise AssertionError(str(self))
+        if self.outcome == "cannot tell":
+            raise CannotTellError(self.brief)
+
+    @property
+    def brief(self) -> str:
+        """What cannot be told and why, in a line."""
+        return f"cannot tell: {self.reason} ({basis(self.measurement)})"
+
+    def _time(self, name: str) -> str:
+        try:
+            time = show.seconds(self.measurement.interval(name))
+        except MeasurementError:
+            time = "no time to believe"
+        flags = self.measurement.flags[name]
+        said = "; ".join(
+            flag for flag in flags if not flag.startswith("process: ")
+        )  # a note has it
+        return f"{time} a call{f' [{said}]' if said else ''}"
+
+
+def assert_faster(
+    a: Given,
+    b: Given,
+    by: float = 1.2,
+    *,
+    seconds: float = SECONDS,
+    processes: int = PROCESSES,
+    threads: int = 1,
+    device: str = "cpu",
+    grad: bool = False,
+    strict: bool = False,
+) -> Faster:
+    """Assert that a is at least `by` times as fast as b; fail only where the interval says so.
+
+    Both are timed together, in seeded interleaved rounds, in fresh processes where they can travel
+    (what pickles: modules, functions at the top of an importable module) and otherwise in this one.
+
+    Args:
+        a: a callable without arguments, or (callable, inputs) with a tensor or a tuple of them.
+        b: the one that it is compared with, likewise.
+        by: time of b / time of a, at least: a takes at most 1/by of b's time. Above 0.
+        seconds: of measuring, all processes together; starting them comes on top.
+        processes: fresh processes.
+        threads: intra-op threads.
+        device: "cpu", "cuda" or "cuda:<index>".
+        grad: record gradients; otherwise everything runs in inference mode.
+        strict: fail where the clock cannot tell, too.
+
+    Returns:
+        What was found, where it holds.
+
+    Raises:
+        AssertionError: the whole interval is below `by`.
+        CannotTellError: the clock cannot tell; a skipped test, to unittest and to pytest.
+        MeasureError: something that cannot be measured as it was given.
+        MeasurementError: a or b raised, died, or gave a wrong result, and so has no time.
+
+    """
+    __tracebackhide__ = True
+    found = compare_speed(
+        a,
+        b,
+        by,
+        seconds=seconds,
+        processes=processes,
+        threads=threads,
+        device=device,
+        grad=grad,
+    )
+    found.demand(strict=strict)
+    return found
+
+
+def compare_speed(
+    a: Given,
+    b: Given,
+    by: float = 1.2,
+    *,
+    seconds: float = SECONDS,
+    processes: int = PROCESSES,
+    threads: int = 1,
+    device: str = "cpu",
+    grad: bool = False,
+) -> Faster:
+    """Measure as `assert_faster` does, and return what was found, whatever it is.
+
+    Raises MeasureError and MeasurementError as it does.
+    """
+    __tracebackhide__ = True
+    check_by(by)
+    found = timed(
+        {"a": a, "b": b},
+        budget=seconds,
+        processes=processes,
+        threads=threads,
+        device=device,
+        grad=grad,
+    )
+    if found.failures:
+        raise no_time(found)
+    return conclusion(found, by, labels=(label_of(a), label_of(b)))
+
+
+def check_by(by: object) -> None:
+    """Raise MeasureError for what is no number of times."""
+    number = isinstance(by, int | float) and not isinstance(by, bool)
+    if not (number and 0 < by < math.inf):  # type: ignore[operator]
+        raise MeasureError(
+            f"by={by!r}: give how many times as fast a must be, as a finite number above 0, such "
+            "as 1.2"
+        )
+
+
+def no_time(found: Measurement) -> MeasurementError:
+    """Return the error that says which competitors have no time, and why."""
+    said = "; ".join(f"{name} has no time: {why}" for name, why in found.failures.items())
+    return MeasurementError(f"{said}. Nothing was compared: mend it and measure again.")
+
+
+def conclusion(found: Measurement, by: float, *, labels: tuple[str, str]) -> Faster:
+    """Return what a measurement of "a" and "b" says of `by`. Measures nothing."""
+    a, b = found.samples["a"], found.samples["b"]
+    disturbed = max(contaminated_share(a), contaminated_share(b))
+    try:
+        ratio = found.ratio("b", "a")
+    except ValueError as error:  # every sample contaminated, a time of 0
+        ratio, why = None, str(error)
+    else:
+        why = ""
+        if disturbed > MOST_DISTURBED:
+            why = (
+                f"something else had a hand in {disturbed:.0%} of the samples, so their median may "
+                "be its doing; stop what else runs here, or see what disturbs with `convbench "
+                "doctor`"
+            )
+    if ratio is None or why:
+        outcome: Outcome = "cannot tell"
+    else:
+        outcome = judge(ratio, by, rounds=min(_rounds(a), _rounds(b)))
+        if outcome == "cannot tell":
+            why = _undecided(ratio, by, min(_rounds(a), _rounds(b)))
+    return Faster(by=by, labels=labels, measurement=found, ratio=ratio, outcome=outcome, reason=why)
+
+
+def judge(ratio: RatioInterval, by: float, *, rounds: int) -> Outcome:
+    """Return what the interval of time of b / time of a says of `by`, if `rounds` may say any."""
+    if rounds < FEWEST_ROUNDS_FOR_A_VERDICT:
+        return "cannot tell"
+    if ratio.low >= by:
+        return "holds"
+    return "fails" if ratio.high < by else "cannot tell"
+
+
+def _undecided(ratio: RatioInterval, by: float, rounds: int) -> str:
+    if rounds < FEWEST_ROUNDS_FOR_A_VERDICT:
+        return (
+            f"{show.plural(rounds, 'round')} were made, and fewer than "
+            f"{FEWEST_ROUNDS_FOR_A_VERDICT} say nothing; give more seconds"
+        )
+    low, high = (show.significant(end, _DIGITS) for end in (ratio.low, ratio.high))
+    return (
+        f"b takes {show.significant(ratio.value, _DIGITS)} times as long as a, "
+        f"{show.confidence(ratio.confidence)} interval {low} to {high}, and {by:g} lies within it; "
+        "give more seconds or more processes, or ask for less"
+    )
+
+
+def basis(found: Measurement) -> str:
+    """Return what a measurement rests on: 63 rounds in 3 fresh processes."""
+    several = next((s for s in found.samples.values() if s), ())
+    rounds = show.plural(_rounds(several), "round")
+    fresh = {samples.process for samples in several} <= {"fresh"}
+    where = show.plural(len(several), "fresh process", "fresh processes")
+    return f"{rounds} in {where if fresh else 'the process of the caller'}"
+
+
+def _rounds(several: tuple[Samples, ...]) -> int:
+    return sum(len(samples.seconds) for samples in several)

@@ -1,0 +1,204 @@
+"""What an interval says of "at least `by` times as fast": pass, fail, or cannot tell."""
+
+import sys
+import unittest
+
+import pytest
+import torch
+from plugin.plugin_script import Script, busy, samples, spread
+from torch import nn
+
+from convbench.testing import CannotTellError, assert_faster, compare_speed, judge
+from convbench.testing.speed import conclusion
+from convbench.testing.timed import label_of, timed
+from convbench.timing.arguments import MeasureError
+from convbench.timing.measurement import Measurement, MeasurementError
+from convbench.timing.stats import RatioInterval
+
+INF, NAN = float("inf"), float("nan")
+
+
+def ratio(low, high):
+    return RatioInterval(
+        value=(low + high) / 2, low=low, high=high, confidence=0.95, paired=True,
+        verdict="cannot tell",
+    )  # fmt: skip
+
+
+TABLE = [
+    # interval of time of b / time of a, by, rounds, what it says
+    ("all above", 1.3, 1.5, 1.2, 60, "holds"),
+    ("begins at by", 1.2, 1.5, 1.2, 60, "holds"),
+    ("holds it", 1.1, 1.3, 1.2, 60, "cannot tell"),
+    ("ends at by", 1.1, 1.2, 1.2, 60, "cannot tell"),
+    ("all below", 1.1, 1.19, 1.2, 60, "fails"),
+    ("slower, far below", 0.2, 0.3, 1.2, 60, "fails"),
+    ("not much slower", 0.92, 0.95, 0.9, 60, "holds"),
+    ("a point at by", 1.2, 1.2, 1.2, 60, "holds"),
+    ("4 rounds, above", 1.3, 1.5, 1.2, 4, "cannot tell"),
+    ("4 rounds, below", 0.5, 0.6, 1.2, 4, "cannot tell"),
+    ("5 rounds", 1.3, 1.5, 1.2, 5, "holds"),
+]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "by", "rounds", "outcome"), [r[1:] for r in TABLE], ids=[r[0] for r in TABLE]
+)
+def test_what_an_interval_says(low, high, by, rounds, outcome):
+    assert judge(ratio(low, high), by, rounds=rounds) == outcome
+
+
+def found(a, b, **more):
+    """Return a measurement of a and b, each given as seconds or as samples."""
+    made = Script({"a": a, "b": b}, **more)
+    return made({"a": max, "b": max})
+
+
+def said(measurement, by=1.2):
+    return conclusion(measurement, by, labels=("mine", "theirs"))
+
+
+def test_by_is_time_of_b_over_time_of_a():
+    """A call of a takes 1/1.2 of b's: at 1.2 it holds, at 1.21 it does not."""
+    measurement = found(0.001, 0.0012)
+    assert said(measurement, 1.19).outcome == "holds"
+    assert said(measurement, 1.21).outcome == "fails"
+    assert said(measurement).ratio.value == pytest.approx(1.2)
+
+
+def test_a_failure_says_the_ratio_and_what_it_rests_on():
+    text = str(said(found(0.0011, 0.001, notes=("one note",))))
+    assert text.splitlines() == [
+        "a (mine) is not 1.2 times as fast as b (theirs).",
+        "time of b / time of a: 0.9091 (95 % interval 0.9091 to 0.9091), all of it below 1.2",
+        "a: 1.10 ms (1.09–1.11) a call",
+        "b: 1.00 ms (0.99–1.00) a call",
+        "measured: 20 rounds in 1 fresh process",
+        "note: one note",
+    ]
+
+
+def test_an_interval_that_holds_by_cannot_tell_and_says_what_to_do():
+    wide = [samples(0.001, **spread(0.0011, 0.0013))]
+    judged = said(found(0.001, wide))
+    assert judged.outcome == "cannot tell"
+    assert "1.2 lies within it; give more seconds or more processes" in judged.brief
+    assert "20 rounds in 1 fresh process" in judged.brief
+    assert "a (mine) may or may not be 1.2 times as fast as b (theirs)." in str(judged)
+
+
+def test_few_rounds_cannot_tell():
+    judged = said(found([samples(1.0, rounds=3)], [samples(9.0, rounds=3)]))
+    assert judged.outcome == "cannot tell"
+    assert "3 rounds were made, and fewer than 5 say nothing; give more seconds" in judged.reason
+
+
+def test_a_disturbed_measurement_cannot_tell_whatever_the_interval():
+    clean, fast = samples(0.001), samples(0.0001)
+    assert said(found([clean], [busy(fast)])).ratio is None, "every sample of b is contaminated"
+    assert "every sample is contaminated" in said(found([clean], [busy(fast)])).brief
+    most = Measurement(samples={"a": (clean, busy(clean)), "b": (fast, busy(fast, among=4))})
+    assert said(most).outcome == "fails", "half, and no more, is disturbed: medians stand"
+    more = Measurement(samples={"a": (clean,), "b": (busy(fast), busy(fast, among=4))})
+    judged = said(more)
+    assert judged.outcome == "cannot tell"
+    assert "something else had a hand in 62% of the samples" in judged.reason
+    assert "convbench doctor" in judged.reason
+
+
+def test_a_time_of_nothing_cannot_tell():
+    none = samples(0.001, seconds=(0.0,) * 20, cpu_seconds=(0.0,) * 20)
+    judged = said(found(0.001, [none]))
+    assert judged.outcome == "cannot tell"
+    assert "larger block" in judged.reason
+
+
+def test_without_pytest_it_raises_or_skips(monkeypatch):
+    clock = Script({"a": 0.001, "b": 0.002})
+    monkeypatch.setattr("convbench.testing.timed.measure", clock)
+    held = assert_faster(max, min, by=1.5, seconds=2, processes=5, threads=1)
+    assert held.outcome == "holds"
+    assert clock.asked == [
+        {"budget": 2, "processes": 5, "threads": 1, "device": "cpu", "grad": False}
+    ]
+    with pytest.raises(AssertionError, match=r"a \(max\) is not 3 times as fast as b \(min\)"):
+        assert_faster(max, min, by=3)
+    wide = [samples(0.001, **spread(0.0011, 0.0013))]
+    monkeypatch.setattr("convbench.testing.timed.measure", Script({"a": 0.001, "b": wide}))
+    with pytest.raises(CannotTellError) as skipped:
+        assert_faster(max, min)
+    assert isinstance(skipped.value, unittest.SkipTest)
+    with pytest.raises(AssertionError, match="lies within it"):
+        assert_faster(max, min, strict=True)
+    assert compare_speed(max, min).outcome == "cannot tell"
+
+
+@pytest.mark.parametrize("by", [0, -1, NAN, INF, "1.2", None, True, 1j])
+def test_a_by_that_is_no_number_of_times(by):
+    with pytest.raises(MeasureError, match=r"by=.*finite number above 0"):
+        compare_speed(max, min, by)
+
+
+def test_what_cannot_be_called():
+    with pytest.raises(MeasureError, match="'b': 3 cannot be called"):
+        compare_speed(max, 3, seconds=0.1)
+
+
+def test_what_raises_has_no_time(monkeypatch):
+    clock = Script({"a": 0.001, "b": 0.001}, failures={"b": "ValueError: no"})
+    monkeypatch.setattr("convbench.testing.timed.measure", clock)
+    with pytest.raises(MeasurementError, match=r"b has no time: ValueError: no\. Nothing was"):
+        compare_speed(max, min)
+
+
+def test_what_does_not_pickle_is_timed_here_and_says_so():
+    judged = compare_speed(lambda: sum(range(9)), lambda: sum(range(9)), by=0.001, seconds=0.1)
+    assert "timed in this process" in str(judged)
+    assert "in the process of the caller" in str(judged)
+    assert str(judged).count("cannot travel") == 1
+
+
+NETS = [
+    ("no layer minds", nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU()), ""),
+    ("dropout", nn.Sequential(nn.Conv2d(1, 1, 1), nn.Dropout(0.5)), "Dropout"),
+    ("batch norm", nn.BatchNorm2d(1), "BatchNorm2d"),
+    ("in eval", nn.BatchNorm2d(1).eval(), ""),
+]
+
+
+@pytest.mark.parametrize(("net", "kind"), [r[1:] for r in NETS], ids=[r[0] for r in NETS])
+def test_training_mode_is_noted_where_it_matters(monkeypatch, net, kind):
+    monkeypatch.setattr("convbench.testing.timed.measure", Script({"net": 0.001}))
+    notes = timed({"net": (net, torch.zeros(1, 1, 1, 1))}).notes
+    assert bool(notes) == bool(kind)
+    assert not kind or f"net was timed in training mode, where {kind} does other work" in notes[0]
+
+
+def test_no_tracer_runs_along(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "convbench.testing.timed.measure",
+        lambda work: seen.append(sys.gettrace()) or found(1.0, 1.0),
+    )
+    before = sys.gettrace()
+
+    def tracer(*_):
+        return None
+
+    sys.settrace(tracer)
+    try:
+        timed({})
+        after = sys.gettrace()
+    finally:
+        sys.settrace(before)
+    assert seen == [None]
+    assert after is tracer
+
+
+def test_labels():
+    import functools
+
+    assert label_of(max) == "max"
+    assert label_of((nn.Conv2d(1, 1, 1), torch.zeros(1))) == "Conv2d"
+    assert label_of(functools.partial(max, 1)) == "max"
+    assert label_of(lambda: 0) == "<lambda>"
