@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from convbench.cli.app import app, split
+
+if TYPE_CHECKING:
+    from convbench.report.document import Document
 
 
 @app.command()
@@ -78,11 +82,17 @@ def compare(
             allow=split(allow) or (),
         )
     )
+    from convbench.terminal.pages import show
+
+    if markdown is not None:
+        _write(document, markdown)
+    show(document, Console(highlight=False), giving_way=("left", "right"))
+    raise typer.Exit(outcome.status)
+
+
+def _write(document: Document, path: Path) -> None:
     from convbench.report.renderers import RENDERERS
     from convbench.runs.store import write_text
 
     (page,) = RENDERERS["markdown"](document).values()
-    if markdown is not None:
-        write_text(markdown, page.decode())
-    typer.echo(page.decode(), nl=False)
-    raise typer.Exit(outcome.status)
+    write_text(path, page.decode())

@@ -195,13 +195,13 @@ def _table(identity: str, caption: str, rows: Sequence[Judged], comparison: Comp
     if comparison.by is not None:
         left, right = comparison.left.name, comparison.right.name
     taken = bool(comparison.moved)
-    net = "without the group's shift" if taken else "ratio"
+    net = "net of the shift" if taken else "ratio"
     columns = (
         Column(name="case", key="label"),
         Column(name="where", key="group"),
         Column(name=left, key="left", kind="seconds"),
         Column(name=right, key="right", kind="seconds"),
-        Column(name="ratio as it stands", key="raw", kind="ratio"),
+        Column(name="ratio", key="raw", kind="ratio"),
         Column(name=net, key="ratio", kind="ratio"),
         Column(name="verdict", key="verdict"),
         Column(name="why", key="reasons"),

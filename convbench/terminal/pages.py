@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
@@ -21,84 +20,97 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
+from convbench.report.plain import legible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from rich.console import Console, RenderableType
 
     from convbench.report.document import Block, Document
 
-_SHORT: Final = 17
+_SHORT: Final = 19
 """Columns that are no wider keep their lines whole: a time of day, a commit, a verdict."""
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def show(document: Document, console: Console) -> None:
-    """Print a document. Figures stay out, and so do folds: they are for a page."""
-    console.print(plain(document.title, "bold"))
+NARROW: Final = 110
+"""Columns of a terminal below which some of a table give way to the others."""
+
+
+def show(document: Document, console: Console, giving_way: Collection[str] = ()) -> None:
+    """Print a document. Figures stay out, and so do folds: they are for a page.
+
+    giving_way: keys of columns that a narrow terminal has no room for.
+    """
+    page = _Page(console.encoding, giving_way if console.width < NARROW else ())
+    console.print(page.plain(document.title, "bold"))
     for block in document.blocks:
-        for part in _parts(block):
+        for part in page.parts(block):
             console.print()
             console.print(part)
 
 
-def plain(text: str, style: str = "") -> Text:
-    """Return text that is shown as it stands: no markup, no control characters, one line."""
-    return Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split())), style=style)
+class _Page:
+    """Turns blocks into what rich prints, in signs that the encoding has."""
 
+    def __init__(self, encoding: str, giving_way: Collection[str]) -> None:
+        self.encoding = encoding
+        self.giving_way = giving_way
 
-def _parts(block: Block) -> Iterator[RenderableType]:
-    match block:
-        case Heading():
-            yield plain(block.text, "bold")
-        case Paragraph():
-            yield plain(block.text)
-        case Bullets():
-            yield Text("\n").join(_bullet(item) for item in block.items)
-        case Code():
-            yield Padding(Text(block.text), (0, 2))
-        case Table():
-            yield from _table(block)
-        case Figure() | Fold():
+    def plain(self, text: str, style: str = "") -> Text:
+        """Return text that is shown as it stands, in one line: nothing in it is obeyed."""
+        return Text(legible(text, self.encoding), style=style)
+
+    def parts(self, block: Block) -> Iterator[RenderableType]:
+        """Yield what is printed of a block."""
+        match block:
+            case Heading():
+                yield self.plain(block.text, "bold")
+            case Paragraph():
+                yield self.plain(block.text)
+            case Bullets():
+                yield Text("\n").join(self._bullet(item) for item in block.items)
+            case Code():
+                yield Padding(Text(block.text), (0, 2))
+            case Table():
+                yield from self._table(block)
+            case Figure() | Fold():
+                return
+
+    def _bullet(self, item: Bullet) -> Text:
+        lead = Text.assemble(self.plain(item.lead, "bold"), ": ") if item.lead else Text()
+        return Text.assemble("- ", lead, self.plain(item.text))
+
+    def _table(self, table: Table) -> Iterator[RenderableType]:
+        if table.caption:
+            yield self.plain(table.caption, "italic")
+        if not table.rows:
+            yield Text("No rows.")
             return
+        kept = [i for i, column in enumerate(table.columns) if column.key not in self.giving_way]
+        grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for index in kept:
+            column = table.columns[index]
+            cells = [self.plain(show_value.cell(row[index], column.kind)) for row in table.rows]
+            widest = max(cell.cell_len for cell in cells)
+            number = column.kind != "text"
+            # a number stays with its unit and its interval, and a short word is not cut in two
+            fixed = number or widest <= _SHORT
+            grid.add_column(
+                self._head(column.name, widest) if fixed else self.plain(column.name),
+                justify="right" if number else "left",
+                no_wrap=fixed,
+                overflow="fold",
+            )
+        for row in table.rows:
+            grid.add_row(
+                *(self.plain(show_value.cell(row[i], table.columns[i].kind)) for i in kept)
+            )
+        yield grid
 
-
-def _bullet(item: Bullet) -> Text:
-    lead = Text.assemble(plain(item.lead, "bold"), ": ") if item.lead else Text()
-    return Text.assemble("- ", lead, plain(item.text))
-
-
-def _table(table: Table) -> Iterator[RenderableType]:
-    if table.caption:
-        yield plain(table.caption, "italic")
-    if not table.rows:
-        yield Text("No rows.")
-        return
-    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for index, column in enumerate(table.columns):
-        cells = [plain(show_value.cell(row[index], column.kind)) for row in table.rows]
-        widest = max(cell.cell_len for cell in cells)
-        number = column.kind != "text"
-        # a number stays with its unit and its interval, and a short word is not cut in two
-        fixed = number or widest <= _SHORT
-        grid.add_column(
-            _head(column.name, widest) if fixed else plain(column.name),
-            justify="right" if number else "left",
-            no_wrap=fixed,
-            overflow="fold",
+    def _head(self, name: str, width: int) -> Text:
+        """Return a name over a column of this width, in as many lines as that takes."""
+        return Text("\n").join(
+            Text(line)
+            for line in wrap(self.plain(name).plain, max(width, 1), break_long_words=False)
         )
-    for row in table.rows:
-        cells = [
-            plain(show_value.cell(value, column.kind))
-            for column, value in zip(table.columns, row, strict=True)
-        ]
-        grid.add_row(*cells)
-    yield grid
-
-
-def _head(name: str, width: int) -> Text:
-    """Return a name over a column of this width, in as many lines as that takes."""
-    return Text("\n").join(
-        Text(line) for line in wrap(plain(name).plain, max(width, 1), break_long_words=False)
-    )
