@@ -104,7 +104,7 @@ def contents(run: Run) -> Document:
 def _title(run: Run) -> str:
     devices = list(dict.fromkeys(record.device for record in run.records))
     suite = run.header.suite.get("name")
-    title = f"What convolutions cost: {suite or 'a suite without a name'}"
+    title = f"What convolutions cost: {f'the {suite} suite' if suite else 'a suite without a name'}"
     return f"{title} on {show.listing(devices)}" if devices else title
 
 

@@ -44,7 +44,7 @@ def findings(run: Run, all_groups: Sequence[Group]) -> tuple[Paragraph | Bullets
         whole.networks(run, all_groups),
         whole.tests(all_groups),
         whole.counted(run),
-        whole.sureness(run, all_groups),
+        whole.sureness(run, all_groups, main),
         whole.next_step(run, main),
     ]
     return (
@@ -62,7 +62,7 @@ def scope(run: Run, all_groups: Sequence[Group]) -> str:
     """Return one line on what was run and what the findings are about."""
     timed = sum(len(group.timed) for group in all_groups)
     main = main_group(all_groups)
-    about = f"; about {main.label} unless a point says otherwise" if main else ""
+    about = f"; unless said otherwise, of the slot {main.label}" if main else ""
     return f"{show.plural(len(run.records), 'case')}, {timed:,} of them timed{about}"
 
 
@@ -77,7 +77,7 @@ def _scope(run: Run, all_groups: Sequence[Group], main: Group | None) -> str:
         return text
     several = sum(group.kind == "type" for group in all_groups) > 1
     which = " (the group that compares most; the tables have the others)" if several else ""
-    return f"{text} Unless a point names another group it is about {main.label}{which}."
+    return f"{text} Unless another group is named, what follows is about {main.label}{which}."
 
 
 def _cheapest(group: Group) -> Bullet | None:
@@ -100,6 +100,9 @@ def _cheapest(group: Group) -> Bullet | None:
     ahead = [row for row in group.derived if multiplications(row) < least]
     more = less(ahead, "needs fewer", "need fewer")
     answer = show.listing([row.record.label for row in tied], MOST_NAMES)
+    answer += f": {show.count(least)} multiplications"
+    if base is not None and share is not None and 0 < share < 1:
+        answer += f", {show.times(1 / share)} fewer than {base.record.label}"
     return Bullet(lead="Cheapest by count", text=f"{text}. {more}".strip(), answer=answer)
 
 
@@ -112,13 +115,16 @@ def _fastest(group: Group) -> Bullet | None:
     if best.is_baseline:
         text += ", and it is the baseline: nothing that sees and mixes as much has a lower median"
     elif best.time and best.baseline:
-        text += f"; it {against(best.time, best.baseline.label)}"
+        beside = "paired, process by process, it" if best.time.paired else "it"
+        text += f"; {beside} {against(best.time, best.baseline.label)}"
     answer = best.record.label
+    if best.time and best.baseline and best.time.verdict == "faster":
+        answer += f", {show.times(1 / best.time.value)} faster than {best.baseline.label}"
     ties = [row for row in full[1:] if cannot_tell(row, best)]
     if ties:
         names = show.listing([named(row.record) for row in ties], MOST_NAMES)
         text += f". The clock cannot tell it from {names}"
-        answer += f"; the clock cannot tell it from {show.plural(len(ties), 'other')}"
+        answer += f"; not told from {show.plural(len(ties), 'other')}"
     ahead = [row for row in group.timed if row not in full and surely_faster(row, best)]
     more = less(ahead, "is faster", "are faster")
     return Bullet(lead="Fastest here", text=f"{text}. {more}".strip(), answer=answer)

@@ -98,8 +98,8 @@ def counted(run: Run) -> Bullet | None:
     return Bullet(lead="Counters", text=text)
 
 
-def sureness(run: Run, all_groups: Sequence[Group]) -> Bullet:
-    """Return what the times rest on, and what is missing from the run."""
+def sureness(run: Run, all_groups: Sequence[Group], main: Group | None) -> Bullet:
+    """Return how sure the winner is, what the times rest on, and what is missing from the run."""
     rounds = [
         sum(len(process.seconds) for process in row.record.samples)
         for group in all_groups
@@ -115,7 +115,24 @@ def sureness(run: Run, all_groups: Sequence[Group]) -> Bullet:
     flagged = [f"{kind} ({show.plural(number, 'case')})" for kind, number in kinds.items()]
     text += f" Flagged, and said at each row: {show.listing(flagged)}." if flagged else ""
     text += f" Left out: {show.listing(lost)}, with reasons below." if lost else ""
-    return Bullet(lead="How sure", text=text, answer=_basis(rounds, processes))
+    answer = _known(main) or _basis(rounds, processes)
+    return Bullet(lead="How sure", text=text, answer=answer)
+
+
+def _known(main: Group | None) -> str:
+    """Return in a few words what the clock tells of the fastest type; empty where it has none."""
+    full = alike(main.timed) if main else ()
+    if main is None or not full or main.baseline is None:
+        return ""
+    best, base = full[0], main.baseline.record.label
+    if best.is_baseline:
+        text = f"No type beats {base}"
+    elif best.time and best.time.verdict == "faster":
+        text = f"Beats {base}: sure, at 95 %"
+    else:
+        text = f"Beats {base}: not sure"
+    near = sum(cannot_tell(row, best) for row in full[1:])
+    return f"{text}. Which of {near + 1} is fastest: not sure" if near else text
 
 
 def _stops(all_groups: Sequence[Group]) -> str:
@@ -234,11 +251,12 @@ def next_step(run: Run, main: Group | None) -> Bullet | None:
     close = [row for row in sure if row is sure[0] or cannot_tell(row, sure[0])]
     names = show.listing([named(row.record) for row in close], MOST_NAMES)
     one = "it was" if len(close) == 1 else "they were"
-    again = "; between these, more rounds or the parameters decide" if len(close) > 1 else ""
+    again = "; which of them, their parameters or more rounds decide" if len(close) > 1 else ""
+    labels = show.listing([row.record.label for row in close], 1)
     return _next(
-        show.listing([row.record.label for row in close], MOST_NAMES),
-        f"Try {names} in place of {base.record.label} here: {one} surely faster{again}. Train it "
-        "before you believe it: this run says nothing about accuracy.",
+        f"{labels} in place of {base.record.label}, then train",
+        f"Try {names} in place of {base.record.label} here: {one} surely faster{again}. Train "
+        "before you decide: this run says nothing about accuracy.",
     )
 
 

@@ -62,7 +62,8 @@ def basis(row: Row) -> str:
     rounds = show.plural(sum(len(process.seconds) for process in samples), "round")
     parts = [show.plural(len(samples), "process", "processes"), rounds]
     if row.seconds and row.seconds.confidence:
-        parts.insert(0, f"{show.confidence(row.seconds.confidence)} interval")
+        of = " for one more process" if row.seconds.processes > 1 else ""
+        parts.insert(0, f"{show.confidence(row.seconds.confidence)} interval{of}")
     return ", ".join(parts)
 
 

@@ -76,8 +76,8 @@ def test_a_format_that_was_asked_for_is_not_left_out_in_silence(convbench, tmp_p
         ("termnal", "Did you mean terminal"),
         ("csv,markdwn", "Did you mean markdown"),
         ("al", "Did you mean all"),
-        ("zzz", "Known: csv, json"),
-        ("", "Known: csv, json"),
+        ("zzz", "Known: csv, html, json"),
+        ("", "Known: csv, html, json"),
     ],
 )
 def test_an_unknown_format_is_one_message(convbench, tmp_path, asked, says):
