@@ -137,7 +137,7 @@ def test_a_types_formula_is_sympys_own_and_shows_itself():
 def test_a_run_shows_its_findings_and_its_tables():
     run = whole_run()
     text = read(run._repr_html_())
-    assert "What convolutions cost: quick on cpu" in text
+    assert "What convolutions cost: the quick suite on cpu" in text
     assert "Cheapest by count:" in text
     assert "Ratios: 3→128 k3 @7×7 b1" in text
     assert "In parentheses behind a ratio" in text
