@@ -1,6 +1,6 @@
 """Ask `compare` about runs of a suite of a hundred rows with nothing changed between them.
 
-    python benchmarks/compare FOLDER [--record N] [--trials N] [--medians FILE]
+    python benchmarks/compare FOLDER [--record N] [--trials N] [--page FILE] [--medians FILE]
 
 --record N makes N runs below FOLDER first, about two minutes each, and one more in which one type
 was made slower; nothing else should run meanwhile.
@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--record", type=int, default=0, metavar="N")
     parser.add_argument("--trials", type=int, default=200, metavar="N")
+    parser.add_argument("--page", type=Path, metavar="FILE")
     parser.add_argument("--medians", type=Path, metavar="FILE")
     asked = parser.parse_args()
     for number in range(1, asked.record + 1):
@@ -45,10 +46,15 @@ def main() -> int:
         *trials.simulated(sides, asked.trials),
         *trials.injected(sides, asked.trials),
     ]
-    for claim in claims:
-        say(f"{'holds' if claim.holds else 'FAILS'}: {claim.text}")
+    lines = [f"{'holds' if claim.holds else 'FAILS'}: {claim.text}" for claim in claims]
+    for line in lines:
+        say(line)
     if (asked.folder / SLOW).is_dir():
-        really_slower(sides, load_side(asked.folder / SLOW))
+        lines += really_slower(sides, load_side(asked.folder / SLOW))
+    for line in lines[len(claims) :]:
+        say(line)
+    if asked.page:
+        write(asked.page, sides[0], lines)
     if asked.medians:
         asked.medians.write_text(json.dumps(medians(sides), indent=0) + "\n", encoding="utf-8")
     return 0 if all(claim.holds for claim in claims) else 1
@@ -67,12 +73,31 @@ def record(out: Path, *options: str) -> None:
     subprocess.run(command, check=True)  # noqa: S603  our own command
 
 
-def really_slower(sides: list[Side], slow: Side) -> None:
-    """Print what every run says of the one in which a type was really made slower."""
+def really_slower(sides: list[Side], slow: Side) -> list[str]:
+    """Return what every run says of the one in which a type was really made slower."""
+    lines = []
     for side in sides:
         found = compare(side, slow)
-        rows = [f"{row.pair.label} {row.ratio.value:.3f}" for row in found.found("slower")]
-        say(f"against {side.name}: status {outcome(found).status}; slower: {', '.join(rows)}")
+        rows = [f"{row.pair.label} {row.ratio.value:.2f}" for row in found.found("slower")]
+        status = outcome(found).status
+        lines.append(
+            f"ghost really a tenth slower, against {Path(side.name).name}: status {status}; "
+            f"slower: {', '.join(rows) or 'none'}"
+        )
+    return lines
+
+
+def write(path: Path, side: Side, lines: list[str]) -> None:
+    """Write the answers as a page, with where the runs were made."""
+    machine = side.header.fingerprint
+    head = (
+        "# What `compare` claims, measured\n\n"
+        f"Runs of benchmarks/compare/hundred.toml on {machine.get('cpu')}, "
+        f"{machine.get('cores_logical')} cores, one thread, PyTorch {machine.get('torch')}, from "
+        f"{side.header.started} on. Made by `python benchmarks/compare FOLDER --record N`.\n\n"
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(head + "".join(f"- {line}\n" for line in lines), encoding="utf-8")
 
 
 def medians(sides: list[Side]) -> list[dict[str, object]]:

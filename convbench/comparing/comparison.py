@@ -33,7 +33,8 @@ class Comparison:
 
     by: the axis in which the sides differ; None for two runs of the same cases. differences: of
     the two fingerprints. rows: one for each pair, in the order of the left side. moved: one for
-    each group whose shift is known. scale: see `noise.Noise`. times: whether times were judged.
+    each group whose shift is known. scale, unsettled: see `noise.Noise`. times: whether times were
+    judged.
     """
 
     left: Side
@@ -44,6 +45,7 @@ class Comparison:
     rows: tuple[Judged, ...]
     moved: tuple[Moved, ...]
     scale: float
+    unsettled: bool
     times: bool
 
     @property
@@ -65,6 +67,15 @@ class Comparison:
         """Return the rows of a verdict, the largest ratio first."""
         rows = [row for row in self.rows if row.verdict == verdict]
         return tuple(sorted(rows, key=lambda row: -row.ratio.value if row.ratio else 0.0))
+
+    @property
+    def counted(self) -> int:
+        """How many cases have counts on both sides, derived or by a counter."""
+        pairs = [(row.pair.left, row.pair.right) for row in self.rows]
+        both = [(left, right) for left, right in pairs if left and right]
+        return sum(
+            bool((a.cost and b.cost) or a.tallies.keys() & b.tallies.keys()) for a, b in both
+        )
 
     @property
     def changed(self) -> tuple[Judged, ...]:
@@ -103,7 +114,9 @@ def compare(
         pair for pair in pairs if times and not blocked and _timed(pair) and id(pair) not in same
     ]
     found = noise(
-        [_of(pair, left, right) for pair in timed], absolute=limits.absolute or by is not None
+        [_of(pair, left, right) for pair in timed],
+        absolute=limits.absolute or by is not None,
+        drift=limits.drift,
     )
     moved = _moved(found.shifts, limits)
     judged = dict(zip(map(id, timed), _judged(timed, found, moved, limits), strict=True))
@@ -125,6 +138,7 @@ def compare(
         rows=rows,
         moved=moved,
         scale=found.scale,
+        unsettled=found.unsettled,
         times=times,
     )
 

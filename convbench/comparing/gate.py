@@ -24,7 +24,7 @@ STATUSES: Final = {
     OK: "no regression was found",
     REGRESSION: "something is slower, a count changed, or a case no longer runs",
     AMBIGUOUS: "with --strict: something could not be told",
-    INCOMPARABLE: "environments that must match and do not, or cases that one side lacks",
+    INCOMPARABLE: "environments that must match and do not, or too little that both sides have",
 }
 """What each exit status means."""
 
@@ -73,7 +73,7 @@ def gate(name: str) -> Gate:
     return GATES[name]
 
 
-def outcome(
+def outcome(  # noqa: PLR0911  a line for each way to end
     comparison: Comparison, *, strict: bool = False, gated: bool = True, partial: bool = False
 ) -> Outcome:
     """Return how a comparison ends.
@@ -94,6 +94,9 @@ def outcome(
             status=INCOMPARABLE,
             why=f"Incomparable: times do not compare while these differ: {keys}.",
         )
+    nothing = _nothing(comparison)
+    if nothing:
+        return Outcome(status=INCOMPARABLE, why=f"Incomparable: {nothing}.")
     lacking = [] if partial or not gated else _lacking(comparison)
     if lacking:
         return Outcome(
@@ -117,6 +120,19 @@ def _wrong(comparison: Comparison) -> list[str]:
         "slower as a whole group": sum(item.verdict == "slower" for item in comparison.moved),
     }
     return [f"{number} {kind}" for kind, number in kinds.items() if number]
+
+
+def _nothing(comparison: Comparison) -> str:
+    """Return why nothing could be compared at all; empty where something was."""
+    judged = any(row.verdict for row in comparison.rows)
+    if not comparison.counted and not (comparison.times and judged):
+        return "no case has counts" + (" or times" if comparison.times else "") + " on both sides"
+    if comparison.unsettled:
+        return (
+            "so many cases differ that it cannot be told what unchanged ones do; if the whole "
+            "program was changed, say --absolute"
+        )
+    return ""
 
 
 def _lacking(comparison: Comparison) -> list[str]:

@@ -44,7 +44,7 @@ REASONS: Final = {
     "one-process": "a single process on both sides: how processes differ is not known",
     "environment": "the environments differ in what must match, so times do not compare",
     "shift": "the whole group moved, and what is left of the ratio without that says otherwise",
-    "drift": "no common shift could be taken away, and runs may drift by as much",
+    "drift": "no common shift could be seen, and runs may drift by as much, or hide as much",
     "not-timed": "no times on one side",
     "only-left": "only the left side has it",
     "only-right": "only the right side has it",
@@ -57,8 +57,10 @@ _COUNTS: Final = (
 )  # fmt: skip
 _MOST_COUNTS: Final = 3
 """Counts of one case that are named: where one changed, most others did."""
-_EXPLAINED: Final = 0.10
-"""What other work on the machine may do to a case's time, at least, before it explains no more."""
+_EXPLAINED: Final = 1.0
+"""By how much other work on the machine may lengthen the time of a contaminated case: twice."""
+_MOST_DISTURBED: Final = 0.5
+"""Share of contaminated samples from which their times say nothing of the case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +139,10 @@ def judge(
         )
     low, high = effect.interval(limits.confidence)
     verdict, reasons = _verdict(effect, low, high, sure=sure, moved=moved, limits=limits)
-    if verdict != "same" and _dirty(pair):
-        explained = not replace(limits, drift=max(limits.drift, _EXPLAINED)).beyond_drift(low, high)
+    dirty = _dirty(pair)
+    if verdict != "same" and dirty >= MANY:
+        most = replace(limits, drift=max(limits.drift, _EXPLAINED))
+        explained = dirty > _MOST_DISTURBED or not most.beyond_drift(low, high)
         verdict = "ambiguous" if explained and "group" not in reasons else verdict
         reasons = (*reasons, "contaminated")
     return Judged(
@@ -161,7 +165,7 @@ def judge(
     )
 
 
-def _verdict(
+def _verdict(  # noqa: PLR0911  a line for each reason
     effect: Effect, low: float, high: float, *, sure: bool, moved: Verdict | None, limits: Limits
 ) -> tuple[Verdict, tuple[str, ...]]:
     edge, net, raw = limits.edge, effect.net, effect.raw
@@ -169,6 +173,8 @@ def _verdict(
     if moved in {"slower", "faster"} and stands and (raw > 0) == (moved == "slower"):
         return moved, ("group",)
     if -edge <= low and high <= edge:
+        if moved is None and not limits.absolute:
+            return "same", ("within", "drift")
         still = moved in {None, "same"} or not stands
         return ("same", ("within",)) if still else ("ambiguous", ("shift",))
     if abs(net) <= edge or not sure:
@@ -181,9 +187,10 @@ def _verdict(
     return ("slower" if net > 0 else "faster"), ("beyond",)
 
 
-def _dirty(pair: Pair) -> bool:
-    return any(
-        contaminated_share(record.samples) >= MANY
+def _dirty(pair: Pair) -> float:
+    """Return the contaminated share of the side that has more of it."""
+    return max(
+        contaminated_share(record.samples)
         for record in (pair.left, pair.right)
         if record is not None
     )

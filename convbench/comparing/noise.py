@@ -15,7 +15,8 @@ process p. A rerun of the very same program differs from it in three ways, and e
 - **cases scatter between runs by more than processes explain**. Most cases of two runs are
   unchanged, so their scatter itself shows by how much: where the middle half of all t values is
   wider than theory has it, every interval is widened by as much (an empirical null: Efron,
-  Large-scale simultaneous hypothesis testing, 2004).
+  Large-scale simultaneous hypothesis testing, 2004). That is true of a few changes among many
+  cases; where it asks for more than runs drift, it is change, and is said to be `unsettled`.
 
 The last two need cases to look at: FEWEST_FOR_A_SHIFT in a group, FEWEST_FOR_A_SCALE in all.
 """
@@ -44,6 +45,8 @@ FEWEST_FOR_A_SHIFT: Final = 8
 FEWEST_FOR_A_SCALE: Final = 8
 _MANY: Final = 200
 """Cases of a group from which on one of them does not move the median."""
+_MOST_WORTH: Final = 12.0
+"""Degrees of freedom that other cases may add: with one each, alike variances may be chance."""
 _MOST_FREEDOM: Final = 1e6
 _LEAST_SPREAD: Final = 1e-4
 """Processes that agree to better than 0.01 % do so by chance, or by a coarse clock."""
@@ -106,17 +109,21 @@ class Noise:
 
     scale: by how much intervals were widened because unchanged cases scatter more than processes
     explain; 1 for not at all. prior_freedom: degrees of freedom that the other cases add to each.
+    unsettled: so many cases differ by so much that they cannot be what unchanged ones do: noise and
+    change cannot be told apart, and intervals are widened no further.
     """
 
     effects: tuple[Effect | None, ...]
     shifts: Mapping[str, Shift]
     scale: float
     prior_freedom: float
+    unsettled: bool = False
 
 
-def noise(cases: Sequence[Timed], *, absolute: bool = False) -> Noise:
+def noise(cases: Sequence[Timed], *, absolute: bool = False, drift: float = 0.10) -> Noise:
     """Estimate the effect of every case.
 
+    drift: how far two runs of one program may lie apart as a whole, and so a case in them.
     absolute: no common shift is taken away and no scale estimated: for sides that are meant to
     differ, such as two layouts, and for machines that are known to be steady.
     """
@@ -137,18 +144,25 @@ def noise(cases: Sequence[Timed], *, absolute: bool = False) -> Noise:
     errors = np.sqrt(drawn * sizes)
     known = total > 0
     scale, worth = (1.0, math.inf) if absolute else _scale(net[known], errors[known], total[known])
+    most = max(1.0, math.log1p(drift) / 2 / float(np.median(errors[known]))) if known.any() else 1.0
     effects = tuple(
         Effect(
             raw=float(raw[index]),
             net=float(net[index]),
-            error=float(errors[index]) * scale,
+            error=float(errors[index]) * min(scale, most),
             freedom=1 / (1 / float(total[index]) + 1 / worth),
         )
         if known[index]
         else None
         for index in range(len(cases))
     )
-    return Noise(effects=effects, shifts=shifts, scale=scale, prior_freedom=prior)
+    return Noise(
+        effects=effects,
+        shifts=shifts,
+        scale=min(scale, most),
+        prior_freedom=prior,
+        unsettled=scale > most,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,7 +281,7 @@ def moderated(own: Array, freedom: Array, most: float = math.inf) -> tuple[Array
     if not told.any():
         return np.full(len(own), math.nan), np.zeros(len(own)), 0.0
     typical, prior = _prior(own[told], freedom[told])
-    prior = min(prior, most)
+    prior = min(prior, most, _MOST_WORTH)
     together = np.maximum(prior + freedom, np.finfo(float).tiny)
     drawn = (prior * typical + freedom * np.where(told, own, 0.0)) / together
     return drawn, prior + freedom, prior

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.comparing.comparison import timed
 from convbench.comparing.gate import STATUSES
 from convbench.comparing.judging import REASONS, Judged
 from convbench.comparing.noise import FEWEST_FOR_A_SCALE, quantile
@@ -124,11 +125,7 @@ def _sides(comparison: Comparison) -> str:
 def _counts(comparison: Comparison) -> str:
     changed = comparison.changed
     if not changed:
-        both = sum(
-            bool(row.pair.left and row.pair.right and row.pair.left.cost and row.pair.right.cost)
-            for row in comparison.rows
-        )
-        return f"the same in all {both:,} cases that have them on both sides."
+        return f"the same in all {comparison.counted:,} cases that have them on both sides."
     said = [f"{_where(row)} ({'; '.join(row.notes)})" for row in changed]
     return f"changed or broken in {len(changed)}: {show.listing(said, _MOST_NAMED)}."
 
@@ -240,7 +237,7 @@ def _place(row: Judged, comparison: Comparison) -> str:
 def _cells(row: Judged, place: str) -> tuple[Any, ...]:
     pair = row.pair
     times = [
-        typical(record.samples).value if record and record.samples else None
+        typical(record.samples).value if record and timed(record) else None
         for record in (pair.left, pair.right)
     ]
     verdicts = [word for word in (row.change, row.verdict) if word]

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class ResizeConv(ConvType):
     """Enlarge by nearest or linear interpolation, then a standard convolution on the large grid.
 
-    The multiplications of a standard convolution at the resized size: scale**dims times those of
-    a transposed one with the same kernel. Every output sees the same number of taps, so there is
+    The multiplications of a standard convolution at the resized size: about scale**dims times those
+    of a transposed one with the same kernel. Every output sees the same number of taps, so there is
     no checkerboard; that is when it pays.
     """
 

@@ -86,6 +86,10 @@ def _basis(row: Row) -> str:
     )
 
 
+_NEAR: Final = 2.0
+"""Factor of the balance within which neither bound is clear: least bytes are a bound themselves."""
+
+
 def balance(sources: Sources) -> float | None:
     """Return the multiplications that the run's machine makes while it moves a byte, at best."""
     found = ceilings(sources.run.header.machine)
@@ -95,6 +99,14 @@ def balance(sources: Sources) -> float | None:
 def intensity(cost: Cost) -> float:
     """Return multiplications for each byte that an unfused float32 program moves at least."""
     return float(cost.multiplications / cost.bytes_moved(ITEMSIZE))
+
+
+def _side(share: float) -> str:
+    """Return where a type lies whose intensity is this share of the machine's balance."""
+    if 1 / _NEAR <= share <= _NEAR:
+        return "about at it: arithmetic and memory may each bound it"
+    side, bound = ("below", "memory") if share < 1 else ("above", "arithmetic")
+    return f"{side} it: where the caches do not hold the layer, {bound} bounds it"
 
 
 def arithmetic(sources: Sources, kind: ConvType, versus: str) -> str:
@@ -113,12 +125,9 @@ def arithmetic(sources: Sources, kind: ConvType, versus: str) -> str:
         text += f", {versus} {show.significant(intensity(base), 3)}"
     limit = balance(sources)
     if limit is not None:
-        machine = show.significant(limit, 2)
-        side = "below" if intensity(cost) < limit else "above"
+        machine = show.significant(limit, 3)
         text += (
             f". The machine of the committed run makes {machine} in the time that its memory moves "
-            f"one, so this type lies {side} it: where the caches do not hold the layer, "
-            + ("memory" if side == "below" else "arithmetic")
-            + " bounds it"
+            f"one, so this type lies {_side(intensity(cost) / limit)}"
         )
     return plain(f"{text}.")

@@ -118,6 +118,11 @@ class SizeResolution:
             raise ValueError(f"SizeResolution {self.name!r}: trials is empty; give at least one")
 
     @property
+    def told(self) -> int:
+        """How many trials had rounds enough to tell a difference."""
+        return sum(trial.rounds >= FEWEST_ROUNDS for trial in self.trials)
+
+    @property
     def excluding_one(self) -> int:
         """How many trials found a difference where there is none; about 5 % by construction."""
         return sum(trial.excludes_one for trial in self.trials)
@@ -176,8 +181,13 @@ class Resolution:
 
     @property
     def trials(self) -> int:
-        """Trials of all sizes together."""
-        return sum(len(size.trials) for size in self.sizes)
+        """Trials of all sizes together that had rounds enough to tell a difference."""
+        return sum(size.told for size in self.sizes)
+
+    @property
+    def too_short(self) -> int:
+        """Trials that ended before they could tell any."""
+        return sum(len(size.trials) - size.told for size in self.sizes)
 
     @property
     def excluding_one(self) -> int:
@@ -188,7 +198,7 @@ class Resolution:
     def believable(self) -> bool:
         """Whether so many false differences could be chance, of all sizes and of each."""
         looks = [(self.excluding_one, self.trials)]
-        looks += [(size.excluding_one, len(size.trials)) for size in self.sizes]
+        looks += [(size.excluding_one, size.told) for size in self.sizes]
         return all(at_least(*look, FALSE_ALARM) >= CHANCE / len(looks) for look in looks)
 
     def nearest(self, seconds_per_call: float) -> SizeResolution:

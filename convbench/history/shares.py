@@ -62,14 +62,15 @@ def take_away(values: Floats, groups: Sequence[str]) -> Shares:
 def _polished(block: Floats) -> Floats:
     """Return the share of every process, [run, process]; nan where too few cases show it."""
     told = np.isfinite(block)
+    told &= (told.any(axis=2).sum(axis=1) > 1)[:, None, None]  # one run alone says nothing of runs
     enough = told.sum(axis=0) >= FEWEST_FOR_A_SHIFT
     shares = np.where(enough, 0.0, np.nan)
     if not enough.any():
         return shares
     for _ in range(_ROUNDS):
-        rest = block - shares
+        rest = np.where(told, block, np.nan) - shares
         centres = np.array([_median(line[np.isfinite(line)]) for line in rest])
-        rest = block - centres[:, None, None]
+        rest = np.where(told, block, np.nan) - centres[:, None, None]
         for place in zip(*np.nonzero(enough), strict=True):
             column = rest[(slice(None), *place)]
             shares[place] = _median(column[np.isfinite(column)])

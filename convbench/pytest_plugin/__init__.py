@@ -66,6 +66,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and where it was asked for, what a session keeps."""
     config.addinivalue_line("markers", MARKER)
     out = config.getoption("convbench_out")
+    if out == "":
+        raise pytest.UsageError(
+            "--convbench-out is given no folder: name one, or leave the option out."
+        )
     if not (config.getoption("convbench") or out):
         return
     from convbench.pytest_plugin.session import Session

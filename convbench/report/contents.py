@@ -113,7 +113,7 @@ def _state(run: Run) -> tuple[Block, ...]:
     texts = []
     if not run.finished:
         texts.append(
-            f"This run is not finished: it holds {show.plural(len(run.records), 'case')} of those "
+            f"This run is not finished: it holds {len(run.records):,} of {_planned(run)} cases "
             "planned, and all below is about these alone."
         )
     if run.torn:
@@ -130,6 +130,11 @@ def _state(run: Run) -> tuple[Block, ...]:
             "time. `convbench doctor` says what disturbs."
         )
     return tuple(Paragraph(text=text) for text in texts)
+
+
+def _planned(run: Run) -> str:
+    planned = run.header.suite.get("cases")
+    return f"{planned:,}" if isinstance(planned, int) else "the"
 
 
 def _first_figure(all_groups: Sequence[Group]) -> tuple[Block, ...]:
@@ -221,7 +226,8 @@ def _left_out(run: Run) -> tuple[Block, ...]:
             reason = record.reason or "no reason was given"
             reasons.setdefault((record.status, reason), []).append(record)
     if not reasons:
-        return heading, Paragraph(text="Nothing: every case ran.")
+        ran = "every case ran" if run.records else "there are no cases"
+        return heading, Paragraph(text=f"Nothing: {ran}.")
     order = {"invalid": 0, "failed": 1, "skipped": 2}
     rows = sorted(reasons.items(), key=lambda item: order.get(item[0][0], 0))
     return (

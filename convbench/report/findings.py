@@ -23,6 +23,7 @@ from convbench.report.phrases import (
     multiplications_against,
     surely_faster,
 )
+from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,6 +97,8 @@ def _cheapest(group: Group) -> Bullet | None:
             f", {show.times(1 / share)} fewer than {whose}"
             if 0 < share < 1
             else f"; no type that sees and mixes as much needs fewer than {whose}"
+            if len(full) > 1
+            else "; it is alone in this slot"
         )
     ahead = [row for row in group.derived if multiplications(row) < least]
     more = less(ahead, "needs fewer", "need fewer")
@@ -113,7 +116,12 @@ def _fastest(group: Group) -> Bullet | None:
         return None
     text = f"{named(best.record)} takes {show.seconds(best.seconds)} a call ({basis(best)})"
     if best.is_baseline:
-        text += ", and it is the baseline: nothing that sees and mixes as much has a lower median"
+        text += ", and it is the baseline: "
+        text += (
+            "nothing that sees and mixes as much has a lower median"
+            if len(full) > 1
+            else "nothing else of its kind was timed here"
+        )
     elif best.time and best.baseline:
         beside = "paired, process by process, it" if best.time.paired else "it"
         text += f"; {beside} {against(best.time, best.baseline.label)}"
@@ -162,7 +170,7 @@ def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
         (row.time.low / row.multiplications, group, row)
         for group in types
         for row in group.compared
-        if row.time and row.multiplications and row.multiplications < 1
+        if row.time and row.multiplications and row.multiplications < 1 and _told(row)
     ]
     if not gaps:
         return None
@@ -190,6 +198,13 @@ def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
         "baseline."
     )
     return Bullet(lead="Promise and clock", text=text)
+
+
+def _told(row: Row) -> bool:
+    """Tell whether both had rounds enough for an interval to say anything."""
+    both = (row.record, row.baseline or row.record)
+    rounds = [sum(len(samples.seconds) for samples in record.samples) for record in both]
+    return bool(min(rounds) >= FEWEST_ROUNDS_FOR_A_VERDICT)
 
 
 def _fewer_and_slower(row: Row) -> bool:

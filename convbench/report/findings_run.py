@@ -167,6 +167,7 @@ def resolution(machine: Mapping[str, Any]) -> str:
         f" Timed against itself before the run, this machine called {found.excluding_one} of "
         f"{found.trials} equal pairs different (5 % is chance)"
     )
+    text += f"; {found.too_short} more were too short to say" if found.too_short else ""
     text += (
         f", and could tell differences of {show.listing(told)}."
         if told
@@ -225,7 +226,9 @@ def _rounds(rounds: Sequence[int], processes: Sequence[int]) -> str:
     return text
 
 
-def next_step(run: Run, main: Group | None) -> Bullet | None:
+def next_step(  # noqa: PLR0911  a line for each state of a run
+    run: Run, main: Group | None
+) -> Bullet | None:
     """Return what a reader may do with this, as far as the numbers carry it."""
     if not run.finished:
         return _next(
@@ -235,6 +238,12 @@ def next_step(run: Run, main: Group | None) -> Bullet | None:
     if main is None:
         return None
     full = alike(main.timed)
+    failed = [record for record in run.records if record.status == "failed"]
+    if not full and failed:
+        return _next(
+            "Mend what failed",
+            f"Mend what failed first, {show.plural(len(failed), 'case')}: {failed[0].reason}.",
+        )
     if not full:
         return _next(
             "Time the cases", "Time the cases: without times, nothing here says what is fast."
@@ -245,6 +254,9 @@ def next_step(run: Run, main: Group | None) -> Bullet | None:
             "Time the baseline",
             "Get a time for the baseline first: without it, no ratio says what is gained.",
         )
+    if len(full) == 1 and best.is_baseline:
+        name = base.record.label
+        return _next("Time others", f"Time another type in this slot: {name} is alone there.")
     sure = [row for row in full if row.time and row.time.verdict == "faster"]
     if not sure:
         return _stay(best, base)

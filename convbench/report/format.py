@@ -16,6 +16,7 @@ MISSING: Final = "–"
 """Shown where there is no value."""
 
 _THOUSAND: Final = 1000
+_MOST_DECIMALS: Final = 6
 _MILLION: Final = 1_000_000
 _FULL_CONFIDENCE: Final = 0.95
 _PREFIXES: Final = ("", "k", "M", "G", "T", "P", "E")
@@ -118,7 +119,13 @@ def times_interval(value: RatioInterval, *, inverse: bool = False) -> str:
         middle, low, high = 1 / middle, 1 / high, 1 / low
     narrow = significant(low, 2) == significant(high, 2)
     digits = 3 if narrow or significant(middle, 2) in {"1.0", "0.99"} else 2
-    ends = _range(low, high, _decimals(middle, digits))
+    decimals = _decimals(middle, digits)
+    # an end that is not 1 must not read 1: it is what the verdict hangs on
+    while decimals < _MOST_DECIMALS and any(
+        end != 1 and float(f"{end:.{decimals}f}") == 1 for end in (low, high)
+    ):
+        decimals += 1
+    ends = _range(low, high, decimals)
     return f"{significant(middle, digits)}× ({confidence(value.confidence)} interval {ends})"
 
 

@@ -68,10 +68,16 @@ def _row(record: Record, baseline: Record | None) -> Row:
         baseline=baseline,
         multiplications=_quotient("multiplications", record, baseline),
         parameters=_quotient("parameters", record, baseline),
-        seconds=typical(record.samples) if record.samples else None,
+        seconds=_seconds(record),
         time=time,
         no_time=no_time,
     )
+
+
+def _seconds(record: Record) -> Interval | None:
+    """Return the time of a call; None without samples, or where one took no time at all."""
+    some = record.samples and min(samples.minimum for samples in record.samples) > 0
+    return typical(record.samples) if some else None
 
 
 def _quotient(name: str, record: Record, baseline: Record | None) -> float | None:

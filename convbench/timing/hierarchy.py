@@ -6,7 +6,7 @@ the interval is that of processes, and rounds only sharpen what each of them say
 
 - a **time** gets a prediction interval: where the median of one more process falls. With medians
   m of P processes it is mean(log m) ± t · sd(log m) · sqrt(1 + 1/P), t of P - 1 degrees of freedom
-  (Hahn and Meeker, Statistical Intervals, section 4.8), and no narrower than what the rounds of one
+  (Hahn and Meeker, Statistical Intervals), and no narrower than what the rounds of one
   of them leave open. Medians of processes have a longer tail than normal ones: made at 95 % it held
   86 to 92 % of held-out processes (`python benchmarks/clock held-out`), so t is taken for half the
   misses that are asked for. It does not shrink to nothing with P, for the next process is as free

@@ -178,6 +178,49 @@ def test_a_side_that_lacks_something_passes_only_where_that_is_said(what):
     assert outcome(found, partial=True, strict=True).status == AMBIGUOUS
 
 
+@pytest.mark.parametrize("times", [True, False])
+@pytest.mark.parametrize(
+    "bare",
+    [
+        {"status": "failed", "reason": "no memory", "samples": (), "cost": None, "tallies": {}},
+        {"samples": (), "cost": None, "tallies": {}},
+    ],
+)
+def test_where_nothing_is_compared_nothing_passes(times, bare):
+    left, right = (
+        replace(s, records=tuple(replace(r, **bare) for r in s.records)) for s in sides()
+    )
+    ended = outcome(compare(left, right, times=times), partial=True)
+    assert ended.status == INCOMPARABLE
+    assert "no case has counts" in ended.why
+
+
+def test_tallies_alone_are_counts():
+    left, right = (
+        replace(s, records=tuple(replace(r, cost=None) for r in s.records)) for s in sides()
+    )
+    found = compare(left, right, times=False)
+    assert found.counted == 10
+    assert outcome(found).status == OK
+
+
+@pytest.mark.parametrize(("factor", "status"), [(1.3, INCOMPARABLE), (10, REGRESSION)])
+def test_where_half_of_all_cases_changed_the_gate_does_not_pass(factor, status):
+    calm = [runs.record(f"t{n}", (1.0, 1.004 + n / 1e3, 0.996)) for n in range(10)]
+    moved = [runs.times(again(r), factor if n < 5 else 1) for n, r in enumerate(calm)]
+    found = compare(runs.side(*calm), runs.side(*moved))
+    assert outcome(found).status == status
+    assert not {row.pair.label for row in found.found("slower")} & {f"t{n}" for n in range(5, 10)}
+
+
+def test_a_time_of_nothing_is_no_time_and_no_crash():
+    left, right = sides()
+    nothing = runs.record("t0", (0.0, 0.0))
+    found = compare(left, replace(right, records=(nothing, *right.records[1:])))
+    assert outcome(found).status == INCOMPARABLE
+    assert "not-timed" in text(found)
+
+
 def test_a_case_more_is_no_hindrance():
     left, right = sides()
     more = runs.record("new", CALM)

@@ -76,7 +76,9 @@ def test_every_reason_has_a_meaning():
     assert all(REASONS.values())
 
 
-@pytest.mark.parametrize(("ratio", "verdict"), [(1.11, "ambiguous"), (10.0, "slower")])
+@pytest.mark.parametrize(
+    ("ratio", "verdict"), [(1.11, "ambiguous"), (1.8, "ambiguous"), (10.0, "slower")]
+)
 def test_samples_that_something_else_had_a_hand_in_make_no_case_a_little_slower(ratio, verdict):
     """What disturbs a tenth of the samples explains some per cent, and not ten times."""
     clean = runs.record(seconds=(1.0, 1.0, 1.0))
@@ -85,6 +87,18 @@ def test_samples_that_something_else_had_a_hand_in_make_no_case_a_little_slower(
     row = judge(both, effect(ratio, 0.01), sure=True, moved="same", limits=LIMITS)
     assert row.verdict == verdict
     assert row.reasons == ("beyond", "contaminated")
+
+
+def test_samples_that_are_mostly_contaminated_say_nothing():
+    clean = runs.record(seconds=(1.0, 1.0, 1.0))
+    both = pair(clean, runs.record(seconds=([1.0, 0.8],) * 3))
+    row = judge(both, effect(10.0, 0.01), sure=True, moved="same", limits=LIMITS)
+    assert row.verdict == "ambiguous"
+
+
+def test_the_same_where_no_shift_is_seen_says_so():
+    row = judge(pair(), effect(1.0, 0.01), sure=False, moved=None, limits=LIMITS)
+    assert (row.verdict, row.reasons) == ("same", ("within", "drift"))
 
 
 def test_one_process_a_side_is_ambiguous():

@@ -188,3 +188,19 @@ def test_processes_that_agree_to_the_last_digit_are_not_certain():
     )
     (effect,) = noise([case]).effects
     assert effect.surprise > 0.05
+
+
+def test_one_run_against_two_is_not_too_sure():
+    """Each case has one degree of freedom, so that variances may look alike by chance."""
+    false = 0
+    for seed in range(30):
+        draw = np.random.default_rng(seed)
+        cases = []
+        for number in range(60):
+            logs = draw.normal(0, 0.02, 3)
+            runs_of = [(runs.samples(math.exp(v), session=str(n)),) for n, v in enumerate(logs)]
+            cases.append(
+                Timed(group=f"g{number % 3}", left=(runs_of[0],), right=tuple(runs_of[1:]))
+            )
+        false += any(holm([e.surprise for e in noise(cases).effects], 0.05))
+    assert false <= 4

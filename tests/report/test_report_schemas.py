@@ -52,7 +52,9 @@ def objects(node, path="$"):
 def test_a_schema_has_an_id_with_its_version_and_refuses_what_it_does_not_name(name):
     whole = schema(name)
     said = whole["properties"].get("schema", {})
-    version = {"report": said.get("const"), "run": max(said.get("enum", [0])), "record": SCHEMA}[name]
+    version = {"report": said.get("const"), "run": max(said.get("enum", [0])), "record": SCHEMA}[
+        name
+    ]
     assert whole["$id"] == f"urn:convbench:{name}:{version}"
     closed = [path for path, node in objects(whole) if "properties" in node and "required" in node]
     assert closed
@@ -133,7 +135,9 @@ def test_the_schema_of_a_report_names_every_block_and_every_figure():
     choices = defs["figure"]["properties"]["data"]["oneOf"]
     assert {choice["$ref"].rpartition("/")[2] for choice in choices} == drawn
     for name in (*BLOCKS, *(kind.__name__ for kind in figuredata.FigureData.__args__)):
-        there = {item.name for item in fields(getattr(doc, name, None) or getattr(figuredata, name))}
+        there = {
+            item.name for item in fields(getattr(doc, name, None) or getattr(figuredata, name))
+        }
         assert set(defs[name.lower()]["properties"]) == {*there, "type"}, name
 
 

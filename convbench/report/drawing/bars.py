@@ -25,11 +25,12 @@ def bars(data: Bars) -> Figure:
     )
     left, *right = figure.subplots(1, 2 if timed else 1, sharey=True, squeeze=False)[0]
     names = [style.plain(bar.label) for bar in data.bars]
-    left.barh(range(len(names)), [b.multiplications for b in data.bars], color=style.COUNT_COLOUR)
+    counts = [float(bar.multiplications) for bar in data.bars]  # may exceed 64 bits
+    left.barh(range(len(names)), counts, color=style.COUNT_COLOUR)
     for row, bar in enumerate(data.bars):
-        _number(left, bar.multiplications, row, show.count(bar.multiplications))
+        _number(left, float(bar.multiplications), row, show.count(bar.multiplications))
     _finish(left, "multiplications (1 MAC = 1 multiplication)", style.tick_count)
-    left.set_xlim(0, 1.28 * max(1, *(bar.multiplications for bar in data.bars)))
+    left.set_xlim(0, 1.28 * max(1.0, *counts))
     for axes in right:
         _times(axes, data.bars)
     left.set_yticks(range(len(names)), names)
