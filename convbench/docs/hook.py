@@ -21,7 +21,12 @@ from convbench.docs.namespace import namespace
 from convbench.docs.sources import Sources
 from convbench.errors import ConvbenchError
 
-REPORTS: Final = ("reports/clock", "reports/counter-audit", "reports/cpu-quick")
+REPORTS: Final = (
+    "reports/clock",
+    "reports/compare",
+    "reports/counter-audit",
+    "reports/cpu-quick",
+)
 """Committed reports that are part of the site, with the files beside them."""
 SHOWN: Final = (".md", ".png", ".csv", ".json", ".jsonl")
 
