@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from convbench.comparing.environment import OF_THE_AXIS, Difference, environments
 from convbench.comparing.judging import Judged, Limits, Verdict, holm, identical, judge, untimed
 from convbench.comparing.matching import BY, Pair, match
-from convbench.comparing.noise import Noise, Shift, Timed, noise, quantile
+from convbench.comparing.noise import Noise, Shift, Timed, noise
+from convbench.comparing.variances import quantile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -33,6 +33,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from scipy import special
 
+from convbench.comparing.variances import chance, moderated, quantile
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -45,9 +47,6 @@ FEWEST_FOR_A_SHIFT: Final = 8
 FEWEST_FOR_A_SCALE: Final = 8
 _MANY: Final = 200
 """Cases of a group from which on one of them does not move the median."""
-_MOST_WORTH: Final = 12.0
-"""Degrees of freedom that other cases may add: with one each, alike variances may be chance."""
-_MOST_FREEDOM: Final = 1e6
 _LEAST_SPREAD: Final = 1e-4
 """Processes that agree to better than 0.01 % do so by chance, or by a coarse clock."""
 
@@ -270,43 +269,6 @@ def _shift(raw: Array, deviations: Sequence[Array]) -> Shift:
     )
 
 
-def moderated(own: Array, freedom: Array, most: float = math.inf) -> tuple[Array, Array, float]:
-    """Return each case's variance drawn towards the typical one, its freedom, and the prior's.
-
-    own: the variances as each case has them alone, nan where its degrees of freedom are 0. most:
-    degrees of freedom that all cases have together; the prior can be worth no more. Where no case
-    has any, the result is nan and 0.
-    """
-    told = freedom > 0
-    if not told.any():
-        return np.full(len(own), math.nan), np.zeros(len(own)), 0.0
-    typical, prior = _prior(own[told], freedom[told])
-    prior = min(prior, most, _MOST_WORTH)
-    together = np.maximum(prior + freedom, np.finfo(float).tiny)
-    drawn = (prior * typical + freedom * np.where(told, own, 0.0)) / together
-    return drawn, prior + freedom, prior
-
-
-def _prior(variances: Array, freedom: Array) -> tuple[float, float]:
-    """Return the typical variance and the degrees of freedom that it is worth."""
-    logs = np.log(variances) - special.digamma(freedom / 2) + np.log(freedom / 2)
-    centre = float(np.mean(logs))
-    if len(logs) == 1:
-        return math.exp(centre), 0.0
-    excess = float(np.var(logs, ddof=1) - np.mean(special.polygamma(1, freedom / 2)))
-    # variances that differ no more than by chance are one for all
-    alike = excess <= special.polygamma(1, _MOST_FREEDOM / 2)
-    prior = _MOST_FREEDOM if alike else 2 * inverse_trigamma(excess)
-    return math.exp(centre + special.digamma(prior / 2) - math.log(prior / 2)), prior
-
-
-def inverse_trigamma(value: float) -> float:
-    """Return x whose trigamma is the value, between 1e-6 and 1e6."""
-    from scipy.optimize import brentq
-
-    return float(brentq(lambda x: float(special.polygamma(1, x)) - value, 1e-6, _MOST_FREEDOM))
-
-
 def _scale(net: Array, errors: Array, freedom: Array) -> tuple[float, float]:
     """Return how many times as wide as in theory the middle half of all t is, and its own worth.
 
@@ -317,13 +279,3 @@ def _scale(net: Array, errors: Array, freedom: Array) -> tuple[float, float]:
         return 1.0, math.inf
     wide = np.abs(net / errors) / special.stdtrit(freedom, 0.75)
     return max(1.0, float(np.median(wide))), 0.37 * len(net)
-
-
-def chance(value: float, error: float, freedom: float) -> float:
-    """Return the two-sided p of Student's t."""
-    return float(2 * special.stdtr(freedom, -abs(value / error))) if error else float(value == 0)
-
-
-def quantile(confidence: float, freedom: float) -> float:
-    """Return the two-sided quantile of Student's t."""
-    return float(special.stdtrit(freedom, (1 + confidence) / 2))

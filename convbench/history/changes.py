@@ -32,7 +32,7 @@ import numpy as np
 from scipy import special
 
 from convbench.comparing.judging import Limits
-from convbench.comparing.noise import chance, quantile
+from convbench.comparing.variances import chance, quantile
 from convbench.history.scatter import Scatter, scatter
 from convbench.history.windows import windows
 

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import special
 
-from convbench.comparing.noise import FEWEST_FOR_A_SCALE, inverse_trigamma, moderated
+from convbench.comparing.noise import FEWEST_FOR_A_SCALE
+from convbench.comparing.variances import inverse_trigamma, moderated
 from convbench.history.shares import mean_over
 
 if TYPE_CHECKING:
