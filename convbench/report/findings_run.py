@@ -239,7 +239,8 @@ def next_step(  # noqa: PLR0911  a line for each state of a run
         return None
     full = alike(main.timed)
     failed = [record for record in run.records if record.status == "failed"]
-    if not full and failed:
+    ran = any(record.status == "ok" for record in run.records)
+    if failed and not ran:
         return _next(
             "Mend what failed",
             f"Mend what failed first, {show.plural(len(failed), 'case')}: {failed[0].reason}.",

@@ -134,3 +134,23 @@ def test_an_invalid_or_failed_case_wins_nothing():
 
 def test_the_main_group_is_the_one_that_compares_most():
     assert main_group(groups(whole_run())).label.startswith("64→64")
+
+
+def test_a_baseline_that_is_alone_wins_nothing():
+    said = points(timed(standard=1e-3))
+    assert "alone in this slot" in said["Cheapest by count"]
+    assert "nothing else of its kind was timed" in said["Fastest here"]
+    assert said["Try next"].startswith("Time another type in this slot")
+
+
+def test_where_everything_failed_the_reason_comes_first():
+    run = whole_run()
+    failed = tuple(replace(r, samples=()).failed("RuntimeError: no memory") for r in run.records)
+    said = points(replace(run, records=failed))
+    assert said["Try next"].startswith("Mend what failed first")
+    assert "no memory" in said["Try next"]
+
+
+def test_a_gap_is_claimed_of_no_single_round():
+    said = points(timed(rounds=1, standard=1e-3, depthwise_separable=9e-4))
+    assert "The largest gap" not in said.get("Promise and clock", "")

@@ -234,17 +234,18 @@ def answers(document):
 
 def test_the_cards_answer_the_four_questions_of_a_stranger():
     assert answers(contents(whole_run())) == {
-        "Cheapest by count": "shufflenet_unit",
-        "Fastest here": "bottleneck",
-        "How sure": "12 to 24 rounds a case in 3 processes",
-        "Try next": "bottleneck",
+        "Cheapest by count": "shufflenet_unit: 3.663 M multiplications, 32× fewer than standard",
+        "Fastest here": "bottleneck, 7.5× faster than standard",
+        "How sure": "Beats standard: sure, at 95 %",
+        "Try next": "bottleneck in place of standard, then train",
     }
 
 
 def test_an_answer_says_what_the_clock_cannot_tell():
     found = answers(committed())
-    assert found["Fastest here"] == "bottleneck; the clock cannot tell it from 3 others"
-    assert found["Try next"] == "bottleneck, shufflenet_unit, depthwise_separable and lite"
+    assert found["Fastest here"] == "bottleneck, 2.9× faster than standard; not told from 3 others"
+    assert found["How sure"] == "Beats standard: sure, at 95 %. Which of 4 is fastest: not sure"
+    assert found["Try next"] == "bottleneck and 3 more in place of standard, then train"
 
 
 def test_without_times_the_cards_say_that_nothing_is_known_of_speed():
