@@ -37,7 +37,7 @@ def real(sides: Sequence[Side]) -> Iterator[Claim]:
     same = sum(row.verdict == "same" for row in rows)
     yield Claim(
         f"{len(found)} pairs of {len(sides)} real runs, {len(rows) // len(found)} rows each: "
-        f"{wolf} show a regression, {false} a slower or a faster (at most 5 %): "
+        f"{wolf} show a regression (at most 5 %), {false} any slower or faster: "
         f"{', '.join(names) or 'none'}; {same / len(rows):.0%} of all rows are called the same",
         wolf <= WANTED * len(found),
     )
@@ -50,7 +50,7 @@ def simulated(sides: Sequence[Side], trials: int) -> Iterator[Claim]:
     false = sum(_false(item) for item in found)
     yield Claim(
         f"{trials} comparisons of runs put together from the groups of recorded ones: {wolf} show "
-        f"a regression, {false} a slower or a faster (at most 5 %)",
+        f"a regression (at most 5 %), {false} any slower or faster",
         wolf <= WANTED * trials,
     )
 
