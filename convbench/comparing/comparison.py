@@ -10,7 +10,7 @@ from convbench.comparing.environment import OF_THE_AXIS, Difference, environment
 from convbench.comparing.judging import Judged, Limits, Verdict, holm, identical, judge, untimed
 from convbench.comparing.matching import BY, Pair, match
 from convbench.comparing.noise import Noise, Shift, Timed, noise
-from convbench.comparing.variances import quantile
+from convbench.timing.variances import quantile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

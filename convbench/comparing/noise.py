@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from scipy import special
 
-from convbench.comparing.variances import chance, moderated, quantile
+from convbench.timing.variances import chance, moderated, quantile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

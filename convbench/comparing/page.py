@@ -18,7 +18,7 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
-from convbench.timing.hierarchy import typical
+from convbench.timing.estimates import typical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.comparing.gate import STATUSES
 from convbench.comparing.noise import FEWEST_FOR_A_SCALE
-from convbench.comparing.variances import quantile
 from convbench.report import format as show
 from convbench.report.document import Bullet
 from convbench.timing.stats import RatioInterval
+from convbench.timing.variances import quantile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

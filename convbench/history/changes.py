@@ -32,9 +32,9 @@ import numpy as np
 from scipy import special
 
 from convbench.comparing.judging import Limits
-from convbench.comparing.variances import chance, quantile
 from convbench.history.scatter import Scatter, scatter
 from convbench.history.windows import windows
+from convbench.timing.variances import chance, quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from convbench.history.series import timed
 from convbench.history.tables import commit, lean
 from convbench.report import format as show
 from convbench.report.document import Column, Table
-from convbench.timing.hierarchy import compare, typical
+from convbench.timing.estimates import compare, typical
 
 if TYPE_CHECKING:
     from convbench.history.history import History

@@ -12,7 +12,7 @@ from convbench.history.series import timed
 from convbench.report import format as show
 from convbench.report.document import Figure
 from convbench.report.figuredata import Trend, TrendChange, TrendLevel, TrendLine, TrendPoint
-from convbench.timing.hierarchy import typical
+from convbench.timing.estimates import typical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

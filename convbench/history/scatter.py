@@ -23,8 +23,8 @@ import numpy as np
 from scipy import special
 
 from convbench.comparing.noise import FEWEST_FOR_A_SCALE
-from convbench.comparing.variances import inverse_trigamma, moderated
 from convbench.history.shares import mean_over
+from convbench.timing.variances import inverse_trigamma, moderated
 
 if TYPE_CHECKING:
     from convbench.history.shares import Floats

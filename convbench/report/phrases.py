@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.report import format as show
 from convbench.report.caveats import named
-from convbench.timing.hierarchy import compare
 from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, RatioInterval
 
 if TYPE_CHECKING:
@@ -34,25 +33,15 @@ def less(ahead: Sequence[Row], one: str, many: str) -> str:
     )
 
 
-def between(row: Row, other: Row) -> RatioInterval | None:
-    """Return the time ratio of two rows; None where they have no times that compare."""
-    if not row.record.samples or not other.record.samples:
-        return None
-    try:
-        return compare(row.record.samples, other.record.samples)
-    except ValueError:
-        return None
-
-
 def cannot_tell(row: Row, other: Row) -> bool:
     """Tell whether two rows were timed and the clock cannot tell which is faster."""
-    found = between(row, other)
-    return found is not None and found.verdict == "cannot tell"
+    found = row.against(other)
+    return found is not None and found.verdict in {"cannot tell", "same"}
 
 
 def surely_faster(row: Row, other: Row) -> bool:
     """Tell whether the first row is faster, by the interval."""
-    found = between(row, other)
+    found = row.against(other)
     return found is not None and found.verdict == "faster"
 
 

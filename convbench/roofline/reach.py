@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from convbench.runs.conditions import itemsize
-from convbench.timing.hierarchy import typical
+from convbench.timing.estimates import typical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

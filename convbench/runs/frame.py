@@ -14,7 +14,7 @@ from convbench.counting.agreement import judge
 from convbench.counting.tally import Tally
 from convbench.runs.conditions import itemsize
 from convbench.timing.contamination import contaminated_share, faults_per_call, watched
-from convbench.timing.hierarchy import compare, typical
+from convbench.timing.estimates import Estimates
 from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from convbench.runs.record import Record, Run
+    from convbench.timing.samples import Samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class Row:
         time: seconds divided by the baseline's, with its interval; None for the baseline itself,
             and where one of the two has no time to believe.
         no_time: why `time` is None, in words; empty for the baseline itself.
+        estimates: what the samples of the case's group say, by case.
 
     """
 
@@ -48,36 +50,55 @@ class Row:
     seconds: Interval | None
     time: RatioInterval | None
     no_time: str
+    estimates: Estimates
 
     @property
     def is_baseline(self) -> bool:
         """Tell whether the record is its own baseline."""
         return self.baseline is self.record
 
+    def against(self, other: Row) -> RatioInterval | None:
+        """Return the time ratio to another row; None where they have no times that compare."""
+        if not self.record.samples or not other.record.samples:
+            return None
+        return _ratio(self.record, other.record, self.estimates)[0]
+
 
 def rows(run: Run) -> tuple[Row, ...]:
     """Return one row a record, in the order of the run."""
     cases = run.by_case()
-    return tuple(_row(record, cases.get(record.baseline or "")) for record in run.records)
+    groups: dict[tuple[str, str], dict[str, tuple[Samples, ...]]] = {}
+    for record in run.records:
+        if record.samples:
+            groups.setdefault((record.group, record.kind), {})[record.case] = record.samples
+    known = {key: Estimates(samples) for key, samples in groups.items()}
+    empty = Estimates({})
+    return tuple(
+        _row(
+            record, cases.get(record.baseline or ""), known.get((record.group, record.kind), empty)
+        )
+        for record in run.records
+    )
 
 
-def _row(record: Record, baseline: Record | None) -> Row:
-    time, no_time = _time(record, baseline)
+def _row(record: Record, baseline: Record | None, estimates: Estimates) -> Row:
+    time, no_time = _time(record, baseline, estimates)
     return Row(
         record=record,
         baseline=baseline,
         multiplications=_quotient("multiplications", record, baseline),
         parameters=_quotient("parameters", record, baseline),
-        seconds=_seconds(record),
+        seconds=_seconds(record, estimates),
         time=time,
         no_time=no_time,
+        estimates=estimates,
     )
 
 
-def _seconds(record: Record) -> Interval | None:
+def _seconds(record: Record, estimates: Estimates) -> Interval | None:
     """Return the time of a call; None without samples, or where one took no time at all."""
     some = record.samples and min(samples.minimum for samples in record.samples) > 0
-    return typical(record.samples) if some else None
+    return estimates.time(record.case) if some else None
 
 
 def _quotient(name: str, record: Record, baseline: Record | None) -> float | None:
@@ -88,7 +109,7 @@ def _quotient(name: str, record: Record, baseline: Record | None) -> float | Non
 
 
 def _time(  # noqa: PLR0911  (one line for each reason that there is no ratio)
-    record: Record, baseline: Record | None
+    record: Record, baseline: Record | None, estimates: Estimates
 ) -> tuple[RatioInterval | None, str]:
     if baseline is record:
         return None, ""
@@ -102,8 +123,14 @@ def _time(  # noqa: PLR0911  (one line for each reason that there is no ratio)
         return None, f"the baseline is {baseline.status}"
     if not baseline.samples:
         return None, "the baseline was not timed"
+    return _ratio(record, baseline, estimates)
+
+
+def _ratio(record: Record, base: Record, estimates: Estimates) -> tuple[RatioInterval | None, str]:
+    if base.case not in estimates.cases:
+        estimates = Estimates({record.case: record.samples, base.case: base.samples})
     try:
-        return compare(record.samples, baseline.samples), ""
+        return estimates.ratio(record.case, base.case), ""
     except ValueError as error:  # a time of 0, or rounds that do not pair up: said, not hidden
         return None, str(error)
 

@@ -18,7 +18,7 @@ from convbench.runs.device import too_large
 from convbench.runs.measuring import Errand, Measure, Outcome, first_line, measure_cases
 from convbench.runs.record import Record
 from convbench.timing.contamination import contaminated, flags
-from convbench.timing.hierarchy import compare
+from convbench.timing.estimates import compare
 from convbench.timing.processes import ProcessDied, ProcessError, fresh
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from convbench.errors import ConvbenchError, UnknownNameError
 from convbench.timing.contamination import contaminated, flags
-from convbench.timing.hierarchy import compare, typical
+from convbench.timing.estimates import compare, typical
 from convbench.timing.samples import Samples
 from convbench.timing.stats import Interval, RatioInterval
 

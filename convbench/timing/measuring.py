@@ -18,7 +18,7 @@ from convbench.timing.checking import (
     same_at_any_address,
 )
 from convbench.timing.cuda import stopwatch_for
-from convbench.timing.hierarchy import compare
+from convbench.timing.estimates import compare
 from convbench.timing.measurement import Measurement
 from convbench.timing.processes import (
     Allocator,

@@ -10,7 +10,7 @@ Two methods, each chosen for its coverage at 5 to 40 rounds of skewed times with
   does cover what it claims.
 
 Both take the rounds as independent draws of **one process**. What differs from one process to the
-next (the layout of memory above all) is not in these intervals; `timing.hierarchy` has those.
+next (the layout of memory above all) is not in these intervals; `timing.estimates` has those.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
     from convbench.timing.samples import Samples
 
-Verdict = Literal["faster", "slower", "cannot tell"]
+Verdict = Literal["faster", "slower", "same", "cannot tell"]
 
+MARGIN = 0.05
+"""Of practical equality: two times are the same where their ratio surely differs by no more."""
+WIDEST = 2.0
+"""An interval whose ends differ by more than this factor helps nobody and is not shown."""
 FEWEST_ROUNDS_FOR_A_VERDICT = 5
 RESAMPLES = 2000
 _QUARTILES_NEED = 4
@@ -45,7 +49,9 @@ class Interval:
             narrower pair of order statistics would fall short, and falls below it where there are
             too few values (5 reach 0.9375 at most; a single one reaches 0).
         processes: how many processes it rests on. With 1 it says nothing of what another process
-            would give; with more it is about them, see `timing.hierarchy`.
+            would give; with more it is about them, see `timing.estimates`.
+        each: what every process measured, in the unit of the values and in their order; () where
+            nobody kept it.
 
     """
 
@@ -54,6 +60,17 @@ class Interval:
     high: float
     confidence: float
     processes: int = 1
+    each: tuple[float, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether the ends tell anything: there is an interval, of no more than a factor of 2."""
+        return self.confidence > 0 and self.low > 0 and self.high <= WIDEST * self.low
+
+    @property
+    def half_width(self) -> float:
+        """The larger of the distances to the two ends, relative: 0.04 for ±4 %."""
+        return max(self.high / self.value, self.value / self.low) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +84,10 @@ class RatioInterval:
         confidence: what the interval reaches, as in `Interval`.
         paired: whether rounds of one session were compared with one another. Where False the two
             come from different sessions, and whatever else changed between these is in the ratio.
-        verdict: the numerator is "faster" or "slower" than the denominator, or the clock "cannot
-            tell": the interval contains 1, or there are fewer than 5 rounds.
+        verdict: the numerator is "faster" or "slower" than the denominator, "same" as far as that
+            matters (see `verdict`), or the clock "cannot tell".
         processes: how many processes it rests on, as in `Interval`.
+        each: the ratio in every process, as in `Interval`.
 
     """
 
@@ -80,6 +98,12 @@ class RatioInterval:
     paired: bool
     verdict: Verdict
     processes: int = 1
+    each: tuple[float, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether the ends tell anything: there is an interval, of no more than a factor of 2."""
+        return self.confidence > 0 and self.low > 0 and self.high <= WIDEST * self.low
 
     @property
     def half_width(self) -> float:
@@ -107,11 +131,41 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interv
     )
 
 
+def quantile_interval(values: Sequence[float], share: float, confidence: float = 0.95) -> Interval:
+    """Return a quantile of independent values, one of them, and an interval of order statistics.
+
+    The number of values below the true quantile is binomial, so the interval reaches its confidence
+    whatever the distribution, up to what so few values can reach.
+
+    Raises:
+        ValueError: no values, or a confidence that is not between 0 and 1.
+
+    """
+    from scipy.special import bdtr
+
+    check_confidence(confidence)
+    if not values:
+        raise ValueError("quantile_interval: values is empty; give at least one")
+    ordered = sorted(values)
+    count = len(ordered)
+    at = int(share * (count - 1))
+    low, high = 0, count - 1
+    tail = (1 - confidence) / 2
+    while low < at and bdtr(low + 1, count, share) <= tail:
+        low += 1
+    while high > at and 1 - bdtr(high - 1, count, share) <= tail:
+        high -= 1
+    # the true quantile lies between the two with the chance that low + 1 to high values are below
+    reached = float(bdtr(high, count, share) - bdtr(low, count, share)) if high > low else 0.0
+    return Interval(value=ordered[at], low=ordered[low], high=ordered[high], confidence=reached)
+
+
 def ratio(
     numerator: Samples,
     denominator: Samples,
     confidence: float = 0.95,
     seed: int = 0,
+    margin: float = MARGIN,
 ) -> RatioInterval:
     """Return how many times as long the numerator takes as the denominator.
 
@@ -124,6 +178,7 @@ def ratio(
         denominator: the one it is compared with.
         confidence: wanted; the result says what was reached.
         seed: of the resampling; without effect on paired samples, where nothing is drawn.
+        margin: of practical equality, see `verdict`.
 
     Raises:
         ValueError: a time of 0, or one session with different numbers of rounds.
@@ -148,7 +203,7 @@ def ratio(
         high=interval.high,
         confidence=interval.confidence,
         paired=paired,
-        verdict=verdict(interval, rounds),
+        verdict=verdict(interval, rounds, margin),
     )
 
 
@@ -237,9 +292,18 @@ def _rank(count: int, confidence: float) -> tuple[int, float]:
     return rank, reached
 
 
-def verdict(interval: Interval, rounds: int) -> Verdict:
-    """Return what an interval of a ratio says, if that many rounds may say anything."""
-    if rounds < FEWEST_ROUNDS_FOR_A_VERDICT or interval.low <= 1 <= interval.high:
+def verdict(interval: Interval, rounds: int, margin: float = MARGIN) -> Verdict:
+    """Return what an interval of a ratio says, if that many rounds may say anything.
+
+    "same" where all of it lies between 1 / (1 + margin) and 1 + margin, whether 1 is in it or not:
+    a difference too small to matter. "faster" or "slower" where it leaves out 1. Else "cannot
+    tell".
+    """
+    if rounds < FEWEST_ROUNDS_FOR_A_VERDICT:
+        return "cannot tell"
+    if 1 / (1 + margin) <= interval.low and interval.high <= 1 + margin:
+        return "same"
+    if interval.low <= 1 <= interval.high:
         return "cannot tell"
     return "faster" if interval.high < 1 else "slower"
 

@@ -13,6 +13,8 @@ import numpy as np
 from scipy import special
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 Array: TypeAlias = "NDArray[np.float64]"
@@ -57,6 +59,18 @@ def inverse_trigamma(value: float) -> float:
     from scipy.optimize import brentq
 
     return float(brentq(lambda x: float(special.polygamma(1, x)) - value, 1e-6, _MOST_FREEDOM))
+
+
+def prior(known: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return the typical of several variances, and the degrees of freedom that it is worth.
+
+    known: (variance, its degrees of freedom) a case. With one case or none it is worth nothing.
+    """
+    told = [(variance, freedom) for variance, freedom in known if freedom > 0]
+    if len(told) < 2:  # noqa: PLR2004  a single one cannot tell how cases differ
+        return 0.0, 0.0
+    typical, worth = _prior(*map(np.asarray, zip(*told, strict=True)))
+    return typical, min(worth, _MOST_WORTH)
 
 
 def chance(value: float, error: float, freedom: float) -> float:

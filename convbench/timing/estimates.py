@@ -1,0 +1,246 @@
+"""Statistics over several processes: what one more process would say, and how ratios differ.
+
+Rounds of one process share its memory layout, its threads and its luck; so what is estimated is
+estimated over processes, and rounds only say what each process measured:
+
+- **in a process** the time of a call is the lower quartile of its rounds. Whatever else runs on a
+  machine only adds time to a sample, and adds it to some samples and not to others: low quantiles
+  see through that, where medians and means do not;
+- **over processes** it is the median of theirs, so the time printed is one that was measured, and a
+  process that was disturbed throughout moves nothing. A **ratio** is the median over processes of
+  the quotients within each: what slows a whole process slows both;
+- **how much processes differ** is told by few of them badly. So the variances of all cases of a
+  group are taken together (`timing.variances`), with Student's t of the freedom that this gives;
+- the interval of a **time** is where one more process would fall; that of a **ratio** is where its
+  median over all processes is.
+
+With a single process there is nothing to say of others: the intervals are those of `stats`, of
+rounds, and `processes` says 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean, median, median_low
+from typing import TYPE_CHECKING, Final
+
+from convbench.timing import stats
+from convbench.timing.stats import MARGIN, Interval, RatioInterval
+from convbench.timing.variances import prior, quantile
+
+if TYPE_CHECKING:
+    from convbench.timing.samples import Samples
+
+QUANTILE: Final = 0.25
+"""Of a process's rounds: its time of a call."""
+_FENCE: Final = 4.0
+"""Robust standard deviations from the others at which a process counts as disturbed."""
+_LEAST_FENCE: Final = math.log(1.25)
+"""And no process that is nearer to the others than this is disturbed."""
+_LEAST_SPREAD: Final = 0.002
+"""Standard deviation of processes, relative, below which agreement is chance."""
+_FROM_MAD: Final = 1.4826
+"""From the median absolute deviation of normal values to their standard deviation."""
+
+
+def of_process(samples: Samples) -> float:
+    """Return seconds of a call in one process: the lower quartile of its rounds, a measured one."""
+    ordered = sorted(samples.seconds)
+    return ordered[int(QUANTILE * (len(ordered) - 1))]
+
+
+def typical(processes: Sequence[Samples], confidence: float = 0.95) -> Interval:
+    """Return the time of a call of one case alone; see `Estimates.time`."""
+    return Estimates({"": processes}).time("", confidence)
+
+
+def compare(
+    numerator: Sequence[Samples],
+    denominator: Sequence[Samples],
+    confidence: float = 0.95,
+    margin: float = MARGIN,
+) -> RatioInterval:
+    """Return the ratio of two cases alone; see `Estimates.ratio`."""
+    both = Estimates({"numerator": numerator, "denominator": denominator})
+    return both.ratio("numerator", "denominator", confidence, margin)
+
+
+class Estimates:
+    """What the samples of a group's cases say: of each, and of each against another.
+
+    Args:
+        cases: samples by the case's name, one entry a process. Entries of one `session` were
+            measured in the same process.
+
+    """
+
+    def __init__(self, cases: Mapping[str, Sequence[Samples]]) -> None:
+        """Keep the samples; everything else is derived when it is asked for."""
+        self.cases = {name: tuple(several) for name, several in cases.items()}
+        self._priors: dict[str | None, tuple[float, float]] = {}
+
+    def time(self, name: str, confidence: float = 0.95) -> Interval:
+        """Return the seconds of a call, and where one more process would fall.
+
+        Raises:
+            ValueError: no samples of that name, a time of 0, or an impossible confidence.
+
+        """
+        stats.check_confidence(confidence)
+        several = self._several(name)
+        if len(several) == 1:
+            return stats.quantile_interval(several[0].seconds, QUANTILE, confidence)
+        found = _spread(list(self._logs[name].values()))
+        sd, freedom = self._moderated(None, found)
+        reach = quantile(confidence, freedom) * sd * math.sqrt(1 + 1 / found.number)
+        each = tuple(map(of_process, several))
+        return Interval(
+            value=median_low(each),
+            low=math.exp(found.centre - reach),
+            high=math.exp(found.centre + reach),
+            confidence=confidence,
+            processes=len(several),
+            each=each,
+        )
+
+    def ratio(
+        self, name: str, base: str, confidence: float = 0.95, margin: float = MARGIN
+    ) -> RatioInterval:
+        """Return how many times as long `name` takes as `base`.
+
+        Processes in which both were measured are compared within each; where there are none, the
+        two sides are estimated apart, and whatever else changed between them is in the ratio.
+
+        Raises:
+            ValueError: as `time`, or rounds of one process that do not pair.
+
+        """
+        stats.check_confidence(confidence)
+        tops, bottoms = self._several(name), self._several(base)
+        below = {samples.session: samples for samples in bottoms}
+        pairs = [(top, below[top.session]) for top in tops if top.session in below]
+        if len(pairs) == 1 or len(tops) == len(bottoms) == 1:
+            top, bottom = pairs[0] if pairs else (tops[0], bottoms[0])
+            return stats.ratio(top, bottom, confidence, margin=margin)
+        if pairs:
+            found = _spread(self._quotients(name, base))
+            sd, freedom = self._moderated(base, found)
+            error = sd * math.sqrt(1 / found.number)
+            rounds = sum(len(top.seconds) for top, _ in pairs)
+        else:
+            found, error, freedom = self._apart(name, base)
+            rounds = min(sum(len(s.seconds) for s in side) for side in (tops, bottoms))
+        reach = quantile(confidence, freedom) * error if freedom else 0.0
+        interval = Interval(
+            value=math.exp(found.centre),
+            low=math.exp(found.centre - reach),
+            high=math.exp(found.centre + reach),
+            confidence=confidence if freedom else 0.0,
+            processes=len(pairs) or min(len(tops), len(bottoms)),
+        )
+        return RatioInterval(
+            value=interval.value,
+            low=interval.low,
+            high=interval.high,
+            confidence=interval.confidence,
+            paired=bool(pairs),
+            # one process against several: how much processes differ is not known of that one
+            verdict=stats.verdict(interval, rounds, margin) if freedom else "cannot tell",
+            processes=interval.processes,
+            each=tuple(of_process(top) / of_process(bottom) for top, bottom in pairs),
+        )
+
+    def disturbed(self, name: str) -> tuple[float, ...]:
+        """Return what the processes measured that lie far from the others, in seconds."""
+        several = self._several(name)
+        kept = _spread(list(self._logs[name].values())).kept
+        return tuple(
+            of_process(samples) for samples, good in zip(several, kept, strict=True) if not good
+        )
+
+    def _several(self, name: str) -> tuple[Samples, ...]:
+        several = self.cases[name]
+        if not several:
+            raise ValueError(f"{name or 'typical'}: no process was measured; give samples of one")
+        for samples in several:
+            if samples.minimum <= 0:
+                raise ValueError(
+                    "a sample took 0 s, so the stopwatch is too coarse for the block of "
+                    f"{samples.block} calls; measure again with a larger block",
+                )
+        return several
+
+    @cached_property
+    def _logs(self) -> dict[str, dict[str, float]]:
+        """Log of the seconds of a call, by case and by process."""
+        return {
+            name: {samples.session: math.log(of_process(samples)) for samples in several}
+            for name, several in self.cases.items()
+            if several and min(samples.minimum for samples in several) > 0
+        }
+
+    def _quotients(self, name: str, base: str) -> list[float]:
+        """Return the log-ratio of two cases in every process that measured both."""
+        below = self._logs[base]
+        return [log - below[at] for at, log in self._logs[name].items() if at in below]
+
+    def _moderated(self, base: str | None, found: _Spread) -> tuple[float, float]:
+        """Return a standard deviation and its freedom, drawn towards those of the group.
+
+        base: where it is of ratios to it; None for that of times.
+        """
+        typical_variance, worth = self._prior(base)
+        if not worth:
+            return math.sqrt(found.variance), found.number - 1
+        own = found.number - 1
+        variance = (worth * typical_variance + own * found.variance) / (worth + own)
+        return math.sqrt(variance), worth + own
+
+    def _prior(self, base: str | None) -> tuple[float, float]:
+        """Return what the cases of the group say of a variance, and what that is worth."""
+        if base not in self._priors:
+            values = [
+                list(logs.values()) if base is None else self._quotients(name, base)
+                for name, logs in self._logs.items()
+                if name != base
+            ]
+            spreads = [_spread(several) for several in values if len(several) > 1]
+            self._priors[base] = prior([(s.variance, s.number - 1) for s in spreads])
+        return self._priors[base]
+
+    def _apart(self, name: str, base: str) -> tuple[_Spread, float, float]:
+        """Return the difference of two cases that share no process, its error and freedom."""
+        top, bottom = (_spread(list(self._logs[one].values())) for one in (name, base))
+        found = _Spread(centre=top.centre - bottom.centre, variance=0.0, kept=())
+        if min(top.number, bottom.number) < 2:  # noqa: PLR2004  how one differs is not known
+            return found, 0.0, 0.0
+        error = math.sqrt(top.variance / top.number + bottom.variance / bottom.number)
+        return found, error, min(top.number, bottom.number) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Spread:
+    """Where processes lie, on a log scale: their centre, and the variance of those kept."""
+
+    centre: float
+    variance: float
+    kept: tuple[bool, ...]
+
+    @property
+    def number(self) -> int:
+        return sum(self.kept)
+
+
+def _spread(logs: Sequence[float]) -> _Spread:
+    """Return the centre and variance of processes, without those that lie far from the others."""
+    centre = median(logs)
+    scale = _FROM_MAD * median(abs(log - centre) for log in logs)
+    fence = max(_LEAST_FENCE, _FENCE * scale)
+    kept = tuple(abs(log - centre) <= fence for log in logs)
+    good = [log for log, keep in zip(logs, kept, strict=True) if keep]
+    squares = sum((log - fmean(good)) ** 2 for log in good)
+    variance = max(_LEAST_SPREAD**2, squares / max(1, len(good) - 1))
+    return _Spread(centre=centre, variance=variance, kept=kept)
