@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -11,6 +12,8 @@ import typer
 from convbench import __version__
 from convbench.errors import ConvbenchError
 
+BEGAN = time.perf_counter()
+"""When the command began, as nearly as it can know: a run's budget is of all of it."""
 USAGE_ERROR = 2
 INTERRUPTED = 130
 

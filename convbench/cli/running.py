@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from convbench.cli.app import INTERRUPTED, PLUGINS, app, split
+from convbench.cli.app import BEGAN, INTERRUPTED, PLUGINS, app, split
 
 if TYPE_CHECKING:
     from convbench.runs.job import Job
@@ -48,7 +49,14 @@ def run(
         str | None, typer.Option(help="kept,system: whether freed pages stay mapped.")
     ] = None,
     processes: Annotated[
-        int | None, typer.Option(help="Fresh processes a group. [default: as the suite says, 3]")
+        int | None,
+        typer.Option(help="Processes a group, at least. [default: as the suite says, 10]"),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="For the whole run: 60s, 10m. [default: as the suite says]"
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of weights, inputs and order. [default: 0]")
@@ -89,6 +97,7 @@ def run(
                 "allocator": split(allocator),
             },
             processes=processes,
+            budget=_seconds(budget),
             seed=seed,
             out=out,
             resume=resume,
@@ -135,6 +144,22 @@ def _say_missing(name: str, error: Exception) -> None:
     typer.echo(f"convbench: {name} is left out: {error}", err=True)
 
 
+def _seconds(text: str | None) -> float | None:
+    """Read 90, 60s, 10m or 2h as seconds; SuiteError for anything else."""
+    from convbench.errors import SuiteError
+
+    if text is None:
+        return None
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "s")
+    try:
+        return float(number) * _UNITS[unit]
+    except ValueError:
+        raise SuiteError(f"--budget {text!r} is no time: give it as 90, 60s, 10m or 2h.") from None
+
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
 def _print_dry_run(job: Job) -> None:
     from convbench.runs.job import dry_run
 
@@ -160,8 +185,8 @@ def _carry_out(job: Job, *, quiet: bool) -> int:
     status = 0
     console = Console(stderr=True)
     try:
-        with Display(console, job.todo, quiet=quiet) as display:
-            carry_out(job, display)
+        with Display(console, quiet=quiet) as display:
+            carry_out(job, display, lambda: time.perf_counter() - BEGAN)
     except KeyboardInterrupt:
         status = INTERRUPTED
         console.print("Interrupted. What was finished is kept; go on with --resume.", markup=False)

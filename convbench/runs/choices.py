@@ -10,7 +10,14 @@ from typing import Any
 from convbench.errors import SuiteError
 from convbench.runs.conditions import AXES, default
 from convbench.runs.record import Run
-from convbench.runs.suite import MOST_PROCESSES, Suite, load_suite, suite_text
+from convbench.runs.suite import (
+    LEAST_SECONDS,
+    MOST_PROCESSES,
+    MOST_SECONDS,
+    Suite,
+    load_suite,
+    suite_text,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +29,7 @@ class Request:
     device: str | None = None
     axes: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     processes: int | None = None
+    budget: float | None = None
     seed: int | None = None
     out: Path | None = None
     resume: bool = False
@@ -38,6 +46,7 @@ class Choice:
     device: str
     axes: dict[str, tuple[Any, ...]]
     processes: int | None
+    budget: float | None
     only: str | None
     seed: int
     out: Path
@@ -57,6 +66,7 @@ def choose(request: Request) -> Choice:
         device=device,
         axes=_axes(request, suite),
         processes=request.processes,
+        budget=checked_budget(request.budget),
         only=request.only,
         seed=request.seed or 0,
         out=request.out or default_folder(device, suite.name),
@@ -82,6 +92,16 @@ def _axes(request: Request, suite: Suite) -> dict[str, tuple[Any, ...]]:
             chosen = _known(given, f"--{axis}", known) or suite.axes.get(axis)
             axes[axis] = chosen or (default(axis),)
     return axes
+
+
+def checked_budget(seconds: float | None) -> float | None:
+    """Return the budget; SuiteError for one that nothing can be measured in, or without end."""
+    if seconds is not None and not LEAST_SECONDS <= seconds <= MOST_SECONDS:
+        raise SuiteError(
+            f"--budget {seconds:g}: give {LEAST_SECONDS:g} to {MOST_SECONDS:g} seconds, as 90, 60s, "
+            "10m or 2h; starting and reporting alone take some 10 s."
+        )
+    return seconds
 
 
 def with_processes(suite: Suite, processes: int | None) -> Suite:

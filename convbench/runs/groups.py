@@ -1,4 +1,4 @@
-"""A group of cases, measured: cost and fit first, then fresh processes, then counts, then records.
+"""A group of cases on its way through processes: cost and fit first, then times, counts, records.
 
 Everything that goes wrong with a case becomes its record's reason. A process that dies takes with
 it only the case it was at; the others are measured without that one.
@@ -7,87 +7,203 @@ it only the case it was at; the others are measured without that one.
 from __future__ import annotations
 
 import math
-import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from convbench.counting.base import COUNTERS, count_with
 from convbench.counting.tally import Tally, Unavailable
 from convbench.runs.cases import Case, Group
 from convbench.runs.device import too_large
-from convbench.runs.measuring import Errand, Measure, Outcome, first_line, measure_cases
-from convbench.runs.record import Record
-from convbench.timing.contamination import contaminated, flags
-from convbench.timing.estimates import compare
-from convbench.timing.processes import ProcessDied, ProcessError, fresh
+from convbench.runs.measuring import CaseCrew
+from convbench.runs.record import More, Record
+from convbench.timing.contamination import flags
+from convbench.timing.errand import Measure, Order, Outcome, first_line
+from convbench.timing.estimates import Estimates
+from convbench.timing.gathering import Gathering
+from convbench.timing.processes import Nursery
+from convbench.timing.samples import Samples
+from convbench.timing.stats import MARGIN, RatioInterval
 
 
 class Watcher(Protocol):
     """Is told what the runner does, for a progress display."""
 
-    def group(self, group: Group, position: int, groups: int) -> None:
-        """Report that a group begins."""
-        ...
-
     def stage(self, text: str) -> None:
-        """Report what is being done in the group."""
+        """Report what is being done."""
         ...
 
-    def round(self, done: int, expected: int) -> None:
-        """Report a finished round of timing."""
+    def progress(self, spent: float, budget: float, what: str) -> None:
+        """Report seconds spent of those there are, and what is being timed."""
         ...
 
-    def finished(self, records: list[Record]) -> None:
-        """Report the records just written."""
+    def finished(self, group: Group, records: list[Record]) -> None:
+        """Report the records of a group that was measured for the first time."""
         ...
 
 
 @dataclass
-class _Progress:
-    """What is known of a case so far."""
+class Track:
+    """A group, and what is known of its cases.
 
-    record: Record
-    outcomes: list[Outcome] = field(default_factory=list)
+    Attributes:
+        group: all of it.
+        pending: the cases to be measured.
+        flagged: returns a record with what else is to be known of its times.
+        gathering: what processes said of those that can run; None where none can.
+        records: of the pending cases as they were last written, by case.
 
-
-def measure_in_processes(
-    group: Group,
-    pending: list[Case],
-    *,
-    seed: int,
-    plugins: tuple[str, ...],
-    watcher: Watcher,
-    measure: Measure | None = None,
-) -> list[Record]:
-    """Return the records of the pending cases, in their order.
-
-    measure: stands in for the sampler, and everything then happens in this process: for tests.
     """
-    found = {case.identity: _Progress(_derived(case)) for case in pending}
-    left = [case for case in pending if found[case.identity].record.status == "ok"]
-    timing = group.timing
-    reason = ""
-    number = 0
-    while left and number < timing.processes and not reason:
-        errand = Errand(
-            cases=tuple(left),
-            seed=seed,
-            seconds=timing.seconds_per_group / timing.processes,
-            min_rounds=max(2, math.ceil(timing.min_rounds / timing.processes)),
-            max_rounds=max(2, math.ceil(timing.max_rounds / timing.processes)),
-            target=timing.target if timing.processes == 1 else None,
-            number=number,
-            session=uuid.uuid4().hex[:12],
+
+    group: Group
+    pending: tuple[Case, ...]
+    flagged: Callable[[Record], Record]
+    gathering: Gathering | None = None
+    records: dict[str, Record] = field(default_factory=dict)
+    _ratios: tuple[int, list[RatioInterval]] = (-1, [])
+
+    def begin(
+        self, nursery: Nursery | None, seed: int, watcher: Watcher, measure: Measure | None
+    ) -> None:
+        """Derive every case, and get ready to ask processes about those that can run."""
+        self.records = {case.identity: _derived(case) for case in self.pending}
+        runnable = tuple(c for c in self.pending if self.records[c.identity].status == "ok")
+        if not runnable:
+            return
+        condition = runnable[0].condition
+        self.gathering = Gathering(
+            crew=CaseCrew(cases=runnable),
+            order=Order(
+                seed=seed,
+                number=0,
+                session="",
+                seconds=0.0,
+                threads=condition.threads,
+                device=condition.device,
+                tf32=condition.dtype == "tf32",
+                grad=condition.direction == "training",
+            ),
+            nursery=nursery,
+            here="fresh" if measure else "",
+            measure=measure,
+            told=watcher.stage,
         )
-        for identity, outcome in _asked(errand, plugins, watcher, measure).items():
-            found[identity].outcomes.append(outcome)
-        left = [case for case in left if not found[case.identity].outcomes[-1].failure]
-        number += 1
-        reason = _target_met(found, timing.target, timing.processes)
-    return [
-        _counted(case, _stopped(_recorded(found[case.identity]), reason), watcher)
-        for case in pending
-    ]
+
+    @property
+    def processes(self) -> int:
+        """How many processes were asked."""
+        return self.gathering.processes if self.gathering else 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is something left to time."""
+        return self.gathering is not None and bool(self.gathering.left)
+
+    @property
+    def a_round(self) -> float:
+        """Seconds of a round of all cases."""
+        return self.gathering.a_round if self.gathering else 0.0
+
+    def ask(self, seconds: float, rounds: int) -> None:
+        """Ask one more process, for at most so many rounds."""
+        if self.gathering is not None:
+            least = min(self.group.timing.min_rounds, rounds)
+            self.gathering.ask(seconds, least, max(least, rounds))
+
+    def cost(self, rounds: int) -> float:
+        """Return about how many seconds one more process takes."""
+        if self.gathering is None or not self.gathering.took:
+            return 0.0
+        return self.gathering.overhead + rounds * self.a_round
+
+    def first_records(self, watcher: Watcher) -> list[Record]:
+        """Return the records after the first process, with what every counter says."""
+        for case in self.pending:
+            record = self._recorded(self.records[case.identity])
+            self.records[case.identity] = _counted(case, record, watcher)
+        return list(self.records.values())
+
+    def more(self) -> list[More]:
+        """Return what the last process added to the records."""
+        found = []
+        for name, before in self.records.items():
+            now = self._recorded(before)
+            if now != before:
+                found.append(More.between(before, now))
+                self.records[name] = now
+        return found
+
+    def ratios(self) -> list[RatioInterval]:
+        """Return the time ratios of the group to its baseline, as they stand."""
+        if self.gathering is None:
+            return []
+        if self._ratios[0] != self.processes:
+            estimates = self.gathering.estimates
+            pairs = [
+                (name, base)
+                for name in estimates.cases
+                if (base := self.records[name].baseline) in estimates.cases and base != name
+            ]
+            self._ratios = self.processes, [_ratio(estimates, *pair) for pair in pairs if pair[1]]
+        return self._ratios[1]
+
+    def needed(self, margin: float = MARGIN) -> list[int]:
+        """Return for every open verdict about how many processes will settle it."""
+        return [
+            _processes_for(ratio, margin)
+            for ratio in self.ratios()
+            if ratio.verdict == "cannot tell"
+        ]
+
+    def _recorded(self, record: Record) -> Record:
+        """Return the record with what all processes said."""
+        outcomes = self.gathering.outcomes.get(record.case, []) if self.gathering else []
+        if not outcomes or self.gathering is None:
+            return record
+        if failed := self.gathering.failure(record.case):
+            failed_record = replace(record, samples=(), also={}, flags=())
+            if failed.wrong:
+                return replace(failed_record, status="invalid", reason=failed.failure)
+            return failed_record.failed(failed.failure)
+        samples = self.gathering.samples(record.case)
+        said = dict.fromkeys(flag for outcome in outcomes for flag in outcome.flags)
+        return self.flagged(
+            replace(
+                record,
+                samples=samples,
+                also=_also(outcomes),
+                flags=(*flags(samples), *said),
+                ran={key: value for outcome in outcomes for key, value in outcome.ran.items()},
+            )
+        )
+
+
+def _also(outcomes: list[Outcome]) -> dict[str, tuple[Samples, ...]]:
+    names = dict.fromkeys(name for outcome in outcomes for name in outcome.also)
+    return {name: tuple(o.also[name] for o in outcomes if name in o.also) for name in names}
+
+
+def _ratio(estimates: Estimates, name: str, base: str) -> RatioInterval:
+    try:
+        return estimates.ratio(name, base)
+    except ValueError:  # a time of 0: the report says so, and no process will change it
+        return RatioInterval(
+            value=1.0, low=1.0, high=1.0, confidence=0.0, paired=False, verdict="same"
+        )
+
+
+def _processes_for(ratio: RatioInterval, margin: float) -> int:
+    """Return how many processes make the interval narrow enough for a verdict.
+
+    It must leave out 1, or lie within the margin: whichever asks for less. Its width shrinks with
+    the square root of their number.
+    """
+    if not ratio.confidence or ratio.processes < 2:  # noqa: PLR2004  nothing is known of others
+        return ratio.processes + 2
+    reach = math.log(ratio.high / ratio.low) / 2
+    away = abs(math.log(ratio.value))
+    enough = max(away, math.log1p(margin) - away, 1e-9)
+    return math.ceil(ratio.processes * (reach / enough) ** 2) + 1
 
 
 def _derived(case: Case) -> Record:
@@ -103,114 +219,6 @@ def _derived(case: Case) -> Record:
     except Exception as error:  # noqa: BLE001  whatever a case does, the run goes on
         return record.failed(first_line(error))
     return record
-
-
-def _asked(
-    errand: Errand, plugins: tuple[str, ...], watcher: Watcher, measure: Measure | None
-) -> dict[str, Outcome]:
-    """Return the outcome of every case; one that kills its process is asked for no more."""
-    if measure is not None:
-        return measure_cases(errand, tell=_Ear(watcher, errand.number), measure=measure)
-    outcomes: dict[str, Outcome] = {}
-    cases = errand.cases
-    tried_again = False
-    while cases:
-        ear = _Ear(watcher, errand.number)
-        try:
-            answer: dict[str, Outcome] = fresh(
-                "convbench.runs.measuring:measure_cases",
-                replace(errand, cases=cases),
-                allocator=cases[0].condition.allocator,
-                plugins=plugins,
-                told=ear,
-            )
-        except ProcessDied as error:
-            if ear.at:
-                outcomes[ear.at] = Outcome(failure=str(error))
-                cases = tuple(case for case in cases if case.identity != ear.at)
-            elif tried_again:
-                why = f"twice, while its group was timed, {error}"
-                return outcomes | {case.identity: Outcome(failure=why) for case in cases}
-            tried_again = tried_again or not ear.at  # it may have been chosen to make room
-        except ProcessError as error:
-            return outcomes | {case.identity: Outcome(failure=str(error)) for case in cases}
-        else:
-            return outcomes | answer
-    return outcomes
-
-
-class _Ear:
-    """Hears what a process tells, and remembers which case it was at."""
-
-    def __init__(self, watcher: Watcher, number: int) -> None:
-        self.at = ""
-        self._watcher, self._number = watcher, number
-
-    def __call__(self, message: tuple[Any, ...]) -> None:
-        if message[0] == "at":
-            self.at = message[1]
-        elif message[0] == "stage":
-            self._watcher.stage(f"{message[1]} (process {self._number + 1})")
-        else:
-            self._watcher.round(message[1], message[2])
-
-
-def _target_met(found: dict[str, _Progress], target: float, planned: int) -> str:
-    """Return why no further process is needed; empty where one is, or where one says too little."""
-    samples = {
-        identity: tuple(o.samples for o in progress.outcomes if o.samples)
-        for identity, progress in found.items()
-    }
-    widths = []
-    for identity, progress in found.items():
-        base = samples.get(progress.record.baseline or "", ())
-        if identity == progress.record.baseline or not samples[identity] or not base:
-            continue
-        ratio = compare(samples[identity], base)
-        if ratio.processes < min(2, planned):  # one process knows nothing of others
-            return ""
-        widths.append(ratio.half_width)
-    if not widths or max(widths) > target:
-        return ""
-    return f"target met: every ratio known to ±{max(widths):.2%}, and ±{target:.2%} was asked for"
-
-
-def _stopped(record: Record, reason: str) -> Record:
-    """Return the record whose last process says why there was no further one."""
-    if not reason or len(record.samples) < 2:  # noqa: PLR2004  a single one says so itself
-        return record
-    *others, last = record.samples
-    said = f"{last.stop_reason}; {reason}"
-    return replace(record, samples=(*others, replace(last, stop_reason=said)))
-
-
-def _recorded(progress: _Progress) -> Record:
-    """Return the record with what all processes said."""
-    record, outcomes = progress.record, progress.outcomes
-    if not outcomes:
-        return record
-    ran = {key: value for outcome in outcomes for key, value in outcome.ran.items()}
-    record = replace(record, ran=ran)
-    for outcome in outcomes:
-        if outcome.wrong:
-            return replace(record, status="invalid", reason=outcome.failure)
-    for outcome in outcomes:
-        if outcome.failure:
-            return record.failed(outcome.failure)
-    samples = tuple(outcome.samples for outcome in outcomes if outcome.samples is not None)
-    said = dict.fromkeys(flag for outcome in outcomes for flag in outcome.flags)
-    record = replace(record, flags=(*flags(samples), *said))
-    if samples and all(all(contaminated(several)) for several in samples):
-        return replace(record, status="invalid", samples=samples, reason=ALL_CONTAMINATED)
-    names = dict.fromkeys(name for outcome in outcomes for name in outcome.also)
-    also = {name: tuple(o.also[name] for o in outcomes if name in o.also) for name in names}
-    return replace(record, samples=samples, also=also)
-
-
-ALL_CONTAMINATED = (
-    "every sample is contaminated: something else had the processor during each of them; stop what "
-    "else runs here, or use fewer threads, and measure again"
-)
 
 
 def _counted(case: Case, record: Record, watcher: Watcher) -> Record:

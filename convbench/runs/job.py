@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any, Final
 from convbench.errors import ConvbenchError, RunError, SuiteError
 from convbench.runs.cases import Group, all_cases, expand
 from convbench.runs.choices import Choice, Request, choose
-from convbench.runs.conditions import combinations
+from convbench.runs.conditions import Condition, combinations
 from convbench.runs.groups import Watcher
 from convbench.runs.machine import know_thyself
 from convbench.runs.record import Header, Run
@@ -21,8 +23,10 @@ from convbench.runs.resuming import stored
 from convbench.runs.runner import Plan, run
 from convbench.runs.store import Store, holds_run, load, locked
 
-_STARTUP: Final = 3.0
-"""Seconds for imports and the report; as many again for the machine's ceilings, in a process."""
+STARTUP_SECONDS: Final = 10.0
+"""Of a run, beside its groups: imports, the machine's ceilings, the report."""
+SECONDS_A_GROUP: Final = 10.0
+"""Of a suite that does not say how long its run may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +87,7 @@ def decide(request: Request) -> Job:
                 f"--only {choice.only!r} is not a regular expression: {error}. Mend it, or escape "
                 "the signs that have a meaning there."
             ) from None
-    conditions = tuple(combinations(choice.device, choice.axes))
+    conditions = conditions_of(choice)
     groups = expand(choice.suite, conditions, choice.only)
     if not groups:
         raise SuiteError(
@@ -93,10 +97,39 @@ def decide(request: Request) -> Job:
     before = choice.resumed
     return Job(
         choice=choice,
-        plan=Plan(groups=groups, seed=choice.seed, device=choice.device, plugins=request.plugins),
+        plan=Plan(
+            groups=groups,
+            seed=choice.seed,
+            device=choice.device,
+            budget=_budget(choice, groups, len(conditions)),
+            plugins=request.plugins,
+        ),
         command=before.header.command if before else _command(request, choice),
         force=request.force,
     )
+
+
+def conditions_of(choice: Choice) -> tuple[Condition, ...]:
+    """Return every condition under which the suite is measured."""
+    return tuple(combinations(choice.device, choice.axes))
+
+
+def _budget(choice: Choice, groups: tuple[Group, ...], conditions: int) -> float:
+    """Return the seconds for the whole run, or for what is left of one that is gone on with.
+
+    A suite's own budget is for all of it under one condition: for a part of it, it is less.
+    """
+    done = {record.case for record in choice.resumed.records} if choice.resumed else set()
+    kept = [case for group in groups for case in group.runnable]
+    left = sum(case.identity not in done for case in kept)
+    if choice.budget is not None:
+        return choice.budget * (left / len(kept) if done and kept else 1.0)
+    fixed = STARTUP_SECONDS + choice.suite.self_check
+    if choice.suite.budget is None:
+        return fixed + SECONDS_A_GROUP * len(groups)
+    whole = sum(len(group.runnable) for group in expand(choice.suite, conditions_of(choice)))
+    share = left / whole if whole else 1.0
+    return fixed + share * max(0.0, choice.suite.budget * conditions - fixed)
 
 
 def _command(request: Request, choice: Choice) -> str:
@@ -113,17 +146,23 @@ def _command(request: Request, choice: Choice) -> str:
             parts += [f"--{axis}", ",".join(values)]
     if request.processes is not None:
         parts += ["--processes", str(request.processes)]
+    if request.budget is not None:
+        parts += ["--budget", f"{request.budget:g}"]
     return shlex.join([*parts, "--seed", str(choice.seed)])
 
 
-def carry_out(job: Job, watcher: Watcher) -> None:
-    """Measure what is left of the job and write it down, case by case.
+def carry_out(job: Job, watcher: Watcher, spent: Callable[[], float] | None = None) -> None:
+    """Measure what is left of the job and write it down, process by process.
+
+    spent: seconds of the budget gone so far; by default those since this was called.
 
     Raises RunError when the folder cannot be used, or the environment changed under a resumed run.
     """
+    begin = time.perf_counter()
+    spent = spent or (lambda: time.perf_counter() - begin)
     store, done, machine = _opened(job, watcher)
     try:
-        run(job.plan, store, done, watcher, machine)
+        run(job.plan, store, done, watcher, machine, spent=spent)
     finally:
         store.close()
 
@@ -162,6 +201,7 @@ def _opened(job: Job, watcher: Watcher) -> tuple[Store, frozenset[str], dict[str
             "device": job.plan.device,
             "axes": {axis: list(values) for axis, values in axes.items()},
             "processes": job.choice.processes,
+            "budget": job.plan.budget,
             "text": job.choice.text,
         },
         seed=job.plan.seed,
@@ -206,12 +246,12 @@ def summary(run_: Run) -> dict[str, int]:
 
 def dry_run(job: Job) -> tuple[list[tuple[str, str, str]], float]:
     """Return what would be done, as (group, case, "measure" or why not), and the seconds."""
-    from convbench.runs.runner import estimate_seconds
+    from convbench.runs.estimating import sweep_seconds
 
     rows: list[tuple[str, str, str]] = []
     for group in job.todo:
         for case in group.cases:
             why = case.misfit
             rows.append((group.label, case.skeleton.label, "measure" if why is None else why))
-    checks = 0.0 if job.resumed else _STARTUP + job.choice.suite.self_check
-    return rows, estimate_seconds(job.todo, startup=_STARTUP + checks)
+    fixed = STARTUP_SECONDS + (0.0 if job.resumed else job.choice.suite.self_check)
+    return rows, min(job.plan.budget, fixed + sweep_seconds(job.todo))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 """Version of the files on disk. Older ones are read as if they said what was then the only way.
 
 - 1 (0.1.0): the first; one process a run, its samples an object, or null.
@@ -23,8 +23,10 @@ SCHEMA: Final = 3
   `machine`, what the machine said of itself before the run.
 - 3 (0.2.0): kind "code", for what tests of users time; samples of another tool's clock, which say
   by null or an empty list what it does not tell (first call, warm-up, page faults, …).
+- 4 (0.3.0): many processes a case; a line of records.jsonl may be a `More`, what one more process
+  adds to a record before it; `samples[].process` may be "forked".
 """
-RESUMABLE: Final = 2
+RESUMABLE: Final = 4
 """The first schema whose runs can be gone on with: those before timed in another way."""
 
 Kind = Literal["type", "network", "code"]
@@ -148,6 +150,90 @@ class Record:
     def failed(self, reason: str) -> Record:
         """Return this record as failed for `reason`."""
         return replace(self, status="failed", reason=reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class More:
+    """What one more process added to a record that is written already: a line of its own.
+
+    Attributes:
+        more: the case.
+        status: of the record from now on; reason and flags likewise.
+        samples: of that process; empty where the case failed in it, and its samples are void.
+        also: the same by other clocks.
+
+    """
+
+    more: str
+    status: Status
+    reason: str
+    flags: tuple[str, ...]
+    samples: tuple[Samples, ...] = ()
+    also: dict[str, tuple[Samples, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def between(cls, before: Record, now: Record) -> More:
+        """Return what makes `now` of `before`."""
+        return cls(
+            more=now.case,
+            status=now.status,
+            reason=now.reason,
+            flags=now.flags,
+            samples=now.samples[len(before.samples) :],
+            also={name: told[len(before.also.get(name, ())) :] for name, told in now.also.items()},
+        )
+
+    def onto(self, record: Record) -> Record:
+        """Return the record with this added."""
+        if self.status != "ok":
+            return replace(
+                record,
+                status=self.status,
+                reason=self.reason,
+                flags=self.flags,
+                samples=(),
+                also={},
+            )
+        return replace(
+            record,
+            flags=self.flags,
+            samples=(*record.samples, *self.samples),
+            also={
+                **record.also,
+                **{name: (*record.also.get(name, ()), *told) for name, told in self.also.items()},
+            },
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return {
+            "more": self.more,
+            "status": self.status,
+            "reason": self.reason,
+            "flags": list(self.flags),
+            "samples": [samples.to_json() for samples in self.samples],
+            "also": {name: [s.to_json() for s in told] for name, told in self.also.items()},
+        }
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> More:
+        """Read what `to_json` wrote; ValueError, KeyError or TypeError for anything else."""
+        if row["status"] not in get_args(Status):
+            raise ValueError(f"status {row['status']!r} is not known")
+        for name in ("more", "reason"):
+            if not isinstance(row[name], str):
+                raise TypeError(f"{name} is no text")
+        return cls(
+            more=row["more"],
+            status=row["status"],
+            reason=row["reason"],
+            flags=tuple(row["flags"]),
+            samples=tuple(Samples.from_json(item) for item in row["samples"]),
+            also={
+                name: tuple(Samples.from_json(item) for item in told)
+                for name, told in row["also"].items()
+            },
+        )
 
 
 def _upgraded(row: dict[str, Any]) -> dict[str, Any]:

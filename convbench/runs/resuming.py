@@ -40,6 +40,7 @@ def stored(request: Request) -> Choice:
             device=kept["device"],
             axes={axis: tuple(values) for axis, values in kept["axes"].items()},
             processes=kept.get("processes"),
+            budget=request.budget or kept.get("budget"),
             only=kept["only"],
             seed=found.header.seed,
             out=out,

@@ -1,29 +1,62 @@
-"""The runner: group after group, measured and written down."""
+"""The runner: every group is measured a little, then what is left of the budget goes where it helps.
+
+1. The first process of every group checks its cases in full, finds their blocks, and is counted
+   with: after it every case has a record on disk.
+2. The sweep: further processes, always of the group that has had the fewest, until each has had as
+   many as the suite says. A disturbance that lasts for seconds so falls on a process of each group
+   and not on all of one.
+3. Where verdicts are open, further processes: first the group in which the next verdict costs least.
+   It ends when none is open, when those left would take more than `MOST_TIMES` the sweep's
+   processes, or when the budget does.
+
+What a process said is on disk before the next one is asked.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from convbench.roofline import reach
-from convbench.roofline.ceilings import Ceiling
 from convbench.runs.cases import Group
 from convbench.runs.device import import_seconds
-from convbench.runs.groups import Watcher, measure_in_processes
+from convbench.runs.groups import Track, Watcher
 from convbench.runs.machine import ceilings
-from convbench.runs.measuring import Measure
 from convbench.runs.record import Record
 from convbench.runs.store import Store
-from convbench.timing.sampler import HARD_LIMIT
+from convbench.timing.errand import Measure
+from convbench.timing.processes import Nursery
+
+MOST_TIMES: Final = 4
+"""The sweep's processes: a verdict that would take more stays open."""
+_FIRST_ROUNDS: Final = 6
+"""Of a group's first process, at most: how long they take is not known yet."""
+_FIRST_SHARE: Final = 0.3
+"""Of the budget, for the rounds of all first processes together."""
+_ROOM: Final = 1.5
+"""Times as long as expected a process's rounds may take before they end early."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything a run does, decided before it begins."""
+    """Everything a run does, decided before it begins.
+
+    Attributes:
+        groups: all of them, in the order of the suite.
+        seed: of weights, inputs and orders.
+        device: "cpu" or "cuda:<index>".
+        budget: seconds for the whole run, from its start to its report.
+        plugins: to be loaded in every process.
+
+    """
 
     groups: tuple[Group, ...]
     seed: int
     device: str
+    budget: float
     plugins: tuple[str, ...] = ()
 
 
@@ -34,83 +67,137 @@ def run(
     watcher: Watcher,
     machine: dict[str, Any] | None = None,
     measure: Measure | None = None,
+    spent: Callable[[], float] | None = None,
 ) -> None:
     """Work through the plan, leaving out the cases in `done`.
 
     A case that does not fit, or fails in any way, becomes a record with its reason, and the run
-    goes on. A group's records are written together when its timing ends; KeyboardInterrupt passes
-    through, with everything written so far on disk. machine: what the header holds of it.
-    `measure` replaces the sampler in tests.
+    goes on. KeyboardInterrupt passes through, with everything said so far on disk. machine: what
+    the header holds of it. `measure` replaces the sampler in tests. spent: seconds of the budget
+    gone so far; by default those since this was called.
     """
-    known = machine or {}
-    limits = ceilings(known)
-    for position, group in enumerate(plan.groups, start=1):
-        pending = [case for case in group.cases if case.identity not in done]
-        if not pending:
-            continue
-        watcher.group(group, position, len(plan.groups))
-        records = measure_in_processes(
-            group,
-            pending,
-            seed=plan.seed,
-            plugins=plan.plugins,
-            watcher=watcher,
-            measure=measure,
-        )
-        records = [_reaching(record, limits, known.get("cache_bytes")) for record in records]
-        store.append(records)
-        watcher.finished(records)
+    begin = time.perf_counter()
+    _Schedule(
+        plan=plan,
+        store=store,
+        watcher=watcher,
+        machine=machine or {},
+        measure=measure,
+        spent=spent or (lambda: time.perf_counter() - begin),
+        done=done,
+    ).run()
 
 
-def _reaching(record: Record, limits: tuple[Ceiling, ...], cache_bytes: int | None) -> Record:
-    """Return the record, flagged where it does more than the device can."""
-    if record.status != "ok":
-        return record
-    more = reach.flags(record, reach.ceiling_of(record, limits), cache_bytes)
-    return replace(record, flags=(*record.flags, *more))
+@dataclass(kw_only=True)
+class _Schedule:
+    plan: Plan
+    store: Store
+    watcher: Watcher
+    machine: dict[str, Any]
+    measure: Measure | None
+    spent: Callable[[], float]
+    done: frozenset[str]
+    tracks: list[Track] = field(default_factory=list)
+
+    def run(self) -> None:
+        with ExitStack() as stack:
+            nurseries: dict[str, Nursery] = {}
+            for group in self.plan.groups:
+                pending = tuple(case for case in group.cases if case.identity not in self.done)
+                if not pending:
+                    continue
+                allocator = pending[0].condition.allocator
+                if self.measure is None and allocator not in nurseries:
+                    nurseries[allocator] = stack.enter_context(
+                        Nursery(
+                            allocator=allocator, plugins=self.plan.plugins, device=self.plan.device
+                        )
+                    )
+                track = Track(group=group, pending=pending, flagged=self._flagged)
+                track.begin(nurseries.get(allocator), self.plan.seed, self.watcher, self.measure)
+                self.tracks.append(track)
+            for track in self.tracks:
+                self._first(track)
+            while (chosen := self._next()) is not None:
+                track, rounds, why = chosen
+                self.watcher.progress(self.spent(), self.plan.budget, why)
+                track.ask(_ROOM * rounds * track.a_round, rounds)
+                self.store.append(track.more())
+
+    def _first(self, track: Track) -> None:
+        """Ask the first process of a group, and write its records."""
+        self.watcher.progress(self.spent(), self.plan.budget, track.group.label)
+        if track.alive:
+            share = _FIRST_SHARE * self.plan.budget / len(self.tracks)
+            track.ask(share, min(_FIRST_ROUNDS, track.group.timing.max_rounds))
+        records = track.first_records(self.watcher)
+        self.store.append(records)
+        self.watcher.finished(track.group, records)
+
+    def _next(self) -> tuple[Track, int, str] | None:
+        """Return the group to ask next, how many rounds, and why; None to stop."""
+        left = self.plan.budget - self.spent() - report_seconds(self._cases)
+        alive = [track for track in self.tracks if track.alive]
+        sweeping = [track for track in alive if track.processes < track.group.timing.processes]
+        for track in sorted(sweeping, key=lambda track: track.processes):
+            rounds = _rounds(track, sweeping, left)
+            if track.cost(rounds) <= left:
+                number, goal = track.processes + 1, track.group.timing.processes
+                return track, rounds, f"process {number} of {goal}: {track.group.label}"
+        if sweeping:
+            return None  # the budget is spent
+        priced = []
+        for track in alive:
+            rounds = track.group.timing.max_rounds
+            most = MOST_TIMES * track.group.timing.processes
+            needed = [number for number in track.needed() if track.processes < number <= most]
+            if needed and track.cost(rounds) <= left:
+                priced.append(((min(needed) - track.processes) * track.cost(rounds), track, rounds))
+        if not priced:
+            return None
+        _, track, rounds = min(priced, key=lambda item: item[0])
+        still = sum(r.verdict == "cannot tell" for other in alive for r in other.ratios())
+        words = "1 verdict is" if still == 1 else f"{still} verdicts are"
+        return track, rounds, f"{words} open: {track.group.label}"
+
+    @property
+    def _cases(self) -> int:
+        return sum(len(track.pending) for track in self.tracks)
+
+    def _flagged(self, record: Record) -> Record:
+        """Return the record, flagged where it does more than the device can."""
+        if record.status != "ok" or not record.samples:
+            return record
+        limits = ceilings(self.machine)
+        bytes_ = self.machine.get("cache_bytes")
+        more = reach.flags(record, reach.ceiling_of(record, limits), bytes_)
+        return replace(record, flags=(*record.flags, *more))
 
 
-_START_SECONDS: Final = 1.5
-"""Of a process, where nothing better is known: it imports torch."""
-_CASE_SECONDS: Final = 0.03
-"""Building a case and checking its shapes, in every process."""
-_COMPILE_SECONDS: Final = 2.0
-"""Compiling a case, in every process: from 1 s for a layer to many for a network."""
-_CHECK_SECONDS: Final = 0.8e-9
-"""A multiplication of one image, in every process: two checks in float64, first call, warm-up."""
-_ROUND_SECONDS: Final = 5e-11
-"""A multiplication in a round, about: large ones make the fewest rounds last beyond the budget."""
-_COUNT_SECONDS: Final = 0.3e-9
-"""A multiplication of one image, counted by all counters, once: a large network has many layers."""
+def _rounds(track: Track, sweeping: Sequence[Track], left: float) -> int:
+    """Return how many rounds a process makes, so that what is left is enough for the whole sweep.
 
-
-def estimate_seconds(
-    groups: tuple[Group, ...], startup: float = 8.0, process: float | None = None
-) -> float:
-    """Estimate how long groups take, in seconds.
-
-    startup: for imports, the machine's own check and the report. process: to start one process;
-    where it is not given, as long as importing torch took in this one.
+    Every group gets as many, since what each needs to be seen through noise is the same number.
     """
-    start = (import_seconds() or _START_SECONDS) if process is None else process
-    return startup + sum(_group_seconds(group, start) for group in groups)
+    timing = track.group.timing
+    fixed = each = 0.0
+    for other in sweeping:
+        times = other.group.timing.processes - other.processes
+        fixed += times * other.cost(0)
+        each += times * other.a_round
+    fits = int((left - fixed) / each) if each > 0 else timing.max_rounds
+    rounds = max(timing.min_rounds, min(timing.max_rounds, fits))
+    return rounds - rounds % 2 or rounds  # pairs of rounds: drift cancels in each
 
 
-def _group_seconds(group: Group, start: float) -> float:
-    costs = [(case.cost().multiplications, case.skeleton.input_shape[0]) for case in group.runnable]
-    if not costs:
-        return 0.0
-    timing = group.timing
-    image = sum(multiplications / batch for multiplications, batch in costs)
-    a_round = sum(multiplications for multiplications, _ in costs) * _ROUND_SECONDS * 2
-    share = timing.seconds_per_group / timing.processes
-    rounds = min(HARD_LIMIT * share, a_round * max(2, timing.min_rounds / timing.processes))
-    compiling = sum(case.skeleton.mode == "compile" for case in group.runnable)
-    each = (
-        compiling * _COMPILE_SECONDS
-        + start
-        + len(costs) * _CASE_SECONDS
-        + image * _CHECK_SECONDS
-        + max(share, rounds)
-    )
-    return float(timing.processes * each + image * _COUNT_SECONDS)
+def report_seconds(cases: int) -> float:
+    """Return about how long it takes to write the report of so many cases."""
+    slow = max(1.0, (import_seconds() or _IMPORT_SECONDS) / _IMPORT_SECONDS)
+    return (_REPORT_SECONDS + _REPORT_SECONDS_A_CASE * cases) * min(slow, _SLOWEST)
+
+
+_IMPORT_SECONDS: Final = 1.3
+"""Importing torch, where the other figures here were measured: a slower machine takes longer."""
+_SLOWEST: Final = 4.0
+_REPORT_SECONDS: Final = 2.5
+_REPORT_SECONDS_A_CASE: Final = 0.02

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from convbench.errors import RunError
-from convbench.runs.record import SCHEMA, Header, Record, Run
+from convbench.runs.record import SCHEMA, Header, More, Record, Run
 
 HEADER: Final = "run.json"
 RECORDS: Final = "records.jsonl"
@@ -61,8 +61,8 @@ class Store:
             raise _unwritable(path, error) from None
         return store, run
 
-    def append(self, records: Iterable[Record]) -> None:
-        """Write records in one piece and wait until they are on the disk."""
+    def append(self, records: Iterable[Record | More]) -> None:
+        """Write records, or what adds to them, in one piece; wait until they are on the disk."""
         lines = "".join(dumps(record.to_json()) + "\n" for record in records)
         try:
             self._lock.write(lines.encode())
@@ -89,7 +89,7 @@ def holds_run(path: Path) -> bool:
 def load(path: Path) -> Run:
     """Read a run folder; RunError says what is wrong with it and what to do."""
     header = _load_header(path)
-    records: list[Record] = []
+    records: dict[str, Record] = {}
     try:
         whole = (path / RECORDS).read_bytes()
     except FileNotFoundError:
@@ -100,7 +100,13 @@ def load(path: Path) -> Run:
     torn = int(bool(tail))  # a line that its newline did not follow was cut off by a kill
     for number, line in enumerate(full, start=1):
         try:
-            records.append(Record.from_json(_loads(line.decode())))
+            row = _loads(line.decode())
+            if "more" in row:
+                more = More.from_json(row)
+                records[more.more] = more.onto(records[more.more])
+            else:
+                record = Record.from_json(row)
+                records[record.case] = record
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             if number == len(full) and not tail:
                 torn = 1
@@ -110,14 +116,13 @@ def load(path: Path) -> Run:
                 f"{error}): the file was changed by hand or damaged; restore it or make the run "
                 "again."
             ) from None
-    unique = {record.case: record for record in records}
-    planned = header.suite.get("cases", len(unique))
+    planned = header.suite.get("cases", len(records))
     return Run(
         header=header,
-        records=tuple(unique.values()),
+        records=tuple(records.values()),
         path=path,
         torn=torn,
-        finished=len(unique) >= planned,
+        finished=len(records) >= planned,
     )
 
 

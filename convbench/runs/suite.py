@@ -29,6 +29,7 @@ LEAST_SELF_CHECK: Final = 1.0
 MOST_SELF_CHECK: Final = 3600.0
 MOST_PROCESSES: Final = 100
 MOST_SECONDS: Final = 86400.0
+LEAST_SECONDS: Final = 5.0
 BUILT_IN: Final = ("quick", "default", "full", "example")
 _SLOT_NUMBERS: Final = ("in_channels", "out_channels", "batch", "scale")
 _SLOT_SIZES: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
@@ -36,19 +37,15 @@ _SLOT_SIZES: Final = ("input_size", "kernel_size", "stride", "padding", "dilatio
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """How long and how often a group is measured.
+    """How often a group is measured, as far as the budget of the run allows.
 
-    seconds_per_group: of measuring, all processes together; starting them comes on top.
-    processes: fresh ones, each of which measures the whole group.
-    min_rounds, max_rounds: of all processes together.
-    target: relative half-width of every time ratio's interval at which a group is done early.
+    processes: each measures the whole group; where verdicts are open there are more.
+    min_rounds, max_rounds: in each process.
     """
 
-    seconds_per_group: float = 6.0
-    processes: int = 3
-    min_rounds: int = 12
-    max_rounds: int = 600
-    target: float = 0.01
+    processes: int = 10
+    min_rounds: int = 4
+    max_rounds: int = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +80,8 @@ class Suite:
     """What the file says of axes; those it does not name have one value, the default."""
     self_check: float = 2.0
     """Seconds for the machine to be measured against itself before anything else; 0 for none."""
+    budget: float | None = None
+    """Seconds for the whole run under one condition; None for as long as its groups suggest."""
 
 
 def load_suite(name: str) -> Suite:
@@ -133,6 +132,11 @@ def parse_suite(text: str, where: str) -> Suite:
     if self_check and not LEAST_SELF_CHECK <= self_check <= MOST_SELF_CHECK:
         bounds = f"{LEAST_SELF_CHECK:g} to {MOST_SELF_CHECK:g}"
         timing_table.wrong("self_check", self_check, f"0 for none, or {bounds}")
+    budget = timing_table.take("budget", None)
+    if budget is not None:
+        budget = read_number(timing_table, "budget", budget, whole=False, least=LEAST_SECONDS)
+        if budget > MOST_SECONDS:
+            timing_table.wrong("budget", budget, f"at most {MOST_SECONDS:g}")
     timing_table.finish()
     groups: list[SlotGroup | NetworkGroup] = []
     for slot in table.tables("slots"):
@@ -149,6 +153,7 @@ def parse_suite(text: str, where: str) -> Suite:
         groups=tuple(groups),
         axes=chosen,
         self_check=float(self_check),
+        budget=None if budget is None else float(budget),
     )
 
 
@@ -163,9 +168,8 @@ def _timing(table: Table, default: Timing) -> Timing:
         for item in fields(Timing)
     }
     timing = Timing(**values)
-    for name, most in (("processes", MOST_PROCESSES), ("seconds_per_group", MOST_SECONDS)):
-        if getattr(timing, name) > most:
-            table.wrong(name, getattr(timing, name), f"at most {most:g}")
+    if timing.processes > MOST_PROCESSES:
+        table.wrong("processes", timing.processes, f"at most {MOST_PROCESSES}")
     if timing.max_rounds < timing.min_rounds:
         table.wrong("max_rounds", timing.max_rounds, f"at least min_rounds ({timing.min_rounds})")
     return timing

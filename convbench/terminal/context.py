@@ -30,7 +30,7 @@ def lines(found: Context) -> list[str]:
     page += [
         "",
         "alone: over and over; after: its producer ran right before; inside: within the",
-        "whole, and its share of it. Medians of one process, interleaved; “after” is a",
+        "whole, and its share of it. Interleaved, in several processes; “after” is a",
         "single call a sample, so it holds what calling costs without a loop.",
         *found.notes,
     ]

@@ -102,17 +102,22 @@ def _find_producer(call: Call, inputs: tuple[Any, ...], before: list[Call]) -> N
 
 
 class Instrumented:
-    """The whole, with the clock read before and after every call of a leaf."""
+    """The whole, with the clock read before and after every call of a leaf.
+
+    What it reads is kept for runs that `prepare` came before, which is for every timed one.
+    """
 
     def __init__(self, whole: Call, calls: list[Call]) -> None:
         """Keep the whole's call, and those of its leaves, which get a time at every run."""
         self._whole, self._calls = whole, calls
         self._inputs, _ = whole.fresh(copied=False)
         self.most_calls = 1  # a sample is one run, so that its layers pair with the whole's rounds
+        self._kept = False
 
     def prepare(self) -> None:
         """Give the next run inputs that nothing has written to."""
         self._inputs, _ = self._whole.fresh(copied=False)
+        self._kept = True
 
     def __call__(self) -> Any:
         """Run the whole, and keep what the clock said at every leaf."""
@@ -141,8 +146,10 @@ class Instrumented:
                 f"a run made {len(spent)} calls of layers and the first one {len(self._calls)}: "
                 "the module chooses anew at every run; fix its random choices"
             )
-        for call, seconds in zip(self._calls, spent, strict=True):
-            call.seconds.append(seconds)
+        if self._kept:
+            for call, seconds in zip(self._calls, spent, strict=True):
+                call.seconds.append(seconds)
+        self._kept = False
         return output
 
 

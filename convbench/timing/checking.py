@@ -137,6 +137,40 @@ class Reference:
             )
 
 
+Digest = tuple[float, ...]
+"""Some values of an output, to know it again by."""
+_DIGEST: Final = 256
+
+
+def digest(output: torch.Tensor) -> Digest:
+    """Return at most 256 values of an output, spread over all of it."""
+    flat = output.detach().flatten()
+    step = max(1, flat.numel() // _DIGEST)
+    return tuple(map(float, flat[::step][:_DIGEST].to("cpu")))
+
+
+def check_digest(output: Any, known: Digest, dtype: str, when: str) -> Digest:
+    """Return the digest of an output; WrongResultError where it is not the known one.
+
+    For a process after the first, whose weights and inputs are the same: what it computes was
+    compared with float64 there. dtype: a key of TOLERANCES.
+    """
+    import torch
+
+    if not isinstance(output, torch.Tensor):
+        raise WrongResultError(f"{when} the output was {type(output).__name__}, no tensor")
+    found = digest(output)
+    norm = sum(value**2 for value in known) ** 0.5
+    apart = sum((a - b) ** 2 for a, b in zip(found, known, strict=False)) ** 0.5
+    allowed = 2 * TOLERANCES[dtype] * norm
+    if len(found) != len(known) or not apart <= allowed:
+        raise WrongResultError(
+            f"{when} the output was wrong: with the same weights and input an earlier process "
+            f"computed another one, {apart / norm if norm else apart:.2g} of its norm away"
+        )
+    return found
+
+
 def change(inputs: torch.Tensor, seed: int) -> None:
     """Put other normal values into the very same memory."""
     import torch

@@ -20,8 +20,7 @@ WARMUP_WINDOWS = 20  # at most
 WARMUP_AGREEMENT = 0.05  # medians of two windows differ by at most this share
 BLOCK_GROWTH = 10  # at most, in one step: an early reading may be far too short
 BLOCK_MARGIN = 1.1  # a little more than needed, so that noise does not undo the step
-FEWEST_CALLS = 3  # in a block, so that the untimed conditioning call is at most a quarter
-LONG_CALL = 0.02  # seconds; a call that takes longer is a block by itself
+LONG_CALL = 0.02  # seconds; a call that takes longer conditions its caches by itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +41,7 @@ class WarmUp:
     def grown(self, block: int, seconds: float) -> int:
         """Return the next block to try where one of `block` calls lasted `seconds`."""
         if seconds >= self.target_block_seconds:
-            short = block < FEWEST_CALLS and seconds < LONG_CALL * block
-            return min(FEWEST_CALLS, self.max_block) if short else block
+            return block
         factor = float(BLOCK_GROWTH)
         if seconds > 0:
             factor = min(factor, BLOCK_MARGIN * self.target_block_seconds / seconds)
@@ -60,7 +58,8 @@ class Competitor:
     first_call: float = 0.0
     block: int = 1
     warmup_calls: int = 0
-    settled: bool = False
+    settled: bool | None = False
+    long: bool = False
     readings: list[Reading] = field(default_factory=list)
     failure: Failure | None = None
     first_output: object = None
@@ -102,6 +101,7 @@ class Competitor:
             while len(window) < WARMUP_WINDOW:
                 window.append(self._read())
                 self.warmup_calls += self.block
+                self.long = window[-1] >= LONG_CALL * self.block
                 spent += window[-1]
                 block = goal.grown(self.block, min(window))
                 if spent >= goal.allowance:
@@ -116,19 +116,27 @@ class Competitor:
                 return
             previous = current
 
+    def warm_up_to(self, block: int) -> None:
+        """Take a block that is known, and one untimed sample of it."""
+        self.block = block
+        self.long = self._read() >= LONG_CALL * block
+        self.warmup_calls, self.settled = block, None  # nobody looked
+
     def sample(self) -> None:
         """Take one sample, after one untimed conditioning call.
 
         That call puts this competitor's own data in the caches and its own pages in the
-        allocator, where those of the competitor before it still are.
+        allocator, where those of the competitor before it still are. A call that is long does so
+        in its first instants.
         """
-        self.work()
+        if not self.long:
+            self.work()
         self._prepare()
         self.readings.append(self.stopwatch.time(self.work, self.block))
 
     def result(self, *, seed: int, threads: int, session: str, stop_reason: str) -> Samples:
         """Return the samples taken."""
-        unsettled = "" if self.settled else "; the warm-up had not settled"
+        unsettled = "" if self.settled is not False else "; the warm-up had not settled"
         return Samples(
             seconds=self._per_call("seconds"),
             cpu_seconds=self._per_call("cpu_seconds"),

@@ -117,6 +117,6 @@ def flags(processes: Sequence[Samples]) -> tuple[str, ...]:
         found.append("not settled: the warm-up ended before two windows agreed")
     blind = {samples.stopwatch for samples in processes if not watched(samples)}
     found += [f"unwatched: {name} does not tell who else ran" for name in sorted(blind)]
-    apart = {samples.process for samples in processes} - {"fresh"}
+    apart = {samples.process for samples in processes} - {"fresh", "forked"}
     found += [f"process: {why}" for why in sorted(apart)]
     return tuple(found)

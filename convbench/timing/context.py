@@ -10,12 +10,12 @@ On a CPU only: what a hook reads there is when the work is done, and not when it
 
 from __future__ import annotations
 
+import json
 import math
 import os
-import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
-from statistics import median
+import pickle
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.timing.calls import (
@@ -27,13 +27,14 @@ from convbench.timing.calls import (
     observed,
     work_of,
 )
+from convbench.timing.checking import Digest
 from convbench.timing.contamination import MANY, contaminated_share, flags
-from convbench.timing.processes import ProcessDied, ProcessError, fresh
-from convbench.timing.sampler import measure_group
+from convbench.timing.errand import Order, Outcome, Tell, first_line
+from convbench.timing.estimates import Estimates, of_process, over_processes
+from convbench.timing.gathering import Gathering
+from convbench.timing.processes import Nursery
 from convbench.timing.samples import Samples
-from convbench.timing.settings import execution
 from convbench.timing.stats import Interval, median_interval
-from convbench.timing.stopwatch import WallStopwatch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,12 +43,13 @@ WHOLE: Final = "whole"
 INSIDE: Final = "inside"
 FEWEST_ROUNDS: Final = 6
 """Below this no interval of order statistics reaches 95 %."""
-_MOST_ROUNDS: Final = 100_000
+PROCESSES: Final = 10
+_LAYERS: Final = "layers"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerTimes:
-    """One call of one layer. Times are medians in seconds, with the interval of the rounds.
+    """One call of one layer. Times are in seconds, each with its interval, as `Estimates.time`.
 
     Attributes:
         name: path of the module; with " (2)" for its second call, and so on.
@@ -74,7 +76,7 @@ class Context:
     Attributes:
         layers: one entry a call of a module that has no modules inside.
         whole: the time of the module itself, without hooks.
-        alone_share: the layers' times alone, added up, as a share of the whole; paired by round.
+        alone_share: the layers' times alone, added up, as a share of the whole in each process.
         inside_share: the same of their times inside.
         notes: what to know of it.
 
@@ -92,8 +94,8 @@ def layers_in_context(
 ) -> Context:
     """Time the layers of module(*inputs): alone, after their producers, and inside.
 
-    Everything is interleaved in the rounds of one group, in a fresh process where the module can
-    travel to one; `.notes` says where it could not.
+    Everything is interleaved in the rounds of one group, in ten processes of its own where the
+    module can travel to them; `.notes` says where it could not.
 
     Args:
         module: on the CPU, in the mode that it is to be timed in.
@@ -112,82 +114,132 @@ def layers_in_context(
     cores = os.cpu_count() or threads
     if not 1 <= threads <= cores:
         raise ContextError(f"threads={threads}: this machine has {cores} cores; give 1 to {cores}")
-    order = (module, inputs, budget, threads, seed)
-    try:
-        found = fresh("convbench.timing.context:in_process", *order)
-    except ProcessDied as error:  # and so would this one
-        raise ContextError(f"the module cannot be timed: {error}") from None
-    except ProcessError as error:
-        if str(error).startswith(ContextError.__name__):
-            raise ContextError(str(error).partition(": ")[2]) from None
-        why = f"timed in the caller's process, since a fresh one could not: {error}"
-    except Exception as error:  # noqa: BLE001  pickling can raise anything
-        why = f"timed in the caller's process: {type(error).__name__}, {error}"
-    else:
-        return found  # type: ignore[no-any-return]
-    return in_process(*order, notes=(why,))
-
-
-def in_process(
-    module: nn.Module,
-    inputs: tuple[Any, ...],
-    budget: float,
-    threads: int,
-    seed: int,
-    *,
-    tell: Callable[[Any], None] | None = None,  # noqa: ARG001  every errand is given one
-    notes: tuple[str, ...] = (),
-) -> Context:
-    """Time them in this process; as `layers_in_context`."""
     _check_device(module, inputs)
-    with execution(threads):
-        whole = Call(WHOLE, module, tuple(map(copied_value, inputs)))
-        calls = observed(whole)
-        work: dict[str, Callable[[], Any]] = {
-            WHOLE: work_of(whole),
-            INSIDE: Instrumented(whole, calls),
+    crew = LayerCrew(module, inputs)
+    order = Order(number=0, session="", seconds=0.0, seed=seed, threads=threads)
+    try:
+        pickle.dumps(crew)
+    except Exception as error:  # noqa: BLE001  pickling can raise anything
+        why = f"timed in the caller's process: {first_line(error)}"
+        found = Gathering(crew=crew, order=order, here=why)
+        found.ask(budget, FEWEST_ROUNDS)
+        return _context(found, budget, (why,))
+    with Nursery() as nursery:
+        found = Gathering(crew=crew, order=order, nursery=nursery)
+        while found.processes < PROCESSES and not _failed(found):
+            found.ask(budget / PROCESSES)
+    return _context(found, budget, ())
+
+
+@dataclass
+class Part:
+    """Something of a module that is timed, as a contestant; see `errand.Contestant`."""
+
+    label: str
+    work: Callable[[], Any]
+    calls: list[Call] = field(default_factory=list)
+    captured: Callable[[], Any] | None = None
+
+    def check_first(self, output: Any, known: tuple[Digest, ...]) -> None:
+        """Check nothing: it is the caller's module."""
+
+    def check_last(self, known: tuple[Digest, ...]) -> tuple[str, ...]:  # noqa: ARG002
+        """Check nothing, likewise."""
+        return ()
+
+    def digests(self) -> tuple[Digest, ...]:
+        """Return nothing: nothing was checked."""
+        return ()
+
+    def identity(self) -> dict[str, str]:
+        """Return the layers that were called, where it is the whole with its hooks."""
+        said = [
+            {
+                "name": call.name,
+                "kind": type(call.module).__name__,
+                "producer": call.producer.name if call.producer else "",
+            }
+            for call in self.calls
+        ]
+        return {_LAYERS: json.dumps(said)} if said else {}
+
+    def parts(self, samples: Samples) -> dict[str, Samples]:
+        """Return what the hooks read, one value a round."""
+        rounds = len(samples.seconds)
+        empty = {item.name: () for item in fields(Samples) if str(item.type).startswith("tuple")}
+        return {
+            f"{INSIDE} {number}": replace(
+                samples, **{**empty, "seconds": tuple(call.seconds[-rounds:])}
+            )
+            for number, call in enumerate(self.calls)
         }
+
+
+@dataclass(frozen=True)
+class LayerCrew:
+    """A module, its layers alone and after their producers, and the layers within it."""
+
+    module: nn.Module
+    inputs: tuple[Any, ...]
+    names: tuple[str, ...] = (WHOLE, INSIDE)
+
+    def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Part]]:  # noqa: ARG002
+        """Run the module once and make a part of each of its layers' calls; as `errand.Crew`."""
+        tell(("at", WHOLE))
+        whole = Call(WHOLE, self.module, tuple(map(copied_value, self.inputs)))
+        calls = observed(whole)
+        yield WHOLE, Part(WHOLE, work_of(whole))
+        yield INSIDE, Part(INSIDE, Instrumented(whole, calls), calls)
         for number, call in enumerate(calls):
-            work[f"alone {number}"] = work_of(call)
+            yield f"alone {number}", Part(call.name, work_of(call))
             if call.producer is not None:
-                work[f"after {number}"] = AfterProducer(call)
-        timed = measure_group(
-            work,
-            stopwatch=WallStopwatch(),
-            seed=seed,
-            budget=budget,
-            session=uuid.uuid4().hex[:12],
-            max_rounds=_MOST_ROUNDS,
-            threads=threads,
-        )
-    samples: dict[str, Samples] = {}
-    for name, result in timed.items():
-        if not isinstance(result, Samples):
-            raise ContextError(f"{name} could not be timed: {result.reason}")
-        samples[name] = result
-    rounds = len(samples[WHOLE].seconds)
+                yield f"after {number}", Part(call.name, AfterProducer(call))
+
+
+def _failed(found: Gathering) -> tuple[str, Outcome] | None:
+    return next(((n, o) for n in found.outcomes if (o := found.failure(n))), None)
+
+
+def _context(found: Gathering, budget: float, notes: tuple[str, ...]) -> Context:
+    """Return what the processes say; ContextError where something could not be timed."""
+    if failed := _failed(found):
+        name, outcome = failed
+        said = outcome.failure.removeprefix(f"{ContextError.__name__}: ")
+        if said != outcome.failure:
+            raise ContextError(said)
+        raise ContextError(f"{name} could not be timed: {said}")
+    samples = {name: found.samples(name) for name in found.outcomes}
+    for name in found.outcomes[INSIDE][0].also:
+        samples[name] = tuple(outcome.also[name] for outcome in found.outcomes[INSIDE])
+    rounds = sum(len(one.seconds) for one in samples[WHOLE])
     if rounds < FEWEST_ROUNDS:
         raise ContextError(
             f"only {rounds} rounds were made in {budget:g} s, too few for an interval: give a "
             "larger budget"
         )
+    layers = json.loads(found.outcomes[INSIDE][0].ran[_LAYERS])
+    estimates = Estimates(samples)
     return Context(
-        layers=tuple(_layer(number, call, samples) for number, call in enumerate(calls)),
-        whole=median_interval(samples[WHOLE].seconds),
-        alone_share=_share(
-            [samples[f"alone {number}"].seconds for number in range(len(calls))], samples[WHOLE]
+        layers=tuple(
+            LayerTimes(
+                **layer,
+                alone=estimates.time(f"alone {number}"),
+                after=estimates.time(after) if (after := f"after {number}") in samples else None,
+                inside=estimates.time(f"{INSIDE} {number}"),
+            )
+            for number, layer in enumerate(layers)
         ),
-        inside_share=_share(
-            [_last(call.seconds, samples[WHOLE]) for call in calls], samples[WHOLE]
-        ),
+        whole=estimates.time(WHOLE),
+        alone_share=_share("alone", len(layers), samples),
+        inside_share=_share(INSIDE, len(layers), samples),
         notes=(*notes, *_seen(samples)),
     )
 
 
-def _seen(samples: dict[str, Samples]) -> list[str]:
+def _seen(samples: dict[str, tuple[Samples, ...]]) -> list[str]:
     """Return what to know of the samples, of the whole and of all together."""
-    found = [f"the whole: {flag}" for flag in flags([samples[WHOLE]]) if "process" not in flag]
-    share = contaminated_share(list(samples.values()))
+    found = [f"the whole: {flag}" for flag in flags(samples[WHOLE]) if "process" not in flag]
+    share = contaminated_share([one for several in samples.values() for one in several])
     if share >= MANY:
         found.append(f"contaminated: {share:.0%} of all samples; something else was running here")
     return found
@@ -205,31 +257,19 @@ def _check_device(module: nn.Module, inputs: tuple[Any, ...]) -> None:
             )
 
 
-def _layer(number: int, call: Call, samples: dict[str, Samples]) -> LayerTimes:
-    after = samples.get(f"after {number}")
-    return LayerTimes(
-        name=call.name,
-        kind=type(call.module).__name__,
-        producer=call.producer.name if call.producer else "",
-        alone=median_interval(samples[f"alone {number}"].seconds),
-        after=median_interval(after.seconds) if after else None,
-        inside=median_interval(_last(call.seconds, samples[WHOLE])),
-    )
-
-
-def _last(seconds: list[float], whole: Samples) -> tuple[float, ...]:
-    """Return one value a round: each round makes an untimed run first, and then the timed one."""
-    return tuple(seconds[-2 * len(whole.seconds) :][1::2])
-
-
-def _share(parts: list[tuple[float, ...]], whole: Samples) -> Interval:
-    logs = [
-        math.log(sum(layers) / total) for *layers, total in zip(*parts, whole.seconds, strict=True)
-    ]
-    found = median_interval(logs)
-    return Interval(
-        value=math.exp(median(logs)),
-        low=math.exp(found.low),
-        high=math.exp(found.high),
-        confidence=found.confidence,
+def _share(part: str, layers: int, samples: dict[str, tuple[Samples, ...]]) -> Interval:
+    """Return the layers' times, added up, as a share of the whole: over processes, or rounds."""
+    names = [f"{part} {number}" for number in range(layers)]
+    whole = samples[WHOLE]
+    if len(whole) == 1:
+        rounds = zip(*(samples[name][0].seconds for name in names), strict=True)
+        logs = [math.log(sum(a) / b) for a, b in zip(rounds, whole[0].seconds, strict=True)]
+        found = median_interval(logs)
+        value, low, high = map(math.exp, (found.value, found.low, found.high))
+        return Interval(value=value, low=low, high=high, confidence=found.confidence)
+    return over_processes(
+        [
+            sum(of_process(samples[name][number]) for name in names) / of_process(one)
+            for number, one in enumerate(whole)
+        ]
     )

@@ -6,13 +6,14 @@ estimated over processes, and rounds only say what each process measured:
 - **in a process** the time of a call is the lower quartile of its rounds. Whatever else runs on a
   machine only adds time to a sample, and adds it to some samples and not to others: low quantiles
   see through that, where medians and means do not;
-- **over processes** it is the median of theirs, so the time printed is one that was measured, and a
-  process that was disturbed throughout moves nothing. A **ratio** is the median over processes of
-  the quotients within each: what slows a whole process slows both;
+- **over processes** it is the median of theirs, so the time printed is one that was measured. A
+  **ratio** is the geometric mean over processes of the quotients within each: what slows a whole
+  process slows both. A process that lies far from the others is left out of means and variances,
+  and named: a disturbed process moves nothing;
 - **how much processes differ** is told by few of them badly. So the variances of all cases of a
   group are taken together (`timing.variances`), with Student's t of the freedom that this gives;
 - the interval of a **time** is where one more process would fall; that of a **ratio** is where its
-  median over all processes is.
+  mean over all processes is.
 
 With a single process there is nothing to say of others: the intervals are those of `stats`, of
 rounds, and `processes` says 1.
@@ -66,6 +67,21 @@ def compare(
     """Return the ratio of two cases alone; see `Estimates.ratio`."""
     both = Estimates({"numerator": numerator, "denominator": denominator})
     return both.ratio("numerator", "denominator", confidence, margin)
+
+
+def over_processes(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Return the median of what several processes say, each a positive number, and its interval."""
+    found = _spread([math.log(value) for value in values])
+    freedom = found.number - 1
+    reach = quantile(confidence, freedom) * math.sqrt(found.variance / found.number)
+    return Interval(
+        value=math.exp(found.centre),
+        low=math.exp(found.centre - reach),
+        high=math.exp(found.centre + reach),
+        confidence=confidence,
+        processes=len(values),
+        each=tuple(values),
+    )
 
 
 class Estimates:
@@ -223,7 +239,7 @@ class Estimates:
 
 @dataclass(frozen=True, kw_only=True)
 class _Spread:
-    """Where processes lie, on a log scale: their centre, and the variance of those kept."""
+    """Where processes lie, on a log scale: mean and variance of those kept."""
 
     centre: float
     variance: float
@@ -243,4 +259,4 @@ def _spread(logs: Sequence[float]) -> _Spread:
     good = [log for log, keep in zip(logs, kept, strict=True) if keep]
     squares = sum((log - fmean(good)) ** 2 for log in good)
     variance = max(_LEAST_SPREAD**2, squares / max(1, len(good) - 1))
-    return _Spread(centre=centre, variance=variance, kept=kept)
+    return _Spread(centre=fmean(good), variance=variance, kept=kept)

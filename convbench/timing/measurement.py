@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from convbench.errors import ConvbenchError, UnknownNameError
 from convbench.timing.contamination import contaminated, flags
-from convbench.timing.estimates import compare, typical
+from convbench.timing.estimates import Estimates
 from convbench.timing.samples import Samples
 from convbench.timing.stats import Interval, RatioInterval
 
@@ -59,16 +60,24 @@ class Measurement:
             MeasurementError: it failed, or every sample of it is contaminated.
 
         """
-        return typical(self._believed(name), confidence)
+        self._believed(name)
+        return self._estimates.time(name, confidence)
 
     def ratio(self, name: str, base: str, confidence: float = 0.95) -> RatioInterval:
         """Return how many times as long `name` takes as `base`: value, low, high, verdict.
 
         Raises as `interval` does.
         """
-        return compare(self._believed(name), self._believed(base), confidence)
+        self._believed(name)
+        self._believed(base)
+        return self._estimates.ratio(name, base, confidence)
 
-    def _believed(self, name: str) -> tuple[Samples, ...]:
+    @cached_property
+    def _estimates(self) -> Estimates:
+        return Estimates({name: several for name, several in self.samples.items() if several})
+
+    def _believed(self, name: str) -> None:
+        """Raise for a competitor without a time to believe."""
         if name not in self.samples:
             known = ", ".join(self.samples)
             raise UnknownNameError(f"There is no competitor {name!r}; there are: {known}.")
@@ -83,4 +92,3 @@ class Measurement:
                 "each of them; stop what else runs here and measure again. The raw times are in "
                 ".samples."
             )
-        return found

@@ -1,80 +1,115 @@
-"""`convbench.measure`: time anything callable, in fresh processes wherever it can travel."""
+"""`convbench.measure`: time anything callable, in processes of its own wherever it can travel."""
 
 from __future__ import annotations
 
 import pickle
 import reprlib
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from convbench.timing.arguments import Given, MeasureError, call_of, check, check_whole
 from convbench.timing.checking import (
     MANY_DENORMALS,
+    Digest,
     WrongResultError,
     checkable,
     denormal_share,
     same_at_any_address,
 )
-from convbench.timing.cuda import stopwatch_for
-from convbench.timing.estimates import compare
+from convbench.timing.errand import Order, Tell, first_line
+from convbench.timing.estimates import Estimates
+from convbench.timing.gathering import Gathering
 from convbench.timing.measurement import Measurement
-from convbench.timing.processes import (
-    Allocator,
-    ProcessDied,
-    ProcessError,
-    allocator_in_force,
-    fresh,
-)
-from convbench.timing.sampler import measure_group
-from convbench.timing.samples import Failure, Samples
-from convbench.timing.settings import execution
+from convbench.timing.processes import Allocator, Nursery
+from convbench.timing.samples import Samples
 
-_SEEDS_APART: Final = 7919
-_MOST_ROUNDS: Final = 100_000  # the budget ends a measurement, or the target
 _SEEDS: Final = 2**32
+_FEWEST_FOR_A_TARGET: Final = 3
+"""Processes; fewer know too little of how others differ."""
 
 
-class _StaysError(Exception):
-    """What cannot be timed in a fresh process, for the reason in the message."""
+@dataclass
+class Called:
+    """A callable and its inputs, as a contestant; see `errand.Contestant`."""
+
+    label: str
+    call: Callable[..., Any]
+    inputs: tuple[Any, ...]
+    order: Order
+    captured: Callable[[], Any] | None = None
+    work: Callable[[], Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Bind the inputs."""
+        call, inputs = self.call, self.inputs
+        self.work = (lambda: call(*inputs)) if inputs else call
+
+    def check_first(self, output: Any, known: tuple[Digest, ...]) -> None:
+        """Check nothing: there is no reference."""
+
+    def check_last(self, known: tuple[Digest, ...]) -> tuple[str, ...]:  # noqa: ARG002
+        """See in the first process that the output follows the input; return what to know."""
+        if not self.order.first:
+            return ()
+        flags = []
+        shares = [denormal_share(i) for i in self.inputs if _is_floating(i)]
+        if max(shares, default=0) >= MANY_DENORMALS:
+            flags.append(f"{max(shares):.1%} of an input's values are denormal")
+        if self.inputs and not checkable(self.inputs):
+            flags.append("its output is not checked, for want of a float tensor to change")
+        try:
+            same_at_any_address(self.call, self.inputs, self.order.seed % _SEEDS)
+        except WrongResultError:
+            raise
+        except Exception as error:  # noqa: BLE001  said of this one; the others keep their times
+            raise RuntimeError(
+                f"with other values in its inputs it raised {first_line(error)}"
+            ) from None
+        return tuple(flags)
+
+    def digests(self) -> tuple[Digest, ...]:
+        """Return nothing: what it computes is not known."""
+        return ()
+
+    def identity(self) -> dict[str, str]:
+        """Return nothing: what it is is not known."""
+        return {}
+
+    def parts(self, samples: Samples) -> dict[str, Samples]:  # noqa: ARG002
+        """Return nothing: it is timed as a whole."""
+        return {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Order:
-    """What a process is to time."""
+@dataclass(frozen=True)
+class CallCrew:
+    """Callables with their inputs, by name."""
 
     calls: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]
-    seconds: float
-    seed: int
-    number: int
-    threads: int
-    device: str
-    min_rounds: int
-    base: str | None
-    target: float | None
-    grad: bool
-    session: str
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that the caller gave."""
+        return tuple(self.calls)
 
-@dataclass(frozen=True, kw_only=True)
-class _Answer:
-    samples: dict[str, Samples]
-    failures: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Called]]:  # noqa: ARG002
+        """Take each callable; as `errand.Crew`."""
+        for name, (call, inputs) in self.calls.items():
+            if name not in order.without:
+                yield name, Called(name, call, inputs, order)
 
 
 def measure(
     work: Mapping[str, Given],
     *,
     budget: float = 5.0,
-    processes: int = 1,
+    processes: int = 10,
     seed: int = 0,
     threads: int = 1,
     device: str = "cpu",
     base: str | None = None,
     target: float | None = None,
-    min_rounds: int = 10,
+    min_rounds: int = 6,
     allocator: Allocator = "kept",
     grad: bool = False,
 ) -> Measurement:
@@ -82,23 +117,24 @@ def measure(
 
     Each is `(callable, inputs)`, called as `callable(*inputs)`, or a callable without arguments.
     A module should be in the mode (`eval()`) and on the device that it is to be timed in. What
-    pickles is timed in fresh processes; what does not (a lambda, something defined in `__main__`)
-    is timed in this one, once, and `.notes` says so and why. What ends its process (a crash, no
-    memory) has no time, and is not tried in this one.
+    pickles is timed in processes of its own; what does not (a lambda, something defined in
+    `__main__`) is timed in this one, once, and `.notes` says so and why. What ends its process (a
+    crash, no memory) has no time, and is not tried in this one.
 
     Where there are inputs, tensors among them are changed in place after the timing, and the
     output must follow: something that remembers its output by the input's address has no time.
 
     Args:
         work: competitors by name.
-        budget: seconds of measuring, all processes together; starting them comes on top.
-        processes: fresh processes, each of which times everything. With several, intervals cover
-            what differs between them.
+        budget: seconds of timed rounds, all processes together; starting them, first calls and
+            checks come on top.
+        processes: each times everything. With several, intervals cover what differs between them.
         seed: of the order.
         threads: intra-op threads.
         device: "cpu", "cuda" or "cuda:<index>": whose clock is right for the work.
         base: the competitor that `target` refers to; the first, unless given.
-        target: relative half-width of every ratio's interval (0.01: 1 %) at which to stop early.
+        target: relative half-width of every ratio's interval (0.01: 1 %) at which no further
+            process is asked; at least 3 are.
         min_rounds: a process makes at least so many.
         allocator: "kept" for pages that stay mapped when freed, "system" for whatever it does.
         grad: record gradients; otherwise everything runs in inference mode.
@@ -118,163 +154,76 @@ def measure(
     calls = {name: call_of(name, given) for name, given in work.items()}
     check(calls, budget, base, allocator, target, device)
     check_whole(processes=processes, threads=threads, min_rounds=min_rounds, seed=seed)
-    order = _Order(
-        calls=calls,
-        seconds=budget / processes,
-        seed=seed,
-        number=0,
-        threads=threads,
-        device=device,
-        min_rounds=min_rounds,
-        base=base or next(iter(calls)),
-        target=target if processes == 1 else None,
-        grad=grad,
-        session="",
+    crew = CallCrew(calls)
+    order = Order(
+        number=0, session="", seconds=0.0, seed=seed, threads=threads, device=device, grad=grad
     )
-    answers: list[_Answer] = []
-    notes: list[str] = []
-    for number in range(processes):
-        failed = _failures(answers)
-        racing = {name: call for name, call in calls.items() if name not in failed}
-        if not racing:
-            break
-        this = replace(order, calls=racing, number=number, session=uuid.uuid4().hex[:12])
-        try:
-            answers.append(_travelled(this, allocator))
-        except _StaysError as why:
-            if answers:
-                notes.append(f"{number} of {processes} processes measured, since {why}")
-            else:  # once: several times in one process is not several processes
-                notes.append(f"timed in this process, since {why}")
-                answers.append(_here(replace(this, seconds=budget), notes[0]))
-            break
-        if target is not None and _known(answers, order.base, target):
-            notes.append(
-                f"target met after {len(answers)} processes: ratios known to ±{target:.2%}"
-            )
-            break
-    failures = _failures(answers)
-    return Measurement(
-        samples={
-            name: tuple(a.samples[name] for a in answers if name in a.samples)
-            if name not in failures
-            else ()
-            for name in calls
-        },
-        failures=failures,
-        notes=tuple(dict.fromkeys([*notes, *(note for a in answers for note in a.notes)])),
-    )
-
-
-def in_process(order: _Order, *, tell: Callable[[Any], None] | None = None) -> _Answer:
-    """Time an order in this process; `tell` is told of whom the first call comes, and "" after."""
-    works = {name: _bound(call, inputs) for name, (call, inputs) in order.calls.items()}
-    notes = []
-    with execution(order.threads, order.device, grad=order.grad):
-        for name, (_, inputs) in order.calls.items():
-            shares = [denormal_share(i) for i in inputs if _is_floating(i)]
-            if max(shares, default=0) >= MANY_DENORMALS:
-                notes.append(f"{name}: {max(shares):.1%} of an input's values are denormal")
-        timed = measure_group(
-            works,
-            stopwatch=stopwatch_for(order.device),
-            seed=order.seed + _SEEDS_APART * order.number,
-            budget=order.seconds,
-            min_rounds=order.min_rounds,
-            max_rounds=max(_MOST_ROUNDS, order.min_rounds),
-            threads=order.threads,
-            session=order.session,
-            base=order.base,
-            target=order.target,
-            announce=tell,
-        )
-        failures = {name: r.reason for name, r in timed.items() if isinstance(r, Failure)}
-        for name, (call, inputs) in order.calls.items():
-            if name in failures:
-                continue
-            if inputs and not checkable(inputs):
-                notes.append(
-                    f"{name}: its output is not checked, for want of a float tensor to change"
-                )
-            try:
-                same_at_any_address(call, inputs, order.seed % _SEEDS)
-            except WrongResultError as error:
-                failures[name] = str(error)
-            except Exception as error:  # noqa: BLE001  the others keep their times
-                failures[name] = f"with other values in its inputs it raised {_said(error)}"
-    samples = {
-        name: replace(result, process="fresh", allocator=allocator_in_force())
-        for name, result in timed.items()
-        if isinstance(result, Samples)
-    }
-    return _Answer(samples=samples, failures=failures, notes=tuple(notes))
-
-
-def _travelled(order: _Order, allocator: Allocator) -> _Answer:
-    """Return what a fresh process measured; _StaysError where none can be asked."""
     try:
-        pickle.dumps(order)
+        pickle.dumps(crew)
     except Exception as error:  # noqa: BLE001  pickling can raise anything
-        raise _StaysError(f"it cannot travel to another: {_said(error)}") from None
-    at = ""
-
-    def told(name: str) -> None:
-        nonlocal at
-        at = name
-
-    try:
-        answer: _Answer = fresh(
-            "convbench.timing.measuring:in_process", order, allocator=allocator, told=told
+        return _here(
+            crew, order, budget, min_rounds, f"it cannot travel to another: {first_line(error)}"
         )
-    except ProcessDied as error:  # and so would this one
-        if not at:
-            return _Answer(
-                samples={}, failures=dict.fromkeys(order.calls, f"{error}, while all were timed")
-            )
-        failures = {at: f"{error}, at its first call"}
-        others = {name: call for name, call in order.calls.items() if name != at}
-        rest = (
-            _travelled(replace(order, calls=others), allocator) if others else _Answer(samples={})
-        )
-        return replace(rest, failures={**failures, **rest.failures})
-    except ProcessError as error:
-        raise _StaysError(f"a fresh one could not: {error}") from None
-    return answer
+    notes: list[str] = []
+    with Nursery(allocator=allocator, device=device) as nursery:
+        found = Gathering(crew=crew, order=order, nursery=nursery)
+        while found.left and found.processes < processes:
+            found.ask(budget / processes, min_rounds)
+            if strange := _strange(found):
+                why = f"a fresh one could not: {strange}"
+                return _here(crew, order, budget, min_rounds, why)
+            if target is None or found.processes < _FEWEST_FOR_A_TARGET:
+                continue
+            if _widest(found.estimates, base or next(iter(calls))) <= target:
+                notes.append(
+                    f"target met after {found.processes} processes: ratios known to ±{target:.2%}"
+                )
+                break
+    return _measurement(found, notes)
 
 
-def _known(answers: Sequence[_Answer], base: str | None, target: float) -> bool:
-    """Tell whether every ratio to `base` is as narrow over processes as was asked for."""
-    if len(answers) < 2 or base is None:  # noqa: PLR2004  one process knows nothing of others
-        return False
-    taken = {n: [a.samples[n] for a in answers if n in a.samples] for n in answers[0].samples}
-    if not taken.get(base):
-        return False
-    others = [several for name, several in taken.items() if name != base and several]
-    return bool(others) and all(
-        compare(several, taken[base]).half_width <= target for several in others
+def _strange(found: Gathering) -> str:
+    """Return why the first process could not even begin, as where nothing can be imported there."""
+    if found.processes > 1 or found.left:
+        return ""
+    reasons = {said[0].failure for said in found.outcomes.values()}
+    (reason, *others) = reasons
+    begins = ("ModuleNotFoundError", "ImportError", "AttributeError", "UnpicklingError")
+    return reason if not others and reason.startswith(begins) else ""
+
+
+def _here(crew: CallCrew, order: Order, budget: float, min_rounds: int, why: str) -> Measurement:
+    """Time everything in this process, once: several times in one is not several processes."""
+    note = f"timed in this process, since {why}"
+    found = Gathering(crew=crew, order=order, here=note)
+    found.ask(budget, min_rounds)
+    return _measurement(found, [note])
+
+
+def _widest(estimates: Estimates, base: str) -> float:
+    """Return the largest half-width of the ratios to `base`; infinite where there is none."""
+    if base not in estimates.cases:
+        return float("inf")
+    widths = [estimates.ratio(name, base).half_width for name in estimates.cases if name != base]
+    return max(widths, default=float("inf"))
+
+
+def _measurement(found: Gathering, notes: list[str]) -> Measurement:
+    failures = {name: why for name in found.outcomes if (why := found.failure(name))}
+    said = [
+        f"{name}: {flag}"
+        for name, several in found.outcomes.items()
+        for outcome in several
+        for flag in outcome.flags
+    ]
+    return Measurement(
+        samples={name: () if name in failures else found.samples(name) for name in found.outcomes},
+        failures={name: outcome.failure for name, outcome in failures.items()},
+        notes=tuple(dict.fromkeys([*notes, *said])),
     )
-
-
-def _failures(answers: Sequence[_Answer]) -> dict[str, str]:
-    return {name: why for answer in answers for name, why in answer.failures.items()}
-
-
-def _here(order: _Order, why: str) -> _Answer:
-    answer = in_process(order)
-    samples = {name: replace(s, process=why) for name, s in answer.samples.items()}
-    return replace(answer, samples=samples)
-
-
-def _bound(call: Callable[..., Any], inputs: tuple[Any, ...]) -> Callable[[], Any]:
-    return (lambda: call(*inputs)) if inputs else call
 
 
 def _is_floating(value: Any) -> bool:
     import torch
 
     return isinstance(value, torch.Tensor) and value.is_floating_point()
-
-
-def _said(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"

@@ -1,8 +1,17 @@
-"""Fresh processes: each starts with its own memory layout, its own allocator, and nothing warm.
+"""Processes that have done nothing else: each with its own memory layout, and nothing warm.
 
 What a process did before changes what it measures next: the layout of its memory, which pages its
 allocator holds, what torch has cached. So whatever is timed is timed in a process that has done
-nothing else, and several of them are asked, since each has its own luck.
+nothing else, and many of them are asked, since each has its own luck.
+
+To start Python and import torch takes 1.5 to 4 s, before anything is measured. So one process, the
+nursery, imports torch and runs nothing of it, and every process that measures is forked from it
+within a few milliseconds. That is the idea of `multiprocessing`'s fork server, which cannot be used
+itself: there is one of it in a program, while every setting of the allocator (read when a process
+starts) needs a nursery of its own; and it imports the caller's main module again, which in a script
+without a guard runs the script again. Where forking is not possible (no fork on the system, or a
+device whose context must not be inherited) every process is started anew; `Nursery.kind` says
+which.
 """
 
 from __future__ import annotations
@@ -15,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any, Final, Literal
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self
 
 from convbench.errors import ConvbenchError
 from convbench.timing.worker import receive, send
@@ -64,26 +73,120 @@ def fresh(
         ProcessError: the function raised; the message says what.
 
     """
-    module, _, name = function.partition(":")
     with tempfile.TemporaryFile() as complaints:
-        process = subprocess.Popen(  # noqa: S603  this Python, with our own words
-            [sys.executable, "-c", _BOOT.format(path=sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            env=environment(allocator),
-        )
+        process = _started("main", allocator, complaints)
         try:
-            return _converse(process, (module, name, tuple(plugins)), arguments, told)
+            return _converse(process, _errand(function, arguments, plugins), told)
         except (EOFError, BrokenPipeError):
-            raise ProcessDied(_how_it_ended(process, complaints)) from None
+            raise ProcessDied(_how_it_ended(process.wait(), complaints)) from None
         finally:
-            if process.poll() is None:
-                process.kill()
-            for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    _close(stream)
-            process.wait()
+            _ended(process)
+
+
+class Nursery:
+    """Processes to ask one after the other: forked from one that is ready, where that can be.
+
+    Use it as a context manager, or `close` it. The ready process is started at once and is waited
+    for only by the first question.
+
+    Args:
+        allocator: as in `fresh`.
+        plugins: as in `fresh`.
+        device: that the processes will use.
+
+    Attributes:
+        kind: "forked" or "fresh": how its processes begin.
+
+    """
+
+    def __init__(
+        self, *, allocator: Allocator = "kept", plugins: Sequence[str] = (), device: str = "cpu"
+    ) -> None:
+        """Start the ready process, where there is to be one."""
+        self.kind: Literal["forked", "fresh"] = "forked" if forkable(device) else "fresh"
+        self._allocator: Allocator = allocator
+        self._plugins = tuple(plugins)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as this
+        if self.kind == "forked":
+            self._process = self._start()
+
+    def ask(self, function: str, *arguments: Any, told: Callable[[Any], None] | None = None) -> Any:
+        """Call a function in a process that has done nothing else; as `fresh`, with its errors."""
+        errand = _errand(function, arguments, self._plugins)
+        if self.kind == "fresh":
+            return fresh(
+                function, *arguments, allocator=self._allocator, plugins=self._plugins, told=told
+            )
+        if self._process is None or self._process.poll() is not None:
+            self._process = self._start()  # something ended it
+        self._complaints.seek(0)
+        self._complaints.truncate()
+        try:
+            return _converse(self._process, errand, told, self._complaints)
+        except (EOFError, BrokenPipeError):
+            status = self._process.wait()
+            raise ProcessDied(_how_it_ended(status, self._complaints)) from None
+        except BaseException as error:
+            if not isinstance(error, ProcessError):  # Ctrl-C: what is being said is for nobody
+                self._end()
+            raise
+
+    def close(self) -> None:
+        """End the ready process, and whatever it forked."""
+        self._end()
+        self._complaints.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return _started("nursery", self._allocator, self._complaints)
+
+    def _end(self) -> None:
+        if self._process is not None:
+            _ended(self._process)
+            self._process = None
+
+
+def forkable(device: str) -> bool:
+    """Tell whether processes that use a device can be forked from one that is ready."""
+    # macOS has fork, and its system libraries do not stand it; a GPU's context is not inherited
+    return device == "cpu" and sys.platform.startswith("linux") and hasattr(os, "fork")
+
+
+def _errand(
+    function: str, arguments: tuple[Any, ...], plugins: Sequence[str]
+) -> tuple[str, str, tuple[str, ...], bytes]:
+    module, _, name = function.partition(":")
+    return module, name, tuple(plugins), pickle.dumps(arguments)
+
+
+def _started(role: str, allocator: Allocator, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  this Python, with our own words
+        [sys.executable, "-c", _BOOT.format(path=sys.path, role=role)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=complaints,
+        env=environment(allocator),
+    )
+
+
+def _ended(process: subprocess.Popen[bytes]) -> None:
+    """End a process; a nursery sees its questions close, and ends what it forked."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            _close(stream)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_PATIENCE)
+        return
+    process.kill()
+    process.wait()
 
 
 def environment(allocator: Allocator) -> dict[str, str]:
@@ -107,33 +210,46 @@ def allocator_in_force() -> Allocator:
     return "kept" if obeys and told else "system"
 
 
-_BOOT = "import sys; sys.path[:] = {path!r}; from convbench.timing.worker import main; main()"
+_BOOT = "import sys; sys.path[:] = {path!r}; from convbench.timing.worker import {role}; {role}()"
+_PATIENCE: Final = 1.0
+"""Seconds for a process to end by itself."""
 
 
 def _converse(
     process: subprocess.Popen[bytes],
-    what: tuple[str, str, tuple[str, ...]],
-    arguments: tuple[Any, ...],
+    errand: tuple[str, str, tuple[str, ...], bytes],
     told: Callable[[Any], None] | None,
+    complaints: IO[bytes] | None = None,
 ) -> Any:
+    """Ask, and hear what is told until there is an answer.
+
+    complaints: what a forked process wrote to standard error; its parent then also says when it is
+    over, and nothing is returned before.
+    """
     if process.stdin is None or process.stdout is None:  # pragma: no cover  both are pipes
         raise ProcessError("a fresh process has no pipes")
-    send(process.stdin, (*what, pickle.dumps(arguments)))
-    while True:
+    send(process.stdin, errand)
+    answer: tuple[Any, ...] = ()
+    while not answer or (complaints is not None and answer[0] != "over"):
         message = receive(process.stdout)
-        if message[0] == "result":
-            return message[1]
-        if message[0] in {"error", "ended"}:
-            said = f"{message[1]}: {message[2]}" if message[2] else message[1]
-            if message[0] == "ended":  # by SystemExit or KeyboardInterrupt
-                raise ProcessDied(f"it ended its process ({said})")
-            raise ProcessError(said)
-        if told is not None:
-            told(message[1])
+        if message[0] == "told":
+            if told is not None:
+                told(message[1])
+        elif message[0] == "over" and answer:
+            break
+        else:
+            answer = message
+    if answer[0] == "result":
+        return answer[1]
+    if answer[0] == "over" and complaints is not None:
+        raise ProcessDied(_how_it_ended(answer[1], complaints))
+    said = f"{answer[1]}: {answer[2]}" if answer[2] else answer[1]
+    if answer[0] == "ended":  # by SystemExit or KeyboardInterrupt
+        raise ProcessDied(f"it ended its process ({said})")
+    raise ProcessError(said)
 
 
-def _how_it_ended(process: subprocess.Popen[bytes], complaints: IO[bytes]) -> str:
-    status = process.wait()
+def _how_it_ended(status: int, complaints: IO[bytes]) -> str:
     complaints.seek(0)
     lines = complaints.read().decode(errors="replace").strip().splitlines()
     said = f"; it said: {lines[-1][:200]}" if lines else ""

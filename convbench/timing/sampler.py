@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from convbench.timing.competitor import WARMUP_WINDOW, Competitor, WarmUp
 from convbench.timing.samples import Failure, Samples
-from convbench.timing.stats import median_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,12 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Failure", "measure_group", "rounds_for"]
 
-WARMUP_SHARE = 0.2  # of the budget, for all competitors together
+WARMUP_SHARE = 0.2  # of the budget, for all competitors together, though on top of it
 WARMUP_LEAST = 6  # windows of full blocks, though the share be spent: with fewer none can agree
 HARD_LIMIT = 3  # budgets; after these even `min_rounds` gives way
 CLOCK_SHARE = 0.001  # of a block, at most, that the stopwatch itself takes
-ASKED_CONFIDENCE = 0.95  # of the intervals that `target` is about
-LOOK_AGAIN = 1.1  # intervals are looked at again after a tenth more rounds
 
 
 def measure_group(
@@ -50,8 +47,7 @@ def measure_group(
     target_block_seconds: float = 0.002,
     max_block: int = 10_000,
     threads: int = 0,
-    base: str | None = None,
-    target: float | None = None,
+    blocks: Mapping[str, int] | None = None,
     accept: Callable[[str, Any], None] | None = None,
     announce: Callable[[str], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
@@ -67,8 +63,8 @@ def measure_group(
         work: what to call, by name.
         stopwatch: times a block of calls.
         seed: of the order. Python's global random state is neither read nor changed.
-        budget: seconds for the whole group, first calls and warm-up included. The pair of rounds
-            in which it ends is completed, so that drift cancels.
+        budget: seconds of rounds, all competitors together; first calls, checks and warm-up come
+            on top. The pair of rounds in which it ends is completed, so that drift cancels.
         session: an id for the samples; equal ids are what `stats.ratio` pairs by.
         min_rounds: rounds to make even beyond the budget, though not beyond three budgets.
         max_rounds: rounds after which to stop in any case.
@@ -76,9 +72,8 @@ def measure_group(
             times what the stopwatch itself takes, whichever is longer.
         max_block: calls in a sample, at most.
         threads: written into the samples; nothing is set.
-        base: name of the competitor that ratios are to; needed for `target`.
-        target: relative half-width of a ratio's 95 % interval (0.01: 1 % to either side). Rounds
-            end when every ratio to `base` is as narrow, or when the budget does.
+        blocks: calls in a sample, by name, where they are known from an earlier process: such a
+            competitor is warmed by a single untimed sample, and low quantiles do not see the rest.
         accept: called with a competitor's name and the output of its first call, before anything
             else of it is timed; what it raises becomes the competitor's failure.
         announce: called with a competitor's name before its first call, and with "" when all have
@@ -101,8 +96,6 @@ def measure_group(
         budget=budget,
         min_rounds=min_rounds,
         max_rounds=max_rounds,
-        base=base,
-        target=target,
     )
     overhead = getattr(stopwatch, "overhead", None)
     shortest = overhead() / CLOCK_SHARE if overhead is not None else 0.0
@@ -118,7 +111,7 @@ def measure_group(
     with _collector_paused():
         race.call_first(announce)
         race.check(accept)
-        race.warm_up(goal)
+        race.warm_up(goal, blocks or {})
         stop_reason = race.run(progress)
     return {
         name: competitor.failure
@@ -137,12 +130,8 @@ class _Race:
     budget: float
     min_rounds: int
     max_rounds: int
-    base: str | None
-    target: float | None
-    begin: float = 0.0
 
     def call_first(self, announce: Callable[[str], None] | None) -> None:
-        self.begin = self.clock()
         for competitor in self.shuffled():
             if announce is not None:
                 announce(competitor.name)
@@ -151,51 +140,37 @@ class _Race:
             announce("")
 
     def check(self, accept: Callable[[str, Any], None] | None) -> None:
-        called = self.clock()
         for competitor in _racing(self.group.values()):
             if accept is not None:
                 competitor.attempt(partial(_accepted, accept))
             competitor.first_output = None  # it may be large
-        self.begin += self.clock() - called  # checking is no measuring: the budget does not pay
 
-    def warm_up(self, goal: WarmUp) -> None:
+    def warm_up(self, goal: WarmUp, blocks: Mapping[str, int]) -> None:
         for competitor in self.shuffled():
-            competitor.attempt(lambda racing: racing.warm_up(goal))
+            block = blocks.get(competitor.name)
+            if block is None:
+                competitor.attempt(lambda racing: racing.warm_up(goal))
+            else:
+                competitor.attempt(partial(Competitor.warm_up_to, block=block))
 
     def run(self, progress: Callable[[int, int], None] | None) -> str:
         """Make rounds until there is a reason to stop, and return it."""
-        spent = self.clock() - self.begin
+        begin = self.clock()
         limits = (self.budget, self.min_rounds, self.max_rounds)
         order: Sequence[Competitor] = ()
-        rounds, look = 0, self.min_rounds
+        rounds = 0
         stop_reason = ""
         while not stop_reason and _racing(self.group.values()):
             order = _racing(reversed(order)) if rounds % 2 else self.shuffled()
             for competitor in order:
                 competitor.attempt(Competitor.sample)
             rounds += 1
-            elapsed = self.clock() - self.begin
+            elapsed = self.clock() - begin
             stop_reason = _stop_reason(rounds, elapsed, *limits)
-            if rounds >= look and rounds % 2 == 0 and not stop_reason:
-                look = math.ceil(rounds * LOOK_AGAIN)
-                stop_reason = self.on_target(rounds)
             if progress is not None:
-                a_round = (elapsed - spent) / rounds
-                expected = rounds_for(a_round, *limits, spent=spent)
+                expected = rounds_for(elapsed / rounds, *limits)
                 progress(rounds, rounds if stop_reason else max(rounds + 1, expected))
         return stop_reason
-
-    def on_target(self, rounds: int) -> str:
-        """Return that every ratio is known well enough; nothing where one is not."""
-        if self.target is None or self.base is None:
-            return ""
-        width = _widest(self.group, self.base)
-        if width is None or width > self.target:
-            return ""
-        return (
-            f"target met after {rounds} rounds: every ratio known to ±{width:.2%}, "
-            f"and ±{self.target:.2%} was asked for"
-        )
 
     def shuffled(self) -> list[Competitor]:
         order = _racing(self.group.values())
@@ -207,48 +182,25 @@ def _accepted(accept: Callable[[str, Any], None], competitor: Competitor) -> Non
     accept(competitor.name, competitor.first_output)
 
 
-def _widest(group: Mapping[str, Competitor], base: str) -> float | None:
-    """Return the largest half-width of the ratios to `base`; None where there is no ratio."""
-    bottom = group.get(base)
-    others = [racing for name, racing in group.items() if name != base and racing.failure is None]
-    if bottom is None or bottom.failure is not None or not others:
-        return None
-    below = [reading.seconds / bottom.block for reading in bottom.readings]
-    widest = 0.0
-    for racing in others:
-        above = [reading.seconds / racing.block for reading in racing.readings]
-        if min(above) <= 0 or min(below) <= 0:
-            return None
-        logs = [math.log(a / b) for a, b in zip(above, below, strict=True)]
-        interval = median_interval(logs)
-        if interval.confidence < ASKED_CONFIDENCE:
-            return None  # too few rounds to say
-        widest = max(widest, math.exp((interval.high - interval.low) / 2) - 1)
-    return widest
-
-
 def rounds_for(
     seconds_per_round: float,
     budget: float,
     min_rounds: int,
     max_rounds: int,
-    *,
-    spent: float = 0.0,
 ) -> int:
     """Return how many rounds `measure_group` makes if each takes `seconds_per_round`.
 
     Args:
         seconds_per_round: of all competitors together; 0 or less means `max_rounds`.
-        budget: seconds for the whole group.
+        budget: seconds of rounds.
         min_rounds: as in `measure_group`.
         max_rounds: as in `measure_group`.
-        spent: seconds of the budget gone before the first round.
 
     """
     if seconds_per_round <= 0:
         return max_rounds
-    within = max(min_rounds, math.ceil((budget - spent) / seconds_per_round))
-    at_most = max(1, math.ceil((HARD_LIMIT * budget - spent) / seconds_per_round))
+    within = max(min_rounds, math.ceil(budget / seconds_per_round))
+    at_most = max(1, math.ceil(HARD_LIMIT * budget / seconds_per_round))
     return min(within + within % 2, at_most, max_rounds)
 
 

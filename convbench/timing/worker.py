@@ -1,35 +1,55 @@
-"""The other end of `processes.fresh`: a process that does one errand and says what came of it.
+"""The other end of `timing.processes`: a process that does errands and says what came of them.
 
 The parent writes one pickled errand to standard input and keeps it open: when it closes, however
 the parent ended, this process ends too. Messages go back on what was standard output; anything
 that is printed goes to standard error instead.
+
+`main` does one errand and ends. `nursery` imports torch, runs nothing of it, and forks a child for
+every errand: a child begins as a process does that has just imported torch, in a few milliseconds.
+Between the two messages are passed on whole, so that a child that dies in the middle of one takes
+nothing else along.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import pickle
+import select
 import signal
+import socket
 import struct
 import sys
 import threading
-from typing import IO, Any
+import warnings
+from typing import IO, Any, Final
 
 from convbench.plugins import load_plugin
 
 LENGTH = struct.Struct("<Q")
+_OURS: Final = "convbench."
+"""What the nursery imports before it forks: of other modules it is not known what they start."""
 
 
 def send(stream: IO[bytes], message: Any) -> None:
     """Write one message: its length, then its pickle."""
-    data = pickle.dumps(message)
+    pass_on(stream, pickle.dumps(message))
+
+
+def pass_on(stream: IO[bytes], data: bytes) -> None:
+    """Write one message that is pickled already."""
     stream.write(LENGTH.pack(len(data)) + data)
     stream.flush()
 
 
 def receive(stream: IO[bytes]) -> Any:
     """Read one message; EOFError where the stream ends before it does."""
+    return pickle.loads(received(stream))  # noqa: S301  from the process that started this one
+
+
+def received(stream: IO[bytes]) -> bytes:
+    """Read one message and leave it pickled; EOFError as `receive`."""
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:
         raise EOFError
@@ -37,17 +57,74 @@ def receive(stream: IO[bytes]) -> Any:
     data = stream.read(length)
     if len(data) < length:
         raise EOFError
-    return pickle.loads(data)  # noqa: S301  from the process that started this one
+    return data
 
 
 def main() -> None:
     """Do the errand on standard input."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
+    answers = _begin()
+    questions = sys.stdin.buffer
+    errand = receive(questions)
+    threading.Thread(target=_follow, args=(questions,), daemon=True).start()
+    _do(errand, answers)
+
+
+def nursery() -> None:
+    """Fork a child for every errand on standard input, one at a time, until it closes."""
+    answers = _begin()
+    import torch  # noqa: F401
+
+    warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
+    questions = sys.stdin.buffer
+    while True:
+        try:
+            errand = receive(questions)
+        except EOFError:
+            os._exit(0)
+        if errand[0].startswith(_OURS):
+            importlib.import_module(errand[0])
+        gc.collect()
+        gc.freeze()  # what is imported is no child's garbage
+        here, there = socket.socketpair()
+        child = os.fork()
+        if not child:
+            here.close()
+            os.close(questions.fileno())
+            threading.Thread(target=_follow, args=(there.makefile("rb"),), daemon=True).start()
+            _do(errand, there.makefile("wb"))
+        there.close()
+        _mind(child, here, questions, answers)
+
+
+def _mind(child: int, here: socket.socket, questions: IO[bytes], answers: IO[bytes]) -> None:
+    """Pass on what a child says until it ends, and say how it did; end it if the parent ended."""
+    said = here.makefile("rb")
+    while True:
+        ready, _, _ = select.select([here, questions], [], [])
+        if questions in ready:  # nothing is asked meanwhile: it has closed
+            os.kill(child, signal.SIGKILL)
+            os._exit(1)
+        try:
+            pass_on(answers, received(said))
+        except EOFError:
+            break
+    said.close()
+    here.close()
+    _, status = os.waitpid(child, 0)
+    send(answers, ("over", os.waitstatus_to_exitcode(status)))
+
+
+def _begin() -> IO[bytes]:
+    """Leave Ctrl-C to the parent, which ends this process; return where answers go."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    questions = sys.stdin.buffer
-    module, function, plugins, arguments = receive(questions)
-    threading.Thread(target=_follow, args=(questions,), daemon=True).start()
+    return answers
+
+
+def _do(errand: tuple[str, str, tuple[str, ...], bytes], answers: IO[bytes]) -> None:
+    """Do an errand, send what comes of it, and end this process."""
+    module, function, plugins, arguments = errand
     try:
         for plugin in plugins:
             load_plugin(plugin)
