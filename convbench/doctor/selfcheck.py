@@ -90,10 +90,10 @@ def in_fresh_process(budget: float, threads: int, device: str, seed: int = 0) ->
 
     """
     check_budget(budget)
-    from convbench.timing.processes import fresh
+    from convbench.timing.processes import ready
 
     return Resolution.from_json(
-        fresh("convbench.doctor.selfcheck:errand", budget, threads, device, seed, allocator="kept")
+        ready(device=device).ask("convbench.doctor.selfcheck:errand", budget, threads, device, seed)
     )
 
 

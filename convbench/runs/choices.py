@@ -98,8 +98,8 @@ def checked_budget(seconds: float | None) -> float | None:
     """Return the budget; SuiteError for one that nothing can be measured in, or without end."""
     if seconds is not None and not LEAST_SECONDS <= seconds <= MOST_SECONDS:
         raise SuiteError(
-            f"--budget {seconds:g}: give {LEAST_SECONDS:g} to {MOST_SECONDS:g} seconds, as 90, 60s, "
-            "10m or 2h; starting and reporting alone take some 10 s."
+            f"--budget {seconds:g}: give {LEAST_SECONDS:g} to {MOST_SECONDS:g} seconds, as 90, "
+            "60s, 10m or 2h; starting and reporting alone take some 10 s."
         )
     return seconds
 

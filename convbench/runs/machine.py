@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from convbench.roofline.ceilings import Ceiling, measure_ceiling
-from convbench.timing.processes import ProcessError, fresh
+from convbench.timing.processes import ProcessError, ready
 
 
 def know_thyself(
@@ -24,7 +24,7 @@ def know_thyself(
     if not seconds:
         return {}
     try:
-        found: dict[str, Any] = fresh(
+        found: dict[str, Any] = ready(device=device).ask(
             "convbench.runs.machine:examine", device, kinds, seconds, seed
         )
     except ProcessError as error:

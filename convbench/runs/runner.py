@@ -1,12 +1,12 @@
-"""The runner: every group is measured a little, then what is left of the budget goes where it helps.
+"""The runner: every group is measured a little, then the rest of the budget goes where it helps.
 
 1. The first process of every group checks its cases in full, finds their blocks, and is counted
    with: after it every case has a record on disk.
 2. The sweep: further processes, always of the group that has had the fewest, until each has had as
    many as the suite says. A disturbance that lasts for seconds so falls on a process of each group
    and not on all of one.
-3. Where verdicts are open, further processes: first the group in which the next verdict costs least.
-   It ends when none is open, when those left would take more than `MOST_TIMES` the sweep's
+3. Where verdicts are open, further processes: first the group in which the next verdict costs
+   least. It ends when none is open, when those left would take more than `MOST_TIMES` the sweep's
    processes, or when the budget does.
 
 What a process said is on disk before the next one is asked.
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -28,7 +27,7 @@ from convbench.runs.machine import ceilings
 from convbench.runs.record import Record
 from convbench.runs.store import Store
 from convbench.timing.errand import Measure
-from convbench.timing.processes import Nursery
+from convbench.timing.processes import ready
 
 MOST_TIMES: Final = 4
 """The sweep's processes: a verdict that would take more stays open."""
@@ -100,29 +99,24 @@ class _Schedule:
     tracks: list[Track] = field(default_factory=list)
 
     def run(self) -> None:
-        with ExitStack() as stack:
-            nurseries: dict[str, Nursery] = {}
-            for group in self.plan.groups:
-                pending = tuple(case for case in group.cases if case.identity not in self.done)
-                if not pending:
-                    continue
-                allocator = pending[0].condition.allocator
-                if self.measure is None and allocator not in nurseries:
-                    nurseries[allocator] = stack.enter_context(
-                        Nursery(
-                            allocator=allocator, plugins=self.plan.plugins, device=self.plan.device
-                        )
-                    )
-                track = Track(group=group, pending=pending, flagged=self._flagged)
-                track.begin(nurseries.get(allocator), self.plan.seed, self.watcher, self.measure)
-                self.tracks.append(track)
-            for track in self.tracks:
-                self._first(track)
-            while (chosen := self._next()) is not None:
-                track, rounds, why = chosen
-                self.watcher.progress(self.spent(), self.plan.budget, why)
-                track.ask(_ROOM * rounds * track.a_round, rounds)
-                self.store.append(track.more())
+        for group in self.plan.groups:
+            pending = tuple(case for case in group.cases if case.identity not in self.done)
+            if not pending:
+                continue
+            allocator = pending[0].condition.allocator
+            nursery = None
+            if self.measure is None:
+                nursery = ready(allocator, self.plan.plugins, self.plan.device)
+            track = Track(group=group, pending=pending, flagged=self._flagged)
+            track.begin(nursery, self.plan.seed, self.watcher, self.measure)
+            self.tracks.append(track)
+        for track in self.tracks:
+            self._first(track)
+        while (chosen := self._next()) is not None:
+            track, rounds, why = chosen
+            self.watcher.progress(self.spent(), self.plan.budget, why)
+            track.ask(_ROOM * rounds * track.a_round, rounds)
+            self.store.append(track.more())
 
     def _first(self, track: Track) -> None:
         """Ask the first process of a group, and write its records."""

@@ -32,7 +32,7 @@ from convbench.timing.contamination import MANY, contaminated_share, flags
 from convbench.timing.errand import Order, Outcome, Tell, first_line
 from convbench.timing.estimates import Estimates, of_process, over_processes
 from convbench.timing.gathering import Gathering
-from convbench.timing.processes import Nursery
+from convbench.timing.processes import ready
 from convbench.timing.samples import Samples
 from convbench.timing.stats import Interval, median_interval
 
@@ -124,10 +124,9 @@ def layers_in_context(
         found = Gathering(crew=crew, order=order, here=why)
         found.ask(budget, FEWEST_ROUNDS)
         return _context(found, budget, (why,))
-    with Nursery() as nursery:
-        found = Gathering(crew=crew, order=order, nursery=nursery)
-        while found.processes < PROCESSES and not _failed(found):
-            found.ask(budget / PROCESSES)
+    found = Gathering(crew=crew, order=order, nursery=ready())
+    while found.processes < PROCESSES and not _failed(found):
+        found.ask(budget / PROCESSES)
     return _context(found, budget, ())
 
 
@@ -166,7 +165,9 @@ class Part:
     def parts(self, samples: Samples) -> dict[str, Samples]:
         """Return what the hooks read, one value a round."""
         rounds = len(samples.seconds)
-        empty = {item.name: () for item in fields(Samples) if str(item.type).startswith("tuple")}
+        empty: dict[str, Any] = {
+            item.name: () for item in fields(Samples) if str(item.type).startswith("tuple")
+        }
         return {
             f"{INSIDE} {number}": replace(
                 samples, **{**empty, "seconds": tuple(call.seconds[-rounds:])}

@@ -94,18 +94,22 @@ class Outcome:
 
 
 class Contestant(Protocol):
-    """Something that was built in this process to be timed.
+    """Something that was built in this process to be timed."""
 
-    Attributes:
-        label: for a progress display.
-        work: what is called.
-        captured: what a graph of kernels may record, where a device has a clock for them; or None.
+    @property
+    def label(self) -> str:
+        """For a progress display."""
+        ...
 
-    """
+    @property
+    def work(self) -> Callable[[], Any]:
+        """What is called."""
+        ...
 
-    label: str
-    work: Callable[[], Any]
-    captured: Callable[[], Any] | None
+    @property
+    def captured(self) -> Callable[[], Any] | None:
+        """What a graph of kernels may record; None where it can hold none."""
+        ...
 
     def check_first(self, output: Any, known: tuple[Digest, ...]) -> None:
         """Check the output of the first call; known: digests of right ones, () for none."""

@@ -85,8 +85,15 @@ class Gathering:
 
     @property
     def overhead(self) -> float:
-        """Seconds of a process beside its rounds: the median, without the first if others are."""
-        return median([a - b for a, b in zip(self.took, self.rounds, strict=True)][-_RECENT:])
+        """Seconds of a process beside its rounds, as the last ones had it.
+
+        The first process has more to do than any other, which is then not known yet: building,
+        first calls and checks take some rounds' time.
+        """
+        if len(self.took) == 1:
+            return _ROUNDS_BESIDE * self.a_round
+        known = [a - b for a, b in zip(self.took[1:], self.rounds[1:], strict=True)]
+        return max(0.0, median(known[-_RECENT:]))
 
     @property
     def a_round(self) -> float:
@@ -162,6 +169,7 @@ class Gathering:
 
 
 _RECENT: Final = 3
+_ROUNDS_BESIDE: Final = 4
 
 
 def _from(outcome: Outcome, kind: str) -> Outcome:

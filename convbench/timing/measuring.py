@@ -21,7 +21,7 @@ from convbench.timing.errand import Order, Tell, first_line
 from convbench.timing.estimates import Estimates
 from convbench.timing.gathering import Gathering
 from convbench.timing.measurement import Measurement
-from convbench.timing.processes import Allocator, Nursery
+from convbench.timing.processes import Allocator, ready
 from convbench.timing.samples import Samples
 
 _SEEDS: Final = 2**32
@@ -165,20 +165,19 @@ def measure(
             crew, order, budget, min_rounds, f"it cannot travel to another: {first_line(error)}"
         )
     notes: list[str] = []
-    with Nursery(allocator=allocator, device=device) as nursery:
-        found = Gathering(crew=crew, order=order, nursery=nursery)
-        while found.left and found.processes < processes:
-            found.ask(budget / processes, min_rounds)
-            if strange := _strange(found):
-                why = f"a fresh one could not: {strange}"
-                return _here(crew, order, budget, min_rounds, why)
-            if target is None or found.processes < _FEWEST_FOR_A_TARGET:
-                continue
-            if _widest(found.estimates, base or next(iter(calls))) <= target:
-                notes.append(
-                    f"target met after {found.processes} processes: ratios known to ±{target:.2%}"
-                )
-                break
+    found = Gathering(crew=crew, order=order, nursery=ready(allocator, device=device))
+    while found.left and found.processes < processes:
+        found.ask(budget / processes, min_rounds)
+        if strange := _strange(found):
+            why = f"a fresh one could not: {strange}"
+            return _here(crew, order, budget, min_rounds, why)
+        if target is None or found.processes < _FEWEST_FOR_A_TARGET:
+            continue
+        if _widest(found.estimates, base or next(iter(calls))) <= target:
+            notes.append(
+                f"target met after {found.processes} processes: ratios known to ±{target:.2%}"
+            )
+            break
     return _measurement(found, notes)
 
 

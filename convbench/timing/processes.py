@@ -16,6 +16,7 @@ which.
 
 from __future__ import annotations
 
+import atexit
 import os
 import pickle
 import platform
@@ -152,6 +153,35 @@ class Nursery:
         if self._process is not None:
             _ended(self._process)
             self._process = None
+
+
+_READY: dict[tuple[str, tuple[str, ...], str], tuple[object, Nursery]] = {}
+
+
+def ready(
+    allocator: Allocator = "kept", plugins: Sequence[str] = (), device: str = "cpu"
+) -> Nursery:
+    """Return the nursery of this program for such processes; it starts with the first question.
+
+    It is kept until the program ends, or until the environment, the working folder or the path of
+    modules is another one: what it forks has those that it was started with.
+    """
+    key = allocator, tuple(plugins), device
+    around = dict(os.environ), os.getcwd(), tuple(sys.path)  # noqa: PTH109  only compared
+    known = _READY.get(key)
+    if known is None or known[0] != around:
+        if known is not None:
+            known[1].close()
+        made = Nursery(allocator=allocator, plugins=plugins, device=device)
+        _READY[key] = around, made
+    return _READY[key][1]
+
+
+@atexit.register
+def _close_all() -> None:
+    for _, nursery in _READY.values():
+        nursery.close()
+    _READY.clear()
 
 
 def forkable(device: str) -> bool:

@@ -100,7 +100,8 @@ def _mind(child: int, here: socket.socket, questions: IO[bytes], answers: IO[byt
     """Pass on what a child says until it ends, and say how it did; end it if the parent ended."""
     said = here.makefile("rb")
     while True:
-        ready, _, _ = select.select([here, questions], [], [])
+        watched: list[Any] = [here, questions]
+        ready, _, _ = select.select(watched, [], [])
         if questions in ready:  # nothing is asked meanwhile: it has closed
             os.kill(child, signal.SIGKILL)
             os._exit(1)
