@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from convbench.counting.base import COUNTERS, count_with
 from convbench.counting.tally import Tally, Unavailable
@@ -17,7 +17,7 @@ from convbench.runs.cases import Case, Group
 from convbench.runs.device import too_large
 from convbench.runs.measuring import CaseCrew
 from convbench.runs.record import More, Record
-from convbench.timing.contamination import flags
+from convbench.timing.contamination import flags, hopeless
 from convbench.timing.errand import Measure, Order, Outcome, first_line
 from convbench.timing.estimates import Estimates
 from convbench.timing.gathering import Gathering
@@ -167,15 +167,24 @@ class Track:
             return failed_record.failed(failed.failure)
         samples = self.gathering.samples(record.case)
         said = dict.fromkeys(flag for outcome in outcomes for flag in outcome.flags)
+        status, reason = ("invalid", HOPELESS) if hopeless(samples) else ("ok", "")
         return self.flagged(
             replace(
                 record,
+                status=status,
+                reason=reason,
                 samples=samples,
                 also=_also(outcomes),
                 flags=(*flags(samples), *said),
                 ran={key: value for outcome in outcomes for key, value in outcome.ran.items()},
             )
         )
+
+
+HOPELESS: Final = (
+    "something else had the processor for most of every sample; stop what else runs here, or use "
+    "fewer threads, and measure again"
+)
 
 
 def _also(outcomes: list[Outcome]) -> dict[str, tuple[Samples, ...]]:

@@ -184,24 +184,15 @@ class More:
         )
 
     def onto(self, record: Record) -> Record:
-        """Return the record with this added."""
-        if self.status != "ok":
-            return replace(
-                record,
-                status=self.status,
-                reason=self.reason,
-                flags=self.flags,
-                samples=(),
-                also={},
-            )
+        """Return the record with this added; a line without samples makes those before it void."""
+        record = replace(record, status=self.status, reason=self.reason, flags=self.flags)
+        if not self.samples:
+            return replace(record, samples=(), also={})
+        names = dict.fromkeys((*record.also, *self.also))
         return replace(
             record,
-            flags=self.flags,
             samples=(*record.samples, *self.samples),
-            also={
-                **record.also,
-                **{name: (*record.also.get(name, ()), *told) for name, told in self.also.items()},
-            },
+            also={name: (*record.also.get(name, ()), *self.also.get(name, ())) for name in names},
         )
 
     def to_json(self) -> dict[str, Any]:

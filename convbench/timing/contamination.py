@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LOST_SHARE: Final = 0.05
 """A sample that lost more of its time than this is contaminated."""
+MOST_LOST: Final = 0.5
+"""Where every sample lost more than this, none says how long the work itself takes."""
 TIME_SLICE: Final = 0.003
 """Seconds that somebody else runs after an involuntary switch (Linux's base slice, about 3 ms)."""
 HELD_DOWN: Final = 0x8 | 0x20 | 0x40 | 0x80
@@ -70,6 +72,12 @@ def contaminated(samples: Samples) -> tuple[bool, ...]:
         lost > LOST_SHARE or bool(reasons & HELD_DOWN)
         for lost, reasons in zip(lost_shares(samples), held, strict=True)
     )
+
+
+def hopeless(processes: Sequence[Samples]) -> bool:
+    """Tell whether something else had most of the time of every single sample."""
+    lost = [share for samples in processes for share in lost_shares(samples)]
+    return bool(lost) and min(lost) > MOST_LOST
 
 
 def watched(samples: Samples) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from convbench.errors import ConvbenchError, UnknownNameError
-from convbench.timing.contamination import contaminated, flags
+from convbench.timing.contamination import flags, hopeless
 from convbench.timing.estimates import Estimates
 from convbench.timing.samples import Samples
 from convbench.timing.stats import Interval, RatioInterval
@@ -85,10 +85,8 @@ class Measurement:
             raise MeasurementError(
                 f"{name} has no time: {self.failures[name]}. Mend it and measure again."
             )
-        found = self.samples[name]
-        if all(all(contaminated(several)) for several in found):
+        if hopeless(self.samples[name]):
             raise MeasurementError(
-                f"{name}: every sample is contaminated, something else had the processor during "
-                "each of them; stop what else runs here and measure again. The raw times are in "
-                ".samples."
+                f"{name}: something else had the processor for most of every sample; stop what "
+                "else runs here and measure again. The raw times are in .samples."
             )

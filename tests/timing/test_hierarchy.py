@@ -8,9 +8,9 @@ from statistics import fmean, median
 
 import numpy as np
 import pytest
+from convbench.timing.hierarchy import compare, typical
 
 from convbench.timing import stats
-from convbench.timing.hierarchy import compare, typical
 from convbench.timing.samples import Samples
 
 
