@@ -28,7 +28,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self
 
 from convbench.errors import ConvbenchError
-from convbench.timing.worker import receive, send
+from convbench.timing.worker import Errand, receive, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,6 +156,8 @@ class Nursery:
 
 
 _READY: dict[tuple[str, tuple[str, ...], str], tuple[object, Nursery]] = {}
+_OF_THE_TEST: Final = "PYTEST_CURRENT_TEST"
+"""Set by pytest, to another value for every test; no library reads it."""
 
 
 def ready(
@@ -163,11 +165,11 @@ def ready(
 ) -> Nursery:
     """Return the nursery of this program for such processes; it starts with the first question.
 
-    It is kept until the program ends, or until the environment, the working folder or the path of
-    modules is another one: what it forks has those that it was started with.
+    It is kept until the program ends, or until the environment is another one: libraries read that
+    when a process starts.
     """
     key = allocator, tuple(plugins), device
-    around = dict(os.environ), os.getcwd(), tuple(sys.path)  # noqa: PTH109  only compared
+    around = {name: value for name, value in os.environ.items() if name != _OF_THE_TEST}
     known = _READY.get(key)
     if known is None or known[0] != around:
         if known is not None:
@@ -190,11 +192,16 @@ def forkable(device: str) -> bool:
     return device == "cpu" and sys.platform.startswith("linux") and hasattr(os, "fork")
 
 
-def _errand(
-    function: str, arguments: tuple[Any, ...], plugins: Sequence[str]
-) -> tuple[str, str, tuple[str, ...], bytes]:
+def _errand(function: str, arguments: tuple[Any, ...], plugins: Sequence[str]) -> Errand:
     module, _, name = function.partition(":")
-    return module, name, tuple(plugins), pickle.dumps(arguments)
+    return Errand(
+        module=module,
+        function=name,
+        plugins=tuple(plugins),
+        arguments=pickle.dumps(arguments),
+        path=tuple(sys.path),
+        folder=os.getcwd(),  # noqa: PTH109  as text
+    )
 
 
 def _started(role: str, allocator: Allocator, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -247,7 +254,7 @@ _PATIENCE: Final = 1.0
 
 def _converse(
     process: subprocess.Popen[bytes],
-    errand: tuple[str, str, tuple[str, ...], bytes],
+    errand: Errand,
     told: Callable[[Any], None] | None,
     complaints: IO[bytes] | None = None,
 ) -> Any:

@@ -23,13 +23,27 @@ import struct
 import sys
 import threading
 import warnings
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 from convbench.plugins import load_plugin
 
 LENGTH = struct.Struct("<Q")
 _OURS: Final = "convbench."
 """What the nursery imports before it forks: of other modules it is not known what they start."""
+
+
+class Errand(NamedTuple):
+    """A function to be called, its arguments pickled, and what is loaded, found and near by then.
+
+    plugins: loaded first. path: where modules are found. folder: the working folder.
+    """
+
+    module: str
+    function: str
+    plugins: tuple[str, ...]
+    arguments: bytes
+    path: tuple[str, ...]
+    folder: str
 
 
 def send(stream: IO[bytes], message: Any) -> None:
@@ -81,8 +95,8 @@ def nursery() -> None:
             errand = receive(questions)
         except EOFError:
             os._exit(0)
-        if errand[0].startswith(_OURS):
-            importlib.import_module(errand[0])
+        if errand.module.startswith(_OURS):
+            importlib.import_module(errand.module)
         gc.collect()
         gc.freeze()  # what is imported is no child's garbage
         here, there = socket.socketpair()
@@ -123,14 +137,16 @@ def _begin() -> IO[bytes]:
     return answers
 
 
-def _do(errand: tuple[str, str, tuple[str, ...], bytes], answers: IO[bytes]) -> None:
+def _do(errand: Errand, answers: IO[bytes]) -> None:
     """Do an errand, send what comes of it, and end this process."""
-    module, function, plugins, arguments = errand
     try:
-        for plugin in plugins:
+        sys.path[:] = errand.path
+        os.chdir(errand.folder)
+        for plugin in errand.plugins:
             load_plugin(plugin)
-        work = getattr(importlib.import_module(module), function)
-        result = work(*pickle.loads(arguments), tell=lambda m: send(answers, ("told", m)))  # noqa: S301
+        work = getattr(importlib.import_module(errand.module), errand.function)
+        given = pickle.loads(errand.arguments)  # noqa: S301  from the process that started this one
+        result = work(*given, tell=lambda m: send(answers, ("told", m)))
         send(answers, ("result", result))
     except BaseException as error:  # noqa: BLE001  whatever it is, the parent is told
         said = str(error).strip().splitlines()
