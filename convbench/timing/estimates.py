@@ -13,7 +13,8 @@ estimated over processes, and rounds only say what each process measured:
 - **how much processes differ** is told by few of them badly. So the variances of all cases of a
   group are taken together (`timing.variances`), with Student's t of the freedom that this gives;
 - the interval of a **time** is where one more process would fall; that of a **ratio** is where its
-  mean over all processes is.
+  mean over all processes is, and would be in another hour: ratios drift from run to run, and beside
+  other work they drift more, which no process of the same run can see (`_DRIFT`, `_BESIDE_OTHERS`).
 
 With a single process there is nothing to say of others: the intervals are those of `stats`, of
 rounds, and `processes` says 1.
@@ -29,6 +30,7 @@ from statistics import fmean, median, median_low
 from typing import TYPE_CHECKING, Final
 
 from convbench.timing import stats
+from convbench.timing.contamination import MANY, contaminated_share
 from convbench.timing.stats import MARGIN, Interval, RatioInterval
 from convbench.timing.variances import prior, quantile
 
@@ -43,6 +45,11 @@ _LEAST_FENCE: Final = math.log(1.25)
 """And no process that is nearer to the others than this is disturbed."""
 _LEAST_SPREAD: Final = 0.002
 """Standard deviation of processes, relative, below which agreement is chance."""
+_DRIFT: Final = 0.005
+"""Standard deviation, on a log scale, of a ratio from one run to another of a quiet machine."""
+_BESIDE_OTHERS: Final = 0.02
+"""The same beside other work, which takes caches and memory bandwidth from some types more than from
+others; where a tenth of the samples or more had to wait for a processor."""
 _FROM_MAD: Final = 1.4826
 """From the median absolute deviation of normal values to their standard deviation."""
 
@@ -144,7 +151,7 @@ class Estimates:
         if pairs:
             found = _spread(self._quotients(name, base))
             sd, freedom = self._moderated(base, found)
-            error = sd * math.sqrt(1 / found.number)
+            error = math.hypot(sd / math.sqrt(found.number), self._drift)
             rounds = sum(len(top.seconds) for top, _ in pairs)
         else:
             found, error, freedom = self._apart(name, base)
@@ -198,6 +205,13 @@ class Estimates:
             if several and min(samples.minimum for samples in several) > 0
         }
 
+    @cached_property
+    def _drift(self) -> float:
+        """How far ratios lie from those of another hour, whatever the processes of this one say."""
+        samples = [one for several in self.cases.values() for one in several]
+        beside = min(1.0, contaminated_share(samples) / MANY)
+        return math.hypot(_DRIFT, _BESIDE_OTHERS * beside)
+
     def _quotients(self, name: str, base: str) -> list[float]:
         """Return the log-ratio of two cases in every process that measured both."""
         below = self._logs[base]
@@ -233,7 +247,8 @@ class Estimates:
         found = _Spread(centre=top.centre - bottom.centre, variance=0.0, kept=())
         if min(top.number, bottom.number) < 2:  # noqa: PLR2004  how one differs is not known
             return found, 0.0, 0.0
-        error = math.sqrt(top.variance / top.number + bottom.variance / bottom.number)
+        apart = top.variance / top.number + bottom.variance / bottom.number
+        error = math.hypot(math.sqrt(apart), self._drift)
         return found, error, min(top.number, bottom.number) - 1
 
 
