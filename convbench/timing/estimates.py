@@ -48,8 +48,8 @@ _LEAST_SPREAD: Final = 0.002
 _DRIFT: Final = 0.005
 """Standard deviation, on a log scale, of a ratio from one run to another of a quiet machine."""
 _BESIDE_OTHERS: Final = 0.02
-"""The same beside other work, which takes caches and memory bandwidth from some types more than from
-others; where a tenth of the samples or more had to wait for a processor."""
+"""The same beside other work, where a tenth of the samples or more had to wait for a processor: it
+takes caches and memory bandwidth from some types more than from others."""
 _FROM_MAD: Final = 1.4826
 """From the median absolute deviation of normal values to their standard deviation."""
 
