@@ -22,7 +22,9 @@ SHARE = 0.7
 def busy(number: int, share: float = SHARE) -> Iterator[None]:
     """Keep so many neighbours meanwhile; each has its number as its seed."""
     others = [
-        subprocess.Popen([sys.executable, __file__, str(seed), str(share), str(os.getpid())])
+        subprocess.Popen(  # noqa: S603  our own program
+            [sys.executable, __file__, str(seed), str(share), str(os.getpid())]
+        )
         for seed in range(number)
     ]
     try:

@@ -1,4 +1,4 @@
-"""Rounds that were recorded: many processes of one group in one state of the machine.
+"""Rounds that are recorded: many processes of one group in one state of the machine.
 
 Two forms are read: files of lines, one a process (`<group>-n<neighbours>-t<threads>.jsonl`, each
 line `{case: {"s": [seconds of a call, one a round], …}}`), and run folders, whose records say the
@@ -8,15 +8,18 @@ same. A run folder says nothing of neighbours: its name does, as that of a file 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from running import HERE, make
 
 from convbench import load_run
 from convbench.runs.store import HEADER
+from convbench.timing.samples import Samples
 
 _NAME = re.compile(r"(?P<group>.+?)-n(?P<neighbours>\d+)(-t(?P<threads>\d+))?")
 _BASES = ("standard", "osnet_x1_0")
@@ -62,14 +65,45 @@ def recorded(paths: list[Path]) -> Iterator[Recorded]:
             if not inside:
                 raise SystemExit(f"{path}: holds no *.jsonl and no run folder")
             yield from recorded(inside)
-        else:
+        elif path.stat().st_size:
             yield _lines(path)
+
+
+def record(folder: Path, *, quick: bool = False) -> None:
+    """Make runs of the main job's groups into the folder: each state, one thread and all cores.
+
+    Those that are there are kept. Each takes five minutes.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for threads in sorted({1, cores or 1}):
+        for neighbours, processes in enumerate((40, 24, 24)):
+            make(
+                folder / f"job-n{neighbours}-t{threads}",
+                neighbours=neighbours,
+                budget=30.0 if quick else 300.0,
+                plugin=HERE / "twin.py",
+                options=(
+                    "--suite", str(HERE / "job.toml"), "--threads", str(threads),
+                    "--processes", str(processes),
+                ),
+            )  # fmt: skip
+
+
+def as_samples(seconds: np.ndarray, session: str) -> Samples:
+    """Return what was recorded of one process as the estimator takes it."""
+    return Samples(
+        seconds=tuple(map(float, seconds)), cpu_seconds=(), page_faults=(),
+        involuntary_switches=(), block=1, first_call=None, warmup_calls=None, stopwatch="recorded",
+        seed=0, threads=0, session=session, stop_reason="recorded",
+    )  # fmt: skip
 
 
 def _named(path: Path) -> re.Match[str]:
     match = _NAME.match(path.stem)
     if match is None:
-        raise SystemExit(f"{path}: name it <group>-n<neighbours>[-t<threads>], so that its state is known")
+        raise SystemExit(
+            f"{path}: name it <group>-n<neighbours>[-t<threads>], so that its state is known"
+        )
     return match
 
 
