@@ -16,7 +16,7 @@ import numpy as np
 from choices import OVER, WITHIN, Array, Centre, Within, intervals
 from claim import Claim, Note
 from recorded import Recorded, as_samples, record, recorded
-from twin import NAME as TWIN
+from running import TWIN
 
 from convbench.timing import stats
 from convbench.timing.estimates import QUANTILE, Estimates

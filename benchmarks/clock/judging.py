@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from claim import Claim, at_least, at_most
-from twin import NAME as TWIN
+from running import TWIN
 
 from convbench.runs.frame import Row, rows
 from convbench.runs.record import Run

@@ -16,7 +16,7 @@ import judging
 import rendered
 from claim import Claim, at_most
 from judging import Case
-from running import HERE, Made, convbench, has_budget, make
+from running import PLUGIN, SUITE, TWIN, Made, convbench, has_budget, make
 
 from convbench import load_run
 from convbench.runs.frame import rows
@@ -24,8 +24,6 @@ from convbench.runs.record import Run
 from convbench.timing.estimates import of_process
 
 STATES = {"quiet": 0, "one neighbour": 1, "two neighbours": 2}
-SUITE = HERE / "job.toml"
-PLUGIN = HERE / "twin.py"
 ALL = "all states"
 
 
@@ -34,6 +32,7 @@ class Size:
     """How long the trial is.
 
     Attributes:
+        prefix: of the names of runs, so that a look and the trial are kept apart.
         runs: in each state.
         budget: seconds of a run.
         reference_budget: seconds of the reference.
@@ -42,6 +41,7 @@ class Size:
 
     """
 
+    prefix: str = ""
     runs: int = 5
     budget: float = 60.0
     reference_budget: float = 300.0
@@ -50,11 +50,12 @@ class Size:
 
 
 QUICK = Size(
+    prefix="quick-",
     runs=1,
     budget=15.0,
     reference_budget=30.0,
     reference_options=("--processes", "5"),
-    only="^(standard|standard_again|pointwise|bottleneck|osnet_x0_25|osnet_x1_0)$",
+    only=f"^(standard|{TWIN}|pointwise|bottleneck|osnet_x0_25|osnet_x1_0)$",
 )
 
 
@@ -99,7 +100,7 @@ def judged(found: Sequence[tuple[Made, Run]], references: dict[int, Run]) -> Ite
 
 
 def _made(folder: Path, state: str, number: int, size: Size) -> Made:
-    name = f"{state.replace(' ', '-')}-{number}"
+    name = f"{size.prefix}{state.replace(' ', '-')}-{number}"
     only = ("--only", size.only) if size.only else ()
     return make(
         folder / name, state=state, neighbours=STATES[state], budget=size.budget, plugin=PLUGIN,
@@ -111,7 +112,7 @@ def _reference(folder: Path, threads: int, size: Size) -> Run:
     only = ("--only", size.only) if size.only else ()
     options = ("--suite", str(SUITE), "--threads", str(threads), *size.reference_options, *only)
     made = make(
-        folder / f"reference-t{threads}", budget=size.reference_budget, plugin=PLUGIN,
+        folder / f"{size.prefix}reference-t{threads}", budget=size.reference_budget, plugin=PLUGIN,
         options=options,
     )  # fmt: skip
     return load_run(made.folder)

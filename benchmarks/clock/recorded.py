@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from running import HERE, make
+from running import PLUGIN, SUITE, make
 
 from convbench import load_run
 from convbench.runs.store import HEADER
@@ -81,9 +81,9 @@ def record(folder: Path, *, quick: bool = False) -> None:
                 folder / f"job-n{neighbours}-t{threads}",
                 neighbours=neighbours,
                 budget=30.0 if quick else 300.0,
-                plugin=HERE / "twin.py",
+                plugin=PLUGIN,
                 options=(
-                    "--suite", str(HERE / "job.toml"), "--threads", str(threads),
+                    "--suite", str(SUITE), "--threads", str(threads),
                     "--processes", str(processes),
                 ),
             )  # fmt: skip

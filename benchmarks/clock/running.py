@@ -16,6 +16,10 @@ from noise import busy
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+PLUGIN = HERE / "twin.py"
+TWIN = "standard_again"
+"""The type that the plugin brings; importing it here would register it here."""
+SUITE = HERE / "job.toml"
 _TRIAL = "trial.json"
 _LOG = "terminal.txt"
 
@@ -93,6 +97,7 @@ def make(
         folder=folder, state=state, neighbours=neighbours, budget=budget if asked else 0.0,
         wall=wall, status=done.returncode,
     )  # fmt: skip
+    sys.stderr.write(f"        {folder.name}: {wall:.1f} s\n")
     (folder / _LOG).write_text(done.stdout, encoding="utf-8")
     said = {name: value for name, value in asdict(made).items() if name != "folder"}
     (folder / _TRIAL).write_text(json.dumps(said) + "\n", encoding="utf-8")

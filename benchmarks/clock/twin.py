@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from convbench.convs.base import register
 from convbench.convs.standard import Standard
 
-NAME = "standard_again"
 
-
-@register(NAME)
+@register("standard_again")
 @dataclass(frozen=True, kw_only=True)
 class StandardAgain(Standard):
     """The standard convolution under a second name: a case timed against itself.
