@@ -12,10 +12,10 @@ WIDEST = 2.0
 """An interval whose ends differ by more than this factor is no interval to show."""
 _NUMBER = r"\d[\d,]*(?:\.\d+)?"
 _RANGE = re.compile(
-    rf"(?<![\d.,–])({_NUMBER})×?\s?–\s?({_NUMBER})(?![\d–])(?! (?:process|round|call))"
+    rf"(?<![\d.,–])({_NUMBER})×?\s?–\s?({_NUMBER})(?![\d–])(?!\s(?:process|round|call))"
 )
 _HALF = re.compile(rf"±\s?({_NUMBER})\s?%")
-_TIME = re.compile(rf"^({_NUMBER}) (s|ms|µs|ns)\b")
+_TIME = re.compile(rf"^({_NUMBER})\s(s|ms|µs|ns)\b")
 _UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
 _TIMES = ("seconds", "seconds_median", "seconds_baseline")
 
