@@ -196,7 +196,7 @@ def test_a_dry_run_without_a_guess_is_an_error():
 
 
 def recorded(neighbours, *, shift=1.0, seed=0):
-    """Return 24 processes of 12 rounds: four cases, of which the base takes `shift` times as long."""
+    """Return 24 processes of 12 rounds, in which the base takes `shift` times as long."""
     draw = np.random.default_rng(seed)
     typical = np.array([shift, 1.0, 2.0, 0.4])[None, :, None] * 1e-3
     processes = np.exp(0.001 * draw.standard_normal((24, 4, 1)))
