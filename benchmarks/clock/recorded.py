@@ -1,0 +1,142 @@
+"""Rounds that are recorded: many processes of one group in one state of the machine.
+
+Two forms are read: files of lines, one a process (`<group>-n<neighbours>-t<threads>.jsonl`, each
+line `{case: {"s": [seconds of a call, one a round], …}}`), and run folders, whose records say the
+same. A run folder says nothing of neighbours: its name does, as that of a file (`…-n<number>…`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from running import PLUGIN, SUITE, make
+
+from convbench import load_run
+from convbench.runs.store import HEADER
+from convbench.timing.samples import Samples
+
+_NAME = re.compile(r"(?P<group>.+?)-n(?P<neighbours>\d+)(-t(?P<threads>\d+))?")
+_BASES = ("standard", "osnet_x1_0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """Seconds of a call: by process, case and round.
+
+    Attributes:
+        group: what was measured together.
+        neighbours: busy processes beside it.
+        threads: intra-op threads.
+        cases: names, in the order of the array's second axis.
+        seconds: of a call, [process, case, round].
+
+    """
+
+    group: str
+    neighbours: int
+    threads: int
+    cases: tuple[str, ...]
+    seconds: np.ndarray
+
+    @property
+    def base(self) -> int:
+        """Where the case is that ratios refer to."""
+        return next(self.cases.index(name) for name in _BASES if name in self.cases)
+
+
+def recorded(paths: list[Path]) -> Iterator[Recorded]:
+    """Read files and folders of them, and run folders.
+
+    Raises:
+        SystemExit: a path with no such data, with the reason.
+
+    """
+    for path in paths:
+        if (path / HEADER).exists():
+            yield from _run(path)
+        elif path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix == ".jsonl" or p.is_dir())
+            if not inside:
+                raise SystemExit(f"{path}: holds no *.jsonl and no run folder")
+            yield from recorded(inside)
+        elif path.stat().st_size:
+            yield _lines(path)
+
+
+def record(folder: Path, *, quick: bool = False) -> None:
+    """Make runs of the main job's groups into the folder: each state, one thread and all cores.
+
+    Those that are there are kept. Each takes five minutes.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for threads in sorted({1, cores or 1}):
+        for neighbours, processes in enumerate((40, 24, 24)):
+            make(
+                folder / f"job-n{neighbours}-t{threads}",
+                neighbours=neighbours,
+                budget=30.0 if quick else 300.0,
+                plugin=PLUGIN,
+                options=(
+                    "--suite", str(SUITE), "--threads", str(threads),
+                    "--processes", str(processes),
+                ),
+            )  # fmt: skip
+
+
+def as_samples(seconds: np.ndarray, session: str) -> Samples:
+    """Return what was recorded of one process as the estimator takes it."""
+    return Samples(
+        seconds=tuple(map(float, seconds)), cpu_seconds=(), page_faults=(),
+        involuntary_switches=(), block=1, first_call=None, warmup_calls=None, stopwatch="recorded",
+        seed=0, threads=0, session=session, stop_reason="recorded",
+    )  # fmt: skip
+
+
+def _named(path: Path) -> re.Match[str]:
+    match = _NAME.match(path.stem)
+    if match is None:
+        raise SystemExit(
+            f"{path}: name it <group>-n<neighbours>[-t<threads>], so that its state is known"
+        )
+    return match
+
+
+def _lines(path: Path) -> Recorded:
+    match = _named(path)
+    processes = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        said = json.loads(line)
+        processes.append({name: one["s"] for name, one in said.items() if name[0] != "_"})
+    return _stacked(match["group"], int(match["neighbours"]), int(match["threads"] or 1), processes)
+
+
+def _run(path: Path) -> Iterator[Recorded]:
+    neighbours = int(_named(path)["neighbours"])
+    groups: dict[str, dict[str, dict[str, tuple[float, ...]]]] = {}
+    threads: dict[str, int] = {}
+    for record in load_run(path).records:
+        for samples in record.samples:
+            processes = groups.setdefault(record.group, {})
+            processes.setdefault(samples.session, {})[record.label] = samples.seconds
+            threads[record.group] = samples.threads
+    for group, processes in groups.items():
+        yield _stacked(group, neighbours, threads[group], list(processes.values()))
+
+
+def _stacked(
+    group: str, neighbours: int, threads: int, processes: list[dict[str, list[float]]]
+) -> Recorded:
+    """Return the processes that measured every case, each with as many rounds as all have."""
+    cases = tuple(max(processes, key=len))
+    whole = [one for one in processes if set(one) == set(cases)]
+    rounds = min(len(values) for one in whole for values in one.values())
+    seconds = np.array([[one[name][:rounds] for name in cases] for one in whole])
+    return Recorded(
+        group=group, neighbours=neighbours, threads=threads, cases=cases, seconds=seconds
+    )
