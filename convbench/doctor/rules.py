@@ -46,7 +46,7 @@ RULES: Final = (
         "coarse resolution", "warning",
         lambda f: number(f, "aa_smallest_percent") > COARSE_PERCENT,
         "Differences below {aa_smallest_percent:.1f} % cannot be told at one of the sizes.",
-        "Stop other work and measure longer (seconds_per_group in the suite); until then read a "
+        "Stop other work and measure longer (--budget); until then read a "
         "smaller difference as none.",
     ),
     Rule(

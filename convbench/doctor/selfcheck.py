@@ -147,6 +147,7 @@ def against_itself(
     stolen, ticks = cpu_ticks()
     each = trials_for(budget, len(calls))
     made: dict[str, list[tuple[float, Samples, Trial]]] = {name: [] for name in calls}
+    blocks: dict[str, int] = {}  # found by the first trial of a size, and known to the others
     left = each * len(calls)
     least = 0.1 * budget / max(1, left)
     for index in range(each):
@@ -162,9 +163,11 @@ def against_itself(
                 session=f"{name}-{index}",
                 max_rounds=_NO_LIMIT,
                 threads=threads,
+                blocks=dict.fromkeys(_NAMES, blocks[name]) if name in blocks else None,
                 clock=clock,
             )
             samples, trial = _trial(found, device)
+            blocks[name] = samples.block
             made[name].append((clock() - now, samples, trial))
             left -= 1
     after, ticks_after = cpu_ticks()
@@ -212,7 +215,7 @@ def _trial(found: Mapping[str, Samples | Failure], device: str) -> tuple[Samples
         low=told.low,
         high=told.high,
         rounds=len(first.seconds),
-        settled=bool(first.settled and second.settled),
+        settled=False not in {first.settled, second.settled},
     )
     return first, trial
 
