@@ -1,10 +1,11 @@
-"""What the intervals of a table are, in words: a table that is read alone says so itself."""
+"""What the numbers beside a value are, in words: a table that is read alone says so itself."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from convbench.report import format as show
+from convbench.timing.estimates import QUANTILE
 from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
 
     from convbench.report.document import Table
 
+LOW_QUANTILE: Final = {0.25: "lower quartile", 0.5: "median"}.get(
+    QUANTILE, f"{show.percent(QUANTILE)} quantile"
+)
+"""What a process's time of a call is of its rounds, in words."""
+TIME: Final = (
+    f"the {LOW_QUANTILE} of a process's rounds, since what disturbs only adds time; of several "
+    "processes the middle one"
+)
+"""What the time of a call is, so that each one that is shown was measured."""
 _COUNTED = "1 MAC = 1 multiplication, taps on padding included."
 
 
@@ -21,24 +31,27 @@ def table_note(table: Table) -> str:
     if any(column.key in {"multiplications", "derived", "macs"} for column in table.columns):
         said.append(_COUNTED)
     cells = [value for row in table.rows for value in row]
-    times = [value for value in cells if isinstance(value, Interval) and value.confidence]
-    ratios = [value for value in cells if isinstance(value, RatioInterval) and value.confidence]
+    around = [value for value in cells if isinstance(value, Interval | RatioInterval)]
+    times = [value for value in around if isinstance(value, Interval) and show.known(value)]
+    ratios = [value for value in around if isinstance(value, RatioInterval) and show.known(value)]
     if times:
-        said.append(f"In parentheses behind a time: {_time(times)}.")
+        said.append(f"± behind a time: {_time(times)}.")
     if ratios:
         said.append(f"In parentheses behind a ratio: {_ratio(ratios)}.")
+    if any(len(value.each) > 1 and not show.known(value) for value in around):
+        said.append("Processes in parentheses: what they measured, too far apart for an interval.")
     return " ".join(said)
 
 
 def _time(found: Sequence[Interval]) -> str:
     if max(value.processes for value in found) > 1:
-        return f"where the median of one more fresh process would fall ({_basis(found)})"
-    return f"the interval of the median, by order statistics ({_basis(found)})"
+        return f"where one more process would fall ({_basis(found)})"
+    return f"the interval of the {LOW_QUANTILE} of its rounds ({_basis(found)})"
 
 
 def _ratio(found: Sequence[RatioInterval]) -> str:
     if max(value.processes for value in found) > 1:
-        return f"the interval of its mean over processes ({_basis(found)})"
+        return f"where it would be over all processes ({_basis(found)})"
     return f"the interval of its median over rounds ({_basis(found)})"
 
 
