@@ -1,13 +1,14 @@
 """How far the axes of a figure go, and what of an interval has room on them.
 
 Axes follow the estimates. An interval that would leave them is cut, with an arrow where it goes on;
-one that spans more than a factor of 2 is not drawn at all.
+one that no table shows is not drawn at all.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from convbench.report import format as show
 from convbench.report.figuredata import Bars, Curve, Ratios, Roofline, Scatter, TrendLine
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Whisker(NamedTuple):
 
 def whisker(interval: Interval | RatioInterval, ends: Ends) -> Whisker | None:
     """Return what is drawn of an interval on an axis with these ends; None for nothing."""
-    if not interval.usable:
+    if not show.known(interval):
         return None
     low, high = ends
     return Whisker(
@@ -110,7 +111,7 @@ def said(data: _Drawn) -> str:
     """Return what the caption of a figure must say of the intervals that it does not show whole."""
     found = list(_shown(data))
     text = ""
-    if any(not interval.usable for interval, _ in found):
+    if not all(show.known(interval) for interval, _ in found):
         text += " Without a whisker: processes too far apart for an interval."
     marks = [whisker(interval, ends) for interval, ends in found]
     if any(mark and (mark.cut_low or mark.cut_high) for mark in marks):

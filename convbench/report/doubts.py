@@ -45,8 +45,8 @@ def note(rows: Sequence[Row]) -> str:
     if not found:
         return ""
     return (
-        "Where the processes lie too far apart for an interval, what they measured stands in "
-        f"parentheses: {remedy(found)}."
+        "“a … b” is what the processes measured, where they lie too far apart for an interval: "
+        f"{remedy(found)}."
     )
 
 
@@ -54,18 +54,18 @@ def busy(machine: Mapping[str, Any], all_groups: Sequence[Group]) -> str:
     """Return why nothing in a run is to be called sure, as a clause; empty where nothing is why.
 
     So it is where the machine's test of itself failed, and where most of the timed rows are
-    flagged as contaminated or disturbed.
+    flagged as contaminated or disturbed, or have no interval.
     """
     why = []
     failed = _self_test(machine)
     if failed:
         why.append(failed)
     timed = [row for group in all_groups for row in group.timed]
-    marked = [row for row in timed if any(flag.startswith(_DOUBTFUL) for flag in row.flags)]
-    if len(marked) > MOST * len(timed):
+    marked = [any(flag.startswith(_DOUBTFUL) for flag in row.flags) for row in timed]
+    number = sum(mark or bool(unknown([row])) for mark, row in zip(marked, timed, strict=True))
+    if number > MOST * len(timed):
         why.append(
-            f"something else had a hand in {len(marked):,} of "
-            f"{show.plural(len(timed), 'timed case')}"
+            f"something else had a hand in {number:,} of {show.plural(len(timed), 'timed case')}"
         )
     return show.listing(why)
 

@@ -95,7 +95,8 @@ def ratio(value: float | RatioInterval) -> str:
 def known(value: Interval | RatioInterval) -> bool:
     """Tell whether an interval is shown: its ends differ by no more than a factor of 2.
 
-    That of a time is read as value ± share, and so may be no wider than a third.
+    That of a time is read as value ± share, and so may be no wider than a third. Formats for data
+    hold every interval that is `usable`.
     """
     narrow = isinstance(value, RatioInterval) or value.half_width <= _WIDEST_SHARE
     return value.usable and narrow
@@ -159,13 +160,13 @@ def _rounded(value: float) -> str:
 
 
 def _range(value: RatioInterval, *, shown: int = 0) -> tuple[str, str]:
-    """Return both ends with few decimals, alike: as many as 2 digits of the value have.
+    """Return both ends with few decimals, alike: as many as 2 digits of the lower one have.
 
     There are more where the ends would read the same, read 1 without being 1 (it is what the
     verdict hangs on), seem further apart than a factor of 2, or leave out the value as it stands
     before them, with `shown` digits.
     """
-    decimals = _decimals(value.value, 2)
+    decimals = _decimals(value.low, 2)
     most = _decimals(value.value, shown) if shown else -1
     middle = float(significant(value.value, shown).replace(",", "")) if shown else 0.0
     while True:

@@ -63,10 +63,10 @@ def basis(row: Row) -> str:
 
 
 def tallied(verdicts: Sequence[Verdict]) -> str:
-    """Return how often each verdict was given: faster in 1, slower in 1, the same in 2, …."""
+    """Return how often each verdict was given: faster in 1, slower in 0 and so on."""
     words = {"faster": "faster", "slower": "slower", "same": "the same",
              "cannot tell": "cannot be told"}  # fmt: skip
-    return ", ".join(f"{words[one]} in {verdicts.count(one)}" for one in get_args(Verdict))
+    return show.listing([f"{words[one]} in {verdicts.count(one)}" for one in get_args(Verdict)])
 
 
 def against(time: RatioInterval, baseline: str) -> str:

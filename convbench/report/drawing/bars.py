@@ -55,13 +55,14 @@ def _times(axes: Axes, data: Bars) -> None:
             color="black", elinewidth=1.2, capsize=2.5,
         )  # fmt: skip
         style.arrows(axes, seen, row, "black", across=True)
-        _number(axes, seen.high if seen else time.value, row, show.seconds(time.value))
+        end, gap = (seen.high, 9 if seen.cut_high else 5) if seen else (time.value, 5)
+        _number(axes, end, row, show.seconds(time.value), gap)
     axes.set_xlim(0, _ROOM * ends[1])
     _finish(axes, "time of a call, with its interval", style.tick_seconds)
 
 
-def _number(axes: Axes, x: float, row: int, text: str) -> None:
-    axes.annotate(text, (x, row), (5, 0), textcoords="offset points", va="center", fontsize=8.5)
+def _number(axes: Axes, x: float, row: int, text: str, gap: int = 5) -> None:
+    axes.annotate(text, (x, row), (gap, 0), textcoords="offset points", va="center", fontsize=8.5)
 
 
 def _finish(axes: Axes, name: str, ticks: Callable[[float], str]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from convbench.report import format as show
 from convbench.report.axes import roofline_ends
 from convbench.report.drawing import style
 from convbench.report.drawing.labels import Box, Label, place
@@ -58,7 +59,7 @@ def roofline(data: Roofline) -> Figure:
 def _ends(point: RooflinePoint) -> tuple[float, float]:
     """Return the rates at the two ends of the interval of the time; the rate twice without."""
     count, time = point.multiplications, point.seconds
-    return (count / time.high, count / time.low) if time.usable else (point.rate, point.rate)
+    return (count / time.high, count / time.low) if show.known(time) else (point.rate, point.rate)
 
 
 def _roof(axes: Axes, data: Roofline, ridge: float) -> Annotation:
@@ -89,7 +90,7 @@ def _roof(axes: Axes, data: Roofline, ridge: float) -> Annotation:
 def _mark(axes: Axes, point: RooflinePoint, data: Roofline) -> None:
     colour, marker = style.look(point.series, data.series)
     low, high = _ends(point)
-    whisker = [[point.rate - low], [high - point.rate]] if point.seconds.usable else None
+    whisker = [[point.rate - low], [high - point.rate]] if show.known(point.seconds) else None
     axes.errorbar(
         [point.intensity],
         [point.rate],

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _FIRST: Final = (
     "label", "group", "status", "reason", "seconds", "ratio_seconds", "verdict", "fastest",
-    "ratio_multiplications", "ratio_seconds:ends", "cheapest", "seconds_baseline", "slot",
-    "multiplications", "parameters", "seconds:ends", "cases", "gap", "caveat",
+    "ratio_multiplications", "ratio_seconds:ends", "seconds:ends", "cheapest", "seconds_baseline",
+    "slot", "multiplications", "parameters", "cases", "gap", "caveat",
 )  # fmt: skip
 """Keys that are kept first, in this order; `:ends` is the interval of a key. Any other after."""
 
@@ -123,11 +123,17 @@ def _strips(table: Table, index: int, encoding: str) -> list[_Strip]:
         legible(middle, encoding) if middle else cell
         for (middle, _), cell in zip(both, cells, strict=True)
     )
-    ends = tuple(legible(end.strip("()") or show.MISSING, encoding) for _, end in both)
+    ends = tuple(legible(_bare(end) or show.MISSING, encoding) for _, end in both)
+    around = legible("±", encoding) if column.kind == "seconds" else "interval"
     return [
         _Strip(key=column.key, name=name, cells=middles, numeric=True),
-        _Strip(key=f"{column.key}:ends", name=f"interval of {name}", cells=ends, numeric=True),
+        _Strip(key=f"{column.key}:ends", name=f"{around} of {name}", cells=ends, numeric=True),
     ]
+
+
+def _bare(around: str) -> str:
+    """Return what stands behind a value as it stands in a column of its own."""
+    return around.strip("()").removeprefix("processes: ")
 
 
 def _total(strips: Sequence[_Strip]) -> int:
