@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from convbench.report.document import Column, Table
-from convbench.report.intervals import TIME
+from convbench.report.phrases import TIME
 from convbench.runs.frame import frame, is_whole
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from convbench.report.counts import MANY_GROUPS, OPEN_GROUPS, folded
 from convbench.report.document import Column, Heading, Paragraph, Table
 from convbench.report.doubts import note, remedy, unknown
 from convbench.report.groups import Group, alike, multiplications, telling
-from convbench.report.intervals import LOW_QUANTILE, TIME
-from convbench.report.phrases import WITHIN
+from convbench.report.phrases import LOW_QUANTILE, TIME, WITHIN
 from convbench.report.plots import curve_figure, ratios_figure, scatter_figure, series
 from convbench.runs.frame import times
 

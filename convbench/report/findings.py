@@ -25,7 +25,7 @@ from convbench.report.phrases import (
     tallied,
     verdict,
 )
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, WIDEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,9 +156,11 @@ def _takes(row: Row, seconds: Interval) -> str:
     """Return how long a call takes, or what the processes say that do not agree on it."""
     if show.known(seconds) or len(seconds.each) < _SEVERAL:
         return f"takes {show.seconds(seconds)} a call ({basis(row)})"
+    apart = max(seconds.each) > WIDEST * min(seconds.each)
+    why = "disturbed" if apart else "too far apart for an interval"
     return (
         f"takes {show.seconds(seconds.value)} a call in the middle one of its processes, which say "
-        f"{show.spread(seconds, listed=True)}: disturbed; {remedy([row])} ({basis(row)})"
+        f"{show.spread(seconds, listed=True)}: {why}; {remedy([row])} ({basis(row)})"
     )
 
 

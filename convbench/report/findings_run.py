@@ -12,9 +12,9 @@ from convbench.report.caveats import named
 from convbench.report.document import Bullet
 from convbench.report.doubts import remedy
 from convbench.report.groups import Group, alike, multiplications, telling
-from convbench.report.intervals import TIME
 from convbench.report.phrases import (
     MOST_NAMES,
+    TIME,
     WITHIN,
     against,
     multiplications_against,

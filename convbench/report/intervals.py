@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from convbench.report import format as show
-from convbench.timing.estimates import QUANTILE
 from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
@@ -13,15 +12,6 @@ if TYPE_CHECKING:
 
     from convbench.report.document import Table
 
-LOW_QUANTILE: Final = {0.25: "lower quartile", 0.5: "median"}.get(
-    QUANTILE, f"{show.percent(QUANTILE)} quantile"
-)
-"""What a process's time of a call is of its rounds, in words."""
-TIME: Final = (
-    f"the {LOW_QUANTILE} of a process's rounds, since what disturbs only adds time; of several "
-    "processes the middle one"
-)
-"""What the time of a call is, so that each one that is shown was measured."""
 _COUNTED = "1 MAC = 1 multiplication, taps on padding included."
 
 
@@ -46,6 +36,8 @@ def table_note(table: Table) -> str:
 def _time(found: Sequence[Interval]) -> str:
     if max(value.processes for value in found) > 1:
         return f"where one more process would fall ({_basis(found)})"
+    from convbench.report.phrases import LOW_QUANTILE  # numpy comes with it
+
     return f"the interval of the {LOW_QUANTILE} of its rounds ({_basis(found)})"
 
 

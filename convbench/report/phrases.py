@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from convbench.report import format as show
 from convbench.report.caveats import named
+from convbench.timing.estimates import QUANTILE
 from convbench.timing.stats import (
     FEWEST_ROUNDS_FOR_A_VERDICT,
     MARGIN,
@@ -22,6 +23,15 @@ MOST_NAMES: Final = 4
 """Names in one sentence; the others are counted."""
 WITHIN: Final = show.percent(MARGIN)
 """Of practical equality, in words."""
+LOW_QUANTILE: Final = {0.25: "lower quartile", 0.5: "median"}.get(
+    QUANTILE, f"{show.percent(QUANTILE)} quantile"
+)
+"""What a process's time of a call is of its rounds, in words."""
+TIME: Final = (
+    f"the {LOW_QUANTILE} of a process's rounds, since what disturbs only adds time; of several "
+    "processes the middle one"
+)
+"""What the time of a call is, so that each one that is shown was measured."""
 _SAME: Final = 1e-9
 
 

@@ -126,7 +126,7 @@ def flags(processes: Sequence[Samples]) -> tuple[str, ...]:
         found.append(f"clock held down: {', '.join(sorted(set(slow)))}")
     moved = unsettled_by(processes)
     if moved > MOVED:
-        found.append(f"{_NOT_SETTLED}: {moved:.0%} of the time is that of the first rounds")
+        found.append(f"{_NOT_SETTLED}: {moved:.0%} less without the first rounds")
     blind = {samples.stopwatch for samples in processes if not watched(samples)}
     found += [f"unwatched: {name} does not tell who else ran" for name in sorted(blind)]
     apart = {samples.process for samples in processes} - {"fresh"}
