@@ -31,7 +31,7 @@ def drawing(group: Group) -> Drawing:
         title=f"Promise and clock against {base}",
         alt=(
             f"Ratios of {len(found)} types to {base}: {fewer} need fewer multiplications and "
-            f"{faster} are surely faster. The table beneath has the numbers."
+            f"{faster} are faster. The table beneath has the numbers."
         ),
     )
     scale = _Scale(found)
@@ -58,7 +58,8 @@ class _Scale:
         values = [1.0]
         for row in found:
             if row.time and row.multiplications:
-                values += [row.time.low, row.time.high, row.multiplications]
+                values += [row.time.value, row.multiplications]
+                values += [row.time.low, row.time.high] if row.time.usable else []
         self._low, self._high = min(values) / 1.15, max(values) * 1.15
         self.ticks = [tick for tick in _TICKS if self._low <= tick <= self._high]
 
@@ -73,7 +74,8 @@ def _draw(pen: Drawing, row: Row, scale: _Scale, y: float) -> None:
     if time is None or not count:
         return
     pen.text((_NAMES - 10, y + 4), row.record.label, place="end")
-    pen.line((scale.at(time.low), y), (scale.at(time.high), y), colour="time", width=2)
+    if time.usable:
+        pen.line((scale.at(time.low), y), (scale.at(time.high), y), colour="time", width=2)
     x = scale.at(count)
     filled = not does_less(row.record)
     pen.rect(

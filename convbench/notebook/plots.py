@@ -114,7 +114,7 @@ def _point(row: Row) -> RooflinePoint | None:
     record, moved = row.record, bytes_moved(row.record)
     if record.cost is None or row.seconds is None or not moved or record.direction != "forward":
         return None
-    if not record.cost.multiplications_valid or row.seconds.low <= 0:
+    if not record.cost.multiplications_valid:
         return None
     return RooflinePoint(
         label=record.label,

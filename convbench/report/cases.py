@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from convbench.report.document import Column, Table
+from convbench.report.phrases import TIME
 from convbench.runs.frame import frame, is_whole
 
 if TYPE_CHECKING:
@@ -22,14 +23,16 @@ NOTES: Final = {
     "activations": "output elements of convolutions and linear layers",
     "ratio_multiplications": "divided by those of the case in baseline",
     "ratio_parameters": "divided by those of the case in baseline",
-    "seconds_median": "of one call; the typical median of a process",
+    "seconds_median": f"of one call: {TIME}",
     "seconds_low": "lower end of the interval of seconds_median",
     "seconds_high": "upper end of the interval of seconds_median",
     "seconds_confidence": "what the interval of seconds_median reaches",
+    "seconds_processes": "seconds of one call in each process, in the order of session",
     "ratio_seconds": "divided by the time of the case in baseline",
     "ratio_seconds_low": "lower end of the interval of ratio_seconds",
     "ratio_seconds_high": "upper end of the interval of ratio_seconds",
     "ratio_seconds_confidence": "what the interval of ratio_seconds reaches",
+    "ratio_seconds_processes": "the same in each process that timed both",
 }
 """What columns mean, where the name and the unit leave it open."""
 
@@ -54,6 +57,8 @@ def _kind(name: str) -> Kind:  # noqa: PLR0911  (one line for each kind)
         return "bytes"
     if name in _INTEGERS:
         return "integer"
+    if name.endswith("_processes"):
+        return "text"
     if name in _SHARES or name.endswith("_confidence"):
         return "share"
     if name.startswith("seconds_"):

@@ -8,7 +8,9 @@ from convbench.report import format as show
 from convbench.report.caveats import caveat
 from convbench.report.counts import MANY_GROUPS, OPEN_GROUPS, folded
 from convbench.report.document import Column, Heading, Paragraph, Table
+from convbench.report.doubts import note, remedy, unknown
 from convbench.report.groups import Group, alike, multiplications, telling
+from convbench.report.phrases import LOW_QUANTILE, TIME, WITHIN
 from convbench.report.plots import curve_figure, ratios_figure, scatter_figure, series
 from convbench.runs.frame import times
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 LATENCY_COLUMNS: Final = (
     Column(name="case", key="label"),
-    Column(name="time of a call (interval)", key="seconds", kind="seconds"),
+    Column(name="time of a call", key="seconds", kind="seconds"),
     Column(name="spread", key="mad_share", kind="share"),
     Column(name="processes", key="processes", kind="integer"),
     Column(name="rounds", key="rounds", kind="integer"),
@@ -39,7 +41,7 @@ SOMETIMES: Final = (
 RATIO_COLUMNS: Final = (
     Column(name="case", key="label"),
     Column(name="multiplications ÷ baseline", key="ratio_multiplications", kind="ratio"),
-    Column(name="time ÷ baseline (interval)", key="ratio_seconds", kind="ratio"),
+    Column(name="time ÷ baseline", key="ratio_seconds", kind="ratio"),
     Column(name="verdict", key="verdict"),
     Column(name="time share ÷ count share", key="gap", kind="ratio"),
     Column(name="gives up", key="caveat"),
@@ -66,31 +68,41 @@ def time_section(all_groups: Sequence[Group]) -> tuple[Block, ...]:
 
 
 def _legend(timed: Sequence[Group]) -> str:
-    several = any(len(row.record.samples) > 1 for group in timed for row in group.timed)
+    rows = [row for group in timed for row in group.timed]
+    several = any(len(row.record.samples) > 1 for row in rows)
     interval = (
-        "the interval around it is where the median of one more fresh process would fall (95 %). "
-        "Ratios pair the rounds in which both were timed, and their interval is that of their mean "
-        "over processes (hierarchical bootstrap, 95 %, widened for few processes; a few that all "
-        "have the same luck cannot know of another)"
+        "± is where one more process would fall (95 %; how much they differ is learnt from all "
+        "cases of a group together). A ratio is that of what each process measured of both, the "
+        "middle of them, with the interval of where it would be over all processes (95 %)"
         if several
-        else "the interval is that of its order statistics (95 %, or what so few rounds can "
-        "reach), of one process. Ratios pair the rounds of one session"
+        else f"± is the interval of the {LOW_QUANTILE} (95 %, or what so few rounds can reach), of "
+        "one process. Ratios pair the rounds of one session"
     )
     text = (
-        f"The time is the typical median of a process; {interval}. “Cannot tell” means that a "
-        "ratio's interval contains 1, or that there were fewer than 5 rounds. Spread is the median "
-        "absolute deviation within a process, in percent of the median. A sample is a block of "
-        "calls, timed together. The first call is kept apart: it pays for what is set up once. "
-        "“Time share ÷ count share” is 1 where time follows the count, and above 1 where the clock "
-        "gains less than the count promises."
+        f"The time of a call is {TIME}, so that every time here was measured; {interval}. “Faster” "
+        "and “slower” mean that all of a ratio's interval lies on one side of 1; “same” that all "
+        f"of it lies within {WITHIN} of 1; “cannot tell” that it contains 1 and more, or that "
+        "there were fewer than 5 rounds. "
     )
-    pools = {row.record.samples[0].pool_bytes for group in timed for row in group.timed} - {0}
+    found = unknown(rows)
+    if found:
+        text += (
+            "Where an interval would span more than a factor of 2 there is none, and what the "
+            f"processes measured stands in its place: to have one, {remedy(found)}. "
+        )
+    text += (
+        "Spread is the median absolute deviation within a process, in percent of the time. A "
+        "sample is a block of calls, timed together. The first call is kept apart: it pays for "
+        "what is set up once. “Time share ÷ count share” is 1 where time follows the count, and "
+        "above 1 where the clock gains less than the count promises."
+    )
+    pools = {row.record.samples[0].pool_bytes for row in rows} - {0}
     if pools:
         text += (
             f" Where caches are cold, {max(pools) / 2**20:,.0f} MiB were gone through before every "
             "sample, and every call of a sample used another copy; that took no part in the time."
         )
-    if any(row.record.samples[0].issue_seconds for group in timed for row in group.timed):
+    if any(row.record.samples[0].issue_seconds for row in rows):
         text += (
             " Times are the device's own (CUDA events); kernels alone are replayed from a graph; "
             "host is the caller's clock with the wait for the device; launching is how long the "
@@ -104,7 +116,7 @@ def _group_blocks(
 ) -> tuple[Block, ...]:
     latency = Table(
         id="latency",
-        caption="",
+        caption=note(group.timed),
         columns=LATENCY_COLUMNS,
         rows=tuple(_latency_row(row) for row in group.timed),
         part=group.label,
@@ -164,7 +176,7 @@ def _latency_row(row: Row) -> tuple[Any, ...]:
         "label": row.record.label,
         "seconds": row.seconds,
         "mad_share": spread / typical if typical else None,
-        "flags": "; ".join(row.record.flags),
+        "flags": "; ".join(row.flags),
     }
     return tuple(values[column.key] for column in LATENCY_COLUMNS)
 

@@ -19,12 +19,12 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
+from convbench.report.doubts import busy, remedy
 from convbench.report.findings import findings, main_group, scope
 from convbench.report.groups import groups, telling
 from convbench.report.plots import networks_figure, ratios_figure
 from convbench.report.published import figures
 from convbench.runs.frame import counters
-from convbench.timing.contamination import MANY, contaminated_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def contents(run: Run) -> Document:
     """Return the report of a run: findings first, then what they rest on."""
     all_groups = groups(run)
     blocks: tuple[Block, ...] = (
-        *_state(run),
+        *_state(run, all_groups),
         Heading(level=2, text="What the numbers say"),
         *findings(run, all_groups),
         *_first_figure(all_groups),
@@ -108,9 +108,16 @@ def _title(run: Run) -> str:
     return f"{title} on {show.listing(devices)}" if devices else title
 
 
-def _state(run: Run) -> tuple[Block, ...]:
-    """Return what a reader must know before anything else: that the run is not whole."""
+def _state(run: Run, all_groups: Sequence[Group]) -> tuple[Block, ...]:
+    """Return what a reader must know before anything else: a busy machine, a run not whole."""
     texts = []
+    why = busy(run.header.machine, all_groups)
+    if why:
+        what = remedy([row for group in all_groups for row in group.timed])
+        texts.append(
+            f"The machine was busy while this was measured: {why}. So nothing below is called "
+            f"sure: {what}. `convbench doctor` says what disturbs."
+        )
     if not run.finished:
         texts.append(
             f"This run is not finished: it holds {len(run.records):,} of {_planned(run)} cases "
@@ -120,14 +127,6 @@ def _state(run: Run) -> tuple[Block, ...]:
         texts.append(
             f"{show.plural(run.torn, 'line')} of the run could not be read, and what they held is "
             "missing here: resuming the run measures again what they held."
-        )
-    share = contaminated_share([s for record in run.records for s in record.samples])
-    if share >= MANY:
-        texts.append(
-            "The machine was busy while this was measured: something else had a hand in "
-            f"{share:.0%} of all samples. They are in the figures below, and the intervals are as "
-            "wide as they make them; measure again when nothing else runs before you believe a "
-            "time. `convbench doctor` says what disturbs."
         )
     return tuple(Paragraph(text=text) for text in texts)
 

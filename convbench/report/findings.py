@@ -1,8 +1,8 @@
 """What the numbers say, in sentences made from the data and from nothing else.
 
 Every sentence states its number, its interval where it is a time, and what it counts. None says
-"faster" where the interval contains 1, and none calls a type the winner that does less than the
-baseline without saying what it leaves out.
+"faster" where the interval contains 1, none says "sure" of a run on a busy machine, and none calls
+a type the winner that does less than the baseline without saying what it leaves out.
 """
 
 from __future__ import annotations
@@ -13,23 +13,28 @@ from convbench.report import findings_run as whole
 from convbench.report import format as show
 from convbench.report.caveats import named
 from convbench.report.document import FINDINGS, Bullet, Bullets, Paragraph
+from convbench.report.doubts import busy, remedy
 from convbench.report.groups import Group, alike, multiplications, telling
 from convbench.report.phrases import (
     MOST_NAMES,
+    WITHIN,
     against,
     basis,
-    cannot_tell,
     less,
     multiplications_against,
-    surely_faster,
+    tallied,
+    verdict,
 )
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, WIDEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convbench.runs.frame import Row
     from convbench.runs.record import Run
+    from convbench.timing.stats import Interval
+
+_SEVERAL = 2
 
 
 def findings(run: Run, all_groups: Sequence[Group]) -> tuple[Paragraph | Bullets, ...]:
@@ -38,6 +43,7 @@ def findings(run: Run, all_groups: Sequence[Group]) -> tuple[Paragraph | Bullets
         return (Paragraph(text="This run holds no cases, so there is nothing to say yet."),)
     types = [group for group in all_groups if group.kind == "type"]
     main = main_group(all_groups)
+    doubt = busy(run.header.machine, all_groups)
     items: list[Bullet | None] = []
     if main is not None:
         items += [_cheapest(main), _fastest(main), _separable(main, types), _promise(main, types)]
@@ -45,8 +51,8 @@ def findings(run: Run, all_groups: Sequence[Group]) -> tuple[Paragraph | Bullets
         whole.networks(run, all_groups),
         whole.tests(all_groups),
         whole.counted(run),
-        whole.sureness(run, all_groups, main),
-        whole.next_step(run, main),
+        whole.sureness(run, all_groups, main, doubt),
+        whole.next_step(run, main, doubt),
     ]
     return (
         Paragraph(text=_scope(run, all_groups, main)),
@@ -72,7 +78,7 @@ def _scope(run: Run, all_groups: Sequence[Group], main: Group | None) -> str:
     text = (
         f"{show.plural(len(run.records), 'case')} in {show.plural(len(all_groups), 'group')}, "
         f"{timed:,} of them timed. Counts are multiplications of one forward pass of the batch "
-        "(1 MAC = 1 multiplication, taps on padding included); times are medians of one call."
+        "(1 MAC = 1 multiplication, taps on padding included); times are of one call."
     )
     if main is None:
         return text
@@ -114,11 +120,11 @@ def _fastest(group: Group) -> Bullet | None:
     best = full[0] if full else None
     if best is None or best.seconds is None or not best.record.samples:
         return None
-    text = f"{named(best.record)} takes {show.seconds(best.seconds)} a call ({basis(best)})"
+    text = f"{named(best.record)} {_takes(best, best.seconds)}"
     if best.is_baseline:
         text += ", and it is the baseline: "
         text += (
-            "nothing that sees and mixes as much has a lower median"
+            "nothing that sees and mixes as much takes less"
             if len(full) > 1
             else "nothing else of its kind was timed here"
         )
@@ -128,14 +134,34 @@ def _fastest(group: Group) -> Bullet | None:
     answer = best.record.label
     if best.time and best.baseline and best.time.verdict == "faster":
         answer += f", {show.times(1 / best.time.value)} faster than {best.baseline.label}"
-    ties = [row for row in full[1:] if cannot_tell(row, best)]
-    if ties:
-        names = show.listing([named(row.record) for row in ties], MOST_NAMES)
-        text += f". The clock cannot tell it from {names}"
-        answer += f"; not told from {show.plural(len(ties), 'other')}"
-    ahead = [row for row in group.timed if row not in full and surely_faster(row, best)]
+    elif best.time and best.baseline and best.time.verdict == "same":
+        answer += f", as fast as {best.baseline.label} within {WITHIN}"
+    same, open_ = (
+        [row for row in full[1:] if verdict(row, best) == one] for one in ("same", "cannot tell")
+    )
+    for ties, said in (
+        (same, f"As fast, within {WITHIN}:"),
+        (open_, "The clock cannot tell it from"),
+    ):
+        if ties:
+            text += f". {said} {show.listing([named(row.record) for row in ties], MOST_NAMES)}"
+    if same or open_:
+        answer += f"; statistically tied with {show.plural(len(same) + len(open_), 'other')}"
+    ahead = [row for row in group.timed if row not in full and verdict(row, best) == "faster"]
     more = less(ahead, "is faster", "are faster")
     return Bullet(lead="Fastest here", text=f"{text}. {more}".strip(), answer=answer)
+
+
+def _takes(row: Row, seconds: Interval) -> str:
+    """Return how long a call takes, or what the processes say that do not agree on it."""
+    if show.known(seconds) or len(seconds.each) < _SEVERAL:
+        return f"takes {show.seconds(seconds)} a call ({basis(row)})"
+    apart = max(seconds.each) > WIDEST * min(seconds.each)
+    why = "disturbed" if apart else "too far apart for an interval"
+    return (
+        f"takes {show.seconds(seconds.value)} a call in the middle one of its processes, which say "
+        f"{show.spread(seconds, listed=True)}: {why}; {remedy([row])} ({basis(row)})"
+    )
 
 
 def _separable(main: Group, types: Sequence[Group]) -> Bullet | None:
@@ -149,11 +175,7 @@ def _separable(main: Group, types: Sequence[Group]) -> Bullet | None:
     timed = [other.time for _, other in pairs if other.time]
     if timed[1:]:
         verdicts = [time.verdict for time in timed]
-        text += (
-            f" Over the {len(timed)} groups that timed both it is faster in "
-            f"{verdicts.count('faster')}, slower in {verdicts.count('slower')}, and the clock "
-            f"cannot tell in {verdicts.count('cannot tell')}."
-        )
+        text += f" Over the {len(timed)} groups that timed both it is {tallied(verdicts)}."
     return Bullet(lead="depthwise_separable against standard", text=text)
 
 
@@ -170,7 +192,8 @@ def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
         (row.time.low / row.multiplications, group, row)
         for group in types
         for row in group.compared
-        if row.time and row.multiplications and row.multiplications < 1 and _told(row)
+        if row.time and row.time.usable and row.multiplications and row.multiplications < 1
+        if _told(row)
     ]
     if not gaps:
         return None
@@ -194,8 +217,7 @@ def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
     text += (
         f"In {main.label}, fewer multiplications and yet slower: {show.listing(slow, MOST_NAMES)}."
         if slow
-        else f"In {main.label}, nothing with fewer multiplications was surely slower than the "
-        "baseline."
+        else f"In {main.label}, nothing with fewer multiplications was slower than the baseline."
     )
     return Bullet(lead="Promise and clock", text=text)
 

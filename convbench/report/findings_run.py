@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 from convbench.doctor.resolution import Resolution
 from convbench.report import format as show
 from convbench.report.agreements import NOT_COUNTED, agreements
 from convbench.report.caveats import named
 from convbench.report.document import Bullet
+from convbench.report.doubts import remedy
 from convbench.report.groups import Group, alike, multiplications, telling
-from convbench.report.phrases import MOST_NAMES, against, cannot_tell, multiplications_against
+from convbench.report.phrases import (
+    MOST_NAMES,
+    TIME,
+    WITHIN,
+    against,
+    multiplications_against,
+    tallied,
+    tied,
+)
 from convbench.report.published import figures
 from convbench.runs.frame import counters
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, Verdict
+from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,13 +64,13 @@ def tests(all_groups: Sequence[Group]) -> Bullet | None:
     ]
     if not compared:
         return None
-    verdicts = Counter(time.verdict for _, _, time, _ in compared)
-    answer = ", ".join(f"{verdicts[word]} {word}" for word in get_args(Verdict) if verdicts[word])
+    answer = tallied([time.verdict for _, _, time, _ in compared])
     found = [
         f"in {group.label}, {row.record.label} {against(time, base)}"
         for group, row, time, base in compared[:MOST_NAMES]
     ]
     more = f"; {len(compared) - MOST_NAMES} more below" if compared[MOST_NAMES:] else ""
+    answer = _capital(answer)
     return Bullet(lead="Tests", text=f"{answer}: {'; '.join(found)}{more}.", answer=answer)
 
 
@@ -98,8 +107,11 @@ def counted(run: Run) -> Bullet | None:
     return Bullet(lead="Counters", text=text)
 
 
-def sureness(run: Run, all_groups: Sequence[Group], main: Group | None) -> Bullet:
-    """Return how sure the winner is, what the times rest on, and what is missing from the run."""
+def sureness(run: Run, all_groups: Sequence[Group], main: Group | None, doubt: str) -> Bullet:
+    """Return how sure the winner is, what the times rest on, and what is missing from the run.
+
+    doubt: why nothing is sure, see `doubts.busy`; empty where nothing speaks against it.
+    """
     rounds = [
         sum(len(process.seconds) for process in row.record.samples)
         for group in all_groups
@@ -111,28 +123,38 @@ def sureness(run: Run, all_groups: Sequence[Group], main: Group | None) -> Bulle
     status = Counter(record.status for record in run.records)
     lost = [f"{status[name]} {name}" for name in ("skipped", "failed", "invalid") if status[name]]
     text += _stops(all_groups) if rounds else ""
-    kinds = Counter(flag.partition(":")[0] for record in run.records for flag in record.flags)
+    kinds = Counter(
+        flag.partition(":")[0] for group in all_groups for row in group.rows for flag in row.flags
+    )
     flagged = [f"{kind} ({show.plural(number, 'case')})" for kind, number in kinds.items()]
     text += f" Flagged, and said at each row: {show.listing(flagged)}." if flagged else ""
     text += f" Left out: {show.listing(lost)}, with reasons below." if lost else ""
-    answer = _known(main) or _basis(rounds, processes)
+    answer = _known(main, doubt) or _basis(rounds, processes)
     return Bullet(lead="How sure", text=text, answer=answer)
 
 
-def _known(main: Group | None) -> str:
+def _known(main: Group | None, doubt: str) -> str:
     """Return in a few words what the clock tells of the fastest type; empty where it has none."""
     full = alike(main.timed) if main else ()
     if main is None or not full or main.baseline is None:
         return ""
     best, base = full[0], main.baseline.record.label
+    if doubt:
+        return f"Not sure: the machine was busy. {_capital(remedy(main.timed))}"
     if best.is_baseline:
         text = f"No type beats {base}"
     elif best.time and best.time.verdict == "faster":
         text = f"Beats {base}: sure, at 95 %"
+    elif best.time and best.time.verdict == "same":
+        text = f"As fast as {base}, within {WITHIN}"
     else:
         text = f"Beats {base}: not sure"
-    near = sum(cannot_tell(row, best) for row in full[1:])
+    near = sum(tied(row, best) for row in full[1:])
     return f"{text}. Which of {near + 1} is fastest: not sure" if near else text
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _stops(all_groups: Sequence[Group]) -> str:
@@ -206,8 +228,9 @@ def _rounds(rounds: Sequence[int], processes: Sequence[int]) -> str:
     if max(processes) > 1:
         several = _several(processes)
         text = (
-            f"Times rest on {span} a case in {several} fresh processes; the intervals cover the "
-            "scatter between rounds and between processes, not what another machine would give."
+            f"A time is {TIME}; ± is where one more process would fall. Times rest on {span} a "
+            f"case in {several} processes; the intervals cover the scatter between rounds and "
+            "between processes, not what another machine would give."
         )
     else:
         text = (
@@ -227,9 +250,9 @@ def _rounds(rounds: Sequence[int], processes: Sequence[int]) -> str:
 
 
 def next_step(  # noqa: PLR0911  a line for each state of a run
-    run: Run, main: Group | None
+    run: Run, main: Group | None, doubt: str
 ) -> Bullet | None:
-    """Return what a reader may do with this, as far as the numbers carry it."""
+    """Return what a reader may do with this, as far as the numbers carry it; doubt: as above."""
     if not run.finished:
         return _next(
             "Finish the run",
@@ -258,24 +281,28 @@ def next_step(  # noqa: PLR0911  a line for each state of a run
     if len(full) == 1 and best.is_baseline:
         name = base.record.label
         return _next("Time others", f"Time another type in this slot: {name} is alone there.")
-    sure = [row for row in full if row.time and row.time.verdict == "faster"]
-    if not sure:
-        return _stay(best, base)
-    close = [row for row in sure if row is sure[0] or cannot_tell(row, sure[0])]
+    gain = [row for row in full if row.time and row.time.verdict == "faster"]
+    close = [row for row in gain if row is gain[0] or tied(row, gain[0])]
     names = show.listing([named(row.record) for row in close], MOST_NAMES)
+    if doubt:
+        again = _capital(remedy(main.timed))
+        ahead = f"; as it stands, {names} came out faster than {base.record.label}" if gain else ""
+        return _next(again, f"{again}: the machine was busy, {doubt}{ahead}.")
+    if not gain:
+        return _stay(best, base)
     one = "it was" if len(close) == 1 else "they were"
     again = "; which of them, their parameters or more rounds decide" if len(close) > 1 else ""
     labels = show.listing([row.record.label for row in close], 1)
     return _next(
         f"{labels} in place of {base.record.label}, then train",
-        f"Try {names} in place of {base.record.label} here: {one} surely faster{again}. Train "
+        f"Try {names} in place of {base.record.label} here: {one} faster{again}. Train "
         "before you decide: this run says nothing about accuracy.",
     )
 
 
 def _stay(best: Row, base: Row) -> Bullet:
     name = base.record.label
-    if best.is_baseline or (best.time and best.time.verdict == "slower"):
+    if best.is_baseline or (best.time and best.time.verdict in {"slower", "same"}):
         return _next(
             f"Keep {name}",
             f"Keep {name} here: nothing that sees and mixes as much was faster.",
@@ -283,7 +310,7 @@ def _stay(best: Row, base: Row) -> Bullet:
     return _next(
         f"Keep {name}, time again",
         f"Keep {name} here for now, and time again with more rounds: no type that "
-        "sees and mixes as much was surely faster.",
+        "sees and mixes as much was clearly faster.",
     )
 
 

@@ -42,7 +42,7 @@ def flat_tables(document: Document) -> tuple[Flat, ...]:
     """Return every table of the document, its `data` too, in reading order.
 
     Tables of one id become one, with the group of each row first. An interval becomes three
-    columns, <key>, <key>_low and <key>_high.
+    columns, <key>, <key>_low and <key>_high; one that spans more than a factor of 2 has no ends.
     """
     parts: dict[str, list[Table]] = {}
     for block in [*document.walk(), *document.data]:
@@ -75,9 +75,10 @@ def _ends(column: Column, value: Any) -> Iterator[tuple[Column, Any]]:
         yield column, value
         return
     yield column, value.value
-    for end, number in (("low", value.low), ("high", value.high)):
+    ends = (value.low, value.high) if value.usable else (None, None)
+    for end, number in zip(("low", "high"), ends, strict=True):
         note = f"{'lower' if end == 'low' else 'upper'} end of the interval of {column.key}"
         yield (
             replace(column, name=f"{column.name}, {end}", key=f"{column.key}_{end}", note=note),
-            (number),
+            number,
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.timing.stats import Interval, RatioInterval
+from convbench.timing.stats import WIDEST, Interval, RatioInterval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 MISSING: Final = "–"
 """Shown where there is no value."""
 
+_DIGITS: Final = 3
+_WIDEST_SHARE: Final = 1 / 3
+_MOST_LISTED: Final = 3
 _THOUSAND: Final = 1000
 _MOST_DECIMALS: Final = 6
 _MILLION: Final = 1_000_000
@@ -62,18 +66,15 @@ def size(value: float) -> str:
 
 
 def seconds(value: float | Interval) -> str:
-    """Return a duration with 3 digits, 1.23 ms; of an Interval also its ends, in the same unit.
+    """Return a duration with 3 digits, 1.23 ms; of an Interval also how sure it is: see `parts`."""
+    return _joined(parts(value)) if isinstance(value, Interval) else _seconds(value)
 
-    A single value has no interval, so none is shown where the confidence is 0.
-    """
-    middle = value.value if isinstance(value, Interval) else value
-    if not math.isfinite(middle):
+
+def _seconds(value: float) -> str:
+    if not math.isfinite(value):
         return MISSING
-    scale, unit = _unit(middle)
-    if isinstance(value, Interval) and value.confidence:
-        ends = _range(value.low / scale, value.high / scale, _decimals(middle / scale, 3))
-        return f"{significant(middle / scale, 3)} {unit} ({ends})"
-    return f"{significant(middle / scale, 3)} {unit}"
+    scale, unit = _unit(value)
+    return f"{_rounded(value / scale)} {unit}"
 
 
 def _unit(value: float) -> tuple[float, str]:
@@ -84,26 +85,101 @@ def _unit(value: float) -> tuple[float, str]:
     return _SECONDS[-1] if value else (1.0, "s")
 
 
-def ratio(value: float | RatioInterval, digits: int = 3) -> str:
-    """Return a ratio: 0.127; of a RatioInterval also its ends: 0.412 (0.398–0.430).
+def ratio(value: float | RatioInterval) -> str:
+    """Return a ratio, 0.127; of a RatioInterval also how sure it is: see `parts`."""
+    if isinstance(value, RatioInterval):
+        return _joined(parts(value))
+    return significant(value, _DIGITS)
 
-    A single pair has no interval, so none is shown where the confidence is 0.
+
+def known(value: Interval | RatioInterval) -> bool:
+    """Tell whether an interval is shown: its ends differ by no more than a factor of 2.
+
+    That of a time is read as value ± share, and so may be no wider than a third. Formats for data
+    hold every interval that is `usable`.
     """
-    middle = value.value if isinstance(value, RatioInterval) else value
-    if not math.isfinite(middle):
-        return MISSING
-    if isinstance(value, RatioInterval) and value.confidence:
-        ends = _range(value.low, value.high, _decimals(middle, digits))
-        return f"{significant(middle, digits)} ({ends})"
-    return significant(middle, digits)
+    narrow = isinstance(value, RatioInterval) or value.half_width <= _WIDEST_SHARE
+    return value.usable and narrow
+
+
+def parts(value: Interval | RatioInterval) -> tuple[str, str]:
+    """Return a value with 3 digits, and what is known around it in few.
+
+    - a time, where its interval is `known`: 12.4 ms, ±4 %, the larger of the two sides;
+    - a ratio, where it is: 0.412, (0.40–0.43);
+    - where not, what was measured: 221 µs, (processes: 143 µs … 31.7 ms); nothing where it was
+      measured once, or nobody kept what the processes said.
+    """
+    time = isinstance(value, Interval)
+    middle = _seconds(value.value) if time else significant(value.value, _DIGITS)
+    if not math.isfinite(value.value):
+        return middle, ""
+    if not known(value):
+        return middle, f"(processes: {spread(value)})" if len(value.each) > 1 else ""
+    if isinstance(value, Interval):
+        return middle, f"±{percent(value.half_width)}"
+    low, high = _range(value, shown=_DIGITS)
+    return middle, f"({low}–{high})"
+
+
+def _joined(both: tuple[str, str]) -> str:
+    return " ".join(part for part in both if part)
+
+
+def spread(value: Interval | RatioInterval, *, listed: bool = False) -> str:
+    """Return what the processes measured: 11.2 … 20.9, of a time in its own unit where that fits.
+
+    listed: for a sentence, with units and those in between, the middle ones of many left out:
+    143 µs, 221 µs … 31.7 ms.
+    """
+    each = sorted(value.each)
+    if isinstance(value, RatioInterval):
+        texts = [significant(ratio, 2) for ratio in each]
+    else:
+        unit = _unit(value.value)[1]
+        texts = [_seconds(time) for time in each]
+        if all(text.endswith(f" {unit}") for text in texts):
+            last = len(texts) - 1 if listed else len(texts)
+            bare = [text.removesuffix(f" {unit}") for text in texts]
+            texts = [*bare[:last], *texts[last:]]
+    if not listed:
+        return f"{texts[0]} … {texts[-1]}"
+    if len(texts) <= _MOST_LISTED:
+        return listing(texts)
+    return f"{', '.join(texts[: _MOST_LISTED - 1])} … {texts[-1]}"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage, with one digit below 10 %: 0.6 %, 4 %, 12 %."""
+    return f"{significant(100 * share, 1)} %"
+
+
+def _rounded(value: float) -> str:
+    """Return 3 digits, also of a number that has more before its point: 2,560."""
+    return significant(float(f"{value:.{_DIGITS - 1}e}"), _DIGITS)
+
+
+def _range(value: RatioInterval, *, shown: int = 0) -> tuple[str, str]:
+    """Return both ends with few decimals, alike: as many as 2 digits of the lower one have.
+
+    There are more where the ends would read the same, read 1 without being 1 (it is what the
+    verdict hangs on), seem further apart than a factor of 2, or leave out the value as it stands
+    before them, with `shown` digits.
+    """
+    decimals = _decimals(value.low, 2)
+    most = _decimals(value.value, shown) if shown else -1
+    middle = float(significant(value.value, shown).replace(",", "")) if shown else 0.0
+    while True:
+        low, high = (float(f"{end:.{decimals}f}") for end in (value.low, value.high))
+        fits = low < high <= WIDEST * low and (decimals > most or low <= middle <= high)
+        told = not any(read == 1 != end for read, end in ((low, value.low), (high, value.high)))
+        if (fits and told) or decimals >= _MOST_DECIMALS:
+            return f"{value.low:,.{decimals}f}", f"{value.high:,.{decimals}f}"
+        decimals += 1
 
 
 def _decimals(value: float, digits: int) -> int:
     return len(significant(value, digits).partition(".")[2])
-
-
-def _range(low: float, high: float, decimals: int) -> str:
-    return f"{low:,.{decimals}f}–{high:,.{decimals}f}"
 
 
 def times(value: float) -> str:
@@ -114,19 +190,26 @@ def times(value: float) -> str:
 
 def times_interval(value: RatioInterval, *, inverse: bool = False) -> str:
     """Return a factor with its ends, 2.4× (95 % interval 2.3–2.5); `inverse` turns it over."""
-    middle, low, high = value.value, value.low, value.high
     if inverse:
-        middle, low, high = 1 / middle, 1 / high, 1 / low
-    narrow = significant(low, 2) == significant(high, 2)
-    digits = 3 if narrow or significant(middle, 2) in {"1.0", "0.99"} else 2
-    decimals = _decimals(middle, digits)
-    # an end that is not 1 must not read 1: it is what the verdict hangs on
-    while decimals < _MOST_DECIMALS and any(
-        end != 1 and float(f"{end:.{decimals}f}") == 1 for end in (low, high)
-    ):
-        decimals += 1
-    ends = _range(low, high, decimals)
-    return f"{significant(middle, digits)}× ({confidence(value.confidence)} interval {ends})"
+        value = replace(
+            value, value=1 / value.value, low=1 / value.high, high=1 / value.low,
+            each=tuple(1 / one for one in value.each),
+        )  # fmt: skip
+    if not known(value):
+        return f"{times(value.value)} ({evidence(value)})"
+    low, _ = _range(value)
+    decimals = min(len(low.partition(".")[2]), _decimals(value.value, _DIGITS))
+    return f"{value.value:,.{decimals}f}× ({evidence(value)})"
+
+
+def evidence(value: RatioInterval) -> str:
+    """Return what a ratio in a sentence rests on: 95 % interval 2.3–2.5."""
+    if known(value):
+        low, high = _range(value)
+        return f"{confidence(value.confidence)} interval {low}–{high}"
+    if len(value.each) > 1:
+        return f"processes: {spread(value)}, too far apart for an interval"
+    return "no interval"
 
 
 def confidence(value: float) -> str:

@@ -1,4 +1,4 @@
-"""What the intervals of a table are, in words: a table that is read alone says so itself."""
+"""What the numbers beside a value are, in words: a table that is read alone says so itself."""
 
 from __future__ import annotations
 
@@ -21,24 +21,29 @@ def table_note(table: Table) -> str:
     if any(column.key in {"multiplications", "derived", "macs"} for column in table.columns):
         said.append(_COUNTED)
     cells = [value for row in table.rows for value in row]
-    times = [value for value in cells if isinstance(value, Interval) and value.confidence]
-    ratios = [value for value in cells if isinstance(value, RatioInterval) and value.confidence]
+    around = [value for value in cells if isinstance(value, Interval | RatioInterval)]
+    times = [value for value in around if isinstance(value, Interval) and show.known(value)]
+    ratios = [value for value in around if isinstance(value, RatioInterval) and show.known(value)]
     if times:
-        said.append(f"In parentheses behind a time: {_time(times)}.")
+        said.append(f"± behind a time: {_time(times)}.")
     if ratios:
         said.append(f"In parentheses behind a ratio: {_ratio(ratios)}.")
+    if any(len(value.each) > 1 and not show.known(value) for value in around):
+        said.append("Processes in parentheses: what they measured, too far apart for an interval.")
     return " ".join(said)
 
 
 def _time(found: Sequence[Interval]) -> str:
     if max(value.processes for value in found) > 1:
-        return f"where the median of one more fresh process would fall ({_basis(found)})"
-    return f"the interval of the median, by order statistics ({_basis(found)})"
+        return f"where one more process would fall ({_basis(found)})"
+    from convbench.report.phrases import LOW_QUANTILE  # numpy comes with it
+
+    return f"the interval of the {LOW_QUANTILE} of its rounds ({_basis(found)})"
 
 
 def _ratio(found: Sequence[RatioInterval]) -> str:
     if max(value.processes for value in found) > 1:
-        return f"the interval of its mean over processes ({_basis(found)})"
+        return f"where it would be over all processes ({_basis(found)})"
     return f"the interval of its median over rounds ({_basis(found)})"
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from convbench.report.document import Block, Column, Document
     from convbench.report.renderers import Files
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Version of report.json, and of its schema; raised when a field changes or goes."""
 
 
@@ -75,10 +75,13 @@ def _cell(value: Any) -> Any:
 def plain(value: Any) -> Any:
     """Return a value of a document as JSON types; what is not finite is null.
 
-    A dataclass becomes an object of its fields; one of a figure says its `type` besides.
+    A dataclass becomes an object of its fields; one of a figure says its `type` besides, and an
+    interval that spans more than a factor of 2 has no ends.
     """
     if is_dataclass(value):
         named = {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+        if isinstance(value, Interval | RatioInterval) and not value.usable:
+            named |= {"low": None, "high": None}
         if isinstance(value, FigureData):
             return {"type": type(value).__name__.lower(), **named}
         return named

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from convbench.report.flat import Flat
     from convbench.report.renderers import Files
 
-SCHEMA: Final = "1"
+SCHEMA: Final = "2"
 """Version of the files, in their metadata; raised when a column changes its meaning."""
 
 _REAL: Final[frozenset[Kind]] = frozenset({"seconds", "ratio", "share"})

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from convbench.report import format as show
 from convbench.report.caveats import named
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, RatioInterval
+from convbench.timing.estimates import QUANTILE
+from convbench.timing.stats import (
+    FEWEST_ROUNDS_FOR_A_VERDICT,
+    MARGIN,
+    RatioInterval,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +21,17 @@ if TYPE_CHECKING:
 
 MOST_NAMES: Final = 4
 """Names in one sentence; the others are counted."""
+WITHIN: Final = show.percent(MARGIN)
+"""Of practical equality, in words."""
+LOW_QUANTILE: Final = {0.25: "lower quartile", 0.5: "median"}.get(
+    QUANTILE, f"{show.percent(QUANTILE)} quantile"
+)
+"""What a process's time of a call is of its rounds, in words."""
+TIME: Final = (
+    f"the {LOW_QUANTILE} of a process's rounds, since what disturbs only adds time; of several "
+    "processes the middle one"
+)
+"""What the time of a call is, so that each one that is shown was measured."""
 _SAME: Final = 1e-9
 
 
@@ -33,43 +50,49 @@ def less(ahead: Sequence[Row], one: str, many: str) -> str:
     )
 
 
-def cannot_tell(row: Row, other: Row) -> bool:
-    """Tell whether two rows were timed and the clock cannot tell which is faster."""
+def verdict(row: Row, other: Row) -> Verdict | None:
+    """Return what the clock says of a row beside another; None where they do not compare."""
     found = row.against(other)
-    return found is not None and found.verdict in {"cannot tell", "same"}
+    return found.verdict if found else None
 
 
-def surely_faster(row: Row, other: Row) -> bool:
-    """Tell whether the first row is faster, by the interval."""
-    found = row.against(other)
-    return found is not None and found.verdict == "faster"
+def tied(row: Row, other: Row) -> bool:
+    """Tell whether neither of two rows is faster: they are the same, or cannot be told apart."""
+    return verdict(row, other) in {"same", "cannot tell"}
 
 
 def basis(row: Row) -> str:
-    """Return what the time of a row rests on: 95 % interval, 3 processes, 90 rounds."""
+    """Return what the time of a row rests on: 95 % interval, 10 processes, 90 rounds."""
     samples = row.record.samples
     rounds = show.plural(sum(len(process.seconds) for process in samples), "round")
     parts = [show.plural(len(samples), "process", "processes"), rounds]
-    if row.seconds and row.seconds.confidence:
+    if row.seconds and show.known(row.seconds):
         of = " for one more process" if row.seconds.processes > 1 else ""
         parts.insert(0, f"{show.confidence(row.seconds.confidence)} interval{of}")
     return ", ".join(parts)
 
 
+def tallied(verdicts: Sequence[Verdict]) -> str:
+    """Return how often each verdict was given: faster in 1, slower in 0 and so on."""
+    words = {"faster": "faster", "slower": "slower", "same": "the same",
+             "cannot tell": "cannot be told"}  # fmt: skip
+    return show.listing([f"{words[one]} in {verdicts.count(one)}" for one in get_args(Verdict)])
+
+
 def against(time: RatioInterval, baseline: str) -> str:
     """Return what a time ratio says: is 2.4× faster than standard (95 % interval 2.3–2.5)."""
+    ratio = f"time ratio {show.ratio(time.value)}, {show.evidence(time)}"
+    if time.verdict == "same":
+        return f"is as fast as {baseline}, within {WITHIN} ({ratio})"
     if time.verdict == "cannot tell":
-        why = "the interval contains 1"
         if not time.low <= 1 <= time.high:
-            why = f"fewer than {FEWEST_ROUNDS_FOR_A_VERDICT} rounds"
-        reached = f", {show.confidence(time.confidence)} interval" if time.confidence else ""
-        ratio_text = show.ratio(time)
-        return (
-            f"cannot be told from {baseline} by the clock ({why}: time ratio {ratio_text}{reached})"
-        )
+            ratio = f"fewer than {FEWEST_ROUNDS_FOR_A_VERDICT} rounds: {ratio}"
+        elif show.known(time):
+            ratio = f"the interval contains 1: {ratio}"
+        return f"cannot be told from {baseline} by the clock ({ratio})"
     faster = time.verdict == "faster"
-    factor, _, interval = show.times_interval(time, inverse=faster).partition(" ")
-    return f"is {factor} {time.verdict} than {baseline} {interval}"
+    factor, _, evidence = show.times_interval(time, inverse=faster).partition(" ")
+    return f"is {factor} {time.verdict} than {baseline} {evidence}"
 
 
 def multiplications_against(share: float, baseline: str) -> str:

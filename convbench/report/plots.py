@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.counting.tally import Tally
 from convbench.report import format as show
+from convbench.report.axes import said
 from convbench.report.caveats import does_less
 from convbench.report.document import Figure
 from convbench.report.figuredata import Bar, Bars, Curve, CurvePoint, Pair, Point, Ratios, Scatter
@@ -39,7 +40,7 @@ def series(all_groups: Sequence[Group]) -> tuple[str, ...]:
 def scatter_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure | None:
     """Return time against multiplications of a group; None with too few cases to show."""
     shown = [row for row in group.timed if multiplications(row) and row.seconds]
-    if len(shown) < _FEWEST or any(row.seconds and row.seconds.low <= 0 for row in shown):
+    if len(shown) < _FEWEST:
         return None
     points = tuple(
         Point(
@@ -53,18 +54,19 @@ def scatter_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure 
         if row.seconds
     )
     first, last = shown[0], shown[-1]
+    data = Scatter(title=group.label, points=points, series=names)
     return Figure(
         id=f"time-against-multiplications-{number}",
         caption=(
             f"Time of a call against multiplications, {group.label}. Grey lines are equal rates. "
-            f"Whiskers are the interval of the median.{_hollow(points)}"
+            f"Whiskers are where one more process would fall.{said(data)}{_hollow(points)}"
         ),
         alt=(
             f"Log-log scatter of {len(points)} cases in {group.label}: from {first.record.label}, "
             f"the fastest, with {show.count(multiplications(first))} multiplications, to "
             f"{last.record.label}, the slowest, with {show.count(multiplications(last))}."
         ),
-        data=Scatter(title=group.label, points=points, series=names),
+        data=data,
     )
 
 
@@ -88,18 +90,19 @@ def ratios_figure(group: Group, number: int) -> Figure | None:
         return None
     faster = sum(pair.time.verdict == "faster" for pair in pairs)
     fewer = sum(pair.multiplications < 1 for pair in pairs)
+    data = Ratios(title=group.label, baseline=group.baseline_name, pairs=pairs)
     return Figure(
         id=f"promise-and-clock-{number}",
         caption=(
             f"What the count promises and what the clock gives, {group.label}. Squares: "
             f"multiplications divided by those of {group.baseline_name}; circles: time divided by "
-            f"its time, with the interval. Left of 1 is less.{_hollow(pairs)}"
+            f"its time, with the interval. Left of 1 is less.{said(data)}{_hollow(pairs)}"
         ),
         alt=(
             f"Paired ratios of {len(pairs)} cases to {group.baseline_name}: {fewer} need fewer "
-            f"multiplications and {faster} are surely faster."
+            f"multiplications and {faster} are faster."
         ),
-        data=Ratios(title=group.label, baseline=group.baseline_name, pairs=pairs),
+        data=data,
     )
 
 
@@ -114,18 +117,19 @@ def curve_figure(all_groups: Sequence[Group]) -> Figure | None:
     # slots that differ in more than N say nothing about N: the family with the most of it is shown
     title, found = max(families.items(), key=lambda item: len({p.channels for p in item[1]}))
     points = tuple(found)
+    data = Curve(points=points, title=title)
     channels = sorted({point.channels for point in points})
     return Figure(
         id="separable-against-its-curve",
         caption=(
             "Depthwise separable divided by standard over the output channels N: multiplications "
-            f"against 1/N + 1/|K|, and time with its interval. {title}."
+            f"against 1/N + 1/|K|, and time with its interval. {title}.{said(data)}"
         ),
         alt=(
             f"Curve of 1/N + 1/|K| with {show.plural(len(points), 'pair')} of this run at "
             f"N = {show.listing([str(number) for number in channels])}."
         ),
-        data=Curve(points=points, title=title),
+        data=data,
     )
 
 
@@ -178,18 +182,19 @@ def networks_figure(group: Group) -> Figure | None:
         for row in shown
     )
     small, large = group.derived[0], group.derived[-1]
+    data = Bars(title=group.label, bars=bars)
     return Figure(
         id="networks-by-width",
         caption=(
             f"Networks by width, {group.label}: multiplications of one forward pass of the batch, "
-            "and time of a call with its interval."
+            f"and time of a call with its interval.{said(data)}"
         ),
         alt=(
             f"Bars of {len(bars)} networks, from {small.record.label} with "
             f"{show.count(multiplications(small))} multiplications to {large.record.label} with "
             f"{show.count(multiplications(large))}."
         ),
-        data=Bars(title=group.label, bars=bars),
+        data=data,
     )
 
 

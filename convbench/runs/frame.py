@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, median_low
 from typing import TYPE_CHECKING, Any
 
 from convbench.counting.agreement import judge
 from convbench.counting.tally import Tally
+from convbench.report import format as show
 from convbench.runs.conditions import itemsize
-from convbench.timing.contamination import contaminated_share, faults_per_call, watched
-from convbench.timing.estimates import Estimates
+from convbench.timing.contamination import (
+    contaminated_share,
+    faults_per_call,
+    told_again,
+    watched,
+)
+from convbench.timing.estimates import Estimates, of_process
 from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
@@ -35,7 +41,7 @@ class Row:
         baseline: the record that ratios refer to; None where the run has none for this case.
         multiplications: multiplications divided by the baseline's; None where one is unknown.
         parameters: the same of parameters.
-        seconds: median time of one call, with its interval.
+        seconds: time of one call, with its interval.
         time: seconds divided by the baseline's, with its interval; None for the baseline itself,
             and where one of the two has no time to believe.
         no_time: why `time` is None, in words; empty for the baseline itself.
@@ -56,6 +62,18 @@ class Row:
     def is_baseline(self) -> bool:
         """Tell whether the record is its own baseline."""
         return self.baseline is self.record
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What to know of the samples: as stored, and what the processes together show."""
+        record = self.record
+        told = told_again(record.flags, record.samples)
+        far = self.estimates.disturbed(record.case) if self.seconds else ()
+        if not far:
+            return told
+        seconds = show.listing([show.seconds(one) for one in sorted(far)], _MOST_NAMED)
+        of = f"{len(far)} of {show.plural(len(record.samples), 'process', 'processes')}"
+        return (*told, f"disturbed: {of} ({seconds})")
 
     def against(self, other: Row) -> RatioInterval | None:
         """Return the time ratio to another row; None where they have no times that compare."""
@@ -150,7 +168,9 @@ def frame(run: Run) -> pd.DataFrame:
     """Return a pandas frame, one row a case, in the order of the run.
 
     Times are in seconds per call and counts are for one forward pass of the whole batch. The ratio_
-    columns divide by the case named in `baseline`. A missing value is `<NA>`; columns of numbers
+    columns divide by the case named in `baseline`; the ends of an interval that spans more than a
+    factor of 2 are missing, and _processes has what each process measured. A missing value is
+    `<NA>`; columns of numbers
     have pandas' nullable types, so that a count stays a whole number; a column with a count beyond
     64 bits holds Python's integers instead.
     """
@@ -175,6 +195,8 @@ def _kind(column: str, values: Iterable[Any]) -> str | None:
     if is_whole(column):
         small = all(abs(value) <= _LARGEST for value in values if value is not None)
         return "Int64" if small else None
+    if column.endswith("_processes"):
+        return None
     if column.startswith(("seconds_", "ratio_")) or column in _REAL:
         return "Float64"
     return None
@@ -183,7 +205,7 @@ def _kind(column: str, values: Iterable[Any]) -> str | None:
 def _flat(row: Row, names: tuple[str, ...], ran: tuple[str, ...]) -> dict[str, Any]:
     record = row.record
     return {
-        **_identity(record),
+        **_identity(row),
         **_counts(row),
         **_tallies(record, names),
         **times(row),
@@ -191,7 +213,8 @@ def _flat(row: Row, names: tuple[str, ...], ran: tuple[str, ...]) -> dict[str, A
     }
 
 
-def _identity(record: Record) -> dict[str, Any]:
+def _identity(row: Row) -> dict[str, Any]:
+    record = row.record
     return {
         "case": record.case,
         "group": record.group,
@@ -211,7 +234,7 @@ def _identity(record: Record) -> dict[str, Any]:
         "allocator": record.allocator,
         "status": record.status,
         "reason": record.reason or None,
-        "flags": "; ".join(record.flags) or None,
+        "flags": "; ".join(row.flags) or None,
         "baseline": record.baseline,
     }
 
@@ -251,15 +274,18 @@ def _tallies(record: Record, names: tuple[str, ...]) -> dict[str, Any]:
 def times(row: Row) -> dict[str, Any]:
     """Return what a row says of time, by the names of the frame's columns."""
     samples, seconds, time = row.record.samples, row.seconds, row.time
+    around = seconds if seconds and seconds.usable else None
+    ends = time if time and time.usable else None
     first_calls = [s.first_call for s in samples if s.first_call is not None]
     return {
         "seconds_median": seconds.value if seconds else None,
-        "seconds_low": seconds.low if seconds else None,
-        "seconds_high": seconds.high if seconds else None,
-        "seconds_confidence": seconds.confidence if seconds else None,
+        "seconds_low": around.low if around else None,
+        "seconds_high": around.high if around else None,
+        "seconds_confidence": around.confidence if around else None,
+        "seconds_processes": " ".join(repr(of_process(s)) for s in samples) or None,
         "seconds_mad": median(s.mad for s in samples) if samples else None,
         "seconds_minimum": min((s.minimum for s in samples), default=None),
-        "seconds_first_call": median(first_calls) if first_calls else None,
+        "seconds_first_call": median_low(first_calls) if first_calls else None,
         "processes": len(samples) or None,
         "rounds": sum(len(s.seconds) for s in samples) or None,
         "calls_per_sample": round(median(s.block for s in samples)) if samples else None,
@@ -270,20 +296,21 @@ def times(row: Row) -> dict[str, Any]:
         "stop_reason": "; ".join(dict.fromkeys(s.stop_reason for s in samples)) or None,
         **_other_clocks(row.record),
         "ratio_seconds": time.value if time else None,
-        "ratio_seconds_low": time.low if time else None,
-        "ratio_seconds_high": time.high if time else None,
-        "ratio_seconds_confidence": time.confidence if time else None,
+        "ratio_seconds_low": ends.low if ends else None,
+        "ratio_seconds_high": ends.high if ends else None,
+        "ratio_seconds_confidence": ends.confidence if ends else None,
+        "ratio_seconds_processes": " ".join(map(repr, time.each)) or None if time else None,
         "verdict": time.verdict if time else ("baseline" if row.is_baseline else None),
         "no_ratio_because": row.no_time or None,
     }
 
 
 def _other_clocks(record: Record) -> dict[str, float | None]:
-    """Return the medians by the other clocks of a device: the host's, launching, kernels alone."""
+    """Return the times by the other clocks of a device: the host's, launching, kernels alone."""
 
     def middle(values: list[tuple[float, ...]]) -> float | None:
         told = [median(several) for several in values if several]
-        return median(told) if told else None
+        return median_low(told) if told else None
 
     return {
         "seconds_host": middle([s.host_seconds for s in record.samples]),
@@ -292,6 +319,7 @@ def _other_clocks(record: Record) -> dict[str, float | None]:
     }
 
 
+_MOST_NAMED = 3
 _LARGEST = 2**63 - 1
 
 _WHOLE = frozenset(
@@ -310,10 +338,11 @@ COLUMNS = (
     "baseline", "multiplications", "multiplications_valid", "additions", "parameters",
     "elementwise", "elements_read", "elements_written", "bytes_moved", "activations",
     "peak_live_elements", "receptive_field", "ratio_multiplications", "ratio_parameters",
-    "seconds_median", "seconds_low", "seconds_high", "seconds_confidence", "seconds_mad",
-    "seconds_minimum", "seconds_first_call", "processes", "rounds", "calls_per_sample",
-    "contaminated_share", "page_faults_per_call", "pool_bytes", "session", "stop_reason",
-    "seconds_host", "seconds_issue", "seconds_kernel", "ratio_seconds", "ratio_seconds_low",
-    "ratio_seconds_high", "ratio_seconds_confidence", "verdict", "no_ratio_because",
+    "seconds_median", "seconds_low", "seconds_high", "seconds_confidence", "seconds_processes",
+    "seconds_mad", "seconds_minimum", "seconds_first_call", "processes", "rounds",
+    "calls_per_sample", "contaminated_share", "page_faults_per_call", "pool_bytes", "session",
+    "stop_reason", "seconds_host", "seconds_issue", "seconds_kernel", "ratio_seconds",
+    "ratio_seconds_low", "ratio_seconds_high", "ratio_seconds_confidence",
+    "ratio_seconds_processes", "verdict", "no_ratio_because",
 )  # fmt: skip
 """The columns that every frame has; counters add macs_ and agreement_, backends add ran_."""

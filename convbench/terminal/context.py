@@ -38,7 +38,8 @@ def lines(found: Context) -> list[str]:
 
 
 def _percent(share: Interval) -> str:
-    return f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})"
+    value = f"{share.value:.0%}"
+    return f"{value} ({share.low:.0%} to {share.high:.0%})" if share.usable else value
 
 
 def _cut(name: str) -> str:

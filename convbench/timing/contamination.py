@@ -13,9 +13,10 @@ A single short interruption within a long sample changes nothing that matters an
 
 from __future__ import annotations
 
-from statistics import median
+from statistics import median, median_low
 from typing import TYPE_CHECKING, Final
 
+from convbench.timing.estimates import of_process
 from convbench.timing.nvml import slowdowns
 from convbench.timing.stats import outliers
 
@@ -34,7 +35,12 @@ HELD_DOWN: Final = 0x8 | 0x20 | 0x40 | 0x80
 """NVML's reasons that slow a GPU for heat or power: HW slowdown, SW and HW thermal, power brake."""
 MANY: Final = 0.1
 """A share of contaminated samples, or of outliers, from which a row says so."""
+MOVED: Final = 0.02
+"""A share of the time by which unsettled rounds must move it before a row says so."""
+_MOST: Final = 0.75
+"""Share of the processes whose first rounds must be the slower ones."""
 _FAULTS_PER_CALL: Final = 1.0
+_NOT_SETTLED: Final = "not settled"
 
 
 def lost_shares(samples: Samples) -> tuple[float, ...]:
@@ -106,7 +112,12 @@ def faults_per_call(processes: Sequence[Samples]) -> float | None:
 
 
 def flags(processes: Sequence[Samples]) -> tuple[str, ...]:
-    """Return what a reader of a row must know of its samples, as "kind: what was seen"."""
+    """Return what a reader of a row must know of its samples, as "kind: what was seen".
+
+    "Not settled" is said only where it changes the answer: a warm-up ended before two windows
+    agreed, and without the first half of their rounds the time of the processes is lower by more
+    than `MOVED`, in the middle one and in most of them.
+    """
     found = []
     share = contaminated_share(processes)
     if share >= MANY:
@@ -121,10 +132,35 @@ def flags(processes: Sequence[Samples]) -> tuple[str, ...]:
     slow = [word for s in processes for bits in s.throttle_reasons for word in slowdowns(bits)]
     if slow:
         found.append(f"clock held down: {', '.join(sorted(set(slow)))}")
-    if any(samples.settled is False for samples in processes):
-        found.append("not settled: the warm-up ended before two windows agreed")
+    moved = unsettled_by(processes)
+    if moved > MOVED:
+        found.append(f"{_NOT_SETTLED}: {moved:.0%} less without the first rounds")
     blind = {samples.stopwatch for samples in processes if not watched(samples)}
     found += [f"unwatched: {name} does not tell who else ran" for name in sorted(blind)]
     apart = {samples.process for samples in processes} - {"fresh", "forked"}
     found += [f"process: {why}" for why in sorted(apart)]
     return tuple(found)
+
+
+def unsettled_by(processes: Sequence[Samples]) -> float:
+    """Return by what share of it the time is lower without the first half of the rounds.
+
+    0 where every warm-up settled, or where the first rounds are not the slower ones in most of the
+    processes.
+    """
+    if all(samples.settled is not False for samples in processes):
+        return 0.0
+    gains = [
+        1 - of_process(samples.without(len(samples.seconds) // 2)) / of_process(samples)
+        for samples in processes
+        if samples.minimum > 0
+    ]
+    if sum(gain > 0 for gain in gains) < _MOST * max(1, len(gains)):
+        return 0.0
+    return max(0.0, median_low(gains))
+
+
+def told_again(stored: Sequence[str], processes: Sequence[Samples]) -> tuple[str, ...]:
+    """Return stored flags as a row shows them now: "not settled" by today's rule."""
+    kept = [flag for flag in stored if not flag.startswith(_NOT_SETTLED)]
+    return (*kept, *(flag for flag in flags(processes) if flag.startswith(_NOT_SETTLED)))

@@ -152,6 +152,11 @@ class Samples:
         centre = self.median
         return median(abs(value - centre) for value in self.seconds)
 
+    def without(self, rounds: int) -> Samples:
+        """Return the samples without the first rounds; ValueError where none would be left."""
+        every = ("seconds", *_EVERY_ROUND)
+        return dataclasses.replace(self, **{name: getattr(self, name)[rounds:] for name in every})
+
     def to_json(self) -> dict[str, Any]:
         """Return every field by name, tuples as lists; `json` then keeps each float exactly."""
         return {

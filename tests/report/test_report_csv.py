@@ -56,11 +56,14 @@ def test_no_cell_of_a_report_of_hostile_names_is_a_formula():
 
 
 def test_parts_of_a_table_are_one_with_their_group_and_intervals_are_three_columns():
-    time = Interval(value=2.0, low=1.0, high=3.0, confidence=0.95, processes=3)
+    time = Interval(value=2.0, low=1.5, high=3.0, confidence=0.95, processes=3)
     columns = (Column(name="case", key="label"), Column(name="t", key="seconds", kind="seconds"))
+    wide = replace(time, low=1.4)
     blocks = tuple(
         Table(id="t", caption="", columns=columns, rows=(row,), part=part)
-        for row, part in ((("a", time), "one"), (("b", None), "two"))
+        for row, part in ((("a", time), "one"), (("b", None), "two"), (("c", wide), "two"))
     )
     data = render(Document(title="", blocks=blocks))["tables/t.csv"].decode()
-    assert data == ("group,label,seconds,seconds_low,seconds_high\none,a,2.0,1.0,3.0\ntwo,b,,,\n")
+    assert data == (
+        "group,label,seconds,seconds_low,seconds_high\none,a,2.0,1.5,3.0\ntwo,b,,,\ntwo,c,2.0,,\n"
+    )

@@ -7,18 +7,35 @@ import random
 import matplotlib as mpl
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.container import ErrorbarContainer
 from report.report_runs import SLOTS, header, many_groups, samples, type_group, whole_run
 
 from convbench.convs.base import TYPES, ConvType, register
+from convbench.report.axes import said
 from convbench.report.contents import contents
 from convbench.report.document import Figure
 from convbench.report.drawing import style
 from convbench.report.drawing.labels import Box
 from convbench.report.drawing.scatter import scatter
-from convbench.report.figuredata import Point, Scatter
+from convbench.report.figuredata import (
+    Bar,
+    Bars,
+    Curve,
+    CurvePoint,
+    Pair,
+    Point,
+    Ratios,
+    Roofline,
+    RooflinePoint,
+    Scatter,
+    Trend,
+    TrendLine,
+    TrendPoint,
+)  # fmt: skip
 from convbench.report.figures import draw
+from convbench.report.figures import figure as canvas_of
 from convbench.runs.record import Run
-from convbench.timing.stats import Interval
+from convbench.timing.stats import Interval, RatioInterval
 
 
 def figures(run):
@@ -152,3 +169,98 @@ def test_the_picture_has_the_size_that_was_meant(drawn):
         io.BytesIO(draw(drawn["time-against-multiplications-1"].data)), format="png"
     ).shape[:2]
     assert (width, height) == (1350, 930)
+
+
+def spread(value, factor, kind=Interval, **more):
+    """Return a value with an interval of this factor to either side."""
+    if kind is RatioInterval:
+        more = {"paired": True, "verdict": "faster", **more}
+    return kind(value=value, low=value / factor, high=value * factor, confidence=0.95, **more)
+
+
+def all_figures(factor):
+    """Return one figure of each kind whose intervals all have this factor to either side."""
+    series = ("a", "b")
+    times = [spread(seconds, factor) for seconds in (1e-3, 4e-3)]
+    shares = [spread(share, factor, RatioInterval) for share in (0.5, 1.5)]
+    counts = (10**7, 10**8)
+    return {
+        "scatter": Scatter(title="t", series=series, points=tuple(
+            Point(label=s, series=s, multiplications=n, seconds=time)
+            for s, n, time in zip(series, counts, times, strict=True)
+        )),
+        "ratios": Ratios(title="t", baseline="x", pairs=tuple(
+            Pair(label=s, multiplications=0.7, time=share)
+            for s, share in zip(series, shares, strict=True)
+        )),
+        "curve": Curve(points=tuple(
+            CurvePoint(channels=n, taps=9, derived=1 / n + 1 / 9, counted=(), time=share)
+            for n, share in zip((8, 64), shares, strict=True)
+        )),
+        "bars": Bars(title="t", bars=tuple(
+            Bar(label=s, multiplications=n, seconds=time)
+            for s, n, time in zip(series, counts, times, strict=True)
+        )),
+        "trend": Trend(title="t", runs=("1", "2"), lines=(TrendLine(label="a", points=tuple(
+            TrendPoint(run=i, seconds=time) for i, time in enumerate(times)
+        )),)),
+        "roofline": Roofline(
+            title="t", multiplications_per_second=1e11, bytes_per_second=1e10, series=series,
+            points=tuple(
+                RooflinePoint(label=s, series=s, multiplications=n, bytes_moved=10**6, seconds=time)
+                for s, n, time in zip(series, counts, times, strict=True)
+            ),
+        ),
+    }  # fmt: skip
+
+
+def limits(data):
+    return [(*axes.get_xlim(), *axes.get_ylim()) for axes in canvas_of(data).axes]
+
+
+def whiskers(data):
+    """Return how many error bars a picture has."""
+    return sum(
+        isinstance(each, ErrorbarContainer) and each.lines[2] != ()
+        for axes in canvas_of(data).axes
+        for each in axes.containers
+    )
+
+
+@pytest.mark.parametrize("name", all_figures(1.01))
+def test_axes_follow_the_estimates_whatever_the_intervals_are(name):
+    narrow, wide, wildest = (all_figures(factor)[name] for factor in (1.01, 1.3, 1e9))
+    assert limits(narrow) == limits(wide) == limits(wildest)
+    assert (whiskers(narrow), whiskers(wide), whiskers(wildest)) == (2, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [
+        # there is a quarter of room beside the least and the largest ratio, 0.5 and 1.5
+        ("ratios", [("<", 0.4, 0), (">", 1.875, 1)]),
+        # and for an interval 12 % beyond the longest bar, of 4 ms
+        ("bars", [(">", 4.48e-3, 1)]),
+        ("scatter", []),
+    ],
+)
+def test_a_whisker_that_would_leave_is_cut_with_an_arrow(name, cut):
+    def arrows(factor):
+        return [
+            (line.get_marker(), pytest.approx(line.get_xdata()[0]), line.get_ydata()[0])
+            for axes in canvas_of(all_figures(factor)[name]).axes
+            for line in axes.lines
+            if line.get_marker() in {"<", ">", "^", "v"}
+        ]
+
+    assert arrows(1.01) == []
+    assert arrows(1.32) == cut
+
+
+def test_a_caption_says_what_is_cut_and_what_is_not_drawn():
+    for name in ("scatter", "ratios", "curve", "bars"):
+        assert said(all_figures(1.01)[name]) == ""
+        assert said(all_figures(1e9)[name]) == (
+            " Without a whisker: processes too far apart for an interval."
+        )
+    assert said(all_figures(1.32)["bars"]) == " An arrowhead: the interval goes on."

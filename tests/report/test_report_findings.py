@@ -25,6 +25,15 @@ def points(run):
     }
 
 
+def answers(run):
+    return {
+        item.lead: item.answer
+        for block in findings(run, groups(run))
+        if isinstance(block, Bullets)
+        for item in block.items
+    }
+
+
 def timed(rounds=25, scatter=0.02, seed=3, **middles):
     """Return a run of one group with the types named, timed around these seconds."""
     draw = random.Random(seed)
@@ -83,14 +92,99 @@ def test_types_that_need_the_same_share_the_first_place():
     assert text.startswith("depthwise_separable and lite need 14.65 M multiplications, 7.9× fewer")
 
 
-def test_a_tie_on_the_clock_is_said():
-    text = points(timed(standard=1e-3, depthwise_separable=4e-4, lite=4e-4))["Fastest here"]
-    assert "The clock cannot tell it from" in text
+def test_a_tie_on_the_clock_is_said_and_whether_it_is_one_of_equals():
+    same = timed(standard=1e-3, depthwise_separable=4e-4, lite=4e-4)
+    assert "As fast, within 5 %: lite." in points(same)["Fastest here"]
+    wide = timed(scatter=0.3, standard=1e-3, depthwise_separable=4e-4, lite=4e-4)
+    assert "The clock cannot tell it from" in points(wide)["Fastest here"]
+    for run in (same, wide):
+        assert answers(run)["Fastest here"].endswith("; statistically tied with 1 other")
+        assert answers(run)["How sure"].endswith("Which of 2 is fastest: not sure")
+
+
+def test_a_type_that_takes_as_long_as_the_baseline_is_neither_faster_nor_open():
+    run = timed(standard=1e-3, depthwise_separable=1e-3)
+    text = points(run)["depthwise_separable against standard"]
+    assert "is as fast as standard, within 5 % (time ratio " in text
+    assert points(run)["Try next"].startswith("Keep standard here: nothing")
+
+
+def test_the_four_verdicts_are_counted_apart():
+    runs = [timed(standard=1e-3, depthwise_separable=middle) for middle in (4e-4, 2e-3, 1e-3, 1e-3)]
+    records = [
+        replace(record, group=f"{number}", case=f"{number}{record.case}",
+                baseline=f"{number}{record.baseline}")
+        for number, run in enumerate(runs)
+        for record in run.records
+    ]  # fmt: skip
+    found = points(replace(runs[0], records=tuple(records)))
+    assert (
+        "Over the 4 groups that timed both it is faster in 1, slower in 1, the same in 2 and "
+        "cannot be told in 0." in found["depthwise_separable against standard"]
+    )
+
+
+def disturbed(run):
+    """Return the run with one process more a case, that took between 1 and 1.5 s a call."""
+    return replace(run, records=tuple(
+        replace(record, samples=(
+            *record.samples,
+            replace(record.samples[0], session="two"),
+            replace(record.samples[0], session="three", seconds=tuple(
+                1 + index / 50 for index in range(len(record.samples[0].seconds)))),
+        ))
+        for record in run.records
+    ))  # fmt: skip
+
+
+def test_a_run_that_was_disturbed_is_sure_of_nothing_and_says_what_to_do():
+    quiet = timed(standard=1e-3, depthwise_separable=4e-4)
+    assert answers(quiet)["How sure"] == "Beats standard: sure, at 95 %"
+    busy = disturbed(quiet)
+    found = answers(busy)
+    assert found["How sure"] == "Not sure: the machine was busy. Run again with --threads 1"
+    assert found["Try next"] == "Run again with --threads 1"
+    assert "depthwise_separable came out faster than standard" in points(busy)["Try next"]
+    single = replace(busy, records=tuple(replace(r, threads=1) for r in busy.records))
+    assert (
+        answers(single)["Try next"]
+        == "Stop what else runs here, or run again with a larger --budget"
+    )
+
+
+def test_so_is_one_whose_machine_failed_its_own_test():
+    trials = [{"value": 1.2, "low": 1.1, "high": 1.3, "rounds": 9, "settled": True}] * 4
+    size = {"name": "tiny", "what": "x", "seconds_per_call": 1e-5, "seconds_per_trial": 0.1,
+            "page_faults_per_call": 0.0, "trials": trials}  # fmt: skip
+    told = {"budget": 1.0, "seconds": 1.0, "threads": 1, "device": "cpu", "seed": 0,
+            "allocator": "kept", "steal_share": 0.0, "sizes": [size]}  # fmt: skip
+    run = timed(standard=1e-3, depthwise_separable=4e-4)
+    run = replace(run, header=header(machine={"resolution": told}))
+    assert answers(run)["How sure"].startswith("Not sure: the machine was busy.")
+    assert "it called 4 of 4 equal pairs different" in points(run)["Try next"]
+
+
+def test_a_time_whose_processes_do_not_agree_is_told_by_what_they_say():
+    run = disturbed(timed(standard=1e-3, depthwise_separable=4e-4, scatter=0.0))
+    records = {record.name: record for record in run.records}
+    first, second, third = records["depthwise_separable"].samples
+    second = replace(second, seconds=(9e-4,) * len(second.seconds))
+    apart = replace(records["depthwise_separable"], samples=(first, second, third))
+    said = points(replace(run, records=(records["standard"], apart)))["Fastest here"]
+    # the third process took 1, 1.02, 1.04, … s: the seventh of them is its lower quartile
+    assert said.startswith(
+        "depthwise_separable takes 900 µs a call in the middle one of its processes, which say "
+        "400 µs, 900 µs and 1.12 s: disturbed; run again with --threads 1 (3 processes, 75 rounds)"
+    )
 
 
 def test_a_baseline_that_wins_is_said():
-    found = points(timed(standard=1e-5, depthwise_separable=4e-4))
-    assert found["Fastest here"].startswith("standard takes 9.96 µs (")
+    run = timed(standard=1e-5, depthwise_separable=4e-4)
+    found = points(run)
+    # the seventh fastest of 25 rounds
+    (standard,) = (record for record in run.records if record.name == "standard")
+    quartile = sorted(standard.samples[0].seconds)[6]
+    assert found["Fastest here"].startswith(f"standard takes {1e6 * quartile:.2f} µs ±")
     assert "it is the baseline" in found["Fastest here"]
     assert found["Try next"].startswith("Keep standard here: nothing")
 

@@ -6,15 +6,19 @@ from convbench.report import format as show
 from convbench.timing.stats import Interval, RatioInterval
 
 
-def interval(value, low, high, confidence=0.95):
-    return Interval(value=value, low=low, high=high, confidence=confidence)
+def interval(value, low, high, confidence=0.95, each=()):
+    return Interval(value=value, low=low, high=high, confidence=confidence, each=each)
 
 
-def ratio(value, low, high, confidence=0.96):
+def ratio(value, low, high, confidence=0.96, each=()):
     verdict = "faster" if high < 1 else "slower" if low > 1 else "cannot tell"
     return RatioInterval(
-        value=value, low=low, high=high, confidence=confidence, paired=True, verdict=verdict
-    )
+        value=value, low=low, high=high, confidence=confidence, paired=True, verdict=verdict,
+        each=each,
+    )  # fmt: skip
+
+
+FAR = (31.7e-3, 0.221e-3, 0.143e-3)
 
 
 @pytest.mark.parametrize(
@@ -33,13 +37,40 @@ def ratio(value, low, high, confidence=0.96):
         (8.5e-7, "seconds", "850 ns"),
         (61.0, "seconds", "61.0 s"),
         (0.0, "seconds", "0 s"),
-        (interval(1.23e-3, 1.2e-3, 1.256e-3), "seconds", "1.23 ms (1.20–1.26)"),
+        (1234.0, "seconds", "1,230 s"),
+        # the larger side: 12.9/12.4 is 4.03 % more, 12.4/12.1 2.5 %
+        (interval(12.4e-3, 12.1e-3, 12.9e-3), "seconds", "12.4 ms ±4 %"),
+        (interval(12.4e-3, 12.33e-3, 12.47e-3), "seconds", "12.4 ms ±0.6 %"),
+        (interval(10e-3, 9.5e-3, 11.5e-3), "seconds", "10.0 ms ±15 %"),
         (interval(1.23e-3, 1.23e-3, 1.23e-3, 0.0), "seconds", "1.23 ms"),
+        (
+            interval(0.221e-3, 1e-9, 3.0, each=FAR),
+            "seconds",
+            "221 µs (processes: 143 µs … 31.7 ms)",
+        ),
+        (
+            interval(10e-3, 7e-3, 13.5e-3, each=(13e-3, 10e-3, 8e-3)),
+            "seconds",
+            "10.0 ms (processes: 8.00 … 13.0)",
+        ),
+        (
+            interval(0.0502, 1e-9, 3.0, each=(2.561, 0.0618, 0.0502)),
+            "seconds",
+            "50.2 ms (processes: 50.2 ms … 2.56 s)",
+        ),
+        (interval(1e-3, 1e-9, 3.0), "seconds", "1.00 ms"),
         (0.12674, "ratio", "0.127"),
         (0.000412, "ratio", "0.000412"),
         (11.94, "ratio", "11.9"),
         (9.999, "ratio", "10.0"),
-        (ratio(0.4123, 0.398, 0.43), "ratio", "0.412 (0.398–0.430)"),
+        (ratio(0.4123, 0.398, 0.43), "ratio", "0.412 (0.40–0.43)"),
+        (ratio(0.4123, 0.4106, 0.4134), "ratio", "0.412 (0.411–0.413)"),
+        (ratio(0.438, 0.436, 0.449), "ratio", "0.438 (0.436–0.449)"),
+        (ratio(1.02, 1.004, 1.04), "ratio", "1.02 (1.004–1.040)"),
+        (ratio(1.09, 0.911, 1.304), "ratio", "1.09 (0.91–1.30)"),
+        (ratio(3.0, 2.24, 4.46), "ratio", "3.00 (2.24–4.46)"),
+        (ratio(120.0, 110.2, 131.0), "ratio", "120 (110–131)"),
+        (ratio(0.22, 0.01, 3.0, each=(1.71, 0.22, 0.14)), "ratio", "0.220 (processes: 0.14 … 1.7)"),
         (ratio(0.4123, 0.4123, 0.4123, 0.0), "ratio", "0.412"),
         (0.0132, "share", "1.3 %"),
         (1_605_632, "bytes", "1.61 MB"),
@@ -75,6 +106,24 @@ def test_a_factor_turned_over_swaps_its_ends():
 
 def test_a_narrow_interval_gets_the_digit_that_shows_it():
     assert show.times_interval(ratio(2.412, 2.404, 2.44)) == "2.41× (95 % interval 2.40–2.44)"
+
+
+def test_without_an_interval_a_sentence_says_what_the_processes_measured():
+    value = ratio(0.4, 0.1, 1.5, each=(0.8, 0.4, 0.16))
+    shown = show.times_interval(value, inverse=True)
+    assert shown == "2.5× (processes: 1.2 … 6.2, too far apart for an interval)"
+
+
+@pytest.mark.parametrize(
+    ("each", "text"),
+    [
+        ((0.0317, 0.000221, 0.000143), "143 µs, 221 µs and 31.7 ms"),
+        ((0.000443, 0.000431, 0.000363), "363, 431 and 443 µs"),
+        ((0.000443, 0.000431, 0.000363, 0.000221, 0.0001), "100, 221 … 443 µs"),
+    ],
+)
+def test_processes_in_a_sentence(each, text):
+    assert show.spread(interval(0.000221, 1e-9, 3.0, each=each), listed=True) == text
 
 
 def test_an_interval_that_falls_short_says_so():

@@ -1,7 +1,6 @@
 """The frame: one row a case, units in the names, nothing lost on the way to CSV."""
 
 import io
-import math
 from dataclasses import replace
 
 import pandas as pd
@@ -32,8 +31,10 @@ def test_counts_stay_whole_numbers_and_ratios_refer_to_the_baseline():
     assert row["macs_fvcore"] == row["macs_torch"] == 10_275
     assert row["agreement_torch"] == "agrees"
     assert row["seconds_low"] <= row["seconds_median"] <= row["seconds_high"]
-    medians = [math.log(samples.median) for samples in record.samples]
-    assert row["seconds_median"] == pytest.approx(math.exp(sum(medians) / 3))
+    # the second fastest of 8 rounds is their lower quartile, and the second of 3 processes is meant
+    quartiles = [sorted(samples.seconds)[1] for samples in record.samples]
+    assert row["seconds_median"] == sorted(quartiles)[1]
+    assert row["seconds_processes"] == " ".join(map(repr, quartiles))
     assert row["processes"] == 3
     assert row["ratio_seconds_low"] <= row["ratio_seconds"] <= row["ratio_seconds_high"]
     assert row["bytes_moved"] == 4 * (row["elements_read"] + row["elements_written"])
@@ -59,16 +60,16 @@ def test_every_row_without_a_time_ratio_has_a_reason():
         assert (row.time is None) == (bool(row.no_time) or row.is_baseline)
 
 
-def test_rounds_that_do_not_pair_up_are_a_reason_and_no_crash():
+def test_rounds_of_one_process_that_do_not_pair_up_are_a_reason_and_no_crash():
     run = whole_run()
-    records = list(run.records)
+    records = [replace(record, samples=record.samples[:1]) for record in run.records]
     index = next(i for i, r in enumerate(records) if r.name == "lite" and r.samples)
-    short, *others = records[index].samples
+    (short,) = records[index].samples
     cut = {
         name: getattr(short, name)[:3]
         for name in ("seconds", "cpu_seconds", "page_faults", "involuntary_switches")
     }
-    records[index] = replace(records[index], samples=(replace(short, **cut), *others))
+    records[index] = replace(records[index], samples=(replace(short, **cut),))
     row = rows(replace(run, records=tuple(records)))[index]
     assert row.time is None
     assert "rounds" in row.no_time
@@ -116,3 +117,20 @@ def test_a_count_beyond_64_bits_stays_exact():
     table = frame(large)
     assert table["multiplications"][0] == 2**70 + 1
     assert str(table["parameters"].dtype) == "Int64"
+
+
+def test_an_interval_beyond_a_factor_of_2_has_no_ends_and_the_row_names_who_was_disturbed():
+    run = whole_run()
+    records = list(run.records)
+    index = next(i for i, r in enumerate(records) if r.name == "lite" and r.samples)
+    slow, *others = records[index].samples
+    slow = replace(slow, seconds=tuple(1.0 + second for second in slow.seconds))
+    records[index] = replace(records[index], samples=(slow, *others), flags=("a: b",))
+    row = frame(replace(run, records=tuple(records))).iloc[index]
+    assert row["flags"] == "a: b; disturbed: 1 of 3 processes (1.00 s)"
+    assert max(map(float, row["seconds_processes"].split())) > 1
+    assert row["seconds_median"] < 1e-3
+    assert len(row["ratio_seconds_processes"].split()) == 3
+    for name in ("seconds", "ratio_seconds"):
+        low, high = row[f"{name}_low"], row[f"{name}_high"]
+        assert (pd.isna(low) and pd.isna(high)) or high <= 2 * low

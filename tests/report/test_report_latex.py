@@ -187,10 +187,10 @@ def test_an_interval_stands_in_a_column_of_its_own_and_says_what_it_is():
     time = Interval(value=12.5e-6, low=11.9e-6, high=13.1e-6, confidence=0.95, processes=3)
     text = one(table((("a", time), ("b", None)), kind="seconds"))["latex/t-1.tex"].decode()
     assert r"\begin{tabular}{lr@{\ }l}" in text
-    assert "a & 12.5~\\textmu{}s & (11.9\\textendash{}13.1) \\\\\n" in text
+    assert "a & 12.5~\\textmu{}s & \\ensuremath{\\pm}5~\\% \\\\\n" in text
     assert "b & \\textendash{} &  \\\\\n" in text
     assert r"\caption{Time. All of it.}\label{tab:t-1}" in text
-    assert r"where the median of one more fresh process would fall (95 \%, 3 processes)" in text
+    assert r"where one more process would fall (95 \%, 3 processes)" in text
 
 
 def test_a_ratio_of_one_process_says_that():

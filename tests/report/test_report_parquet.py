@@ -76,7 +76,7 @@ def test_types_and_units_of_the_cases(files, key, kind, unit):
 def test_the_file_says_what_it_is(files):
     said = read(files["parquet/latency.parquet"]).schema.metadata
     assert said[b"convbench.table"] == b"latency"
-    assert said[b"convbench.schema"] == b"1"
+    assert said[b"convbench.schema"] == b"2"
     low = read(files["parquet/latency.parquet"]).schema.field("seconds_low")
     assert low.metadata[b"note"] == b"lower end of the interval of seconds"
     cases = read(files["parquet/cases.parquet"]).schema.field("multiplications")
@@ -102,7 +102,7 @@ def test_a_count_is_exact_at_any_size(largest, kind):
 
 
 def test_intervals_are_three_columns_and_text_stays_text():
-    time = Interval(value=2.0, low=1.0, high=3.0, confidence=0.95, processes=3)
+    time = Interval(value=2.0, low=1.5, high=3.0, confidence=0.95, processes=3)
     table = written(
         Column(name="case", key="label"),
         Column(name="t", key="seconds", kind="seconds"),
@@ -111,7 +111,7 @@ def test_intervals_are_three_columns_and_text_stays_text():
         rows=(("=1+1", time, 1, True), ("b\x00\n", None, "two", None)),
     )
     assert table.to_pylist() == [
-        {"label": "=1+1", "seconds": 2.0, "seconds_low": 1.0, "seconds_high": 3.0, "mixed": "1",
+        {"label": "=1+1", "seconds": 2.0, "seconds_low": 1.5, "seconds_high": 3.0, "mixed": "1",
          "flag": True},
         {"label": "b\x00\n", "seconds": None, "seconds_low": None, "seconds_high": None,
          "mixed": "two", "flag": None},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from convbench.report import format as show
+from convbench.report.axes import bars_ends, whisker
 from convbench.report.drawing import style
 
 if TYPE_CHECKING:
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from convbench.report.figuredata import Bar, Bars
+    from convbench.report.figuredata import Bars
+
+_ROOM = 1.16  # for the number beside the longest bar
 
 
 def bars(data: Bars) -> Figure:
@@ -32,31 +35,34 @@ def bars(data: Bars) -> Figure:
     _finish(left, "multiplications (1 MAC = 1 multiplication)", style.tick_count)
     left.set_xlim(0, 1.28 * max(1.0, *counts))
     for axes in right:
-        _times(axes, data.bars)
+        _times(axes, data)
     left.set_yticks(range(len(names)), names)
     left.set_ylim(len(names) - 0.5, -0.5)
     figure.suptitle(style.plain_title(data.title), x=0.01, ha="left", fontsize=10)
     return figure
 
 
-def _times(axes: Axes, networks: tuple[Bar, ...]) -> None:
-    for row, bar in enumerate(networks):
+def _times(axes: Axes, data: Bars) -> None:
+    ends = bars_ends(data)
+    for row, bar in enumerate(data.bars):
         if bar.seconds is None:
             _number(axes, 0, row, "not timed")
             continue
-        time = bar.seconds
+        time, seen = bar.seconds, whisker(bar.seconds, ends)
         axes.barh([row], [time.value], color=style.TIME_COLOUR)
         axes.errorbar(
-            [time.value], [row], xerr=style.whisker(time),
+            [time.value], [row], xerr=style.lengths(time.value, seen),
             color="black", elinewidth=1.2, capsize=2.5,
         )  # fmt: skip
-        _number(axes, time.high, row, show.seconds(time.value))
-    axes.set_xlim(0, 1.28 * max(bar.seconds.high for bar in networks if bar.seconds) or 1)
-    _finish(axes, "time of a call (median, interval)", style.tick_seconds)
+        style.arrows(axes, seen, row, "black", across=True)
+        end, gap = (seen.high, 9 if seen.cut_high else 5) if seen else (time.value, 5)
+        _number(axes, end, row, show.seconds(time.value), gap)
+    axes.set_xlim(0, _ROOM * ends[1])
+    _finish(axes, "time of a call, with its interval", style.tick_seconds)
 
 
-def _number(axes: Axes, x: float, row: int, text: str) -> None:
-    axes.annotate(text, (x, row), (5, 0), textcoords="offset points", va="center", fontsize=8.5)
+def _number(axes: Axes, x: float, row: int, text: str, gap: int = 5) -> None:
+    axes.annotate(text, (x, row), (gap, 0), textcoords="offset points", va="center", fontsize=8.5)
 
 
 def _finish(axes: Axes, name: str, ticks: Callable[[float], str]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from convbench.report.axes import curve_ends, whisker
 from convbench.report.drawing import style
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from convbench.report.axes import Ends
     from convbench.report.figuredata import Curve, CurvePoint
 
 _STEP = 1.06  # factor between times that share N, so that their whiskers stay apart
@@ -30,7 +32,9 @@ def curve(data: Curve) -> Figure:
     axes = figure.add_subplot()
     axes.set(xscale="log", yscale="log")
     channels = [point.channels for point in data.points]
-    low, high = min(channels) / 2, max(channels) * 2
+    (low, high), up = curve_ends(data)
+    axes.set_xlim(low, high)
+    axes.set_ylim(*up)
     taps = sorted({point.taps for point in data.points})
     grid = np.geomspace(low, high, 200)
     for index, number in enumerate(taps):
@@ -40,9 +44,8 @@ def curve(data: Curve) -> Figure:
     counters = list(dict.fromkeys(name for point in data.points for name, _ in point.counted))
     for point, place in spread(data.points):
         colour = style.COLOURS[CURVES[taps.index(point.taps) % len(CURVES)]]
-        _mark(axes, point, place, colour, counters)
+        _mark(axes, point, (place, up), colour, counters)
     axes.axhline(1, color="#555555", lw=1, zorder=1)
-    axes.set_xlim(low, high)
     axes.set_xticks(sorted(set(channels)), [f"{number:,}" for number in sorted(set(channels))])
     axes.minorticks_off()
     style.log_ticks(axes.yaxis, style.tick_ratio)
@@ -68,15 +71,19 @@ def spread(points: tuple[CurvePoint, ...]) -> Iterator[tuple[CurvePoint, float]]
             yield point, channels * step ** (index - (len(same) - 1) / 2)
 
 
-def _mark(axes: Axes, point: CurvePoint, place: float, colour: str, counters: list[str]) -> None:
+def _mark(
+    axes: Axes, point: CurvePoint, at: tuple[float, Ends], colour: str, counters: list[str]
+) -> None:
     axes.plot([point.channels], [point.derived], marker="o", color=colour, ms=6, zorder=3)
     for name, value in point.counted:
         marker = _COUNTERS[counters.index(name) % len(_COUNTERS)]
         axes.plot([point.channels], [value], marker=marker, color="black", ms=9, zorder=4)
     if point.time:
-        time = point.time
+        time, (place, up) = point.time, at
+        seen = whisker(time, up)
+        style.arrows(axes, seen, place, style.TIME_COLOUR, across=False)
         axes.errorbar(
-            [place], [time.value], yerr=style.whisker(time),
+            [place], [time.value], yerr=style.lengths(time.value, seen),
             marker="D", ms=5.5, color=style.TIME_COLOUR, markerfacecolor="white", elinewidth=1.2,
             capsize=2.5, zorder=3,
         )  # fmt: skip

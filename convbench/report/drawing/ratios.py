@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from convbench.report.axes import ratios_ends, whisker
 from convbench.report.drawing import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from convbench.report.axes import Ends
     from convbench.report.figuredata import Pair, Ratios
 
 
@@ -21,11 +23,11 @@ def ratios(data: Ratios) -> Figure:
     figure = Figure(figsize=(9, height), facecolor="white", layout="constrained")
     axes = figure.add_subplot()
     axes.set_xscale("log")
+    ends = ratios_ends(data)
+    axes.set_xlim(*ends)
     axes.axvline(1, color="#555555", lw=1, zorder=1)
     for row, pair in enumerate(data.pairs):
-        _row(axes, row, pair)
-    ends = [e for p in data.pairs for e in (p.multiplications, p.time.low, p.time.high, 1.0)]
-    axes.set_xlim(min(ends) / 1.25, max(ends) * 1.25)
+        _row(axes, row, pair, ends)
     style.log_ticks(axes.xaxis, style.tick_ratio)
     axes.set_yticks(range(len(data.pairs)), [style.plain(pair.label) for pair in data.pairs])
     axes.set_ylim(len(data.pairs) - 0.4, -0.6)
@@ -38,8 +40,9 @@ def ratios(data: Ratios) -> Figure:
     return figure
 
 
-def _row(axes: Axes, row: int, pair: Pair) -> None:
-    time = pair.time
+def _row(axes: Axes, row: int, pair: Pair, ends: Ends) -> None:
+    time, seen = pair.time, whisker(pair.time, ends)
+    style.arrows(axes, seen, row, style.TIME_COLOUR, across=True)
     axes.plot([pair.multiplications, time.value], [row, row], color="#BBBBBB", lw=2.2, zorder=2)
     fill = "white" if pair.caveat else None
     axes.plot(
@@ -47,7 +50,7 @@ def _row(axes: Axes, row: int, pair: Pair) -> None:
         markerfacecolor=fill or style.COUNT_COLOUR, markeredgewidth=1.3, zorder=3,
     )  # fmt: skip
     axes.errorbar(
-        [time.value], [row], xerr=style.whisker(time),
+        [time.value], [row], xerr=style.lengths(time.value, seen),
         marker="o", markersize=6.5, color=style.TIME_COLOUR, markeredgewidth=1.3,
         markerfacecolor=fill or style.TIME_COLOUR, elinewidth=1.2, capsize=2.5, zorder=4,
     )  # fmt: skip

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, cast
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from convbench.report import format as show
+from convbench.report.axes import roofline_ends
 from convbench.report.drawing import style
 from convbench.report.drawing.labels import Box, Label, place
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 _MARKER: Final = 6.5
 _TEXT: Final = 8.0
 _FAINT: Final = 0.55
-_ROOM: Final = 2.2  # free factor around what is shown
 _STEPS: Final = 60
 _ROOF: Final = "#444444"
 
@@ -34,15 +35,14 @@ def roofline(data: Roofline) -> Figure:
     axes = figure.add_subplot()
     axes.set(xscale="log", yscale="log")
     ridge = data.multiplications_per_second / data.bytes_per_second
-    across = [point.intensity for point in data.points] + [ridge]
-    up = [end for point in data.points for end in _ends(point)]
-    axes.set_xlim(min(across) / _ROOM, max(across) * _ROOM)
-    axes.set_ylim(min(up) / _ROOM, max(*up, data.multiplications_per_second) * _ROOM)
+    across, up = roofline_ends(data)
+    axes.set_xlim(*across)
+    axes.set_ylim(*up)
     style.log_ticks(axes.xaxis, style.tick_ratio)
     style.log_ticks(axes.yaxis, style.tick_rate)
     axes.grid(color=style.GRID, lw=0.6)
     axes.set_xlabel("multiply-accumulates for each byte moved (an unfused program's least)")
-    axes.set_ylabel("multiply-accumulates a second (median, interval)")
+    axes.set_ylabel("multiply-accumulates a second, with the interval")
     figure.suptitle(style.plain_title(data.title), x=0.13, y=0.985, ha="left", fontsize=10)
     said = _roof(axes, data, ridge)
     if any(point.caveat for point in data.points):
@@ -57,9 +57,9 @@ def roofline(data: Roofline) -> Figure:
 
 
 def _ends(point: RooflinePoint) -> tuple[float, float]:
-    """Return the rates at the two ends of the interval of the time."""
-    count = point.multiplications
-    return count / point.seconds.high, count / point.seconds.low
+    """Return the rates at the two ends of the interval of the time; the rate twice without."""
+    count, time = point.multiplications, point.seconds
+    return (count / time.high, count / time.low) if show.known(time) else (point.rate, point.rate)
 
 
 def _roof(axes: Axes, data: Roofline, ridge: float) -> Annotation:
@@ -90,7 +90,7 @@ def _roof(axes: Axes, data: Roofline, ridge: float) -> Annotation:
 def _mark(axes: Axes, point: RooflinePoint, data: Roofline) -> None:
     colour, marker = style.look(point.series, data.series)
     low, high = _ends(point)
-    whisker = [[point.rate - low], [high - point.rate]] if point.seconds.confidence else None
+    whisker = [[point.rate - low], [high - point.rate]] if show.known(point.seconds) else None
     axes.errorbar(
         [point.intensity],
         [point.rate],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from convbench.report.axes import scatter_ends, whisker
 from convbench.report.drawing import style
 from convbench.report.drawing.labels import Box, Label, place
 
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.backends.backend_agg import RendererAgg
 
+    from convbench.report.axes import Whisker
     from convbench.report.figuredata import Point, Scatter
 
 _MARKER = 6.5
 _TEXT = 8.0
 _FAINT = 0.55  # whiskers stand back behind the marks
 _SHORTEST = 0.05  # of the width: a shorter line in a corner says nothing
-_ROOM = 1.6  # free factor on either side of the outermost points
 
 
 def scatter(data: Scatter) -> Figure:
@@ -32,12 +33,13 @@ def scatter(data: Scatter) -> Figure:
     figure.set_dpi(150)
     axes = figure.add_subplot()
     axes.set(xscale="log", yscale="log")
-    axes.set_xlim(*limits([float(point.multiplications) for point in data.points]))
-    axes.set_ylim(*limits([end for p in data.points for end in (p.seconds.low, p.seconds.high)]))
+    across, up = scatter_ends(data)
+    axes.set_xlim(*across)
+    axes.set_ylim(*up)
     style.log_ticks(axes.xaxis, style.tick_count)
     style.log_ticks(axes.yaxis, style.tick_seconds)
     axes.set_xlabel("multiplications (1 MAC = 1 multiplication)")
-    axes.set_ylabel("time of a call (median, interval)")
+    axes.set_ylabel("time of a call, with its interval")
     figure.suptitle(style.plain_title(data.title), x=0.09, y=0.985, ha="left", fontsize=10)
     _rates(axes)
     for point in data.points:
@@ -46,20 +48,14 @@ def scatter(data: Scatter) -> Figure:
     return figure
 
 
-def limits(values: list[float]) -> tuple[float, float]:
-    """Return the ends of a log axis that has room around its outermost values."""
-    low, high = min(values), max(values)
-    room = max(_ROOM, (high / low) ** 0.08)
-    return low / room, high * room
-
-
 def _mark(axes: Axes, point: Point, data: Scatter) -> None:
     colour, marker = style.look(point.series, data.series)
-    middle = point.seconds
+    middle, seen = point.seconds, _whisker(point, data)
+    style.arrows(axes, seen, point.multiplications, (colour, _FAINT), across=False)
     axes.errorbar(
         [point.multiplications],
         [middle.value],
-        yerr=style.whisker(middle),
+        yerr=style.lengths(middle.value, seen),
         color=colour,
         marker=marker,
         markersize=_MARKER,
@@ -71,6 +67,10 @@ def _mark(axes: Axes, point: Point, data: Scatter) -> None:
         capsize=2,
         zorder=4,
     )
+
+
+def _whisker(point: Point, data: Scatter) -> Whisker | None:
+    return whisker(point.seconds, scatter_ends(data)[1])
 
 
 def _rates(axes: Axes) -> None:
@@ -105,9 +105,9 @@ def _names(axes: Axes, data: Scatter) -> None:
     for point in data.points:
         colour, _ = style.look(point.series, data.series)
         at = float(point.multiplications)
-        ends = axes.transData.transform(
-            [(at, point.seconds.low), (at, point.seconds.value), (at, point.seconds.high)]
-        )
+        seen, value = _whisker(point, data), point.seconds.value
+        below, above = (seen.low, seen.high) if seen else (value, value)
+        ends = axes.transData.transform([(at, below), (at, value), (at, above)])
         (x, low), (_, middle), (_, high) = ((float(a), float(b)) for a, b in ends)
         labels.append(Label(style.plain(point.label), x, middle, style.darker(colour)))
         obstacles.append(Box(x - half, middle - half, x + half, middle + half))

@@ -14,9 +14,12 @@ from convbench.report import format as show
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-    from convbench.timing.stats import Interval, RatioInterval
+    from convbench.report.axes import Whisker
+
+    Colour = str | tuple[str, float]
 
 # Okabe and Ito's colours, without yellow (too light on white) and with grey for the eighth.
 COLOURS: Final = (
@@ -83,11 +86,21 @@ def _tick(show_value: Callable[[float], str], value: float, _position: int | Non
     return show_value(value) if value > 0 else "0"
 
 
-def whisker(interval: Interval | RatioInterval) -> list[list[float]] | None:
-    """Return the lengths of a whisker below and above; None where there is no interval."""
-    if not interval.confidence:
-        return None
-    return [[interval.value - interval.low], [interval.high - interval.value]]
+def lengths(value: float, seen: Whisker | None) -> list[list[float]] | None:
+    """Return the lengths of a whisker below and above a value; None where there is none."""
+    return [[value - seen.low], [seen.high - value]] if seen else None
+
+
+def arrows(axes: Axes, seen: Whisker | None, at: float, colour: Colour, *, across: bool) -> None:
+    """Draw arrowheads where a whisker is cut; `across` for one from left to right."""
+    if seen is None:
+        return
+    signs = ("<", ">") if across else ("v", "^")
+    ends = ((seen.low, seen.cut_low), (seen.high, seen.cut_high))
+    for (end, cut), sign in zip(ends, signs, strict=True):
+        if cut:
+            x, y = (end, at) if across else (at, end)
+            axes.plot([x], [y], marker=sign, ms=5.5, color=colour, clip_on=False, zorder=5)
 
 
 def log_ticks(axis: Axis, show_value: Callable[[float], str]) -> None:

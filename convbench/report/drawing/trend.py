@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import blended_transform_factory
 
+from convbench.report.axes import trend_ends, whisker
 from convbench.report.drawing import style
 
 if TYPE_CHECKING:
@@ -26,11 +27,6 @@ _LINES: Final[dict[str, Style]] = {"slower": "-", "faster": "-", "count": "-."}
 _WAYS: Final = {"slower": "▲", "faster": "▼", "count": "#"}
 _MOST_LABELS: Final = 14
 """Names of runs that fit below the figure."""
-_ROOM: Final = 0.25
-"""Of the height, above the highest and below the lowest mark: for what stands beside lines."""
-_LEAST_ROOM: Final = 0.02
-_LEAST_REACH: Final = 0.12
-"""Of the highest time: as far as an interval is shown beyond it at least."""
 
 
 def trend(data: Trend) -> Figure:
@@ -50,16 +46,20 @@ def trend(data: Trend) -> Figure:
 
 
 def _panel(axes: Axes, line: TrendLine, runs: int) -> None:
+    ends = trend_ends(line)
+    axes.set_ylim(*ends)
     timed = [point for point in line.points if point.seconds]
     alone = [point for point in timed if point.alone is not None]
     for point in timed:
         assert point.seconds is not None  # noqa: S101
         own = point.alone is None
         colour = style.TIME_COLOUR if own else style.FAINT
+        seen = whisker(point.seconds, ends)
+        style.arrows(axes, seen, point.run, colour, across=False)
         axes.errorbar(
-            [point.run], [point.seconds.value], yerr=style.whisker(point.seconds), marker="o",
-            ms=6, color=colour, markerfacecolor=colour if own else "white", elinewidth=1.1,
-            capsize=2.5, zorder=2,
+            [point.run], [point.seconds.value], yerr=style.lengths(point.seconds.value, seen),
+            marker="o", ms=6, color=colour, markerfacecolor=colour if own else "white",
+            elinewidth=1.1, capsize=2.5, zorder=2,
         )  # fmt: skip
     axes.plot(
         [point.run for point in alone], [point.alone or 0.0 for point in alone],
@@ -70,7 +70,6 @@ def _panel(axes: Axes, line: TrendLine, runs: int) -> None:
             [level.first - 0.5, level.last + 0.5], [level.seconds] * 2,
             color=style.COUNT_COLOUR, lw=1.4, alpha=0.65, zorder=3,
         )  # fmt: skip
-    _limits(axes, line)
     across = blended_transform_factory(axes.transData, axes.transAxes)
     for place, change in enumerate(line.changes):
         colour = _COLOURS[change.kind]
@@ -93,23 +92,9 @@ def _panel(axes: Axes, line: TrendLine, runs: int) -> None:
     axes.set_title(style.plain_title(line.label), loc="left", fontsize=9)
     axes.grid(axis="y", color=style.GRID, lw=0.7)
     axes.yaxis.set_major_locator(style.few_ticks())
-    axes.yaxis.set_major_formatter(style.formatter(style.tick_seconds))
-
-
-def _limits(axes: Axes, line: TrendLine) -> None:
-    """Show every value and its interval, but no more of a very wide interval than is of use."""
-    values = [point.seconds.value for point in line.points if point.seconds]
-    values += [point.alone for point in line.points if point.alone is not None]
-    if not values:
-        axes.set_ylim(0, 1)
+    if not timed and not alone:
         axes.set_yticks([])
-        return
-    low, high = min(values), max(values)
-    ends = [end for p in line.points if p.seconds for end in (p.seconds.low, p.seconds.high)]
-    reach = max(high - low, _LEAST_REACH * high)
-    low, high = max(min([low, *ends]), low - reach), min(max([high, *ends]), high + reach)
-    room = max(_ROOM * (high - low), _LEAST_ROOM * high) or 1.0
-    axes.set_ylim(max(0.0, low - room), high + 1.5 * room)
+    axes.yaxis.set_major_formatter(style.formatter(style.tick_seconds))
 
 
 def _boundaries(axes: Axes, data: Trend) -> None:

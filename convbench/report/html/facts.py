@@ -95,25 +95,26 @@ def _more(text: Any) -> str:
 
 
 def _interval(row: dict[str, Any]) -> Interval:
-    value = row["seconds_median"]
-    return Interval(
-        value=value,
-        low=_or(row.get("seconds_low"), value),
-        high=_or(row.get("seconds_high"), value),
-        confidence=_or(row.get("seconds_confidence"), 0.0),
-    )
+    return Interval(value=row["seconds_median"], **_around(row, "seconds", row["seconds_median"]))
 
 
 def _ratio(row: dict[str, Any]) -> RatioInterval:
-    value = row["ratio_seconds"]
     return RatioInterval(
-        value=value,
-        low=_or(row.get("ratio_seconds_low"), value),
-        high=_or(row.get("ratio_seconds_high"), value),
-        confidence=_or(row.get("ratio_seconds_confidence"), 0.0),
+        value=row["ratio_seconds"],
         paired=True,
         verdict=row.get("verdict") or "cannot tell",
+        **_around(row, "ratio_seconds", row["ratio_seconds"]),
     )
+
+
+def _around(row: dict[str, Any], name: str, value: float) -> dict[str, Any]:
+    """Return what the columns of a time or ratio say beside its value."""
+    return {
+        "low": _or(row.get(f"{name}_low"), value),
+        "high": _or(row.get(f"{name}_high"), value),
+        "confidence": _or(row.get(f"{name}_confidence"), 0.0),
+        "each": tuple(map(float, (row.get(f"{name}_processes") or "").split())),
+    }
 
 
 def _or(value: float | None, other: float) -> float:
@@ -121,6 +122,7 @@ def _or(value: float | None, other: float) -> float:
 
 
 def with_confidence(value: Interval | RatioInterval) -> str:
-    """Return a value with its ends and what they reach: 424 µs (176–1,018), 95 % interval."""
+    """Return a value with its interval and what that reaches: 424 µs ±8 %, 95 % interval."""
     text = show.cell(value, "text")
-    return f"{text}, {show.confidence(value.confidence)} interval" if value.confidence else text
+    reached = show.confidence(value.confidence)
+    return f"{text}, {reached} interval" if show.known(value) else text

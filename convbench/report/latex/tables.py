@@ -40,10 +40,15 @@ class _Col:
 
     head: tuple[str, ...]
     cells: tuple[str, ...]
+    around: tuple[str, ...]
+    """What is known around the values, where that stands in a column of its own."""
     numeric: bool
-    split: bool
-    """Whether the interval stands in a column of its own, so that values line up."""
     width: int
+
+    @property
+    def split(self) -> bool:
+        """Tell whether intervals stand in a column of their own, so that values line up."""
+        return any(self.around)
 
     @property
     def wraps(self) -> bool:
@@ -102,16 +107,22 @@ def table(data: Table, name: str, title: str) -> str:
 def _column(data: Table, index: int) -> _Col:
     column = data.columns[index]
     values = [row[index] for row in data.rows]
-    cells = tuple(show.cell(value, column.kind) for value in values)
+    parts = [
+        show.parts(value)
+        if isinstance(value, Interval | RatioInterval)
+        else (show.cell(value, column.kind), "")
+        for value in values
+    ]
+    cells, around = (tuple(side) for side in zip(*parts, strict=True))
     numeric = column.kind != "text" or all(_is_number(value) for value in values)
-    longest = max((len(" ".join(cell.split())) for cell in cells), default=0)
+    longest = max((len(" ".join(" ".join(part).split())) for part in parts), default=0)
     room = max(_HEAD, min(longest, _LONG_TEXT))
     head = tuple(textwrap.wrap(_head(column), room, break_long_words=False))
     return _Col(
         head=head,
         cells=cells,
+        around=around,
         numeric=numeric,
-        split=any(_is_interval(value) for value in values),
         width=max(longest, *(len(line) for line in head), 1),
     )
 
@@ -122,10 +133,6 @@ def _head(column: Column) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_interval(value: Any) -> bool:
-    return isinstance(value, Interval | RatioInterval) and value.confidence > 0
 
 
 def _layout(columns: Sequence[_Col]) -> tuple[str, str]:
@@ -169,8 +176,7 @@ def _row(columns: Sequence[_Col], index: int) -> str:
     for column in columns:
         text = column.cells[index]
         if column.split:
-            value, _, ends = text.partition(" (")
-            cells += [_number(value), _number(f"({ends}") if ends else ""]
+            cells += [_number(text), _number(column.around[index])]
         elif column.numeric:
             cells.append(_number(text))
         else:

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from rich.console import JustifyMethod
 
-    from convbench.report.document import Column, Table
+    from convbench.report.document import Table
 
 _FIRST: Final = (
     "label", "group", "status", "reason", "seconds", "ratio_seconds", "verdict", "fastest",
-    "ratio_multiplications", "ratio_seconds:ends", "cheapest", "seconds_baseline", "slot",
-    "multiplications", "parameters", "seconds:ends", "cases", "gap", "caveat",
+    "ratio_multiplications", "ratio_seconds:ends", "seconds:ends", "cheapest", "seconds_baseline",
+    "slot", "multiplications", "parameters", "cases", "gap", "caveat",
 )  # fmt: skip
 """Keys that are kept first, in this order; `:ends` is the interval of a key. Any other after."""
 
@@ -115,20 +115,25 @@ def _strips(table: Table, index: int, encoding: str) -> list[_Strip]:
     values = [row[index] for row in table.rows]
     cells = [legible(show.cell(value, column.kind), encoding) for value in values]
     numeric = column.kind != "text" or all(isinstance(v, int | float) for v in values)
-    name = legible(_head(column), encoding)
-    if not any(isinstance(v, Interval | RatioInterval) and v.confidence for v in values):
+    name = legible(column.name, encoding)
+    both = [show.parts(v) if isinstance(v, Interval | RatioInterval) else ("", "") for v in values]
+    if not any(around for _, around in both):
         return [_Strip(key=column.key, name=name, cells=tuple(cells), numeric=numeric)]
-    parts = [cell.partition(" (") for cell in cells]
-    ends = tuple(end.rstrip(")") or _dash(encoding) for _, _, end in parts)
+    middles = tuple(
+        legible(middle, encoding) if middle else cell
+        for (middle, _), cell in zip(both, cells, strict=True)
+    )
+    ends = tuple(legible(_bare(end) or show.MISSING, encoding) for _, end in both)
+    around = legible("±", encoding) if column.kind == "seconds" else "interval"
     return [
-        _Strip(key=column.key, name=name, cells=tuple(part[0] for part in parts), numeric=True),
-        _Strip(key=f"{column.key}:ends", name=f"interval of {name}", cells=ends, numeric=True),
+        _Strip(key=column.key, name=name, cells=middles, numeric=True),
+        _Strip(key=f"{column.key}:ends", name=f"{around} of {name}", cells=ends, numeric=True),
     ]
 
 
-def _head(column: Column) -> str:
-    """Return the name, without that an interval follows: it has a head of its own."""
-    return column.name.replace(" (interval)", "")
+def _bare(around: str) -> str:
+    """Return what stands behind a value as it stands in a column of its own."""
+    return around.strip("()").removeprefix("processes: ")
 
 
 def _total(strips: Sequence[_Strip]) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convbench.report import format as show
+from convbench.report.axes import bars_ends, whisker
 from convbench.report.drawing import style
 from convbench.report.html import look
 from convbench.report.html.charts.chart import (
     Chart,
     Note,
     Trace,
+    arrows,
     axis,
     layout,
     linear_ticks,
@@ -21,20 +23,23 @@ from convbench.report.html.charts.chart import (
 from convbench.report.html.facts import TIME, with_confidence
 
 if TYPE_CHECKING:
+    from convbench.report.axes import Ends
     from convbench.report.figuredata import Bar, Bars
     from convbench.report.html.facts import Facts
     from convbench.report.html.names import Names
 
 _ROOM = 1.3  # for the number beside the longest bar
+_ROOM_TIMES = 1.2
 
 
 def bars(data: Bars, names: Names, facts: Facts) -> Chart:
     """Return the networks in the order given, the first at the top."""
     timed = any(bar.seconds for bar in data.bars)
     labels = [bar.label for bar in data.bars]
+    ends = bars_ends(data)
     traces: list[Trace] = []
     for row, bar in enumerate(data.bars):
-        traces += _row(row, bar, names, timed=timed)
+        traces += _row(row, bar, names, ends if timed else None)
     height = 90 + 34 * len(labels)
     return Chart(
         traces=traces,
@@ -61,9 +66,8 @@ def _axes(data: Bars, *, timed: bool) -> dict[str, Any]:
         "yaxis": rows_axis(labels, automargin=True),
     }
     if timed:
-        longest = _ROOM * max(bar.seconds.high for bar in data.bars if bar.seconds) or 1
-        ticks = linear_ticks(longest, style.tick_seconds)
-        name = "time of a call (median, interval)"
+        ticks = linear_ticks(_ROOM_TIMES * bars_ends(data)[1], style.tick_seconds)
+        name = "time of a call, with its interval"
         axes["xaxis"]["domain"] = [0, 0.485]
         axes["xaxis2"] = axis(name, **ticks, fixedrange=True, domain=[0.515, 1], anchor="y2")
         axes["yaxis2"] = rows_axis(labels, anchor="x2", showticklabels=False, automargin=True)
@@ -86,20 +90,21 @@ def _note(bar: Bar, data: Bars, facts: Facts) -> Note:
     return Note(title=bar.label, lines=facts.lines(data.title, bar.label, own, **known))
 
 
-def _row(row: int, bar: Bar, names: Names, *, timed: bool) -> list[Trace]:
+def _row(row: int, bar: Bar, names: Names, ends: Ends | None) -> list[Trace]:
     number = names.number(bar.label)
     traces = _bar(
         row, bar.multiplications, number, style.COUNT_COLOUR, {},
         bar.multiplications, show.count(bar.multiplications),
     )  # fmt: skip
-    if timed and bar.seconds:
-        whisker = {"error_x": whiskers(bar.seconds, look.TEXT)}
+    if ends and bar.seconds:
+        value, seen = bar.seconds.value, whisker(bar.seconds, ends)
         times = _bar(
-            row, bar.seconds.value, number, style.TIME_COLOUR, whisker,
-            bar.seconds.high, show.seconds(bar.seconds.value),
+            row, value, number, style.TIME_COLOUR, {"error_x": whiskers(value, seen, look.TEXT)},
+            seen.high if seen else value, show.seconds(value),
         )  # fmt: skip
+        times += arrows(seen, row, look.TEXT, number, across=True)
         traces += [{**trace, "xaxis": "x2", "yaxis": "y2"} for trace in times]
-    elif timed:
+    elif ends:
         traces.append({**_number(row, 0, "not timed", number), "xaxis": "x2", "yaxis": "y2"})
     return traces
 

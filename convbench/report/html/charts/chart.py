@@ -13,8 +13,8 @@ from convbench.report.html import look
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from convbench.report.axes import Whisker
     from convbench.report.html.facts import Line
-    from convbench.timing.stats import Interval, RatioInterval
 
 Trace = dict[str, Any]
 Tick = tuple[float, str, int]
@@ -168,12 +168,12 @@ def linear_ticks(high: float, show: Callable[[float], str]) -> dict[str, Any]:
     }
 
 
-def whiskers(interval: Interval | RatioInterval, colour: str) -> dict[str, Any]:
+def whiskers(value: float, seen: Whisker | None, colour: str) -> dict[str, Any]:
     """Return error bars of one point; none where there is no interval."""
-    ends = style.whisker(interval)
-    if ends is None:
+    found = style.lengths(value, seen)
+    if found is None:
         return {"visible": False}
-    (below,), (above,) = ends
+    (below,), (above,) = found
     return {
         "type": "data",
         "symmetric": False,
@@ -183,6 +183,25 @@ def whiskers(interval: Interval | RatioInterval, colour: str) -> dict[str, Any]:
         "thickness": 1.4,
         "width": 3.5,
     }
+
+
+def arrows(
+    seen: Whisker | None, at: float, colour: str, meta: int | None, *, across: bool
+) -> list[Trace]:
+    """Return arrowheads where a whisker is cut; `across` for one from left to right."""
+    if seen is None:
+        return []
+    signs = ("triangle-left", "triangle-right") if across else ("triangle-down", "triangle-up")
+    ends = ((seen.low, seen.cut_low), (seen.high, seen.cut_high))
+    return [
+        {
+            "type": "scatter", "mode": "markers", "x": [end if across else at],
+            "y": [at if across else end], "marker": marker(sign, colour, size=8),
+            "hoverinfo": "skip", "meta": meta, "showlegend": False, "cliponaxis": False,
+        }
+        for (end, cut), sign in zip(ends, signs, strict=True)
+        if cut
+    ]  # fmt: skip
 
 
 def marker(symbol: str, colour: str, *, hollow: bool = False, size: float = 10) -> dict[str, Any]:

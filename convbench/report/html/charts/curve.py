@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from convbench.report import format as show
+from convbench.report.axes import curve_ends, whisker
 from convbench.report.drawing import style
 from convbench.report.drawing.curve import CURVES, spread
 from convbench.report.html import look
@@ -13,6 +14,7 @@ from convbench.report.html.charts.chart import (
     Chart,
     Note,
     Trace,
+    arrows,
     key,
     layout,
     legend,
@@ -27,6 +29,7 @@ from convbench.report.html.charts.chart import (
 from convbench.report.html.facts import with_confidence
 
 if TYPE_CHECKING:
+    from convbench.report.axes import Ends
     from convbench.report.figuredata import Curve, CurvePoint
     from convbench.report.html.names import Names
 
@@ -34,13 +37,12 @@ _OVER: Final = "depthwise_separable"
 _RATIO: Final = "depthwise separable ÷ standard"
 _STEPS: Final = 80
 _COUNTERS: Final = ("x-thin-open", "cross-thin-open", "y-up-open", "y-down-open")
-_ROOM: Final = 1.25
 
 
 def curve(data: Curve, names: Names) -> Chart:
     """Return one curve for each number of taps, and every pair."""
     channels = sorted({point.channels for point in data.points})
-    across = (channels[0] / 2, channels[-1] * 2)
+    across, up = curve_ends(data)
     taps = sorted({point.taps for point in data.points})
     colours = {number: style.COLOURS[CURVES[i % len(CURVES)]] for i, number in enumerate(taps)}
     counters = list(dict.fromkeys(name for point in data.points for name, _ in point.counted))
@@ -49,9 +51,8 @@ def curve(data: Curve, names: Names) -> Chart:
     points: list[Trace] = []
     notes: list[Note] = []
     for point, place in spread(data.points):
-        points += _pair(point, place, colours[point.taps], symbols, number, len(notes))
+        points += _pair(point, (place, up), colours[point.taps], symbols, number, len(notes))
         notes.append(_note(point))
-    low, high = _limits(data, across)
     return Chart(
         traces=[
             *(trace for taps_, colour in colours.items() for trace in _line(taps_, colour, across)),
@@ -64,7 +65,7 @@ def curve(data: Curve, names: Names) -> Chart:
                 "output channels N", *across, showgrid=False, tickmode="array", tickvals=channels,
                 ticktext=[f"{number:,}" for number in channels],
             ),
-            yaxis=log_axis(_RATIO, low, high),
+            yaxis=log_axis(_RATIO, *up),
             shapes=[_one()],
             showlegend=True,
             legend=legend(),
@@ -73,18 +74,8 @@ def curve(data: Curve, names: Names) -> Chart:
         height=460,
         narrow_height=480,
         notes=notes,
-        ticks={"yaxis": log_ticks(low, high, style.tick_ratio)},
+        ticks={"yaxis": log_ticks(*up, style.tick_ratio)},
     )  # fmt: skip
-
-
-def _limits(data: Curve, across: tuple[float, float]) -> tuple[float, float]:
-    values = [1.0]
-    for point in data.points:
-        values += [point.derived, 1 / point.taps, 1 / across[0] + 1 / point.taps]
-        values += [value for _, value in point.counted]
-        values += [point.time.low, point.time.value, point.time.high] if point.time else []
-    values = [value for value in values if value > 0]
-    return min(values) / _ROOM, max(values) * _ROOM
 
 
 def _line(taps: int, colour: str, across: tuple[float, float]) -> list[Trace]:
@@ -107,7 +98,7 @@ def _line(taps: int, colour: str, across: tuple[float, float]) -> list[Trace]:
 
 def _pair(
     point: CurvePoint,
-    place: float,
+    where: tuple[float, Ends],
     colour: str,
     symbols: dict[str, str],
     number: int | None,
@@ -126,13 +117,16 @@ def _pair(
         for name, value in point.counted
     ]
     if point.time:
-        traces.append(
+        value, (place, up) = point.time.value, where
+        seen = whisker(point.time, up)
+        traces += [
+            *arrows(seen, steady(place), style.TIME_COLOUR, number, across=False),
             {
-                **shared, "x": [steady(place)], "y": [point.time.value],
-                "error_y": whiskers(point.time, style.TIME_COLOUR),
+                **shared, "x": [steady(place)], "y": [value],
+                "error_y": whiskers(value, seen, style.TIME_COLOUR),
                 "marker": marker("diamond", style.TIME_COLOUR, hollow=True, size=9),
-            }
-        )  # fmt: skip
+            },
+        ]  # fmt: skip
     return traces
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convbench.report import format as show
+from convbench.report.axes import ratios_ends, whisker
 from convbench.report.drawing import style
 from convbench.report.html import look
 from convbench.report.html.charts.chart import (
     Chart,
     Note,
     Trace,
+    arrows,
     key,
     layout,
     legend,
@@ -25,6 +27,7 @@ from convbench.report.html.charts.chart import (
 from convbench.report.html.facts import with_confidence
 
 if TYPE_CHECKING:
+    from convbench.report.axes import Ends
     from convbench.report.figuredata import Pair, Ratios
     from convbench.report.html.facts import Facts
     from convbench.report.html.names import Names
@@ -36,10 +39,11 @@ _APART = {"ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}
 
 def ratios(data: Ratios, names: Names, facts: Facts) -> Chart:
     """Return one row for each case, in the order given, the first at the top."""
-    ends = [e for p in data.pairs for e in (p.multiplications, p.time.low, p.time.high, 1.0)]
-    low, high = min(ends) / 1.25, max(ends) * 1.25
+    low, high = ends = ratios_ends(data)
     labels = [pair.label for pair in data.pairs]
-    traces = [trace for row, pair in enumerate(data.pairs) for trace in _row(row, pair, names)]
+    traces = [
+        trace for row, pair in enumerate(data.pairs) for trace in _row(row, pair, names, ends)
+    ]
     height = 120 + 28 * len(labels)
     title = f"divided by {text(data.baseline)} (1 = the same, left is less)"
     return Chart(
@@ -101,8 +105,9 @@ def _note(pair: Pair, data: Ratios, facts: Facts) -> Note:
     return Note(title=pair.label, lines=[line for line in lines if line[0] not in again])
 
 
-def _row(row: int, pair: Pair, names: Names) -> list[Trace]:
+def _row(row: int, pair: Pair, names: Names, ends: Ends) -> list[Trace]:
     number = names.number(pair.label)
+    value, seen = pair.time.value, whisker(pair.time, ends)
     shared = {"type": "scatter", "meta": number, "showlegend": False}
     point = {**shared, "mode": "markers", "y": [row], "customdata": [row], "hoverinfo": "none"}
     traces: list[Trace] = [
@@ -115,13 +120,14 @@ def _row(row: int, pair: Pair, names: Names) -> list[Trace]:
             "marker": marker("square", style.COUNT_COLOUR, hollow=pair.caveat),
         },
         {
-            **point, "x": [pair.time.value],
-            "error_x": whiskers(pair.time, style.TIME_COLOUR),
+            **point, "x": [value],
+            "error_x": whiskers(value, seen, style.TIME_COLOUR),
             "marker": marker("circle", style.TIME_COLOUR, hollow=pair.caveat),
         },
     ]  # fmt: skip
-    seen = names.look(number)
-    if seen:
-        mark = marker(seen.mark, seen.hue, hollow=pair.caveat, size=9)
+    traces += arrows(seen, row, style.TIME_COLOUR, number, across=True)
+    look_ = names.look(number)
+    if look_:
+        mark = marker(look_.mark, look_.hue, hollow=pair.caveat, size=9)
         traces.append({**point, "x": [0], "xaxis": "x2", "marker": mark, "cliponaxis": False})
     return traces

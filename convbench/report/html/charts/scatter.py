@@ -6,14 +6,15 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from convbench.report import format as show
+from convbench.report.axes import scatter_ends, whisker
 from convbench.report.drawing import style
-from convbench.report.drawing.scatter import limits
 from convbench.report.html import look
 from convbench.report.html.charts.chart import (
     Chart,
     Label,
     Note,
     Trace,
+    arrows,
     layout,
     log_axis,
     log_ticks,
@@ -26,25 +27,24 @@ from convbench.report.html.charts.chart import (
 from convbench.report.html.facts import TIME, with_confidence
 
 if TYPE_CHECKING:
+    from convbench.report.axes import Ends
     from convbench.report.figuredata import Point, Scatter
     from convbench.report.html.facts import Facts
     from convbench.report.html.names import Names
 
 _SHORTEST: Final = 0.05  # of the width: a shorter line in a corner says nothing
-_TIME: Final = "time of a call (median, interval)"
+_TIME: Final = "time of a call, with its interval"
 _FAINT: Final = "8C"  # whiskers stand back behind the marks
-_Reach = tuple[float, float]
 
 
 def scatter(data: Scatter, names: Names, facts: Facts) -> Chart:
     """Return the points of one group, each with its name."""
-    across = limits([float(point.multiplications) for point in data.points])
-    up = limits([end for p in data.points for end in (p.seconds.low, p.seconds.high)])
+    across, up = scatter_ends(data)
     notes = [_note(point, data, facts) for point in data.points]
     return Chart(
         traces=[
             *_rates(across, up),
-            *(_mark(index, point, names) for index, point in enumerate(data.points)),
+            *(t for i, point in enumerate(data.points) for t in _mark(i, point, names, up)),
         ],
         layout=layout(
             (68, 84, 24, 52),
@@ -59,7 +59,7 @@ def scatter(data: Scatter, names: Names, facts: Facts) -> Chart:
             "xaxis": log_ticks(*across, style.tick_count),
             "yaxis": log_ticks(*up, style.tick_seconds),
         },
-        labels=[_label(point, names) for point in data.points],
+        labels=[_label(point, names, up) for point in data.points],
     )
 
 
@@ -76,37 +76,40 @@ def _note(point: Point, data: Scatter, facts: Facts) -> Note:
     return Note(title=point.label, lines=facts.lines(data.title, point.label, own, **known))
 
 
-def _mark(index: int, point: Point, names: Names) -> Trace:
+def _mark(index: int, point: Point, names: Names, up: Ends) -> list[Trace]:
     number = names.number(point.series)
-    seen = names.look(number)
-    colour, symbol = (seen.hue, seen.mark) if seen else (style.COUNT_COLOUR, "circle")
-    return {
+    own = names.look(number)
+    colour, symbol = (own.hue, own.mark) if own else (style.COUNT_COLOUR, "circle")
+    value, seen = point.seconds.value, whisker(point.seconds, up)
+    mark = {
         "type": "scatter",
         "mode": "markers",
         "x": [point.multiplications],
-        "y": [point.seconds.value],
-        "error_y": whiskers(point.seconds, colour + _FAINT),
+        "y": [value],
+        "error_y": whiskers(value, seen, colour + _FAINT),
         "marker": marker(symbol, colour, hollow=point.caveat),
         "customdata": [index],
         "hoverinfo": "none",
         "meta": number,
     }
+    return [*arrows(seen, point.multiplications, colour, number, across=False), mark]
 
 
-def _label(point: Point, names: Names) -> Label:
+def _label(point: Point, names: Names, up: Ends) -> Label:
+    seen = whisker(point.seconds, up)
     number = names.number(point.series)
     return Label(
         x=float(point.multiplications),
         y=point.seconds.value,
-        low=point.seconds.low,
-        high=point.seconds.high,
+        low=seen.low if seen else point.seconds.value,
+        high=seen.high if seen else point.seconds.value,
         text=text(point.label),
         colour=look.TEXT,
         name=number,
     )
 
 
-def _rates(across: _Reach, up: _Reach) -> list[Trace]:
+def _rates(across: Ends, up: Ends) -> list[Trace]:
     """Return lines of equal MAC/s, named where they leave the axes at the top or the right."""
     (left, right), (low, high) = across, up
     first, last = math.floor(math.log10(left / high)), math.ceil(math.log10(right / low))

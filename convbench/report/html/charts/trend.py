@@ -6,12 +6,14 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.report import format as show
+from convbench.report.axes import trend_ends, whisker
 from convbench.report.drawing import style
 from convbench.report.html import look
 from convbench.report.html.charts.chart import (
     Chart,
     Note,
     Trace,
+    arrows,
     axis,
     key,
     layout,
@@ -23,6 +25,7 @@ from convbench.report.html.charts.chart import (
 from convbench.report.html.facts import TIME, with_confidence
 
 if TYPE_CHECKING:
+    from convbench.report.axes import Ends
     from convbench.report.figuredata import Trend, TrendLine, TrendPoint
     from convbench.report.html.names import Names
 
@@ -54,7 +57,7 @@ def trend(data: Trend, names: Names) -> Chart:
         said.append(_title(line, top))
         number = names.number(line.label)
         for point in line.points:
-            traces += _point(point, suffix, number, len(notes))
+            traces += _point(point, suffix, number, len(notes), trend_ends(line))
             notes.append(_note(point, line, data))
         traces += [_level(level, suffix, number) for level in line.levels]
         for change in line.changes:
@@ -92,11 +95,8 @@ def _runs(data: Trend, anchor: str) -> dict[str, Any]:
 
 
 def _axis(line: TrendLine, domain: list[float]) -> dict[str, Any]:
-    values = [p.seconds.value for p in line.points if p.seconds]
-    values += [p.alone for p in line.points if p.alone is not None]
-    low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    room = max(high - low, 0.12 * high) or 1.0
-    low, high = max(0.0, low - room), high + 1.5 * room
+    values = any(p.seconds or p.alone is not None for p in line.points)
+    low, high = trend_ends(line)
     ticks = [float(v) for v in style.few_ticks().tick_values(low, high) if low <= v <= high]
     return axis(
         "", domain=[max(0.0, end) for end in domain], range=[low, high], tickmode="array",
@@ -105,7 +105,9 @@ def _axis(line: TrendLine, domain: list[float]) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _point(point: TrendPoint, suffix: str, number: int | None, note: int) -> list[Trace]:
+def _point(
+    point: TrendPoint, suffix: str, number: int | None, note: int, ends: Ends
+) -> list[Trace]:
     shared = {
         "type": "scatter", "mode": "markers", "x": [point.run], "yaxis": f"y{suffix}",
         "customdata": [note], "hoverinfo": "none", "meta": number, "showlegend": False,
@@ -115,11 +117,14 @@ def _point(point: TrendPoint, suffix: str, number: int | None, note: int) -> lis
         return [{**shared, **away, "textposition": "top center"}]
     own = point.alone is None
     colour = style.TIME_COLOUR if own else look.FAINT
+    value, seen = point.seconds.value, whisker(point.seconds, ends)
+    heads = arrows(seen, point.run, colour, number, across=False)
     traces: list[Trace] = [
+        *({**head, "yaxis": f"y{suffix}"} for head in heads),
         {
-            **shared, "y": [point.seconds.value], "error_y": whiskers(point.seconds, colour),
+            **shared, "y": [value], "error_y": whiskers(value, seen, colour),
             "marker": marker("circle", colour, hollow=not own),
-        }
+        },
     ]  # fmt: skip
     if point.alone is not None:
         mark = marker("circle", style.COUNT_COLOUR, size=8)

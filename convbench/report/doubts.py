@@ -1,0 +1,83 @@
+"""What a reader must know of times that something disturbed, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from convbench.doctor.resolution import Resolution
+from convbench.report import format as show
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from convbench.report.groups import Group
+    from convbench.runs.frame import Row
+
+_DOUBTFUL: Final = ("contaminated", "disturbed")
+"""Kinds of flags that say that something else had a hand in a row."""
+MOST: Final = 0.5
+"""A share of the timed rows beyond which a run that is so flagged is sure of nothing."""
+
+
+def remedy(rows: Sequence[Row]) -> str:
+    """Return what would make times like these steadier, as an order to a reader."""
+    several = any(row.record.threads != 1 and row.record.device == "cpu" for row in rows)
+    if any(row.record.kind == "code" for row in rows):
+        return "stop what else runs here and measure again"
+    if several:
+        return "run again with --threads 1"
+    return "stop what else runs here, or run again with a larger --budget"
+
+
+def unknown(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows whose processes lie too far apart for an interval of the time."""
+    return [
+        row
+        for row in rows
+        if row.seconds and len(row.seconds.each) > 1 and not show.known(row.seconds)
+    ]
+
+
+def note(rows: Sequence[Row]) -> str:
+    """Return what stands with a table of times where some have no interval; empty where all do."""
+    found = unknown(rows)
+    if not found:
+        return ""
+    return (
+        "“a … b” is what the processes measured, where they lie too far apart for an interval: "
+        f"{remedy(found)}."
+    )
+
+
+def busy(machine: Mapping[str, Any], all_groups: Sequence[Group]) -> str:
+    """Return why nothing in a run is to be called sure, as a clause; empty where nothing is why.
+
+    So it is where the machine's test of itself failed, and where most of the timed rows are
+    flagged as contaminated or disturbed, or have no interval.
+    """
+    why = []
+    failed = _self_test(machine)
+    if failed:
+        why.append(failed)
+    timed = [row for group in all_groups for row in group.timed]
+    marked = [any(flag.startswith(_DOUBTFUL) for flag in row.flags) for row in timed]
+    number = sum(mark or bool(unknown([row])) for mark, row in zip(marked, timed, strict=True))
+    if number > MOST * len(timed):
+        why.append(
+            f"something else had a hand in {number:,} of {show.plural(len(timed), 'timed case')}"
+        )
+    return show.listing(why)
+
+
+def _self_test(machine: Mapping[str, Any]) -> str:
+    try:
+        found = Resolution.from_json(machine["resolution"])
+    except (ValueError, TypeError, KeyError):
+        return ""  # that there is none is said where its result would stand
+    if found.believable:
+        return ""
+    return (
+        f"timed against itself, it called {found.excluding_one} of {found.trials} equal pairs "
+        "different"
+    )
