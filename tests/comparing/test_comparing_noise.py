@@ -8,7 +8,8 @@ from comparing import recorded as runs
 from scipy import stats
 
 from convbench.comparing.judging import holm
-from convbench.comparing.noise import FEWEST_FOR_A_SHIFT, Timed, noise
+from convbench.comparing.noise import Timed, noise
+from convbench.comparing.units import FEWEST_FOR_A_SHIFT
 
 SEED = 7
 
