@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 from convbench.comparing.exact import changes, ran
 from convbench.timing import stats
 from convbench.timing.contamination import contaminated_share
+from convbench.timing.estimates import QUANTILE
 from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, Interval, RatioInterval, Verdict
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ REASONS: Final = {
 """What each code means."""
 _EXPLAINED: Final = 1.0
 """By how much other work on the machine may lengthen the time of a contaminated case: twice."""
-_SEEN_THROUGH: Final = 0.5
-"""Share of contaminated samples up to which a process's lower quartile is that of clean ones."""
+_SEEN_THROUGH: Final = 1 - QUANTILE
+"""Share of contaminated samples up to which the low quantile of a process is a clean one."""
 _MANY_DISTURBED: Final = 0.25
 """Share of processes with more than that from which they are too many to be left out."""
 _MOST_DISTURBED: Final = 0.5
@@ -224,7 +225,7 @@ def _left_out(effect: Effect) -> tuple[str, ...]:
 
 
 def _dirty(pair: Pair) -> float:
-    """Return the share of processes that were mostly contaminated, of the side with more of it."""
+    """Return the share of processes too contaminated to see through, of the side with more."""
     return max(
         sum(contaminated_share([one]) > _SEEN_THROUGH for one in record.samples)
         / len(record.samples)

@@ -184,7 +184,7 @@ class _Group:
 def _group(cases: Sequence[Timed], *, absolute: bool) -> _Group:
     several = any(len(side) > 1 for case in cases for side in (case.left, case.right))
     whole = [
-        units.runs(side) if several else units.processes([run for (run,) in side])
+        units.of_runs(side) if several else units.of_processes([run for (run,) in side])
         for side in ([case.left for case in cases], [case.right for case in cases])
     ]
     sides = [units.calm(table) for table in whole]

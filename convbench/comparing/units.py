@@ -37,7 +37,7 @@ _ROUNDS: Final = 3
 """Turns of taking cases and units apart; one is enough where every unit has every case."""
 
 
-def processes(cases: Sequence[Sequence[Samples]]) -> Array:
+def of_processes(cases: Sequence[Sequence[Samples]]) -> Array:
     """Return the table of processes: a row a case, a column a process."""
     rows: list[dict[Hashable, float]] = [
         {one.session: math.log(of_process(one)) for one in case} for case in cases
@@ -45,13 +45,13 @@ def processes(cases: Sequence[Sequence[Samples]]) -> Array:
     return _table(rows)
 
 
-def runs(cases: Sequence[Sequence[Sequence[Samples]]]) -> Array:
+def of_runs(cases: Sequence[Sequence[Sequence[Samples]]]) -> Array:
     """Return the table of runs, of each without its disturbed processes; cases are given by run."""
     columns: list[dict[Hashable, float]] = [{} for _ in cases]
     for run in range(max(map(len, cases), default=0)):
         having = [row for row, by_run in enumerate(cases) if run < len(by_run) and by_run[run]]
         if having:
-            centres, _ = centred(calm(processes([cases[row][run] for row in having])))
+            centres, _ = centred(calm(of_processes([cases[row][run] for row in having])))
             for row, value in zip(having, centres.tolist(), strict=True):
                 columns[row][run] = value
     return _table(columns)

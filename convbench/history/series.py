@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convbench.comparing.matching import identity
-from convbench.comparing.units import calm, processes
+from convbench.comparing.units import calm, of_processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +79,7 @@ def logs(cases: Sequence[Series]) -> Floats:
     for index, case in enumerate(cases):
         members[case.group].append(index)
     blocks = [
-        (rows, run, calm(processes([_samples(cases[row].records[run]) for row in rows])))
+        (rows, run, calm(of_processes([_samples(cases[row].records[run]) for row in rows])))
         for rows in members.values()
         for run in range(runs)
     ]

@@ -33,7 +33,14 @@ def effect(ratio, error, freedom=10.0, raw=None):
         (1.00, 0.01, False, "same", "same", ("within",)),
         (1.02, 0.001, True, "same", "same", ("within",)),  # surely slower, too little to matter
         (1.00, 0.05, False, "same", "cannot tell", ("wide",)),
-        (1.04, 0.01, True, "same", "cannot tell", ("wide",)),  # below the threshold, reaching beyond
+        (
+            1.04,
+            0.01,
+            True,
+            "same",
+            "cannot tell",
+            ("wide",),
+        ),  # below the threshold, reaching beyond
         (1.10, 0.01, True, None, "cannot tell", ("drift",)),  # no shift seen: it may be the machine
         (1.30, 0.01, True, None, "slower", ("beyond",)),  # more than machines drift
         (0.70, 0.01, True, None, "faster", ("beyond",)),
@@ -81,13 +88,47 @@ def test_every_reason_has_a_meaning():
     ("ratio", "verdict"), [(1.11, "cannot tell"), (1.8, "cannot tell"), (10.0, "slower")]
 )
 def test_samples_that_something_else_had_a_hand_in_make_no_case_a_little_slower(ratio, verdict):
-    """What disturbs a tenth of the samples explains some per cent, and not ten times."""
+    """What disturbs a third of the processes explains some per cent, and not ten times."""
     clean = runs.record(seconds=(1.0, 1.0, 1.0))
-    disturbed = runs.record(seconds=([1.0, 0.5], 1.0, 1.0))
+    disturbed = runs.record(seconds=([1.0, 0.8], 1.0, 1.0))
     both = pair(clean, disturbed)
     row = judge(both, effect(ratio, 0.01), sure=True, moved="same", limits=LIMITS)
     assert row.verdict == verdict
     assert row.reasons == ("beyond", "contaminated")
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        ([1.0, 0.7],) * 3,  # three in ten of each process's samples are clean: so is a quartile
+        ([1.0, 0.8], 1.0, 1.0, 1.0),  # one process of four can be left out
+    ],
+)
+def test_what_low_quantiles_see_through_is_judged_as_ever(seconds):
+    both = pair(runs.record(seconds=(1.0,) * 4), runs.record(seconds=seconds))
+    row = judge(both, effect(1.11, 0.01), sure=True, moved="same", limits=LIMITS)
+    assert (row.verdict, row.reasons) == ("slower", ("beyond",))
+
+
+def test_fewer_than_five_rounds_cannot_tell():
+    few = runs.record(seconds=(1.0, 1.0))
+    few = replace(few, samples=tuple(replace(s, **runs.rounds(s, 2)) for s in few.samples))
+    row = judge(pair(few), effect(1.5, 0.01), sure=True, moved="same", limits=LIMITS)
+    assert (row.verdict, row.reasons) == ("cannot tell", ("few-rounds",))
+
+
+@pytest.mark.parametrize(("threshold", "verdict"), [(0.05, "same"), (0.01, "slower")])
+def test_the_threshold_is_the_margin_of_practical_equality(threshold, verdict):
+    """1.02 ± 0.2 % lies within 5 % and beyond 1 %: of the row and of its ratio alone."""
+    limits = Limits(threshold=threshold)
+    row = judge(pair(), effect(1.02, 0.001), sure=True, moved="same", limits=limits)
+    assert (row.verdict, row.ratio.verdict) == (verdict, verdict)
+
+
+def test_processes_that_were_left_out_are_said():
+    left_out = replace(effect(1.0, 0.01), disturbed=(0, 2))
+    row = judge(pair(), left_out, sure=False, moved="same", limits=LIMITS)
+    assert row.notes == ("2 disturbed on the right side, left out",)
 
 
 def test_samples_that_are_mostly_contaminated_say_nothing():
