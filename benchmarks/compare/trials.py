@@ -32,12 +32,12 @@ def real(sides: Sequence[Side]) -> Iterator[Claim]:
     found = [compare(a, b) for a, b in itertools.combinations(sides, 2)]
     rows = [row for item in found for row in item.rows if row.verdict is not None]
     wolf = sum(outcome(item).status != OK for item in found)
-    false = sum(_false(item) for item in found)
+    wrong = sum(false(item) for item in found)
     names = sorted({row.pair.label for row in rows if row.verdict in {"slower", "faster"}})
     same = sum(row.verdict == "same" for row in rows)
     yield Claim(
         f"{len(found)} pairs of {len(sides)} real runs, {len(rows) // len(found)} rows each: "
-        f"{wolf} show a regression (at most 5 %), {false} any slower or faster: "
+        f"{wolf} show a regression (at most 5 %), {wrong} any slower or faster: "
         f"{', '.join(names) or 'none'}; {same / len(rows):.0%} of all rows are called the same",
         wolf <= WANTED * len(found),
     )
@@ -47,15 +47,15 @@ def simulated(sides: Sequence[Side], trials: int) -> Iterator[Claim]:
     """Compare runs that are put together from recorded ones, group by group."""
     found = [compare(*drawn(sides, random.Random(seed))) for seed in range(trials)]  # noqa: S311
     wolf = sum(outcome(item).status != OK for item in found)
-    false = sum(_false(item) for item in found)
+    wrong = sum(false(item) for item in found)
     yield Claim(
         f"{trials} comparisons of runs put together from the groups of recorded ones: {wolf} show "
-        f"a regression (at most 5 %), {false} any slower or faster",
+        f"a regression (at most 5 %), {wrong} any slower or faster",
         wolf <= WANTED * trials,
     )
 
 
-def _false(found: Comparison) -> bool:
+def false(found: Comparison) -> bool:
     """Tell whether anything is called slower or faster."""
     return any(item.verdict in {"slower", "faster"} for item in (*found.rows, *found.moved))
 
@@ -67,8 +67,7 @@ def injected(sides: Sequence[Side], trials: int, factor: float = 1.1) -> Iterato
     for seed in range(trials):
         name = names[seed % len(names)]
         left, right = drawn(sides, random.Random(seed))  # noqa: S311
-        slow = replace(right, records=tuple(_slowed(r, name, factor) for r in right.records))
-        found = compare(left, slow)
+        found = compare(left, slowed(right, name, factor))
         whole += outcome(found).status == REGRESSION and _of(found, name) > 0
         rows += _of(found, name)
         due += sum(row.pair.label == name and row.verdict is not None for row in found.rows)
@@ -98,6 +97,11 @@ def drawn(sides: Sequence[Side], draw: random.Random) -> tuple[Side, Side]:
         ]
         halves.append(Side(name=name, header=sides[0].header, records=tuple(records)))
     return halves[0], halves[1]
+
+
+def slowed(side: Side, name: str, factor: float) -> Side:
+    """Return the side with all times of one type multiplied."""
+    return replace(side, records=tuple(_slowed(r, name, factor) for r in side.records))
 
 
 def _slowed(record: Record, name: str, factor: float) -> Record:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from convbench.comparing.environment import OF_THE_AXIS, Difference, environments
-from convbench.comparing.judging import Judged, Limits, Verdict, holm, identical, judge, untimed
+from convbench.comparing.judging import Judged, Limits, holm, identical, judge, untimed
 from convbench.comparing.matching import BY, Pair, match
 from convbench.comparing.noise import Noise, Shift, Timed, noise
 from convbench.timing.variances import quantile
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from convbench.comparing.sides import Side
     from convbench.runs.record import Record
+    from convbench.timing.stats import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,11 +205,11 @@ def _moved(shifts: Mapping[str, Shift], limits: Limits) -> tuple[Moved, ...]:
 
 def _verdict(shift: Shift, groups: int, limits: Limits) -> Verdict:
     if not shift.freedom:
-        return "ambiguous"
+        return "cannot tell"
     reach = quantile(limits.confidence, shift.freedom) * shift.error
     if abs(shift.value) + reach <= limits.edge:
         return "same"
     over_all = quantile(1 - _misses(limits, groups=True) / groups, shift.freedom) * shift.error
     if abs(shift.value) - over_all > math.log1p(max(limits.drift, limits.threshold)):
         return "slower" if shift.value > 0 else "faster"
-    return "ambiguous"
+    return "cannot tell"

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 OK: Final = 0
 REGRESSION: Final = 3
-AMBIGUOUS: Final = 4
+CANNOT_TELL: Final = 4
 INCOMPARABLE: Final = 5
 STATUSES: Final = {
     OK: "no regression was found",
     REGRESSION: "something is slower, a count changed, or a case no longer runs",
-    AMBIGUOUS: "with --strict: something could not be told",
+    CANNOT_TELL: "with --strict: something could not be told",
     INCOMPARABLE: "environments that must match and do not, or too little that both sides have",
 }
 """What each exit status means."""
@@ -31,7 +31,7 @@ STATUSES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """A preset: what matters, whether the ambiguous fails, and whether times are judged at all."""
+    """A preset: what matters, whether "cannot tell" fails, and whether times are judged at all."""
 
     what: str
     threshold: float = Limits.threshold
@@ -42,12 +42,12 @@ class Gate:
 
 GATES: Final = {
     "ci": Gate(
-        what="shared machines: fails on what is sure beyond 10 %, never on what is ambiguous",
+        what="shared machines: fails on what is sure beyond 10 %, never on what cannot be told",
         threshold=0.10,
         drift=0.30,
     ),
     "steady": Gate(
-        what="a machine of your own with fixed clocks: 3 %, and the ambiguous fails",
+        what="a machine of your own with fixed clocks: 3 %, and what cannot be told fails",
         threshold=0.03,
         drift=0.05,
         strict=True,
@@ -79,9 +79,9 @@ def outcome(  # noqa: PLR0911  a line for each way to end
     """Return how a comparison ends.
 
     What is sure whatever the environment, a changed count or a case that no longer runs, goes
-    before what does not compare; and that goes before what is ambiguous. gated: False where slower
-    is a finding and no regression, as between two layouts. partial: a side may lack cases, or
-    times, that the other has.
+    before what does not compare; and that goes before what cannot be told. gated: False where
+    slower is a finding and no regression, as between two layouts. partial: a side may lack cases,
+    or times, that the other has.
     """
     wrong = _wrong(comparison) if gated else []
     if wrong:
@@ -107,7 +107,7 @@ def outcome(  # noqa: PLR0911  a line for each way to end
     unsure = _unsure(comparison) if strict else []
     if unsure:
         return Outcome(
-            status=AMBIGUOUS, why=f"Ambiguous, and --strict asks for more: {', '.join(unsure)}."
+            status=CANNOT_TELL, why=f"Cannot tell, and --strict asks for more: {', '.join(unsure)}."
         )
     return Outcome(status=OK, why="No regression was found." if gated else "Compared.")
 
@@ -157,10 +157,10 @@ def _lacking(comparison: Comparison) -> list[str]:
 
 def _unsure(comparison: Comparison) -> list[str]:
     """Return in words what could not be told."""
-    rows = len(comparison.found("ambiguous"))
-    groups = sum(item.verdict == "ambiguous" for item in comparison.moved)
+    rows = len(comparison.found("cannot tell"))
+    groups = sum(item.verdict == "cannot tell" for item in comparison.moved)
     kinds = {
-        f"{_number(rows, 'row is', 'rows are')} ambiguous": rows,
+        f"{_number(rows, 'row', 'rows')} cannot be told": rows,
         f"{_number(groups, 'group', 'groups')} moved as a whole": groups,
     }
     return [*(text for text, number in kinds.items() if number), *_lacking(comparison)]

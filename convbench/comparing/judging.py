@@ -6,8 +6,9 @@ The verdicts of the clock are four, always of the right side against the left on
   shift, and it surely differs from 1, even when all comparisons of this table are held against it
   (Holm, A simple sequentially rejective multiple test procedure, 1979). Or the whole group is, by
   more than runs drift;
-- **same**: the whole interval of the ratio lies within the threshold;
-- **ambiguous**: anything else. It is an answer: measure longer, in more processes, in more quiet.
+- **same**: the whole interval of the ratio lies within the threshold, which is the margin of
+  practical equality here (`timing.stats.verdict`);
+- **cannot tell**: anything else. It is an answer: measure longer, in more processes, in more quiet.
 
 What the program needs is judged apart, and exactly: a count that differs is **count changed**, and
 a case that ran and no longer does is **broken**, whatever the clock says.
@@ -17,21 +18,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from convbench.counting.tally import Tally
-from convbench.timing.contamination import MANY, contaminated_share
-from convbench.timing.stats import RatioInterval
+from convbench.comparing.exact import changes, ran
+from convbench.timing import stats
+from convbench.timing.contamination import contaminated_share
+from convbench.timing.estimates import QUANTILE
+from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, Interval, RatioInterval, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convbench.comparing.exact import Change
     from convbench.comparing.matching import Pair
     from convbench.comparing.noise import Effect
-    from convbench.runs.record import Record
-
-Verdict = Literal["faster", "slower", "same", "ambiguous"]
-Change = Literal["", "count changed", "broken", "mended"]
 
 REASONS: Final = {
     "beyond": "the ratio is beyond the threshold, and surely not 1 over all rows",
@@ -40,8 +40,9 @@ REASONS: Final = {
     "identical": "both sides hold the very same samples",
     "wide": "the interval reaches from within the threshold to beyond it",
     "many": "beyond the threshold by its own interval, but not sure over so many rows",
-    "contaminated": "something else had a hand in many of its samples",
+    "contaminated": "something else had a hand in most samples of many of its processes",
     "one-process": "a single process on both sides: how processes differ is not known",
+    "few-rounds": f"a side has fewer than {FEWEST_ROUNDS_FOR_A_VERDICT} rounds",
     "environment": "the environments differ in what must match, so times do not compare",
     "shift": "the whole group moved, and what is left of the ratio without that says otherwise",
     "drift": "no common shift could be seen, and runs may drift by as much, or hide as much",
@@ -50,30 +51,27 @@ REASONS: Final = {
     "only-right": "only the right side has it",
 }
 """What each code means."""
-_OF_THE_AXES: Final = ("output_dtype", "device", "threads")
-_COUNTS: Final = (
-    "multiplications", "parameters", "additions", "elementwise", "multiplications_valid",
-    "activations", "reads", "writes",
-)  # fmt: skip
-_MOST_COUNTS: Final = 3
-"""Counts of one case that are named: where one changed, most others did."""
 _EXPLAINED: Final = 1.0
 """By how much other work on the machine may lengthen the time of a contaminated case: twice."""
+_SEEN_THROUGH: Final = 1 - QUANTILE
+"""Share of contaminated samples up to which the low quantile of a process is a clean one."""
+_MANY_DISTURBED: Final = 0.25
+"""Share of processes with more than that from which they are too many to be left out."""
 _MOST_DISTURBED: Final = 0.5
-"""Share of contaminated samples from which their times say nothing of the case."""
+"""Share of such processes from which times say nothing of the case."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """What a difference must be to matter.
 
-    threshold: the smallest relative change of a time that matters, 0.05 for 5 %. drift: how far
-    two runs of the same program may lie apart as a whole. confidence: 1 - the chance of any false
-    slower or faster in a table. absolute: the machine is calm: no common shift is taken away, and
-    nothing drifts.
+    threshold: the margin of practical equality, the smallest relative change of a time that
+    matters: 0.05 for 5 %. drift: how far two runs of the same program may lie apart as a whole.
+    confidence: 1 - the chance of any false slower or faster in a table. absolute: the machine is
+    calm: no common shift is taken away, and nothing drifts.
     """
 
-    threshold: float = 0.05
+    threshold: float = stats.MARGIN
     drift: float = 0.10
     confidence: float = 0.95
     absolute: bool = False
@@ -83,9 +81,9 @@ class Limits:
         """The threshold as a log-ratio."""
         return math.log1p(self.threshold)
 
-    def beyond_drift(self, low: float, high: float) -> bool:
-        """Tell whether a whole interval of log-ratios lies beyond what runs may drift."""
-        return min(abs(low), abs(high)) > math.log1p(self.drift) and low * high > 0
+    def beyond_drift(self, ratio: RatioInterval) -> bool:
+        """Tell whether a whole interval lies beyond what runs may drift, to either side."""
+        return ratio.low > 1 + self.drift or ratio.high < 1 / (1 + self.drift)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,65 +130,105 @@ def judge(
     assert pair.left is not None  # noqa: S101
     assert pair.right is not None  # noqa: S101
     change, notes = changes(pair)
-    notes = (*notes, *_ran(pair.left, pair.right))
+    notes = (*notes, *ran(pair.left, pair.right))
     if effect is None:
         return Judged(
-            pair=pair, verdict="ambiguous", reasons=("one-process",), change=change, notes=notes
+            pair=pair, verdict="cannot tell", reasons=("one-process",), change=change, notes=notes
         )
-    low, high = effect.interval(limits.confidence)
-    verdict, reasons = _verdict(effect, low, high, sure=sure, moved=moved, limits=limits)
-    dirty = _dirty(pair)
-    if verdict != "same" and dirty >= MANY:
-        most = replace(limits, drift=max(limits.drift, _EXPLAINED))
-        explained = dirty > _MOST_DISTURBED or not most.beyond_drift(low, high)
-        verdict = "ambiguous" if explained and "group" not in reasons else verdict
-        reasons = (*reasons, "contaminated")
+    rounds = min(
+        sum(len(samples.seconds) for samples in record.samples)
+        for record in (pair.left, pair.right)
+    )
+    ratio = _ratio(pair, effect, rounds, limits)
+    verdict, reasons = (
+        _verdict(effect, ratio, sure=sure, moved=moved, limits=limits)
+        if rounds >= FEWEST_ROUNDS_FOR_A_VERDICT
+        else ("cannot tell", ("few-rounds",))
+    )
+    if verdict != "same":
+        verdict, reasons = _doubted(pair, ratio, verdict, reasons, limits)
     return Judged(
         pair=pair,
         verdict=verdict,
         reasons=reasons,
-        ratio=RatioInterval(
-            value=math.exp(effect.net),
-            low=math.exp(low),
-            high=math.exp(high),
-            confidence=limits.confidence,
-            paired=False,
-            verdict="cannot tell" if low <= 0 <= high else "slower" if low > 0 else "faster",
-            processes=min(len(pair.left.samples), len(pair.right.samples)),
-        ),
+        ratio=ratio,
         raw=math.exp(effect.raw),
         chance=effect.surprise,
         change=change,
-        notes=notes,
+        notes=(*notes, *_left_out(effect)),
+    )
+
+
+def _ratio(pair: Pair, effect: Effect, rounds: int, limits: Limits) -> RatioInterval:
+    """Return the net effect with its interval, and what that alone says."""
+    low, high = map(math.exp, effect.interval(limits.confidence))
+    interval = Interval(
+        value=math.exp(effect.net),
+        low=low,
+        high=high,
+        confidence=limits.confidence,
+        processes=min(len(r.samples) for r in (pair.left, pair.right) if r is not None),
+    )
+    return RatioInterval(
+        value=interval.value,
+        low=low,
+        high=high,
+        confidence=interval.confidence,
+        paired=False,
+        verdict=stats.verdict(interval, rounds, limits.threshold),
+        processes=interval.processes,
     )
 
 
 def _verdict(  # noqa: PLR0911  a line for each reason
-    effect: Effect, low: float, high: float, *, sure: bool, moved: Verdict | None, limits: Limits
+    effect: Effect, ratio: RatioInterval, *, sure: bool, moved: Verdict | None, limits: Limits
 ) -> tuple[Verdict, tuple[str, ...]]:
     edge, net, raw = limits.edge, effect.net, effect.raw
     stands = abs(raw) > edge
     if moved in {"slower", "faster"} and stands and (raw > 0) == (moved == "slower"):
         return moved, ("group",)
-    if -edge <= low and high <= edge:
+    if ratio.verdict == "same":
         if moved is None and not limits.absolute:
             return "same", ("within", "drift")
         still = moved in {None, "same"} or not stands
-        return ("same", ("within",)) if still else ("ambiguous", ("shift",))
+        return ("same", ("within",)) if still else ("cannot tell", ("shift",))
     if abs(net) <= edge or not sure:
-        own = (low > 0 or high < 0) and abs(net) > edge
-        return "ambiguous", ("many" if own else "wide",)
+        own = ratio.verdict != "cannot tell" and abs(net) > edge
+        return "cannot tell", ("many" if own else "wide",)
     if not stands or raw * net < 0:
-        return "ambiguous", ("shift",)
-    if moved is None and not limits.absolute and not limits.beyond_drift(low, high):
-        return "ambiguous", ("drift",)
+        return "cannot tell", ("shift",)
+    if moved is None and not limits.absolute and not limits.beyond_drift(ratio):
+        return "cannot tell", ("drift",)
     return ("slower" if net > 0 else "faster"), ("beyond",)
 
 
+def _doubted(
+    pair: Pair, ratio: RatioInterval, verdict: Verdict, reasons: tuple[str, ...], limits: Limits
+) -> tuple[Verdict, tuple[str, ...]]:
+    """Return the verdict and its reasons where too many processes were disturbed to see through."""
+    dirty = _dirty(pair)
+    if dirty <= _MANY_DISTURBED:
+        return verdict, reasons
+    most = replace(limits, drift=max(limits.drift, _EXPLAINED))
+    explained = dirty > _MOST_DISTURBED or not most.beyond_drift(ratio)
+    doubted = explained and "group" not in reasons
+    return "cannot tell" if doubted else verdict, (*reasons, "contaminated")
+
+
+def _left_out(effect: Effect) -> tuple[str, ...]:
+    """Return in words how many processes, or runs, were too far from the others to count."""
+    return tuple(
+        f"{number} disturbed on the {name} side, left out"
+        for name, number in zip(("left", "right"), effect.disturbed, strict=True)
+        if number
+    )
+
+
 def _dirty(pair: Pair) -> float:
-    """Return the contaminated share of the side that has more of it."""
+    """Return the share of processes too contaminated to see through, of the side with more."""
     return max(
-        contaminated_share(record.samples)
+        sum(contaminated_share([one]) > _SEEN_THROUGH for one in record.samples)
+        / len(record.samples)
         for record in (pair.left, pair.right)
         if record is not None
     )
@@ -200,55 +238,6 @@ def identical(pair: Pair) -> Judged:
     """Judge a pair whose sides are the very same samples."""
     change, notes = changes(pair)
     return Judged(pair=pair, verdict="same", reasons=("identical",), change=change, notes=notes)
-
-
-def changes(pair: Pair) -> tuple[Change, tuple[str, ...]]:
-    """Return what became of the case and of its counts, and in words what differs."""
-    left, right = pair.left, pair.right
-    if right is None:
-        return "", ()
-    before = left.status if left else "not there"
-    if before != right.status:
-        said = f"{before} before, now {right.status}: {right.reason or 'it ran'}"
-        if right.status in {"failed", "invalid"} or before == "ok":
-            return "broken", (said,)
-        return ("mended" if before in {"failed", "invalid"} else ""), (said,) if left else ()
-    if left is None:
-        return "", ()
-    if left.cost and not right.cost:
-        return "count changed", (f"multiplications {left.cost.multiplications:,} → not known",)
-    counts = [item for item in _counts(left, right) if item[1] != item[2]]
-    differing = [f"{name} {a:,} → {b:,}" for name, a, b in counts if a is not None is not b]
-    lost = [
-        f"{name}: not known on the {'left' if a is None else 'right'} side"
-        for name, a, b in counts
-        if a is None or b is None
-    ]
-    more = len(differing) - _MOST_COUNTS
-    if more > 0:
-        differing[_MOST_COUNTS:] = [f"and {more} more counts"]
-    return ("count changed" if differing else ""), (*differing, *lost)
-
-
-def _counts(left: Record, right: Record) -> list[tuple[str, int | None, int | None]]:
-    found: list[tuple[str, int | None, int | None]] = [
-        (name.replace("_", " "), getattr(left.cost, name, None), getattr(right.cost, name, None))
-        for name in _COUNTS
-    ]
-    for counter in dict.fromkeys((*left.tallies, *right.tallies)):
-        both = [record.tallies.get(counter) for record in (left, right)]
-        a, b = (tally.macs if isinstance(tally, Tally) else None for tally in both)
-        found.append((f"multiplications by {counter}", a, b))
-    return found
-
-
-def _ran(left: Record, right: Record) -> tuple[str, ...]:
-    """Return in what the identity of what ran differs, such as the backend; not in the axes."""
-    return tuple(
-        f"{key}: {left.ran[key]} → {right.ran[key]}"
-        for key in left.ran
-        if key not in _OF_THE_AXES and key in right.ran and left.ran[key] != right.ran[key]
-    )
 
 
 def holm(chances: Sequence[float], misses: float) -> list[bool]:

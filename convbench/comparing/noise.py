@@ -1,13 +1,14 @@
 """How far times of unchanged cases lie apart, and what is left when that is taken away.
 
-A run says of each case what a few fresh processes gave: y[i, p], the log of the median of case i in
-process p. A rerun of the very same program differs from it in three ways, and each is met:
+A run says of each case what its processes gave: y[i, p], the log of the time of case i in process p
+(`timing.estimates.of_process`). A rerun of the very same program differs from it in three ways, and
+each is met; what was disturbed is left out before (`units`):
 
-- **processes differ** in a case, by their memory's layout above all. Three of them say little of
+- **processes differ** in a case, by their memory's layout above all. A few of them say little of
   how much, so the variances of all cases are taken together: each is drawn towards the typical one
   by as much as their own scatter allows (Smyth, Linear models and empirical Bayes methods for
   assessing differential expression, 2004, sections 4 to 6). The moderated t has more degrees of
-  freedom than 2 + 2. Where a side is several runs, runs take the place of processes;
+  freedom than the processes alone. Where a side is several runs, runs take the place of processes;
 - **what slows a whole process or a whole run** moves all cases of a group together: they share
   their processes. The median over the group's cases is that common shift. It is taken away from
   each case, and is judged by itself, since one run cannot tell a slow machine from a change that
@@ -24,15 +25,15 @@ The last two need cases to look at: FEWEST_FOR_A_SHIFT in a group, FEWEST_FOR_A_
 from __future__ import annotations
 
 import math
-import warnings
 from collections import defaultdict
 from dataclasses import dataclass
-from statistics import fmean
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy import special
 
+from convbench.comparing import units
+from convbench.comparing.units import FEWEST_FOR_A_SHIFT
 from convbench.timing.variances import chance, moderated, quantile
 
 if TYPE_CHECKING:
@@ -40,10 +41,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from convbench.comparing.units import Array
     from convbench.timing.samples import Samples
 
-Array: TypeAlias = "NDArray[np.float64]"
-FEWEST_FOR_A_SHIFT: Final = 8
 FEWEST_FOR_A_SCALE: Final = 8
 _MANY: Final = 200
 """Cases of a group from which on one of them does not move the median."""
@@ -83,13 +83,15 @@ class Shift:
 class Effect:
     """A case's log-ratio right / left: as it stands, and without the group's shift.
 
-    error: standard error of `net`, widened by the scale; degrees of freedom of its t.
+    error: standard error of `net`, widened by the scale; degrees of freedom of its t. disturbed:
+    how many units of the left and of the right side were left out.
     """
 
     raw: float
     net: float
     error: float
     freedom: float
+    disturbed: tuple[int, int] = (0, 0)
 
     @property
     def surprise(self) -> float:
@@ -130,13 +132,14 @@ def noise(cases: Sequence[Timed], *, absolute: bool = False, drift: float = 0.10
     for index, case in enumerate(cases):
         groups[case.group].append(index)
     raw, net, variances, freedom, sizes = (np.zeros(len(cases)) for _ in range(5))
+    disturbed = np.zeros((len(cases), 2), dtype=int)
     shifts: dict[str, Shift] = {}
     independent = 0.0
     for group, members in groups.items():
         found = _group([cases[index] for index in members], absolute=absolute)
         raw[members], net[members], shifts[group] = found.raw, found.net, found.shift
         variances[members], freedom[members] = found.variances, found.freedom
-        sizes[members] = found.inverse_sizes
+        sizes[members], disturbed[members] = found.inverse_sizes, found.disturbed
         # Cases of a group share their processes: untaken away, they are as good as one case.
         independent += float(np.max(found.freedom)) * (len(members) - 1 if found.shift.known else 1)
     drawn, total, prior = moderated(variances, freedom, independent)
@@ -150,6 +153,7 @@ def noise(cases: Sequence[Timed], *, absolute: bool = False, drift: float = 0.10
             net=float(net[index]),
             error=float(errors[index]) * min(scale, most),
             freedom=1 / (1 / float(total[index]) + 1 / worth),
+            disturbed=(int(disturbed[index, 0]), int(disturbed[index, 1])),
         )
         if known[index]
         else None
@@ -173,35 +177,40 @@ class _Group:
     variances: Array
     freedom: Array
     inverse_sizes: Array
+    disturbed: NDArray[np.int64]
     shift: Shift
 
 
 def _group(cases: Sequence[Timed], *, absolute: bool) -> _Group:
     several = any(len(side) > 1 for case in cases for side in (case.left, case.right))
-    sides = [
-        _units([getattr(case, name) for case in cases], of_runs=several)
-        for name in ("left", "right")
+    whole = [
+        units.of_runs(side) if several else units.of_processes([run for (run,) in side])
+        for side in ([case.left for case in cases], [case.right for case in cases])
     ]
-    means = [np.nanmean(side, axis=1) for side in sides]
-    counts = [np.sum(~np.isnan(side), axis=1) for side in sides]
-    raw = means[1] - means[0]
-    enough = len(cases) >= FEWEST_FOR_A_SHIFT and not absolute
-    deviations = [side - mean[:, None] for side, mean in zip(sides, means, strict=True)]
+    sides = [units.calm(table) for table in whole]
+    counts = [np.isfinite(side).sum(axis=1) for side in sides]
+    (left, *_), (right, *_) = centred = [units.centred(side) for side in sides]
+    deviations = [about for _, about in centred]
+    raw = right - left
+    seen = [units.shared(side) for side in sides]
+    enough = len(cases) >= FEWEST_FOR_A_SHIFT and all(map(np.any, seen)) and not absolute
     if enough:
         # Without the case itself: else it would draw what is taken from it towards itself.
-        own = [side - _others(side) for side in deviations]
+        own = [
+            about - np.where(those, _others(about), 0.0)
+            for about, those in zip(deviations, seen, strict=True)
+        ]
         net = raw - _others(raw[:, None])[:, 0]
-        shift = _shift(raw, deviations)
+        shift = _shift(
+            raw, [about[:, those] for about, those in zip(deviations, seen, strict=True)]
+        )
     else:
         own, net, shift = deviations, raw, Shift()
-    squares = np.zeros(len(cases))
-    for side in own:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a side of one unit has no variance
-            centred = side - np.nanmean(side, axis=1)[:, None]
-        squares += np.nansum(centred**2, axis=1)
+    squares = sum(
+        np.nansum((side - units.mean(side, axis=1)[:, None]) ** 2, axis=1) for side in own
+    )
     freedom = sum(count - 1.0 for count in counts)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         variances = np.where(freedom > 0, np.maximum(squares / freedom, _LEAST_SPREAD**2), np.nan)
     return _Group(
         raw=raw,
@@ -209,51 +218,29 @@ def _group(cases: Sequence[Timed], *, absolute: bool) -> _Group:
         variances=variances,
         freedom=np.asarray(freedom),
         inverse_sizes=sum(1 / count for count in counts),
+        disturbed=np.stack(
+            [
+                np.isfinite(table).sum(axis=1) - count
+                for table, count in zip(whole, counts, strict=True)
+            ],
+            axis=1,
+        ),
         shift=shift,
     )
-
-
-def _units(side: Sequence[tuple[tuple[Samples, ...], ...]], *, of_runs: bool) -> Array:
-    """Return the logs of one side: a row a case, a column a unit; nan where a case has none.
-
-    Units are processes; or runs, where there are several: processes of one share its luck.
-    """
-    if of_runs:
-        values: list[dict[object, float]] = [
-            {number: fmean(map(_log, run)) for number, run in enumerate(runs) if run}
-            for runs in side
-        ]
-    else:
-        values = [{one.session: _log(one) for run in runs for one in run} for runs in side]
-    every = dict.fromkeys(name for known in values for name in known)
-    names = {name: column for column, name in enumerate(every)}
-    table = np.full((len(side), len(names)), np.nan)
-    for row, known in enumerate(values):
-        for name, value in known.items():
-            table[row, names[name]] = value
-    return table
-
-
-def _log(samples: Samples) -> float:
-    return math.log(samples.median)
 
 
 def _others(table: Array) -> Array:
     """Return for every row the median, column by column, of all other rows."""
     if len(table) > _MANY:
-        return np.broadcast_to(np.nanmedian(table, axis=0), table.shape)
+        return np.broadcast_to(units.middle(table, axis=0), table.shape)
     rows = range(len(table))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a unit that only one case has
-        found = np.array([np.nanmedian(np.delete(table, row, axis=0), axis=0) for row in rows])
-    filled: Array = np.nan_to_num(found)
-    return filled
+    return np.array([units.middle(np.delete(table, row, axis=0), axis=0) for row in rows])
 
 
 def _shift(raw: Array, deviations: Sequence[Array]) -> Shift:
     """Return what a group's cases share, with its error over units."""
     value = float(np.median(raw))
-    common = [np.nanmedian(side, axis=0) for side in deviations]
+    common = [units.middle(side, axis=0) for side in deviations]
     freedom = sum(len(side) - 1 for side in common)
     if not freedom:
         return Shift(value=value, error=math.inf, freedom=0, cases=len(raw))

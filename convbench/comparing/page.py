@@ -41,7 +41,7 @@ def page(comparison: Comparison, outcome: Outcome) -> Document:
         *_rows("Counts and cases that changed", comparison.changed, comparison),
         *_rows("Slower", comparison.found("slower"), comparison),
         *_rows("Faster", comparison.found("faster")[::-1], comparison),
-        *_rows("Ambiguous", comparison.found("ambiguous"), comparison),
+        *_rows("Cannot tell", comparison.found("cannot tell"), comparison),
         *_folded("the same, within the threshold", comparison.found("same"), comparison),
         *_folded("not compared by the clock", _unjudged(comparison), comparison),
         *_groups(comparison),
@@ -206,6 +206,6 @@ def _method(comparison: Comparison) -> tuple[Block, ...]:
     text = (
         "A row is slower or faster if its ratio is beyond the threshold and surely not 1, with all "
         "rows held against it (Holm's step-down test); same if its whole interval is within the "
-        f"threshold; else ambiguous.{widened}"
+        f"threshold; else the clock cannot tell.{widened}"
     )
     return Heading(level=2, text="How to read this"), Paragraph(text=text), Bullets(items=items)

@@ -38,7 +38,7 @@ def points(comparison: Comparison, outcome: Outcome) -> Iterable[Bullet]:
         return
     tally = Counter(row.verdict for row in comparison.rows if row.verdict)
     if tally:
-        said = [f"{tally[name]} {name}" for name in ("slower", "faster", "same", "ambiguous")]
+        said = [f"{tally[name]} {name}" for name in ("slower", "faster", "same", "cannot tell")]
         text = (
             f"{', '.join(said)}; threshold {show.share(limits.threshold)}. {_promise(comparison)}"
         )
@@ -121,8 +121,7 @@ def _shift_points(comparison: Comparison) -> Iterable[Bullet]:
 def shift_interval(item: Moved) -> RatioInterval:
     """Return what moved a whole group, right / left, with its 95 % interval over processes."""
     shift = item.shift
-    reach = quantile(0.95, shift.freedom) * shift.error if shift.freedom else math.inf
-    reach = min(reach, 700.0 - abs(shift.value))  # exp must stay a number
+    reach = quantile(0.95, shift.freedom) * shift.error if shift.freedom else 0.0
     return RatioInterval(
         value=math.exp(shift.value),
         low=math.exp(shift.value - reach),

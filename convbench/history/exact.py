@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.comparing.judging import Change, changes
+from convbench.comparing.exact import Change, changes
 from convbench.comparing.matching import Pair
 
 if TYPE_CHECKING:

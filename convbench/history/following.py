@@ -10,12 +10,10 @@ from convbench.history.series import timed
 from convbench.history.tables import commit, lean
 from convbench.report import format as show
 from convbench.report.document import Column, Table
-from convbench.timing.estimates import compare, typical
 
 if TYPE_CHECKING:
     from convbench.history.history import History
     from convbench.runs.record import Record
-    from convbench.timing.stats import RatioInterval
 
 Row = tuple[Any, ...]
 
@@ -23,8 +21,10 @@ Row = tuple[Any, ...]
 def case_table(history: History, series: int, number: int) -> Table:
     """Return one case, a row a run that has it; `number` tells tables of a page apart."""
     case = history.cases[series]
-    baselines = list(dict.fromkeys(name for run in range(len(case.records))
-                                   if (name := _baseline(history, series, run)[1])))  # fmt: skip
+    baselines = list(dict.fromkeys(
+        row.baseline.label for known, record in zip(history.rows, case.records, strict=True)
+        if record and (row := known[record.case]).baseline and not row.is_baseline
+    ))  # fmt: skip
     columns = (
         Column(name="run", key="run", kind="integer"),
         Column(name="time of a call", key="seconds", kind="seconds"),
@@ -37,8 +37,7 @@ def case_table(history: History, series: int, number: int) -> Table:
     for run, record in enumerate(case.records):
         if record is not None:
             place, seconds, alone, count, what = _at(history, series, run, record)
-            ratio = _ratio(record, _baseline(history, series, run)[0])
-            rows.append((place, seconds, alone, ratio, count, what))
+            rows.append((place, seconds, alone, history.rows[run][record.case].time, count, what))
     missing = sum(record is None for record in case.records)
     lacking = f" {show.plural(missing, 'run')} without it." if missing else ""
     counts = {row[4] for row in rows}
@@ -62,29 +61,11 @@ def _at(history: History, series: int, run: int, record: Record) -> Row:
         said.append(f"{record.status}: {record.reason or 'no reason was given'}")
     return (
         run + 1,
-        typical(record.samples) if timed(record) else None,
+        history.rows[run][record.case].seconds if timed(record) else None,
         math.exp(alone) if math.isfinite(alone) else None,
         int(record.cost.multiplications) if record.cost else None,
         "; ".join(said),
     )
-
-
-def _baseline(history: History, series: int, run: int) -> tuple[Record | None, str]:
-    """Return the record that ratios of the case refer to in a run, and its label."""
-    record = history.cases[series].records[run]
-    if record is None or record.baseline is None or record.baseline == record.case:
-        return None, ""
-    found = next((r for r in history.runs[run].run.records if r.case == record.baseline), None)
-    return found, found.label if found else ""
-
-
-def _ratio(record: Record, baseline: Record | None) -> RatioInterval | None:
-    if baseline is None or not timed(record) or not timed(baseline):
-        return None
-    try:
-        return compare(record.samples, baseline.samples)
-    except ValueError:  # rounds of a session that do not pair
-        return None
 
 
 def data_table(history: History) -> Table:

@@ -14,10 +14,14 @@ from convbench.history.exact import Event, events
 from convbench.history.finding import Entry, Unread
 from convbench.history.series import Series, logs, series
 from convbench.history.shares import mean_over, take_away
+from convbench.runs.frame import rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from convbench.history.finding import Finds
     from convbench.history.shares import Floats
+    from convbench.runs.frame import Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +32,8 @@ class History:
     differences: for each run, in what its environment differs from what was last known of it;
     nothing for the first one. events: counts and cases that changed. found: change points of
     cases. alone: [case, run], the log of the time without what its whole group shared; nan where
-    it cannot be told. shares: for each group with enough cases, by what factor (a log) each run was
+    it cannot be told. rows: for each run its rows by case, with the times that its own report has.
+    shares: for each group with enough cases, by what factor (a log) each run was
     slower than the middle one as a whole, nan where untold. moved: change points of whole groups.
     """
 
@@ -40,6 +45,7 @@ class History:
     events: tuple[Event, ...]
     found: Found
     alone: Floats
+    rows: tuple[Mapping[str, Row], ...]
     shares: dict[str, Floats]
     moved: Found
 
@@ -78,6 +84,7 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
         differences=_differences([entry.run.header.fingerprint for entry in finds.runs]),
         events=events(cases),
         found=find(shares.left, shares.known, limits),
+        rows=tuple({row.record.case: row for row in rows(entry.run)} for entry in finds.runs),
         alone=np.where(shares.known[:, None], mean_over(shares.left), np.nan),
         shares={group: _about_the_middle(block) for group, block in shares.common.items()},
         moved=find(groups, np.ones(len(groups), dtype=bool), whole)

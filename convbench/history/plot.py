@@ -12,7 +12,6 @@ from convbench.history.series import timed
 from convbench.report import format as show
 from convbench.report.document import Figure
 from convbench.report.figuredata import Trend, TrendChange, TrendLevel, TrendLine, TrendPoint
-from convbench.timing.estimates import typical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +69,7 @@ def _line(history: History, index: int) -> TrendLine:
             points.append(
                 TrendPoint(
                     run=run,
-                    seconds=typical(record.samples),
+                    seconds=history.rows[run][record.case].seconds,
                     alone=math.exp(net) if math.isfinite(net) else None,
                 )
             )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convbench.comparing.matching import identity
+from convbench.comparing.units import calm, of_processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from convbench.comparing.matching import Key
     from convbench.history.shares import Floats
     from convbench.runs.record import Record, Run
+    from convbench.timing.samples import Samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,23 +69,26 @@ def series(runs: Sequence[Run]) -> tuple[Series, ...]:
 
 
 def logs(cases: Sequence[Series]) -> Floats:
-    """Return logs of the medians of processes, [case, run, process]; nan where there is no time.
+    """Return logs of the times of processes, [case, run, process]; nan where there is none.
 
-    Cases of a group have what they were measured in together at the same place.
+    Cases of a group have what they were measured in together at the same place. Processes that
+    were disturbed are left out, as `comparing.units` has it.
     """
     runs = len(cases[0].records) if cases else 0
-    places: dict[tuple[str, int], dict[str, int]] = {}
-    cells: list[tuple[int, int, int, float]] = []
+    members: dict[str, list[int]] = defaultdict(list)
     for index, case in enumerate(cases):
-        for run, record in enumerate(case.records):
-            if record is None or not timed(record):
-                continue
-            known = places.setdefault((case.group, run), {})
-            for samples in record.samples:
-                place = known.setdefault(samples.session, len(known))
-                cells.append((index, run, place, math.log(samples.median)))
-    width = max((len(known) for known in places.values()), default=1)
-    values = np.full((len(cases), runs, width), np.nan)
-    for index, run, place, value in cells:
-        values[index, run, place] = value
+        members[case.group].append(index)
+    blocks = [
+        (rows, run, calm(of_processes([_samples(cases[row].records[run]) for row in rows])))
+        for rows in members.values()
+        for run in range(runs)
+    ]
+    width = max((block.shape[1] for *_, block in blocks), default=0)
+    values = np.full((len(cases), runs, max(1, width)), np.nan)
+    for rows, run, block in blocks:
+        values[rows, run, : block.shape[1]] = block
     return values
+
+
+def _samples(record: Record | None) -> tuple[Samples, ...]:
+    return record.samples if record is not None and timed(record) else ()

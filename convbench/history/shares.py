@@ -1,6 +1,6 @@
 """What all cases of a group share in a process, and what is left of each case without it.
 
-A history holds y[i, r, p]: the log of the median of case i in process p of run r. Cases of a group
+A history holds y[i, r, p]: the log of the time of case i in process p of run r. Cases of a group
 share their processes, so what slowed a machine for a day, or a process for its life, moves them
 all. Within a group y is taken apart as a case's own level and a share of every process, by medians
 (a median polish: Tukey, Exploratory Data Analysis, 1977, chapter 11), so that a few cases that
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from convbench.comparing.noise import FEWEST_FOR_A_SHIFT
+from convbench.comparing.units import FEWEST_FOR_A_SHIFT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

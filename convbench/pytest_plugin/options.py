@@ -11,9 +11,9 @@ from typing import Any, Final
 import pytest
 
 MARKER: Final = (
-    "convbench(seconds=3.0, processes=3, threads=1, device='cpu'): how convbench's timing in this "
-    "test is done. seconds: of measuring, all processes together; processes: fresh ones; threads: "
-    "intra-op threads; device: 'cpu' or 'cuda:<index>'."
+    "convbench(seconds=3.0, processes=8, threads=1, device='cpu'): how convbench's timing in this "
+    "test is done. seconds: of measuring, all processes together; processes: of their own, each "
+    "times everything; threads: intra-op threads; device: 'cpu' or 'cuda:<index>'."
 )
 
 
@@ -22,7 +22,7 @@ class Timing:
     """How a test's timing is done; the defaults are those of `convbench.testing.assert_faster`."""
 
     seconds: float = 3.0
-    processes: int = 3
+    processes: int = 8
     threads: int = 1
     device: str = "cpu"
 

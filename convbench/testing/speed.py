@@ -4,7 +4,8 @@ Three outcomes, never two. With r = time of b / time of a, and the 95 % interval
 
     holds         the whole interval is at or above `by`
     fails         the whole interval is below `by`
-    cannot tell   anything else: `by` lies within it, or the measurement is not to be believed
+    cannot tell   anything else: `by` lies within it, or the measurement is not to be believed,
+                  or the interval says nothing (there is none, or it spans more than a factor of 2)
 
 So `by` is how many times as fast a must be: a call of a takes at most 1/by of the time of a call of
 b (by=1.2: at most 83 %). Below 1 it is a limit on how much slower a may be (by=0.9: at most 11 %).
@@ -21,8 +22,9 @@ from convbench.report import format as show
 from convbench.testing.timed import label_of, timed
 from convbench.timing.arguments import Given, MeasureError
 from convbench.timing.contamination import contaminated_share
+from convbench.timing.estimates import QUANTILE
 from convbench.timing.measurement import Measurement, MeasurementError
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, RatioInterval
+from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, WIDEST, RatioInterval
 
 if TYPE_CHECKING:
     from convbench.timing.samples import Samples
@@ -31,11 +33,14 @@ Outcome = Literal["holds", "fails", "cannot tell"]
 
 SECONDS: Final = 3.0
 """Of measuring, all processes together."""
-PROCESSES: Final = 3
-"""Fresh ones: with a single one, its own luck (its memory layout above all) would be judged."""
-MOST_DISTURBED: Final = 0.5
-"""A median of samples of which more were disturbed may be that of the disturbance."""
+PROCESSES: Final = 8
+"""Each has its luck, its memory layout above all; one of eight that was disturbed moves nothing."""
+MOST_DISTURBED: Final = 1 - QUANTILE
+"""Where more of the samples were disturbed, no low quantile of them sees through that."""
+_OWN: Final = frozenset({"fresh", "forked"})
+"""What `Samples.process` says of a process of its own; anything else is why there was none."""
 _DIGITS: Final = 4
+_MOST_SHOWN: Final = 4
 
 
 class CannotTellError(unittest.SkipTest):
@@ -84,12 +89,8 @@ class Faster:
 
     @property
     def interval(self) -> str:
-        """The ratio with its interval, in words; a dash where there is none."""
-        if self.ratio is None:
-            return show.MISSING
-        low, high = (show.significant(end, _DIGITS) for end in (self.ratio.low, self.ratio.high))
-        value = show.significant(self.ratio.value, _DIGITS)
-        return f"{value} ({show.confidence(self.ratio.confidence)} interval {low} to {high})"
+        """The ratio with its interval, in words; what processes gave where that says nothing."""
+        return show.MISSING if self.ratio is None else _words(self.ratio)
 
     def demand(self, *, strict: bool = False) -> None:
         """Raise AssertionError where it fails, CannotTellError where the clock cannot tell.
@@ -133,15 +134,16 @@ def assert_faster(
 ) -> Faster:
     """Assert that a is at least `by` times as fast as b; fail only where the interval says so.
 
-    Both are timed together, in seeded interleaved rounds, in fresh processes where they can travel
-    (what pickles: modules, functions at the top of an importable module) and otherwise in this one.
+    Both are timed together, in seeded interleaved rounds, in processes of their own where they can
+    travel (what pickles: modules, functions at the top of an importable module) and otherwise in
+    this one.
 
     Args:
         a: a callable without arguments, or (callable, inputs) with a tensor or a tuple of them.
         b: the one that it is compared with, likewise.
         by: time of b / time of a, at least: a takes at most 1/by of b's time. Above 0.
         seconds: of measuring, all processes together; starting them comes on top.
-        processes: fresh processes.
+        processes: of their own, each of which times both.
         threads: intra-op threads.
         device: "cpu", "cuda" or "cuda:<index>".
         grad: record gradients; otherwise everything runs in inference mode.
@@ -230,7 +232,7 @@ def conclusion(found: Measurement, by: float, *, labels: tuple[str, str]) -> Fas
         why = ""
         if disturbed > MOST_DISTURBED:
             why = (
-                f"something else had a hand in {disturbed:.0%} of the samples, so their median may "
+                f"something else had a hand in {disturbed:.0%} of the samples, so their times may "
                 "be its doing; stop what else runs here, or see what disturbs with `convbench "
                 "doctor`"
             )
@@ -244,8 +246,11 @@ def conclusion(found: Measurement, by: float, *, labels: tuple[str, str]) -> Fas
 
 
 def judge(ratio: RatioInterval, by: float, *, rounds: int) -> Outcome:
-    """Return what the interval of time of b / time of a says of `by`, if `rounds` may say any."""
-    if rounds < FEWEST_ROUNDS_FOR_A_VERDICT:
+    """Return what the interval of time of b / time of a says of `by`, if `rounds` may say any.
+
+    An interval that says nothing (`RatioInterval.usable`) cannot tell.
+    """
+    if rounds < FEWEST_ROUNDS_FOR_A_VERDICT or not ratio.usable:
         return "cannot tell"
     if ratio.low >= by:
         return "holds"
@@ -258,6 +263,11 @@ def _undecided(ratio: RatioInterval, by: float, rounds: int) -> str:
             f"{show.plural(rounds, 'round')} were made, and fewer than "
             f"{FEWEST_ROUNDS_FOR_A_VERDICT} say nothing; give more seconds"
         )
+    if not ratio.usable:
+        return (
+            f"how many times as long b takes as a is not known to a factor of {WIDEST:g}: "
+            f"{_words(ratio)}; stop what else runs here, or give more seconds or more processes"
+        )
     low, high = (show.significant(end, _DIGITS) for end in (ratio.low, ratio.high))
     return (
         f"b takes {show.significant(ratio.value, _DIGITS)} times as long as a, "
@@ -266,13 +276,27 @@ def _undecided(ratio: RatioInterval, by: float, rounds: int) -> str:
     )
 
 
+def _words(ratio: RatioInterval) -> str:
+    """Return a ratio with its interval; where that says nothing, with what processes gave."""
+    value, low, high = (show.significant(x, _DIGITS) for x in (ratio.value, ratio.low, ratio.high))
+    if ratio.usable:
+        return f"{value} ({show.confidence(ratio.confidence)} interval {low} to {high})"
+    each = [show.significant(one, _DIGITS) for one in sorted(ratio.each)]
+    if len(each) > _MOST_SHOWN:
+        each[_MOST_SHOWN - 1 : -1] = ["…"]
+    gave = f"; processes gave {', '.join(each)}" if each else ""
+    return f"{value} (no interval{gave})"
+
+
 def basis(found: Measurement) -> str:
-    """Return what a measurement rests on: 63 rounds in 3 fresh processes."""
+    """Return what a measurement rests on: 63 rounds in 8 forked processes."""
     several = next((s for s in found.samples.values() if s), ())
     rounds = show.plural(_rounds(several), "round")
-    fresh = {samples.process for samples in several} <= {"fresh"}
-    where = show.plural(len(several), "fresh process", "fresh processes")
-    return f"{rounds} in {where if fresh else 'the process of the caller'}"
+    kinds = {samples.process for samples in several}
+    if not kinds <= _OWN:
+        return f"{rounds} in the process of the caller"
+    kind = " and ".join(sorted(kinds))
+    return f"{rounds} in {show.plural(len(several), f'{kind} process', f'{kind} processes')}"
 
 
 def _rounds(several: tuple[Samples, ...]) -> int:

@@ -252,6 +252,11 @@ class Estimates:
         return found, error, min(top.number, bottom.number) - 1
 
 
+def near(logs: Sequence[float]) -> tuple[bool, ...]:
+    """Tell of logs of the times of processes which are near the others; the rest is disturbed."""
+    return _spread(logs).kept
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Spread:
     """Where processes lie, on a log scale: mean and variance of those kept."""

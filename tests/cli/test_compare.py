@@ -33,11 +33,11 @@ def test_statuses_of_ok_regression_and_incomparable(convbench, made):
     convbench("compare", a, other, "--gate", "counts")
 
 
-def test_the_ambiguous_fails_when_strict(convbench, made):
+def test_what_cannot_be_told_fails_when_strict(convbench, made):
     a, b = made("a"), made("b", (1, 1.3))
-    assert "1 ambiguous" in convbench("compare", a, b).stdout
+    assert "1 cannot tell" in convbench("compare", a, b).stdout
     done = convbench("compare", a, b, "--strict", code=4)
-    assert "Ambiguous, and --strict asks for more: 1 row is ambiguous" in done.stdout
+    assert "Cannot tell, and --strict asks for more: 1 row cannot be told" in done.stdout
 
 
 def test_the_page_is_written_as_markdown(convbench, made, tmp_path):

@@ -3,7 +3,7 @@
 recorded.json holds six runs of benchmarks/compare/hundred.toml, made one after the other with
 nothing changed between them, while other work kept both cores busy: for each of 102 cases, of each
 of three processes, the median in seconds and the share of samples in which something else had a
-hand (`python benchmarks/compare FOLDER --medians FILE`).
+hand (`python benchmarks/compare FOLDER --times FILE` writes the like of runs of today).
 """
 
 import json
@@ -31,6 +31,12 @@ def samples(seconds, dirty=0.0, session="1"):
         stopwatch="wall", seed=0, threads=1, session=session, stop_reason="enough",
         waited_seconds=waited + (0.0,) * (rounds - len(waited)) if dirty else (),
     )  # fmt: skip
+
+
+def rounds(one, number):
+    """Return fields of samples that hold the first rounds alone."""
+    names = ("seconds", "cpu_seconds", "page_faults", "involuntary_switches", "waited_seconds")
+    return {name: getattr(one, name)[:number] for name in names}
 
 
 def cost(multiplications=1000, **changes):

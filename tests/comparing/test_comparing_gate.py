@@ -11,7 +11,7 @@ from conftest_root import ROOT
 from convbench.comparing.comparison import compare
 from convbench.comparing.environment import check_allowed
 from convbench.comparing.gate import (
-    AMBIGUOUS,
+    CANNOT_TELL,
     GATES,
     INCOMPARABLE,
     OK,
@@ -148,9 +148,9 @@ def wide():
 
 def test_what_cannot_be_told_fails_only_when_that_is_asked():
     found = compare(*wide())
-    assert found.found("ambiguous")
+    assert found.found("cannot tell")
     assert outcome(found).status == OK
-    assert outcome(found, strict=True).status == AMBIGUOUS
+    assert outcome(found, strict=True).status == CANNOT_TELL
 
 
 def lacking(left, right):
@@ -175,7 +175,7 @@ def test_a_side_that_lacks_something_passes_only_where_that_is_said(what):
     assert ended.status == INCOMPARABLE
     assert "--partial" in ended.why
     assert outcome(found, partial=True).status == OK
-    assert outcome(found, partial=True, strict=True).status == AMBIGUOUS
+    assert outcome(found, partial=True, strict=True).status == CANNOT_TELL
 
 
 @pytest.mark.parametrize("times", [True, False])

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from comparing import recorded as runs
 
-from convbench.comparing.judging import REASONS, Limits, changes, holm, judge
+from convbench.comparing.exact import changes
+from convbench.comparing.judging import REASONS, Limits, holm, judge
 from convbench.comparing.matching import Pair
 from convbench.comparing.noise import Effect
 from convbench.counting.tally import Unavailable
@@ -28,12 +29,19 @@ def effect(ratio, error, freedom=10.0, raw=None):
     [
         (1.10, 0.01, True, "same", "slower", ("beyond",)),
         (0.90, 0.01, True, "same", "faster", ("beyond",)),
-        (1.10, 0.01, False, "same", "ambiguous", ("many",)),
+        (1.10, 0.01, False, "same", "cannot tell", ("many",)),
         (1.00, 0.01, False, "same", "same", ("within",)),
         (1.02, 0.001, True, "same", "same", ("within",)),  # surely slower, too little to matter
-        (1.00, 0.05, False, "same", "ambiguous", ("wide",)),
-        (1.04, 0.01, True, "same", "ambiguous", ("wide",)),  # below the threshold, reaching beyond
-        (1.10, 0.01, True, None, "ambiguous", ("drift",)),  # no shift seen: it may be the machine
+        (1.00, 0.05, False, "same", "cannot tell", ("wide",)),
+        (
+            1.04,
+            0.01,
+            True,
+            "same",
+            "cannot tell",
+            ("wide",),
+        ),  # below the threshold, reaching beyond
+        (1.10, 0.01, True, None, "cannot tell", ("drift",)),  # no shift seen: it may be the machine
         (1.30, 0.01, True, None, "slower", ("beyond",)),  # more than machines drift
         (0.70, 0.01, True, None, "faster", ("beyond",)),
     ],
@@ -50,13 +58,13 @@ def test_a_verdict_for_each_kind_of_interval(ratio, error, sure, moved, verdict,
     [
         (1.00, 1.20, "slower", "slower", ("group",)),
         (1.00, 0.80, "faster", "faster", ("group",)),
-        (1.00, 1.09, "ambiguous", "ambiguous", ("shift",)),  # not the same: it is not known
-        (1.00, 1.02, "ambiguous", "same", ("within",)),
-        (0.91, 1.00, "ambiguous", "ambiguous", ("shift",)),  # it stood still, the others moved
-        (1.10, 1.01, "ambiguous", "ambiguous", ("shift",)),
-        (1.10, 0.90, "same", "ambiguous", ("shift",)),
-        (1.15, 1.25, "ambiguous", "slower", ("beyond",)),
-        (0.83, 1.00, "slower", "ambiguous", ("shift",)),  # alone in not being slower
+        (1.00, 1.09, "cannot tell", "cannot tell", ("shift",)),  # not the same: it is not known
+        (1.00, 1.02, "cannot tell", "same", ("within",)),
+        (0.91, 1.00, "cannot tell", "cannot tell", ("shift",)),  # it stood still, the others moved
+        (1.10, 1.01, "cannot tell", "cannot tell", ("shift",)),
+        (1.10, 0.90, "same", "cannot tell", ("shift",)),
+        (1.15, 1.25, "cannot tell", "slower", ("beyond",)),
+        (0.83, 1.00, "slower", "cannot tell", ("shift",)),  # alone in not being slower
     ],
 )
 def test_what_a_moved_group_leaves_of_a_case(net, raw, moved, verdict, reasons):
@@ -77,23 +85,57 @@ def test_every_reason_has_a_meaning():
 
 
 @pytest.mark.parametrize(
-    ("ratio", "verdict"), [(1.11, "ambiguous"), (1.8, "ambiguous"), (10.0, "slower")]
+    ("ratio", "verdict"), [(1.11, "cannot tell"), (1.8, "cannot tell"), (10.0, "slower")]
 )
 def test_samples_that_something_else_had_a_hand_in_make_no_case_a_little_slower(ratio, verdict):
-    """What disturbs a tenth of the samples explains some per cent, and not ten times."""
+    """What disturbs a third of the processes explains some per cent, and not ten times."""
     clean = runs.record(seconds=(1.0, 1.0, 1.0))
-    disturbed = runs.record(seconds=([1.0, 0.5], 1.0, 1.0))
+    disturbed = runs.record(seconds=([1.0, 0.8], 1.0, 1.0))
     both = pair(clean, disturbed)
     row = judge(both, effect(ratio, 0.01), sure=True, moved="same", limits=LIMITS)
     assert row.verdict == verdict
     assert row.reasons == ("beyond", "contaminated")
 
 
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        ([1.0, 0.7],) * 3,  # three in ten of each process's samples are clean: so is a quartile
+        ([1.0, 0.8], 1.0, 1.0, 1.0),  # one process of four can be left out
+    ],
+)
+def test_what_low_quantiles_see_through_is_judged_as_ever(seconds):
+    both = pair(runs.record(seconds=(1.0,) * 4), runs.record(seconds=seconds))
+    row = judge(both, effect(1.11, 0.01), sure=True, moved="same", limits=LIMITS)
+    assert (row.verdict, row.reasons) == ("slower", ("beyond",))
+
+
+def test_fewer_than_five_rounds_cannot_tell():
+    few = runs.record(seconds=(1.0, 1.0))
+    few = replace(few, samples=tuple(replace(s, **runs.rounds(s, 2)) for s in few.samples))
+    row = judge(pair(few), effect(1.5, 0.01), sure=True, moved="same", limits=LIMITS)
+    assert (row.verdict, row.reasons) == ("cannot tell", ("few-rounds",))
+
+
+@pytest.mark.parametrize(("threshold", "verdict"), [(0.05, "same"), (0.01, "slower")])
+def test_the_threshold_is_the_margin_of_practical_equality(threshold, verdict):
+    """1.02 ± 0.2 % lies within 5 % and beyond 1 %: of the row and of its ratio alone."""
+    limits = Limits(threshold=threshold)
+    row = judge(pair(), effect(1.02, 0.001), sure=True, moved="same", limits=limits)
+    assert (row.verdict, row.ratio.verdict) == (verdict, verdict)
+
+
+def test_processes_that_were_left_out_are_said():
+    left_out = replace(effect(1.0, 0.01), disturbed=(0, 2))
+    row = judge(pair(), left_out, sure=False, moved="same", limits=LIMITS)
+    assert row.notes == ("2 disturbed on the right side, left out",)
+
+
 def test_samples_that_are_mostly_contaminated_say_nothing():
     clean = runs.record(seconds=(1.0, 1.0, 1.0))
     both = pair(clean, runs.record(seconds=([1.0, 0.8],) * 3))
     row = judge(both, effect(10.0, 0.01), sure=True, moved="same", limits=LIMITS)
-    assert row.verdict == "ambiguous"
+    assert row.verdict == "cannot tell"
 
 
 def test_the_same_where_no_shift_is_seen_says_so():
@@ -101,9 +143,9 @@ def test_the_same_where_no_shift_is_seen_says_so():
     assert (row.verdict, row.reasons) == ("same", ("within", "drift"))
 
 
-def test_one_process_a_side_is_ambiguous():
+def test_one_process_a_side_cannot_tell():
     row = judge(pair(), None, sure=False, moved="same", limits=LIMITS)
-    assert (row.verdict, row.reasons, row.ratio) == ("ambiguous", ("one-process",), None)
+    assert (row.verdict, row.reasons, row.ratio) == ("cannot tell", ("one-process",), None)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from comparing import recorded as runs
 from scipy import stats
 
 from convbench.comparing.judging import holm
-from convbench.comparing.noise import FEWEST_FOR_A_SHIFT, Timed, noise
+from convbench.comparing.noise import Timed, noise
+from convbench.comparing.units import FEWEST_FOR_A_SHIFT
 
 SEED = 7
 
@@ -116,6 +117,47 @@ def test_a_slow_process_slows_all_cases_and_widens_none():
     sharp, widened = (np.median([e.error for e in noise(c).effects]) for c in (calm, slow))
     assert widened < 1.3 * sharp
     assert noise(slow).shifts["g0"].error > 5 * noise(calm).shifts["g0"].error
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_disturbed_process_of_ten_moves_nothing(whole):
+    """Three times as slow, in all cases or in the first one: effects and errors stay."""
+    calm = drawn(20, processes=10)
+    hit = [
+        Timed(
+            group=c.group,
+            left=((runs.times_of(c.left[0][0], 3.0), *c.left[0][1:]),)
+            if whole or not n
+            else c.left,
+            right=c.right,
+        )
+        for n, c in enumerate(calm)
+    ]
+    before, after = noise(calm), noise(hit)
+    assert after.effects[0].disturbed == (1, 0)
+    assert after.effects[1].disturbed == (int(whole), 0)
+    assert after.shifts["g0"].value == pytest.approx(before.shifts["g0"].value, abs=0.002)
+    assert after.shifts["g0"].error < 2 * before.shifts["g0"].error
+    for one, other in zip(before.effects, after.effects, strict=True):
+        assert other.net == pytest.approx(one.net, abs=0.006)
+        assert other.error == pytest.approx(one.error, rel=0.2)
+
+
+def test_cases_with_more_processes_than_others_are_judged_with_them():
+    """Half of the cases go on in ten more processes, slower ones by 10 %: none of them differs."""
+    draw = np.random.default_rng(SEED)
+    cases = []
+    for number in range(20):
+        sides = []
+        for side in ("left", "right"):
+            more = 10 if number % 2 and side == "right" else 0
+            logs = draw.normal(0, 0.01, 5 + more) + np.array([0.0] * 5 + [0.1] * more)
+            sides.append(tuple(runs.samples(math.exp(v), session=f"{side} {n}")
+                               for n, v in enumerate(logs)))  # fmt: skip
+        cases.append(Timed(group="g", left=(sides[0],), right=(sides[1],)))
+    effects = noise(cases).effects
+    assert max(abs(effect.net) for effect in effects) < 0.03
+    assert np.mean([e.error for e in effects[1::2]]) < np.mean([e.error for e in effects[::2]])
 
 
 def test_few_cases_show_no_shift():

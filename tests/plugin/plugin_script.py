@@ -39,9 +39,15 @@ def spread(low: float, high: float, rounds: int = ROUNDS) -> dict[str, Any]:
     return {"seconds": times, "cpu_seconds": times, "rounds": rounds}
 
 
-def busy(one: Samples, among: int = 1) -> Samples:
-    """Return the samples with somebody else in half the time of every `among`-th of them."""
-    times = tuple(s / 2 if n % among == 0 else s for n, s in enumerate(one.seconds))
+def busy(one: Samples, among: int = 1, but: int = 0) -> Samples:
+    """Return the samples with somebody else in half the time of every `among`-th of them.
+
+    but: of these, every so-manieth is as it was; 0 for none.
+    """
+    times = tuple(
+        s / 2 if n % among == 0 and not (but and n % but == 0) else s
+        for n, s in enumerate(one.seconds)
+    )
     return Samples(**{**vars(one), "cpu_seconds": times})
 
 

@@ -68,7 +68,7 @@ def test_under_xdist_counts_are_made_and_nothing_is_timed(apart, pytester, stric
     assert not (pytester.path / "o").exists(), "workers have no folder to share"
 
 
-def test_a_real_measurement_in_fresh_processes(apart, pytester):
+def test_a_real_measurement_in_processes_of_their_own(apart, pytester):
     """Of 1 against 40,000 additions; a busy machine may be one that cannot tell."""
     pytester.makepyfile(
         work="""
@@ -101,6 +101,6 @@ def test_a_real_measurement_in_fresh_processes(apart, pytester):
         "a (little)", "b (much)", "a (much)", "b (little)",
     ]  # fmt: skip
     for record in found.records:
-        assert {samples.process for samples in record.samples} == {"fresh"}
+        assert {samples.process for samples in record.samples} <= {"fresh", "forked"}
         assert record.ran == {"asked": "a at least 1.5 times as fast as b"}
     assert [len(record.samples) for record in found.records] == [2, 2, 1, 1]

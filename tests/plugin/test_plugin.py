@@ -208,9 +208,9 @@ def test_measure_returns_a_measurement_and_shows_it(run, script):
         "--convbench",
     )
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["measured*one 1.00 ms (*test_it.py::test_times"])
+    result.stdout.fnmatch_lines(["measured*one 995 µs *test_it.py::test_times"])
     (asked,) = clock.asked
-    assert (asked["base"], asked["threads"], asked["processes"]) == ("two", 2, 3)
+    assert (asked["base"], asked["threads"], asked["processes"]) == ("two", 2, 8)
 
 
 def test_measure_of_what_is_disturbed_or_no_mapping(run, script):
@@ -288,7 +288,7 @@ def test_a_wrong_marker_ends_the_session_in_a_line(run, mark, says):
 
 def test_the_marker_is_listed(run):
     result = run("", "--markers")
-    result.stdout.fnmatch_lines(["@pytest.mark.convbench(seconds=3.0, processes=3, *: how *"])
+    result.stdout.fnmatch_lines(["@pytest.mark.convbench(seconds=3.0, processes=8, *: how *"])
 
 
 def test_the_marker_defaults_are_those_of_the_function():

@@ -1,0 +1,70 @@
+"""What needs no clock: what became of a case, of its counts, and of how it ran."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from convbench.counting.tally import Tally
+
+if TYPE_CHECKING:
+    from convbench.comparing.matching import Pair
+    from convbench.runs.record import Record
+
+Change = Literal["", "count changed", "broken", "mended"]
+
+_OF_THE_AXES: Final = ("output_dtype", "device", "threads")
+_COUNTS: Final = (
+    "multiplications", "parameters", "additions", "elementwise", "multiplications_valid",
+    "activations", "reads", "writes",
+)  # fmt: skip
+_MOST_COUNTS: Final = 3
+"""Counts of one case that are named: where one changed, most others did."""
+
+
+def changes(pair: Pair) -> tuple[Change, tuple[str, ...]]:
+    """Return what became of the case and of its counts, and in words what differs."""
+    left, right = pair.left, pair.right
+    if right is None:
+        return "", ()
+    before = left.status if left else "not there"
+    if before != right.status:
+        said = f"{before} before, now {right.status}: {right.reason or 'it ran'}"
+        if right.status in {"failed", "invalid"} or before == "ok":
+            return "broken", (said,)
+        return ("mended" if before in {"failed", "invalid"} else ""), (said,) if left else ()
+    if left is None:
+        return "", ()
+    if left.cost and not right.cost:
+        return "count changed", (f"multiplications {left.cost.multiplications:,} → not known",)
+    counts = [item for item in _counts(left, right) if item[1] != item[2]]
+    differing = [f"{name} {a:,} → {b:,}" for name, a, b in counts if a is not None is not b]
+    lost = [
+        f"{name}: not known on the {'left' if a is None else 'right'} side"
+        for name, a, b in counts
+        if a is None or b is None
+    ]
+    more = len(differing) - _MOST_COUNTS
+    if more > 0:
+        differing[_MOST_COUNTS:] = [f"and {more} more counts"]
+    return ("count changed" if differing else ""), (*differing, *lost)
+
+
+def _counts(left: Record, right: Record) -> list[tuple[str, int | None, int | None]]:
+    found: list[tuple[str, int | None, int | None]] = [
+        (name.replace("_", " "), getattr(left.cost, name, None), getattr(right.cost, name, None))
+        for name in _COUNTS
+    ]
+    for counter in dict.fromkeys((*left.tallies, *right.tallies)):
+        both = [record.tallies.get(counter) for record in (left, right)]
+        a, b = (tally.macs if isinstance(tally, Tally) else None for tally in both)
+        found.append((f"multiplications by {counter}", a, b))
+    return found
+
+
+def ran(left: Record, right: Record) -> tuple[str, ...]:
+    """Return in what the identity of what ran differs, such as the backend; not in the axes."""
+    return tuple(
+        f"{key}: {left.ran[key]} → {right.ran[key]}"
+        for key in left.ran
+        if key not in _OF_THE_AXES and key in right.ran and left.ran[key] != right.ran[key]
+    )

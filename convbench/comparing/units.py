@@ -1,0 +1,116 @@
+"""What processes, or runs, say of cases, as tables; without those that were disturbed.
+
+A table is [case, unit]: the log of the time of a call, nan where a unit has none of the case. Units
+of a group are shared by its cases, though not by all of them: a run that has swept over all cases
+may go on with some of them in more processes.
+
+- A unit is **disturbed** where it lies far from the others, as `timing.estimates` has it: in what
+  all cases of the group share in it, or in one case alone. It is left out, so that it cannot move
+  the rest; but no more than a quarter of a case's units: more are no accident, and their scatter
+  counts. Of three, none can be told to be the odd one.
+- What a unit does to **all** cases is seen where FEWEST_FOR_A_SHIFT of them have it. A case that
+  lacks the unit is put where it would be with it: cases compare that do not share all units.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+
+from convbench.timing.estimates import near, of_process
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from numpy.typing import NDArray
+
+    from convbench.timing.samples import Samples
+
+Array: TypeAlias = "NDArray[np.float64]"
+FEWEST_FOR_A_SHIFT: Final = 8
+_FOR_ONE_LEFT_OUT: Final = 4
+"""Units for each one that may be left out."""
+_ROUNDS: Final = 3
+"""Turns of taking cases and units apart; one is enough where every unit has every case."""
+
+
+def of_processes(cases: Sequence[Sequence[Samples]]) -> Array:
+    """Return the table of processes: a row a case, a column a process."""
+    rows: list[dict[Hashable, float]] = [
+        {one.session: math.log(of_process(one)) for one in case} for case in cases
+    ]
+    return _table(rows)
+
+
+def of_runs(cases: Sequence[Sequence[Sequence[Samples]]]) -> Array:
+    """Return the table of runs, of each without its disturbed processes; cases are given by run."""
+    columns: list[dict[Hashable, float]] = [{} for _ in cases]
+    for run in range(max(map(len, cases), default=0)):
+        having = [row for row, by_run in enumerate(cases) if run < len(by_run) and by_run[run]]
+        if having:
+            centres, _ = centred(calm(of_processes([cases[row][run] for row in having])))
+            for row, value in zip(having, centres.tolist(), strict=True):
+                columns[row][run] = value
+    return _table(columns)
+
+
+def _table(rows: Sequence[dict[Hashable, float]]) -> Array:
+    places = {
+        name: place for place, name in enumerate(dict.fromkeys(n for row in rows for n in row))
+    }
+    table = np.full((len(rows), len(places)), np.nan)
+    for number, row in enumerate(rows):
+        for name, value in row.items():
+            table[number, places[name]] = value
+    return table
+
+
+def calm(table: Array) -> Array:
+    """Return the table with nan for the units that were disturbed."""
+    found = table.copy()
+    seen = shared(table)
+    common = np.where(seen, middle(table - middle(table, axis=1)[:, None], axis=0), 0.0)
+    found[:, np.flatnonzero(seen)[_far(common[seen])]] = np.nan
+    for row, rest in zip(found, found - common, strict=True):
+        told = np.flatnonzero(np.isfinite(rest))
+        row[told[_far(rest[told])]] = np.nan
+    return found
+
+
+def _far(logs: Array) -> NDArray[np.bool_]:
+    """Tell which of the logs lie far from the others; none where they are too many for that."""
+    most = len(logs) // _FOR_ONE_LEFT_OUT
+    far = ~np.array(near(logs.tolist()) if most else [True] * len(logs), dtype=bool)
+    return far if far.sum() <= most else np.zeros(len(logs), dtype=bool)
+
+
+def shared(table: Array) -> NDArray[np.bool_]:
+    """Tell of every unit whether enough cases have it to see what it does to all of them."""
+    return np.asarray(np.isfinite(table).sum(axis=0) >= FEWEST_FOR_A_SHIFT)
+
+
+def centred(table: Array) -> tuple[Array, Array]:
+    """Return where each case lies in the average unit, and the table about that."""
+    seen = shared(table)
+    centres = mean(table, axis=1)
+    for _ in range(_ROUNDS if seen.any() else 0):
+        common = np.where(seen, middle(table - centres[:, None], axis=0), 0.0)
+        centres = mean(table - common, axis=1) + common[seen].mean()
+    return centres, table - centres[:, None]
+
+
+def mean(table: Array, axis: int) -> Array:
+    """Return means of what is there; nan where nothing is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.asarray(np.nanmean(table, axis=axis))
+
+
+def middle(table: Array, axis: int) -> Array:
+    """Return medians of what is there; nan where nothing is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.asarray(np.nanmedian(table, axis=axis))
