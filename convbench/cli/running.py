@@ -36,7 +36,7 @@ def run(
         str | None, typer.Option(help="channels_first,channels_last: one or both.")
     ] = None,
     threads: Annotated[
-        str | None, typer.Option(help="1,2,…: threads on the CPU. [default: torch's]")
+        str | None, typer.Option(help="1,2,…: threads on the CPU. [default: found by trying]")
     ] = None,
     mode: Annotated[str | None, typer.Option(help="eager,compile,cuda_graph: one or more.")] = None,
     direction: Annotated[
@@ -175,6 +175,8 @@ def _print_dry_run(job: Job) -> None:
         f"{measured} cases to measure, {len(rows) - measured} to skip, about {seconds:.0f} s, "
         f"to {job.out}"
     )
+    threads = ",".join(map(str, job.choice.axes["threads"]))
+    typer.echo(f"--threads {threads}: {job.choice.threads_because}")
 
 
 def _carry_out(job: Job, *, quiet: bool) -> int:

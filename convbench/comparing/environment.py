@@ -17,8 +17,11 @@ OF_THE_AXIS: Final[dict[str, frozenset[str]]] = {
 }
 """Keys that differ by themselves where the sides differ in an axis."""
 _PASSING: Final = frozenset(
-    {"load_1min", "steal_share", "memory_available_gib", "frequency_mhz", "git_dirty"}
-)
+    {
+        "load_1min", "steal_share", "memory_available_gib", "frequency_mhz", "git_dirty",
+        "threads_because",
+    }
+)  # fmt: skip
 """Facts of a moment: two runs never share them, and naming them would only tire the reader."""
 ALL_KEYS: Final = "all"
 """Given as allowed: every key may differ."""

@@ -59,7 +59,7 @@ def examine(*, budget: float, threads: int | None, device: str, seed: int = 0) -
 
     Args:
         budget: seconds for the A/A test.
-        threads: intra-op threads; None is torch's own number.
+        threads: intra-op threads; None is a number that can be measured here, as for a run.
         device: "auto", "cpu" or "cuda:<index>".
         seed: of the A/A test.
 
@@ -72,9 +72,9 @@ def examine(*, budget: float, threads: int | None, device: str, seed: int = 0) -
     from convbench.runs.fingerprint import fingerprint
 
     chosen = resolve_device(device)
-    (number,) = resolve_threads(None if threads is None else (threads,))
+    (number,), because = resolve_threads(None if threads is None else (threads,), chosen)
     # Before the test, whose own load it would else show.
-    facts = fingerprint(chosen, number)
+    facts = fingerprint(chosen, number, because)
     resolution = in_fresh_process(budget, number, chosen, seed)
     return Findings(
         fingerprint=facts,

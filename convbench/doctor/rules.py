@@ -67,9 +67,12 @@ RULES: Final = (
     ),
     Rule(
         "few cores", "warning",
-        lambda f: on_cpu(f) and number(f, "cores_usable") <= FEW_CORES,
-        "There are only {cores_usable} usable core(s): whatever else runs, runs on those timed.",
-        "Time with --threads 1, so that a core stays free for the rest, and keep the machine idle.",
+        lambda f: on_cpu(f)
+        and number(f, "cores_usable") <= FEW_CORES
+        and number(f, "threads") >= number(f, "cores_usable"),
+        "There are only {cores_usable} usable core(s), and calls are timed on all: whatever else "
+        "runs, every call waits for it.",
+        "Keep the machine idle; where there are 2, time with --threads 1, so that one stays free.",
     ),
     Rule(
         "more threads than cores", "warning",

@@ -45,6 +45,7 @@ class Choice:
     text: str
     device: str
     axes: dict[str, tuple[Any, ...]]
+    threads_because: str
     processes: int | None
     budget: float | None
     only: str | None
@@ -55,16 +56,19 @@ class Choice:
 
 def choose(request: Request) -> Choice:
     """Make the choices of a new run; the errors are those of `job.decide`."""
-    from convbench.runs.device import resolve_device
+    from convbench.runs.device import resolve_device, resolve_threads
 
     name = "default" if request.suite is None else request.suite
     suite = load_suite(name)
     device = resolve_device(request.device or "auto")
+    axes = _axes(request, suite)
+    threads = resolve_threads(axes["threads"] or None, device)
     return Choice(
         suite=with_processes(suite, request.processes),
         text=suite_text(name),
         device=device,
-        axes=_axes(request, suite),
+        axes={**axes, "threads": threads.numbers},
+        threads_because=threads.because,
         processes=request.processes,
         budget=checked_budget(request.budget),
         only=request.only,
@@ -79,15 +83,16 @@ def default_folder(device: str, suite: str) -> Path:
 
 
 def _axes(request: Request, suite: Suite) -> dict[str, tuple[Any, ...]]:
-    """Return what every axis is to be: as the command line says, else the suite, else default."""
-    from convbench.runs.device import resolve_threads
+    """Return what every axis is to be: as the command line says, else the suite, else default.
 
+    Threads of which neither says anything are ().
+    """
     axes: dict[str, tuple[Any, ...]] = {}
     for axis, known in AXES.items():
         given = request.axes.get(axis)
         if known is None:
             chosen = suite.axes.get(axis) if given is None else _numbers(given, f"--{axis}")
-            axes[axis] = resolve_threads(chosen)
+            axes[axis] = chosen or ()
         else:
             chosen = _known(given, f"--{axis}", known) or suite.axes.get(axis)
             axes[axis] = chosen or (default(axis),)

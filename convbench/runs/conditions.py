@@ -90,7 +90,7 @@ class Condition:
 
 
 def default(axis: str) -> str | None:
-    """Return the value of an axis that nobody chose; None for threads, which are torch's."""
+    """Return the value of an axis that nobody chose; None for threads, which are tried."""
     known = AXES[axis]
     if axis == "allocator":
         return "kept"

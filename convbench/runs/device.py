@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from convbench.errors import DeviceError
 from convbench.runs.conditions import itemsize
@@ -74,19 +74,31 @@ def resolve_device(wanted: str) -> str:
     return f"cuda:{index}"
 
 
-def resolve_threads(wanted: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Return the numbers of threads to use; DeviceError when there are not so many cores."""
-    import torch
+class ThreadsChosen(NamedTuple):
+    """The numbers of threads to use, and in words why these."""
 
-    cores = os.cpu_count() or 1
+    numbers: tuple[int, ...]
+    because: str
+
+
+def resolve_threads(wanted: tuple[int, ...] | None, device: str = "cpu") -> ThreadsChosen:
+    """Return the numbers of threads to use: those wanted, or one that can be measured here.
+
+    That one is found by trying (`doctor.threads`), once in a process. DeviceError when there are
+    not as many cores as are wanted.
+    """
     if wanted is None:
-        return (int(torch.get_num_threads()),)
+        from convbench.doctor.threads import default_threads
+
+        found = default_threads(device)
+        return ThreadsChosen((found.number,), found.because)
+    cores = os.cpu_count() or 1
     for threads in wanted:
         if not 1 <= threads <= cores:
             raise DeviceError(
                 f"--threads {threads}: this machine has {cores} cores; give 1 to {cores}."
             )
-    return tuple(dict.fromkeys(wanted))
+    return ThreadsChosen(tuple(dict.fromkeys(wanted)), "as asked")
 
 
 def memory_needed(cost: Cost, itemsize: int) -> int:

@@ -56,7 +56,9 @@ MUST_MATCH: Final = (
 """Keys that two parts of one run must share: with any of them changed, times do not compare."""
 
 
-def fingerprint(device: str, threads: int | Sequence[int]) -> dict[str, Any]:
+def fingerprint(
+    device: str, threads: int | Sequence[int], because: str | None = None
+) -> dict[str, Any]:
     """Return the environment: hardware, system, packages, and what is busy now. Imports torch.
 
     Takes some 50 ms beyond that import, and no fact that is hard to get can hold it up for long.
@@ -66,6 +68,7 @@ def fingerprint(device: str, threads: int | Sequence[int]) -> dict[str, Any]:
         device: "cpu" or "cuda:<index>", one that is there.
         threads: intra-op threads the run will use, or each number of them that it will; torch's
             own number is left as it is.
+        because: why it is this number, where that is known; kept as it is told.
 
     """
     from convbench import __version__
@@ -80,6 +83,7 @@ def fingerprint(device: str, threads: int | Sequence[int]) -> dict[str, Any]:
         **code(),
         "device": device,
         "threads": _told(threads),
+        **({} if because is None else {"threads_because": because}),
         **processor(),
         **system(),
         **torch_build(),

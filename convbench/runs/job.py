@@ -177,7 +177,7 @@ def _opened(job: Job, watcher: Watcher) -> tuple[Store, frozenset[str], dict[str
 
     axes, suite = job.choice.axes, job.choice.suite
     threads = axes["threads"]
-    now = fingerprint(job.plan.device, threads[0])
+    now = fingerprint(job.plan.device, threads[0], job.choice.threads_because)
     if job.resumed is not None:
         changed = differences(job.resumed.header.fingerprint, now)
         if changed and not job.force:

@@ -39,6 +39,7 @@ def stored(request: Request) -> Choice:
             text=kept["text"],
             device=kept["device"],
             axes={axis: tuple(values) for axis, values in kept["axes"].items()},
+            threads_because=found.header.fingerprint.get("threads_because", "as the run says"),
             processes=kept.get("processes"),
             budget=request.budget or kept.get("budget"),
             only=kept["only"],

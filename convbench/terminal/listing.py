@@ -78,12 +78,15 @@ def devices() -> Table:
     """List the devices that torch can use here."""
     import torch
 
-    from convbench.runs.fingerprint import fingerprint
+    from convbench.doctor.probes.processor import processor
+    from convbench.doctor.threads import default_threads
 
     table = _table("Devices", "name", "what it is")
-    found = fingerprint("cpu", torch.get_num_threads())
+    found, threads = processor(), default_threads("cpu")
     table.add_row(
-        "cpu", f"{found['cpu']}, {found['cores_usable']} cores, {found['threads']} threads"
+        "cpu",
+        f"{found['cpu']}, {found['cores_usable']} cores; timed with --threads {threads.number} "
+        f"unless told: {threads.because}",
     )
     for index in range(torch.cuda.device_count()):
         table.add_row(f"cuda:{index}", torch.cuda.get_device_name(index))

@@ -35,7 +35,7 @@ TABLE = {
         {"load_1min": 5.0}, "The load of the last minute was 5.0", {"load_1min": 4.4}),
     "steal": ({"aa_steal_share": 0.02}, "hypervisor", {"aa_steal_share": 0.01}),
     "few cores": (
-        {"cores_usable": 2, "threads": 1}, "only 2 usable", {"cores_usable": 3, "threads": 1}),
+        {"cores_usable": 2, "threads": 2}, "only 2 usable", {"cores_usable": 2, "threads": 1}),
     "more threads than cores": (
         {"threads": 8, "cores_physical": 4, "load_1min": 0}, "Use --threads 4",
         {"threads": 8, "cores_physical": 8, "load_1min": 0}),
