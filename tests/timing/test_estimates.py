@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted import each, processes, samples
 
 from convbench.timing import stats
 from convbench.timing.estimates import Estimates, compare, of_process, over_processes, typical
 from convbench.timing.samples import Samples
 from convbench.timing.variances import moderated, quantile
-from scripted import each, processes, samples
 
 # --- one process ---------------------------------------------------------------------------
 
