@@ -167,12 +167,12 @@ class Track:
             return failed_record.failed(failed.failure)
         samples = self.gathering.samples(record.case)
         said = dict.fromkeys(flag for outcome in outcomes for flag in outcome.flags)
-        status, reason = ("invalid", HOPELESS) if hopeless(samples) else ("ok", "")
+        lost = hopeless(samples)
         return self.flagged(
             replace(
                 record,
-                status=status,
-                reason=reason,
+                status="invalid" if lost else "ok",
+                reason=HOPELESS if lost else "",
                 samples=samples,
                 also=_also(outcomes),
                 flags=(*flags(samples), *said),
