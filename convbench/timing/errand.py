@@ -27,9 +27,12 @@ MOST_CAPTURED: Final = 200
 """Calls that a graph of kernels holds at most: each is recorded, which takes time and memory."""
 _SEEDS_APART: Final = 7919
 """Between the orders of two processes, so that no two have the same."""
-_PADS: Final = 16
-_LARGEST_PAD: Final = 2**17
-"""Bytes of the blocks that move a process's heap: forked ones would all begin with the same."""
+_PADS: Final = 64
+_PAD_POWERS: Final = (6, 17)
+"""Of 2, for the bytes of the blocks that move a process's heap: forked ones begin with the same.
+
+As many small ones as large ones, or small tensors would lie in the same few holes in all of them.
+"""
 
 Tell = Callable[[tuple[Any, ...]], None]
 Measure = Callable[..., dict[str, Samples | Failure]]
@@ -202,7 +205,7 @@ def do(
 def _moved(order: Order) -> list[bytearray]:
     """Return blocks of memory of random sizes: what is built after them lies elsewhere."""
     draw = random.Random(order.seed + _SEEDS_APART * order.number)  # noqa: S311  a layout
-    return [bytearray(draw.randrange(1, _LARGEST_PAD)) for _ in range(_PADS)]
+    return [bytearray(int(2 ** draw.uniform(*_PAD_POWERS))) for _ in range(_PADS)]
 
 
 def _timed(

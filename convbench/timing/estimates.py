@@ -120,10 +120,11 @@ class Estimates:
         sd, freedom = self._moderated(None, found)
         reach = quantile(confidence, freedom) * sd * math.sqrt(1 + 1 / found.number)
         each = tuple(map(of_process, several))
+        value = median_low(each)
         return Interval(
-            value=median_low(each),
-            low=math.exp(found.centre - reach),
-            high=math.exp(found.centre + reach),
+            value=value,
+            low=min(value, math.exp(found.centre - reach)),
+            high=max(value, math.exp(found.centre + reach)),
             confidence=confidence,
             processes=len(several),
             each=each,

@@ -120,6 +120,7 @@ class Nursery:
                 function, *arguments, allocator=self._allocator, plugins=self._plugins, told=told
             )
         if self._process is None or self._process.poll() is not None:
+            self._end()
             self._process = self._start()  # something ended it
         self._complaints.seek(0)
         self._complaints.truncate()
@@ -127,6 +128,7 @@ class Nursery:
             return _converse(self._process, errand, told, self._complaints)
         except (EOFError, BrokenPipeError):
             status = self._process.wait()
+            self._end()
             raise ProcessDied(_how_it_ended(status, self._complaints)) from None
         except BaseException as error:
             if not isinstance(error, ProcessError):  # Ctrl-C: what is being said is for nobody

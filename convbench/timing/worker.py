@@ -23,6 +23,7 @@ import struct
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from typing import IO, Any, Final, NamedTuple
 
 from convbench.plugins import load_plugin
@@ -64,14 +65,18 @@ def receive(stream: IO[bytes]) -> Any:
 
 def received(stream: IO[bytes]) -> bytes:
     """Read one message and leave it pickled; EOFError as `receive`."""
-    head = stream.read(LENGTH.size)
-    if len(head) < LENGTH.size:
+    (length,) = LENGTH.unpack(_exactly(stream, LENGTH.size))
+    return _exactly(stream, length)
+
+
+def _exactly(stream: IO[bytes], count: int) -> bytes:
+    parts = []
+    while count and (part := stream.read(count)):  # one without a buffer gives what there is
+        parts.append(part)
+        count -= len(part)
+    if count:
         raise EOFError
-    (length,) = LENGTH.unpack(head)
-    data = stream.read(length)
-    if len(data) < length:
-        raise EOFError
-    return data
+    return b"".join(parts)
 
 
 def main() -> None:
@@ -96,7 +101,8 @@ def nursery() -> None:
         except EOFError:
             os._exit(0)
         if errand.module.startswith(_OURS):
-            importlib.import_module(errand.module)
+            with suppress(Exception):  # the child fails too, and says how
+                importlib.import_module(errand.module)
         gc.collect()
         gc.freeze()  # what is imported is no child's garbage
         here, there = socket.socketpair()
@@ -112,7 +118,8 @@ def nursery() -> None:
 
 def _mind(child: int, here: socket.socket, questions: IO[bytes], answers: IO[bytes]) -> None:
     """Pass on what a child says until it ends, and say how it did; end it if the parent ended."""
-    said = here.makefile("rb")
+    # without a buffer: a message that lies in one would not wake `select`
+    said: Any = here.makefile("rb", buffering=0)
     while True:
         watched: list[Any] = [here, questions]
         ready, _, _ = select.select(watched, [], [])

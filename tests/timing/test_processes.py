@@ -1,4 +1,4 @@
-"""Fresh processes: what comes back, how one ends, and that none is left behind."""
+"""Processes of their own, fresh and forked: what comes back, how one ends, that none stays."""
 
 from __future__ import annotations
 
@@ -8,139 +8,66 @@ import platform
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from errands import ERRANDS, gone
 
 from convbench.timing import processes, worker
 from convbench.timing.processes import (
+    Nursery,
     ProcessDied,
     ProcessError,
     environment,
+    forkable,
     fresh,
+    ready,
 )
 from convbench.timing.worker import LENGTH, receive, send
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
-
-ERRANDS = """
-import os, signal, sys, threading, time
-
-def add(a, b, *, tell):
-    return a + b
-
-def several(count, *, tell):
-    for number in range(count):
-        tell({"number": number})
-    return "done"
-
-def large(size, *, tell):
-    tell(b"x" * size)
-    return b"y" * size
-
-def printing(*, tell):
-    print("to standard output")
-    sys.stdout.flush()
-    os.write(1, b"straight to descriptor 1\\\\n" * 5000)
-    os.system("echo from a child")
-    tell("told")
-    print("more")
-    return "result"
-
-def raising(words, *, tell):
-    raise ValueError(words)
-
-def interrupted(*, tell):
-    raise KeyboardInterrupt
-
-def leaving(status, *, tell):
-    print("going", flush=True)
-    os._exit(status)
-
-def exiting(*, tell):
-    sys.exit("enough")
-
-def signalled(number, *, tell):
-    tell("about to")
-    os.kill(os.getpid(), number)
-    time.sleep(600)
-
-def crashing(*, tell):
-    import ctypes
-    ctypes.string_at(0)
-
-def unpicklable(*, tell):
-    return lambda: None
-
-def unpicklable_message(*, tell):
-    tell(lambda: None)
-
-def waiting(*, tell):
-    tell(os.getpid())
-    time.sleep(600)
-
-def busy(*, tell):
-    tell(os.getpid())
-    while True:
-        pass
-
-def about(*, tell):
-    return {
-        "pid": os.getpid(),
-        "path": sys.path,
-        "main": sys.modules["__main__"].__name__,
-        "ignores": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
-        "torch": "torch" in sys.modules,
-        "environment": dict(os.environ),
-    }
-
-def faults(size, *, tell):
-    import resource
-    import torch
-    torch.set_num_threads(1)
-
-    def call():
-        return torch.ones(size // 4)
-
-    for _ in range(60):  # until every place that it goes round was touched once
-        call()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(20):
-        call()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20
-"""
+Ask = Callable[..., Any]
+KINDS = ["fresh", *(["forked"] if forkable("cpu") else [])]
 
 
 @pytest.fixture(autouse=True)
 def _errands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "errands_of_tests.py").write_text(ERRANDS.replace("\\\\n", "\\n"))
+    (tmp_path / "errands_of_tests.py").write_text(ERRANDS)
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
-def asked(name: str, *arguments: Any, **options: Any) -> Any:
-    """Run an errand in a fresh process."""
-    return fresh(f"errands_of_tests:{name}", *arguments, **options)
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """How processes begin."""
+    found: str = request.param
+    return found
 
 
-def gone(pid: int) -> bool:
-    """Wait until a process has ended (a zombie has), for as long as the test may hang."""
-    while True:
-        try:
-            os.kill(pid, 0)
-            state = Path(f"/proc/{pid}/stat")
-            if state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except (ProcessLookupError, FileNotFoundError):
-            return True
-        time.sleep(0.02)
+@pytest.fixture
+def asked(kind: str) -> Ask:
+    """Return a function that runs an errand in a process of its own, begun in one of the ways."""
+
+    def ask(
+        name: str,
+        *arguments: Any,
+        allocator: Any = "kept",
+        plugins: Any = (),
+        told: Any = None,
+    ) -> Any:
+        errand = name if ":" in name else f"errands_of_tests:{name}"
+        if kind == "fresh":
+            return fresh(errand, *arguments, allocator=allocator, plugins=plugins, told=told)
+        return ready(allocator, plugins).ask(errand, *arguments, told=told)
+
+    return ask
 
 
 # --- what comes back -----------------------------------------------------------------------
 
 
-def test_the_result_comes_back_and_messages_come_in_order() -> None:
+def test_the_result_comes_back_and_messages_come_in_order(asked: Ask) -> None:
     told: list[Any] = []
     assert asked("several", 200, told=told.append) == "done"
     assert told == [{"number": number} for number in range(200)]
@@ -148,7 +75,7 @@ def test_the_result_comes_back_and_messages_come_in_order() -> None:
     assert asked("add", [1], [2]) == [1, 2]
 
 
-def test_what_is_larger_than_a_pipe_comes_through() -> None:
+def test_what_is_larger_than_a_pipe_comes_through(asked: Ask) -> None:
     told: list[bytes] = []
     size = 3_000_000
     assert asked("large", size, told=told.append) == b"y" * size
@@ -156,23 +83,46 @@ def test_what_is_larger_than_a_pipe_comes_through() -> None:
     assert asked("add", b"a" * size, b"b") == b"a" * size + b"b"
 
 
-def test_printing_there_does_no_harm(capfd: pytest.CaptureFixture[str]) -> None:
+def test_printing_there_does_no_harm(asked: Ask, capfd: pytest.CaptureFixture[str]) -> None:
     told: list[str] = []
     assert asked("printing", told=told.append) == "result"
     assert told == ["told"]
     assert capfd.readouterr() == ("", "")
 
 
-def test_it_is_another_process_that_imports_from_where_this_one_does() -> None:
+def test_it_is_another_process_that_imports_from_where_this_one_does(asked: Ask, kind: str) -> None:
     about = asked("about")
     assert about["pid"] != os.getpid()
     assert about["path"] == sys.path
     assert about["ignores"]  # Ctrl-C is the parent's
-    assert not about["torch"]  # nothing is warm
+    assert about["torch"] is (kind == "forked")
+    assert (about["parent"] == os.getpid()) is (kind == "fresh")
     assert gone(about["pid"])
 
 
-def test_a_plugin_is_loaded_first(tmp_path: Path) -> None:
+def test_path_and_folder_are_those_of_the_moment(
+    asked: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        monkeypatch.syspath_prepend(str(tmp_path / name))
+        about = asked("about")
+        assert (about["folder"], about["path"]) == (str(tmp_path / name), sys.path)
+
+
+def test_a_message_is_heard_while_the_process_goes_on(asked: Ask, tmp_path: Path) -> None:
+    """Two that are sent at once: the second is not kept back until there is a third."""
+    heard = tmp_path / "heard"
+
+    def told(word: str) -> None:
+        if word == "second":
+            heard.touch()
+
+    assert asked("heard", str(heard), told=told)
+
+
+def test_a_plugin_is_loaded_first(asked: Ask, tmp_path: Path) -> None:
     plugin = tmp_path / "plugged.py"
     plugin.write_text("import errands_of_tests\nerrands_of_tests.plugged = lambda *, tell: 'in'\n")
     assert asked("plugged", plugins=[str(plugin)]) == "in"
@@ -193,31 +143,38 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("name", "arguments", "said"), ERRORS)
-def test_an_error_there_is_an_error_here(name: str, arguments: tuple[Any, ...], said: str) -> None:
+def test_an_error_there_is_an_error_here(
+    asked: Ask, name: str, arguments: tuple[Any, ...], said: str
+) -> None:
     with pytest.raises(ProcessError, match=said) as caught:
         asked(name, *arguments)
     assert type(caught.value) in {ProcessError, ProcessDied}
     assert caught.value.__cause__ is None
+    assert asked("add", 1, 2) == 3  # and the next one knows nothing of it
 
 
-def test_a_module_that_is_not_there_is_an_error() -> None:
+@pytest.mark.parametrize("module", ["no_such_module", "convbench.no_such_module"])
+def test_a_module_that_is_not_there_is_an_error(asked: Ask, module: str) -> None:
     with pytest.raises(ProcessError, match=r"^ModuleNotFoundError: .*no_such_module"):
-        fresh("no_such_module:f")
+        asked(f"{module}:f")
+    assert asked("add", 1, 2) == 3
 
 
-def test_arguments_that_cannot_travel_are_the_callers_error() -> None:
+def test_arguments_that_cannot_travel_are_the_callers_error(asked: Ask) -> None:
     with pytest.raises((pickle.PicklingError, AttributeError, TypeError), match="lambda"):
         asked("add", lambda: None, 1)
+    assert asked("add", 1, 2) == 3
 
 
 # --- how it ends ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [0, 3])
-def test_one_that_leaves_without_an_answer_says_its_status(status: int) -> None:
+def test_one_that_leaves_without_an_answer_says_its_status(asked: Ask, status: int) -> None:
     said = rf"^its process ended with status {status} and no answer; it said: going$"
     with pytest.raises(ProcessDied, match=said):
         asked("leaving", status)
+    assert asked("add", 1, 2) == 3
 
 
 @POSIX
@@ -230,22 +187,23 @@ def test_one_that_leaves_without_an_answer_says_its_status(status: int) -> None:
         ("SIGTERM", r"^its process crashed \(SIGTERM\)$"),
     ],
 )
-def test_one_that_is_killed_says_by_what(number: str, said: str) -> None:
+def test_one_that_is_killed_says_by_what(asked: Ask, number: str, said: str) -> None:
     told: list[str] = []
     with pytest.raises(ProcessDied, match=said):
         asked("signalled", int(getattr(signal, number)), told=told.append)
     assert told == ["about to"]
+    assert asked("add", 1, 2) == 3
 
 
 @POSIX
-def test_a_real_crash_is_one() -> None:
+def test_a_real_crash_is_one(asked: Ask) -> None:
     with pytest.raises(ProcessDied, match=r"crashed \(SIG(SEGV|BUS)\)"):
         asked("crashing")
 
 
 @POSIX
 @pytest.mark.parametrize("number", [signal.SIGRTMIN + 5], ids=["nameless"])
-def test_a_signal_without_a_name_has_its_number(number: int) -> None:
+def test_a_signal_without_a_name_has_its_number(asked: Ask, number: int) -> None:
     with pytest.raises(ProcessDied, match=rf"crashed \(signal {number}\)"):
         asked("signalled", number)
 
@@ -253,83 +211,90 @@ def test_a_signal_without_a_name_has_its_number(number: int) -> None:
 def test_one_that_dies_before_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_BOOT", "raise SystemExit('not today')")
     with pytest.raises(ProcessDied, match="status 1 and no answer; it said: not today"):
-        asked("add", b"x" * 1_000_000, b"")  # more than a pipe holds
+        fresh("errands_of_tests:add", b"x" * 1_000_000, b"")  # more than a pipe holds
+    if forkable("cpu"):
+        with (
+            Nursery() as nursery,
+            pytest.raises(ProcessDied, match="status 1 and no answer; it said: not today"),
+        ):
+            nursery.ask("errands_of_tests:add", b"x" * 1_000_000, b"")
 
 
 @POSIX
 @pytest.mark.parametrize("name", ["waiting", "busy"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a bug of the listener")])
-def test_what_ends_the_call_ends_the_process(name: str, error: BaseException) -> None:
+def test_what_ends_the_call_ends_the_process(asked: Ask, name: str, error: BaseException) -> None:
     pids: list[int] = []
 
-    def told(pid: int) -> None:
-        pids.append(pid)
+    def told(said: list[int]) -> None:
+        pids.append(said[0])
         raise error
 
     with pytest.raises(type(error)):
         asked(name, told=told)
-    with pytest.raises(ProcessLookupError):  # not even a zombie
-        os.kill(pids[0], 0)
+    assert gone(pids[0])
+    assert asked("add", 1, 2) == 3
 
 
 PARENT = """
 import sys
 sys.path[:] = {path!r}
-from convbench.timing.processes import fresh
+from convbench.timing.processes import fresh, ready
+ask = fresh if {kind!r} == "fresh" else ready().ask
 try:
-    fresh("errands_of_tests:{name}", told=lambda pid: print(pid, flush=True))
+    ask("errands_of_tests:{name}", told=lambda pids: print(*pids, flush=True))
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
 
 
+def parent(kind: str, name: str, **options: Any) -> tuple[subprocess.Popen[str], list[int]]:
+    """Start a program that waits for a process; return the process and what it forked it from."""
+    started = subprocess.Popen(
+        [sys.executable, "-c", PARENT.format(path=sys.path, kind=kind, name=name)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+    assert started.stdout is not None
+    pids = [int(pid) for pid in started.stdout.readline().split()]
+    assert (pids[1] == started.pid) is (kind == "fresh")
+    return started, pids
+
+
 @POSIX
 @pytest.mark.parametrize("name", ["waiting", "busy"])
 @pytest.mark.parametrize("how", ["SIGINT", "SIGKILL", "SIGTERM"])
-def test_however_the_parent_ends_its_process_ends_too(name: str, how: str) -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT.format(path=sys.path, name=name)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert parent.stdout is not None
-    with parent.stdout as said:
-        pid = int(said.readline())
-        parent.send_signal(getattr(signal, how))
-        rest = said.read()
-    status = parent.wait()
-    assert gone(pid)
-    assert (rest, status) == (
+def test_however_the_parent_ends_its_process_ends_too(kind: str, name: str, how: str) -> None:
+    started, pids = parent(kind, name)
+    started.send_signal(getattr(signal, how))
+    said, _ = started.communicate()
+    assert all(map(gone, pids))
+    assert (said, started.returncode) == (
         ("interrupted\n", 0) if how == "SIGINT" else ("", -getattr(signal, how))
     )
 
 
 @POSIX
-def test_ctrl_c_at_a_terminal_is_the_parents_alone() -> None:
+def test_ctrl_c_at_a_terminal_is_the_parents_alone(kind: str) -> None:
     """It goes to the whole foreground group, and the parent then ends its process itself."""
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT.format(path=sys.path, name="waiting")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert parent.stdout is not None
-    pid = int(parent.stdout.readline())
-    os.killpg(parent.pid, signal.SIGINT)
-    assert parent.communicate() == ("interrupted\n", "")
-    assert gone(pid)
+    started, pids = parent(kind, "waiting", start_new_session=True)
+    os.killpg(started.pid, signal.SIGINT)
+    assert started.communicate() == ("interrupted\n", "")
+    assert all(map(gone, pids))
 
 
 # --- environment and pages -----------------------------------------------------------------
 
 
-def test_the_environment_here_is_left_alone_and_there_has_the_switches() -> None:
+def test_the_environment_here_is_left_alone_and_there_has_the_switches(asked: Ask) -> None:
     before = dict(os.environ)
     kept = asked("about", allocator="kept")["environment"]
     system = asked("about", allocator="system")["environment"]
     assert dict(os.environ) == before
     added = {key: value for key, value in kept.items() if before.get(key) != value}
+    added.pop("PYTEST_CURRENT_TEST", None)  # of the test that started the nursery
     assert set(added) == {"MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_"}
     assert added["MALLOC_MMAP_MAX_"] == "0"
     assert system.keys() - before.keys() <= {"LC_CTYPE"}  # which Python itself sets
@@ -351,7 +316,7 @@ def test_the_systems_allocator_is_the_systems_even_within_a_process_that_keeps(
 @pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="only glibc obeys the switches that keep pages"
 )
-def test_kept_pages_do_not_fault_again_and_the_systems_do() -> None:
+def test_kept_pages_do_not_fault_again_and_the_systems_do(asked: Ask) -> None:
     assert asked("faults", 8 * 2**20, allocator="kept") < 1
     # glibc learns to keep what is smaller than 32 MB (mallopt(3), M_MMAP_THRESHOLD), and no more
     large = 40 * 2**20

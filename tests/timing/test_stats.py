@@ -8,30 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted import samples
 
-from convbench.timing.samples import Samples
-from convbench.timing.stats import RatioInterval, median_interval, outliers, ratio
+from convbench.timing.stats import (
+    Interval,
+    RatioInterval,
+    median_interval,
+    outliers,
+    quantile_interval,
+    ratio,
+    verdict,
+)
 
 TRIALS = 1500
-
-
-def samples(seconds: list[float], session: str = "s") -> Samples:
-    """Return samples with these times."""
-    rounds = len(seconds)
-    return Samples(
-        seconds=tuple(seconds),
-        cpu_seconds=tuple(seconds),
-        page_faults=(0,) * rounds,
-        involuntary_switches=(0,) * rounds,
-        block=1,
-        first_call=1.0,
-        warmup_calls=1,
-        stopwatch="scripted",
-        seed=0,
-        threads=1,
-        session=session,
-        stop_reason="",
-    )
 
 
 def noisy(draw: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -91,6 +80,45 @@ def test_five_rounds_cover_what_they_say_and_say_less_than_was_asked() -> None:
     assert covered == pytest.approx(0.9375, abs=0.015)
 
 
+# (values, share, confidence asked) -> (place of value and ends, from 0, confidence reached), from
+# exact tables of Bin(n, share): the chance that low + 1 to high values are below the quantile, no
+# more than half of what is missing to the confidence on either side.
+QUANTILES = [
+    (1, 0.25, 0.95, (0, 0, 0), 0.0),
+    (2, 0.25, 0.95, (0, 0, 1), 0.375),
+    (4, 0.25, 0.95, (0, 0, 3), 0.6796875),
+    (6, 0.25, 0.95, (1, 0, 4), 0.8173828125),
+    (8, 0.25, 0.95, (1, 0, 5), 0.895660400390625),
+    (12, 0.25, 0.95, (2, 0, 6), 0.9540708661079407),
+    (20, 0.25, 0.95, (4, 1, 9), 0.9618229581910782),
+    (40, 0.25, 0.95, (9, 4, 16), 0.9723963989802437),
+    (16, 0.25, 0.8, (3, 1, 6), 0.8569663083180785),
+    (9, 0.5, 0.95, (4, 1, 7), 0.9609375),
+    (12, 0.5, 0.95, (5, 2, 9), 0.96142578125),
+    (12, 0.75, 0.95, (8, 5, 11), 0.9540708661079407),
+    (12, 0.1, 0.95, (1, 0, 4), 0.713241120249),
+]
+
+
+@pytest.mark.parametrize(("count", "share", "asked", "places", "reached"), QUANTILES)
+def test_places_of_a_quantile_are_those_of_the_binomial_tables(
+    count: int, share: float, asked: float, places: tuple[int, int, int], reached: float
+) -> None:
+    found = quantile_interval([float(value) for value in reversed(range(count))], share, asked)
+    assert (found.value, found.low, found.high) == places
+    assert found.confidence == pytest.approx(reached, abs=1e-12)
+
+
+@pytest.mark.parametrize("count", [6, 8, 12, 20, 40])
+def test_interval_of_a_quartile_covers_it_as_often_as_it_says(count: int) -> None:
+    draws = noisy(np.random.default_rng(count), (2 * TRIALS, count))
+    # 0.25 of all is 0.25 / 0.9 of those without a spike: the log-normal quantile of 0.27778
+    true = math.exp(0.05 * -0.589456)
+    intervals = [quantile_interval(row.tolist(), 0.25) for row in draws]
+    covered = sum(each.low <= true <= each.high for each in intervals) / len(intervals)
+    assert covered == pytest.approx(intervals[0].confidence, abs=0.015)
+
+
 @pytest.mark.parametrize("paired", [True, False])
 @pytest.mark.parametrize("count", [5, 8, 12, 30])
 def test_interval_of_a_ratio_covers_it(count: int, paired: bool) -> None:
@@ -109,13 +137,13 @@ def test_the_same_against_itself_is_seldom_called_different(count: int) -> None:
     together = np.exp(draw.normal(0, 0.3, (TRIALS, 1, count)))
     draws = noisy(draw, (TRIALS, 2, count)) * together
     verdicts = [ratio(samples(a.tolist()), samples(b.tolist())).verdict for a, b in draws]
-    assert 1 - verdicts.count("cannot tell") / TRIALS <= 0.06
+    assert (verdicts.count("faster") + verdicts.count("slower")) / TRIALS <= 0.06
 
 
 def test_pairing_finds_what_lies_below_the_noise_of_the_rounds() -> None:
     draw = np.random.default_rng(0)
     together = np.exp(draw.normal(0, 0.5, 20))
-    a, b = 1.02 * together * np.exp(draw.normal(0, 0.002, 20)), together
+    a, b = 1.08 * together * np.exp(draw.normal(0, 0.002, 20)), together
     assert ratio(samples(a.tolist()), samples(b.tolist())).verdict == "slower"
     assert ratio(samples(a.tolist()), samples(b.tolist(), "t")).verdict == "cannot tell"
 
@@ -135,14 +163,15 @@ def test_value_of_an_unpaired_ratio_is_that_of_the_medians() -> None:
 VERDICTS = [
     ([2.0] * 5, [1.0] * 5, "slower"),
     ([1.0] * 5, [2.0] * 5, "faster"),
-    ([1.0] * 5, [1.0] * 5, "cannot tell"),
+    ([1.0] * 5, [1.0] * 5, "same"),
+    ([1.02] * 5, [1.0] * 5, "same"),
     ([2.0] * 4, [1.0] * 4, "cannot tell"),
     ([2.0] * 5 + [0.5], [1.0] * 6, "cannot tell"),
 ]
 
 
 @pytest.mark.parametrize("session", ["s", "t"])
-@pytest.mark.parametrize(("numerator", "denominator", "verdict"), VERDICTS[:4])
+@pytest.mark.parametrize(("numerator", "denominator", "verdict"), VERDICTS[:5])
 def test_verdicts(
     numerator: list[float], denominator: list[float], verdict: str, session: str
 ) -> None:
@@ -150,8 +179,66 @@ def test_verdicts(
 
 
 def test_one_round_the_other_way_is_enough_not_to_tell_at_six() -> None:
-    numerator, denominator, verdict = VERDICTS[4]
+    numerator, denominator, verdict = VERDICTS[5]
     assert ratio(samples(numerator), samples(denominator)).verdict == verdict
+
+
+WORDS = [
+    # ends of the interval, rounds, margin -> what it says
+    (0.96, 1.04, 9, 0.05, "same"),
+    (1 / 1.05, 1.05, 9, 0.05, "same"),  # the ends of the margin are in it
+    (1.01, 1.04, 9, 0.05, "same"),  # surely slower, and by too little to matter
+    (0.96, 0.99, 9, 0.05, "same"),
+    (1.0, 1.0, 9, 0.05, "same"),
+    (1.04, 1.06, 9, 0.05, "slower"),
+    (0.94, 0.99, 9, 0.05, "faster"),
+    (1.5, 3.0, 9, 0.05, "slower"),
+    (0.2, 0.4, 9, 0.05, "faster"),
+    (0.99, 1.06, 9, 0.05, "cannot tell"),
+    (0.94, 1.01, 9, 0.05, "cannot tell"),
+    (1.0, 1.06, 9, 0.05, "cannot tell"),  # 1 is not left out
+    (0.94, 1.0, 9, 0.05, "cannot tell"),
+    (0.5, 2.0, 9, 0.05, "cannot tell"),
+    (1.01, 1.04, 9, 0.01, "slower"),
+    (0.96, 1.04, 9, 0.01, "cannot tell"),
+    (0.9, 1.2, 9, 0.25, "same"),
+    (1.5, 3.0, 4, 0.05, "cannot tell"),  # four rounds say nothing
+    (0.99, 1.01, 4, 0.05, "cannot tell"),
+    (1.5, 3.0, 5, 0.05, "slower"),
+]
+
+
+@pytest.mark.parametrize(("low", "high", "rounds", "margin", "says"), WORDS)
+def test_what_an_interval_says(
+    low: float, high: float, rounds: int, margin: float, says: str
+) -> None:
+    interval = Interval(value=math.sqrt(low * high), low=low, high=high, confidence=0.95)
+    assert verdict(interval, rounds, margin) == says
+
+
+USABLE = [
+    # low, high, confidence -> whether the ends tell anything
+    (1.0, 2.0, 0.95, True),
+    (1.0, 2.01, 0.95, False),
+    (1.0, 1.1, 0.0, False),
+    (0.0, 0.0, 0.95, False),
+]
+
+
+@pytest.mark.parametrize(("low", "high", "confidence", "usable"), USABLE)
+def test_ends_that_tell_nothing_are_not_usable(
+    low: float, high: float, confidence: float, usable: bool
+) -> None:
+    ends = {"value": low, "low": low, "high": high, "confidence": confidence}
+    assert Interval(**ends).usable is usable
+    assert RatioInterval(**ends, paired=True, verdict="same").usable is usable
+
+
+def test_half_widths() -> None:
+    ends = {"value": 2.0, "low": 1.6, "high": 2.2, "confidence": 0.95}
+    assert Interval(**ends).half_width == pytest.approx(0.25)
+    found = RatioInterval(**{**ends, "low": 1.0, "high": 1.21}, paired=True, verdict="same")
+    assert found.half_width == pytest.approx(0.1)
 
 
 def test_unpaired_intervals_are_those_of_their_seed() -> None:
@@ -175,6 +262,16 @@ def test_value_lies_in_its_interval(values: list[float], confidence: float) -> N
     assert min(values) <= found.low <= found.value <= found.high <= max(values)
 
 
+@given(times, st.floats(0.01, 0.99), st.floats(0.01, 0.99))
+def test_a_quantile_is_a_value_and_lies_in_its_interval(
+    values: list[float], share: float, confidence: float
+) -> None:
+    found = quantile_interval(values, share, confidence)
+    assert found.value in values
+    assert min(values) <= found.low <= found.value <= found.high <= max(values)
+    assert 0 <= found.confidence < 1
+
+
 @given(times, st.randoms(use_true_random=False))
 def test_the_inverse_ratio_is_the_inverse(values: list[float], shuffle: object) -> None:
     other = values[:]
@@ -183,8 +280,8 @@ def test_the_inverse_ratio_is_the_inverse(values: list[float], shuffle: object) 
     back = ratio(samples(other), samples(values))
     ends = (1 / back.value, 1 / back.high, 1 / back.low)
     assert (there.value, there.low, there.high) == pytest.approx(ends)
-    opposite = {"faster": "slower", "slower": "faster", "cannot tell": "cannot tell"}
-    assert back.verdict == opposite[there.verdict]
+    opposite = {"faster": "slower", "slower": "faster"}
+    assert back.verdict == opposite.get(there.verdict, there.verdict)
 
 
 OUTLIERS = [
@@ -207,8 +304,12 @@ def test_outliers_lie_beyond_the_far_fences(values: list[float], found: tuple[in
 def test_what_has_no_answer_is_refused() -> None:
     with pytest.raises(ValueError, match="values is empty"):
         median_interval([])
+    with pytest.raises(ValueError, match="quantile_interval: values is empty"):
+        quantile_interval([], 0.25)
     with pytest.raises(ValueError, match=r"confidence=1\.0"):
         median_interval([1.0], 1.0)
+    with pytest.raises(ValueError, match=r"confidence=0"):
+        quantile_interval([1.0], 0.25, 0)
     with pytest.raises(ValueError, match=r"confidence=95"):
         ratio(samples([1.0]), samples([1.0]), confidence=95)
     with pytest.raises(ValueError, match="2 rounds of one competitor and 3"):
