@@ -15,8 +15,9 @@ from claim import Claim, at_least, at_most
 from torch import nn
 
 from convbench import ConvSpec, build, measure
-from convbench.timing.estimates import of_process, typical
+from convbench.timing.estimates import typical
 from convbench.timing.measurement import Measurement, MeasurementError
+from convbench.timing.samples import of_process
 from convbench.timing.stats import RatioInterval
 
 PROCESSES = 10

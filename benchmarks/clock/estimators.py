@@ -19,7 +19,8 @@ from recorded import Recorded, as_samples, record, recorded
 from running import TWIN
 
 from convbench.timing import stats
-from convbench.timing.estimates import QUANTILE, Estimates
+from convbench.timing.estimates import Estimates
+from convbench.timing.samples import QUANTILE
 
 PROCESSES = 10
 DRAWS = 60

@@ -21,7 +21,7 @@ from running import PLUGIN, SUITE, TWIN, Made, convbench, has_budget, make
 from convbench import load_run
 from convbench.runs.frame import rows
 from convbench.runs.record import Run
-from convbench.timing.estimates import of_process
+from convbench.timing.samples import of_process
 
 STATES = {"quiet": 0, "one neighbour": 1, "two neighbours": 2}
 ALL = "all states"

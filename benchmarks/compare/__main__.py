@@ -24,8 +24,7 @@ from convbench.comparing.comparison import compare
 from convbench.comparing.gate import outcome
 from convbench.comparing.sides import Side, load_side
 from convbench.timing.contamination import contaminated_share
-from convbench.timing.estimates import of_process
-from convbench.timing.samples import Samples
+from convbench.timing.samples import Samples, of_process
 
 HERE = Path(__file__).parent
 SLOW = "slow"

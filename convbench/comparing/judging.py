@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 from convbench.comparing.exact import changes, ran
 from convbench.timing import stats
 from convbench.timing.contamination import contaminated_share
-from convbench.timing.estimates import QUANTILE
+from convbench.timing.samples import QUANTILE
 from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, Interval, RatioInterval, Verdict
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from convbench.timing.estimates import near, of_process
+from convbench.timing.estimates import near
+from convbench.timing.samples import of_process
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

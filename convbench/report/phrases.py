@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from convbench.report import format as show
 from convbench.report.caveats import named
-from convbench.timing.estimates import QUANTILE
+from convbench.timing.samples import QUANTILE
 from convbench.timing.stats import (
     FEWEST_ROUNDS_FOR_A_VERDICT,
     MARGIN,

@@ -20,7 +20,8 @@ from convbench.timing.contamination import (
     told_again,
     watched,
 )
-from convbench.timing.estimates import Estimates, of_process
+from convbench.timing.estimates import Estimates
+from convbench.timing.samples import of_process
 from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:

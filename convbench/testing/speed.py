@@ -22,8 +22,8 @@ from convbench.report import format as show
 from convbench.testing.timed import label_of, timed
 from convbench.timing.arguments import Given, MeasureError
 from convbench.timing.contamination import contaminated_share
-from convbench.timing.estimates import QUANTILE
 from convbench.timing.measurement import Measurement, MeasurementError
+from convbench.timing.samples import QUANTILE
 from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, WIDEST, RatioInterval
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from __future__ import annotations
 from statistics import median, median_low
 from typing import TYPE_CHECKING, Final
 
-from convbench.timing.estimates import of_process
 from convbench.timing.nvml import slowdowns
+from convbench.timing.samples import of_process
 from convbench.timing.stats import outliers
 
 if TYPE_CHECKING:

@@ -30,10 +30,10 @@ from convbench.timing.calls import (
 from convbench.timing.checking import Digest
 from convbench.timing.contamination import MANY, contaminated_share, flags
 from convbench.timing.errand import Order, Outcome, Tell, first_line
-from convbench.timing.estimates import Estimates, of_process, over_processes
+from convbench.timing.estimates import Estimates, over_processes
 from convbench.timing.gathering import Gathering
 from convbench.timing.processes import ready
-from convbench.timing.samples import Samples
+from convbench.timing.samples import Samples, of_process
 from convbench.timing.stats import Interval, median_interval
 
 if TYPE_CHECKING:

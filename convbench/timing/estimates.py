@@ -27,18 +27,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, median, median_low
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from convbench.timing import stats
 from convbench.timing.contamination import MANY, contaminated_share
+from convbench.timing.samples import QUANTILE, Samples, of_process
 from convbench.timing.stats import MARGIN, Interval, RatioInterval
 from convbench.timing.variances import prior, quantile
 
-if TYPE_CHECKING:
-    from convbench.timing.samples import Samples
-
-QUANTILE: Final = 0.25
-"""Of a process's rounds: its time of a call."""
 _FENCE: Final = 4.0
 """Robust standard deviations from the others at which a process counts as disturbed."""
 _LEAST_FENCE: Final = math.log(1.25)
@@ -52,12 +48,6 @@ _BESIDE_OTHERS: Final = 0.02
 takes caches and memory bandwidth from some types more than from others."""
 _FROM_MAD: Final = 1.4826
 """From the median absolute deviation of normal values to their standard deviation."""
-
-
-def of_process(samples: Samples) -> float:
-    """Return seconds of a call in one process: the lower quartile of its rounds, a measured one."""
-    ordered = sorted(samples.seconds)
-    return ordered[int(QUANTILE * (len(ordered) - 1))]
 
 
 def typical(processes: Sequence[Samples], confidence: float = 0.95) -> Interval:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,10 @@ _EVERY_ROUND = (
     "sm_clock_mhz",
     "throttle_reasons",
 )
+
+
+QUANTILE: Final = 0.25
+"""Of a process's rounds: its time of a call, see `timing.estimates`."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +186,12 @@ class Samples:
                 f"Samples: {'; '.join(faults)}; give exactly the keys that to_json() writes",
             )
         return cls(**{name: _READERS[name](name, value) for name, value in data.items()})
+
+
+def of_process(samples: Samples) -> float:
+    """Return seconds of a call in one process: the lower quartile of its rounds, a measured one."""
+    ordered = sorted(samples.seconds)
+    return ordered[int(QUANTILE * (len(ordered) - 1))]
 
 
 def _number(name: str, value: object) -> float:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scripted import each, processes, samples
 
 from convbench.timing import stats
-from convbench.timing.estimates import Estimates, compare, of_process, over_processes, typical
-from convbench.timing.samples import Samples
+from convbench.timing.estimates import Estimates, compare, over_processes, typical
+from convbench.timing.samples import Samples, of_process
 from convbench.timing.variances import moderated, quantile
 
 # --- one process ---------------------------------------------------------------------------
