@@ -39,7 +39,7 @@ from statistics import fmean
 from typing import Any, Final, NamedTuple, Protocol
 
 from convbench.doctor.neighbour import Neighbour
-from convbench.timing.processes import ProcessError, fresh
+from convbench.timing.processes import ProcessError, ready
 
 MOST_LONGER: Final = 1.25
 """How many times as long a call may last beside a neighbour, for its number of threads to hold."""
@@ -114,7 +114,7 @@ def default_threads(device: str) -> Threads:
     if numbers == (1,):
         return Threads(1, limit or "torch takes no more")
     try:
-        number, because = judge(fresh("convbench.doctor.threads:errand", numbers))
+        number, because = judge(ready().ask("convbench.doctor.threads:errand", numbers))
     except (ProcessError, OSError) as error:
         number, because = numbers[1], f"{numbers[0]} could not be tried: {_said(error)}"
     return Threads(number, f"{limit}; {because}" if limit else because)
