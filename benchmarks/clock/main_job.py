@@ -55,7 +55,7 @@ QUICK = Size(
     budget=15.0,
     reference_budget=30.0,
     reference_options=("--processes", "5"),
-    only=f"^(standard|{TWIN}|pointwise|bottleneck|osnet_x0_25|osnet_x1_0)$",
+    only=f"^(standard|{TWIN}|pointwise|bottleneck|osnet_x0_25|osnet_x1_0) ",
 )
 
 
