@@ -16,18 +16,18 @@ estimated over processes, and rounds only say what each process measured:
   mean over all processes is, and would be in another hour: ratios drift from run to run, and beside
   other work they drift more, which no process of the same run can see (`_DRIFT`, `_BESIDE_OTHERS`).
 
-With a single process there is nothing to say of others: the intervals are those of `stats`, of
-rounds, and `processes` says 1.
+A single process says nothing of others: its intervals are those of `stats`, of rounds, made wider
+by what processes usually differ (`_ALONE`), and `processes` says 1.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean, median, median_low
-from typing import Final
+from typing import Final, TypeVar
 
 from convbench.timing import stats
 from convbench.timing.contamination import MANY, contaminated_share
@@ -46,6 +46,9 @@ _DRIFT: Final = 0.005
 _BESIDE_OTHERS: Final = 0.02
 """The same beside other work, where a tenth of the samples or more had to wait for a processor: it
 takes caches and memory bandwidth from some types more than from others."""
+_ALONE: Final = 0.04
+"""Standard deviation of processes, on a log scale, where a single one says nothing of it: 1 to
+5.5 % were seen (`python benchmarks/clock estimators`)."""
 _FROM_MAD: Final = 1.4826
 """From the median absolute deviation of normal values to their standard deviation."""
 
@@ -105,7 +108,7 @@ class Estimates:
         stats.check_confidence(confidence)
         several = self._several(name)
         if len(several) == 1:
-            return stats.quantile_interval(several[0].seconds, QUANTILE, confidence)
+            return _alone(stats.quantile_interval(several[0].seconds, QUANTILE, confidence))
         found = _spread(list(self._logs[name].values()))
         sd, freedom = self._moderated(None, found)
         reach = quantile(confidence, freedom) * sd * math.sqrt(1 + 1 / found.number)
@@ -138,7 +141,9 @@ class Estimates:
         pairs = [(top, below[top.session]) for top in tops if top.session in below]
         if len(pairs) == 1 or len(tops) == len(bottoms) == 1:
             top, bottom = pairs[0] if pairs else (tops[0], bottoms[0])
-            return stats.ratio(top, bottom, confidence, margin=margin)
+            wider = _alone(stats.ratio(top, bottom, confidence))
+            rounds = min(len(top.seconds), len(bottom.seconds))
+            return replace(wider, verdict=stats.verdict(wider, rounds, margin))
         if pairs:
             found = _spread(self._quotients(name, base))
             sd, freedom = self._moderated(base, found)
@@ -246,6 +251,19 @@ class Estimates:
 def near(logs: Sequence[float]) -> tuple[bool, ...]:
     """Tell of logs of the times of processes which are near the others; the rest is disturbed."""
     return _spread(logs).kept
+
+
+def _alone(found: _Found) -> _Found:
+    """Return the interval of one process's rounds, as wide as other processes make it."""
+    if not found.confidence:
+        return found
+    reach = stats.normal(found.confidence) * _ALONE
+    low = math.hypot(math.log(found.value / found.low), reach)
+    high = math.hypot(math.log(found.high / found.value), reach)
+    return replace(found, low=found.value * math.exp(-low), high=found.value * math.exp(high))
+
+
+_Found = TypeVar("_Found", Interval, RatioInterval)
 
 
 @dataclass(frozen=True, kw_only=True)

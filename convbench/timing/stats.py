@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from statistics import median, quantiles
+from statistics import NormalDist, median, quantiles
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ WIDEST = 2.0
 """An interval whose ends differ by more than this factor helps nobody and is not shown."""
 FEWEST_ROUNDS_FOR_A_VERDICT = 5
 RESAMPLES = 2000
+_SUREST = 0.999
 _QUARTILES_NEED = 4
 
 
@@ -306,6 +307,11 @@ def verdict(interval: Interval, rounds: int, margin: float = MARGIN) -> Verdict:
     if interval.low <= 1 <= interval.high:
         return "cannot tell"
     return "faster" if interval.high < 1 else "slower"
+
+
+def normal(confidence: float) -> float:
+    """Return the two-sided quantile of the normal distribution: 1.96 for 0.95."""
+    return NormalDist().inv_cdf((1 + min(confidence, _SUREST)) / 2)
 
 
 def check_confidence(confidence: float) -> None:
