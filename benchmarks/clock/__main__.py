@@ -20,7 +20,6 @@ No test calls this: a claim about time has no place in one.
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -63,7 +62,7 @@ def main() -> int:
         raise SystemExit(f"{', '.join(unknown)}: there is {', '.join(NAMES)} and estimators DATA …")
     held = True
     for name in names:
-        title = name + " under noise" * asked.noise + " (quick: a look only)" * asked.quick
+        title = name + " beside two neighbours" * asked.noise + " (a look only)" * asked.quick
         begin = time.perf_counter()
         results = []
         with busy(2 if asked.noise else 0):
@@ -74,7 +73,8 @@ def main() -> int:
         sys.stdout.write(f"        ({took:.0f} s)\n")
         held &= all(result.holds for result in results if isinstance(result, Claim))
         if asked.out is not None:
-            command = f"python benchmarks/clock {shlex.join(sys.argv[1:])}"
+            flags = " --noise" * asked.noise + " --quick" * asked.quick
+            command = f"python benchmarks/clock {name}{flags}"
             page.add(_page(asked.out), title, command, results, took)
     return int(not held)
 

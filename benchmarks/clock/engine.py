@@ -54,6 +54,21 @@ class Repeated(nn.Module):
         return found
 
 
+def timed(work: dict[str, object], budget: float, processes: int, seed: int = 0) -> Measurement:
+    """Measure in so many processes.
+
+    Raises:
+        SystemExit: it were fewer, with what the measurement notes: the trial would be another.
+
+    """
+    found = measure(work, budget=budget, processes=processes, seed=seed)
+    fewest = min(len(several) for several in found.samples.values())
+    if fewest < processes:
+        said = "; ".join([*found.notes, *found.failures.values()])
+        raise SystemExit(f"{fewest} of {processes} processes measured: {said}")
+    return found
+
+
 def ratio(found: Measurement, name: str, base: str) -> RatioInterval | None:
     """Return a ratio; None where every sample was contaminated, so that nothing is said."""
     try:
@@ -68,7 +83,7 @@ def aa(scale: float) -> Iterator[Claim]:
     found: list[RatioInterval | None] = []
     for seed in range(number):
         work = {f"{side}{at}": convolution() for at in range(PAIRS) for side in "ab"}
-        measured = measure(work, budget=2.0, processes=PROCESSES, seed=seed)
+        measured = timed(work, 2.0, PROCESSES, seed)
         found += [ratio(measured, f"b{at}", f"a{at}") for at in range(PAIRS)]
     told = [r for r in found if r is not None]
     excluding = sum(not r.low <= 1 <= r.high for r in told)
@@ -99,7 +114,7 @@ def injected(scale: float) -> Iterator[Claim]:
             for at in range(PAIRS)
             for times in (20, *found)
         }
-        measured = measure(work, budget=5.0, processes=PROCESSES, seed=seed)
+        measured = timed(work, 5.0, PROCESSES, seed)
         for times, several in found.items():
             several += [ratio(measured, f"{times} {at}", f"20 {at}") for at in range(PAIRS)]
     for times, several in found.items():
@@ -117,7 +132,7 @@ def held_out(scale: float) -> Iterator[Claim]:
     number = max(6, round(30 * scale))
     names = ("depthwise", "standard")
     work = {name: convolution(name, channels=64) for name in names}
-    found = measure(work, budget=0.5 * number, processes=number)
+    found = timed(work, 0.5 * number, number)
     draw = random.Random(0)  # noqa: S311  (an order, not a secret)
     for name in names:
         processes = found.samples[name]

@@ -293,7 +293,7 @@ def _rank(count: int, confidence: float) -> tuple[int, float]:
     return rank, reached
 
 
-def verdict(interval: Interval, rounds: int, margin: float = MARGIN) -> Verdict:
+def verdict(interval: Interval | RatioInterval, rounds: int, margin: float = MARGIN) -> Verdict:
     """Return what an interval of a ratio says, if that many rounds may say anything.
 
     "same" where all of it lies between 1 / (1 + margin) and 1 + margin, whether 1 is in it or not:
