@@ -63,30 +63,53 @@ MACHINES = (
 )
 
 
+@dataclass
+class Came:
+    """What came of reruns on a machine.
+
+    regressions, wrong: reruns that show one, and any slower or faster. same: the share of rows that
+    are called so. found, rows: trials in which a type that takes 10 % more is found, and its rows.
+    blamed: those in which another one was called slower.
+    """
+
+    regressions: int = 0
+    wrong: int = 0
+    same: float = 0.0
+    found: int = 0
+    rows: int = 0
+    blamed: int = 0
+
+
 def claims(trials: int) -> Iterator[Claim]:
     """Ask of every machine how often a rerun cries wolf, and how often a tenth is found."""
     for machine in MACHINES:
-        wolf, wrong, found, rows, same, blamed = 0, 0, 0, 0, 0, 0
-        for seed in range(trials):
-            left, right = pair(machine, random.Random(seed))  # noqa: S311
-            plain = compare(left, right)
-            wolf += outcome(plain).status != OK
-            wrong += false(plain)
-            same += len(plain.found("same"))
-            name = f"t{seed % CASES}"
-            changed = compare(left, slowed(right, name, 1.1))
-            hits = sum(row.pair.label == name for row in changed.found("slower"))
-            found += outcome(changed).status == REGRESSION and hits > 0
-            rows += hits
-            blamed += len(changed.found("slower")) > hits
-        alike = same / (trials * GROUPS * CASES)
+        came = trial(machine, trials)
         yield Claim(
-            f"invented, {machine.name}: of {trials} reruns {wolf} show a regression (at most 5 %), "
-            f"{wrong} any slower or faster, and {alike:.0%} of all rows are called the same; a "
-            f"type that takes 10 % more is found in {found} of {trials}, in {rows} of its "
-            f"{trials * GROUPS} rows, and another one was blamed in {blamed}",
-            wolf <= WANTED * trials and blamed <= WANTED * trials,
+            f"invented, {machine.name}: of {trials} reruns {came.regressions} show a regression "
+            f"(at most 5 %), {came.wrong} any slower or faster, and {came.same:.0%} of all rows "
+            f"are called the same; a type that takes 10 % more is found in {came.found} of "
+            f"{trials}, in {came.rows} of its {trials * GROUPS} rows, and another was blamed in "
+            f"{came.blamed}",
+            max(came.regressions, came.blamed) <= WANTED * trials,
         )
+
+
+def trial(machine: Machine, trials: int) -> Came:
+    """Compare runs of a machine, as they are and with one type after the other made slower."""
+    came = Came()
+    for seed in range(trials):
+        left, right = pair(machine, random.Random(seed))  # noqa: S311
+        plain = compare(left, right)
+        came.regressions += outcome(plain).status != OK
+        came.wrong += false(plain)
+        came.same += len(plain.found("same")) / (trials * GROUPS * CASES)
+        name = f"t{seed % CASES}"
+        changed = compare(left, slowed(right, name, 1.1))
+        hits = sum(row.pair.label == name for row in changed.found("slower"))
+        came.found += outcome(changed).status == REGRESSION and hits > 0
+        came.rows += hits
+        came.blamed += len(changed.found("slower")) > hits
+    return came
 
 
 def pair(machine: Machine, draw: random.Random) -> tuple[Side, Side]:

@@ -217,11 +217,12 @@ def _doubted(
 
 def _left_out(effect: Effect) -> tuple[str, ...]:
     """Return in words how many processes, or runs, were too far from the others to count."""
-    return tuple(
-        f"{number} disturbed on the {name} side, left out"
+    said = [
+        f"{number} {name}"
         for name, number in zip(("left", "right"), effect.disturbed, strict=True)
         if number
-    )
+    ]
+    return (f"disturbed, not counted: {', '.join(said)}",) if said else ()
 
 
 def _dirty(pair: Pair) -> float:

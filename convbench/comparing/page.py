@@ -91,7 +91,7 @@ def _table(identity: str, caption: str, rows: Sequence[Judged], comparison: Comp
         Column(name=net, key="ratio", kind="ratio"),
         Column(name="verdict", key="verdict"),
         Column(name="why", key="reasons"),
-        Column(name="what changed", key="notes"),
+        Column(name="to know", key="notes"),
     )
     cells = [_cells(row, _place(row, comparison)) for row in rows]
     used = [

@@ -36,7 +36,7 @@ SECONDS: Final = 3.0
 PROCESSES: Final = 8
 """Each has its luck, its memory layout above all; one of eight that was disturbed moves nothing."""
 MOST_DISTURBED: Final = 1 - QUANTILE
-"""Where more of the samples were disturbed, no low quantile of them sees through that."""
+"""Share of the samples that may be disturbed: a low quantile sees through no more."""
 _OWN: Final = frozenset({"fresh", "forked"})
 """What `Samples.process` says of a process of its own; anything else is why there was none."""
 _DIGITS: Final = 4
@@ -268,11 +268,9 @@ def _undecided(ratio: RatioInterval, by: float, rounds: int) -> str:
             f"how many times as long b takes as a is not known to a factor of {WIDEST:g}: "
             f"{_words(ratio)}; stop what else runs here, or give more seconds or more processes"
         )
-    low, high = (show.significant(end, _DIGITS) for end in (ratio.low, ratio.high))
     return (
-        f"b takes {show.significant(ratio.value, _DIGITS)} times as long as a, "
-        f"{show.confidence(ratio.confidence)} interval {low} to {high}, and {by:g} lies within it; "
-        "give more seconds or more processes, or ask for less"
+        f"b takes {_words(ratio)} times as long as a, and {by:g} lies within it; give more seconds "
+        "or more processes, or ask for less"
     )
 
 

@@ -126,9 +126,10 @@ def test_the_threshold_is_the_margin_of_practical_equality(threshold, verdict):
 
 
 def test_processes_that_were_left_out_are_said():
-    left_out = replace(effect(1.0, 0.01), disturbed=(0, 2))
-    row = judge(pair(), left_out, sure=False, moved="same", limits=LIMITS)
-    assert row.notes == ("2 disturbed on the right side, left out",)
+    for disturbed, said in {(0, 2): "2 right", (1, 2): "1 left, 2 right"}.items():
+        left_out = replace(effect(1.0, 0.01), disturbed=disturbed)
+        row = judge(pair(), left_out, sure=False, moved="same", limits=LIMITS)
+        assert row.notes == (f"disturbed, not counted: {said}",)
 
 
 def test_samples_that_are_mostly_contaminated_say_nothing():

@@ -14,6 +14,7 @@ from convbench.history.page import MOST_CASES, page
 from convbench.report.document import Bullets, Figure, Table
 from convbench.report.figures import draw
 from convbench.report.renderers import RENDERERS
+from convbench.runs.frame import rows
 
 
 def made(folder, chosen=None):
@@ -253,3 +254,36 @@ def test_figures_of_one_run_of_many_and_of_nothing_timed(tmp_path):
     _, none = made(histories.plain(tmp_path / "none", 3, untimed), chosen=[0])
     assert not any(isinstance(block, Figure) for block in none.walk())
     assert math.isinf(history(find_runs(tmp_path / "none")).found.smallest[0])
+
+
+def test_times_are_those_of_the_runs_own_report(tmp_path):
+    """With the variances of the whole group, as a report has it, not of the case alone."""
+    found, document = made(histories.plain(tmp_path), chosen=[5])
+    for run, row in enumerate(table(document, "case-1")):
+        (own,) = (r for r in rows(found.runs[run].run) if r.record.label == "type 5")
+        assert row["seconds"] == own.seconds
+    figure = next(b for b in document.walk() if isinstance(b, Figure))
+    assert [p.seconds for p in figure.data.lines[0].points] == [
+        row["seconds"] for row in table(document, "case-1")
+    ]
+
+
+@pytest.mark.parametrize(("number", "run"), [(5, 5), (5, 3), (None, 5)])
+def test_a_disturbed_process_moves_nothing(tmp_path, number, run):
+    """One process of ten takes three times as long, in one case or in all, at whatever run."""
+
+    def change(case, at, one):
+        several = tuple(
+            recorded.samples(s.median * math.exp(place / 1e3), session=f"{at} {place}")
+            for place, s in enumerate(one.samples[:1] * 10)
+        )
+        hit = at == run and number in {None, case}
+        first = recorded.times_of(several[0], 3.0) if hit else several[0]
+        return replace(one, samples=(first, *several[1:]))
+
+    found, document = made(histories.plain(tmp_path, change=change))
+    assert not found.found.levels
+    assert not found.moved.levels
+    assert "Moved as a whole" not in points(document)
+    spread = found.alone[5] - found.alone[5].mean()
+    assert max(abs(spread)) < 0.04
