@@ -194,7 +194,7 @@ def test_samples_that_all_lost_most_of_their_time_are_invalid_and_kept():
 
 def test_a_case_that_becomes_hopeful_is_ok():
     shares = iter([0.4, 0.9])
-    records, _ = run(group("standard"), lambda c, o, t: busy(next(shares))(c, o, t))
+    records, _ = run(group("standard"), lambda c, o, t: busy(next(shares))(c, o, t))  # noqa: PLW0108  one each time
     assert (records["standard"].status, records["standard"].reason) == ("ok", "")
 
 
