@@ -138,8 +138,6 @@ class _Schedule:
             if track.cost(rounds) <= left:
                 number, goal = track.processes + 1, track.group.timing.processes
                 return track, rounds, f"process {number} of {goal}: {track.group.label}"
-        if sweeping:
-            return None  # the budget is spent
         priced = []
         for track in alive:
             rounds = track.group.timing.max_rounds

@@ -96,6 +96,10 @@ class Outcome:
     digests: tuple[Digest, ...] = ()
 
 
+class OtherValuesError(RuntimeError):
+    """With other values in its input a competitor raised; the message says it all."""
+
+
 class Contestant(Protocol):
     """Something that was built in this process to be timed."""
 
@@ -289,6 +293,8 @@ def _checked(
         flags = competitor.check_last(known)
     except WrongResultError as error:
         return Outcome(failure=str(error), wrong=True)
+    except OtherValuesError as error:
+        return Outcome(failure=str(error))
     except Exception as error:  # noqa: BLE001  it ran until now, and does no longer
         return Outcome(failure=first_line(error))
     return Outcome(samples=result, flags=flags)

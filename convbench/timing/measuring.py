@@ -17,7 +17,7 @@ from convbench.timing.checking import (
     denormal_share,
     same_at_any_address,
 )
-from convbench.timing.errand import Order, Tell, first_line
+from convbench.timing.errand import Order, OtherValuesError, Tell, first_line
 from convbench.timing.estimates import Estimates
 from convbench.timing.gathering import Gathering
 from convbench.timing.measurement import Measurement
@@ -63,7 +63,7 @@ class Called:
         except WrongResultError:
             raise
         except Exception as error:  # noqa: BLE001  said of this one; the others keep their times
-            raise RuntimeError(
+            raise OtherValuesError(
                 f"with other values in its inputs it raised {first_line(error)}"
             ) from None
         return tuple(flags)

@@ -79,7 +79,7 @@ class Samples:
             does as it likes; see `timing.processes`.
         pool_bytes: memory that was read before every sample, so that caches hold something else;
             0 for a warm measurement.
-        process: where it ran: "fresh" for a process of its own, or why it was not.
+        process: where it ran: "fresh" or "forked" for a process of its own, or why it was not.
 
     Raises:
         ValueError: no rounds, tuples of different lengths, a time that is negative or not finite,

@@ -105,7 +105,7 @@ def test_a_difference_of_the_size_told_is_found_in_nine_of_ten_comparisons():
                 {name: named(name) for name in "ab"}, stopwatch=watch, seed=seed, budget=0.5,
                 session="s", max_rounds=10**6, clock=watch.clock,
             )  # fmt: skip
-            yield ratio(samples["a"], samples["b"]).verdict
+            yield ratio(samples["a"], samples["b"], margin=0.0).verdict
 
     assert list(verdicts(1 + told)).count("slower") >= 85
     assert list(verdicts(1 / (1 + told))).count("faster") >= 85

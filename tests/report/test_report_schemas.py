@@ -17,7 +17,7 @@ from convbench.report import figuredata
 from convbench.report.contents import contents
 from convbench.report.document import Column, Document, Table
 from convbench.report.json import render
-from convbench.runs.record import SCHEMA, Header, Record, Run
+from convbench.runs.record import SCHEMA, Header, More, Record, Run
 from convbench.runs.store import load
 from convbench.schemas import SCHEMAS, schema, schema_text
 from convbench.spec import ConvSpec
@@ -37,6 +37,12 @@ def report(document):
     return json.loads(render(document)["report.json"], parse_constant=pytest.fail)
 
 
+def top(name):
+    """Return the object that a file of a schema is; of a line of records.jsonl, a record."""
+    whole = schema(name)
+    return whole["$defs"]["record"] if name == "record" else whole
+
+
 def objects(node, path="$"):
     """Yield every subschema of a schema, with where it stands."""
     if isinstance(node, dict):
@@ -51,7 +57,7 @@ def objects(node, path="$"):
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_schema_has_an_id_with_its_version_and_refuses_what_it_does_not_name(name):
     whole = schema(name)
-    said = whole["properties"].get("schema", {})
+    said = top(name)["properties"].get("schema", {})
     version = {"report": said.get("const"), "run": max(said.get("enum", [0])), "record": SCHEMA}[
         name
     ]
@@ -66,7 +72,7 @@ def test_a_schema_has_an_id_with_its_version_and_refuses_what_it_does_not_name(n
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_field_at_the_top_is_described(name):
-    for key, value in schema(name)["properties"].items():
+    for key, value in top(name)["properties"].items():
         assert value["description"], key
 
 
@@ -97,7 +103,9 @@ def test_synthetic_records_are_too():
     check = validator("record")
     for record in (*whole_run().records, *many_groups().records[:40]):
         check.validate(json.loads(json.dumps(record.to_json(), default=str)))
-    made = header(suite={"name": "quick", "cases": 3}, machine={"failed": "no time"})
+    made = header(
+        suite={"name": "quick", "cases": 3, "budget": 60.0}, machine={"failed": "no time"}
+    )
     validator("run").validate(made.to_json())
     validator("run").validate(replace(made, machine={}).to_json())
 
@@ -106,7 +114,8 @@ def test_synthetic_records_are_too():
     ("name", "path", "kind"),
     [
         ("run", (), Header),
-        ("record", (), Record),
+        ("record", ("$defs", "record"), Record),
+        ("record", ("$defs", "more"), More),
         ("record", ("$defs", "cost"), Cost),
         ("record", ("$defs", "tally"), Tally),
         ("record", ("$defs", "tally", "properties", "convention"), Convention),

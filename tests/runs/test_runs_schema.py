@@ -1,11 +1,16 @@
 """Files of an older convbench are read as what they were."""
 
 import json
+from dataclasses import replace
 
+import jsonschema
 import pytest
 
 from convbench import load_run
-from convbench.runs.record import SCHEMA, Record
+from convbench.errors import RunError
+from convbench.runs.record import SCHEMA, More, Record
+from convbench.schemas import schema
+from convbench.timing.samples import Samples
 
 SAMPLES = {
     "seconds": [1e-3, 1.1e-3, 0.9e-3], "cpu_seconds": [1e-3, 1.1e-3, 0.9e-3],
@@ -55,49 +60,119 @@ def test_a_run_of_schema_1_loads_and_reports(tmp_path):
 
 
 def test_the_newest_schema_is_what_is_written():
-    assert SCHEMA == 3
+    assert SCHEMA == 4
     row = Record.from_json(FIRST).to_json()
     assert isinstance(row["samples"], list)
     with pytest.raises(ValueError, match="status"):
         Record.from_json({**row, "status": "perhaps"})
 
 
-def test_a_run_of_schema_2_may_be_gone_on_with(tmp_path):
+def decided_on(tmp_path, version):
+    """Ask to go on with a run of a schema, which lacks its suite."""
+    from convbench.runs.choices import Request
+    from convbench.runs.job import decide
+
+    header = {
+        "schema": version, "version": "0.1.0", "suite": {"name": "old", "cases": 1}, "seed": 0,
+        "command": "", "started": "2026-01-01T00:00:00+00:00", "fingerprint": {},
+    }  # fmt: skip
+    (tmp_path / "run.json").write_text(json.dumps(header))
+    (tmp_path / "records.jsonl").write_text(json.dumps(FIRST) + "\n")
+    decide(Request(resume=True, out=tmp_path))
+
+
+def test_a_run_of_schema_4_may_be_gone_on_with(tmp_path):
     """It is not too old; this one only lacks its suite."""
-    from convbench.errors import RunError
-    from convbench.runs.choices import Request
-    from convbench.runs.job import decide
-
-    header = {
-        "schema": 2, "version": "0.1.0", "suite": {"name": "old", "cases": 1}, "seed": 0,
-        "command": "", "started": "2026-01-01T00:00:00+00:00", "fingerprint": {},
-    }  # fmt: skip
-    (tmp_path / "run.json").write_text(json.dumps(header))
-    (tmp_path / "records.jsonl").write_text(json.dumps(FIRST) + "\n")
     with pytest.raises(RunError, match="does not hold the suite"):
-        decide(Request(resume=True, out=tmp_path))
+        decided_on(tmp_path, 4)
 
 
-def test_a_run_of_schema_1_is_not_gone_on_with(tmp_path):
-    from convbench.errors import RunError
-    from convbench.runs.choices import Request
-    from convbench.runs.job import decide
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_run_that_was_timed_in_another_way_is_not_gone_on_with(tmp_path, version):
+    with pytest.raises(RunError, match=rf"older convbench \(schema {version}\)"):
+        decided_on(tmp_path, version)
 
+
+# --- what one more process adds --------------------------------------------------------------
+
+PROCESS = {**SAMPLES, "session": "def", "process": "forked", "settled": None}
+MORE = {
+    "more": "standard | g", "status": "ok", "reason": "", "flags": ["outliers: 2 of 8 samples"],
+    "samples": [PROCESS], "also": {"kernel": [PROCESS]},
+}  # fmt: skip
+
+
+def written(tmp_path, *rows):
+    """Write a run of schema 4 with these lines, and read it."""
     header = {
-        "schema": 1, "version": "0.1.0", "suite": {"name": "old", "cases": 1}, "seed": 0,
-        "command": "", "started": "2026-01-01T00:00:00+00:00", "fingerprint": {},
+        "schema": 4, "version": "0.3.0", "suite": {"name": "new", "cases": 1}, "seed": 0,
+        "command": "", "started": "", "fingerprint": {},
     }  # fmt: skip
     (tmp_path / "run.json").write_text(json.dumps(header))
-    (tmp_path / "records.jsonl").write_text(json.dumps(FIRST) + "\n")
-    with pytest.raises(RunError, match="older convbench"):
-        decide(Request(resume=True, out=tmp_path))
+    (tmp_path / "records.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return load_run(tmp_path)
+
+
+def test_a_line_that_says_more_adds_to_the_record_before_it(tmp_path):
+    first = Record.from_json(FIRST).to_json()
+    (record,) = written(tmp_path, first, MORE, MORE).records
+    assert [s.session for s in record.samples] == ["abc", "def", "def"]
+    assert [s.process for s in record.samples] == ["the caller's", "forked", "forked"]
+    assert [s.session for s in record.also["kernel"]] == ["def", "def"]
+    assert record.flags == ("outliers: 2 of 8 samples",)
+    void = {**MORE, "status": "failed", "reason": "it died", "samples": [], "also": {}}
+    (record,) = written(tmp_path, first, MORE, void).records
+    assert (record.status, record.reason) == ("failed", "it died")
+    assert (record.samples, record.also) == ((), {})
+
+
+def test_more_is_what_makes_the_new_record_of_the_old_one():
+    one = Record.from_json(FIRST)
+    two = replace(one, samples=(*one.samples, Samples.from_json(PROCESS)),
+                  also={"kernel": (Samples.from_json(PROCESS),)}, flags=("far: off",))  # fmt: skip
+    for before, now in ((one, two), (two, replace(one.failed("no"), samples=(), also={}))):
+        more = More.between(before, now)
+        assert more.onto(before) == now
+        assert More.from_json(json.loads(json.dumps(more.to_json()))) == more
+        jsonschema.Draft202012Validator(schema("record")).validate(more.to_json())
+
+
+BAD_LINES = [
+    ("another case", {**MORE, "more": "nobody"}, "KeyError"),
+    ("an unknown status", {**MORE, "status": "perhaps"}, "status 'perhaps' is not known"),
+    ("a case that is no text", {**MORE, "more": 3}, "more is no text"),
+    ("a reason that is no text", {**MORE, "reason": None}, "reason is no text"),
+    ("no samples", {k: v for k, v in MORE.items() if k != "samples"}, "KeyError"),
+    ("samples of another kind", {**MORE, "samples": [{"seconds": [1.0]}]}, "missing"),
+]
+
+
+@pytest.mark.parametrize(("row", "says"), [r[1:] for r in BAD_LINES], ids=[r[0] for r in BAD_LINES])
+def test_a_line_that_says_more_of_nothing_is_damage(tmp_path, row, says):
+    first = Record.from_json(FIRST).to_json()
+    with pytest.raises(RunError, match=says):
+        written(tmp_path, first, row, MORE)
+
+
+SCHEMA_REFUSES = [
+    ("neither", {"case": "x"}),
+    ("both", {**FIRST, **MORE}),
+    ("more without flags", {k: v for k, v in MORE.items() if k != "flags"}),
+    ("more with a field too many", {**MORE, "cost": None}),
+]
+
+
+@pytest.mark.parametrize("row", [r[1] for r in SCHEMA_REFUSES], ids=[r[0] for r in SCHEMA_REFUSES])
+def test_the_published_schema_refuses_what_is_no_line(row):
+    check = jsonschema.Draft202012Validator(schema("record"))
+    assert check.is_valid(MORE)
+    assert check.is_valid(Record.from_json(FIRST).to_json())
+    assert not check.is_valid(row)
 
 
 @pytest.mark.parametrize("where", ["run.json", "records.jsonl"])
 def test_half_a_surrogate_pair_is_no_text(tmp_path, where):
     """No file could be written of it, in any format."""
-    from convbench.errors import RunError
-
     header = {
         "schema": 1, "version": "0.1.0", "suite": {"name": "o\\ud83d", "cases": 1}, "seed": 0,
         "command": "", "started": "", "fingerprint": {},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,13 @@ from convbench.convs.base import make
 from convbench.runs import measuring
 from convbench.runs.cases import Case, expand
 from convbench.runs.conditions import Condition
-from convbench.runs.measuring import Errand, measure_cases
+from convbench.runs.measuring import CaseCrew
 from convbench.runs.suite import SlotGroup, Suite, Timing
 from convbench.runs.workload import Workload
 from convbench.spec import ConvSpec
 from convbench.timing import caches
 from convbench.timing.caches import ColdWork, HostEvictor, copies_for, last_level_cache
+from convbench.timing.errand import Order, do
 from convbench.timing.sampler import measure_group
 from convbench.timing.samples import Samples
 from convbench.timing.stopwatch import ScriptedStopwatch
@@ -185,9 +185,8 @@ def cases(cache: str) -> tuple[Case, ...]:
 def measured(cache: str, monkeypatch: pytest.MonkeyPatch) -> Samples:
     """Measure it in this process, emptying a small pool."""
     monkeypatch.setattr(measuring, "HostEvictor", lambda: HostEvictor(6400))
-    errand = Errand(cases=cases(cache), seed=0, seconds=0.05, min_rounds=2, max_rounds=4,
-                    target=0.5, number=0, session="s")  # fmt: skip
-    (outcome,) = measure_cases(errand, tell=lambda _: None).values()
+    order = Order(seed=0, number=0, session="s", seconds=0.05, min_rounds=2, max_rounds=4)
+    (outcome,) = do(CaseCrew(cases=cases(cache)), order, tell=lambda _: None).values()
     assert outcome.samples is not None, outcome.failure
     return outcome.samples
 
@@ -211,7 +210,8 @@ def test_copies_have_weights_of_their_own_and_inputs_where_all_is_cold(cache: st
         reads.append((next(module.parameters()).data_ptr(), given[0].data_ptr()))
 
     workload.module.register_forward_hook(hook)  # copied with the module
-    work = workload.work(HostEvictor(6400))
+    workload.chill(HostEvictor(6400))
+    work = workload.work
     assert isinstance(work, ColdWork)
     outputs = [work() for _ in range(work.most_calls)]
     assert all((output == outputs[0]).all() for output in outputs)
@@ -219,7 +219,17 @@ def test_copies_have_weights_of_their_own_and_inputs_where_all_is_cold(cache: st
     assert len({inputs for _, inputs in reads}) == (32 if cache == "cold" else 1)
 
 
+def test_copies_of_several_competitors_share_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    (case,) = cases("cold")
+    workload = Workload(case, seed=0)
+    moved = workload.inputs.nbytes + sum(p.nbytes for p in workload.module.parameters())
+    monkeypatch.setattr(caches, "MOST_BYTES", 20 * moved)
+    workload.chill(HostEvictor(6400), competitors=2)
+    assert isinstance(workload.work, ColdWork)
+    assert workload.work.most_calls == 10
+
+
 def test_warm_work_is_called_as_it_is() -> None:
     (case,) = cases("warm")
-    workload = Workload(replace(case), seed=0)
-    assert workload.work(None) == workload.call
+    workload = Workload(case, seed=0)
+    assert workload.work == workload.call

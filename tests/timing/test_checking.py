@@ -17,7 +17,9 @@ from convbench.timing.checking import (
     Reference,
     WrongResultError,
     change,
+    check_digest,
     denormal_share,
+    digest,
     same_at_any_address,
 )
 from convbench.timing.measurement import MeasurementError
@@ -322,7 +324,64 @@ def test_measure_gives_no_time_to_what_remembers_its_output() -> None:
         found.median("stub")
     with pytest.raises(MeasurementError, match="stub has no time"):
         found.ratio("honest", "stub")
-    assert len(found.samples["honest"]) == 1
+    assert len(found.samples["honest"]) == 10
+
+
+# --- known again by a digest ---------------------------------------------------------------
+
+SIZES = [(1, 1), (255, 255), (256, 256), (257, 129), (511, 256), (1000, 250), (1_000_000, 256)]
+
+
+@pytest.mark.parametrize(("size", "values"), SIZES)
+def test_a_digest_is_spread_over_the_whole_output(size: int, values: int) -> None:
+    output = torch.arange(size, dtype=torch.float64)
+    found = digest(output)
+    assert found[0] == 0
+    assert len(found) == values
+    step = found[1] if values > 1 else 1
+    assert found == tuple(step * place for place in range(values))
+    assert size - found[-1] <= step, "its end is looked at like its beginning"
+
+
+def test_a_digest_is_of_an_outputs_elements_whatever_their_layout() -> None:
+    output = image().repeat(1, 1, 9, 9)
+    assert digest(output.contiguous(memory_format=torch.channels_last)) == digest(output)
+    assert digest(torch.ones(2, requires_grad=True)) == (1.0, 1.0)
+    assert digest(torch.empty(0)) == ()
+
+
+@pytest.mark.parametrize(("dtype", "allowed"), TOLERANCES.items())
+def test_an_output_is_known_again_up_to_twice_the_tolerance(dtype: str, allowed: float) -> None:
+    right = torch.linspace(-1, 1, 100, dtype=torch.float64)
+    known = digest(right)
+    for factor in (1.0, 1 + 1.9 * allowed, 1 - 1.9 * allowed):
+        assert check_digest(right * factor, known, dtype, "then") == digest(right * factor)
+    for factor in (1 + 2.1 * allowed, -1.0, 0.0):
+        with pytest.raises(WrongResultError, match=r"then the output was wrong: .*of its norm"):
+            check_digest(right * factor, known, dtype, "then")
+
+
+OTHERS: list[tuple[str, Any, str]] = [
+    ("no tensor", [1.0, 2.0], "after the output was list, no tensor"),
+    ("fewer values", torch.ones(2), "an earlier process computed another one"),
+    ("more values", torch.ones(4), "an earlier process computed another one"),
+    ("not finite", torch.tensor([1.0, float("nan"), 1.0]), "nan of its norm away"),
+    ("infinite", torch.tensor([1.0, float("inf"), 1.0]), "inf of its norm away"),
+    ("one value", torch.tensor([1.0, 1.01, 1.0]), "0.0058 of its norm away"),
+]
+
+
+@pytest.mark.parametrize(("output", "said"), [r[1:] for r in OTHERS], ids=[r[0] for r in OTHERS])
+def test_what_an_earlier_process_did_not_compute_is_wrong(output: Any, said: str) -> None:
+    with pytest.raises(WrongResultError, match=said):
+        check_digest(output, (1.0, 1.0, 1.0), "float32", "after")
+
+
+def test_zeros_are_known_again_as_zeros_only() -> None:
+    known = digest(torch.zeros(3))
+    assert check_digest(torch.zeros(3), known, "bfloat16", "now") == (0.0, 0.0, 0.0)
+    with pytest.raises(WrongResultError, match="1e-06 of its norm away"):
+        check_digest(torch.tensor([0.0, 1e-6, 0.0]), known, "bfloat16", "now")
 
 
 def kinds_of_input() -> list[tuple[str, torch.Tensor]]:

@@ -14,6 +14,7 @@ from convbench.timing.contamination import (
     contaminated_share,
     faults_per_call,
     flags,
+    hopeless,
     lost_shares,
     told_again,
 )
@@ -211,6 +212,33 @@ def test_page_faults_a_call_are_the_median_over_the_samples() -> None:
     assert faults_per_call([found, samples(), samples()]) == 0.0
 
 
+HOPELESS = [
+    # shares of time on the processor, of each process's samples -> whether all hope is lost
+    ("none lost", [(1.0, 1.0)], False),
+    ("all lost, and none of them half", [(0.6, 0.6)], False),
+    ("half of each", [(0.5, 0.5)], False),
+    ("most of each", [(0.49, 0.1)], True),
+    ("one sample was let be", [(0.4, 1.0)], False),
+    ("one process was let be", [(0.1, 0.1), (0.9, 0.9)], False),
+    ("no process was", [(0.1, 0.1), (0.2, 0.2)], True),
+    ("no process", [], False),
+]
+
+
+@pytest.mark.parametrize(
+    ("shares", "lost"), [r[1:] for r in HOPELESS], ids=[r[0] for r in HOPELESS]
+)
+def test_only_where_every_sample_lost_most_of_its_time_no_time_is_known(
+    shares: list[tuple[float, ...]], lost: bool
+) -> None:
+    given = [samples(seconds=(1.0,) * len(several), cpu_seconds=several) for several in shares]
+    assert hopeless(given) is lost
+
+
+def test_what_nobody_watched_is_not_hopeless() -> None:
+    assert not hopeless([samples(cpu_seconds=(), involuntary_switches=(), page_faults=())])
+
+
 def spiked(count: int) -> Samples:
     """Return samples of which so many took ten times as long, all of it on the processor."""
     return samples(seconds=(0.01,) * count + (0.001, 0.0011, 0.0012, 0.0009) * 8)
@@ -269,7 +297,12 @@ FLAGS = [
     ("only one of two is slower at first", [warming(16), samples(settled=False)], ()),
     ("slower at first, and settled", [replace(warming(16), settled=True)] * 2, ()),
     (
-        "not in a fresh process",
+        "in processes of their own, however begun",
+        [samples(process="forked"), samples(process="fresh")],
+        (),
+    ),
+    (
+        "not in a process of its own",
         [samples(), samples(process="timed here"), samples(process="timed here")],
         ("process: timed here",),
     ),

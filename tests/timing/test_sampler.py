@@ -79,27 +79,37 @@ def test_the_order_is_that_of_the_seed() -> None:
     assert rounds_asked(1, "abcd", 10) != rounds_asked(2, "abcd", 10)
 
 
-def test_exactly_what_is_called_when() -> None:
-    """First calls, two warm-up windows of five each, then one untimed call before each sample."""
+@pytest.mark.parametrize(
+    ("seconds", "rounds"),
+    [(1e-3, ("aabbbbaa", "bbaaaabb")), (1.0, ("abba", "baab"))],
+    ids=["short", "long"],
+)
+def test_exactly_what_is_called_when(seconds: float, rounds: tuple[str, str]) -> None:
+    """First calls, two warm-up windows of five each, then one untimed call before each sample.
+
+    A call of 20 ms or more conditions itself.
+    """
     log: list[str] = []
-    watch = ScriptedStopwatch({"a": 1.0, "b": 1.0})
+    watch = ScriptedStopwatch({"a": seconds, "b": seconds})
     found = run({}, stopwatch=watch, work={name: named(name, log) for name in "ab"},
                 min_rounds=2, max_rounds=2)  # fmt: skip
     called = "".join(log)
     assert sorted(called[:2]) == ["a", "b"]
     assert called[2:22] in ("a" * 10 + "b" * 10, "b" * 10 + "a" * 10)
-    assert called[22:] in ("aabbbbaa", "bbaaaabb")
+    assert called[22:] in rounds
     assert len(watch.asked) == 2 + 20 + 4
     a = samples_of(found, "a")
-    assert (a.warmup_calls, a.block, a.seconds) == (10, 1, (1.0, 1.0))
+    assert (a.warmup_calls, a.block, a.seconds) == (10, 1, (seconds, seconds))
 
 
-def test_the_conditioning_call_is_one_call_whatever_the_block() -> None:
+@pytest.mark.parametrize(("seconds", "untimed"), [(0.0199, 1), (0.02, 0)])
+def test_the_conditioning_call_is_one_call_whatever_the_block(seconds: float, untimed: int) -> None:
     log: list[str] = []
-    found = run({"a": 0.25}, work={"a": named("a", log)}, target_block_seconds=1.0,
+    found = run({"a": seconds}, work={"a": named("a", log)}, target_block_seconds=1.0,
                 min_rounds=3, max_rounds=3)  # fmt: skip
     a = samples_of(found, "a")
-    assert len(log) == 1 + a.warmup_calls + 3 * (1 + a.block)
+    assert a.block > 50
+    assert len(log) == 1 + a.warmup_calls + 3 * (untimed + a.block)
 
 
 # --- first call, warm-up, block ------------------------------------------------------------
@@ -194,23 +204,43 @@ def test_the_block_lasts_even_where_the_budget_is_tiny() -> None:
     assert len(samples_of(found, "a").seconds) == 1  # and there is always a round
 
 
+@pytest.mark.parametrize("block", [1, 7])
+def test_a_block_that_is_known_is_warmed_by_one_sample_of_it(block: int) -> None:
+    watch = ScriptedStopwatch({"a": 1e-3, "b": 1e-3})
+    found = run({}, stopwatch=watch, work={name: named(name) for name in "ab"},
+                blocks={"a": block}, target_block_seconds=3e-3, max_rounds=4,
+                min_rounds=4)  # fmt: skip
+    assert [calls for name, calls in watch.asked if name == "a"] == [1, block] + [block] * 4
+    a, b = samples_of(found, "a"), samples_of(found, "b")
+    assert (a.block, a.warmup_calls, a.settled) == (block, block, None)
+    assert (b.block, b.settled) == (4, True)
+    assert a.stop_reason == b.stop_reason == "4 rounds made, the most allowed"
+
+
+def test_a_known_block_of_long_calls_has_no_conditioning_call() -> None:
+    log: list[str] = []
+    run({"a": 0.5}, work={"a": named("a", log)}, blocks={"a": 2}, min_rounds=3, max_rounds=3)
+    assert len(log) == 1 + 2 + 3 * 2
+
+
 # --- stop rule -----------------------------------------------------------------------------
 
 STOPS = [
-    # budget, min, max, seconds per round -> rounds, why. Warm-up and first call take 11 rounds.
+    # budget, min, max, seconds per round -> rounds, why. First call and warm-up come on top.
     (1e9, 10, 20, 1.0, 20, "20 rounds made, the most allowed"),
     (1e9, 1, 7, 1.0, 7, "7 rounds made, the most allowed"),
-    (100.0, 10, 200, 1.0, 90, "budget of 100 s spent after 90 rounds"),  # 89, and its pair
-    (101.0, 10, 200, 1.0, 90, "budget of 101 s spent after 90 rounds"),
-    (100.0, 100, 200, 1.0, 100, "budget of 100 s spent after 100 rounds"),
-    (100.0, 99, 200, 1.0, 100, "budget of 100 s spent after 100 rounds"),
+    (100.0, 10, 200, 1.0, 100, "budget of 100 s spent after 100 rounds"),
+    (99.0, 10, 200, 1.0, 100, "budget of 99 s spent after 100 rounds"),  # 99, and its pair
+    (99.5, 10, 200, 1.0, 100, "budget of 99.5 s spent after 100 rounds"),
+    (100.0, 110, 200, 1.0, 110, "budget of 100 s spent after 110 rounds"),
+    (100.0, 109, 200, 1.0, 110, "budget of 100 s spent after 110 rounds"),
     (
         60.0,
         190,
         200,
         1.0,
-        169,
-        "3 times the budget of 60 s spent after 169 rounds; at least 190 were wanted",
+        180,
+        "3 times the budget of 60 s spent after 180 rounds; at least 190 were wanted",
     ),
 ]
 
@@ -239,8 +269,7 @@ def test_rounds_for_tells_the_rounds_that_are_made(
     found = run({"a": seconds}, budget=float(budget), min_rounds=least, max_rounds=least + more,
                 progress=lambda *seen: told.append(seen))  # fmt: skip
     a = samples_of(found, "a")
-    spent = (1 + a.warmup_calls) * seconds
-    expected = rounds_for(seconds, budget, least, least + more, spent=spent)
+    expected = rounds_for(seconds, budget, least, least + more)
     assert len(a.seconds) == expected
     assert told == [(done, expected) for done in range(1, expected + 1)]
 
@@ -309,9 +338,9 @@ STAGES = [(1, "first call"), (5, "warm-up"), (12, "first conditioning call"), (1
 def test_one_that_raises_fails_alone(at: int) -> None:
     error = RuntimeError("  out of memory\ntried to allocate everything")
     work = {"a": named("a"), "bad": failing("bad", at, error), "c": named("c")}
-    found = run({"a": 1.0, "bad": 1.0, "c": 2.0}, work=work)
+    found = run({"a": 1e-3, "bad": 1e-3, "c": 2e-3}, work=work)
     assert found["bad"] == Failure("RuntimeError: out of memory")
-    for name, seconds in (("a", 1.0), ("c", 2.0)):
+    for name, seconds in (("a", 1e-3), ("c", 2e-3)):
         assert samples_of(found, name).seconds == (seconds,) * 20
 
 
@@ -324,7 +353,7 @@ def test_an_error_without_words_has_its_type() -> None:
 def test_an_interrupt_passes_through(at: int) -> None:
     work = {"a": named("a"), "bad": failing("bad", at, KeyboardInterrupt())}
     with pytest.raises(KeyboardInterrupt):
-        run({"a": 1.0, "bad": 1.0}, work=work)
+        run({"a": 1e-3, "bad": 1e-3}, work=work)
 
 
 # --- what is left as it was ----------------------------------------------------------------
