@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,6 +63,15 @@ class Group:
     def runnable(self) -> tuple[Case, ...]:
         """The cases that fit."""
         return tuple(case for case in self.cases if case.misfit is None)
+
+    def left(self, before: Mapping[str, Record]) -> tuple[Case, ...]:
+        """Return the cases that have no record yet, or fewer processes than planned."""
+        return tuple(
+            case
+            for case in self.cases
+            if (known := before.get(case.identity)) is None
+            or (known.status == "ok" and len(known.samples) < self.timing.processes)
+        )
 
 
 def expand(

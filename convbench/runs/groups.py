@@ -7,7 +7,7 @@ it only the case it was at; the others are measured without that one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -47,17 +47,17 @@ class Track:
     """A group, and what is known of its cases.
 
     Attributes:
-        group: all of it.
-        pending: the cases to be measured.
+        group: its cases.
+        before: the records of a run that is gone on with, by case.
         flagged: returns a record with what else is to be known of its times.
         gathering: what processes said of those that can run; None where none can.
-        records: of the pending cases as they were last written, by case.
+        records: as they were last written, by case.
 
     """
 
     group: Group
-    pending: tuple[Case, ...]
     flagged: Callable[[Record], Record]
+    before: Mapping[str, Record] = field(default_factory=dict)
     gathering: Gathering | None = None
     records: dict[str, Record] = field(default_factory=dict)
     _ratios: tuple[int, list[RatioInterval]] = (-1, [])
@@ -66,10 +66,14 @@ class Track:
         self, nursery: Nursery | None, seed: int, watcher: Watcher, measure: Measure | None
     ) -> None:
         """Derive every case, and get ready to ask processes about those that can run."""
-        self.records = {case.identity: _derived(case) for case in self.pending}
-        runnable = tuple(c for c in self.pending if self.records[c.identity].status == "ok")
+        self.records = {
+            case.identity: self.before.get(case.identity) or _derived(case)
+            for case in self.group.cases
+        }
+        runnable = tuple(c for c in self.group.cases if self.records[c.identity].status == "ok")
         if not runnable:
             return
+        known = {c.identity: self._known(self.records[c.identity]) for c in runnable}
         condition = runnable[0].condition
         self.gathering = Gathering(
             crew=CaseCrew(cases=runnable),
@@ -87,7 +91,31 @@ class Track:
             here="fresh" if measure else "",
             measure=measure,
             told=watcher.stage,
+            outcomes=known,
+            earlier=max(map(len, known.values())),
         )
+
+    def _known(self, record: Record) -> list[Outcome]:
+        """Return what processes said of a case in the run that is gone on with."""
+        if not record.samples:
+            return []
+        derived = self.flagged(replace(record, flags=flags(record.samples))).flags
+        first = Outcome(
+            flags=tuple(flag for flag in record.flags if flag not in derived), ran=record.ran
+        )
+        return [
+            replace(
+                first if place == 0 else Outcome(),
+                samples=samples,
+                also={name: told[place] for name, told in record.also.items() if place < len(told)},
+            )
+            for place, samples in enumerate(record.samples)
+        ]
+
+    @property
+    def pending(self) -> tuple[Case, ...]:
+        """The cases that no run has a record of."""
+        return tuple(case for case in self.group.cases if case.identity not in self.before)
 
     @property
     def processes(self) -> int:
@@ -117,11 +145,11 @@ class Track:
         return self.gathering.overhead + rounds * self.a_round
 
     def first_records(self, watcher: Watcher) -> list[Record]:
-        """Return the records after the first process, with what every counter says."""
+        """Return the new records after the first process, with what every counter says."""
         for case in self.pending:
             record = self._recorded(self.records[case.identity])
             self.records[case.identity] = _counted(case, record, watcher)
-        return list(self.records.values())
+        return [self.records[case.identity] for case in self.pending]
 
     def more(self) -> list[More]:
         """Return what the last process added to the records."""

@@ -6,7 +6,7 @@ import itertools
 import re
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from convbench.runs.choices import Choice, Request, choose
 from convbench.runs.conditions import Condition, combinations
 from convbench.runs.groups import Watcher
 from convbench.runs.machine import know_thyself
-from convbench.runs.record import Header, Run
+from convbench.runs.record import Header, Record, Run
 from convbench.runs.resuming import stored
 from convbench.runs.runner import Plan, run
 from convbench.runs.store import Store, holds_run, load, locked
@@ -54,19 +54,14 @@ class Job:
         return self.plan.groups
 
     @property
-    def done(self) -> frozenset[str]:
-        """The cases that a resumed run has already."""
-        if self.resumed is None:
-            return frozenset()
-        return frozenset(record.case for record in self.resumed.records)
+    def before(self) -> dict[str, Record]:
+        """The records that a resumed run has already, by case."""
+        return {} if self.resumed is None else self.resumed.by_case()
 
     @property
     def todo(self) -> tuple[Group, ...]:
         """The groups with something left to do, and in them what is left."""
-        left = (
-            replace(group, cases=tuple(c for c in group.cases if c.identity not in self.done))
-            for group in self.groups
-        )
+        left = (replace(group, cases=group.left(self.before)) for group in self.groups)
         return tuple(group for group in left if group.cases)
 
 
@@ -119,17 +114,24 @@ def _budget(choice: Choice, groups: tuple[Group, ...], conditions: int) -> float
 
     A suite's own budget is for all of it under one condition: for a part of it, it is less.
     """
-    done = {record.case for record in choice.resumed.records} if choice.resumed else set()
-    kept = [case for group in groups for case in group.runnable]
-    left = sum(case.identity not in done for case in kept)
+    before = choice.resumed.by_case() if choice.resumed else {}
+    kept = sum(len(group.runnable) for group in groups)
+    left = sum(_missing(group, before) for group in groups)
     if choice.budget is not None:
-        return choice.budget * (left / len(kept) if done and kept else 1.0)
+        return choice.budget * (left / kept if before and kept else 1.0)
     fixed = STARTUP_SECONDS + choice.suite.self_check
     if choice.suite.budget is None:
         return fixed + SECONDS_A_GROUP * len(groups)
     whole = sum(len(group.runnable) for group in expand(choice.suite, conditions_of(choice)))
     share = left / whole if whole else 1.0
     return fixed + share * max(0.0, choice.suite.budget * conditions - fixed)
+
+
+def _missing(group: Group, before: Mapping[str, Record]) -> float:
+    """Return how many cases of a group are to be measured; those that are half done count half."""
+    planned = group.timing.processes
+    known = {record.case: len(record.samples) / planned for record in before.values()}
+    return sum(1 - min(1.0, known.get(case.identity, 0.0)) for case in group.runnable)
 
 
 def _command(request: Request, choice: Choice) -> str:
@@ -160,17 +162,19 @@ def carry_out(job: Job, watcher: Watcher, spent: Callable[[], float] | None = No
     """
     begin = time.perf_counter()
     spent = spent or (lambda: time.perf_counter() - begin)
-    store, done, machine = _opened(job, watcher)
+    store, before, machine = _opened(job, watcher)
     try:
-        run(job.plan, store, done, watcher, machine, spent=spent)
+        run(job.plan, store, before, watcher, machine, spent=spent)
     finally:
         store.close()
 
 
-def _opened(job: Job, watcher: Watcher) -> tuple[Store, frozenset[str], dict[str, Any]]:
+def _opened(
+    job: Job, watcher: Watcher
+) -> tuple[Store, dict[str, Record], dict[str, Any]]:
     """Take the folder for this process.
 
-    Returns the store, what is finished there, read under the lock, and what the machine is.
+    Returns the store, the records that are there, read under the lock, and what the machine is.
     """
     from convbench import __version__
     from convbench.runs.fingerprint import differences, fingerprint
@@ -186,7 +190,7 @@ def _opened(job: Job, watcher: Watcher) -> tuple[Store, frozenset[str], dict[str
                 "both do not compare. Begin a new run with --out, or mix them with --force."
             )
         store, found = Store.reopen(job.out)
-        return store, frozenset(record.case for record in found.records), found.header.machine
+        return store, found.by_case(), found.header.machine
     set_aside(job.out)
     watcher.stage("measuring the machine against itself")
     kinds = tuple(itertools.product(axes["dtype"], threads))
@@ -210,7 +214,7 @@ def _opened(job: Job, watcher: Watcher) -> tuple[Store, frozenset[str], dict[str
         fingerprint=now,
         machine=machine,
     )
-    return Store.create(job.out, header), frozenset(), machine
+    return Store.create(job.out, header), {}, machine
 
 
 def set_aside(out: Path) -> Path | None:

@@ -15,7 +15,7 @@ What a process said is on disk before the next one is asked.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -62,13 +62,13 @@ class Plan:
 def run(
     plan: Plan,
     store: Store,
-    done: frozenset[str],
+    before: Mapping[str, Record],
     watcher: Watcher,
     machine: dict[str, Any] | None = None,
     measure: Measure | None = None,
     spent: Callable[[], float] | None = None,
 ) -> None:
-    """Work through the plan, leaving out the cases in `done`.
+    """Work through the plan, going on with the records in `before`, by case.
 
     A case that does not fit, or fails in any way, becomes a record with its reason, and the run
     goes on. KeyboardInterrupt passes through, with everything said so far on disk. machine: what
@@ -83,7 +83,7 @@ def run(
         machine=machine or {},
         measure=measure,
         spent=spent or (lambda: time.perf_counter() - begin),
-        done=done,
+        before=before,
     ).run()
 
 
@@ -95,19 +95,20 @@ class _Schedule:
     machine: dict[str, Any]
     measure: Measure | None
     spent: Callable[[], float]
-    done: frozenset[str]
+    before: Mapping[str, Record]
     tracks: list[Track] = field(default_factory=list)
 
     def run(self) -> None:
         for group in self.plan.groups:
-            pending = tuple(case for case in group.cases if case.identity not in self.done)
-            if not pending:
+            if not group.left(self.before):
                 continue
-            allocator = pending[0].condition.allocator
+            allocator = group.cases[0].condition.allocator
             nursery = None
             if self.measure is None:
                 nursery = ready(allocator, self.plan.plugins, self.plan.device)
-            track = Track(group=group, pending=pending, flagged=self._flagged)
+            known = {c.identity: self.before.get(c.identity) for c in group.cases}
+            before = {name: record for name, record in known.items() if record is not None}
+            track = Track(group=group, flagged=self._flagged, before=before)
             track.begin(nursery, self.plan.seed, self.watcher, self.measure)
             self.tracks.append(track)
         for track in self.tracks:
@@ -125,7 +126,7 @@ class _Schedule:
             share = _FIRST_SHARE * self.plan.budget / len(self.tracks)
             track.ask(share, min(_FIRST_ROUNDS, track.group.timing.max_rounds))
         records = track.first_records(self.watcher)
-        self.store.append(records)
+        self.store.append([*records, *track.more()])
         self.watcher.finished(track.group, records)
 
     def _next(self) -> tuple[Track, int, str] | None:
@@ -154,7 +155,7 @@ class _Schedule:
 
     @property
     def _cases(self) -> int:
-        return sum(len(track.pending) for track in self.tracks)
+        return sum(len(group.cases) for group in self.plan.groups)
 
     def _flagged(self, record: Record) -> Record:
         """Return the record, flagged where it does more than the device can."""

@@ -36,6 +36,7 @@ class Gathering:
         measure: stands in for the sampler, and everything then happens in this process: for tests.
         told: is told what is being done, in words.
         outcomes: of each competitor, one entry a process that was asked about it.
+        earlier: processes whose outcomes are known from before this began.
         took: seconds that each process took in all.
         rounds: seconds that its rounds took, as far as the samples tell.
 
@@ -48,6 +49,7 @@ class Gathering:
     measure: Measure | None = None
     told: Told | None = None
     outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
+    earlier: int = 0
     took: list[float] = field(default_factory=list)
     rounds: list[float] = field(default_factory=list)
 
@@ -66,7 +68,7 @@ class Gathering:
     @property
     def processes(self) -> int:
         """How many processes have been asked."""
-        return len(self.took)
+        return self.earlier + len(self.took)
 
     def samples(self, name: str) -> tuple[Samples, ...]:
         """Return the samples of a competitor, one entry a process; () where it failed."""

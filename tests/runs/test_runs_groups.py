@@ -77,7 +77,7 @@ class Scripted:
 def run(found, answer, processes=2):
     """Ask processes about a group; return its records by type, and what each process was told."""
     nursery = Scripted(answer)
-    track = Track(group=found, pending=found.cases, flagged=lambda record: record)
+    track = Track(group=found, flagged=lambda record: record)
     track.begin(nursery, 1, SILENT, None)
     track.ask(0.2, 4)
     records = {record.case: record for record in track.first_records(SILENT)}
@@ -240,7 +240,7 @@ def test_an_open_verdict_says_how_many_processes_it_wants(times, verdict, needed
     found = group("standard", "lite")
     factor = iter(times)
     nursery = Scripted(lambda c, o, t: fair(c, o, t, lite=1e-3 * next(factor)))
-    track = Track(group=found, pending=found.cases, flagged=lambda record: record)
+    track = Track(group=found, flagged=lambda record: record)
     track.begin(nursery, 1, SILENT, None)
     for _ in times:
         track.ask(0.2, 4)
@@ -420,7 +420,7 @@ def test_a_real_process_that_is_killed_fails_one_case_and_the_rest_is_measured(t
     (name,) = set(TYPES) - known
     try:
         found = group("standard", name)
-        track = Track(group=found, pending=found.cases, flagged=lambda record: record)
+        track = Track(group=found, flagged=lambda record: record)
         track.begin(ready(plugins=(str(deadly),)), 0, SILENT, None)
         track.ask(0.05, 4)
         records = {record.name: record for record in track.first_records(SILENT)}

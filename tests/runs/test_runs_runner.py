@@ -2,15 +2,18 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from scripted import samples
 
 from convbench.convs.base import make
 from convbench.errors import RunError
 from convbench.runs import runner
 from convbench.runs.cases import expand
 from convbench.runs.conditions import Condition
+from convbench.runs.groups import Track
 from convbench.runs.record import Header
 from convbench.runs.runner import MOST_TIMES, Plan, run
 from convbench.runs.store import Store, load
@@ -97,12 +100,17 @@ def lines(folder):
     return [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
 
 
-def carried_out(found, seconds, folder, budget=1e6, done=frozenset(), seed=0):
+def carried_out(found, seconds, folder, budget=1e6, seed=0):
     """Run the groups with scripted times; return the script and what the display was told."""
     header = Header(version="0", suite={"cases": len([c for g in found for c in g.cases])},
                     seed=0, command="", started="", fingerprint={})  # fmt: skip
     script = Script(found, seconds, folder)
-    store = Store.create(folder, header)
+    before = {}
+    if folder.exists():
+        store, known = Store.reopen(folder)
+        before = known.by_case()
+    else:
+        store = Store.create(folder, header)
     told = []
     watcher = SimpleNamespace(
         stage=lambda _: None,
@@ -111,7 +119,7 @@ def carried_out(found, seconds, folder, budget=1e6, done=frozenset(), seed=0):
     )
     plan = Plan(groups=found, seed=seed, device="cpu", budget=budget)
     try:
-        run(plan, store, done, watcher, measure=script, spent=lambda: script.spent)
+        run(plan, store, before, watcher, measure=script, spent=lambda: script.spent)
     finally:
         store.close()
     return script, told
@@ -368,14 +376,56 @@ def test_what_cannot_run_is_a_record_and_no_process_is_asked(tmp_path):
     assert (first.status, first.samples) == ("skipped", ())
 
 
-def test_cases_that_are_done_are_left_out(tmp_path):
+def test_groups_that_are_done_are_left_out(tmp_path):
     found = groups(2)
-    done = frozenset(case.identity for case in found[0].cases)
-    script, _ = carried_out(found, clear, tmp_path / "o", done=done)
+    carried_out(found[:1], clear, tmp_path / "o")
+    before = lines(tmp_path / "o")
+    script, _ = carried_out(found, clear, tmp_path / "o")
     assert script.asked == [1, 1, 1]
-    assert {row.get("case", row.get("more")) for row in lines(tmp_path / "o")} == {
+    assert {row.get("case", row.get("more")) for row in lines(tmp_path / "o")[len(before) :]} == {
         case.identity for case in found[1].cases
     }
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 5])
+def test_a_run_that_is_gone_on_with_makes_the_processes_that_are_missing(tmp_path, at):
+    """Interrupted at any process, in the end each group has as many as were planned."""
+    calls = iter(range(100))
+
+    def seconds(place, name, process):
+        if name == "standard" and next(calls) == at:
+            raise KeyboardInterrupt
+        return clear(place, name, process)
+
+    found, folder = groups(2), tmp_path / "o"
+    with pytest.raises(KeyboardInterrupt):
+        carried_out(found, seconds, folder)
+    asked = sum("case" in row or "more" in row for row in lines(folder))
+    carried_out(found, clear, folder)
+    records = load(folder).records
+    assert {len(record.samples) for record in records} == {3}
+    assert all(record.status == "ok" and record.tallies for record in records)
+    whole, _ = carried_out(found, clear, tmp_path / "whole")
+    assert len(lines(folder)) == len(lines(tmp_path / "whole")), "nothing twice, and nothing less"
+    assert asked < len(lines(folder))
+    assert carried_out(found, clear, folder)[0].asked == [], "and then nothing is left"
+
+
+def test_what_processes_said_is_kept_and_said_once_when_gone_on_with(tmp_path):
+    found = groups(1)[0]
+    record = replace(
+        found.cases[0].skeleton,
+        samples=tuple(
+            samples([1e-3] * 8, str(n), page_faults=(5560,) * 8, block=10) for n in range(2)
+        ),
+        flags=("page faults: 556 a call", "denormals: 1.0% of the input's values"),
+        ran={"output_dtype": "float32"},
+    )
+    track = Track(group=found, flagged=lambda r: r, before={record.case: record})
+    track.begin(None, 0, SimpleNamespace(stage=None), None)
+    assert track.processes == 2
+    assert track.more() == [], "as it was written"
+    assert [case.identity for case in track.pending] == [c.identity for c in found.cases[1:]]
 
 
 @pytest.mark.parametrize("at", [0, 1, 3, 5])
