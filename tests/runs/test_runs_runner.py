@@ -405,7 +405,7 @@ def test_a_run_that_is_gone_on_with_makes_the_processes_that_are_missing(tmp_pat
     records = load(folder).records
     assert {len(record.samples) for record in records} == {3}
     assert all(record.status == "ok" and record.tallies for record in records)
-    whole, _ = carried_out(found, clear, tmp_path / "whole")
+    carried_out(found, clear, tmp_path / "whole")
     assert len(lines(folder)) == len(lines(tmp_path / "whole")), "nothing twice, and nothing less"
     assert asked < len(lines(folder))
     assert carried_out(found, clear, folder)[0].asked == [], "and then nothing is left"
