@@ -192,11 +192,14 @@ class _Pages:
         return table(("key", "in the committed run", "in two runs"), rows)
 
     def clock_trial(self, trial: str, word: str) -> str:
-        """Return what the committed page of the clock says: the first claim of a trial."""
+        """Return what the committed page of the clock says: a claim of a trial and what came out."""
+        section = ""
         for line in self._sources.file("reports/clock/report.md").splitlines():
-            cells = [cell.strip() for cell in line.strip("|").split("|")]
-            if len(cells) > 3 and cells[2] == trial and word in cells[3]:  # noqa: PLR2004
-                return plain(cells[3])
+            if line.startswith("## "):
+                section = line.removeprefix("## ").partition(":")[0]
+            cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+            if section == trial and len(cells) > 1 and word in cells[0]:
+                return plain(f"{cells[0]}: {cells[1]}")
         raise DocsError(
             f"a page quotes trial {trial!r} with {word!r}, and reports/clock has none: correct it."
         )
