@@ -13,7 +13,6 @@ from convbench.cli import main
 SMALL = """
 name = "small"
 [timing]
-seconds_per_group = 0.3
 processes = 1
 min_rounds = 3
 max_rounds = 6

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from scripted import samples
 from torch import nn
 
 from convbench.profiling.reference import InputError
@@ -18,10 +20,12 @@ from convbench.timing.context import (
     WHOLE,
     Context,
     ContextError,
+    LayerCrew,
     LayerTimes,
-    in_process,
     layers_in_context,
 )
+from convbench.timing.errand import Order, Outcome, do
+from convbench.timing.gathering import Gathering
 from convbench.timing.layers import layers_of
 from convbench.timing.processes import ProcessDied, ProcessError
 from convbench.timing.samples import Failure, Samples
@@ -90,9 +94,15 @@ def image() -> torch.Tensor:
     return torch.randn(1, 4, 6, 6, generator=torch.Generator().manual_seed(0))
 
 
-def timed(module: nn.Module, *inputs: Any) -> Context:
-    """Time the layers quickly, in this process."""
-    return in_process(module.eval(), inputs or (image(),), 1.5, 1, 0)
+ORDER = Order(number=0, session="", seconds=0.0, seed=0)
+
+
+def timed(module: nn.Module, *inputs: Any, measure: Any = None) -> Context:
+    """Time the layers quickly, once, in this process."""
+    crew = LayerCrew(module.eval(), inputs or (image(),))
+    found = Gathering(crew=crew, order=ORDER, here="here", measure=measure)
+    found.ask(0.05, context.FEWEST_ROUNDS)
+    return context._context(found, 0.05, ())
 
 
 def hooks(module: nn.Module) -> int:
@@ -196,54 +206,53 @@ def test_the_callers_inputs_are_not_written_into() -> None:
 # --- the times, from a script --------------------------------------------------------------
 
 
-def scripted(monkeypatch: pytest.MonkeyPatch, script: dict[str, list[float]]) -> None:
-    """Let every sample take what the script says, and run the work as a sampler does."""
+def scripted(script: dict[str, list[float]]) -> Any:
+    """Return a sampler whose samples take what the script says, and that runs the whole likewise.
 
-    def measure(work: dict[str, Callable[[], Any]], **_: Any) -> dict[str, Samples | Failure]:
+    Whatever is not in the script takes 1 s.
+    """
+
+    def measure(work: dict[str, Callable[[], Any]], **options: Any) -> dict[str, Samples | Failure]:
         rounds = len(script[WHOLE])
-        for _turn in range(2 * rounds):  # an untimed run, then the timed one
+        for _turn in range(rounds):
+            work[INSIDE]()  # untimed
+            work[INSIDE].prepare()  # type: ignore[attr-defined]
             work[INSIDE]()
         return {
-            name: Samples(
-                seconds=tuple(script.get(name, [0.0] * rounds)),
-                cpu_seconds=(0.0,) * rounds,
-                page_faults=(0,) * rounds,
-                involuntary_switches=(0,) * rounds,
-                block=1,
-                first_call=0.0,
-                warmup_calls=0,
-                stopwatch="scripted",
-                seed=0,
-                threads=1,
-                session="s",
-                stop_reason="",
-            )
-            for name in work
+            name: samples(script.get(name, [1.0] * rounds), options["session"]) for name in work
         }
 
-    monkeypatch.setattr(context, "measure_group", measure)
+    return measure
 
 
-def test_times_and_shares_are_those_of_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def ticking(monkeypatch: pytest.MonkeyPatch, spans: list[tuple[float, ...]]) -> None:
+    """Let the clock that hooks read show these spans, of each run of the whole, of each layer."""
+    ticks: list[float] = []
+    for seconds in (span for run in spans for span in run):
+        begin = ticks[-1] if ticks else 0.0
+        ticks += [begin, begin + seconds]
+    clock = iter(ticks)
+    monkeypatch.setattr(calls_room, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+
+
+NET = nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU())
+# Six runs of the whole, of which every other one is untimed: 100 s and 50 s a layer there.
+SPANS = [(100.0, 50.0), (1.0, 4.0), (100.0, 50.0), (2.0, 5.0), (100.0, 50.0), (3.0, 6.0)]
+
+
+def test_times_and_shares_of_one_process_are_those_of_its_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     whole, first, second = [10.0, 20.0, 10.0], [2.0, 8.0, 3.0], [3.0, 6.0, 3.0]
     script = {WHOLE: whole, "alone 0": first, "alone 1": second, "after 1": [4.0, 9.0, 5.0]}
-    scripted(monkeypatch, script)
-    # Hooks read the clock before and after each layer. Six runs, the odd ones untimed: 100 s and
-    # 50 s a layer there, 1 s, 2 s, … and 4 s, 5 s, … in the timed ones.
-    ticks: list[float] = []
-    for turn in range(6):
-        pair = (100.0, 50.0) if turn % 2 == 0 else (1.0 + turn // 2, 4.0 + turn // 2)
-        for seconds in pair:
-            begin = ticks[-1] if ticks else 0.0
-            ticks += [begin, begin + seconds]
-    clock = iter(ticks)
-    monkeypatch.setattr(calls_room.time, "perf_counter", lambda: next(clock))
+    ticking(monkeypatch, SPANS)
     monkeypatch.setattr(context, "FEWEST_ROUNDS", 1)
-    found = timed(nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU()))
+    found = timed(NET, measure=scripted(script))
     conv, relu = found.layers
-    assert (conv.alone.value, conv.after, conv.inside.value) == (3.0, None, 2.0)
+    # the lower quartile of three rounds is the fastest
+    assert (conv.alone.value, conv.after, conv.inside.value) == (2.0, None, 1.0)
     assert relu.after is not None
-    assert (relu.alone.value, relu.after.value, relu.inside.value) == (3.0, 5.0, 5.0)
+    assert (relu.alone.value, relu.after.value, relu.inside.value) == (3.0, 4.0, 4.0)
     assert found.whole.value == 10.0
     # 5/10, 14/20 and 6/10 alone; 5/10, 7/20 and 9/10 inside: paired by round
     assert found.alone_share.value == pytest.approx(0.6)
@@ -252,12 +261,55 @@ def test_times_and_shares_are_those_of_the_rounds(monkeypatch: pytest.MonkeyPatc
     assert (found.inside_share.low, found.inside_share.high) == pytest.approx((0.35, 0.9))
 
 
-def test_a_layer_that_fails_when_timed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        context, "measure_group", lambda work, **_: dict.fromkeys(work, Failure("MemoryError"))
-    )
+def nursery(answer: Callable[[Any, Order], Any], asked: list[Order]) -> Any:
+    """Return a nursery whose processes do what `answer` does, in this one."""
+
+    def ask(_: str, crew: Any, order: Order, *, told: Any) -> Any:
+        asked.append(order)
+        return answer(crew, order)
+
+    return lambda: SimpleNamespace(kind="forked", ask=ask)
+
+
+def test_times_and_shares_of_several_processes_are_over_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In process n everything takes n times as long, but the whole: shares are 4/8, 8/8 and 12/8.
+
+    Their logarithms' mean is that of 1/2, 1 and 3/2.
+    """
+    asked: list[Order] = []
+    ticking(monkeypatch, [(1.0 * n, 2.0 * n) for n in (1, 2, 3) for _ in range(8)])
+
+    def answer(crew: Any, order: Order) -> dict[str, Outcome]:
+        factor = order.number + 1.0
+        script = {WHOLE: [8.0] * 4, "alone 0": [factor] * 4, "alone 1": [3 * factor] * 4}
+        return do(crew, order, tell=lambda _: None, measure=scripted(script))
+
+    monkeypatch.setattr(context, "ready", nursery(answer, asked))
+    monkeypatch.setattr(context, "PROCESSES", 3)
+    found = layers_in_context(NET, image(), budget=9.0)
+    assert [order.seconds for order in asked] == [3.0] * 3
+    conv, relu = found.layers
+    assert (conv.alone.value, relu.alone.value) == (2.0, 6.0)
+    assert conv.alone.each == (1.0, 2.0, 3.0)
+    assert conv.inside.each == (1.0, 2.0, 3.0)
+    assert relu.inside.value == 4.0
+    assert found.whole.processes == 3
+    assert found.alone_share.each == pytest.approx((0.5, 1.0, 1.5))
+    assert found.alone_share.value == pytest.approx((0.5 * 1.0 * 1.5) ** (1 / 3))
+    assert found.inside_share.each == pytest.approx((3 / 8, 6 / 8, 9 / 8))
+    assert found.notes == ()
+
+
+def test_a_layer_that_fails_when_timed_is_an_error() -> None:
     with pytest.raises(ContextError, match="whole could not be timed: MemoryError"):
-        timed(Block())
+        timed(Block(), measure=lambda work, **_: dict.fromkeys(work, Failure("MemoryError")))
+
+
+def test_too_few_rounds_are_refused() -> None:
+    with pytest.raises(ContextError, match="only 5 rounds were made"):
+        timed(NET, measure=scripted({WHOLE: [1.0] * 5}))
 
 
 # --- nothing is left behind ----------------------------------------------------------------
@@ -303,36 +355,38 @@ def test_hooks_are_gone_after_any_exit(
 # --- where it is timed, and what is refused ------------------------------------------------
 
 
-def test_in_a_fresh_process_where_it_can_travel_and_here_where_not() -> None:
+def test_in_processes_of_its_own_where_it_can_travel_and_here_where_not() -> None:
     net = nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU()).eval()
-    assert layers_in_context(net, image(), budget=1.5).notes == ()
+    found = layers_in_context(net, image(), budget=0.5)
+    assert found.whole.processes == 10
+    assert not [note for note in found.notes if "process" in note]
     net.here = lambda: None  # type: ignore[assignment]
-    found = layers_in_context(net, image(), budget=1.5)
+    found = layers_in_context(net, image(), budget=0.5)
     assert [layer.name for layer in found.layers] == ["0", "1"]
-    (note,) = found.notes
-    assert note.startswith("timed in the caller's process: ")
-    assert "lambda" in note
+    assert found.whole.processes == 1
+    assert found.notes[0].startswith("timed in the caller's process: ")
+    assert "lambda" in found.notes[0]
 
 
-def test_what_ends_its_process_is_not_tried_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fresh(*_: object) -> None:
-        raise ProcessDied("its process crashed (SIGSEGV)")
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ProcessDied("its process crashed (SIGSEGV)"), r"its process crashed \(SIGSEGV\)"),
+        (ProcessError("ImportError: no such module"), "ImportError: no such module"),
+    ],
+)
+def test_what_ends_its_process_is_not_tried_here(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    asked: list[Order] = []
 
-    monkeypatch.setattr(context, "fresh", fresh)
+    def answer(_: object, __: Order) -> None:
+        raise error
+
+    monkeypatch.setattr(context, "ready", nursery(answer, asked))
     net = nn.Sequential(Raising(1, AssertionError("ran")))
-    with pytest.raises(ContextError, match=r"cannot be timed: its process crashed \(SIGSEGV\)"):
+    with pytest.raises(ContextError, match=said):
         layers_in_context(net, image())
-
-
-def test_what_a_fresh_process_could_not_is_timed_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fresh(*_: object) -> None:
-        raise ProcessError("ImportError: no such module")
-
-    monkeypatch.setattr(context, "fresh", fresh)
-    found = layers_in_context(nn.Sequential(nn.ReLU()), image(), budget=1.5)
-    assert found.notes[:1] == (
-        "timed in the caller's process, since a fresh one could not: ImportError: no such module",
-    )
 
 
 REFUSED: list[tuple[str, Callable[[], object], str]] = [
