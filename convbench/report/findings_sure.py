@@ -1,4 +1,4 @@
-"""How sure the numbers of a run are: what its times rest on, and what its machine says of itself."""
+"""How sure the numbers of a run are: what its times rest on, and what its machine tells."""
 
 from __future__ import annotations
 
