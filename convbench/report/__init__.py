@@ -1,9 +1,9 @@
 """From a run on disk to pages.
 
     contents    Run -> Document: which tables, figures and sentences, in which order
-    findings    the sentences at the top, made from the data
+    findings    the sentences at the top, made from the data; doubts: when nothing is sure
     document    the neutral Document that every renderer reads
-    format      how a value looks to a reader; the only place that says so
+    format      how a value looks to a reader; axes: how far those of figures go
     renderers   what a renderer is; formats are found through `RENDERERS` and `SCREENS`
     markdown, latex, json, csv, parquet    one format each, for files
     terminal    a format for the screen

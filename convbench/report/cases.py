@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.report.document import Column, Table
 from convbench.report.phrases import TIME
-from convbench.runs.frame import frame, is_whole
+from convbench.runs.columns import is_whole
+from convbench.runs.frame import frame
 
 if TYPE_CHECKING:
     from convbench.report.document import Kind

@@ -14,6 +14,7 @@ from convbench.report import format as show
 from convbench.report.caveats import named
 from convbench.report.document import FINDINGS, Bullet, Bullets, Paragraph
 from convbench.report.doubts import busy, remedy
+from convbench.report.findings_sure import sureness
 from convbench.report.groups import Group, alike, multiplications, telling
 from convbench.report.phrases import (
     MOST_NAMES,
@@ -51,7 +52,7 @@ def findings(run: Run, all_groups: Sequence[Group]) -> tuple[Paragraph | Bullets
         whole.networks(run, all_groups),
         whole.tests(all_groups),
         whole.counted(run),
-        whole.sureness(run, all_groups, main, doubt),
+        sureness(run, all_groups, main, doubt),
         whole.next_step(run, main, doubt),
     ]
     return (

@@ -1,11 +1,9 @@
-"""What the numbers say of the run as a whole: networks, counters, how sure, what to try next."""
+"""What the numbers say of the run as a whole: networks, tests, counters, what to try next."""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from convbench.doctor.resolution import Resolution
 from convbench.report import format as show
 from convbench.report.agreements import NOT_COUNTED, agreements
 from convbench.report.caveats import named
@@ -14,8 +12,6 @@ from convbench.report.doubts import remedy
 from convbench.report.groups import Group, alike, multiplications, telling
 from convbench.report.phrases import (
     MOST_NAMES,
-    TIME,
-    WITHIN,
     against,
     multiplications_against,
     tallied,
@@ -23,16 +19,12 @@ from convbench.report.phrases import (
 )
 from convbench.report.published import figures
 from convbench.runs.frame import counters
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from convbench.runs.frame import Row
     from convbench.runs.record import Run
-
-FEW_ROUNDS: Final = 10
-"""Below this the report says that an interval rests on few rounds."""
 
 
 def networks(run: Run, all_groups: Sequence[Group]) -> Bullet | None:
@@ -70,7 +62,7 @@ def tests(all_groups: Sequence[Group]) -> Bullet | None:
         for group, row, time, base in compared[:MOST_NAMES]
     ]
     more = f"; {len(compared) - MOST_NAMES} more below" if compared[MOST_NAMES:] else ""
-    answer = _capital(answer)
+    answer = show.capital(answer)
     return Bullet(lead="Tests", text=f"{answer}: {'; '.join(found)}{more}.", answer=answer)
 
 
@@ -105,148 +97,6 @@ def counted(run: Run) -> Bullet | None:
     if apart:
         text += f" Not: {show.listing(list(apart), MOST_NAMES)}; each is explained below."
     return Bullet(lead="Counters", text=text)
-
-
-def sureness(run: Run, all_groups: Sequence[Group], main: Group | None, doubt: str) -> Bullet:
-    """Return how sure the winner is, what the times rest on, and what is missing from the run.
-
-    doubt: why nothing is sure, see `doubts.busy`; empty where nothing speaks against it.
-    """
-    rounds = [
-        sum(len(process.seconds) for process in row.record.samples)
-        for group in all_groups
-        for row in group.timed
-    ]
-    processes = [len(row.record.samples) for group in all_groups for row in group.timed]
-    text = _rounds(rounds, processes)
-    text += resolution(run.header.machine) if rounds else ""
-    status = Counter(record.status for record in run.records)
-    lost = [f"{status[name]} {name}" for name in ("skipped", "failed", "invalid") if status[name]]
-    text += _stops(all_groups) if rounds else ""
-    kinds = Counter(
-        flag.partition(":")[0] for group in all_groups for row in group.rows for flag in row.flags
-    )
-    flagged = [f"{kind} ({show.plural(number, 'case')})" for kind, number in kinds.items()]
-    text += f" Flagged, and said at each row: {show.listing(flagged)}." if flagged else ""
-    text += f" Left out: {show.listing(lost)}, with reasons below." if lost else ""
-    answer = _known(main, doubt) or _basis(rounds, processes)
-    return Bullet(lead="How sure", text=text, answer=answer)
-
-
-def _known(main: Group | None, doubt: str) -> str:
-    """Return in a few words what the clock tells of the fastest type; empty where it has none."""
-    full = alike(main.timed) if main else ()
-    if main is None or not full or main.baseline is None:
-        return ""
-    best, base = full[0], main.baseline.record.label
-    if doubt:
-        return f"Not sure: the machine was busy. {_capital(remedy(main.timed))}"
-    if best.is_baseline:
-        text = f"No type beats {base}"
-    elif best.time and best.time.verdict == "faster":
-        text = f"Beats {base}: sure, at 95 %"
-    elif best.time and best.time.verdict == "same":
-        text = f"As fast as {base}, within {WITHIN}"
-    else:
-        text = f"Beats {base}: not sure"
-    near = sum(tied(row, best) for row in full[1:])
-    return f"{text}. Which of {near + 1} is fastest: not sure" if near else text
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
-
-
-def _stops(all_groups: Sequence[Group]) -> str:
-    """Return why there are not more rounds: how many groups met their target, how many did not."""
-    timed = [group for group in all_groups if group.timed]
-    met = sum(
-        all("target met" in row.record.samples[-1].stop_reason for row in group.timed)
-        for group in timed
-    )
-    if not met:
-        return ""
-    every = "Every group" if met == len(timed) else f"{met} of {len(timed)} groups"
-    return f" {every} stopped early, its ratios being as well known as was asked for."
-
-
-def resolution(machine: Mapping[str, Any]) -> str:
-    """Return what the machine's test of itself found, as sentences; empty where none was made."""
-    if "failed" in machine:
-        return f" The machine's A/A test failed: {machine['failed']}."
-    if "resolution" not in machine:
-        return ""
-    try:
-        found = Resolution.from_json(machine["resolution"])
-    except (ValueError, TypeError, KeyError) as error:
-        return f" What the machine's A/A test found cannot be read: {error}."
-    told = [
-        f"{size.smallest_difference:.1%} at {show.seconds(size.seconds_per_call)} a call"
-        for size in found.sizes
-        if size.smallest_difference is not None
-    ]
-    text = (
-        f" Timed against itself before the run, this machine called {found.excluding_one} of "
-        f"{found.trials} equal pairs different (5 % is chance)"
-    )
-    text += f"; {found.too_short} more were too short to say" if found.too_short else ""
-    text += (
-        f", and could tell differences of {show.listing(told)}."
-        if told
-        else "; the test was too short to say how small a difference it can tell."
-    )
-    if not found.believable:
-        text += (
-            " That is more than chance: its intervals are too narrow, so believe only large "
-            "differences, and run `convbench doctor`."
-        )
-    return text
-
-
-def _basis(rounds: Sequence[int], processes: Sequence[int]) -> str:
-    if not rounds:
-        return "Nothing was timed"
-    if max(processes) > 1:
-        return f"{_span(rounds)} a case in {_several(processes)} processes"
-    return f"{_span(rounds)} a case in one process"
-
-
-def _span(rounds: Sequence[int]) -> str:
-    low, high = min(rounds), max(rounds)
-    return show.plural(high, "round") if low == high else f"{low:,} to {high:,} rounds"
-
-
-def _several(processes: Sequence[int]) -> str:
-    fewest, most = min(processes), max(processes)
-    return f"{fewest} to {most}" if fewest < most else str(most)
-
-
-def _rounds(rounds: Sequence[int], processes: Sequence[int]) -> str:
-    if not rounds:
-        return "Nothing was timed, so the report says nothing about speed."
-    span = _span(rounds)
-    if max(processes) > 1:
-        several = _several(processes)
-        text = (
-            f"A time is {TIME}; ± is where one more process would fall. Times rest on {span} a "
-            f"case in {several} processes; the intervals cover the scatter between rounds and "
-            "between processes, not what another machine would give."
-        )
-    else:
-        text = (
-            f"Times rest on {span} a case in one process; the intervals cover the scatter between "
-            "rounds, not what changes from one process or machine to the next."
-        )
-    few = [number for number in rounds if number < FEW_ROUNDS]
-    none = [number for number in rounds if number < FEWEST_ROUNDS_FOR_A_VERDICT]
-    if none:
-        text += (
-            f" {show.plural(len(none), 'case')} had fewer than {FEWEST_ROUNDS_FOR_A_VERDICT} "
-            "rounds, too few to call anything faster."
-        )
-    elif few:
-        text += f" Few rounds (below {FEW_ROUNDS}) in {show.plural(len(few), 'case')}."
-    return text
 
 
 def next_step(  # noqa: PLR0911  a line for each state of a run
@@ -285,7 +135,7 @@ def next_step(  # noqa: PLR0911  a line for each state of a run
     close = [row for row in gain if row is gain[0] or tied(row, gain[0])]
     names = show.listing([named(row.record) for row in close], MOST_NAMES)
     if doubt:
-        again = _capital(remedy(main.timed))
+        again = show.capital(remedy(main.timed))
         ahead = f"; as it stands, {names} came out faster than {base.record.label}" if gain else ""
         return _next(again, f"{again}: the machine was busy, {doubt}{ahead}.")
     if not gain:

@@ -235,6 +235,11 @@ def listing(names: Sequence[str], most: int = 0) -> str:
     return names[0] if names else ""
 
 
+def capital(text: str) -> str:
+    """Return a text as it begins a sentence; names keep their letters."""
+    return text[:1].upper() + text[1:]
+
+
 def plural(number: int, noun: str, many: str = "") -> str:
     """Return a number with its noun: 1 case, 12 cases, no cases."""
     word = noun if number == 1 else many or f"{noun}s"

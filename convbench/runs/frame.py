@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from convbench.counting.agreement import judge
 from convbench.counting.tally import Tally
 from convbench.report import format as show
+from convbench.runs.columns import COLUMNS, kind
 from convbench.runs.conditions import itemsize
 from convbench.timing.contamination import (
     contaminated_share,
@@ -25,8 +26,6 @@ from convbench.timing.samples import of_process
 from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pandas as pd
 
     from convbench.runs.record import Record, Run
@@ -182,25 +181,8 @@ def frame(run: Run) -> pd.DataFrame:
     records = [_flat(row, names, ran) for row in rows(run)]
     columns = list(records[0]) if records else list(COLUMNS)
     table = pd.DataFrame(records, columns=columns, dtype=object)
-    kinds = {name: _kind(name, (row[name] for row in records)) for name in columns}
-    return table.astype({name: kind for name, kind in kinds.items() if kind})
-
-
-def is_whole(column: str) -> bool:
-    """Tell whether a column of the frame holds whole numbers."""
-    return column in _WHOLE or column.startswith("macs_")
-
-
-def _kind(column: str, values: Iterable[Any]) -> str | None:
-    """Return the pandas type of a column of numbers; None for text, and for counts too large."""
-    if is_whole(column):
-        small = all(abs(value) <= _LARGEST for value in values if value is not None)
-        return "Int64" if small else None
-    if column.endswith("_processes"):
-        return None
-    if column.startswith(("seconds_", "ratio_")) or column in _REAL:
-        return "Float64"
-    return None
+    kinds = {name: kind(name, (row[name] for row in records)) for name in columns}
+    return table.astype({name: found for name, found in kinds.items() if found})
 
 
 def _flat(row: Row, names: tuple[str, ...], ran: tuple[str, ...]) -> dict[str, Any]:
@@ -321,29 +303,3 @@ def _other_clocks(record: Record) -> dict[str, float | None]:
 
 
 _MOST_NAMED = 3
-_LARGEST = 2**63 - 1
-
-_WHOLE = frozenset(
-    {
-        "threads", "multiplications", "multiplications_valid", "additions", "parameters",
-        "elementwise", "elements_read", "elements_written", "bytes_moved", "activations",
-        "peak_live_elements", "processes", "rounds", "calls_per_sample", "pool_bytes",
-    }
-)  # fmt: skip
-
-_REAL = frozenset({"contaminated_share", "page_faults_per_call"})
-
-COLUMNS = (
-    "case", "group", "slot", "kind", "name", "label", "knobs", "input_shape", "device", "dtype",
-    "layout", "threads", "mode", "direction", "cache", "allocator", "status", "reason", "flags",
-    "baseline", "multiplications", "multiplications_valid", "additions", "parameters",
-    "elementwise", "elements_read", "elements_written", "bytes_moved", "activations",
-    "peak_live_elements", "receptive_field", "ratio_multiplications", "ratio_parameters",
-    "seconds_median", "seconds_low", "seconds_high", "seconds_confidence", "seconds_processes",
-    "seconds_mad", "seconds_minimum", "seconds_first_call", "processes", "rounds",
-    "calls_per_sample", "contaminated_share", "page_faults_per_call", "pool_bytes", "session",
-    "stop_reason", "seconds_host", "seconds_issue", "seconds_kernel", "ratio_seconds",
-    "ratio_seconds_low", "ratio_seconds_high", "ratio_seconds_confidence",
-    "ratio_seconds_processes", "verdict", "no_ratio_because",
-)  # fmt: skip
-"""The columns that every frame has; counters add macs_ and agreement_, backends add ran_."""
