@@ -13,8 +13,9 @@ estimated over processes, and rounds only say what each process measured:
 - **how much processes differ** is told by few of them badly. So the variances of all cases of a
   group are taken together (`timing.variances`), with Student's t of the freedom that this gives;
 - the interval of a **time** is where one more process would fall; that of a **ratio** is where its
-  mean over all processes is, and would be in another hour: ratios drift from run to run, and beside
-  other work they drift more, which no process of the same run can see (`_DRIFT`, `_BESIDE_OTHERS`).
+  mean over all processes is; both as they would be in another hour: they drift from run to run, and
+  ratios beside other work drift more, which no process of the same run can see (`_DRIFT`,
+  `_BESIDE_OTHERS`).
 
 A single process says nothing of others: its intervals are those of `stats`, of rounds, made wider
 by what processes usually differ (`_ALONE`), and `processes` says 1.
@@ -41,10 +42,12 @@ _LEAST_FENCE: Final = math.log(1.25)
 """And no process that is nearer to the others than this is disturbed."""
 _LEAST_SPREAD: Final = 0.002
 """Standard deviation of processes, relative, below which agreement is chance."""
-_DRIFT: Final = 0.005
-"""Standard deviation, on a log scale, of a ratio from one run to another of a quiet machine."""
-_BESIDE_OTHERS: Final = 0.02
-"""The same beside other work, where a tenth of the samples or more had to wait for a processor: it
+_DRIFT: Final = 0.012
+"""Standard deviation, on a log scale, of times and ratios from one run to another, which processes
+of the same run cannot see: chosen so that the long reference of `python benchmarks/clock main-job`
+lies in more than nine of ten intervals in every state of the machine."""
+_BESIDE_OTHERS: Final = 0.015
+"""More of it, for ratios beside other work, where a tenth of the samples or more had to wait for a processor: it
 takes caches and memory bandwidth from some types more than from others."""
 _ALONE: Final = 0.04
 """Standard deviation of processes, on a log scale, where a single one says nothing of it: 1 to
@@ -111,7 +114,8 @@ class Estimates:
             return _alone(stats.quantile_interval(several[0].seconds, QUANTILE, confidence))
         found = _spread(list(self._logs[name].values()))
         sd, freedom = self._moderated(None, found)
-        reach = quantile(confidence, freedom) * sd * math.sqrt(1 + 1 / found.number)
+        error = math.hypot(sd * math.sqrt(1 + 1 / found.number), _DRIFT)
+        reach = quantile(confidence, freedom) * error
         each = tuple(map(of_process, several))
         value = median_low(each)
         return Interval(
