@@ -192,7 +192,7 @@ class _Pages:
         return table(("key", "in the committed run", "in two runs"), rows)
 
     def clock_trial(self, trial: str, word: str) -> str:
-        """Return what the committed page of the clock says: a claim of a trial and what came out."""
+        """Return a claim of a trial on the committed page of the clock, and what came out."""
         section = ""
         for line in self._sources.file("reports/clock/report.md").splitlines():
             if line.startswith("## "):

@@ -47,8 +47,8 @@ _DRIFT: Final = 0.012
 of the same run cannot see: chosen so that the long reference of `python benchmarks/clock main-job`
 lies in more than nine of ten intervals in every state of the machine."""
 _BESIDE_OTHERS: Final = 0.015
-"""More of it, for ratios beside other work, where a tenth of the samples or more had to wait for a processor: it
-takes caches and memory bandwidth from some types more than from others."""
+"""More of it, for ratios beside other work, where a tenth of the samples or more had to wait for a
+processor: it takes caches and memory bandwidth from some types more than from others."""
 _ALONE: Final = 0.04
 """Standard deviation of processes, on a log scale, where a single one says nothing of it: 1 to
 5.5 % were seen (`python benchmarks/clock estimators`)."""
