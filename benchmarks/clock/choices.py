@@ -82,15 +82,20 @@ def _pairs(logs: Array) -> Array:
     return np.median((logs[:, first] + logs[:, second]) / 2, axis=1)
 
 
-def _fenced(logs: Array) -> Array:
-    """Return the variance without what lies 4 robust deviations and 1.25 times away."""
+def _near(logs: Array) -> Array:
+    """Return nan for what lies 4 robust deviations and 1.25 times away from the others."""
     away = np.abs(logs - np.median(logs, axis=1, keepdims=True))
     fence = np.maximum(math.log(FENCE), 4 * 1.4826 * np.median(away, axis=1, keepdims=True))
-    return np.nanvar(np.where(away <= fence, logs, np.nan), axis=1, ddof=1)
+    return np.where(away <= fence, logs, np.nan)
+
+
+def _fenced(logs: Array) -> Array:
+    return np.nanvar(_near(logs), axis=1, ddof=1)
 
 
 OVER: dict[str, Centre] = {
     "mean": Centre(lambda logs: logs.mean(axis=1), lambda logs: logs.var(axis=1, ddof=1)),
+    "mean of those near the others": Centre(lambda logs: np.nanmean(_near(logs), axis=1), _fenced),
     "mean without highest and lowest": _trimmed(lambda _: 1),
     "mean of the middle half": _trimmed(lambda count: count // 4),
     # of normal values, the error of these is so many times that of a mean
@@ -98,7 +103,6 @@ OVER: dict[str, Centre] = {
     "median": Centre(
         lambda logs: np.median(logs, axis=1), lambda logs: math.pi / 2 * _fenced(logs)
     ),
-    "median, error as of a mean": Centre(lambda logs: np.median(logs, axis=1), _fenced),
 }
 
 

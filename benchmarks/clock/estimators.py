@@ -26,7 +26,8 @@ PROCESSES = 10
 DRAWS = 60
 _FEWEST_LEFT = 10
 """Quiet processes that a reference may rest on; with fewer, drawn ones are in it too."""
-APART = (0.0, 0.01, 0.015, 0.02, 0.03)
+APART = (0.0, 0.005, 0.01, 0.015, 0.02, 0.03)
+NEAR = "mean of those near the others"
 STATES = ("quiet", "one neighbour", "two neighbours")
 
 
@@ -123,7 +124,7 @@ def as_is(several: Sequence[Draw], into: Judged) -> None:
     for one in several:
         estimates = Estimates(
             {
-                case: [as_samples(data.seconds[p, at], str(p)) for p in one.drawn]
+                case: [as_samples(data, process, at) for process in one.drawn]
                 for at, case in enumerate(data.cases)
             }
         )
@@ -242,8 +243,8 @@ def _cells(found: list[Judged]) -> str:
 def _apart_table(states: dict[tuple[int, int], list[list[Draw]]]) -> Iterator[str]:
     """Yield what an error that no run knows of itself does to lower quartiles and their median."""
     yield (
-        "Lower quartiles, their median with a median's error, and beside it a standard deviation "
-        "of what one run cannot know of another."
+        f"Lower quartiles, their {NEAR}, and beside its error a standard deviation of what one run "
+        "cannot know of another."
     )
     yield ""
     yield (
@@ -255,7 +256,7 @@ def _apart_table(states: dict[tuple[int, int], list[list[Draw]]]) -> Iterator[st
         for apart in APART:
             into = Judged()
             for several in groups:
-                judge(several, WITHIN["lower quartile"], OVER["median"], into, apart)
+                judge(several, WITHIN["lower quartile"], OVER[NEAR], into, apart)
             right = [100 * into.told[b][0] / max(1, into.told[b][2]) for b in (1.25, 1.1)]
             yield (
                 f"| {threads} | {STATES[neighbours]} | {100 * apart:.1f} | "

@@ -1,8 +1,9 @@
 """Rounds that are recorded: many processes of one group in one state of the machine.
 
 Two forms are read: files of lines, one a process (`<group>-n<neighbours>-t<threads>.jsonl`, each
-line `{case: {"s": [seconds of a call, one a round], …}}`), and run folders, whose records say the
-same. A run folder says nothing of neighbours: its name does, as that of a file (`…-n<number>…`).
+line `{case: {"s": [seconds of a call, one a round], "wait": [seconds waited, the same]}}`), and run
+folders, whose records say the same. A run folder says nothing of neighbours: its name does, as
+that of a file (`…-n<number>…`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Recorded:
         threads: intra-op threads.
         cases: names, in the order of the array's second axis.
         seconds: of a call, [process, case, round].
+        waited: seconds of a call that another had the processor, the same; 0 where untold.
 
     """
 
@@ -43,6 +45,7 @@ class Recorded:
     threads: int
     cases: tuple[str, ...]
     seconds: np.ndarray
+    waited: np.ndarray
 
     @property
     def base(self) -> int:
@@ -89,12 +92,14 @@ def record(folder: Path, *, quick: bool = False) -> None:
             )  # fmt: skip
 
 
-def as_samples(seconds: np.ndarray, session: str) -> Samples:
-    """Return what was recorded of one process as the estimator takes it."""
+def as_samples(data: Recorded, process: int, case: int) -> Samples:
+    """Return what was recorded of a case in one process as the estimator takes it."""
     return Samples(
-        seconds=tuple(map(float, seconds)), cpu_seconds=(), page_faults=(),
-        involuntary_switches=(), block=1, first_call=None, warmup_calls=None, stopwatch="recorded",
-        seed=0, threads=0, session=session, stop_reason="recorded",
+        seconds=tuple(map(float, data.seconds[process, case])),
+        waited_seconds=tuple(map(float, data.waited[process, case])),
+        cpu_seconds=(), page_faults=(), involuntary_switches=(), block=1, first_call=None,
+        warmup_calls=None, stopwatch="recorded", seed=0, threads=data.threads,
+        session=str(process), stop_reason="recorded",
     )  # fmt: skip
 
 
@@ -107,36 +112,45 @@ def _named(path: Path) -> re.Match[str]:
     return match
 
 
+Rounds = list[tuple[float, float]]
+"""Seconds of a call, and seconds waited, one a round."""
+
+
 def _lines(path: Path) -> Recorded:
     match = _named(path)
-    processes = []
+    processes: list[dict[str, Rounds]] = []
     for line in path.read_text(encoding="utf-8").splitlines():
-        said = json.loads(line)
-        processes.append({name: one["s"] for name, one in said.items() if name[0] != "_"})
+        said = {name: one for name, one in json.loads(line).items() if name[0] != "_"}
+        processes.append({name: _rounds(one["s"], one.get("wait")) for name, one in said.items()})
     return _stacked(match["group"], int(match["neighbours"]), int(match["threads"] or 1), processes)
 
 
 def _run(path: Path) -> Iterator[Recorded]:
     neighbours = int(_named(path)["neighbours"])
-    groups: dict[str, dict[str, dict[str, tuple[float, ...]]]] = {}
+    groups: dict[str, dict[str, dict[str, Rounds]]] = {}
     threads: dict[str, int] = {}
-    for record in load_run(path).records:
-        for samples in record.samples:
-            processes = groups.setdefault(record.group, {})
-            processes.setdefault(samples.session, {})[record.label] = samples.seconds
-            threads[record.group] = samples.threads
+    for item in load_run(path).records:
+        for samples in item.samples:
+            process = groups.setdefault(item.group, {}).setdefault(samples.session, {})
+            process[item.label] = _rounds(samples.seconds, samples.waited_seconds)
+            threads[item.group] = samples.threads
     for group, processes in groups.items():
         yield _stacked(group, neighbours, threads[group], list(processes.values()))
 
 
+def _rounds(seconds: Sequence[float], waited: Sequence[float] | None) -> Rounds:
+    return list(zip(seconds, waited or (0.0,) * len(seconds), strict=True))
+
+
 def _stacked(
-    group: str, neighbours: int, threads: int, processes: list[dict[str, list[float]]]
+    group: str, neighbours: int, threads: int, processes: list[dict[str, Rounds]]
 ) -> Recorded:
     """Return the processes that measured every case, each with as many rounds as all have."""
     cases = tuple(max(processes, key=len))
     whole = [one for one in processes if set(one) == set(cases)]
     rounds = min(len(values) for one in whole for values in one.values())
-    seconds = np.array([[one[name][:rounds] for name in cases] for one in whole])
+    both = np.array([[one[name][:rounds] for name in cases] for one in whole])
     return Recorded(
-        group=group, neighbours=neighbours, threads=threads, cases=cases, seconds=seconds
-    )
+        group=group, neighbours=neighbours, threads=threads, cases=cases,
+        seconds=both[..., 0], waited=both[..., 1],
+    )  # fmt: skip

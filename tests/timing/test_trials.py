@@ -17,7 +17,8 @@ from convbench.runs import frame
 from convbench.runs.record import Run
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks" / "clock"))
+CLOCK = str(ROOT / "benchmarks" / "clock")
+sys.path.insert(0, CLOCK)
 
 import budget
 import estimators
@@ -28,6 +29,8 @@ import rendered
 from claim import Claim, Note
 from recorded import Recorded
 from running import TWIN, Made
+
+sys.path.remove(CLOCK)
 
 NAMES = ("standard", "depthwise", "pointwise", "lite", "ghost", "dilated")
 
@@ -203,7 +206,7 @@ def recorded(neighbours, *, shift=1.0, seed=0):
     rounds = np.exp(0.001 * np.abs(draw.standard_normal((24, 4, 12))))
     return Recorded(
         group="g", neighbours=neighbours, threads=1, cases=("standard", TWIN, "a", "b"),
-        seconds=typical * processes * rounds,
+        seconds=typical * processes * rounds, waited=np.zeros((24, 4, 12)),
     )  # fmt: skip
 
 
