@@ -40,6 +40,8 @@ _FENCE: Final = 4.0
 """Robust standard deviations from the others at which a process counts as disturbed."""
 _LEAST_FENCE: Final = math.log(1.25)
 """And no process that is nearer to the others than this is disturbed."""
+_FOR_ONE_LEFT_OUT: Final = 4
+"""Processes for each one that may count as disturbed: more are another way to run, and scatter."""
 _LEAST_SPREAD: Final = 0.002
 """Standard deviation of processes, relative, below which agreement is chance."""
 _DRIFT: Final = 0.012
@@ -289,6 +291,8 @@ def _spread(logs: Sequence[float]) -> _Spread:
     scale = _FROM_MAD * median(abs(log - centre) for log in logs)
     fence = max(_LEAST_FENCE, _FENCE * scale)
     kept = tuple(abs(log - centre) <= fence for log in logs)
+    if len(logs) - sum(kept) > max(1, len(logs) // _FOR_ONE_LEFT_OUT):
+        kept = (True,) * len(logs)  # so many are no accident
     good = [log for log, keep in zip(logs, kept, strict=True) if keep]
     squares = sum((log - fmean(good)) ** 2 for log in good)
     variance = max(_LEAST_SPREAD**2, squares / max(1, len(good) - 1))
