@@ -6,7 +6,8 @@ found by trying it, with a neighbour: a convolution is timed with as many thread
 take, half of them, a quarter, …, 1, in turn, in windows of 25 ms, once alone and once beside one
 process that is busy all the window. A number **holds** where a call in a window beside the
 neighbour lasts on average no more than `MOST_LONGER` times an undisturbed one (10 % quantile of
-those alone), in the second best window. The largest that holds, and is quicker than all fewer, is taken; else 1.
+those alone), in the second best window. The largest that holds, and is quicker than all fewer, is
+taken; else 1.
 
 **Why the mean.** A stalled sample is one of few, since it lasts as long as many. On 2 cores, with 2
 threads beside one busy process, the median sample was 1.03 times an undisturbed one and the mean
@@ -17,12 +18,13 @@ not change what is found: the neighbour is there in every window, the others com
 two processes busy 70 % of the time, the best windows had means of 2 to 15 with 2 threads of 2
 cores, and of 1.03 to 1.12 with 1.
 
-**Why halves.** One thread less than there are cores leaves room for just one neighbour, and the next
-changes the answer; and runs with different numbers of threads do not compare. With that number
+**Why halves.** One thread less than there are cores leaves room for just one neighbour, and the
+next changes the answer; and runs with different numbers of threads do not compare. With that number
 tried too, a simulated machine of 8 cores (`tests/doctor/test_threads.py`) got 7 when left alone and
-4 in 30 of 60 tries beside one process busy 70 % of the time; with halves 4 in all. Where a
-quota allows no more cores than torch would take, half of the quota is the most that is tried: a
-process that uses up its quota stands still by itself.
+4 in 30 of 60 tries beside one process busy 70 % of the time; with halves 4 in all.
+
+Where a quota allows no more cores than torch would take, half of the quota is the most that is
+tried: a process that uses up its quota stands still by itself.
 """
 
 from __future__ import annotations
@@ -141,13 +143,12 @@ def judge(found: Mapping[int, Timed]) -> Threads:
     beside = f"beside one busy process a call lasts {_shown(found[most].longer)} times as long"
     if number == most:
         return Threads(number, f"{beside} with {most} threads")
-    if found[most].longer > MOST_LONGER:
+    share = found[most].undisturbed / found[number].undisturbed
+    if WORTH * share <= 1:
         fewer = f"{_shown(found[number].longer)} times with {number}"
         return Threads(number, f"{beside} with {most} threads, and {fewer}")
-    share = _shown(found[most].undisturbed / found[number].undisturbed)
-    return Threads(
-        number, f"a call lasts {share} times as long with {most} threads as with {number}"
-    )
+    slower = f"a call lasts {_shown(share)} times as long with {most} threads as with {number}"
+    return Threads(number, slower)
 
 
 def _can_be(number: int, found: Mapping[int, Timed]) -> bool:
