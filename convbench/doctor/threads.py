@@ -21,9 +21,10 @@ cores, and of 1.03 to 1.12 with 1.
 **Why halves.** One thread less than there are cores leaves room for just one neighbour, and the
 next changes the answer; and runs with different numbers of threads do not compare. With that number
 tried too, a simulated machine of 8 cores (`tests/doctor/test_threads.py`) got 7 when left alone and
-4 in 30 of 60 tries beside one process busy 70 % of the time; with halves 4 in all. Where a
-quota allows no more cores than torch would take, half of the quota is the most that is tried: a
-process that uses up its quota stands still by itself.
+4 in 30 of 60 tries beside one process busy 70 % of the time; with halves 4 in all.
+
+Where a quota allows no more cores than torch would take, half of the quota is the most that is
+tried: a process that uses up its quota stands still by itself.
 """
 
 from __future__ import annotations
@@ -142,13 +143,12 @@ def judge(found: Mapping[int, Timed]) -> Threads:
     beside = f"beside one busy process a call lasts {_shown(found[most].longer)} times as long"
     if number == most:
         return Threads(number, f"{beside} with {most} threads")
-    if found[most].longer > MOST_LONGER:
+    share = found[most].undisturbed / found[number].undisturbed
+    if WORTH * share <= 1:
         fewer = f"{_shown(found[number].longer)} times with {number}"
         return Threads(number, f"{beside} with {most} threads, and {fewer}")
-    share = _shown(found[most].undisturbed / found[number].undisturbed)
-    return Threads(
-        number, f"a call lasts {share} times as long with {most} threads as with {number}"
-    )
+    slower = f"a call lasts {_shown(share)} times as long with {most} threads as with {number}"
+    return Threads(number, slower)
 
 
 def _can_be(number: int, found: Mapping[int, Timed]) -> bool:

@@ -113,7 +113,7 @@ def test_list(convbench, what):
         "networks": ["osnet_x1_0", "978,875,392"],
         "suites": ["quick", "default", "full", "example"],
         "counters": ["fvcore", "torch"],
-        "devices": ["cpu"],
+        "devices": ["cpu", "--threads"],
     }
     text = convbench("list", what).stdout
     for word in words[what]:

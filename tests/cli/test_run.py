@@ -12,8 +12,12 @@ import pytest
 from conftest_root import ROOT
 from plugin_text import PLUGIN
 
+<<<<<<< HEAD
 from convbench.runs.groups import HOPELESS
 from convbench.runs.store import load
+=======
+from convbench.doctor.threads import default_threads
+>>>>>>> threads
 
 
 def lines(folder):
@@ -69,6 +73,24 @@ def test_samples_of_a_group_share_their_session(convbench, small, tmp_path):
 def test_quiet_prints_only_where_the_report_is(convbench, small):
     done = convbench("run", "--suite", small, "--quiet")
     assert done.stdout.splitlines() == ["reports/cpu-small/report.md"]
+
+
+def test_the_default_number_of_threads_is_said_with_its_reason(convbench, small, tmp_path):
+    number, because = default_threads("cpu")
+    dry = convbench("run", "--suite", small, "--only", "lite", "--dry-run").stdout
+    assert dry.splitlines()[-1] == f"--threads {number}: {because}"
+    convbench("run", "--suite", small, "--only", "lite", "--quiet")
+    folder = tmp_path / "reports" / "cpu-small"
+    told = json.loads((folder / "run.json").read_text())["fingerprint"]
+    assert (told["threads"], told["threads_because"]) == (number, because)
+    assert {record["threads"] for record in lines(folder)} == {number}
+    assert f" {because} " in (folder / "report.md").read_text(), "beside the environment"
+
+
+def test_a_number_of_threads_that_was_asked_for_is_not_tried(convbench, small, monkeypatch):
+    monkeypatch.setattr("convbench.doctor.threads.default_threads", lambda device: 1 / 0)
+    dry = convbench("run", "--suite", small, "--threads", "1", "--dry-run").stdout
+    assert dry.splitlines()[-1] == "--threads 1: as asked"
 
 
 def test_a_dry_run_writes_nothing(convbench, small, tmp_path):

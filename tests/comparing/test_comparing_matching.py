@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from comparing import recorded as runs
 
+from convbench.comparing.environment import environments
 from convbench.comparing.matching import BY, check_apart, match, nearest, split
 from convbench.comparing.sides import load_side, side
 from convbench.errors import RunError
@@ -94,6 +95,13 @@ def test_runs_of_different_environments_are_no_repeats():
     other = {**runs.ENVIRONMENT, "torch": "2.14.0"}
     with pytest.raises(RunError, match=r"torch was '2\.13\.0' and is '2\.14\.0'"):
         side("x", [run(runs.record()), run(runs.record(), fingerprint=other)])
+
+
+def test_why_a_number_of_threads_was_taken_is_no_difference():
+    told = {"threads": 1, "threads_because": "2 threads last 1.9 times as long"}
+    assert environments(told, {**told, "threads_because": "2.0 times"}) == ()
+    (other,) = environments(told, {"threads": 2, "threads_because": "2.0 times"})
+    assert (other.key, other.in_the_way) == ("threads", True)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,8 @@ JUDGED = [
      "beside one busy process a call lasts 2.0 times as long with 8 threads, and 1.2 times with 4"),
     ("none holds", {"n2": (1, 250), "n1": (2, 3)}, 1,
      "beside one busy process a call lasts 250 times as long with 2 threads, and 1.5 times with 1"),
+    ("stalled in every window", {"n2": (80, 100, 70), "n1": (1, 4, 5)}, 1,
+     "a call lasts 80 times as long with 2 threads as with 1"),
     ("slower than fewer", {"n4": (1.3, 1.3), "n2": (1, 1), "n1": (1.2, 1.2)}, 2,
      "a call lasts 1.3 times as long with 4 threads as with 2"),
     ("hardly quicker", {"n4": (1, 1), "n2": (1.08, 1.08), "n1": (2, 2)}, 2,
