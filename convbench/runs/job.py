@@ -169,9 +169,7 @@ def carry_out(job: Job, watcher: Watcher, spent: Callable[[], float] | None = No
         store.close()
 
 
-def _opened(
-    job: Job, watcher: Watcher
-) -> tuple[Store, dict[str, Record], dict[str, Any]]:
+def _opened(job: Job, watcher: Watcher) -> tuple[Store, dict[str, Record], dict[str, Any]]:
     """Take the folder for this process.
 
     Returns the store, the records that are there, read under the lock, and what the machine is.

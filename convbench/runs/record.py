@@ -158,7 +158,9 @@ class More:
 
     Attributes:
         more: the case.
-        status: of the record from now on; reason and flags likewise.
+        status: of the record from now on.
+        reason: likewise.
+        flags: likewise.
         samples: of that process; empty where the case failed in it, and its samples are void.
         also: the same by other clocks.
 

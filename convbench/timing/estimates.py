@@ -34,7 +34,6 @@ from convbench.timing import stats
 from convbench.timing.contamination import MANY, contaminated_share
 from convbench.timing.samples import QUANTILE, Samples, of_process
 from convbench.timing.stats import MARGIN, Interval, RatioInterval
-from convbench.timing.variances import prior, quantile
 
 _FENCE: Final = 4.0
 """Robust standard deviations from the others at which a process counts as disturbed."""
@@ -78,7 +77,7 @@ def over_processes(values: Sequence[float], confidence: float = 0.95) -> Interva
     """Return the median of what several processes say, each a positive number, and its interval."""
     found = _spread([math.log(value) for value in values])
     freedom = found.number - 1
-    reach = quantile(confidence, freedom) * math.sqrt(found.variance / found.number)
+    reach = _t(confidence, freedom) * math.sqrt(found.variance / found.number)
     return Interval(
         value=math.exp(found.centre),
         low=math.exp(found.centre - reach),
@@ -117,7 +116,7 @@ class Estimates:
         found = _spread(list(self._logs[name].values()))
         sd, freedom = self._moderated(None, found)
         error = math.hypot(sd * math.sqrt(1 + 1 / found.number), _DRIFT)
-        reach = quantile(confidence, freedom) * error
+        reach = _t(confidence, freedom) * error
         each = tuple(map(of_process, several))
         value = median_low(each)
         return Interval(
@@ -158,7 +157,7 @@ class Estimates:
         else:
             found, error, freedom = self._apart(name, base)
             rounds = min(sum(len(s.seconds) for s in side) for side in (tops, bottoms))
-        reach = quantile(confidence, freedom) * error if freedom else 0.0
+        reach = _t(confidence, freedom) * error if freedom else 0.0
         interval = Interval(
             value=math.exp(found.centre),
             low=math.exp(found.centre - reach),
@@ -240,6 +239,10 @@ class Estimates:
                 if name != base
             ]
             spreads = [_spread(several) for several in values if len(several) > 1]
+            from convbench.timing.variances import (
+                prior,  # NumPy and SciPy, not before they are used
+            )
+
             self._priors[base] = prior([(s.variance, s.number - 1) for s in spreads])
         return self._priors[base]
 
@@ -252,6 +255,12 @@ class Estimates:
         apart = top.variance / top.number + bottom.variance / bottom.number
         error = math.hypot(math.sqrt(apart), self._drift)
         return found, error, min(top.number, bottom.number) - 1
+
+
+def _t(confidence: float, freedom: float) -> float:
+    from convbench.timing.variances import quantile
+
+    return quantile(confidence, freedom)
 
 
 def near(logs: Sequence[float]) -> tuple[bool, ...]:

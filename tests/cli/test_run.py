@@ -12,12 +12,9 @@ import pytest
 from conftest_root import ROOT
 from plugin_text import PLUGIN
 
-<<<<<<< HEAD
+from convbench.doctor.threads import default_threads
 from convbench.runs.groups import HOPELESS
 from convbench.runs.store import load
-=======
-from convbench.doctor.threads import default_threads
->>>>>>> threads
 
 
 def lines(folder):

@@ -234,7 +234,7 @@ def test_fields_are_found_wherever_they_are_said():
     from convbench.runs.suite import Suite, Timing
     from convbench.timing.samples import Samples
 
-    assert docstrings.documented(Timing)["min_rounds"] == "of all processes together."
+    assert docstrings.documented(Timing)["min_rounds"] == "in each process."
     assert docstrings.documented(Samples)["block"] == "calls in one sample."
     with pytest.raises(DocsError, match="groups"):
         docstrings.documented(Suite)

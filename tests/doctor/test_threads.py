@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from bisect import bisect
+from types import SimpleNamespace
 
 import pytest
 from conftest_root import ROOT
@@ -175,6 +176,11 @@ def unset(monkeypatch):
     default_threads.cache_clear()
 
 
+def asking(answer):
+    """Return what stands in for `ready`: a nursery that answers so."""
+    return lambda: SimpleNamespace(ask=answer)
+
+
 def never(*arguments):
     raise AssertionError(f"a process was started for {arguments}")
 
@@ -182,20 +188,20 @@ def never(*arguments):
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_NUM_THREADS"])
 @pytest.mark.parametrize("value", ["8", " 8,2"])
 def test_a_number_that_the_environment_sets_is_taken(unset, name, value):
-    unset.setattr(threads, "fresh", never)
+    unset.setattr(threads, "ready", asking(never))
     unset.setenv(name, value)
     assert default_threads("cpu") == (8, f"{name} is set")
 
 
 def test_a_gpu_does_not_ask_for_threads(unset):
-    unset.setattr(threads, "fresh", never)
+    unset.setattr(threads, "ready", asking(never))
     number, because = default_threads("cuda:0")
     assert number == 8
     assert "GPU" in because
 
 
 def test_a_single_core_is_not_tried(unset):
-    unset.setattr(threads, "fresh", never)
+    unset.setattr(threads, "ready", asking(never))
     unset.setattr("torch.get_num_threads", lambda: 1)
     assert default_threads("cpu") == (1, "torch takes no more")
 
@@ -209,7 +215,7 @@ def test_what_sets_nothing_is_tried_once(unset, value):
         machine = Machine(8)
         return timed(numbers, machine.window, machine.clock)
 
-    unset.setattr(threads, "fresh", tried)
+    unset.setattr(threads, "ready", asking(tried))
     unset.setenv("OMP_NUM_THREADS", value)
     assert default_threads("cpu").number == default_threads("cpu").number == 4
     assert asked == [(8, 4, 2, 1)]
@@ -217,7 +223,7 @@ def test_what_sets_nothing_is_tried_once(unset, value):
 
 def test_a_quota_is_told(unset):
     unset.setattr("convbench.doctor.probes.processor._quota", lambda read: 4.0)
-    unset.setattr(threads, "fresh", lambda function, numbers: found(n2=(1, 1), n1=(2, 2)))
+    unset.setattr(threads, "ready", asking(lambda _, numbers: found(n2=(1, 1), n1=(2, 2))))
     number, because = default_threads("cpu")
     assert number == 2
     assert because.startswith("a quota allows 4 cores; beside one busy process")
@@ -236,7 +242,7 @@ def test_where_it_cannot_be_tried_it_is_half(unset, error, because):
     def failing(*arguments):
         raise error
 
-    unset.setattr(threads, "fresh", failing)
+    unset.setattr(threads, "ready", asking(failing))
     assert default_threads("cpu") == (4, because)
 
 
