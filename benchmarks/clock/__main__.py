@@ -4,7 +4,8 @@ Each trial prints its claims with what came out; the exit status is 1 where one 
 on a machine that does nothing else. The minutes that each takes on two cores:
 
 main-job    25   `convbench run` beside no, one and two neighbours, against a long quiet reference
-budget      14   the built-in suites without options, and --budget
+budget       5   the quick suite without options, with --budget, and beside neighbours
+budget-default 8 the default suite, without options and with --budget
 estimators   2   choices of the estimator, asked of recorded rounds: `estimators DATA …`, or
                  --record FOLDER to record them first (35 minutes)
 aa           3   a convolution against itself
@@ -31,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import engine  # this folder is a program, not a package
 import laboratory
 import page
-from budget import budget
+from budget import budget, budget_default
 from claim import Claim, Note
 from estimators import estimators
 from main_job import main_job
@@ -45,7 +46,7 @@ SCALED = {
     "noise": laboratory.noise,
     "cold": laboratory.cold,
 }
-NAMES = ("main-job", "budget", *SCALED)
+NAMES = ("main-job", "budget", "budget-default", *SCALED)
 
 
 def main() -> int:
@@ -114,6 +115,7 @@ def _trials(asked: argparse.Namespace) -> dict[str, Callable[[], Iterator[Claim 
     return {
         "main-job": partial(main_job, quick=asked.quick, **runs),
         "budget": partial(budget, quick=asked.quick),
+        "budget-default": budget_default,
         **{name: partial(trial, scale) for name, trial in SCALED.items()},
     }
 
