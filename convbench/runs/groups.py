@@ -177,8 +177,9 @@ class Track:
 
     def needed(self, margin: float = MARGIN) -> list[int]:
         """Return for every open verdict about how many processes will settle it."""
+        drift = self.gathering.estimates.drift if self.gathering else 0.0
         return [
-            _processes_for(ratio, margin)
+            _processes_for(ratio, margin, drift)
             for ratio in self.ratios()
             if ratio.verdict == "cannot tell"
         ]
@@ -229,18 +230,26 @@ def _ratio(estimates: Estimates, name: str, base: str) -> RatioInterval:
         )
 
 
-def _processes_for(ratio: RatioInterval, margin: float) -> int:
+def _processes_for(ratio: RatioInterval, margin: float, drift: float) -> int:
     """Return how many processes make the interval narrow enough for a verdict.
 
-    It must leave out 1, or lie within the margin: whichever asks for less. Its width shrinks with
-    the square root of their number.
+    It must leave out 1, or lie within the margin: whichever asks for less. What processes differ by
+    shrinks with the square root of their number, and what runs drift by does not.
     """
     if not ratio.confidence or ratio.processes < 2:  # noqa: PLR2004  nothing is known of others
         return ratio.processes + 2
     reach = math.log(ratio.high / ratio.low) / 2
     away = abs(math.log(ratio.value))
-    enough = max(away, math.log1p(margin) - away, 1e-9)
-    return math.ceil(ratio.processes * (reach / enough) ** 2) + 1
+    enough = max(away, math.log1p(margin) - away)
+    spread, allowed = ((each / _T) ** 2 - drift**2 for each in (reach, enough))
+    if allowed <= 0:
+        return NEVER
+    return math.ceil(ratio.processes * max(spread, 0.0) / allowed) + 1
+
+
+_T: Final = 2.0
+"""Student's t, about: an interval reaches so many standard errors to either side."""
+NEVER: Final = 10**9
 
 
 def _derived(case: Case) -> Record:

@@ -39,7 +39,7 @@ _FENCE: Final = 4.0
 """Robust standard deviations from the others at which a process counts as disturbed."""
 _LEAST_FENCE: Final = math.log(1.25)
 """And no process that is nearer to the others than this is disturbed."""
-_FOR_ONE_LEFT_OUT: Final = 4
+_FOR_ONE_LEFT_OUT: Final = 3
 """Processes for each one that may count as disturbed: more are another way to run, and scatter."""
 _LEAST_SPREAD: Final = 0.002
 """Standard deviation of processes, relative, below which agreement is chance."""
@@ -152,7 +152,7 @@ class Estimates:
         if pairs:
             found = _spread(self._quotients(name, base))
             sd, freedom = self._moderated(base, found)
-            error = math.hypot(sd / math.sqrt(found.number), self._drift)
+            error = math.hypot(sd / math.sqrt(found.number), self.drift)
             rounds = sum(len(top.seconds) for top, _ in pairs)
         else:
             found, error, freedom = self._apart(name, base)
@@ -207,7 +207,7 @@ class Estimates:
         }
 
     @cached_property
-    def _drift(self) -> float:
+    def drift(self) -> float:
         """How far ratios lie from those of another hour, whatever the processes of this one say."""
         samples = [one for several in self.cases.values() for one in several]
         beside = min(1.0, contaminated_share(samples) / MANY)
@@ -253,7 +253,7 @@ class Estimates:
         if min(top.number, bottom.number) < 2:  # noqa: PLR2004  how one differs is not known
             return found, 0.0, 0.0
         apart = top.variance / top.number + bottom.variance / bottom.number
-        error = math.hypot(math.sqrt(apart), self._drift)
+        error = math.hypot(math.sqrt(apart), self.drift)
         return found, error, min(top.number, bottom.number) - 1
 
 

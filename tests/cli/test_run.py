@@ -257,7 +257,7 @@ def test_a_resume_reads_what_is_finished_under_the_lock(convbench, small, tmp_pa
     whole = (tmp_path / "o" / "records.jsonl").read_bytes()
     (tmp_path / "o" / "records.jsonl").write_bytes(whole.split(b"\n", 1)[0] + b"\n")
     job = decide(Request(resume=True, out=tmp_path / "o"))
-    assert len(job.done) == 1
+    assert len(job.before) == 1
     (tmp_path / "o" / "records.jsonl").write_bytes(whole)
     silent = SimpleNamespace(
         stage=lambda _: None, progress=lambda *_: None, finished=lambda *_: None

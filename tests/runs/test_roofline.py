@@ -8,7 +8,7 @@ from convbench.costs import Cost
 from convbench.roofline.ceilings import Ceiling, measure_ceiling
 from convbench.roofline.reach import ceiling_of, flags, shares
 from convbench.runs.record import Record
-from convbench.runs.runner import _reaching
+from convbench.runs.runner import _Schedule
 from convbench.timing.samples import Samples
 
 CEILING = Ceiling(
@@ -80,9 +80,13 @@ def test_the_ceiling_is_that_of_the_same_device_type_and_threads():
 
 
 def test_the_runner_adds_the_flags_to_a_believed_row_only():
+    schedule = _Schedule(
+        plan=None, store=None, watcher=None, measure=None, spent=None, before={},
+        machine={"ceilings": [CEILING.to_json()]},
+    )  # fmt: skip
     fast = record(multiplications=1_200_000, flags=("page faults: 3 a call",))
-    assert len(_reaching(fast, (CEILING,), None).flags) == 2
-    assert _reaching(record(status="invalid"), (CEILING,), None).flags == ()
+    assert len(schedule._flagged(fast).flags) == 2
+    assert schedule._flagged(record(status="invalid")).flags == ()
 
 
 def test_a_real_ceiling_is_measured_and_travels():

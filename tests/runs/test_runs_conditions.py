@@ -97,12 +97,12 @@ def test_a_wrong_axis_names_what_is_known(axes, said):
     [
         ("processes = 0", "positive whole number"),
         ("processes = 1.5", "positive whole number"),
-        ("target = 0", "positive number"),
+        ("budget = 0", "at least 5"),
         ("self_check = -1", "at least 0"),
         ("self_check = 0.5", "0 for none, or 1 to 3600"),
         ("self_check = 1e9", "0 for none, or 1 to 3600"),
         ("processes = 1000", "at most 100"),
-        ("seconds_per_group = 1e300", "at most 86400"),
+        ("budget = 1e300", "at most 86400"),
         ('self_check = "no"', "at least 0"),
     ],
 )

@@ -342,9 +342,11 @@ def test_a_case_that_fails_later_has_no_samples_and_the_others_go_on(tmp_path):
     def seconds(place, name, process):
         return RuntimeError("no more") if (name, process) == ("lite", 1) else clear(place, name, 0)
 
-    script, _ = carried_out(groups(1, names=("standard", "lite", "ghost")),
-                            lambda p, n, k: seconds(p, "standard" if n == "ghost" else n, k),
-                            tmp_path / "o")  # fmt: skip
+    def each(place, name, process):
+        return clear(place, "lite", process) if name == "ghost" else seconds(place, name, process)
+
+    found = groups(1, names=("standard", "lite", "ghost"))
+    script, _ = carried_out(found, each, tmp_path / "o")
     records = {record.name: record for record in load(tmp_path / "o").records}
     assert (records["lite"].status, records["lite"].reason) == ("failed", "no more")
     assert records["lite"].samples == ()

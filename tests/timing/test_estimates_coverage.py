@@ -16,6 +16,8 @@ TRIALS = 300
 PROCESSES = 10
 CASES = 20
 ROUNDS = 8
+DRIFT = 0.012
+"""Of a ratio from this run to another: what intervals allow for."""
 RATIOS = np.exp(np.linspace(0, 2, CASES))
 """Times of the cases, of which the first is the baseline."""
 
@@ -23,8 +25,9 @@ RATIOS = np.exp(np.linspace(0, 2, CASES))
 def world(draw: np.random.Generator, *, own: float, disturbed: float, processes: int) -> np.ndarray:
     """Return times of a group: of its cases, of the processes, of the rounds in each.
 
-    A process is slow or quick as a whole (10 %), each case has its own luck with it, rounds scatter
-    by 2 % and one in ten is a spike of up to 5x. disturbed: share of a case's processes that are
+    The run as a whole drifts from the truth, each case by itself. A process is slow or quick as a
+    whole (10 %), each case has its own luck with it, rounds scatter by 2 % and one in ten is a
+    spike of up to 5x. disturbed: share of a case's processes that are
     1.5 to 3 times as slow throughout.
     """
     whole = np.exp(draw.normal(0, 0.1, (1, processes, 1)))
@@ -34,10 +37,11 @@ def world(draw: np.random.Generator, *, own: float, disturbed: float, processes:
         draw.uniform(1.5, 3, (CASES, processes, 1)),
         1.0,
     )
+    drift = np.exp(draw.normal(0, DRIFT / math.sqrt(2), (CASES, 1, 1)))
     shape = (CASES, processes, ROUNDS)
     rounds = np.exp(draw.normal(0, 0.02, shape))
     spikes = np.where(draw.random(shape) < 0.1, draw.uniform(1, 5, shape), 1.0)
-    return RATIOS[:, None, None] * whole * luck * slow * rounds * spikes
+    return RATIOS[:, None, None] * drift * whole * luck * slow * rounds * spikes
 
 
 def estimates(times: np.ndarray) -> Estimates:
@@ -69,9 +73,10 @@ def test_the_interval_of_a_ratio_holds_it(own: float, disturbed: float) -> None:
             found = group.ratio(f"c{case}", "c0")
             held.append(found.low <= RATIOS[case] <= found.high)
             widths.append(found.half_width)
-    assert 0.93 <= float(np.mean(held)) <= 0.98
-    # and not by saying nothing: the luck of both, and t(21) = 2.08, over the root of ten
-    assert median(widths) < 1.5 * 2.08 * math.hypot(own, own, 0.02) / math.sqrt(PROCESSES)
+    assert 0.93 <= float(np.mean(held)) <= 0.99
+    # and not by saying nothing: the luck of both over the root of ten, the drift, and t(21) = 2.08
+    error = math.hypot(math.hypot(own, own, 0.02) / math.sqrt(PROCESSES), DRIFT)
+    assert median(widths) < 1.5 * 2.08 * error
 
 
 @pytest.mark.parametrize(("own", "disturbed"), WORLDS)
@@ -98,8 +103,8 @@ def test_equal_cases_are_seldom_called_different(own: float, disturbed: float) -
         verdicts += [group.ratio(f"c{case}", "c0").verdict for case in range(1, CASES)]
     wrong = verdicts.count("faster") + verdicts.count("slower")
     assert wrong / len(verdicts) < 0.06
-    # 5 % is within reach of ten processes whose quotients scatter by 2 %, and by 5 % half the time
-    assert verdicts.count("same") / len(verdicts) > (0.9 if own < 0.02 else 0.5)
+    # 5 % is within reach of ten processes whose quotients scatter by 2 %, and by 5 % now and then
+    assert verdicts.count("same") / len(verdicts) > (0.5 if own < 0.02 else 0.1)
 
 
 @pytest.mark.parametrize("processes", [2, 3, 5])
@@ -129,7 +134,7 @@ def test_sessions_that_share_nothing_hold_it_too() -> None:
     assert 0.93 <= float(np.mean(held)) <= 0.99
 
 
-def test_a_single_processs_interval_would_not_do() -> None:
+def test_a_single_process_allows_for_what_others_differ_by() -> None:
     """The same simulation, seen from one process: its rounds say nothing of its luck."""
     draw = np.random.default_rng(15)
     held = []
@@ -139,4 +144,4 @@ def test_a_single_processs_interval_would_not_do() -> None:
             (found := group.ratio(f"c{case}", "c0")).low <= RATIOS[case] <= found.high
             for case in range(1, CASES)
         ]
-    assert float(np.mean(held)) < 0.85
+    assert float(np.mean(held)) >= 0.9

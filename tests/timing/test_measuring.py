@@ -221,14 +221,14 @@ def test_the_budget_is_shared_by_the_processes(monkeypatch: pytest.MonkeyPatch) 
     assert found.notes == ()
 
 
-@pytest.mark.parametrize(("target", "asked"), [(0.05, 3), (1e-6, 10), (None, 10)])
+@pytest.mark.parametrize(("target", "asked"), [(0.1, 3), (1e-6, 10), (None, 10)])
 def test_a_target_ends_it_once_three_processes_say_enough(
     monkeypatch: pytest.MonkeyPatch, target: float | None, asked: int
 ) -> None:
     orders = scripted(monkeypatch, timed({"dw": 1.0, "std": 2.0}))
     found = measure(pair(), target=target)
     assert len(orders) == asked
-    said = ("target met after 3 processes: ratios known to ±5.00%",)
+    said = ("target met after 3 processes: ratios known to ±10.00%",)
     assert found.notes == (said if asked == 3 else ())
 
 
@@ -242,9 +242,9 @@ def test_a_target_is_of_the_ratios_to_the_base(monkeypatch: pytest.MonkeyPatch) 
 
     work = {"a": abs, "b": abs, "c": abs}
     scripted(monkeypatch, answer)
-    assert measure(work, target=0.05, base="b", processes=5).notes == ()
+    assert measure(work, target=0.1, base="b", processes=5).notes == ()
     draw = iter([1.0, 1.5, 0.7, 1.2, 0.8] * 2)
-    (note,) = measure({"a": abs, "c": abs}, target=0.05, base="c", processes=5).notes
+    (note,) = measure({"a": abs, "c": abs}, target=0.1, base="c", processes=5).notes
     assert note.startswith("target met after 3 processes")
 
 
@@ -559,11 +559,16 @@ def measurement(**several: tuple[Samples, ...]) -> Measurement:
 
 
 def test_medians_and_ratios_are_those_of_the_samples() -> None:
-    found = measurement(a=(samples(0.002),), b=(samples(0.001),))
+    sessions = [f"s{number}" for number in range(10)]
+    found = measurement(
+        a=tuple(samples(0.002, session=name) for name in sessions),
+        b=tuple(samples(0.001, session=name) for name in sessions),
+    )
     assert found.median("b") == pytest.approx(0.00100)
     assert isinstance(found.interval("b"), Interval)
     ratio = found.ratio("a", "b")
-    assert (ratio.value, ratio.low, ratio.high) == pytest.approx((2.0, 2.0, 2.0))
+    assert ratio.value == pytest.approx(2.0)
+    assert ratio.low < 2 < ratio.high
     assert (ratio.verdict, found.ratio("b", "a").verdict) == ("slower", "faster")
     assert found.ratio("a", "a").verdict == "same"
     assert found.stop_reason == "told so"
