@@ -81,8 +81,8 @@ def _line(row: Row) -> tuple[str, ...]:
 def _basis(row: Row) -> str:
     samples = row.record.samples
     return (
-        f"the typical call, and where the median of one more process would fall (95 %), from "
-        f"{show.plural(len(samples), 'fresh process', 'fresh processes')}, interleaved rounds"
+        f"a call, and where one more process would fall (95 %), from "
+        f"{show.plural(len(samples), 'process', 'processes')}, interleaved rounds"
     )
 
 

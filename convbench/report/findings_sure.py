@@ -37,7 +37,6 @@ def sureness(run: Run, all_groups: Sequence[Group], main: Group | None, doubt: s
     text += resolution(run.header.machine) if rounds else ""
     status = Counter(record.status for record in run.records)
     lost = [f"{status[name]} {name}" for name in ("skipped", "failed", "invalid") if status[name]]
-    text += _stops(all_groups) if rounds else ""
     kinds = Counter(
         flag.partition(":")[0] for group in all_groups for row in group.rows for flag in row.flags
     )
@@ -66,19 +65,6 @@ def _known(main: Group | None, doubt: str) -> str:
         text = f"Beats {base}: not sure"
     near = sum(tied(row, best) for row in full[1:])
     return f"{text}. Which of {near + 1} is fastest: not sure" if near else text
-
-
-def _stops(all_groups: Sequence[Group]) -> str:
-    """Return why there are not more rounds: how many groups met their target, how many did not."""
-    timed = [group for group in all_groups if group.timed]
-    met = sum(
-        all("target met" in row.record.samples[-1].stop_reason for row in group.timed)
-        for group in timed
-    )
-    if not met:
-        return ""
-    every = "Every group" if met == len(timed) else f"{met} of {len(timed)} groups"
-    return f" {every} stopped early, its ratios being as well known as was asked for."
 
 
 def resolution(machine: Mapping[str, Any]) -> str:

@@ -3,8 +3,12 @@
     stopwatch, cuda   what a block of calls took: on a CPU, on a CUDA device, or in a script
     competitor        its first call, its warm-up, how many calls make a sample
     sampler           the order of competitors, the rounds, and until when
-    samples           the raw times that come of it
-    stats             medians and ratios with their intervals, derived from samples and never stored
+    samples           the raw times that come of it, and the time of a call in one process
+    processes         where it happens: forked from a process that is ready, or started anew
+    errand            what one process does with the competitors of a group
+    gathering         one process after the other is asked about them: the engine of all that times
+    estimates         times and ratios over processes, with their intervals and verdicts
+    stats             the same of the rounds of one process
     settings          threads, flags and gradient mode while the clock runs
 
 Nothing named here imports torch; `cuda` and `settings` do so only when they are used.
