@@ -138,10 +138,17 @@ def test_the_same_seed_gives_the_same_order_and_another_does_not_lose_the_first(
     assert (aside[0] / "records.jsonl").read_bytes() == first
 
 
+# What runs in the background of a shell ignores Ctrl-C, and so would what it starts.
+HEEDING = (
+    "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from convbench.cli import main\nmain()"
+)
+
+
 def start(tmp_path, *arguments):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     return subprocess.Popen(
-        [sys.executable, "-m", "convbench", *map(str, arguments)],
+        [sys.executable, "-c", HEEDING, *map(str, arguments)],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,

@@ -236,8 +236,10 @@ def test_what_ends_the_call_ends_the_process(asked: Ask, name: str, error: BaseE
     assert asked("add", 1, 2) == 3
 
 
+# What runs in the background of a shell ignores Ctrl-C, and so would what it starts.
 PARENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:] = {path!r}
 from convbench.timing.processes import fresh, ready
 ask = fresh if {kind!r} == "fresh" else ready().ask
