@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as hooks
 from torch.nn.utils.stateless import _reparametrize_module
 
 from convbench.profiling.contractions import Weights
@@ -49,7 +47,6 @@ def count_backward(
         # in force for the backward pass too: activation checkpointing runs parts again there
         with (
             _reparametrize_module(module, copies, tie_weights=True),
-            _naming_gradients(ledger),
             dispatch,
             poses,
         ):
@@ -57,7 +54,7 @@ def count_backward(
             forward = Profile.of(module, ledger, how=how)
             if backward:
                 wanted = [t for t in (*copies.values(), *tensors_in(inputs)) if t.requires_grad]
-                ledger.events.clear()
+                ledger.begin()
                 _differentiate(module, outputs, wanted, dispatch, accumulate=setting.accumulate)
             ledger.path = ""
     return forward.with_backward(Profile.of(module, ledger, how=how)) if backward else forward
@@ -86,43 +83,3 @@ def _differentiate(
 def _named(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from module.named_parameters()
     yield from module.named_buffers()
-
-
-@contextmanager
-def _naming_gradients(ledger: Ledger) -> Iterator[None]:
-    """Give every node of the autograd graph the name of the module that made it.
-
-    When a module returns, the nodes behind its output that nobody has named are its own; the name
-    is put in force when a node runs backward.
-    """
-    named: set[Any] = set()
-
-    def leave(module: nn.Module, _: Any, result: Any) -> None:
-        name = ledger.names.get(id(module))
-        if name is None:
-            return
-        waiting = [tensor.grad_fn for tensor in tensors_in(result)]
-        while waiting:
-            node = waiting.pop()
-            if node is None or node in named:
-                continue
-            named.add(node)
-            node.register_prehook(_Putter(ledger, name))
-            waiting.extend(following for following, _ in node.next_functions)
-
-    handle = hooks.register_module_forward_hook(leave)
-    try:
-        yield
-    finally:
-        handle.remove()
-        named.clear()
-
-
-class _Putter:
-    """Put a module's name in force, when its part of the backward pass begins."""
-
-    def __init__(self, ledger: Ledger, name: str) -> None:
-        self.ledger, self.name = ledger, name
-
-    def __call__(self, _: Any) -> None:
-        self.ledger.path = self.name

@@ -61,6 +61,7 @@ class Dispatch(TorchDispatchMode):
         self._meta: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
         self._stale: set[int] = set()
         self._computed = 0
+        self._node = -1
 
     supports_higher_order_operators = True
 
@@ -74,8 +75,17 @@ class Dispatch(TorchDispatchMode):
         kwargs = kwargs or {}
         if self.known.backward:  # autograd calls from outside the function mode that poses
             with torch._C.DisableTorchFunction():  # noqa: SLF001  its only name
+                self._node = self._locate()
                 return self._run(func, args, kwargs)
         return self._run(func, args, kwargs)
+
+    def _locate(self) -> int:
+        """Tell which module's backward runs, by the node that does; return the node's number."""
+        node = torch._C._current_autograd_node()  # noqa: SLF001  its only name
+        number = -1 if node is None else int(node._sequence_nr())  # noqa: SLF001  as above  # noqa: SLF001  as above
+        if not self.ledger.stack:  # else a part runs forward again, as a checkpoint does
+            self.ledger.path = self.ledger.made_by(number)
+        return number
 
     def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
         if isinstance(func, HigherOrderOperator):
@@ -232,7 +242,12 @@ class Dispatch(TorchDispatchMode):
             return Counts(elementwise=result.numel()) if name in QUANTISED_ELEMENTWISE else None
         if namespace not in {"aten", "prims", "quantized", "torchvision"}:
             return None
-        return known.see(name, args, result) or zero(name, args, result)
+        known.see(name, args, result)
+        if known.backward:
+            found = known.gradient(name, args, result, self._node)
+            if found is not None:
+                return found
+        return zero(name, args, result)
 
 
 def _itemsize(result: Any) -> int:
