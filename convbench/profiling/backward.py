@@ -11,11 +11,12 @@ from torch.nn.utils.stateless import _reparametrize_module
 
 from convbench.profiling.contractions import Weights
 from convbench.profiling.engine import Dispatch
-from convbench.profiling.ledger import Ledger, watching
+from convbench.profiling.ledger import watching
 from convbench.profiling.nested import exhausted, tensors_in
 from convbench.profiling.posing import Posing
 from convbench.profiling.profile import Profile
 from convbench.profiling.refusals import ProfileError
+from convbench.profiling.subjects import Called, ledger_of, took_part
 from convbench.profiling.twins import Setting, twin
 
 
@@ -29,7 +30,8 @@ def count_backward(
     forward is counted, with what it takes gradients of itself.
     """
     meta = how == "shapes"
-    ledger = Ledger(module)
+    ledger = ledger_of(module)
+    loose = module.loose if isinstance(module, Called) else {}  # used as they are
     copies = {
         name: (twin(tensor) if meta else tensor.detach().clone()).requires_grad_(
             tensor.requires_grad
@@ -51,9 +53,11 @@ def count_backward(
             poses,
         ):
             outputs = exhausted(module(*inputs))
+            took_part(ledger, {id(tensor): copies[name] for name, tensor in loose.items()})
             forward = Profile.of(module, ledger, how=how)
             if backward:
-                wanted = [t for t in (*copies.values(), *tensors_in(inputs)) if t.requires_grad]
+                wanted = [*{**copies, **loose}.values(), *tensors_in(inputs)]
+                wanted = [tensor for tensor in wanted if tensor.requires_grad]
                 ledger.begin()
                 _differentiate(module, outputs, wanted, dispatch, accumulate=setting.accumulate)
             ledger.path = ""

@@ -9,7 +9,7 @@ as torch decomposes it, on the meta device. Nothing that runs can pass both unse
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -91,6 +91,7 @@ class Dispatch(TorchDispatchMode):
         if isinstance(func, HigherOrderOperator):
             return self._unseen(func, args, kwargs)
         tensors = [item for item in _flat(args, kwargs) if isinstance(item, Tensor)]
+        self.met(tensors)
         own = bool(tensors) and all(item in self.weights for item in tensors)
         if self.real:
             result = self._computing(func, args, kwargs, tensors)
@@ -107,6 +108,11 @@ class Dispatch(TorchDispatchMode):
                 if isinstance(item, Tensor):
                     self.weights.derive(item, tensors)
         return result
+
+    def met(self, given: Iterable[Any]) -> None:
+        """Note which tensors were used, where that is asked."""
+        if self.ledger.used is not None:
+            self.ledger.used.update(map(id, given))
 
     def _unseen(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Run an operator that takes functions: what those do, nobody sees."""

@@ -53,6 +53,7 @@ class Fast(Posing):
             ):
                 found = answer(*args, **kwargs) if kwargs else answer(*args)
                 if found is not None:
+                    self.dispatch.met((*args, *kwargs.values()) if kwargs else args)
                     return self._noted(found, args)
         return super().__torch_function__(func, types, args, kwargs)
 

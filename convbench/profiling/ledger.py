@@ -28,7 +28,10 @@ sequence_number: Final[Callable[[], int]] = torch._C._autograd._get_sequence_nr 
 
 
 class Ledger:
-    """What was met: every call of an operator, the operators without a rule, where we are."""
+    """What was met: every call of an operator, the operators without a rule, where we are.
+
+    used: the tensors that operators were given, by id, where only they are to be counted as held.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         """Name every module of the tree by its first name."""
@@ -40,6 +43,7 @@ class Ledger:
         self.path = ""
         self.stack: list[str] = []
         self.visits: dict[str, int] = {}
+        self.used: set[int] | None = None
         self._nodes, self._makers = [-1], [""]
 
     def entered(self, path: str) -> None:

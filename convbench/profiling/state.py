@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from convbench.profiling import restoring
+from convbench.profiling.reaching import attributes_of, foreign, members_of
 
 ROOM: Final = 200_000
 """Things that are looked at, at most: what a module holds beyond that, a data set perhaps, is kept
@@ -44,23 +45,6 @@ _ATOMS: Final = frozenset(
 _PLAIN: Final = frozenset(
     {dict, list, set, bytearray, OrderedDict, defaultdict, deque, Counter, array}
 )
-_HOLDERS: Final = frozenset(
-    {
-        "types",
-        "argparse",
-        "collections",
-        "queue",
-        "weakref",
-        "_weakrefset",
-        "optparse",
-        "configparser",
-    }
-)
-"""Of the standard library, where there are classes whose objects hold what users put there."""
-_OTHERS: Final = (
-    sys.stdlib_module_names - _HOLDERS | {"torch", "functorch", "numpy", "pandas", "sympy"}
-    | {"convbench", "pytest", "_pytest"}
-)  # fmt: skip
 _HEAP: Final = 1 << 9
 """Set in the flags of a type that Python code defined."""
 
@@ -174,31 +158,21 @@ class State:
 
     def _own(self, value: Any, kind: type) -> None:
         """Look at the attributes of an object that Python code defined the class of."""
-        if kind in _PLAIN or _foreign(kind.__module__):
+        if kind in _PLAIN or foreign(kind.__module__):
             return
-        try:
-            attributes = object.__getattribute__(value, "__dict__")
-        except AttributeError:
-            attributes = None
+        attributes = attributes_of(value)
         if type(attributes) is dict:
             self._attributes.append((attributes, attributes.copy()))
             self._waiting.extend(attributes.values())
-        for above in kind.__mro__:
-            if above.__dict__.get("__slots__"):
-                for member in vars(above).values():
-                    if isinstance(member, MemberDescriptorType):
-                        held = restoring.held_in(member, value)
-                        self._slots.append((member, value, held))
-                        self._waiting.append(held)
+        for member in members_of(kind):
+            held = restoring.held_in(member, value)
+            self._slots.append((member, value, held))
+            self._waiting.append(held)
         if kind.__flags__ & _HEAP:
             self._class(kind)
 
     def _class(self, kind: type) -> None:
-        if (
-            not kind.__flags__ & _HEAP
-            or _foreign(kind.__module__)
-            or id(kind) in self._seen_classes
-        ):
+        if not kind.__flags__ & _HEAP or foreign(kind.__module__) or id(kind) in self._seen_classes:
             return
         self._seen_classes.add(id(kind))
         held = dict(vars(kind))
@@ -210,7 +184,7 @@ class State:
         )
 
     def _function(self, function: FunctionType) -> None:
-        if _foreign(function.__module__ or ""):
+        if foreign(function.__module__ or ""):
             return
         waiting = self._waiting
         for cell in function.__closure__ or ():
@@ -266,11 +240,6 @@ _LOOKS: Final[tuple[tuple[Any, Callable[[State, Any], None]], ...]] = (
     (nn.Module, State._module),  # noqa: SLF001
 )
 """Of what is no container, how it is looked at; the first kind that fits."""
-
-
-@lru_cache(maxsize=4096)
-def _foreign(module: str) -> bool:
-    return module.partition(".")[0] in _OTHERS
 
 
 @lru_cache(maxsize=4096)
