@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-Flags = tuple[bool, ...]
+Flag = TypeVar("Flag", bool, int)
+Flags = tuple[int, ...]
+"""What is known of each axis: True or False, or a number that goes where the axis goes."""
 
 
-def broadcast(flags: Sequence[bool], rank: int) -> Flags:
+def broadcast(flags: Sequence[Flag], rank: int) -> tuple[Flag, ...]:
     """Put axes in front, as broadcasting does."""
-    return (*(False,) * (rank - len(flags)), *flags)
+    none: Any = False
+    return (*(none,) * (rank - len(flags)), *flags)
 
 
 def summed_axes(name: str, args: Sequence[Any], rank: int) -> tuple[int, ...]:
     """Return the axes that a sum or mean is taken over, counted from the front."""
     given = args[1] if len(args) > 1 else None
+    if "pool" in name:  # over windows of the last axes
+        return tuple(range(rank - int(name[-2]), rank))
     if isinstance(given, bool) or not isinstance(given, int | list | tuple) or given in ([], ()):
         return tuple(range(rank)) if name != "cumsum" else ()
     axes = (given,) if isinstance(given, int) else tuple(given)
@@ -90,11 +95,12 @@ def carried(
     return way(args, flags, len(after))
 
 
-def reshaped(before: Sequence[int], after: Sequence[int], flags: Flags) -> Flags:
+def reshaped(before: Sequence[int], after: Sequence[int], flags: Sequence[int]) -> Flags:
     """Carry flags over a change of shape: an axis gets those of the axes it is made of."""
-    found: list[bool] = []
+    found: list[int] = []
     place = 0
-    old, new, group, start = 1, 1, False, 0
+    old, new, start = 1, 1, 0
+    group: int = False
     for length in after:
         new *= length
         found.append(False)

@@ -1,54 +1,68 @@
 """Contractions written by hand: elementwise products that are summed. The one place they are told.
 
-THE CONVENTION
+THE RULE
 
-An elementwise multiplication of two tensors is `elementwise` work. It is a MAC besides where it is
-part of a contraction that was written by hand:
+An elementwise multiplication is `elementwise` work. It is a MAC besides where it is part of a
+contraction that was written by hand, and what is multiplied decides that:
 
-- the products of two tensors are summed or averaged along an axis on which both of them vary (a
-  matrix product, an involution). Views, casts, numbers that scale, masks and stacking in between
-  change nothing; or
-- products of parts of the same two tensors are added to or subtracted from each other (slices and
-  shifts of one image, tap by tap). All weights and buffers count as one tensor here.
+1. Two different tensors of real or complex numbers. Two factors whose elements come from the same
+   elements of one tensor (x·sigmoid(x), x·relu6(x + 3), p·log p, a square, a variance) are an
+   activation, however it is written; numbers, masks (bool, also as floats: a comparison, a
+   triangle, an identity, a choice, what dropout draws) scale or leave out; integers and what was
+   made of integers alone are index arithmetic. None of these is a contraction.
+2. Their products are summed or averaged along an axis on which *both* vary as one tensor: a matrix
+   product, an involution, an average weighted position by position. A factor that is the same along
+   that axis is a scale or a gate of what is summed, and could stand outside of the sum.
+3. The same sum counts the same however it is written: by sum or mean, a pooling, `+` of slices
+   (different parts of the same two tensors; all parameters are one tensor here), a stack of the
+   products, addition by index; with casts, views, masks, numbers and further addends in between. A
+   stack of different tensors is no tensor of its own: each part is what it was. So the weighted sum
+   of different tensors (gated branches, a blend, layer scales, a residual) is elementwise.
+4. Each multiplication counts once, however often its product is summed, in the module that
+   multiplies, and apart from all others (`by_hand`): who counts no such products subtracts it.
 
-So a scale, a gate, a gate that is pooled, a mask, a square (a tensor times itself: a norm, a
-variance) and the sum of products of different tensors (gated branches, layer scales, a residual)
-are elementwise and no MACs. Each multiplication counts once, however often its product is summed.
+What is arguable is decided by that: CBAM's gate of positions or channels, where what it gates is
+averaged right after along those, and ResNeSt's splits, which are parts of one convolution's output,
+are contractions and `by_hand`; SKNet's branches, outputs of different convolutions, are a blend. An
+operator that torch runs as one (`glu`, `lerp`, a loss) is what its name says: elementwise.
 
 A value is a tensor (`profiling`) or a node of a graph (`tracing`); `Facts` tells what is asked.
 """
 
 from __future__ import annotations
 
-from itertools import count
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.counting.axes import MOVES, broadcast, carried, summed_axes
+from convbench.counting.places import COUNTING, MASK, ONES, POINTWISE, Places
 from convbench.counting.products import Amount, Facts, Pool, Product
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
-SUMS: Final = frozenset({"sum", "mean", "nansum", "nanmean", "cumsum"})
+SUMS: Final = frozenset({"sum", "mean", "nansum", "nanmean", "cumsum"}) | {
+    f"{kind}avg_pool{dims}d" for kind in ("", "adaptive_") for dims in (1, 2, 3)
+}
 STACKS: Final = frozenset({"cat", "concat", "concatenate", "stack"})
 ADDITIONS: Final = frozenset({"add", "sub", "subtract", "rsub"})
 SCALINGS: Final = frozenset({"div", "divide", "true_divide", "neg", "negative"})
 MASKS: Final = frozenset({"masked_fill", "tril", "triu", "dropout", "native_dropout", "nan_to_num"})
-SCATTERS: Final = frozenset({"index_add", "scatter_add", "scatter_reduce"})
+SCATTERS: Final = frozenset({"index_add", "scatter_add", "scatter_reduce", "index_put"})
 BLANKS: Final = frozenset(
     {"zeros", "zeros_like", "new_zeros", "zero", "empty", "empty_like", "new_empty"}
 )
 """Tensors to which products may be added, or written."""
 PRODUCTS: Final = frozenset({"mul", "multiply"})
 FOLLOWED: Final = (
-    SUMS | STACKS | ADDITIONS | SCALINGS | MASKS | SCATTERS | BLANKS | PRODUCTS | frozenset(MOVES)
-) | {"addcmul", "copy", "where"}
+    (SUMS | STACKS | ADDITIONS | SCALINGS | MASKS | SCATTERS | BLANKS | PRODUCTS | frozenset(MOVES))
+    | {"addcmul", "copy", "where"}
+    | POINTWISE
+    | ONES
+    | COUNTING
+    | {"scatter", "fill"}
+)
 """Operators that `Handmade.see` has to be told of; any other in place must be told to `drop`."""
-SUMMING: Final = SUMS | ADDITIONS | SCATTERS | {"addcmul"}
-"""Operators that sum products, and so are where hand-written MACs are listed."""
-_WEIGHTS: Final = -1
-"""The root of all weights."""
 
 
 class Handmade:
@@ -57,11 +71,17 @@ class Handmade:
     def __init__(self, facts: Facts) -> None:
         """`facts` tells what the values are."""
         self.facts = facts
-        self.products, self._roots = facts.book(), facts.book()
-        self._numbers = count()
+        self.products = facts.book()
+        self.places = Places(facts)
 
     def see(self, name: str, args: Sequence[Any], result: Any) -> list[Amount] | None:
         """Follow one operator; return the products that it sums, None where it sums none."""
+        found = self._seen(name, args, result)  # before its place is that of the result
+        if name not in STACKS:
+            self.places.see(name, args, result)
+        return found
+
+    def _seen(self, name: str, args: Sequence[Any], result: Any) -> list[Amount] | None:
         if name in SUMS:
             return self._summed(name, args)
         if name in ADDITIONS:
@@ -69,58 +89,64 @@ class Handmade:
         if name == "addcmul":
             return self._added(args[0], self._product(args[1], args[2], result), result)
         if name in SCATTERS:
-            return self._scattered(args, result)
+            return self._scattered(name, args, result)
         way = _WAYS.get(name)
         if way is not None:
             way(self, args, result)
         elif name in STACKS:
             self._joined(name, args, result)
-        else:
+        elif name in MOVES:
             for part in result if isinstance(result, list | tuple) else (result,):
-                self.moved(name, args, part)
+                self._moved(name, args, part)
+        elif args and self.facts.is_value(args[0]) and self.facts.same(args[0], result):
+            self.forget(result)
         return None
 
     def drop(self, value: Any) -> None:
         """Forget what is known of a tensor, and its views, that something else was written to."""
+        self.forget(value)
+        self.places.renew(value)
+
+    def forget(self, value: Any) -> None:
+        """Forget the products in a tensor that a map of its elements was written to."""
         known = self.products.get(value)
         if known is not None:
-            known.pool.roots, known.pool.pending = frozenset({next(self._numbers)}), []
+            known.written.append(True)
             self.products.put(value, None)
 
-    def root(self, value: Any) -> int:
-        """Return the number of the tensor that this one is a part of."""
-        if self.facts.constant(value):
-            return _WEIGHTS
-        number = self._roots.get(value)
-        if number is None:
-            number = next(self._numbers)
-            self._roots.put(value, number)
-        return int(number)
+    def moved(self, name: str, args: Sequence[Any], part: Any, turn: int) -> None:
+        """Note that `part` is one of several parts of the first argument."""
+        self._moved(name, args, part)
+        self.places.moved(name, args, part, turn)
 
     def _found(self, item: Any) -> Product | None:
         if isinstance(item, Product):
             return item
         known: Product | None = self.products.get(item) if self.facts.is_value(item) else None
-        return known
+        return None if known is None or known.written else known
 
-    def _product(self, one: Any, other: Any, result: Any) -> Product:
+    def _product(self, one: Any, other: Any, result: Any) -> Product | None:
+        """Return what is known of a product; None where it is none of two different tensors."""
+        if not self._multiplies(one, other, result):
+            return None
         shape = self.facts.shape(result)
-        roots = frozenset[int]()
+        parts: dict[int, frozenset[Any]] = {}
         varies = []
         inner = [False] * len(shape)
         for item in (one, other):
             known = self._found(item)
-            if known is not None and known.pool.roots is not None:  # a product of three
-                roots |= known.pool.roots
-                within = broadcast(known.varies, len(shape))
+            if known is not None and known.pool.parts:  # a product of three
+                parts = {**parts, **known.pool.parts}
+                within = broadcast(known.flags, len(shape))
                 inner = [a or b for a, b in zip(inner, within, strict=True)]
             else:
-                roots |= {self.root(item)}
+                place = self.places.of(item)
+                parts[place.root] = parts.get(place.root, frozenset()) | {place.path}
             whole = self.facts.shape(item)
             own = [
-                size == length and not repeated
-                for size, length, repeated in zip(
-                    whole, shape[len(shape) - len(whole) :], self.facts.expanded(item), strict=True
+                size == length and not alone
+                for size, length, alone in zip(
+                    whole, shape[len(shape) - len(whole) :], self.places.alone(item), strict=True
                 )
             ]
             varies.append(broadcast(own, len(shape)))
@@ -129,22 +155,32 @@ class Handmade:
         amount = Amount(
             prod(shape), self.facts.what((one, other), result), (1, 2, 4)[complex_factors]
         )
-        return Product(Pool(roots, [amount]), tuple(i or (a and b) for i, a, b in both))
+        return Product(Pool(parts, [amount]), tuple(i or (a and b) for i, a, b in both))
+
+    def _multiplies(self, one: Any, other: Any, result: Any) -> bool:
+        """Tell whether the factors are two different tensors, of more than integers."""
+        if self.facts.kind(result) or (self.places.kind(one) and self.places.kind(other)):
+            return False
+        shapes = self.facts.shape(one), self.facts.shape(other)
+        return shapes[0] != shapes[1] or self.places.of(one)[:2] != self.places.of(other)[:2]
 
     def _multiplied(self, args: Sequence[Any], result: Any) -> None:
         one, other = args[:2]
-        if not self.facts.is_value(other):
-            self._carry(one, result)
-        elif not self.facts.is_value(one):
-            self._carry(other, result)
-        elif self.facts.same(one, other):
-            self.drop(result)
+        for factor, rest in ((other, one), (one, other)):
+            if not self.facts.is_value(factor) or self.places.kind(factor) == MASK:
+                self._carry(rest, result)
+                return
+        self._put(result, self._product(one, other, result))
+
+    def _put(self, result: Any, product: Product | None) -> None:
+        if product is None:
+            self.forget(result)
         else:
-            self.products.put(result, self._product(one, other, result))
+            self.products.put(result, product)
 
     def _made_blank(self, args: Sequence[Any], result: Any) -> None:
         del args
-        self.products.put(result, Product(Pool(), (True,) * self._rank(result)))
+        self.products.put(result, Product.blank(self.facts.shape(result)))
 
     def _chosen(self, args: Sequence[Any], result: Any) -> None:
         """Follow `where`: products, and something else elsewhere."""
@@ -154,10 +190,10 @@ class Handmade:
         self._carry(args[0], result)
 
     def _carry(self, before: Any, result: Any) -> None:
-        """Note that products are scaled or masked, which leaves them products."""
+        """Note that products are scaled, masked or added to, which leaves them products."""
         known = self._found(before)
         if known is None:
-            self.drop(result)
+            self.forget(result)
             return
         if isinstance(result, list | tuple):  # what an operator gives beside its result
             result = result[0]
@@ -172,102 +208,89 @@ class Handmade:
             return None
         shape = self.facts.shape(args[0])
         axes = summed_axes(name, args, len(shape))
-        if not any(known.varies[axis] for axis in axes):
+        if not any(known.flags[axis] for axis in axes):
             self.facts.scaled(args[0], axes)
             return None
-        return known.pool.taken(prod(shape), self.facts.part(args[0])) or None
+        return known.pool.taken(prod(shape), args[0], self.facts) or None
 
-    def _scattered(self, args: Sequence[Any], result: Any) -> list[Amount] | None:
-        source = self._found(args[3])
-        self.drop(result)
-        if source is None or not source.varies or not source.varies[args[1]]:
+    def _scattered(self, name: str, args: Sequence[Any], result: Any) -> list[Amount] | None:
+        put = name == "index_put"
+        source = self._found(args[2 if put else 3])
+        if put and not (len(args) > 3 and args[3]):  # noqa: PLR2004  where it says to add
+            self._copied((args[0], args[2]), result)
             return None
-        return source.pool.taken(sum(a.size for a in source.pool.pending), None) or None
+        self.forget(result)
+        axes = range(sum(item is not None for item in args[1])) if put else (args[1],)
+        adds = name != "scatter_reduce" or args[4] in {"sum", "mean"}
+        if source is None or not adds or not any(source.flags[axis] for axis in axes):
+            return None
+        return source.pool.all_of_them() or None
 
     def _added(self, one: Any, other: Any, result: Any) -> list[Amount] | None:
         first, second = self._found(one), self._found(other)
-        for term, known, number in ((one, first, other), (other, second, one)):
-            if known is not None and not (self._found(number) or self.facts.is_value(number)):
-                self._carry(term, result)  # a number is added, as Python's sum() begins with 0
-                return None
         if first is None or second is None:
-            self.drop(result)  # in place, it was a product until now
+            self._carry(other if first is None else one, result)
             return None
-        ranked = [broadcast(item.varies, self._rank(result)) for item in (first, second)]
-        if first.pool.roots is None:
-            self._filled(first, second, one, result)
+        varies = [broadcast(item.flags, self._rank(result)) for item in (first, second)]
+        inside = self.facts.same(one, result)
+        if first.pool.parts is None:
+            self._filled(first, second, result, inside=inside)
             return None
-        if second.pool.roots is None:
-            self.products.put(result, Product(first.pool, ranked[0]))
+        if second.pool.parts is None:
+            self._carry(one, result)
             return None
-        if first.pool.roots != second.pool.roots:
-            self.drop(result)
-            return None
-        found = [*first.pool.pending, *(second.pool.pending if first is not second else ())]
-        first.pool.pending, second.pool.pending = [], []
-        varies = tuple(a or b for a, b in zip(*ranked, strict=True))
-        pool = first.pool if self.facts.same(one, result) else Pool(first.pool.roots)
-        self.products.put(result, Product(pool, varies))
-        return found or None
+        pool = first.pool if inside else Pool({})
+        contracts = pool.join([first.pool, second.pool], added=True)
+        either = tuple(a or b for a, b in zip(*varies, strict=True))
+        self.products.put(result, Product(pool, either))
+        return pool.all_of_them() or None if contracts else None
 
-    def _filled(self, blank: Product, product: Product, target: Any, result: Any) -> None:
+    def _filled(self, blank: Product, product: Product, result: Any, *, inside: bool) -> None:
         """Note products that were added to zeros, or written to a part of them."""
-        varies = broadcast(product.varies, self._rank(result))
-        if not self.facts.same(target, result):
-            self.products.put(result, Product(product.pool, varies))
-            return
-        blank.pool.roots = product.pool.roots
-        blank.pool.pending += product.pool.pending
-        product.pool.pending = []
-        self.products.put(result, Product(blank.pool, varies))
+        flags = broadcast(product.flags, self._rank(result))
+        if inside:
+            blank.fill(flags, product)
+        else:
+            self.products.put(result, Product(product.pool, flags))
 
     def _copied(self, args: Sequence[Any], result: Any) -> None:
         target, source = self._found(args[0]), self._found(args[1])
-        if target is not None and source is not None:
-            if target.pool is source.pool:
-                return
-            if target.pool.roots is None or target.pool.roots == source.pool.roots:
-                self._filled(target, source, result, result)
-                return
-        self.drop(result)
+        if target is None:
+            self._carry(args[1], result)
+        elif source is not None:
+            if target.pool is not source.pool:
+                self._filled(target, source, result, inside=True)
+        elif prod(self.facts.shape(result)) >= target.pool.size:
+            self.forget(result)  # all of it was replaced, not only a part
 
     def _joined(self, name: str, args: Sequence[Any], result: Any) -> None:
         parts = [self._found(item) for item in args[0]]
-        known = [item for item in parts if item is not None and item.pool.roots is not None]
-        if not known:
-            return
+        known = [item for item in parts if item is not None and item.pool.parts is not None]
         rank = self._rank(result)
         axis = (args[1] if len(args) > 1 else 0) % rank
-        kinds = {item.pool.roots for item in known}
-        roots = kinds.pop() if len(kinds) == 1 else frozenset({next(self._numbers)})
-        pool = Pool(roots)
+        self.places.joined(name, args[0], axis, result)
+        if not known:
+            return
+        pool = Pool({})
+        contracts = pool.join([item.pool for item in known])
         varies = [False] * rank
         for item in known:
-            pool.pending += item.pool.pending
-            item.pool.pending = []
-            own = list(item.varies)
+            own = list(item.flags)
             if name == "stack":
-                own.insert(axis, True)
+                own.insert(axis, contracts)
             varies = [a or b for a, b in zip(varies, own, strict=True)]
-        varies[axis] = True
+        varies[axis] = varies[axis] or contracts
         self.products.put(result, Product(pool, tuple(varies)))
 
-    def moved(self, name: str, args: Sequence[Any], part: Any) -> None:
-        """Note that `part` is a view, a part or a copy of the first argument."""
+    def _moved(self, name: str, args: Sequence[Any], part: Any) -> None:
         before = args[0]
         if not self.facts.is_value(part) or self.facts.same(before, part):
             return
-        if not self.facts.constant(before):
-            self._roots.put(part, self.root(before))
-        known = self.products.get(before)
+        known = self._found(before)
         if known is not None:
             shapes = self.facts.shape(before), self.facts.shape(part)
             varies = carried(name, args, *shapes, known.varies)
-            self.products.put(part, Product(known.pool, varies))
-
-    def counted(self, found: Iterable[Amount]) -> int:
-        """Return the real multiplications of products, at the sizes they have here."""
-        return sum(amount.size * amount.factor for amount in found)
+            self.products.put(part, Product(known.pool, varies, known.written))
 
 
 _WAYS: Final[dict[str, Callable[[Handmade, Sequence[Any], Any], None]]] = {

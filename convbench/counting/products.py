@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Amount(NamedTuple):
@@ -21,29 +25,95 @@ class Amount(NamedTuple):
 class Pool:
     """Products that become one sum, whichever views of them are taken.
 
-    roots: the tensors that the factors are parts of; None for zeros, to which anything is added.
+    parts: of each tensor that the factors come from, which parts of it; None for zeros, to which
+    anything is added. Empty where products of different tensors were added. depth: how many
+    products each element is the sum of. size: of what began as zeros, its elements. axes: the
+    axes of that, as `Product` labels them, on which products that were written there vary.
     """
 
-    roots: frozenset[int] | None = None
+    parts: dict[int, frozenset[Any]] | None
     pending: list[Amount] = field(default_factory=list)
+    depth: int = 1
+    size: int = 0
+    axes: set[int] = field(default_factory=set)
 
-    def taken(self, most: int, part: Any) -> list[Amount]:
-        """Return what is summed for the first time: all that is pending, or a part of it."""
+    @property
+    def roots(self) -> Any:
+        """The tensors that the factors come from."""
+        return (self.parts or {}).keys()
+
+    def join(self, others: Sequence[Pool], *, added: bool = False) -> bool:
+        """Take over what others hold; tell whether their sum is a contraction.
+
+        added: they lie on each other, not side by side.
+
+        It is one where all are products of the same tensors, and of none of them only one part:
+        that would be a scale of the sum.
+        """
+        every = [other.parts or {} for other in others]
+        alike = bool(every[0]) and all(parts.keys() == every[0].keys() for parts in every)
+        self.pending = [amount for other in (self, *others) for amount in other.all_of_them()]
+        depths = [other.depth for other in others]
+        self.depth = sum(depths) if added else max(depths)
+        if not alike:
+            self.parts = {}
+            return False
+        self.parts = {
+            root: frozenset[Any]().union(*(parts[root] for parts in every)) for root in every[0]
+        }
+        return len(others) > 1 and all(len(parts) > 1 for parts in self.parts.values())
+
+    def all_of_them(self) -> list[Amount]:
+        """Return all that is summed for the first time."""
         found, self.pending = self.pending, []
-        left = sum(amount.size if amount.factor > 0 else -amount.size for amount in found) - most
-        if found and left > 0:
-            factor = abs(found[0].factor)
-            self.pending = [*found, Amount(most, part, -factor)]
-            found = [Amount(most, part, factor)]
+        return found
+
+    def taken(self, most: int, value: Any, facts: Facts) -> list[Amount]:
+        """Return what the sum of a value sums for the first time: all that is pending, or a part.
+
+        most: how many products are summed.
+        """
+        found = self.all_of_them()
+        held = sum(amount.size if amount.factor > 0 else -amount.size for amount in found)
+        if held > most * self.depth:
+            part, factor = facts.part(value, found[0].what), abs(found[0].factor)
+            self.pending = [*found, *[Amount(most, part, -factor)] * self.depth]
+            found = [Amount(most, part, factor)] * self.depth
         return found
 
 
 @dataclass(frozen=True)
 class Product:
-    """A tensor of products. varies: the axes on which both factors vary."""
+    """A tensor of products. varies: the axes on which both factors vary.
+
+    An axis of what began as zeros has a label of 2 or more instead, which its views carry: what
+    varies there is known when products are written to them. written: holds True once something else
+    was written to the tensor or to a view of it.
+    """
 
     pool: Pool
-    varies: tuple[bool, ...]
+    varies: tuple[int, ...]
+    written: list[bool] = field(default_factory=list)
+
+    @property
+    def flags(self) -> tuple[bool, ...]:
+        """Tell of each axis whether both factors vary on it."""
+        axes = self.pool.axes
+        return tuple(
+            label in axes or 1 in axes if label > 1 else bool(label) for label in self.varies
+        )
+
+    @classmethod
+    def blank(cls, shape: Sequence[int]) -> Product:
+        """Return zeros, which hold no product yet."""
+        return cls(Pool(None, size=prod(shape)), tuple(range(2, len(shape) + 2)))
+
+    def fill(self, flags: Sequence[bool], product: Product) -> None:
+        """Take note that products were written to this part of zeros, or added to it."""
+        pool = self.pool
+        if pool.join([pool, product.pool][pool.parts is None :]):
+            pool.axes.add(1)
+        pool.axes.update(label for label, flag in zip(self.varies, flags, strict=True) if flag)
 
 
 class Facts(Protocol):
@@ -73,8 +143,14 @@ class Facts(Protocol):
     def scaled(self, value: Any, axes: tuple[int, ...]) -> None:
         """Take note that products were summed along axes on which a factor is the same."""
 
+    def learned(self, value: Any) -> bool:
+        """Tell whether a tensor is a parameter, or made of some alone."""
+
+    def kind(self, value: Any) -> int:
+        """Return what a tensor's data type tells of its numbers, by `places`; 0 for floats."""
+
     def what(self, factors: tuple[Any, Any], result: Any) -> Any:
         """Return what to keep of products until they are summed."""
 
-    def part(self, value: Any) -> Any:
-        """Return what to keep of a part of products that is summed alone."""
+    def part(self, value: Any, what: Any) -> Any:
+        """Return what to keep of a part of such products that is summed alone."""

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as hooks
 from torch.nn.utils.stateless import _reparametrize_module
 
 from convbench.profiling.contractions import Weights
 from convbench.profiling.engine import Dispatch
-from convbench.profiling.ledger import Ledger, watching
+from convbench.profiling.ledger import watching
 from convbench.profiling.nested import exhausted, tensors_in
 from convbench.profiling.posing import Posing
 from convbench.profiling.profile import Profile
 from convbench.profiling.refusals import ProfileError
+from convbench.profiling.subjects import Called, ledger_of, took_part
 from convbench.profiling.twins import Setting, twin
 
 
@@ -31,7 +30,8 @@ def count_backward(
     forward is counted, with what it takes gradients of itself.
     """
     meta = how == "shapes"
-    ledger = Ledger(module)
+    ledger = ledger_of(module)
+    loose = module.loose if isinstance(module, Called) else {}  # used as they are
     copies = {
         name: (twin(tensor) if meta else tensor.detach().clone()).requires_grad_(
             tensor.requires_grad
@@ -49,15 +49,16 @@ def count_backward(
         # in force for the backward pass too: activation checkpointing runs parts again there
         with (
             _reparametrize_module(module, copies, tie_weights=True),
-            _naming_gradients(ledger),
             dispatch,
             poses,
         ):
             outputs = exhausted(module(*inputs))
+            took_part(ledger, {id(tensor): copies[name] for name, tensor in loose.items()})
             forward = Profile.of(module, ledger, how=how)
             if backward:
-                wanted = [t for t in (*copies.values(), *tensors_in(inputs)) if t.requires_grad]
-                ledger.events.clear()
+                wanted = [*{**copies, **loose}.values(), *tensors_in(inputs)]
+                wanted = [tensor for tensor in wanted if tensor.requires_grad]
+                ledger.begin()
                 _differentiate(module, outputs, wanted, dispatch, accumulate=setting.accumulate)
             ledger.path = ""
     return forward.with_backward(Profile.of(module, ledger, how=how)) if backward else forward
@@ -86,43 +87,3 @@ def _differentiate(
 def _named(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from module.named_parameters()
     yield from module.named_buffers()
-
-
-@contextmanager
-def _naming_gradients(ledger: Ledger) -> Iterator[None]:
-    """Give every node of the autograd graph the name of the module that made it.
-
-    When a module returns, the nodes behind its output that nobody has named are its own; the name
-    is put in force when a node runs backward.
-    """
-    named: set[Any] = set()
-
-    def leave(module: nn.Module, _: Any, result: Any) -> None:
-        name = ledger.names.get(id(module))
-        if name is None:
-            return
-        waiting = [tensor.grad_fn for tensor in tensors_in(result)]
-        while waiting:
-            node = waiting.pop()
-            if node is None or node in named:
-                continue
-            named.add(node)
-            node.register_prehook(_Putter(ledger, name))
-            waiting.extend(following for following, _ in node.next_functions)
-
-    handle = hooks.register_module_forward_hook(leave)
-    try:
-        yield
-    finally:
-        handle.remove()
-        named.clear()
-
-
-class _Putter:
-    """Put a module's name in force, when its part of the backward pass begins."""
-
-    def __init__(self, ledger: Ledger, name: str) -> None:
-        self.ledger, self.name = ledger, name
-
-    def __call__(self, _: Any) -> None:
-        self.ledger.path = self.name

@@ -7,16 +7,16 @@ One operator alone does not show what it is part of, so every one without a rule
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from convbench.counting.handmade import FOLLOWED, Handmade
-from convbench.counting.products import Amount
+from convbench.counting.places import MASK, WHOLE
 from convbench.profiling.complexes import Complexes
 from convbench.profiling.counts import Counts
-from convbench.profiling.ledger import Ledger
+from convbench.profiling.ledger import Ledger, sequence_number
 from convbench.profiling.noted import Book
 from convbench.profiling.padding import Padding
 
@@ -50,6 +50,20 @@ class Weights:
             self._learned.add(id(tensor))
 
 
+class Multiplied(NamedTuple):
+    """Where and when a product by hand was made.
+
+    node: the number of its node in the graph of autograd. gradients: how many of its factors want
+    one. own: it is of weights alone.
+    """
+
+    path: str
+    node: int
+    gradients: int
+    own: bool
+    itemsize: int
+
+
 class Contractions:
     """What is known of tensors in flight: products, sums of products, and zeros around them."""
 
@@ -57,29 +71,34 @@ class Contractions:
         """`ledger` tells where we are, `weights` what depends on no input."""
         self.ledger, self.weights = ledger, weights
         self.padding, self.complexes = Padding(), Complexes()
-        self.handmade = Handmade(_Facts(weights))
+        self.handmade = Handmade(_Facts(weights, ledger))
         self.backward = False
-        self.awaited: dict[tuple[str, Any], int] = {}
+        self.awaited: dict[int, tuple[int, int]] = {}
 
-    def see(self, name: str, args: Any, result: Any) -> Counts | None:
-        """Follow one operator that has no rule; count the products that it sums, if any."""
+    def see(self, name: str, args: Any, result: Any) -> None:
+        """Follow one operator that has no rule; note the products that it sums, if any."""
         if self.backward:
-            return self._gradient(name, args, result)
+            return
         self.padding.see(name, args, result)
         self.complexes.see(name, args, result)
         if name not in FOLLOWED:
             if args and result is args[0]:
                 self.handmade.drop(result)
-            return None
-        found = self.handmade.see(name, args, result)
-        if not found:
-            return None
-        for amount in found:
-            self._await(amount)
-        macs = self.handmade.counted(found)
-        return Counts(
-            multiplications=macs, multiplications_valid=macs, activations=elements(result)
-        )
+            return
+        outputs = elements(result)
+        for amount in self.handmade.see(name, args, result) or ():
+            macs, at = amount.size * amount.factor, amount.what
+            counts = Counts(
+                multiplications=macs, multiplications_valid=macs, by_hand=macs, activations=outputs
+            )
+            outputs = 0
+            if at.own:
+                counts = Counts(preparation=macs)
+            elif at.gradients:
+                gradients, size = self.awaited.get(at.node, (0, 0))
+                sign = 1 if amount.factor > 0 else -1
+                self.awaited[at.node] = max(gradients, at.gradients), size + sign * amount.size
+            self.ledger.note(at.path, "mul", counts, at.itemsize)
 
     def written(self, tensor: Tensor) -> None:
         """Take note that a tensor was written to in place."""
@@ -87,30 +106,41 @@ class Contractions:
             self.handmade.drop(tensor)
             self.padding.drop(tensor)
 
-    def _await(self, amount: Amount) -> None:
-        """Expect, of products that were summed, one product a gradient in the backward pass."""
-        shape, gradients = amount.what
-        if gradients and amount.factor > 0:
-            key = self.ledger.path, shape
-            self.awaited[key] = self.awaited.get(key, 0) + gradients
+    def mapped(self, before: Tensor, result: Tensor) -> None:
+        """Take note of a map of each element by itself, perhaps in place."""
+        if result is before:
+            self.handmade.forget(result)
+            self.padding.drop(result)
+        else:
+            self.handmade.places.same(result, before)
 
-    def _gradient(self, name: str, args: Any, result: Any) -> Counts | None:
-        """Count a gradient of a contraction; that of a gate or a scale is elementwise, as it is."""
+    def gradient(self, name: str, args: Any, result: Any, node: int) -> Counts | None:
+        """Count a gradient of a contraction; that of a gate or a scale is elementwise, as it is.
+
+        Each factor's is one product: so many elements as were summed, of a node that made them.
+        """
         if name != "mul" or not all(isinstance(item, Tensor) for item in args[:2]):
             return None
-        key = self.ledger.path, result.shape
-        if not self.awaited.get(key):
+        gradients, size = self.awaited.get(node, (0, 0))
+        if not gradients:
             return None
-        self.awaited[key] -= 1
-        macs = result.numel() * (1, 2, 4)[sum(item.dtype.is_complex for item in args[:2])]
-        return Counts(multiplications=macs, multiplications_valid=macs, activations=result.numel())
+        self.awaited[node] = gradients - 1, size
+        macs = (
+            min(size, result.numel()) * (1, 2, 4)[sum(item.dtype.is_complex for item in args[:2])]
+        )
+        return Counts(
+            multiplications=macs,
+            multiplications_valid=macs,
+            by_hand=macs,
+            activations=result.numel(),
+        )
 
 
 class _Facts:
     """What `Handmade` asks, of tensors."""
 
-    def __init__(self, weights: Weights) -> None:
-        self._weights = weights
+    def __init__(self, weights: Weights, ledger: Ledger) -> None:
+        self._weights, self._ledger = weights, ledger
 
     def book(self) -> Book[Any]:
         return Book()
@@ -140,13 +170,28 @@ class _Facts:
     def is_complex(self, value: Tensor) -> bool:
         return value.dtype.is_complex
 
-    def what(self, factors: tuple[Tensor, Tensor], result: Tensor) -> Any:
-        """Keep the shape, and how many factors want a gradient."""
-        wanted = sum(item.requires_grad for item in factors)
-        return result.shape, 0 if all(map(self.constant, factors)) else wanted
+    def learned(self, value: Tensor) -> bool:
+        return self._weights.learned(value)
 
-    def part(self, value: Tensor) -> Any:
-        return value.shape, 2
+    def kind(self, value: Tensor) -> int:
+        kind = value.dtype
+        if kind.is_floating_point or kind.is_complex:
+            return 0
+        return MASK if kind is torch.bool else WHOLE
+
+    def what(self, factors: tuple[Tensor, Tensor], result: Tensor) -> Multiplied:
+        own = all(map(self.constant, factors))
+        return Multiplied(
+            self._ledger.path,
+            sequence_number() - 1,
+            0 if own else sum(item.requires_grad for item in factors),
+            own,
+            result.element_size(),
+        )
+
+    def part(self, value: Tensor, what: Multiplied) -> Multiplied:
+        del value
+        return what
 
 
 def elements(result: Any) -> int:

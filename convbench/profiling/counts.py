@@ -22,7 +22,8 @@ class Counts:
 
     bias: additions of a bias. normalisation, elementwise: operations. reads, writes: elements.
     bytes_moved: reads and writes in bytes of their data types. preparation: multiplications done on
-    weights alone (weight standardisation and the like), which do not depend on the input.
+    weights alone (weight standardisation and the like), which do not depend on the input. by_hand:
+    those of the multiplications that are elementwise products which the model sums itself.
     """
 
     multiplications: int = 0
@@ -35,6 +36,7 @@ class Counts:
     writes: int = 0
     bytes_moved: int = 0
     preparation: int = 0
+    by_hand: int = 0
 
     @property
     def additions(self) -> int:

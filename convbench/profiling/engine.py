@@ -9,7 +9,7 @@ as torch decomposes it, on the meta device. Nothing that runs can pass both unse
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -61,6 +61,7 @@ class Dispatch(TorchDispatchMode):
         self._meta: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
         self._stale: set[int] = set()
         self._computed = 0
+        self._node = -1
 
     supports_higher_order_operators = True
 
@@ -74,13 +75,23 @@ class Dispatch(TorchDispatchMode):
         kwargs = kwargs or {}
         if self.known.backward:  # autograd calls from outside the function mode that poses
             with torch._C.DisableTorchFunction():  # noqa: SLF001  its only name
+                self._node = self._locate()
                 return self._run(func, args, kwargs)
         return self._run(func, args, kwargs)
+
+    def _locate(self) -> int:
+        """Tell which module's backward runs, by the node that does; return the node's number."""
+        node = torch._C._current_autograd_node()  # noqa: SLF001  its only name
+        number = -1 if node is None else int(node._sequence_nr())  # noqa: SLF001  as above  # noqa: SLF001  as above
+        if not self.ledger.stack:  # else a part runs forward again, as a checkpoint does
+            self.ledger.path = self.ledger.made_by(number)
+        return number
 
     def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
         if isinstance(func, HigherOrderOperator):
             return self._unseen(func, args, kwargs)
         tensors = [item for item in _flat(args, kwargs) if isinstance(item, Tensor)]
+        self.met(tensors)
         own = bool(tensors) and all(item in self.weights for item in tensors)
         if self.real:
             result = self._computing(func, args, kwargs, tensors)
@@ -97,6 +108,11 @@ class Dispatch(TorchDispatchMode):
                 if isinstance(item, Tensor):
                     self.weights.derive(item, tensors)
         return result
+
+    def met(self, given: Iterable[Any]) -> None:
+        """Note which tensors were used, where that is asked."""
+        if self.ledger.used is not None:
+            self.ledger.used.update(map(id, given))
 
     def _unseen(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Run an operator that takes functions: what those do, nobody sees."""
@@ -232,7 +248,12 @@ class Dispatch(TorchDispatchMode):
             return Counts(elementwise=result.numel()) if name in QUANTISED_ELEMENTWISE else None
         if namespace not in {"aten", "prims", "quantized", "torchvision"}:
             return None
-        return known.see(name, args, result) or zero(name, args, result)
+        known.see(name, args, result)
+        if known.backward:
+            found = known.gradient(name, args, result, self._node)
+            if found is not None:
+                return found
+        return zero(name, args, result)
 
 
 def _itemsize(result: Any) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 from weakref import ref
 
@@ -17,6 +16,10 @@ _PYTHON: Final = torch._C.DispatchKeySet(torch._C.DispatchKey.Python)  # noqa: S
 _EXCLUDE: Final = torch._C._ExcludeDispatchKeyGuard  # noqa: SLF001  as above
 _ROOM: Final = 1 << 44
 """Elements of the one meta storage that every answer is a view of: it holds no memory."""
+
+
+_LAYERS: Final = frozenset({"convolution", "linear", "dropout"})
+"""Of what is answered, what is no map of each element by itself, or leaves it as it is."""
 
 
 class Fast(Posing):
@@ -50,6 +53,7 @@ class Fast(Posing):
             ):
                 found = answer(*args, **kwargs) if kwargs else answer(*args)
                 if found is not None:
+                    self.dispatch.met((*args, *kwargs.values()) if kwargs else args)
                     return self._noted(found, args)
         return super().__torch_function__(func, types, args, kwargs)
 
@@ -58,14 +62,11 @@ class Fast(Posing):
         dispatch, known, x = self.dispatch, self.dispatch.known, args[0]
         result = x if not shape else self._made(shape, x.dtype)
         if name in {"mul", "add"}:
-            contracted = known.see(name, args, result)
-            if contracted is not None:
-                counts = replace(contracted, reads=counts.reads, writes=counts.writes)
-        elif name == "adaptive_avg_pool" and shape[2:] == (1, 1):
-            contracted = known.see("mean", (x, (-2, -1)), result)  # as torch runs it
-            counts = contracted or counts
-        elif not shape and name != "dropout":
-            known.written(x)
+            known.see(name, args, result)
+        elif name == "adaptive_avg_pool":
+            known.see("adaptive_avg_pool2d", args, result)
+        elif name not in _LAYERS:
+            known.mapped(x, result)
         dispatch.ledger.events.append((dispatch.ledger.path, name, counts, x.element_size()))
         return result
 

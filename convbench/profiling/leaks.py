@@ -16,6 +16,8 @@ from typing import Any
 
 from torch import Tensor
 
+from convbench.profiling.restoring import contents_of, items
+
 _CACHE: type = type(functools.lru_cache(len))
 _DEPTH = 8
 """Tuples, and objects that are looked through, from a tensor to who keeps it."""
@@ -68,12 +70,11 @@ def _take(value: Any, done: list[str], depth: int, ours: set[int]) -> None:
         elif type(holder) is dict:
             _from_dict(holder, value, done)
         elif isinstance(holder, list | deque):
-            kept = [item for item in holder if item is not value]
-            holder.clear()
-            holder.extend(kept)
+            kept = [item for item in contents_of(holder) if item is not value]
+            items(holder, kept)
             done.append(f"a {type(holder).__name__}")
         elif isinstance(holder, set):
-            holder.discard(value)
+            set.discard(holder, value)
             done.append("a set")
         elif isinstance(holder, tuple) and depth:
             _take(holder, done, depth - 1, ours)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, Final
 
+import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
@@ -21,8 +23,15 @@ def kind_of(part: nn.Module) -> str:
     return str(vars(part).get(KIND) or type(part).__name__)
 
 
+sequence_number: Final[Callable[[], int]] = torch._C._autograd._get_sequence_nr  # noqa: SLF001  no public name
+"""Returns the number of the next node in this thread's graph of autograd."""
+
+
 class Ledger:
-    """What was met: every call of an operator, the operators without a rule, where we are."""
+    """What was met: every call of an operator, the operators without a rule, where we are.
+
+    used: the tensors that operators were given, by id, where only they are to be counted as held.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         """Name every module of the tree by its first name."""
@@ -30,13 +39,36 @@ class Ledger:
         self.names = {id(part): name for name, part in self.parts}
         self.events: list[tuple[str, str, Counts, int]] = []
         self.unknown: dict[str, int] = {}
+        self.again: dict[tuple[str, str], int] = {}
         self.path = ""
         self.stack: list[str] = []
         self.visits: dict[str, int] = {}
+        self.used: set[int] | None = None
+        self._nodes, self._makers = [-1], [""]
+
+    def entered(self, path: str) -> None:
+        """Note that nodes of the graph of autograd are from here on made in a module."""
+        self.path = path
+        self._nodes.append(sequence_number())
+        self._makers.append(path)
+
+    def made_by(self, node: int) -> str:
+        """Return the module in which a node was made, by its number: they count up."""
+        return self._makers[bisect_right(self._nodes, node) - 1]
+
+    def begin(self) -> None:
+        """Forget the calls so far: another pass begins."""
+        self.events.clear()
+        self.again.clear()
 
     def add(self, operator: str, counts: Counts, itemsize: int) -> None:
         """Note one call of an operator, in the module that is running."""
         self.events.append((self.path, operator, counts, itemsize))
+
+    def note(self, path: str, operator: str, counts: Counts, itemsize: int) -> None:
+        """Note more about calls in a module, which were noted already."""
+        self.events.append((path, operator, counts, itemsize))
+        self.again[path, operator] = self.again.get((path, operator), 0) + 1
 
     def miss(self, operator: str) -> None:
         """Note one call of an operator that has no rule."""
@@ -57,7 +89,7 @@ class Ledger:
             row[_MOVED] += (counts.reads + counts.writes) * itemsize
             calls[key] = calls.get(key, 0) + 1
         return {
-            key: (calls[key], Counts(**dict(zip(NAMES, row, strict=True))))
+            key: (calls[key] - self.again.get(key, 0), Counts(**dict(zip(NAMES, row, strict=True))))
             for key, row in sums.items()
         }
 
@@ -75,12 +107,12 @@ def watching(ledger: Ledger) -> Iterator[None]:
         stack.append(ledger.path)
         name = names.get(id(module))
         if name is not None:
-            ledger.path = name
+            ledger.entered(name)
             ledger.visits[name] = ledger.visits.get(name, 0) + 1
 
     def leave(module: nn.Module, _: Any, __: Any) -> None:
         if stack:
-            ledger.path = stack.pop()
+            ledger.entered(stack.pop())
 
     before = hooks.register_module_forward_pre_hook(enter)
     after = hooks.register_module_forward_hook(leave, always_call=True)

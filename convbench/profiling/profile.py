@@ -61,7 +61,8 @@ class Profile:
 
     rows: the operators that ran. unsupported: operators without a rule, with calls: each may hide
     multiplications, and `total` is then a lower bound. how: "shapes" where nothing was computed,
-    else why the module was run. parameters: elements, a shared weight once.
+    else why the module was run. parameters: elements, a shared weight once; of a function, those of
+    the weights that it used.
     """
 
     name: str
@@ -75,8 +76,16 @@ class Profile:
     @classmethod
     def of(cls, module: nn.Module, ledger: Ledger, *, how: str) -> Profile:
         """Gather what the engine met."""
+        used = ledger.used
         held = tuple(
-            (name, tuple((id(p), p.numel()) for p in part._parameters.values() if _sized(p)))  # noqa: SLF001
+            (
+                name,
+                tuple(
+                    (id(p), p.numel())
+                    for p in part._parameters.values()  # noqa: SLF001
+                    if (used is None or id(p) in used) and _sized(p)
+                ),
+            )
             for name, part in ledger.parts
         )
         return cls(

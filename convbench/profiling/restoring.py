@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from operator import eq as equals
 from operator import is_ as same
-from types import CellType
+from types import CellType, MemberDescriptorType
 from typing import Any, Final
 
 import torch
@@ -14,30 +18,88 @@ MISSING: Final = object()
 
 
 def attributes(state: dict[str, Any], before: dict[str, Any]) -> None:
-    """Give an object the attributes that it had, and no others."""
-    if state.keys() != before.keys():
-        for name in [name for name in state if name not in before]:
-            del state[name]
+    """Give an object the attributes that it had, in their order, and no others."""
+    if len(state) != len(before) or not all(map(equals, state, before)):
+        state.clear()
     state.update(before)
+
+
+def contents_of(container: Any) -> Any:
+    """Return what a container holds, by the methods of its own kind; None for what is none.
+
+    A class may override how its items are read or written: what it then hands out need not be what
+    it holds, and to put that back would change it.
+    """
+    for kind, read, _ in _CONTAINERS:
+        if isinstance(container, kind):
+            return read(container)
+    return None
 
 
 def items(container: Any, before: Any) -> None:
     """Give a container the items that it had, where it has others."""
-    if isinstance(container, dict):
-        if (
-            len(container) == len(before)
-            and all(map(same, container.values(), before.values()))
-            and all(map(same, container, before))
-        ):
-            return
-        dict.clear(container)
-        dict.update(container, before)
-    elif len(container) != len(before) or not all(map(same, container, before)):
-        if isinstance(container, list | bytearray):
-            container[:] = before
-        else:
-            container.clear()
-            container.update(before) if isinstance(container, set) else container.extend(before)
+    kind, read, write = next(entry for entry in _CONTAINERS if isinstance(container, entry[0]))
+    now = read(container)
+    if issubclass(kind, dict):
+        unchanged = (
+            len(now) == len(before)
+            and all(map(same, now, before))
+            and all(map(same, now.values(), before.values()))
+        )
+    else:
+        unchanged = len(now) == len(before) and all(map(same, now, before))
+    if not unchanged:
+        write(container, before)
+
+
+def _ordered(held: OrderedDict[Any, Any]) -> dict[Any, Any]:
+    return {key: dict.__getitem__(held, key) for key in OrderedDict.__iter__(held)}
+
+
+def _write_ordered(held: OrderedDict[Any, Any], before: dict[Any, Any]) -> None:
+    OrderedDict.clear(held)
+    for key, value in before.items():
+        OrderedDict.__setitem__(held, key, value)
+
+
+def _write_dict(held: dict[Any, Any], before: dict[Any, Any]) -> None:
+    dict.clear(held)
+    dict.update(held, before)
+
+
+def _write_set(held: set[Any], before: list[Any]) -> None:
+    set.clear(held)
+    set.update(held, before)
+
+
+def _write_deque(held: deque[Any], before: list[Any]) -> None:
+    deque.clear(held)
+    deque.extend(held, before)
+
+
+_ALL: Final = slice(None)
+_CONTAINERS: Final[tuple[tuple[type, Callable[[Any], Any], Callable[[Any, Any], None]], ...]] = (
+    (OrderedDict, _ordered, _write_ordered),
+    (dict, lambda held: dict(dict.items(held)), _write_dict),
+    (
+        list,
+        lambda held: list.__getitem__(held, _ALL),
+        lambda held, old: list.__setitem__(held, _ALL, old),
+    ),
+    (set, lambda held: [*set.__iter__(held)], _write_set),
+    (deque, lambda held: [*deque.__iter__(held)], _write_deque),
+    (
+        bytearray,
+        lambda held: bytearray.__getitem__(held, _ALL),
+        lambda held, old: bytearray.__setitem__(held, _ALL, old),
+    ),
+    (
+        array,
+        lambda held: array.__getitem__(held, _ALL),
+        lambda held, old: array.__setitem__(held, _ALL, old),
+    ),
+)
+"""Containers: their kind, and how they are read and written, past whatever a class overrides."""
 
 
 def tensor(value: Tensor, needs: bool, before: Tensor | None) -> None:
@@ -55,10 +117,10 @@ def type_of(kind: type, before: dict[str, Any]) -> None:
     if len(now) == len(before) and all(map(same, now.values(), before.values())):
         return
     for name in [name for name in now if name not in before]:
-        delattr(kind, name)
+        type.__delattr__(kind, name)
     for name, value in before.items():
         if now.get(name, MISSING) is not value:
-            setattr(kind, name, value)
+            type.__setattr__(kind, name, value)
 
 
 def variable(known: dict[str, Any], name: str, before: Any) -> None:
@@ -73,16 +135,24 @@ def cell(held: CellType, before: Any) -> None:
         held.cell_contents = before
 
 
-def slot(owner: Any, name: str, before: Any) -> None:
+def slot(member: MemberDescriptorType, owner: Any, before: Any) -> None:
     """Give an object the value that a slot of it held."""
-    if getattr(owner, name, MISSING) is not before:
+    if held_in(member, owner) is not before:
         if before is MISSING:
-            object.__delattr__(owner, name)
+            member.__delete__(owner)
         else:
-            object.__setattr__(owner, name, before)
+            member.__set__(owner, before)
 
 
-def array(held: Any, before: Any) -> None:
+def held_in(member: MemberDescriptorType, owner: Any) -> Any:
+    """Return what a slot holds, MISSING where nothing yet."""
+    try:
+        return member.__get__(owner)
+    except AttributeError:
+        return MISSING
+
+
+def numbers(held: Any, before: Any) -> None:
     """Give a NumPy array its values."""
     if held.flags.writeable:
         held[...] = before

@@ -19,12 +19,12 @@ from convbench.profiling.backward import count_backward
 from convbench.profiling.contractions import Weights
 from convbench.profiling.fast import Fast
 from convbench.profiling.leaks import release
-from convbench.profiling.ledger import Ledger, kind_of, watching
+from convbench.profiling.ledger import kind_of, watching
 from convbench.profiling.nested import exhausted, mapped, tensors_in
 from convbench.profiling.profile import Profile
 from convbench.profiling.refusals import ProfileError, Told, UnknownOperatorError, refusal
 from convbench.profiling.state import as_it_was
-from convbench.profiling.subjects import as_module
+from convbench.profiling.subjects import Called, as_module, ledger_of, took_part
 from convbench.profiling.twins import (
     Setting,
     held_by,
@@ -78,7 +78,7 @@ def count(
         if any(map(is_lazy, tensors_of(parts))):
             module = _settled(module, inputs)
             parts = parts_of(module)
-        why = _must_run(parts) or ""
+        why = _must_run(parts, backward=backward) or ""
         found = (
             None
             if why
@@ -153,7 +153,7 @@ def _released(module: nn.Module, setting: Setting, *, all_of_them: bool) -> list
 
 
 def _by_shapes(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> Profile:
-    ledger = Ledger(module)
+    ledger = ledger_of(module)
     dispatch = setting.dispatch(ledger, Weights(*held_by(parts_of(module))), real=False)
     given = mapped(inputs, twin)
     setting.follow(tensors_in(given))
@@ -167,7 +167,7 @@ def _by_twins(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> P
 
     Slower, and right where torch looks at devices and data types before it dispatches anything.
     """
-    ledger = Ledger(module)
+    ledger = ledger_of(module)
     parameters = {name: twin(tensor) for name, tensor in module.named_parameters()}
     buffers = {name: twin(tensor) for name, tensor in module.named_buffers()}
     twins = {**parameters, **buffers}
@@ -177,6 +177,7 @@ def _by_twins(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> P
     setting.follow([*twins.values(), *tensors_in(given)])
     with torch.no_grad(), watching(ledger), dispatch, Fast(dispatch, setting.device, mixed=True):
         exhausted(functional_call(module, twins, given, tie_weights=True))
+    took_part(ledger, {id(twins[name]): tensor for name, tensor in module.named_parameters()})
     return Profile.of(module, ledger, how="shapes")
 
 
@@ -225,7 +226,7 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
 
 
 def _run(module: nn.Module, inputs: tuple[Any, ...], setting: Setting, how: str) -> Profile:
-    ledger = Ledger(module)
+    ledger = ledger_of(module)
     weights = Weights(*held_by(parts_of(module)))
     given = mapped(inputs, leaf)
     with torch.no_grad(), watching(ledger), setting.dispatch(ledger, weights, real=True):
@@ -233,8 +234,10 @@ def _run(module: nn.Module, inputs: tuple[Any, ...], setting: Setting, how: str)
     return Profile.of(module, ledger, how=how)
 
 
-def _must_run(parts: list[nn.Module]) -> str | None:
+def _must_run(parts: list[nn.Module], *, backward: bool) -> str | None:
     """Say why shapes alone will not do, where the kinds of a module and its parts show it."""
+    if backward and isinstance(parts[0], Called) and parts[0].loose:
+        return "it holds parameters that are in no module"
     for part in parts:
         if isinstance(part, torch.jit.ScriptModule):
             return "a TorchScript module" if part is parts[0] else "it holds a TorchScript module"

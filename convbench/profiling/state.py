@@ -10,17 +10,26 @@ from __future__ import annotations
 
 import random
 import sys
+from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import (
+    CellType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from convbench.profiling import restoring
+from convbench.profiling.reaching import attributes_of, foreign, members_of
 
 ROOM: Final = 200_000
 """Things that are looked at, at most: what a module holds beyond that, a data set perhaps, is kept
@@ -33,13 +42,9 @@ _ATOMS: Final = frozenset(
     | {torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format}
     | {type(len), type(print), type(torch.relu)}
 )
-_PLAIN: Final = frozenset({dict, list, set, bytearray, OrderedDict, defaultdict, deque, Counter})
-_HOLDERS: Final = frozenset({"types", "argparse", "collections"})
-"""Of the standard library, where there are classes whose objects hold what users put there."""
-_OTHERS: Final = (
-    sys.stdlib_module_names - _HOLDERS | {"torch", "functorch", "numpy", "pandas", "sympy"}
-    | {"convbench", "pytest", "_pytest"}
-)  # fmt: skip
+_PLAIN: Final = frozenset(
+    {dict, list, set, bytearray, OrderedDict, defaultdict, deque, Counter, array}
+)
 _HEAP: Final = 1 << 9
 """Set in the flags of a type that Python code defined."""
 
@@ -56,7 +61,7 @@ class State:
         self._classes: list[tuple[type, dict[str, Any]]] = []
         self._globals: list[tuple[dict[str, Any], str, Any]] = []
         self._cells: list[tuple[CellType, Any]] = []
-        self._slots: list[tuple[Any, str, Any]] = []
+        self._slots: list[tuple[MemberDescriptorType, Any, Any]] = []
         self._arrays: list[tuple[Any, Any]] = []
         self._generators: list[tuple[Any, Any]] = []
         self._kept: tuple[tuple[Callable[..., None], list[Any]], ...] = (
@@ -67,7 +72,7 @@ class State:
             (restoring.variable, self._globals),
             (restoring.cell, self._cells),
             (restoring.slot, self._slots),
-            (restoring.array, self._arrays),
+            (restoring.numbers, self._arrays),
             (restoring.generator, self._generators),
         )
         self._seen: set[int] = set(map(id, parts))
@@ -121,17 +126,15 @@ class State:
             seen.add(id(value))
             if kind is nn.Parameter or isinstance(value, Tensor):
                 self._tensors.append((value, value.requires_grad, restoring.gradient(value)))
-            elif isinstance(value, dict):
-                self._containers.append((value, dict(value)))
-                waiting.extend(value.values())
+            elif (held := restoring.contents_of(value)) is not None:
+                self._containers.append((value, held))
+                waiting.extend(held.values() if isinstance(held, dict) else held)
                 self._own(value, kind)
-            elif isinstance(value, list | set | deque | bytearray):
-                self._containers.append((value, list(value)))
-                waiting.extend(value)
-                self._own(value, kind)
-            elif isinstance(value, tuple | frozenset):
-                waiting.extend(value)
-            else:
+            elif isinstance(value, tuple):
+                waiting.extend(tuple.__iter__(value))
+            elif isinstance(value, frozenset):
+                waiting.extend(frozenset.__iter__(value))
+            elif not isinstance(value, ModuleType):
                 self._thing(value, kind)
 
     def _thing(self, value: Any, kind: type) -> None:
@@ -155,28 +158,21 @@ class State:
 
     def _own(self, value: Any, kind: type) -> None:
         """Look at the attributes of an object that Python code defined the class of."""
-        if kind in _PLAIN or _foreign(kind.__module__):
+        if kind in _PLAIN or foreign(kind.__module__):
             return
-        attributes = getattr(value, "__dict__", None)
+        attributes = attributes_of(value)
         if type(attributes) is dict:
             self._attributes.append((attributes, attributes.copy()))
             self._waiting.extend(attributes.values())
-        for above in kind.__mro__:
-            names = above.__dict__.get("__slots__", ())
-            for name in (names,) if isinstance(names, str) else names:
-                if name not in {"__dict__", "__weakref__"}:
-                    held = getattr(value, name, restoring.MISSING)
-                    self._slots.append((value, name, held))
-                    self._waiting.append(held)
+        for member in members_of(kind):
+            held = restoring.held_in(member, value)
+            self._slots.append((member, value, held))
+            self._waiting.append(held)
         if kind.__flags__ & _HEAP:
             self._class(kind)
 
     def _class(self, kind: type) -> None:
-        if (
-            not kind.__flags__ & _HEAP
-            or _foreign(kind.__module__)
-            or id(kind) in self._seen_classes
-        ):
+        if not kind.__flags__ & _HEAP or foreign(kind.__module__) or id(kind) in self._seen_classes:
             return
         self._seen_classes.add(id(kind))
         held = dict(vars(kind))
@@ -188,7 +184,7 @@ class State:
         )
 
     def _function(self, function: FunctionType) -> None:
-        if _foreign(function.__module__ or ""):
+        if foreign(function.__module__ or ""):
             return
         waiting = self._waiting
         for cell in function.__closure__ or ():
@@ -229,7 +225,7 @@ class State:
                 put(*record)
         for container in self._empty:
             if container:
-                container.clear()
+                type(container).clear(container)  # a plain dict, or an ordered one
 
 
 _LOOKS: Final[tuple[tuple[Any, Callable[[State, Any], None]], ...]] = (
@@ -244,11 +240,6 @@ _LOOKS: Final[tuple[tuple[Any, Callable[[State, Any], None]], ...]] = (
     (nn.Module, State._module),  # noqa: SLF001
 )
 """Of what is no container, how it is looked at; the first kind that fits."""
-
-
-@lru_cache(maxsize=4096)
-def _foreign(module: str) -> bool:
-    return module.partition(".")[0] in _OTHERS
 
 
 @lru_cache(maxsize=4096)

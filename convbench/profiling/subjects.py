@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from convbench.profiling.ledger import KIND
+from convbench.profiling.holding import held
+from convbench.profiling.ledger import KIND, Ledger
 from convbench.profiling.refusals import ProfileError
 
 
 class Called(nn.Module):
-    """A function as a module."""
+    """A function as a module, with the modules that it holds as parts: its weights are those used.
+
+    loose: parameters that it holds and that are in none of them.
+    """
+
+    called: Callable[..., Any]
+    loose: dict[str, Tensor]
 
     def __init__(self, function: Callable[..., Any]) -> None:
         """Name it as the function is named."""
         super().__init__()
-        self.function = function
-        vars(self)[KIND] = str(getattr(function, "__name__", type(function).__name__))
+        vars(self)["called"] = function
+        inner = function
+        while isinstance(inner, partial):
+            inner = inner.func
+        vars(self)[KIND] = str(getattr(inner, "__name__", type(inner).__name__))
+        modules, loose = held(function)
+        vars(self)["loose"] = loose
+        for name, module in modules.items():
+            self._modules[name] = module
+        for name, weight in loose.items():
+            own: dict[str, Any] = self._parameters
+            own[name] = weight  # a plain tensor, it may be
 
     def forward(self, *inputs: Any) -> Any:
         """Call the function."""
-        return self.function(*inputs)
+        return self.called(*inputs)
 
 
 def as_module(given: Any) -> nn.Module:
@@ -45,3 +63,17 @@ def as_module(given: Any) -> nn.Module:
         f"An object of type {type(given).__name__} cannot be counted: give a torch.nn.Module, an "
         "exported program or a function of tensors, and its inputs after it."
     )
+
+
+def ledger_of(module: nn.Module) -> Ledger:
+    """Return a ledger for a module; of a function, only what it uses is its own."""
+    ledger = Ledger(module)
+    if isinstance(module, Called):
+        ledger.used = set()
+    return ledger
+
+
+def took_part(ledger: Ledger, stand_ins: Mapping[int, Tensor]) -> None:
+    """Note the use of tensors that others stood for, which are given by id."""
+    if ledger.used is not None:
+        ledger.used.update(id(stand_ins[key]) for key in ledger.used & stand_ins.keys())

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from convbench.counting.handmade import SUMMING
 from convbench.report.csv import text_of
 
 if TYPE_CHECKING:
@@ -92,16 +91,11 @@ def summary(profile: Profile) -> list[str]:
         f"{forward.bytes_moved:,} bytes moved at least; {forward.intensity:.3g} operations a byte "
         "(2 a MAC)",
     ]
-    by_hand = sum(
-        row.counts.multiplications
-        for row in profile.rows
-        if row.operator in SUMMING and not row.backward
-    )
-    if by_hand:
+    if forward.by_hand:
         lines.append(
-            f"{by_hand:,} of them in products by hand: elementwise multiplications that are then "
-            "summed (along an axis on which both factors vary, or tap by tap), counted; scales, "
-            "gates and squares are not"
+            f"{forward.by_hand:,} of them in products by hand: elementwise multiplications of two "
+            "tensors that are then summed (along an axis on which both vary, or tap by tap); "
+            "scales, gates, masks and activations are not"
         )
     if forward.preparation:
         lines.append(

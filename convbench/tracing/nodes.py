@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convbench.counting.handmade import FOLLOWED, Handmade
+from convbench.counting.places import MASK, WHOLE
 from convbench.counting.products import Amount
 
 if TYPE_CHECKING:
@@ -13,15 +14,15 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 PARTS = frozenset({"split", "chunk", "unbind", "tensor_split", "split_with_sizes"})
-POOLS = ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
 
 
 class Nodes:
     """What has to be known of nodes: the facts that `Handmade` asks."""
 
-    def __init__(self, weights: Iterable[Node]) -> None:
-        """`weights`: the nodes that stand for parameters and buffers."""
-        self._constant = dict.fromkeys(weights, True)
+    def __init__(self, parameters: Iterable[Node], buffers: Iterable[Node]) -> None:
+        """Take the nodes that stand for parameters and for buffers."""
+        self._learned = dict.fromkeys(parameters, True)
+        self._constant = {**self._learned, **dict.fromkeys(buffers, True)}
         self._targets: dict[Node, Node] = {}
         self.handmade = Handmade(self)
         self.gates: list[tuple[Node, tuple[int, ...]]] = []
@@ -34,9 +35,7 @@ class Nodes:
         elif not in_place:
             values = [item for item in node.all_input_nodes if self.is_value(item)]
             self._constant[node] = bool(values) and all(map(self.constant, values))
-        if name in POOLS and _whole(args[1]):
-            axes = tuple(range(-int(name[-2]), 0))  # as torch runs it
-            name, args = "mean", (args[0], axes)
+            self._learned[node] = self._constant[node] and any(map(self.learned, values))
         if name in FOLLOWED:
             return self.handmade.see(name, args, node) or []
         if in_place:
@@ -46,9 +45,9 @@ class Nodes:
     def item(self, node: Node, name: str) -> None:
         """Follow the choice of one result of an operator that gives several."""
         source: Any = node.args[0]
-        self._constant[node] = self.constant(source)
+        self._constant[node], self._learned[node] = self.constant(source), self.learned(source)
         if name in PARTS and source.args and self.is_value(source.args[0]):
-            self.handmade.moved(name, source.args, node)
+            self.handmade.moved(name, source.args, node, int(node.args[1]))  # type: ignore[arg-type]
 
     def book(self) -> _Book:
         """Return an empty book."""
@@ -76,9 +75,9 @@ class Nodes:
         """Tell whether a node is made of weights and buffers alone."""
         return self._constant.get(value, False)
 
-    def make_constant(self, value: Node) -> None:
-        """Take a node for a weight."""
-        self._constant[value] = True
+    def take_for(self, value: Node, other: Node) -> None:
+        """Take a node for the weight that another one is."""
+        self._constant[value], self._learned[value] = self.constant(other), self.learned(other)
 
     def is_complex(self, value: Node) -> bool:
         """Tell whether a tensor is complex."""
@@ -89,9 +88,21 @@ class Nodes:
         del factors
         return result
 
-    def part(self, value: Node) -> Node:
+    def part(self, value: Node, what: Node) -> Node:
         """Keep the part: its sizes tell how many it is."""
+        del what
         return value
+
+    def learned(self, value: Node) -> bool:
+        """Tell whether a node is a parameter, or made of some alone."""
+        return self._learned.get(value, False)
+
+    def kind(self, value: Node) -> int:
+        """Return what a tensor's data type tells of its numbers."""
+        kind = _value(value).dtype
+        if kind.is_floating_point or kind.is_complex:
+            return 0
+        return MASK if str(kind) == "torch.bool" else WHOLE
 
     def scaled(self, value: Node, axes: tuple[int, ...]) -> None:
         """Keep what was summed without being a contraction."""
@@ -125,7 +136,3 @@ def _example(size: Any) -> int:
         return size
     hint = getattr(size.node, "hint", None)
     return 2 if hint is None else int(hint)
-
-
-def _whole(size: Any) -> bool:
-    return all(item == 1 for item in (size if isinstance(size, list | tuple) else (size,)))

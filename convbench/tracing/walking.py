@@ -65,10 +65,11 @@ def walk(program: ExportedProgram, names: Mapping[Any, sympy.Expr]) -> Found:
     """
     found = Found()
     signature = program.graph_signature
-    held = {*signature.inputs_to_parameters, *signature.inputs_to_buffers}
     inputs = [node for node in program.graph.nodes if node.op == "placeholder"]
-    weights = [node for node in inputs if node.name in held]
-    _walk(program.graph, Walk(Nodes(weights), lambda size: _size(size, names), found))
+    parameters = [node for node in inputs if node.name in signature.inputs_to_parameters]
+    buffers = [node for node in inputs if node.name in signature.inputs_to_buffers]
+    nodes = Nodes(parameters, buffers)
+    _walk(program.graph, Walk(nodes, lambda size: _size(size, names), found))
     return found
 
 
@@ -121,7 +122,7 @@ def _sum(name: str, node: Node, args: Sequence[Any], now: Walk, *, in_place: boo
     for amount in now.nodes.see(name, node, args, in_place=in_place):
         if not now.nodes.constant(amount.what):
             sizes = (amount.factor, *_shape(amount.what, now.size))
-            now.found.terms.setdefault(name, []).append(term(sizes))
+            now.found.terms.setdefault("mul", []).append(term(sizes))
     for value, axes in now.nodes.gates[gates:]:
         shape = _shape(value, now.size)
         size = prod(shape[axis] for axis in axes)
@@ -185,5 +186,5 @@ def _enter(node: Node, graph: Graph, nodes: Nodes) -> None:
     given = [item for item in node.args if getattr(item, "op", None) != "get_attr"]
     inputs = [item for item in graph.nodes if item.op == "placeholder"]
     for inner, outer in zip(reversed(inputs), reversed(given), strict=False):
-        if hasattr(outer, "op") and nodes.constant(outer):  # type: ignore[arg-type]
-            nodes.make_constant(inner)
+        if hasattr(outer, "op"):
+            nodes.take_for(inner, outer)  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ def by_taps(weights):
 def onto_a_part(self, x, _):
     out = torch.zeros_like(x[:, 0])
     for turn in range(N):
-        out[:, :4] += x[:, turn, :4] * self.row[:4]
+        out[:, :4] += x[:, turn, :4] * self.each[turn, :4]
     return out
 
 
@@ -83,15 +83,15 @@ CONTRACTIONS = {
         ALL,
     ),
     "stacked": (
-        lambda self, x, y: torch.stack([x[:, i] * self.row for i in range(N)]).sum(0),
+        lambda self, x, y: torch.stack([x[:, i] * self.each[i] for i in range(N)]).sum(0),
         ALL,
     ),
     "concatenated": (
-        lambda self, x, y: torch.cat([x[:, i : i + 1] * self.row for i in range(N)], 1).sum(1),
+        lambda self, x, y: torch.cat([x[:, i : i + 1] * self.each[i] for i in range(N)], 1).sum(1),
         ALL,
     ),
-    "one by one": (lambda self, x, y: sum(x[:, i] * self.row for i in range(N)), ALL),
-    "subtracted": (lambda self, x, y: x[:, 0] * self.row - x[:, 1] * self.row, 2 * B * D),
+    "one by one": (lambda self, x, y: sum(x[:, i] * self.each[i] for i in range(N)), ALL),
+    "subtracted": (lambda self, x, y: x[:, 0] * self.each[0] - x[:, 1] * self.each[1], 2 * B * D),
     "onto a part of zeros": (onto_a_part, B * N * 4),
     "added by index": (
         lambda self, x, y: torch.zeros_like(x[0]).index_add(0, self.at, x[0] * self.each),
@@ -192,7 +192,7 @@ def test_a_gate_before_pooling_is_elementwise_on_every_way():
 def test_a_pooled_contraction_is_one_on_every_way():
     class Bilinear(nn.Module):
         def forward(self, x):
-            return functional.adaptive_avg_pool2d(x * torch.relu(x), 1)
+            return functional.adaptive_avg_pool2d(x * torch.relu(x).flip(-1), 1)
 
     image = torch.zeros(2, 4, 6, 5)
     macs = 2 * 4 * 6 * 5
