@@ -40,12 +40,12 @@ def spread(low: float, high: float, rounds: int = ROUNDS) -> dict[str, Any]:
 
 
 def busy(one: Samples, among: int = 1, but: int = 0) -> Samples:
-    """Return the samples with somebody else in half the time of every `among`-th of them.
+    """Return the samples with somebody else in most of the time of every `among`-th of them.
 
     but: of these, every so-manieth is as it was; 0 for none.
     """
     times = tuple(
-        s / 2 if n % among == 0 and not (but and n % but == 0) else s
+        0.4 * s if n % among == 0 and not (but and n % but == 0) else s
         for n, s in enumerate(one.seconds)
     )
     return Samples(**{**vars(one), "cpu_seconds": times})

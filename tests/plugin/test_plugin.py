@@ -11,12 +11,12 @@ WIDE = samples(0.001, **spread(0.0011, 0.0013))
 
 OUTCOMES = [
     # what, time of b (a takes 1 ms), options, what pytest counts, what it must say
-    ("holds", 0.002, (), {"passed": 1}, "holds        2.000 (95 % interval 2.000 to 2.000), 1.2"),
+    ("holds", 0.002, (), {"passed": 1}, "holds        2.000 (95 % interval 1.843 to 2.170), 1.2"),
     ("fails", 0.001, (), {"failed": 1}, "E       AssertionError: a (max) is not 1.2 times as fast"),
     ("cannot tell", [WIDE], (), {"skipped": 1}, "SKIPPED [1] test_it.py:2: cannot tell: b takes"),
     ("strict", [WIDE], ("--convbench-strict",), {"failed": 1}, "1.2 lies within it; give more"),
     ("strict in ini", [WIDE], ("-o", "convbench_strict=true"), {"failed": 1}, "lies within it"),
-    ("disturbed", [busy(samples(0.009))], (), {"skipped": 1}, "every sample is contaminated"),
+    ("disturbed", [busy(samples(0.009))], (), {"skipped": 1}, "for most of every sample"),
     (
         "disturbed, strict",
         [busy(samples(0.009))],
@@ -44,7 +44,7 @@ def test_a_failure_shows_the_users_line_and_no_frame_of_ours(run, script):
     result.stdout.fnmatch_lines([
         "*> *convbench.assert_faster(max, min)",
         "E *a (max) is not 1.2 times as fast as b (min).",
-        "E *time of b / time of a: 1.000 (95 % interval 1.000 to 1.000), all of it below 1.2",
+        "E *time of b / time of a: 1.000 (95 % interval 0.92?? to 1.08?), all of it below 1.2",
         "E *measured: 20 rounds in 1 fresh process",
         "test_it.py:2: AssertionError",
     ])  # fmt: skip
@@ -223,7 +223,7 @@ def test_measure_of_what_is_disturbed_or_no_mapping(run, script):
         "--convbench",
     )
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *MeasurementError: a: every sample is contaminated*"])
+    result.stdout.fnmatch_lines(["E *MeasurementError: a: something else had the processor for*"])
 
 
 def test_measure_of_no_mapping(run):

@@ -1,5 +1,6 @@
 """What an interval says of "at least `by` times as fast": pass, fail, or cannot tell."""
 
+import re
 import sys
 import unittest
 from dataclasses import replace
@@ -116,10 +117,12 @@ def said(measurement, by=1.2):
 
 
 def test_by_is_time_of_b_over_time_of_a():
-    """A call of a takes 1/1.2 of b's: at 1.2 it holds, at 1.21 it does not."""
-    measurement = found(0.001, 0.0012)
-    assert said(measurement, 1.19).outcome == "holds"
-    assert said(measurement, 1.21).outcome == "fails"
+    """A call of a takes 1/1.2 of b's: ten processes that agree tell that to ±2.7 %, the drift."""
+    several = [[samples(t, session=f"p{n}") for n in range(10)] for t in (0.001, 0.0012)]
+    measurement = found(*several)
+    assert said(measurement, 1.16).outcome == "holds"
+    assert said(measurement, 1.2).outcome == "cannot tell"
+    assert said(measurement, 1.24).outcome == "fails"
     assert said(measurement).ratio.value == pytest.approx(1.2)
 
 
@@ -127,8 +130,11 @@ def test_a_failure_says_the_ratio_and_what_it_rests_on():
     text = str(said(found(0.0011, 0.001, notes=("one note",))))
     first, ratio_line, a, b, *rest = text.splitlines()
     assert first == "a (mine) is not 1.2 times as fast as b (theirs)."
-    assert ratio_line == (
-        "time of b / time of a: 0.9091 (95 % interval 0.9091 to 0.9091), all of it below 1.2"
+    # one process: ±8 %, by as much as others differ
+    assert re.fullmatch(
+        r"time of b / time of a: 0\.9091 \(95 % interval 0\.83\d\d to 0\.98\d\d\), "
+        r"all of it below 1\.2",
+        ratio_line,
     )
     assert a.startswith("a: 1.09 ms ")  # the lower quartile of 1.089 to 1.111 ms
     assert b.startswith("b: 995 µs ")
@@ -152,8 +158,8 @@ def test_few_rounds_cannot_tell():
 
 def test_a_disturbed_measurement_cannot_tell_whatever_the_interval():
     clean, fast = samples(0.001), samples(0.0001)
-    assert said(found([clean], [busy(fast)])).ratio is None, "every sample of b is contaminated"
-    assert "every sample is contaminated" in said(found([clean], [busy(fast)])).brief
+    assert said(found([clean], [busy(fast)])).ratio is None, "b had most of no sample"
+    assert "had the processor for most of every sample" in said(found([clean], [busy(fast)])).brief
     again = [replace(one, session="t") for one in (clean, fast)]
     most = Measurement(samples={"a": (clean, again[0]), "b": (busy(fast, among=2), busy(again[1]))})
     assert said(most).outcome == "fails", "three in four, and no more: low quantiles stand"

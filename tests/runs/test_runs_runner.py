@@ -418,7 +418,8 @@ def test_what_processes_said_is_kept_and_said_once_when_gone_on_with(tmp_path):
     record = replace(
         found.cases[0].skeleton,
         samples=tuple(
-            samples([1e-3] * 8, str(n), page_faults=(5560,) * 8, block=10) for n in range(2)
+            samples([1e-3] * 8, str(n), page_faults=(5560,) * 8, block=10, process="forked")
+            for n in range(2)
         ),
         flags=("page faults: 556 a call", "denormals: 1.0% of the input's values"),
         ran={"output_dtype": "float32"},

@@ -22,7 +22,9 @@ def test_the_first_screen_answers_the_four_questions(both):
         assert box["y"] + box["height"] <= both.height
         assert answers.nth(index).inner_text()
     text = cards.nth(1).locator(".text")
-    assert text.inner_text().startswith("bottleneck (squeezes the channels in between) takes 4")
+    assert text.inner_text().startswith(
+        "shufflenet_unit (squeezes the channels in between) takes 2"
+    )
     assert both.page.locator(".scope").bounding_box()["y"] < 200
 
 

@@ -130,15 +130,15 @@ def test_a_pointer_at_a_case_shows_all_its_numbers_with_intervals_and_units():
     lines = dict(chart.notes[index].lines)
     assert chart.notes[index].title == "bottleneck"
     assert lines["multiplications"] == "13,647,872"
-    time = r"4\d\d µs (±\d+ %, 95 % interval|\(processes: \d+ … \d+\))"
+    time = r"\d\d\d µs (±\d+ %, 95 % interval|\(processes: \d+ … \d+\))"
     assert re.fullmatch(time, lines["time of a call"])
-    ratio = r"0\.3\d\d \(0\.3\d+–0\.3\d+\), 95 % interval, faster"
+    ratio = r"0\.[23]\d\d \(0\.[23]\d+–0\.[23]\d+\), 95 % interval, faster"
     assert re.fullmatch(ratio, lines["time ÷ baseline"])
     assert lines["multiplications ÷ baseline"] == "0.118"
     assert lines["counted by torch"] == "13,647,872, agrees"
     assert lines["bytes moved"] == "2.43 MB"
-    assert lines["processes"] == "3"
-    assert lines["rounds"] == "54"
+    assert lines["processes"] == "10"
+    assert int(lines["rounds"]) >= 40
     assert {"parameters", "activations", "on real input", "spread", "first call"} <= set(lines)
 
 

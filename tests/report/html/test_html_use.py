@@ -41,8 +41,11 @@ def test_sorting_works_from_the_keyboard_and_leaves_gaps_last(wide):
     wide.page.keyboard.press("Space")
     assert head.get_attribute("aria-sort") == "descending"
     down = check(wide, "column", ["#gaps", 4])
-    assert [text[:3] for text in up] == ["0.3", "0.9", "–"]
-    assert down == [up[1], up[0], up[2]]
+    told = [text for text in up if text != "–"]
+    assert told, "there is something to sort"
+    assert [float(text.split()[0]) for text in told] == sorted(float(t.split()[0]) for t in told)
+    gaps = ["–"] * (len(up) - len(told))
+    assert (up, down) == ([*told, *gaps], [*told[::-1], *gaps])
     assert button.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
     wide.page.keyboard.press("Enter")
 
@@ -81,8 +84,8 @@ def test_a_pointer_at_a_mark_shows_the_case_and_all_its_numbers(both):
     text = tip.inner_text()
     for number in (
         "3,662,848",
-        r"4\d\d µs",
-        r"0\.3\d+ \(0\.3\d+–0\.[34]\d*\)",
+        r"2\d\d µs",
+        r"0\.2\d+ \(0\.2\d+–0\.2\d*\)",
         r"5\.22 MB",
         "1,168",
     ):
@@ -99,8 +102,8 @@ def test_a_pointer_at_a_mark_shows_the_case_and_all_its_numbers(both):
 @pytest.mark.parametrize(
     ("chart", "title", "number"),
     [
-        (RATIOS, "lite", r"0\.4\d\d( \(.*\))?.*, faster"),
-        ("networks-by-width", "osnet_x0_5", "20[.]. ms ±. %, 95 % interval"),
+        (RATIOS, "lite", r"0\.3\d\d( \(.*\))?.*, faster"),
+        ("networks-by-width", "osnet_x0_5", "1[0-9][.]. ms ±\\d+ %, 95 % interval"),
         (
             "separable-against-its-curve",
             "depthwise_separable ÷ standard, N = 128, |K| = 9",
