@@ -211,8 +211,8 @@ def test_a_session_is_a_run(run, script, pytester):
     ]
     text = page.read_text()
     assert (
-        "- **Tests:** 2 faster: in test_it.py::test_pays, a (max) is 2.0× faster than b (min)"
-        in text
+        "- **Tests:** Faster in 2, slower in 0, the same in 0 and cannot be told in 0: in "
+        "test_it.py::test_pays, a (max) is 2.0× faster than b (min)" in text
     )
     assert "| a (max) |" in text.replace("  ", " ")
     assert "time ÷ baseline (interval)" in text
