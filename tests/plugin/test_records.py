@@ -215,7 +215,7 @@ def test_a_session_is_a_run(run, script, pytester):
         "test_it.py::test_pays, a (max) is 2.0× faster than b (min)" in text
     )
     assert "| a (max) |" in text.replace("  ", " ")
-    assert "time ÷ baseline (interval)" in text
+    assert "time ÷ baseline" in text
     assert "multiplications ÷ baseline" not in text, "nothing is derived"
     assert "nothing to compare with" not in text
     assert "1/N" not in text, "there is no type here"
