@@ -6,6 +6,7 @@ A registry is filled by a decorator. A duplicate name is an error; an unknown on
 from __future__ import annotations
 
 import difflib
+import threading
 from collections.abc import Callable, Collection, Iterator
 from typing import Generic, TypeVar
 
@@ -17,7 +18,8 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """Things of one kind by name, in the order they were registered.
 
-    `load` is called once, before the first look-up, and imports the modules that register.
+    `load` is called before the first look-up, and imports the modules that register: by one thread,
+    while others wait, and again where it was broken off (by Ctrl-C, say).
     """
 
     def __init__(self, kind: str, load: Callable[[], None] = lambda: None) -> None:
@@ -25,7 +27,8 @@ class Registry(Generic[T]):
         self.kind = kind
         self._items: dict[str, T] = {}
         self._load = load
-        self._loaded = False
+        self._loaded = self._loading = False
+        self._lock = threading.RLock()
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorate a thing so that it is found as `name`.
@@ -34,7 +37,8 @@ class Registry(Generic[T]):
         """
 
         def keep(item: T) -> T:
-            if name in self._items:
+            held = self._items.get(name)
+            if held is not None and not (self._loading and _place(held) == _place(item)):
                 raise DuplicateNameError(
                     f"{self.kind} {name!r} is registered already, by {self._items[name]!r}: "
                     "choose another name."
@@ -68,10 +72,23 @@ class Registry(Generic[T]):
         return len(self._all())
 
     def _all(self) -> dict[str, T]:
-        if not self._loaded:
-            self._loaded = True
-            self._load()
+        if self._loaded:
+            return self._items
+        with self._lock:
+            if not (self._loaded or self._loading):  # a module that is loaded may look one up
+                self._loading = True
+                try:
+                    self._load()
+                    self._loaded = True
+                finally:
+                    self._loading = False
         return self._items
+
+
+def _place(item: object) -> tuple[str, str]:
+    """Return where a thing is defined: a module whose import was broken off registers it again."""
+    named = item if hasattr(item, "__qualname__") else type(item)
+    return str(getattr(named, "__module__", "")), str(getattr(named, "__qualname__", ""))
 
 
 def unknown(kind: str, name: str, known: Collection[str]) -> UnknownNameError:

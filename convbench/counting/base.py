@@ -44,11 +44,12 @@ COUNTERS: Final[Registry[Counter]] = Registry("counter", _load_counters)
 
 
 @contextmanager
-def untouched(module: nn.Module) -> Iterator[None]:
+def untouched(module: nn.Module, *, draws: bool = True) -> Iterator[None]:
     """Put back, afterwards, what a forward pass may change: buffers, random state, flags.
 
     Batch norm in training mode updates its statistics in every forward pass, dropout draws random
-    numbers, and a counter's own forward pass must leave neither behind.
+    numbers, and a counter's own forward pass must leave neither behind. draws: put random numbers
+    back too, which are one stream for all threads.
     """
     import torch
 
@@ -59,7 +60,7 @@ def untouched(module: nn.Module) -> Iterator[None]:
     ]
     values = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
     try:
-        with torch.random.fork_rng(), torch.no_grad(), warnings.catch_warnings():
+        with torch.random.fork_rng(enabled=draws), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns about constants that do not matter here
             yield
     finally:

@@ -38,6 +38,33 @@ ELEMENTWISE: Final = _names(
     mvlgamma nextafter nll_loss2d_backward nll_loss_backward or polygamma rad2deg
     rrelu_with_noise_backward rshift searchsorted signbit sinh smooth_l1_loss_backward
     soft_margin_loss_backward softshrink_backward special_i0 special_i0e special_i1 xor
+    absolute addr angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cauchy clip diff
+    divide fabs fix fake_quantize_learnable_per_channel_affine
+    fake_quantize_learnable_per_channel_affine_backward fake_quantize_learnable_per_tensor_affine
+    fake_quantize_learnable_per_tensor_affine_backward fake_quantize_per_channel_affine
+    fake_quantize_per_channel_affine_cachemask
+    fake_quantize_per_channel_affine_cachemask_backward fake_quantize_per_tensor_affine
+    fake_quantize_per_tensor_affine_cachemask
+    fake_quantize_per_tensor_affine_cachemask_backward
+    fake_quantize_per_tensor_affine_cachemask_tensor_qparams foreach_abs foreach_add
+    foreach_addcdiv foreach_addcmul foreach_ceil foreach_clamp_max foreach_clamp_min foreach_cos
+    foreach_div foreach_erf foreach_exp foreach_floor foreach_lerp foreach_log foreach_maximum
+    foreach_minimum foreach_mul foreach_neg foreach_pow foreach_reciprocal foreach_round
+    foreach_rsqrt foreach_sigmoid foreach_sign foreach_sin foreach_sqrt foreach_sub foreach_tanh
+    fused_dropout fused_moving_avg_obs_fake_quant fused_moving_avg_obs_fq_helper
+    fused_moving_avg_obs_fq_helper_functional gcd geometric glu_backward_jvp glu_jvp greater
+    greater_equal igamma igammac infinitely_differentiable_gelu_backward lcm ldexp less less_equal
+    linalg_cross log_normal log_sigmoid logit_backward masked_scale masked_softmax
+    masked_softmax_backward modf frexp multiply negative not_equal poisson positive radians
+    degrees rrelu_with_noise_functional sparse_log_softmax sparse_log_softmax_backward_data
+    sparse_softmax sparse_softmax_backward_data special_bessel_j0 special_bessel_j1
+    special_bessel_y0 special_bessel_y1 special_digamma special_entr special_erf special_erfc
+    special_erfcx special_erfinv special_exp2 special_expit special_expm1 special_gammainc
+    special_gammaincc special_gammaln special_i1e special_log1p special_log_ndtr special_logit
+    special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0
+    special_modified_bessel_k1 special_ndtr special_ndtri special_polygamma special_psi
+    special_round special_sinc special_xlog1py special_xlogy special_zeta standard_gamma
+    standard_gamma_grad subtract
     """
 )
 NORMALISATION: Final = _names(
@@ -70,6 +97,12 @@ REDUCTION: Final = _names(
     mode mse_loss multi_margin_loss multilabel_margin_loss multilabel_margin_loss_forward nanmean
     nanmedian nansum nll_loss nll_loss2d nll_loss2d_forward nll_loss_forward nll_loss_nd renorm
     smooth_l1_loss soft_margin_loss trace
+    choose_qparams_optimized choose_qparams_per_tensor cummax_helper cummaxmin_backward cummin
+    cummin_helper cumprod_backward foreach_max foreach_norm index_reduce is_all_true is_any_true
+    max_pool2d_backward mkldnn_adaptive_avg_pool2d mkldnn_adaptive_avg_pool2d_backward
+    mkldnn_max_pool2d_backward mkldnn_max_pool3d mkldnn_max_pool3d_backward nanquantile quantile
+    segment_reduce segment_reduce_backward sparse_sum sparse_sum_backward embedding_renorm
+    cdist_forward pdist_forward
     """
 )
 RESIZE: Final = _names(
@@ -83,6 +116,10 @@ RESIZE: Final = _names(
     upsample_trilinear3d upsample_trilinear3d_backward
     upsample_nearest_exact1d_backward upsample_nearest_exact2d_backward
     upsample_nearest_exact3d_backward
+    affine_grid_generator_backward cudnn_grid_sampler cudnn_grid_sampler_backward
+    grid_sampler_2d_cpu_fallback grid_sampler_2d_cpu_fallback_backward grid_sampler_3d_backward
+    upsample_bicubic2d_aa_backward upsample_bilinear2d_aa_backward upsample_lanczos2d_aa
+    upsample_lanczos2d_aa_backward
     """
 )
 MOVEMENT: Final = _names(
@@ -119,21 +156,54 @@ MOVEMENT: Final = _names(
     replication_pad1d_backward replication_pad3d_backward resize_as sparse_coo_tensor
     sparse_compressed_tensor sparse_csr_tensor to_mkldnn to_sparse to_sparse_csc to_sparse_csr
     unique_dim values
+    alias_copy argwhere as_strided_copy as_tensor atleast_2d atleast_3d bartlett_window binomial
+    blackman_window can_cast ccol_indices conj_copy convert_weight_to_int4pack
+    convert_weight_to_int4pack_for_cpu detach_copy diag diagflat diagonal_backward diagonal_copy
+    diagonal_scatter embedding_sparse_backward expand_copy fft_fftfreq fft_rfftfreq foreach_clone
+    foreach_copy foreach_zero functional_assert_async functional_assert_scalar
+    functional_sym_constrain_range functional_sym_constrain_range_for_size hamming_window
+    hann_window is_nonzero kaiser_window logspace masked_scatter_backward moveaxis msort
+    multinomial narrow_copy neg_view neg_view_copy nonzero_static numpy_T permute_copy
+    promote_types put q_per_channel_axis q_per_channel_zero_points reshape_as result_type
+    row_indices select_copy slice_inverse sobol_engine_draw sobol_engine_ff sparse_dim dense_dim
+    sparse_mask split_copy squeeze_copy sym_constrain_range_for_size t_copy to_dense_backward
+    to_mkldnn_backward to_padded_tensor to_sparse_bsc to_sparse_bsr transpose_copy unbind_copy
+    unfold_copy unsafe_index_put unsafe_masked_index unsafe_masked_index_put_accumulate
+    unsqueeze_copy value_selecting_reduction_backward view_as_complex_copy view_as_real_copy
+    view_copy
     """
 )
 TRANSFORM: Final = _names(
     """
-    fft_c2c fft_c2r fft_fft fft_fft2 fft_ifft fft_ifft2 fft_irfft fft_irfft2 fft_r2c fft_rfft
-    fft_rfft2 istft stft
+    fft_c2c fft_c2r fft_fft fft_fft2 fft_fftn fft_hfft fft_hfft2 fft_hfftn fft_ifft fft_ifft2
+    fft_ifftn fft_ihfft fft_ihfft2 fft_ihfftn fft_irfft fft_irfft2 fft_irfftn fft_r2c fft_rfft
+    fft_rfft2 fft_rfftn istft stft
     """
 )
-"""Fourier transforms: their own fast algorithm, of no fixed number of multiplications. `profile`
-lists them apart; for counters that skip them they are unknown."""
+"""Fourier transforms: a fast algorithm of their own, apart from all MACs: 5·N·log2 N operations for
+N complex numbers, half of that for real ones. For counters that skip them they are unknown."""
+ZERO_OF_VISION: Final = _names(
+    """
+    nms ps_roi_align ps_roi_align_backward ps_roi_pool ps_roi_pool_backward qnms roi_align
+    roi_align_backward roi_pool roi_pool_backward
+    """
+)
+"""torchvision's own operators that sample, pool or choose."""
+DIRECT: Final = (
+    "conv_depthwise2d", "conv_depthwise3d", "cudnn_convolution", "cudnn_convolution_add_relu",
+    "cudnn_convolution_relu", "miopen_convolution", "miopen_depthwise_convolution",
+    "nnpack_spatial_convolution", "slow_conv2d_forward", "slow_conv3d_forward",
+    "slow_conv_dilated2d", "slow_conv_dilated3d",
+)  # fmt: skip
+"""Convolutions of one device or library, which a run may be given by name."""
+PREPARING: Final = frozenset({"mv", "addmv", "dot", "vdot"})
+"""Products that, of weights alone, prepare a weight (the norm of a spectral norm, say) and stand
+apart. All others of weights alone run each time, and count: on every device, and in every way."""
 
 ZERO_BY_RULE: Final = ELEMENTWISE | NORMALISATION | REDUCTION | RESIZE | MOVEMENT
 
 
-_TORCH: Final = frozenset({"aten", "prim", "prims"})
+_TORCH: Final = frozenset({"aten", "prim", "prims", "quantized_decomposed"})
 """Namespaces of torch itself: an operator of somebody else's may do anything under any name."""
 
 
@@ -149,4 +219,6 @@ def plain_name(operator: str) -> str:
 def is_zero_by_rule(operator: str) -> bool:
     """Tell whether the operator multiplies and accumulates nothing, by the rules of `costs`."""
     namespace = operator.replace("::", ".").split(".")[0]
+    if namespace == "torchvision":
+        return plain_name(operator) in ZERO_OF_VISION
     return namespace in _TORCH and plain_name(operator) in ZERO_BY_RULE

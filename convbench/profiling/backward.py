@@ -15,9 +15,10 @@ from convbench.profiling.ledger import watching
 from convbench.profiling.nested import exhausted, tensors_in
 from convbench.profiling.posing import Posing
 from convbench.profiling.profile import Profile
+from convbench.profiling.provenance import all_tensors, fused
 from convbench.profiling.refusals import ProfileError
 from convbench.profiling.subjects import Called, ledger_of, took_part
-from convbench.profiling.twins import Setting, twin
+from convbench.profiling.twins import Setting, parts_of, twin
 
 
 def count_backward(
@@ -39,6 +40,8 @@ def count_backward(
         for name, tensor in _named(module)
     }
     setting.follow(copies.values())
+    if not meta:
+        setting.there(all_tensors())
     fixed = {name for name, _ in module.named_buffers()}
     weights = Weights(
         [copy for name, copy in copies.items() if name not in fixed], [copies[n] for n in fixed]
@@ -53,7 +56,10 @@ def count_backward(
             poses,
         ):
             outputs = exhausted(module(*inputs))
+            dispatch.returned(outputs)
             took_part(ledger, {id(tensor): copies[name] for name, tensor in loose.items()})
+            for name, times in (fused(parts_of(module)) if not meta else {}).items():
+                ledger.miss(name, times)
             forward = Profile.of(module, ledger, how=how)
             if backward:
                 wanted = [*{**copies, **loose}.values(), *tensors_in(inputs)]
@@ -74,6 +80,7 @@ def _differentiate(
             "is nothing to take gradients of. Leave backward out, or return the loss."
         )
     ends = [tensor for tensor in found if tensor.requires_grad]
+    dispatch.ledger.without_graph = bool(wanted) and not ends
     if not ends or not wanted:
         return
     dispatch.known.backward = True

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
+from convbench.counting.rules import DIRECT
 from convbench.profiling.counts import Counts, convolution
 from convbench.profiling.registry import rule, spatial
 
@@ -109,3 +111,28 @@ def _mkldnn_convolution(args: Any, result: Any) -> Counts:
         spatial(stride, dims), pads, spatial(dilation, dims), groups,
         bias=bias is not None,
     )  # fmt: skip
+
+
+@rule("deform_conv2d", *DIRECT)
+def _direct(args: Any, result: Any) -> Counts:
+    """Every output is a sum over the weight of its channel; taps on padding are not told apart.
+
+    A deformable one samples where its taps lie, which is elementwise work.
+    """
+    inputs, weight = args[:2]
+    macs = result.numel() * prod(weight.shape[1:])
+    return Counts(
+        multiplications=macs,
+        multiplications_valid=macs,
+        activations=result.numel(),
+        reads=inputs.numel() + weight.numel(),
+        writes=result.numel(),
+    )
+
+
+@rule("deform_conv2d_backward")
+def _deformable_backward(args: Any, result: Any) -> Counts:
+    """The gradients of what was sampled and of the weight; those of the offsets are elementwise."""
+    del result
+    gradient, inputs, weight = args[:3]
+    return _direct((inputs, weight), gradient).times(2)

@@ -24,6 +24,7 @@ class Counts:
     bytes_moved: reads and writes in bytes of their data types. preparation: multiplications done on
     weights alone (weight standardisation and the like), which do not depend on the input. by_hand:
     those of the multiplications that are elementwise products which the model sums itself.
+    transforms: operations of Fourier transforms, 5·N·log2 N, apart from all others.
     """
 
     multiplications: int = 0
@@ -37,6 +38,7 @@ class Counts:
     bytes_moved: int = 0
     preparation: int = 0
     by_hand: int = 0
+    transforms: int = 0
 
     @property
     def additions(self) -> int:

@@ -18,23 +18,28 @@ from torch import Tensor
 from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from convbench.counting.rules import MOVEMENT
+from convbench.counting.rules import MOVEMENT, PREPARING
 from convbench.profiling.checks import refuse
 from convbench.profiling.contractions import Contractions, Weights, elements
 from convbench.profiling.counts import Counts
 from convbench.profiling.ledger import Ledger
+from convbench.profiling.nested import tensors_in
+from convbench.profiling.provenance import UNSEEN, Made, Memory
 from convbench.profiling.rules import QUANTISED_ELEMENTWISE, find, zero
+from convbench.profiling.surroundings import Drawn
 from convbench.profiling.values import Values, storage_of, written
 
-PRODUCTS: Final = frozenset({"convolution", "addmm", "mm", "linear", "bmm", "baddbmm", "addbmm"})
-"""What counts even of weights alone, such as a table of positions put through a layer. Others of
-weights (matrix-vector products of a spectral norm) prepare a weight, and are apart."""
 PADDED_AT: Final = {"convolution": 0, "convolution_backward": 1}
 SMALL: Final = 1 << 12
 """Elements up to which operators on real tensors that are no weights are computed."""
 LARGE: Final = 1 << 24
 """The same, where the model made those tensors from nothing while it was counted: a mask, a table
 of angles. It may keep them outside itself, and then they must hold what they ought to."""
+_SEEDED: Final = torch.Tag.nondeterministic_seeded
+_LIFTS: Final = frozenset(
+    {torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default}
+)
+"""What takes numbers that Python code wrote down."""
 BUDGET: Final = 1 << 26
 """The same, for all of them together: beyond it they have shapes only."""
 
@@ -42,9 +47,11 @@ BUDGET: Final = 1 << 26
 class Dispatch(TorchDispatchMode):
     """Count every operator that is dispatched; on the meta device unless `real`.
 
-    made: every tensor without values that came of it, weakly; emptied: those of them that real
-    tensors should be. broken: what an operator raised, or
-    None; where the model caught that, it took a way that it may not take when it computes.
+    made: every tensor that came of it or that it was given to begin with, weakly; emptied: those of
+    them that real tensors should be. memory: what is known to have been there or made in sight;
+    None where that is not asked. left: numbers went where they are not seen, to NumPy, say. broken:
+    what an operator raised, or None; where the model caught that, it took a way that it may not
+    take when it computes.
     """
 
     def __init__(self, ledger: Ledger, weights: Weights, *, real: bool, values: Values) -> None:
@@ -55,13 +62,16 @@ class Dispatch(TorchDispatchMode):
         super().__init__()
         self.ledger, self.weights, self.real, self.values = ledger, weights, real, values
         self.known = Contractions(ledger, weights)
-        self.made: list[weakref.ref[Tensor]] = []
+        self.made: Made = {}
+        self.memory: Memory | None = None
+        self.left = False
         self.emptied: list[weakref.ref[Tensor]] = []
         self.broken: Exception | None = None
         self._meta: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
         self._stale: set[int] = set()
         self._computed = 0
         self._node = -1
+        self._drawn = Drawn()
 
     supports_higher_order_operators = True
 
@@ -92,6 +102,10 @@ class Dispatch(TorchDispatchMode):
             return self._unseen(func, args, kwargs)
         tensors = [item for item in _flat(args, kwargs) if isinstance(item, Tensor)]
         self.met(tensors)
+        if func in _LIFTS and not self.left:
+            self.noted(tensors)
+        elif not self.known.backward:
+            self.check(tensors)
         own = bool(tensors) and all(item in self.weights for item in tensors)
         if self.real:
             result = self._computing(func, args, kwargs, tensors)
@@ -108,6 +122,22 @@ class Dispatch(TorchDispatchMode):
                 if isinstance(item, Tensor):
                     self.weights.derive(item, tensors)
         return result
+
+    def returned(self, outputs: Any) -> None:
+        """Check what a module returns."""
+        with torch._C.DisableTorchFunction():  # noqa: SLF001  for a twin says that it is none
+            self.check(tensors_in(outputs))
+
+    def noted(self, tensors: Iterable[Tensor]) -> None:
+        """Take note that the making of tensors was seen."""
+        if self.memory is not None:
+            self.memory.note(tensors)
+
+    def check(self, tensors: Iterable[Tensor]) -> None:
+        """Note tensors that nobody was seen to make: by shapes alone, of those without values."""
+        for item in tensors if self.memory is not None else ():
+            if (self.real or item.is_meta) and self.memory.strange(item):  # type: ignore[union-attr]
+                self.ledger.miss(UNSEEN)
 
     def met(self, given: Iterable[Any]) -> None:
         """Note which tensors were used, where that is asked."""
@@ -128,9 +158,19 @@ class Dispatch(TorchDispatchMode):
         """Run an operator on real tensors; what was there before keeps its values."""
         for item in written(func, args, kwargs):
             self.values.keep(item)
-        result = func(*args, **kwargs)
-        self.values.note(tensors, [x for x in _flat((result,), {}) if isinstance(x, Tensor)])
+        result = self._called(func, args, kwargs)
+        new = [x for x in _flat((result,), {}) if isinstance(x, Tensor)]
+        self.values.note(tensors, new)
+        self.noted(new)
         return result
+
+    def _called(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Call an operator on real tensors; random numbers are of a stream of this count's own."""
+        if _SEEDED not in func.tags or kwargs.get("generator") is not None:
+            return func(*args, **kwargs)
+        self.ledger.drew = True
+        with self._drawn.drawing():
+            return func(*args, **kwargs)
 
     def _shapes(self, func: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
         real = [item for item in tensors if not item.is_meta]
@@ -143,7 +183,7 @@ class Dispatch(TorchDispatchMode):
         if real:
             return self._swapped(func, args, kwargs, real)
         result = func(*args, **kwargs)
-        self._without_values(result)
+        self._note(result, tensors)
         return result
 
     def _swapped(self, func: Any, args: Any, kwargs: Any, real: list[Tensor]) -> Any:
@@ -164,13 +204,15 @@ class Dispatch(TorchDispatchMode):
                 if self.values.fresh(item):
                     self._empty(item)
                 return item
-        self._without_values(result)
+        self._note(result, [])
         return result
 
-    def _without_values(self, result: Any) -> None:
+    def _note(self, result: Any, given: list[Tensor]) -> None:
+        """Note what was made; what was only written to is not new, and may be the model's own."""
         for item in _flat((result,), {}):
-            if isinstance(item, Tensor):
-                self.made.append(weakref.ref(item))
+            if isinstance(item, Tensor) and not any(item is before for before in given):
+                self.made[id(item)] = weakref.ref(item)
+                self.noted((item,))
 
     def _worth_computing(self, func: Any, real: list[Tensor]) -> bool:
         """Tell whether an operator is computed: a small one, perhaps to decide by its result."""
@@ -181,7 +223,7 @@ class Dispatch(TorchDispatchMode):
             return False
         if size <= SMALL:
             return True
-        if self._computed > BUDGET or size > LARGE or find(func)[1] in PRODUCTS:
+        if self._computed > BUDGET or size > LARGE or find(func)[2] is not None:
             return False
         if not all(map(self.values.fresh, real)):
             return False
@@ -197,14 +239,17 @@ class Dispatch(TorchDispatchMode):
                 self._empty(shape)
                 return shape
             self._computed += size
-        result = func(*args, **kwargs)
-        self.values.note([], [x for x in _flat((result,), {}) if isinstance(x, Tensor)])
+        result = self._called(func, args, kwargs)
+        new = [x for x in _flat((result,), {}) if isinstance(x, Tensor)]
+        self.values.note([], new)
+        self.noted(new)
         return result
 
     def _empty(self, tensor: Tensor) -> None:
         """Note a tensor that does not hold what it ought to on its own device."""
         self.emptied.append(weakref.ref(tensor))
-        self.made.append(weakref.ref(tensor))
+        self.made[id(tensor)] = weakref.ref(tensor)
+        self.noted((tensor,))
 
     def meta(self, tensor: Tensor) -> Tensor:
         """Return the meta twin of a real tensor, the same one each time."""
@@ -212,6 +257,7 @@ class Dispatch(TorchDispatchMode):
         if pair is None or pair[0]() is not tensor:
             pair = weakref.ref(tensor), tensor.detach().to("meta")
             self._meta[id(tensor)] = pair
+            self.noted(pair[1:])
         return pair[1]
 
     def count(self, func: Any, args: Any, kwargs: Any, result: Any, *, own: bool) -> None:
@@ -227,7 +273,8 @@ class Dispatch(TorchDispatchMode):
         if counts is None:
             self.ledger.miss(f"{namespace}.{func._schema.name.split('::')[-1]}")  # noqa: SLF001
             return
-        if own and (name not in PRODUCTS or "parametrizations" in self.ledger.path):
+        aside = rule is None or name in PREPARING or "parametrizations" in self.ledger.path
+        if own and aside:
             counts = Counts(preparation=counts.multiplications)
         elif not (counts.reads or counts.writes) and name not in MOVEMENT:
             read = sum(item.numel() for item in _flat(args, {}) if isinstance(item, Tensor))

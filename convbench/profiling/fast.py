@@ -53,6 +53,9 @@ class Fast(Posing):
             ):
                 found = answer(*args, **kwargs) if kwargs else answer(*args)
                 if found is not None:
+                    known = self.dispatch.made.get(id(x))
+                    if known is None or known() is not x:
+                        self.dispatch.check((x,))
                     self.dispatch.met((*args, *kwargs.values()) if kwargs else args)
                     return self._noted(found, args)
         return super().__torch_function__(func, types, args, kwargs)
@@ -82,6 +85,7 @@ class Fast(Posing):
             base = self._bases.get(dtype)
             if base is None:
                 base = self._bases[dtype] = torch.empty(_ROOM, dtype=dtype, device="meta")
+                self.dispatch.noted((base,))
             made = base.as_strided(shape, strides)
-        self.dispatch.made.append(ref(made))
+        self.dispatch.made[id(made)] = ref(made)
         return made

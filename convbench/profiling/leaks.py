@@ -10,7 +10,7 @@ import functools
 import gc
 import weakref
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -23,7 +23,7 @@ _DEPTH = 8
 """Tuples, and objects that are looked through, from a tensor to who keeps it."""
 
 
-def survivors(made: Iterable[weakref.ref[Tensor]]) -> list[Tensor]:
+def survivors(made: Collection[weakref.ref[Tensor]]) -> list[Tensor]:
     """Return those that are alive, and not only because they hold each other."""
     if not any(item() is not None for item in made):
         return []
@@ -31,7 +31,7 @@ def survivors(made: Iterable[weakref.ref[Tensor]]) -> list[Tensor]:
     return list({id(x): x for item in made if (x := item()) is not None}.values())
 
 
-def release(made: list[weakref.ref[Tensor]]) -> tuple[list[str], list[str]]:
+def release(made: Collection[weakref.ref[Tensor]]) -> tuple[list[str], list[str]]:
     """Take surviving tensors from who keeps them.
 
     Returns who kept some and does no more, and who still does: a cache can be cleared, an item of a

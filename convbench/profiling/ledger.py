@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import attrgetter
+from threading import get_ident
 from typing import Any, Final
 
 import torch
@@ -30,7 +32,9 @@ sequence_number: Final[Callable[[], int]] = torch._C._autograd._get_sequence_nr 
 class Ledger:
     """What was met: every call of an operator, the operators without a rule, where we are.
 
-    used: the tensors that operators were given, by id, where only they are to be counted as held.
+    drew: random numbers were drawn. without_graph: no output wanted a gradient, though weights do.
+    elsewhere: calls of its parts by other threads, which nobody counts. used: the tensors that
+    operators were given, by id, where only they are to be counted as held.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -43,6 +47,8 @@ class Ledger:
         self.path = ""
         self.stack: list[str] = []
         self.visits: dict[str, int] = {}
+        self.elsewhere = 0
+        self.drew = self.without_graph = False
         self.used: set[int] | None = None
         self._nodes, self._makers = [-1], [""]
 
@@ -61,6 +67,27 @@ class Ledger:
         self.events.clear()
         self.again.clear()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know of the count, in sentences."""
+        found = []
+        idle = [name for name, part in self.parts if part.training and not self._ran(name)]
+        if self.drew and idle:
+            found.append(
+                f"random numbers were drawn, and {len(idle)} parts in training mode did not run "
+                f"({idle[0]} first): where layers are dropped at random, another draw counts "
+                "otherwise"
+            )
+        if self.without_graph:
+            found.append(
+                "no output wants a gradient, so that nothing was counted backward: does its "
+                "forward run under torch.no_grad or torch.inference_mode?"
+            )
+        return tuple(found)
+
+    def _ran(self, name: str) -> bool:
+        return any(other == name or other.startswith(f"{name}.") for other in self.visits)
+
     def add(self, operator: str, counts: Counts, itemsize: int) -> None:
         """Note one call of an operator, in the module that is running."""
         self.events.append((self.path, operator, counts, itemsize))
@@ -70,9 +97,9 @@ class Ledger:
         self.events.append((path, operator, counts, itemsize))
         self.again[path, operator] = self.again.get((path, operator), 0) + 1
 
-    def miss(self, operator: str) -> None:
-        """Note one call of an operator that has no rule."""
-        self.unknown[operator] = self.unknown.get(operator, 0) + 1
+    def miss(self, operator: str, times: int = 1) -> None:
+        """Note calls of an operator that has no rule."""
+        self.unknown[operator] = self.unknown.get(operator, 0) + times
 
     def rows(self) -> dict[tuple[str, str], tuple[int, Counts]]:
         """Return calls and summed counts by (module, operator), in the order first met."""
@@ -101,9 +128,14 @@ _MOVED: Final = NAMES.index("bytes_moved")
 @contextmanager
 def watching(ledger: Ledger) -> Iterator[None]:
     """Follow which module runs, by torch's own global hooks, removed afterwards."""
-    names, stack = ledger.names, ledger.stack
+    names, stack, here = ledger.names, ledger.stack, get_ident()
 
     def enter(module: nn.Module, _: Any) -> None:
+        if get_ident() != here:
+            if id(module) in names:
+                ledger.elsewhere += 1
+                ledger.miss("modules that another thread ran")
+            return
         stack.append(ledger.path)
         name = names.get(id(module))
         if name is not None:
@@ -111,13 +143,15 @@ def watching(ledger: Ledger) -> Iterator[None]:
             ledger.visits[name] = ledger.visits.get(name, 0) + 1
 
     def leave(module: nn.Module, _: Any, __: Any) -> None:
-        if stack:
+        if stack and get_ident() == here:
             ledger.entered(stack.pop())
 
     before = hooks.register_module_forward_pre_hook(enter)
     after = hooks.register_module_forward_hook(leave, always_call=True)
+    python = random.getstate()
     try:
         yield
     finally:
+        ledger.drew = ledger.drew or random.getstate() != python
         before.remove()
         after.remove()

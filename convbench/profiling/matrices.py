@@ -99,6 +99,23 @@ def _addmv(args: Any, result: Any) -> Counts | None:
     return _product(a, b, (1, a.shape[0], a.shape[1], 1), bias=True)
 
 
+@rule("grouped_mm", "scaled_grouped_mm")
+def _grouped(args: Any, result: Any) -> Counts:
+    """Rows, columns or inner sizes are shared out over groups: each is multiplied once."""
+    a, b = args[:2]
+    batch = a.shape[0] if a.ndim == 3 else 1  # noqa: PLR2004  else its rows belong to the groups
+    found = matrix_product(batch, a.shape[-2], a.shape[-1], b.shape[-1])
+    return replace(found, activations=result.numel(), writes=result.numel())
+
+
+@rule("weight_int8pack_mm", "weight_int4pack_mm", "weight_int4pack_mm_for_cpu")
+@rule("dyn_quant_matmul_4bit", "weight_int4pack_mm_with_scales_and_zeros")
+def _packed_weight(args: Any, result: Any) -> Counts:
+    """Times a weight in a packing of its own: its shape is told by input and output."""
+    inputs = args[0]
+    return matrix_product(1, prod(inputs.shape[:-1]), inputs.shape[-1], result.shape[-1])
+
+
 @rule("dot", "vdot")
 def _dot(args: Any, result: Any) -> Counts:
     del result

@@ -25,6 +25,8 @@ _QUERIES: Final[dict[Any, Callable[[torch.device], Any]]] = {
         for kind in ("cpu", "cuda", "meta", "mps", "xpu")
     },
 }
+_LEAVES: Final = frozenset({Tensor.numpy, Tensor.__array__, Tensor.__dlpack__, Tensor.tolist})
+"""What hands numbers to other libraries; tensors that are made of such may have been multiplied."""
 
 
 class Posing(TorchFunctionMode):
@@ -46,6 +48,8 @@ class Posing(TorchFunctionMode):
             query = _QUERIES.get(func)
             if query is not None and args[0].is_meta:
                 return query(self.device)
+        if func in _LEAVES and args[0].is_floating_point():
+            self.dispatch.left = True
         kwargs = kwargs or {}
         before = self.dispatch.broken
         try:

@@ -61,8 +61,8 @@ class Profile:
 
     rows: the operators that ran. unsupported: operators without a rule, with calls: each may hide
     multiplications, and `total` is then a lower bound. how: "shapes" where nothing was computed,
-    else why the module was run. parameters: elements, a shared weight once; of a function, those of
-    the weights that it used.
+    else why the module was run. notes: what else to know of this count. parameters: elements, a
+    shared weight once; of a function, those of the weights that it used.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Profile:
     unsupported: dict[str, int]
     how: str
     held: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, module: nn.Module, ledger: Ledger, *, how: str) -> Profile:
@@ -101,13 +102,15 @@ class Profile:
             unsupported=dict(sorted(ledger.unknown.items())),
             how=how,
             held=held,
+            notes=ledger.notes,
         )
 
     def with_backward(self, backward: Profile) -> Profile:
         """Return this profile of a forward pass with the rows of its backward pass."""
         rows = tuple(replace(row, backward=True) for row in backward.rows)
         unknown = {**self.unsupported, **backward.unsupported}
-        return replace(self, rows=self.rows + rows, unsupported=unknown)
+        notes = tuple(dict.fromkeys(self.notes + backward.notes))
+        return replace(self, rows=self.rows + rows, unsupported=unknown, notes=notes)
 
     def counts(self, *, backward: bool | None = None) -> Counts:
         """Sum the rows: of both passes, or of one."""
@@ -206,6 +209,7 @@ class Profile:
         return {
             "name": self.name,
             "how": self.how,
+            "notes": list(self.notes),
             "parameters": self.parameters,
             "multiplications": self.total.multiplications,
             "complete": self.complete,

@@ -23,6 +23,12 @@ def _recurrent_layer(args: Any, result: Any) -> Counts:
     )
 
 
+@rule("mkldnn_rnn_layer_backward")
+def _recurrent_layer_backward(args: Any, result: Any) -> Counts:
+    """The gradients of input and weights cost one forward each."""
+    return _recurrent_layer(args, result).times(2)
+
+
 @rule("quantized_lstm", "quantized_gru")
 def _quantised_recurrent(args: Any, result: Any) -> Counts:
     """All layers and directions: at every step input and state times the weights of each gate."""
@@ -50,13 +56,15 @@ def _quantised_convolution(args: Any, result: Any) -> Counts:
     """Of quantised tensors: integer multiplications, one for each of the float ones."""
     inputs, packed = args[:2]
     weight = _packed(packed)
+    if weight.ndim > inputs.ndim:  # one axis, packed as two
+        weight = weight.squeeze(2)
     dims = weight.ndim - 2
     pick = [spatial(list(part), dims)[-dims:] for part in (
         packed.stride(), packed.padding(), packed.dilation()
     )]  # fmt: skip
     return count_convolution(
         inputs, weight, None, result,
-        stride=pick[0], padding=pick[1], dilation=pick[2], transposed=False,
+        stride=pick[0], padding=pick[1], dilation=pick[2], transposed=packed.transpose(),
         groups=packed.groups(),
     )  # fmt: skip
 
@@ -71,11 +79,16 @@ QUANTISED: Final[dict[str, Rule]] = {
     **{
         f"conv{dims}d{suffix}": _quantised_convolution
         for dims in (1, 2, 3)
-        for suffix in ("", "_relu", "_dynamic")
+        for suffix in ("", "_relu", "_dynamic", "_add", "_add_relu")
+    },
+    **{
+        f"conv_transpose{dims}d{suffix}": _quantised_convolution
+        for dims in (1, 2, 3)
+        for suffix in ("", "_dynamic")
     },
     **{
         f"linear{suffix}": _quantised_linear
-        for suffix in ("", "_relu", "_dynamic", "_relu_dynamic")
+        for suffix in ("", "_relu", "_dynamic", "_relu_dynamic", "_leaky_relu", "_tanh")
     },
 }
 """Operators of the namespace `quantized`; there the weight is in a package of its own."""

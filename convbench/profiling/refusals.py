@@ -35,7 +35,14 @@ class Told(NamedTuple):
         return cls(first(error), str(error), isinstance(error, ProfileError))
 
 
+_OTHERWISE: Final = (
+    "Check that module(*inputs) itself runs: inputs of the shapes it wants, or what it raises."
+)
+_LONGEST: Final = 240
+"""Signs of an error that are told."""
 _REMEDIES: Final = (
+    (("more than 1 value per channel", "more than 1 spatial element"),
+     "Call .eval() on it, or give a larger batch: in training a norm takes several values."),
     # what the message of the error holds -> what to do
     (("dtype", "data type", "scalar type", "same type", "type Long", "'Long'", "'Half'",
       "Byte", "not implemented for"),
@@ -45,7 +52,7 @@ _REMEDIES: Final = (
       "elements not"),
      "Give inputs of the shape it wants."),
     (("positional argument", "unexpected keyword", "missing "),
-     "Give as many inputs as its forward takes."),
+     "Give as many inputs as its forward takes; by keyword with functools.partial(module, …)."),
     (("backward through the graph a second time",),
      "Its forward takes gradients itself: leave backward out."),
     (("does not require grad", "requires grad", "a leaf Variable"),
@@ -78,13 +85,32 @@ def refusal(module: nn.Module, inputs: Any, error: BaseException) -> ProfileErro
     )
 
 
-def _remedy(text: str) -> str:
+def on_meta(module: nn.Module, inputs: Any, why: str) -> ProfileError:
+    """Return the error for a module on the meta device that cannot be counted by shapes.
+
+    Where its inputs are wrong it says that; else values are wanted, which it does not have there.
+    """
+    if not any(sign in why for sign in _WANTS_VALUES) and (remedy := _remedy(why, otherwise="")):
+        return ProfileError(
+            f"{kind_of(module)} cannot be run on inputs {shapes(inputs)}: {why}. {remedy}"
+        )
+    return ProfileError(
+        f"{kind_of(module)} cannot be counted by shapes alone ({why}), and its weights or inputs "
+        "are on the meta device, so it cannot be run: make it on the CPU."
+    )
+
+
+_WANTS_VALUES: Final = (
+    *("meta", "shapes of its own", "data-dependent", "numpy", "kept tensors", "TorchScript"),
+    *("quantised", "in no module", "NotImplementedError"),
+)
+
+
+def _remedy(text: str, otherwise: str = _OTHERWISE) -> str:
     for signs, remedy in _REMEDIES:
         if any(sign in text for sign in signs):
             return remedy
-    return (
-        "Check that module(*inputs) itself runs: inputs of the shapes it wants, or what it raises."
-    )
+    return otherwise
 
 
 def shapes(inputs: Any) -> str:
@@ -105,4 +131,5 @@ def first(error: BaseException) -> str:
     """Return an error's kind and the first line of its message, without a full stop."""
     lines = str(error).strip().splitlines()
     said = lines[0].rstrip(". ") if lines else "no message"
+    said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
     return f"{type(error).__name__}: {said}"

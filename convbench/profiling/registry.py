@@ -16,11 +16,15 @@ that returns None does not know this call: the operator is unknown there."""
 
 
 def rule(*names: str) -> Callable[[Given], Given]:
-    """Register a rule for operators; a name that has one already is an error."""
+    """Register a rule for operators; a name that has one already is an error.
+
+    A module whose import was broken off registers its own again.
+    """
 
     def keep(function: Given) -> Given:
         for name in names:
-            if name in RULES:
+            held = RULES.get(name, function)
+            if (held.__module__, held.__qualname__) != (function.__module__, function.__qualname__):
                 raise DuplicateNameError(f"operator {name!r} has a rule already: change that one.")
             RULES[name] = function
         return function

@@ -6,7 +6,7 @@ rules of `counting.rules`, or is unknown.
 
 from __future__ import annotations
 
-from math import prod
+from math import log2, prod
 from typing import Any, Final
 
 from convbench.counting.rules import (
@@ -16,6 +16,7 @@ from convbench.counting.rules import (
     REDUCTION,
     RESIZE,
     TRANSFORM,
+    ZERO_OF_VISION,
     plain_name,
 )
 from convbench.profiling import convolutions, matrices  # which register their rules
@@ -43,6 +44,8 @@ def zero(name: str, args: Any, result: Any) -> Counts | None:
     outputs = _elements(result)
     if name in MOVEMENT:
         return Counts()
+    if name in TRANSFORM:
+        return _transform(name, args, result)
     if name in NORMALISATION:
         first = result[0] if isinstance(result, list | tuple) else result
         n = (args[0] if first is None else first).numel()  # None: the input needs no gradient
@@ -58,9 +61,18 @@ def zero(name: str, args: Any, result: Any) -> Counts | None:
     if name in RESIZE:
         taps = _LINEAR_TAPS.get(name, 0)
         return Counts(elementwise=outputs * (2 * taps - 1) if taps else 0)
-    if name in ELEMENTWISE or name in TRANSFORM:
+    if name in ELEMENTWISE or name in ZERO_OF_VISION:
         return Counts(elementwise=outputs * (3 if "softmax" in name else 1))
     return None
+
+
+def _transform(name: str, args: Any, result: Any) -> Counts:
+    """5·N·log2 N operations for N complex numbers, half of that where they are real."""
+    real = {"fft_r2c": args[0], "fft_c2r": result}.get(name)
+    whole = result if real is None else real
+    length = prod(whole.shape[axis] for axis in args[1])
+    factor = 5 if real is None else 2.5
+    return Counts(transforms=round(factor * whole.numel() * log2(length)) if length else 0)
 
 
 def _elements(result: Any) -> int:

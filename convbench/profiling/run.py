@@ -21,8 +21,10 @@ from convbench.profiling.fast import Fast
 from convbench.profiling.leaks import release
 from convbench.profiling.ledger import kind_of, watching
 from convbench.profiling.nested import exhausted, mapped, tensors_in
+from convbench.profiling.posing import Posing
 from convbench.profiling.profile import Profile
-from convbench.profiling.refusals import ProfileError, Told, UnknownOperatorError, refusal
+from convbench.profiling.provenance import all_tensors, fused
+from convbench.profiling.refusals import ProfileError, Told, UnknownOperatorError, on_meta, refusal
 from convbench.profiling.state import as_it_was
 from convbench.profiling.subjects import Called, as_module, ledger_of, took_part
 from convbench.profiling.twins import (
@@ -52,12 +54,20 @@ Attempt = Callable[[nn.Module, tuple[Any, ...], Setting], Profile]
 def profile(module: Any, *inputs: Any, backward: bool = False, strict: bool = False) -> Profile:
     """Count what module(*inputs) multiplies, by the operators that run.
 
-    module: an nn.Module, an exported program, or a function of tensors. Nothing is computed and no
+    module: an nn.Module, an exported program, or a function of tensors (functools.partial gives
+    one its keyword arguments). Nothing is computed and no
     weight is copied: shapes alone are followed, on the meta device. A module that decides by its
     data, or is quantised or scripted, is run for real instead, and the profile says so. backward:
     count the gradients of all weights, and of the inputs that require them, too. strict: raise
     UnknownOperatorError for an operator without a rule; otherwise the total is a lower bound, and
-    says so. The module is left as it was.
+    says so.
+
+    The module is left as it was, with what its code reaches: containers and objects by their own
+    methods, classes, globals that its code names, settings of torch, the working folder, random
+    numbers. Not put back: what only C or another process holds, what an import did, and random
+    numbers of Python and NumPy while other threads run. No other thread may use the module
+    meanwhile: its calls make the count a lower bound, and with backward it meets weights without
+    values.
 
     Raises ProfileError when the module cannot be run on these inputs.
     """
@@ -116,7 +126,7 @@ def _without_values(
         found: Profile | None = None
         told: Told | None = None
         try:
-            with _in_place(module, parts) as subject:
+            with _in_place(module, parts, setting) as subject:
                 found = attempt(subject, inputs, setting)
         except (Exception, SystemExit) as raised:  # noqa: BLE001  whatever it is, running it will tell
             told = Told.of(raised)
@@ -141,7 +151,7 @@ def _released(module: nn.Module, setting: Setting, *, all_of_them: bool) -> list
 
     Of a module that is on the meta device itself, its results may have none.
     """
-    kept, left = release(setting.made if all_of_them else setting.emptied)
+    kept, left = release(setting.made.values() if all_of_them else setting.emptied)
     if left:
         raise ProfileError(
             f"{kind_of(module)} leaves tensors outside itself when it runs, in "
@@ -158,7 +168,8 @@ def _by_shapes(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> 
     given = mapped(inputs, twin)
     setting.follow(tensors_in(given))
     with torch.no_grad(), watching(ledger), dispatch, Fast(dispatch, setting.device):
-        exhausted(module(*given))
+        outputs = exhausted(module(*given))
+        dispatch.returned(outputs)
     return Profile.of(module, ledger, how="shapes")
 
 
@@ -176,7 +187,8 @@ def _by_twins(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> P
     given = mapped(inputs, twin)
     setting.follow([*twins.values(), *tensors_in(given)])
     with torch.no_grad(), watching(ledger), dispatch, Fast(dispatch, setting.device, mixed=True):
-        exhausted(functional_call(module, twins, given, tie_weights=True))
+        outputs = exhausted(functional_call(module, twins, given, tie_weights=True))
+        dispatch.returned(outputs)
     took_part(ledger, {id(twins[name]): tensor for name, tensor in module.named_parameters()})
     return Profile.of(module, ledger, how="shapes")
 
@@ -197,17 +209,16 @@ def _with_graph(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) ->
 def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward: bool) -> Profile:
     how = f"run for real, because by shapes alone: {why}"
     if any(tensor.is_meta for tensor in [*tensors_of(parts_of(module)), *tensors_in(inputs)]):
-        raise ProfileError(
-            f"{kind_of(module)} cannot be counted by shapes alone ({why}), and its weights or "
-            "inputs are on the meta device, so it cannot be run: make it on the CPU."
-        )
+        raise on_meta(module, inputs, why)
     graph = accumulate = False
     while True:
         setting = Setting(None, accumulate=accumulate)
+        if any(isinstance(part, torch.jit.ScriptModule) for part in parts_of(module)):
+            setting.memory = None  # its constants are not in Python: its graph is read instead
         try:
             with (
-                _in_place(module, parts_of(module)) as subject,
-                untouched(subject),
+                _in_place(module, parts_of(module), setting) as subject,
+                untouched(subject, draws=False),
                 values_kept(subject),
             ):
                 if backward or graph:
@@ -229,8 +240,13 @@ def _run(module: nn.Module, inputs: tuple[Any, ...], setting: Setting, how: str)
     ledger = ledger_of(module)
     weights = Weights(*held_by(parts_of(module)))
     given = mapped(inputs, leaf)
-    with torch.no_grad(), watching(ledger), setting.dispatch(ledger, weights, real=True):
-        exhausted(module(*given))
+    setting.there(all_tensors())
+    dispatch = setting.dispatch(ledger, weights, real=True)
+    with torch.no_grad(), watching(ledger), dispatch, Posing(dispatch, None, mixed=False):
+        outputs = exhausted(module(*given))
+        dispatch.returned(outputs)
+    for name, times in fused(parts_of(module)).items():
+        ledger.miss(name, times)
     return Profile.of(module, ledger, how=how)
 
 
@@ -272,14 +288,16 @@ def _copied(module: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def _in_place(module: nn.Module, parts: list[nn.Module]) -> Iterator[nn.Module]:
+def _in_place(module: nn.Module, parts: list[nn.Module], setting: Setting) -> Iterator[nn.Module]:
     """Yield the module to run, and put back what running changes.
 
     One that torch.compile wrapped is run uncompiled.
     """
     subject = module
     with ExitStack() as stack:
-        stack.enter_context(as_it_was(parts))
+        state = stack.enter_context(as_it_was(parts))
+        stack.callback(lambda: setattr(state, "alone", setting.alone))
+        setting.there([*tensors_of(parts), *state.tensors()])
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # the model's own are for who runs it, not for who counts
         if "torch._dynamo" in sys.modules:  # who has compiled something has loaded it: 3 s, 70 MB

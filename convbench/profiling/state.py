@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from convbench.profiling import restoring
 from convbench.profiling.reaching import attributes_of, foreign, members_of
+from convbench.profiling.surroundings import surroundings_kept
 
 ROOM: Final = 200_000
 """Things that are looked at, at most: what a module holds beyond that, a data set perhaps, is kept
@@ -54,6 +55,7 @@ class State:
 
     def __init__(self, parts: list[nn.Module]) -> None:
         """Look at the parts of a module, and whatever they hold."""
+        self.alone = True
         self._empty: list[Any] = []
         self._attributes: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._containers: list[tuple[Any, Any]] = []
@@ -218,10 +220,14 @@ class State:
         elif isinstance(value, numpy.random.RandomState):
             self._generators.append((value.set_state, value.get_state()))
 
+    def tensors(self) -> Iterator[Tensor]:
+        """Iterate over the tensors that were reached."""
+        return (tensor for tensor, _, _ in self._tensors)
+
     def restore(self) -> None:
-        """Put back what is not as it was."""
+        """Put back what is not as it was; not gradients where another thread makes some."""
         for put, records in self._kept:
-            for record in records:
+            for record in records if put is not restoring.tensor or self.alone else ():
                 put(*record)
         for container in self._empty:
             if container:
@@ -250,19 +256,15 @@ def _names(code: CodeType) -> tuple[str, ...]:
 
 
 @contextmanager
-def as_it_was(parts: list[nn.Module]) -> Iterator[None]:
-    """Put back all that running changes: what the parts reach, random states, the default type."""
+def as_it_was(parts: list[nn.Module]) -> Iterator[State]:
+    """Put back all that running changes: what the parts reach, and the settings around them."""
     state = State(parts)
-    python, dtype = random.getstate(), torch.get_default_dtype()
-    numpy: Any = sys.modules.get("numpy.random")
-    drawn = numpy.get_state() if numpy else None
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        state.restore()
-        random.setstate(python)
-        if drawn is not None:
-            numpy.set_state(drawn)
-        if torch.get_default_dtype() is not dtype:
-            torch.set_default_dtype(dtype)
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    drawn = [torch.cuda.get_rng_state(device) for device in devices]
+    with surroundings_kept():
+        try:
+            yield state
+        finally:
+            state.restore()
+            for device, before in zip(devices, drawn, strict=True):
+                torch.cuda.set_rng_state(before, device)

@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 from convbench.profiling.contractions import Weights
 from convbench.profiling.engine import Dispatch
 from convbench.profiling.ledger import Ledger
+from convbench.profiling.provenance import Made, Memory
 from convbench.profiling.refusals import Told
 from convbench.profiling.values import Values
 
@@ -22,28 +23,43 @@ class Setting:
     """What one attempt leaves behind, to be looked at and put back.
 
     device: where twins say that they are; None where everything is on the meta device and says so.
-    made: tensors without values, weakly; emptied: those that were to have some. values: what was
-    written to. accumulate: take gradients as Tensor.backward does, which re-entrant checkpoints
-    need.
+    made: tensors of this attempt, weakly; emptied: those of them that were to have values. memory:
+    what is known to have been there or made in sight. values: what was written to. accumulate: take
+    gradients as Tensor.backward does, which re-entrant checkpoints need.
     """
 
     def __init__(self, device: torch.device | None, *, accumulate: bool = False) -> None:
         """Nothing has been done yet."""
         self.device, self.accumulate = device, accumulate
-        self.made: list[weakref.ref[Tensor]] = []
+        self.made: Made = {}
+        self.memory: Memory | None = Memory()
         self.emptied: list[weakref.ref[Tensor]] = []
         self.values = Values()
         self._dispatch: Dispatch | None = None
+        self._ledger: Ledger | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Tell whether no other thread was seen to run a part of the module."""
+        return self._ledger is None or not self._ledger.elsewhere
 
     def dispatch(self, ledger: Ledger, weights: Weights, *, real: bool) -> Dispatch:
         """Make the dispatch mode of this attempt."""
+        self._ledger = ledger
         made = self._dispatch = Dispatch(ledger, weights, real=real, values=self.values)
-        made.made, made.emptied = self.made, self.emptied
+        made.made, made.memory, made.emptied = self.made, self.memory, self.emptied
         return made
 
     def follow(self, tensors: Iterable[Tensor]) -> None:
         """Watch whether these tensors without values outlive the attempt."""
-        self.made.extend(weakref.ref(tensor) for tensor in tensors if tensor.is_meta)
+        given = [tensor for tensor in tensors if tensor.is_meta]
+        self.made.update((id(item), weakref.ref(item)) for item in given)
+        self.there(given)
+
+    def there(self, tensors: Iterable[Tensor]) -> None:
+        """Take note of tensors that were there before, or that stand for such."""
+        if self.memory is not None:
+            self.memory.note(tensors)
 
     def close(self) -> Told | None:
         """Put values back and let go of everything; return what an operator raised, if one did."""

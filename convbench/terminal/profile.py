@@ -97,6 +97,12 @@ def summary(profile: Profile) -> list[str]:
             "tensors that are then summed (along an axis on which both vary, or tap by tap); "
             "scales, gates, masks and activations are not"
         )
+    if forward.transforms or backward.transforms:
+        more = f" and {backward.transforms:,} backward" if backward.transforms else ""
+        lines.append(
+            f"{forward.transforms:,} operations of Fourier transforms{more}: 5·N·log2 N for N "
+            "complex numbers, half of that for real ones; apart"
+        )
     if forward.preparation:
         lines.append(
             f"{forward.preparation:,} multiplications on weights alone, before the input: apart"
@@ -104,6 +110,7 @@ def summary(profile: Profile) -> list[str]:
     if profile.unsupported:
         names = ", ".join(f"{name} (×{calls})" for name, calls in profile.unsupported.items())
         lines.append(f"no counting rule for: {names}; each may hide multiplications")
+    lines += profile.notes
     lines.append(
         "counted from shapes; nothing was computed" if profile.how == "shapes" else profile.how
     )

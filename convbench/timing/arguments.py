@@ -7,6 +7,8 @@ import math
 import os
 import reprlib
 from collections.abc import Callable, Mapping
+from functools import partial
+from types import MethodType
 from typing import Any
 
 from convbench.errors import ConvbenchError
@@ -24,17 +26,34 @@ def call_of(name: str, given: Given) -> tuple[Callable[..., Any], tuple[Any, ...
     """Return what is called, and with what; MeasureError for what cannot be."""
     if isinstance(given, tuple) and len(given) == 2 and callable(given[0]):  # noqa: PLR2004
         inputs = given[1]
+        _refuse_idle(name, given[0])
         return given[0], inputs if isinstance(inputs, tuple) else (inputs,)
-    if inspect.isgeneratorfunction(given):
-        raise MeasureError(
-            f"{name!r} is a generator function, and calling it runs nothing; give a function that "
-            "goes through it"
-        )
     if callable(given):
+        _refuse_idle(name, given)
         return given, ()
     raise MeasureError(
         f"{name!r}: {reprlib.repr(given)} cannot be called; give a callable, or (callable, inputs)"
     )
+
+
+def _refuse_idle(name: str, function: Any) -> None:
+    """Refuse what a call of only makes something that would run, and runs nothing."""
+    while isinstance(function, partial | MethodType):
+        function = function.func if isinstance(function, partial) else function.__func__
+    body = function
+    if not inspect.isroutine(function) and not isinstance(function, type):
+        body = getattr(type(function), "forward", None) or type(function).__call__
+    idle = {
+        "a generator function": inspect.isgeneratorfunction(body),
+        "an async function": inspect.iscoroutinefunction(body) or inspect.isasyncgenfunction(body),
+        "a lazy iterator": isinstance(function, type) and hasattr(function, "__next__"),
+    }
+    for kind, found in idle.items():
+        if found:
+            raise MeasureError(
+                f"{name!r} is {kind}, and calling it runs nothing; give a function that "
+                f"{'awaits' if 'async' in kind else 'goes through'} it"
+            )
 
 
 def check(

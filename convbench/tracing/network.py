@@ -14,7 +14,7 @@ from convbench.tracing.formula import NetworkFormula
 from convbench.tracing.naming import Naming
 from convbench.tracing.ordering import proven
 from convbench.tracing.sizes import collected, presented
-from convbench.tracing.walking import walk
+from convbench.tracing.walking import Found, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -104,7 +104,7 @@ def _trace(module: nn.Module, inputs: Sequence[Any], axes: list[dict[int, str]])
         unsupported=dict(found.unsupported),
         constraints=(*naming.constraints, *_larger(found.least, naming.constraints)),
         fixed=naming.fixed,
-        notes=tuple(naming.notes),
+        notes=(*naming.notes, *_apart(found)),
         given={item.name: given[item.name] for item in naming.symbols},
         source=f"torch.export of {type(module).__name__}",
     )
@@ -118,6 +118,17 @@ def _trace(module: nn.Module, inputs: Sequence[Any], axes: list[dict[int, str]])
         )
         return replace(result, fixed={"B": 1, **result.fixed}, notes=(note, *result.notes))
     return formula
+
+
+def _apart(found: Found) -> tuple[str, ...]:
+    """Say what the formula leaves apart."""
+    if not found.transforms:
+        return ()
+    names = ", ".join(f"{name} (×{calls})" for name, calls in found.transforms.items())
+    return (
+        f"Fourier transforms stand apart: {names}; 5·N·log2 N operations for N complex numbers, "
+        "half of that for real ones.",
+    )
 
 
 def _larger(sizes: Iterable[Any], constraints: Iterable[Any]) -> list[Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.counting.rules import DIRECT, PREPARING
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -50,6 +52,20 @@ def added_batch(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
     return [(*shapes[1], shapes[2][-1])]
 
 
+def grouped_matrix(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
+    """As `matrix`, with rows, columns or inner sizes shared out over groups: each counts once."""
+    first, second = shapes[:2]
+    del output
+    return [(*first, second[-1])]
+
+
+def recurrent_layer(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
+    """At every step input and state times their weights."""
+    inputs, of_input, of_state = shapes[:3]
+    del output
+    return [(*inputs[:-1], *of_input), (*inputs[:-1], *of_state)]
+
+
 def attention(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
     """Scores of every query with every key, and their mix of the values; a mask saves nothing."""
     query, key, value = shapes[:3]
@@ -74,25 +90,32 @@ def prepares(name: str, shapes: Sequence[Any]) -> bool:
 
     As in `profiling`: a layer or matrix product of weights alone runs each time, and counts.
     """
-    if name in VECTORS:
+    if name in PREPARING:
         return True
     first, second = (len(shape) for shape in shapes[:2])
     return name == "matmul" and (second == 1 or (first == 1 and second > 2))  # noqa: PLR2004
 
 
-VECTORS: Final = frozenset({"mv", "addmv", "dot", "vdot", "bilinear", "conv_tbc"})
-
 RULES: Final[dict[str, Callable[[Sequence[Any], Any], list[tuple[Any, ...]]]]] = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), convolution),
-    **dict.fromkeys(
-        ("mkldnn_convolution", "cudnn_convolution", "slow_conv2d_forward"), convolution
-    ),
+    **dict.fromkeys(("mkldnn_convolution", *DIRECT), convolution),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), transposed),
     "conv_tbc": conv_tbc,
     "bilinear": bilinear,
-    "embedding_bag": embedding_bag,
-    **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot", "vdot", "linear", "inner"), matrix),
-    **dict.fromkeys(("addmm", "addmv", "baddbmm"), added_matrix),
+    **dict.fromkeys(("embedding_bag", "embedding_bag_forward_only"), embedding_bag),
+    **dict.fromkeys(
+        (
+            *("matmul", "mm", "bmm", "mv", "dot", "vdot", "linear", "inner", "int_mm", "scaled_mm"),
+            *("mkldnn_linear", "weight_int8pack_mm", "weight_int4pack_mm", "dyn_quant_matmul_4bit"),
+            *("weight_int4pack_mm_for_cpu", "weight_int4pack_mm_with_scales_and_zeros"),
+        ),
+        matrix,
+    ),
+    **dict.fromkeys(
+        ("addmm", "addmv", "baddbmm", "addmm_activation", "sparse_addmm"), added_matrix
+    ),
+    **dict.fromkeys(("grouped_mm", "scaled_grouped_mm"), grouped_matrix),
+    **dict.fromkeys(("mkldnn_rnn_layer",), recurrent_layer),
     "addbmm": added_batch,
     **dict.fromkeys(
         (
@@ -102,6 +125,7 @@ RULES: Final[dict[str, Callable[[Sequence[Any], Any], list[tuple[Any, ...]]]]] =
             "scaled_dot_product_flash_attention_for_cpu",
             "scaled_dot_product_efficient_attention",
             "scaled_dot_product_cudnn_attention",
+            "scaled_dot_product_fused_attention_overrideable",
         ),
         attention,
     ),
@@ -113,14 +137,3 @@ EITHER_WAY: Final = frozenset({"convolution", "convolution_overrideable"})
 
 OTHERS: Final = {"torchvision::deform_conv2d": deformable}
 """Rules of other packages' operators, by full name."""
-
-_MORE: Final = """
-    assert_async assert_scalar assert_tensor_metadata functional_assert_async
-    functional_assert_scalar functional_sym_constrain_range
-    functional_sym_constrain_range_for_size sym_constrain_range sym_constrain_range_for_size
-    sym_storage_offset
-    acos asin atan atan2 cosh count_nonzero cumsum diff fmod frac log_sigmoid moveaxis nan_to_num
-    reshape_as sinh tan trunc
-"""
-ZERO_IN_PROGRAMS: Final[frozenset[str]] = frozenset(_MORE.split())
-"""More operators without multiplications: those of exported programs, look-ups and maps."""

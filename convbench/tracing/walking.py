@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.counting.rules import is_zero_by_rule, plain_name
+from convbench.counting.rules import TRANSFORM, is_zero_by_rule, plain_name
 from convbench.tracing.nodes import Nodes
 from convbench.tracing.operators import (
     EITHER_WAY,
     OTHERS,
     RULES,
-    ZERO_IN_PROGRAMS,
     convolution,
     prepares,
     transposed,
@@ -43,6 +42,8 @@ class Found:
 
     terms: dict[str, list[Term]] = field(default_factory=dict)
     unsupported: Counter[str] = field(default_factory=Counter)
+    transforms: Counter[str] = field(default_factory=Counter)
+    """Fourier transforms, which stand apart."""
     unknown: set[Any] = field(default_factory=set)
     """The unsupported operators themselves."""
     least: list[Any] = field(default_factory=list)
@@ -111,7 +112,9 @@ def _gather(node: Node, target: Any, now: Walk) -> None:
         times = COMPLEX_PRODUCT if value.dtype.is_complex else 1
         for product in rule(shapes, _shape_of(value, now.size)):
             found.terms.setdefault(bare, []).append(term((times, *product)))
-    elif not (own and (is_zero_by_rule(name) or bare in ZERO_IN_PROGRAMS)):
+    elif own and bare in TRANSFORM:
+        found.transforms[bare] += 1
+    elif not is_zero_by_rule(name):
         found.unsupported[bare if own else name] += 1
         found.unknown.add(target)
 

@@ -1,0 +1,114 @@
+"""Whether all that ran was seen: a tensor that nobody was seen to make was made unseen.
+
+Other threads, compiled code and other libraries can compute past a dispatch mode. What they make
+comes back sooner or later: as an operator's argument, or in what the module returns. Fused parts of
+TorchScript run past it too, and are read off the graph that was run.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+UNSEEN: Final = "tensors made out of sight (by a thread, compiled code or another library)"
+"""What a ledger calls them, among the operators without a rule."""
+Made = dict[int, weakref.ref[Tensor]]
+"""Tensors, weakly, by id: an id is free for another tensor when its own is gone."""
+
+
+class Memory:
+    """The memory of tensors that were there before, or whose making was seen.
+
+    Views, parameters made of tensors and what `.data` gives are other names for the same memory.
+    """
+
+    def __init__(self) -> None:
+        """None is known yet."""
+        self._known: dict[int, weakref.ref[Any]] = {}
+
+    def note(self, tensors: Iterable[Tensor]) -> None:
+        """Take note of tensors; what has no memory of the usual kind is not followed."""
+        for tensor in tensors:
+            storage = _storage(tensor)
+            if storage is not None:
+                self._known[id(storage)] = weakref.ref(storage)
+
+    def strange(self, tensor: Tensor) -> bool:
+        """Tell whether nobody was seen to make a tensor; it is told once.
+
+        Whole numbers and masks are not looked at: they choose, and are not multiplied.
+        """
+        storage = _storage(tensor)
+        if storage is None or not (tensor.is_floating_point() or tensor.is_complex()):
+            return False
+        known = self._known.get(id(storage))
+        if known is not None and known() is storage:
+            return False
+        self._known[id(storage)] = weakref.ref(storage)
+        return True
+
+
+def _storage(tensor: Tensor) -> Any:
+    try:
+        return tensor.untyped_storage()
+    except (NotImplementedError, RuntimeError):  # sparse, mkldnn
+        return None
+
+
+def all_tensors() -> list[Tensor]:
+    """Return every tensor that Python code holds now."""
+    return [item for item in gc.get_objects() if issubclass(type(item), Tensor)]
+
+
+def fused(parts: Iterable[nn.Module]) -> dict[str, int]:
+    """Return what scripted parts run past the dispatcher, by name, with how often it stands there.
+
+    It is read off the graphs that were made for them: those that were written and those that the
+    executor has made of these.
+    """
+    found: dict[str, int] = {}
+    inside: set[int] = set()
+    for part in parts:
+        if isinstance(part, torch.jit.ScriptModule) and id(part) not in inside:
+            inside.update(map(id, part.modules()))
+            most: dict[str, int] = {}
+            for graph in _graphs(part):
+                names = [name for node in _nodes(graph) if _passes(name := node.kind())]
+                most = max(most, {name: names.count(name) for name in names}, key=len)
+            for name, times in most.items():
+                found[name] = found.get(name, 0) + times
+    return found
+
+
+def _graphs(part: Any) -> Iterator[Any]:
+    try:
+        yield part.inlined_graph
+        state = part.get_debug_state()
+        for plan in state.execution_plans.values():
+            yield plan.graph
+    except (RuntimeError, AttributeError):  # it has no forward, or none that has run
+        return
+
+
+def _nodes(block: Any) -> Iterator[Any]:
+    for node in block.nodes():
+        yield node
+        for inner in node.blocks():
+            yield from _nodes(inner)
+
+
+def _passes(kind: str) -> bool:
+    """Tell whether a node runs without being dispatched: a group that is fused, or an own kind."""
+    space, _, name = kind.partition("::")
+    if space == "prim":
+        return name == "fork" or any(
+            sign in name for sign in ("Group", "mkldnn", "oneDNN", "Fused")
+        )
+    if space in {"aten", "prims", "onnx", "cuda", "inductor", "static"}:
+        return False
+    return not torch._C._dispatch_has_kernel(kind)  # noqa: SLF001  no public way

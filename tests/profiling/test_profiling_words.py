@@ -1,0 +1,114 @@
+"""What a count says: why not, what to do, and what else to know."""
+
+import functools
+import random
+
+import pytest
+import torch
+from torch import nn
+
+from convbench.profiling.run import ProfileError, profile
+from convbench.terminal.profile import summary
+
+IMAGE = torch.zeros(1, 3, 8, 8)
+
+
+def on_meta(make):
+    with torch.device("meta"):
+        return make()
+
+
+WRONG = {
+    # what: (module, inputs, what to do)
+    "channels": (lambda: nn.Conv2d(4, 2, 3), (IMAGE,), "Give inputs of the shape"),
+    "features": (lambda: nn.Linear(5, 2), (torch.zeros(2, 4),), "Give inputs of the shape"),
+    "an input too many": (lambda: nn.Linear(4, 2), (IMAGE, IMAGE), "Give as many inputs"),
+    "an input too few": (lambda: nn.Bilinear(4, 4, 2), (torch.zeros(2, 4),), "Give as many inputs"),
+    "a data type": (lambda: nn.Embedding(4, 2), (torch.zeros(2, 4),), "Give inputs of the data"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_inputs_of_a_module_on_meta_are_called_wrong(case):
+    make, inputs, remedy = WRONG[case]
+    with pytest.raises(ProfileError) as caught:
+        profile(on_meta(make), *inputs)
+    assert remedy in str(caught.value)
+    assert "CPU" not in str(caught.value)
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_norm_in_training_on_one_value(device):
+    module = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)).to(device)
+    with pytest.raises(ProfileError, match=r"\.eval\(\)"):
+        profile(module, torch.zeros(1, 4))
+
+
+def test_why_it_was_run_is_short():
+    class Long(nn.Module):
+        def forward(self, x):
+            try:
+                return x * float(x.sum())
+            except RuntimeError as error:
+                raise ValueError("long " * 400) from error
+
+    assert len(profile(Long(), IMAGE).how) < 400
+
+
+def test_keyword_inputs_by_partial():
+    class Masked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        def forward(self, x, *, mask):
+            return self.layer(x * mask)
+
+    found = profile(functools.partial(Masked(), mask=torch.ones(8)), IMAGE, backward=True)
+    assert found.forward.multiplications == found.backward.multiplications == 24 * 64
+    assert found.parameters == 72
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_a_forward_without_gradients_says_so(context):
+    class Without(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        @context()
+        def forward(self, x):
+            return self.layer(x)
+
+    found = profile(Without(), IMAGE, backward=True)
+    assert found.backward.multiplications == 0
+    assert "nothing was counted backward" in " ".join(found.notes)
+    assert found.notes[0] in summary(found)
+    assert not profile(Without(), IMAGE).notes
+
+
+DRAWS = {
+    "torch": lambda: float(torch.rand(())),
+    "Python": random.random,
+    "a layer of numbers": lambda: int(torch.randint(0, 2, ())),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS)
+@pytest.mark.parametrize("training", [False, True])
+def test_layers_that_are_dropped_at_random_are_said(draw, training):
+    class Drops(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(3))
+
+        def forward(self, x):
+            for i, layer in enumerate(self.layers):
+                if self.training and (DRAWS[draw]() < 2) and i == 1:
+                    continue
+                x = layer(x)
+            return x
+
+    found = profile(Drops().train(training), IMAGE)
+    assert found.total.multiplications == (2 if training else 3) * 24 * 64
+    assert bool(found.notes) is training

@@ -1,0 +1,93 @@
+"""Nothing ran, so there is no time: calls that only make something which would run."""
+
+import asyncio
+import functools
+import itertools
+
+import pytest
+import torch
+
+from convbench.timing.arguments import MeasureError, call_of
+
+
+def generating(n=3):
+    yield from range(n)
+
+
+async def awaiting(n=3):
+    return await asyncio.sleep(0, n)
+
+
+async def awaited_one_by_one(n=3):
+    yield n
+
+
+class Holder:
+    def generating(self, n):
+        yield n
+
+    async def awaiting(self, n):
+        return n
+
+    @staticmethod
+    def static(n):
+        yield n
+
+
+class Generates:
+    def __call__(self, n):
+        yield n
+
+
+class Layer(torch.nn.Module):
+    def forward(self, n):
+        yield n
+
+
+class Plain(torch.nn.Module):
+    def forward(self, n):
+        return n
+
+
+IDLE = {
+    "a generator function": (generating, 3),
+    "a generator function alone": generating,
+    "an async function": (awaiting, 3),
+    "an async function alone": awaiting,
+    "an async generator": (awaited_one_by_one, 3),
+    "a partial of one": (functools.partial(generating, 3), ()),
+    "a partial of a partial": functools.partial(functools.partial(awaiting, 3)),
+    "map": functools.partial(map, abs, [1]),
+    "filter": (filter, (None, [1])),
+    "zip": (zip, ([1],)),
+    "a chain": (itertools.chain, ([1],)),
+    "a method": (Holder().generating, 3),
+    "an async method": functools.partial(Holder().awaiting, 3),
+    "a static method": (Holder.static, 3),
+    "an object": (Generates(), 3),
+    "a module": (Layer(), 3),
+}
+
+
+@pytest.mark.parametrize("case", IDLE)
+def test_what_runs_nothing_is_refused(case):
+    with pytest.raises(MeasureError, match="calling it runs nothing; give a function that"):
+        call_of("a", IDLE[case])
+
+
+RUNS = {
+    "a function": lambda: None,
+    "a list of a generator": (list, ([1],)),
+    "a built-in": (sum, ([1],)),
+    "a partial": functools.partial(sorted, [1]),
+    "a module": (Plain(), 3),
+    "a method": (Plain().forward, 3),
+    "an operator": (torch.relu, torch.zeros(2)),
+    "a bound method of a tensor": torch.zeros(2).relu,
+}
+
+
+@pytest.mark.parametrize("case", RUNS)
+def test_what_runs_is_taken(case):
+    function, inputs = call_of("a", RUNS[case])
+    function(*inputs)
