@@ -92,7 +92,7 @@ class Dispatch(TorchDispatchMode):
     def _locate(self) -> int:
         """Tell which module's backward runs, by the node that does; return the node's number."""
         node = torch._C._current_autograd_node()  # noqa: SLF001  its only name
-        number = -1 if node is None else int(node._sequence_nr())  # noqa: SLF001  as above  # noqa: SLF001  as above
+        number = -1 if node is None else int(node._sequence_nr())  # noqa: SLF001  as above
         if not self.ledger.stack:  # else a part runs forward again, as a checkpoint does
             self.ledger.path = self.ledger.made_by(number)
         return number
@@ -152,7 +152,9 @@ class Dispatch(TorchDispatchMode):
             )
             raise self.broken
         self.ledger.miss(f"higher_order.{func.name()}")
-        return func(*args, **kwargs)
+        result = func(*args, **kwargs)
+        self.noted(tensors_in(result))
+        return result
 
     def _computing(self, func: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
         """Run an operator on real tensors; what was there before keeps its values."""

@@ -39,17 +39,17 @@ _OTHERWISE: Final = (
     "Check that module(*inputs) itself runs: inputs of the shapes it wants, or what it raises."
 )
 _LONGEST: Final = 240
-"""Signs of an error that are told."""
+"""Characters of an error that are told."""
 _REMEDIES: Final = (
+    # what the message of the error holds -> what to do
     (("more than 1 value per channel", "more than 1 spatial element"),
      "Call .eval() on it, or give a larger batch: in training a norm takes several values."),
-    # what the message of the error holds -> what to do
     (("dtype", "data type", "scalar type", "same type", "type Long", "'Long'", "'Half'",
       "Byte", "not implemented for"),
      "Give inputs of the data type it wants: tensor.to(dtype); on the command line SHAPE:dtype, "
      "like 2x7:int64."),
     (("size", "shape", "channels", "dimension", "Dimension", "Expected ", "mat1 and mat2",
-      "elements not"),
+      "reduction dim", "elements not"),
      "Give inputs of the shape it wants."),
     (("positional argument", "unexpected keyword", "missing "),
      "Give as many inputs as its forward takes; by keyword with functools.partial(module, …)."),

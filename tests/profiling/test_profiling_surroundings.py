@@ -71,9 +71,10 @@ CHANGES = {
 @pytest.mark.parametrize("case", CHANGES)
 @pytest.mark.filterwarnings("ignore")  # torch warns that anomalies are looked for
 def test_settings_are_put_back(case, asks, backward):
+    module = Changes(CHANGES[case], asks=asks)
     before = settings()
     try:
-        profile(Changes(CHANGES[case], asks=asks), X, backward=backward)
+        profile(module, X, backward=backward)
     finally:
         torch.set_default_device(None) if case == "device" else None
     assert settings() == before
@@ -93,6 +94,7 @@ def test_a_device_that_was_set_stays_set():
 
 @pytest.mark.parametrize("draws", [False, True])
 def test_other_threads_draw_each_number_once(draws):
+    module = Changes((lambda: torch.rand(3)) if draws else (lambda: None), asks=True)
     torch.manual_seed(0)
     expected = [float(torch.rand(())) for _ in range(200_000)]
     torch.manual_seed(0)
@@ -104,7 +106,6 @@ def test_other_threads_draw_each_number_once(draws):
 
     thread = threading.Thread(target=draw)
     thread.start()
-    module = Changes((lambda: torch.rand(3)) if draws else (lambda: None), asks=True)
     for _ in range(5):
         profile(module, X)
         time.sleep(0.01)
