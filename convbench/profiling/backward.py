@@ -86,6 +86,7 @@ def _differentiate(
     dispatch.known.backward = True
     gradients = [torch.ones_like(end) for end in ends]
     if accumulate:
+        dispatch.keep_gradients()
         torch.autograd.backward(ends, gradients)
     else:
         torch.autograd.grad(ends, wanted, gradients, allow_unused=True)

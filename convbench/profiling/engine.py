@@ -9,7 +9,7 @@ as torch decomposes it, on the meta device. Nothing that runs can pass both unse
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -66,6 +66,7 @@ class Dispatch(TorchDispatchMode):
         self.memory: Memory | None = None
         self.left = False
         self.emptied: list[weakref.ref[Tensor]] = []
+        self.keep_gradients: Callable[[], None] = lambda: None
         self.broken: Exception | None = None
         self._meta: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
         self._stale: set[int] = set()
@@ -171,8 +172,7 @@ class Dispatch(TorchDispatchMode):
         if _SEEDED not in func.tags or kwargs.get("generator") is not None:
             return func(*args, **kwargs)
         self.ledger.drew = True
-        with self._drawn.drawing():
-            return func(*args, **kwargs)
+        return self._drawn.call(func, args, kwargs)
 
     def _shapes(self, func: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
         real = [item for item in tensors if not item.is_meta]

@@ -28,6 +28,12 @@ _QUERIES: Final[dict[Any, Callable[[torch.device], Any]]] = {
 _LEAVES: Final = frozenset({Tensor.numpy, Tensor.__array__, Tensor.__dlpack__, Tensor.tolist})
 """What hands numbers to other libraries; tensors that are made of such may have been multiplied."""
 
+_GRAD: Final[Any] = Tensor.grad
+_GRADIENTS: Final = frozenset(
+    {Tensor.backward, torch.autograd.backward, _GRAD.__set__, _GRAD.__delete__}
+)
+"""What makes gradients of tensors, or sets them."""
+
 
 class Posing(TorchFunctionMode):
     """Let code that looks at a tensor's device take the way it takes when it computes.
@@ -48,6 +54,8 @@ class Posing(TorchFunctionMode):
             query = _QUERIES.get(func)
             if query is not None and args[0].is_meta:
                 return query(self.device)
+        if func in _GRADIENTS:
+            self.dispatch.keep_gradients()
         if func in _LEAVES and args[0].is_floating_point():
             self.dispatch.left = True
         kwargs = kwargs or {}

@@ -102,11 +102,15 @@ _CONTAINERS: Final[tuple[tuple[type, Callable[[Any], Any], Callable[[Any, Any], 
 """Containers: their kind, and how they are read and written, past whatever a class overrides."""
 
 
-def tensor(value: Tensor, needs: bool, before: Tensor | None) -> None:
-    """Let a tensor need a gradient or not, and have the one that it had."""
+def tensor(value: Tensor, needs: bool) -> None:
+    """Let a tensor need a gradient or not, as it did."""
     if value.requires_grad is not needs:
         with torch.inference_mode(mode=value.is_inference()):
             value.requires_grad_(needs)
+
+
+def put_gradient(value: Tensor, before: Tensor | None) -> None:
+    """Give a tensor the gradient that it had."""
     if gradient(value) is not before:
         value.grad = before
 

@@ -152,6 +152,11 @@ def _released(module: nn.Module, setting: Setting, *, all_of_them: bool) -> list
     Of a module that is on the meta device itself, its results may have none.
     """
     kept, left = release(setting.made.values() if all_of_them else setting.emptied)
+    if (kept or left) and not setting.alone:
+        raise ProfileError(
+            f"Another thread runs parts of {kind_of(module)} while it is counted, and holds "
+            "tensors of the count: let it wait, or count a copy of the module."
+        )
     if left:
         raise ProfileError(
             f"{kind_of(module)} leaves tensors outside itself when it runs, in "
@@ -296,7 +301,7 @@ def _in_place(module: nn.Module, parts: list[nn.Module], setting: Setting) -> It
     subject = module
     with ExitStack() as stack:
         state = stack.enter_context(as_it_was(parts))
-        stack.callback(lambda: setattr(state, "alone", setting.alone))
+        setting.keep_gradients = state.keep_gradients
         setting.there([*tensors_of(parts), *state.tensors()])
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # the model's own are for who runs it, not for who counts

@@ -55,11 +55,11 @@ class State:
 
     def __init__(self, parts: list[nn.Module]) -> None:
         """Look at the parts of a module, and whatever they hold."""
-        self.alone = True
         self._empty: list[Any] = []
         self._attributes: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._containers: list[tuple[Any, Any]] = []
-        self._tensors: list[tuple[Tensor, bool, Tensor | None]] = []
+        self._tensors: list[tuple[Tensor, bool]] = []
+        self._gradients: list[tuple[Tensor, Tensor | None]] = []
         self._classes: list[tuple[type, dict[str, Any]]] = []
         self._globals: list[tuple[dict[str, Any], str, Any]] = []
         self._cells: list[tuple[CellType, Any]] = []
@@ -70,6 +70,7 @@ class State:
             (restoring.attributes, self._attributes),
             (restoring.items, self._containers),
             (restoring.tensor, self._tensors),
+            (restoring.put_gradient, self._gradients),
             (restoring.type_of, self._classes),
             (restoring.variable, self._globals),
             (restoring.cell, self._cells),
@@ -127,7 +128,7 @@ class State:
                 continue
             seen.add(id(value))
             if kind is nn.Parameter or isinstance(value, Tensor):
-                self._tensors.append((value, value.requires_grad, restoring.gradient(value)))
+                self._tensors.append((value, value.requires_grad))
             elif (held := restoring.contents_of(value)) is not None:
                 self._containers.append((value, held))
                 waiting.extend(held.values() if isinstance(held, dict) else held)
@@ -222,12 +223,20 @@ class State:
 
     def tensors(self) -> Iterator[Tensor]:
         """Iterate over the tensors that were reached."""
-        return (tensor for tensor, _, _ in self._tensors)
+        return (tensor for tensor, _ in self._tensors)
+
+    def keep_gradients(self) -> None:
+        """Note the gradients of tensors, before the first is made or set.
+
+        Not earlier: torch crashes where one is read while another thread's backward makes it.
+        """
+        if not self._gradients:
+            self._gradients += [(item, restoring.gradient(item)) for item in self.tensors()]
 
     def restore(self) -> None:
-        """Put back what is not as it was; not gradients where another thread makes some."""
+        """Put back what is not as it was."""
         for put, records in self._kept:
-            for record in records if put is not restoring.tensor or self.alone else ():
+            for record in records:
                 put(*record)
         for container in self._empty:
             if container:

@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any, Final
 
 import torch
@@ -17,6 +18,7 @@ from torch.nn.modules import module as hooks
 from convbench.profiling import restoring
 
 _C: Any = torch._C  # noqa: SLF001  what has no public name
+_CPU: Final = torch.device("cpu")
 _DEVICE: Any = torch._GLOBAL_DEVICE_CONTEXT  # noqa: SLF001  as above
 
 Setting = tuple[Callable[[], Any], Callable[[Any], Any]]
@@ -105,25 +107,50 @@ def _put_modes(modes: list[Any]) -> None:
 
 
 class Drawn:
-    """A stream of random numbers that goes its own way from where torch's was.
+    """Random numbers of a stream of its own, which begins where torch's was.
 
-    Torch's own is one for all threads: it is exchanged for the time of one operator, and another
-    thread's numbers are what they would have been.
+    Torch's own is one for all threads: what is drawn from it here, another thread would not get.
     """
 
     def __init__(self) -> None:
         """Nothing has been drawn yet."""
-        self._state: torch.Tensor | None = None
+        self._own: torch.Generator | None = None
 
-    @contextmanager
-    def drawing(self) -> Iterator[None]:
-        """Draw from this stream."""
-        generator = torch.default_generator
-        before = generator.get_state()
-        if self._state is not None:
-            generator.set_state(self._state)
-        try:
-            yield
-        finally:
-            self._state = generator.get_state()
-            generator.set_state(before)
+    def call(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Call an operator that draws, with a generator of this stream where it takes one."""
+        placed = (*args, *kwargs.values())
+        places = {getattr(item, "device", None) for item in placed} | {kwargs.get("device")}
+        if places <= {None, _CPU}:
+            if func is torch.ops.aten.native_dropout.default:  # it takes none
+                return _dropped(*args, generator=self._generator())
+            taking = _taking_generator(func)
+            if taking is not None:
+                return taking(*args, **{**kwargs, "generator": self._generator()})
+        return func(*args, **kwargs)
+
+    def _generator(self) -> torch.Generator:
+        """Return the stream; where the model has set torch's own to a seed, from there on."""
+        default = torch.default_generator
+        if self._own is None or self._own.initial_seed() != default.initial_seed():
+            self._own = default.clone_state()
+        return self._own
+
+
+def _dropped(x: torch.Tensor, p: float, train: bool | None, *, generator: torch.Generator) -> Any:
+    if train is False or p == 0:
+        return x.clone(), torch.ones_like(x, dtype=torch.bool)
+    kept = torch.empty_like(x).bernoulli_(1 - p, generator=generator)
+    return x * kept * (1 / (1 - p) if p < 1 else 0), kept.bool()
+
+
+@lru_cache(maxsize=256)
+def _taking_generator(func: Any) -> Any:
+    """Return the form of an operator that takes a generator, with all that this one takes."""
+    wanted = [argument.name for argument in func._schema.arguments]  # noqa: SLF001  its only name
+    packet = func.overloadpacket
+    for form in (func, *(getattr(packet, name) for name in packet.overloads())):
+        names = [argument.name for argument in form._schema.arguments]  # noqa: SLF001  as above
+        others = [name for name in names if name != "generator"]
+        if "generator" in names and others == [name for name in wanted if name != "generator"]:
+            return form
+    return None

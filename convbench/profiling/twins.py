@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -25,7 +25,8 @@ class Setting:
     device: where twins say that they are; None where everything is on the meta device and says so.
     made: tensors of this attempt, weakly; emptied: those of them that were to have values. memory:
     what is known to have been there or made in sight. values: what was written to. accumulate: take
-    gradients as Tensor.backward does, which re-entrant checkpoints need.
+    gradients as Tensor.backward does, which re-entrant checkpoints need. keep_gradients: what is
+    called before any is made or set.
     """
 
     def __init__(self, device: torch.device | None, *, accumulate: bool = False) -> None:
@@ -35,6 +36,7 @@ class Setting:
         self.memory: Memory | None = Memory()
         self.emptied: list[weakref.ref[Tensor]] = []
         self.values = Values()
+        self.keep_gradients: Callable[[], None] = lambda: None
         self._dispatch: Dispatch | None = None
         self._ledger: Ledger | None = None
 
@@ -48,6 +50,7 @@ class Setting:
         self._ledger = ledger
         made = self._dispatch = Dispatch(ledger, weights, real=real, values=self.values)
         made.made, made.memory, made.emptied = self.made, self.memory, self.emptied
+        made.keep_gradients = self.keep_gradients
         return made
 
     def follow(self, tensors: Iterable[Tensor]) -> None:
