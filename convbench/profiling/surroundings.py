@@ -19,6 +19,13 @@ from convbench.profiling import restoring
 
 _C: Any = torch._C  # noqa: SLF001  what has no public name
 _CPU: Final = torch.device("cpu")
+_B: Any = torch.backends
+_PRECISE: Final = [_B, _B.cudnn, _B.mkldnn, _B.cuda.matmul] + [
+    getattr(owner, name)
+    for owner, names in ((_B.cudnn, ("conv", "rnn")), (_B.mkldnn, ("conv", "matmul")))
+    for name in names
+    if hasattr(owner, name)
+]
 _DEVICE: Any = torch._GLOBAL_DEVICE_CONTEXT  # noqa: SLF001  as above
 
 Setting = tuple[Callable[[], Any], Callable[[Any], Any]]
@@ -42,11 +49,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             lambda owner=owner, name=name: getattr(owner, name),
             lambda old, owner=owner, name=name: setattr(owner, name, old),
         )
-        for owner, names in (
-            (torch.backends.cudnn, ("enabled", "benchmark", "deterministic", "allow_tf32")),
-            (torch.backends.cuda.matmul, ("allow_tf32",)),
+        for owner, name in (
+            *((_B.cudnn, name) for name in ("enabled", "benchmark", "deterministic", "allow_tf32")),
+            # torch 2.9 and later; after the old flags, whose setters write these too
+            *((owner, "fp32_precision") for owner in _PRECISE if hasattr(_B, "fp32_precision")),
         )
-        for name in names
     ),
     (os.getcwd, os.chdir),
 )
@@ -60,7 +67,7 @@ def surroundings_kept() -> Iterator[None]:
     Random numbers of Python and NumPy are one stream for all threads: where others are alive it is
     left as it is, since to put it back would give them numbers that they had.
     """
-    settings = [(write, read, read()) for read, write in SETTINGS]
+    settings = [(write, read, _told(read)) for read, write in SETTINGS]
     environment = dict(os.environ)
     modes, device = _modes(), getattr(_DEVICE, "device_context", None)
     every = [value for name, value in vars(hooks).items() if name.startswith("_global_")]
@@ -80,7 +87,7 @@ def surroundings_kept() -> Iterator[None]:
             restoring.items(held, before)
         for write, read, before in settings:
             with suppress(Exception):  # a folder that is gone
-                if read() != before:
+                if _told(read) != before:
                     write(before)
         if os.environ != environment:
             os.environ.clear()
@@ -92,6 +99,14 @@ def surroundings_kept() -> Iterator[None]:
                 random.setstate(python)
             if numpy is not None and of_numpy is not None:
                 numpy.set_state(of_numpy)
+
+
+def _told(read: Callable[[], Any]) -> Any:
+    """Read a setting; torch refuses to tell old flags that contradict the new, which are told."""
+    try:
+        return read()
+    except RuntimeError:
+        return None
 
 
 def _modes() -> list[Any]:

@@ -62,7 +62,8 @@ class Setting:
     def there(self, tensors: Iterable[Tensor]) -> None:
         """Take note of tensors that were there before, or that stand for such."""
         if self.memory is not None:
-            self.memory.note(tensors)
+            with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001  some answer otherwise
+                self.memory.note(tensors)
 
     def close(self) -> Told | None:
         """Put values back and let go of everything; return what an operator raised, if one did."""

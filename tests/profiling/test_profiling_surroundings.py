@@ -27,6 +27,20 @@ class Changes(nn.Module):
         return y * 2 if self.asks and bool(x.sum() > 1e9) else y
 
 
+BACKENDS = torch.backends
+PRECISE = [
+    item
+    for owner, names in (
+        (BACKENDS, ()),
+        (BACKENDS.cudnn, ("conv", "rnn")),
+        (BACKENDS.mkldnn, ("conv", "matmul")),
+        (BACKENDS.cuda.matmul, ()),
+    )
+    for item in (owner, *(getattr(owner, name) for name in names))
+    if hasattr(BACKENDS, "fp32_precision")
+]
+
+
 def settings():
     return {
         "threads": torch.get_num_threads(),
@@ -37,6 +51,7 @@ def settings():
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "warn only": torch.is_deterministic_algorithms_warn_only_enabled(),
         "precision": torch.get_float32_matmul_precision(),
+        "precisions": [owner.fp32_precision for owner in PRECISE],
         "anomaly": torch.is_anomaly_enabled(),
         "gradients": torch.is_grad_enabled(),
         "cudnn": (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic),
@@ -54,6 +69,8 @@ CHANGES = {
     "type": lambda: torch.set_default_dtype(torch.float64),
     "deterministic": lambda: torch.use_deterministic_algorithms(True, warn_only=True),
     "precision": lambda: torch.set_float32_matmul_precision("medium"),
+    "all precisions": lambda: setattr(BACKENDS, "fp32_precision", "ieee"),
+    "precision of products": lambda: setattr(BACKENDS.cuda.matmul, "fp32_precision", "tf32"),
     "anomaly": lambda: torch.autograd.set_detect_anomaly(True),
     "gradients": lambda: torch.set_grad_enabled(False),
     "cudnn": lambda: setattr(torch.backends.cudnn, "benchmark", True),

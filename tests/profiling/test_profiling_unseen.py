@@ -178,3 +178,22 @@ def test_plain_torchscript_stays_complete(freeze, times):
     found = profile(module, torch.zeros(X))
     assert found.complete, found.unsupported
     assert found.total.multiplications == MACS
+
+
+def test_other_tensors_of_the_process_may_be_of_any_kind():
+    """A run for real looks at all tensors that there are: lazy ones and subclasses among them."""
+
+    class Loud(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            raise AssertionError(func)
+
+    others = (
+        nn.LazyLinear(2),
+        torch.zeros(2).as_subclass(Loud),
+        torch.eye(2).to_sparse(),
+        torch.eye(2).to_mkldnn(),
+    )
+    module = Written(lambda self, x: self.conv(x) if bool(x.sum() == 0) else x)
+    assert profile(module, torch.zeros(X)).complete
+    del others
