@@ -134,6 +134,27 @@ def test_other_threads_draw_each_number_once(draws):
         assert drawn == expected[: len(drawn)]
 
 
+@pytest.mark.parametrize("alive", [False, True])
+def test_numbers_of_python_are_put_back_where_no_other_thread_may_have_drawn(alive):
+    module, stop = Changes(lambda: (random.random(), time.sleep(0.01))), threading.Event()
+    random.seed(0)
+    drawn = []
+
+    def draw():
+        while not stop.is_set():
+            drawn.append(random.random())
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=draw if alive else lambda: None)
+    thread.start()
+    for _ in range(5):
+        profile(module, X)
+    stop.set()
+    thread.join()
+    assert len(set(drawn)) == len(drawn)
+    assert alive is bool(drawn)
+
+
 @pytest.mark.parametrize("backward", [False, True])
 @pytest.mark.parametrize("kind", [nn.BatchNorm1d, nn.SyncBatchNorm, nn.InstanceNorm1d])
 def test_a_module_on_the_meta_device_keeps_its_buffers(kind, backward):
