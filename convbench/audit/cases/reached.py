@@ -80,7 +80,7 @@ def _partial() -> Program:
 @case("reached/lambda", _BOTH, backward=True, note="the module is in its closure" + _WHY)
 def _lambda() -> Program:
     layer = _conv()
-    return _calls(lambda x: layer(x))
+    return _calls(lambda x: layer(x) + 0)
 
 
 @case(
