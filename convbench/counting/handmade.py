@@ -7,7 +7,8 @@ contraction that was written by hand, and what is multiplied decides that:
 
 1. Two different tensors of real or complex numbers. Two factors whose elements come from the same
    elements of one tensor (x·sigmoid(x), x·relu6(x + 3), p·log p, a square, a variance) are an
-   activation, however it is written; numbers, masks (bool, also as floats: a comparison, a
+   activation, however it is written, and one divided by its own sum, mean, norm or variance
+   (x·rsqrt(mean(x²))) a normalisation; numbers, masks (bool, also as floats: a comparison, a
    triangle, an identity, a choice, what dropout draws) scale or leave out; integers and what was
    made of integers alone are index arithmetic. None of these is a contraction.
 2. Their products are summed or averaged along an axis on which *both* vary as one tensor: a matrix
@@ -35,6 +36,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.counting.axes import MOVES, broadcast, carried, summed_axes
+from convbench.counting.divisors import STATISTICS
 from convbench.counting.places import COUNTING, MASK, ONES, POINTWISE, Places
 from convbench.counting.products import Amount, Facts, Pool, Product
 
@@ -57,6 +59,7 @@ PRODUCTS: Final = frozenset({"mul", "multiply"})
 FOLLOWED: Final = (
     (SUMS | STACKS | ADDITIONS | SCALINGS | MASKS | SCATTERS | BLANKS | PRODUCTS | frozenset(MOVES))
     | {"addcmul", "copy", "where"}
+    | STATISTICS
     | POINTWISE
     | ONES
     | COUNTING
@@ -162,7 +165,11 @@ class Handmade:
         if self.facts.kind(result) or (self.places.kind(one) and self.places.kind(other)):
             return False
         shapes = self.facts.shape(one), self.facts.shape(other)
-        return shapes[0] != shapes[1] or self.places.of(one)[:2] != self.places.of(other)[:2]
+        places = self.places.of(one), self.places.of(other)
+        divides = self.places.divisors.divides
+        if divides(one, places[1]) or divides(other, places[0]):
+            return False
+        return shapes[0] != shapes[1] or places[0][:2] != places[1][:2]
 
     def _multiplied(self, args: Sequence[Any], result: Any) -> None:
         one, other = args[:2]

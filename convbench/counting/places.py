@@ -12,6 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convbench.counting.axes import MOVES, carried
+from convbench.counting.divisors import STATISTICS, Divisors
 from convbench.counting.rules import ELEMENTWISE, NORMALISATION
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Places:
         self.facts = facts
         self._places, self._kinds = facts.book(), facts.book()
         self._numbers = count()
+        self.divisors = Divisors(facts)
 
     def of(self, value: Any) -> Place:
         """Return a tensor's place: one of its own where none is known."""
@@ -89,6 +91,7 @@ class Places:
         """Forget what was known of a tensor that something else was written to."""
         self._places.put(value, Place(next(self._numbers)))
         self._kinds.put(value, 0)
+        self.divisors.forget(value)
 
     def same(self, result: Any, before: Any) -> None:
         """Note that the result is made of another tensor, element by element."""
@@ -114,6 +117,10 @@ class Places:
         values = [item for item in _flat(args) if self.facts.is_value(item)]
         inside = bool(values) and self.facts.same(values[0], result)
         self._note_kind(name, args, values, result, inside=inside)
+        if name in STATISTICS and values:
+            self.divisors.summed(self.of(values[0]), result)
+        elif name in MOVES or name in POINTWISE:
+            self.divisors.mapped(name, args, values, result)
         if name in MOVES and values:
             if not inside:
                 self.moved(name, args, result, turn)

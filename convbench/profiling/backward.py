@@ -21,6 +21,14 @@ from convbench.profiling.subjects import Called, ledger_of, took_part
 from convbench.profiling.twins import Setting, parts_of, twin
 
 
+class OutsideError(RuntimeError):
+    """Weights that no part of the module holds: they cannot have twins, so it must be run."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("it uses parameters that are in none of its parts")
+
+
 def count_backward(
     module: nn.Module, inputs: tuple[Any, ...], setting: Setting, *, how: str, backward: bool = True
 ) -> Profile:
@@ -47,6 +55,7 @@ def count_backward(
         [copy for name, copy in copies.items() if name not in fixed], [copies[n] for n in fixed]
     )
     dispatch = setting.dispatch(ledger, weights, real=not meta)
+    dispatch.leaves = {}
     poses = Posing(dispatch, setting.device if meta else None, mixed=meta)
     with torch.enable_grad(), watching(ledger):
         # in force for the backward pass too: activation checkpointing runs parts again there
@@ -62,12 +71,20 @@ def count_backward(
                 ledger.miss(name, times)
             forward = Profile.of(module, ledger, how=how)
             if backward:
-                wanted = [*{**copies, **loose}.values(), *tensors_in(inputs)]
-                wanted = [tensor for tensor in wanted if tensor.requires_grad]
+                given = [*copies.values(), *tensors_in(inputs)]
+                every = {id(tensor): tensor for tensor in given} | dispatch.leaves
+                wanted = [tensor for tensor in every.values() if tensor.requires_grad]
+                if meta and not _without_values(wanted):
+                    raise OutsideError
                 ledger.begin()
                 _differentiate(module, outputs, wanted, dispatch, accumulate=setting.accumulate)
             ledger.path = ""
     return forward.with_backward(Profile.of(module, ledger, how=how)) if backward else forward
+
+
+def _without_values(tensors: list[Tensor]) -> bool:
+    with torch._C.DisableTorchFunction():  # noqa: SLF001  for a twin says that it has some
+        return all(tensor.is_meta for tensor in tensors)
 
 
 def _differentiate(

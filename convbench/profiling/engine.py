@@ -49,9 +49,10 @@ class Dispatch(TorchDispatchMode):
 
     made: every tensor that came of it or that it was given to begin with, weakly; emptied: those of
     them that real tensors should be. memory: what is known to have been there or made in sight;
-    None where that is not asked. left: numbers went where they are not seen, to NumPy, say. broken:
-    what an operator raised, or None; where the model caught that, it took a way that it may not
-    take when it computes.
+    None where that is not asked. leaves: of what the forward used, the tensors that torch makes
+    gradients for, by id; None where that is not asked. left: numbers went where they are not seen,
+    to NumPy, say. broken: what an operator raised, or None; where the model caught that, it took a
+    way that it may not take when it computes.
     """
 
     def __init__(self, ledger: Ledger, weights: Weights, *, real: bool, values: Values) -> None:
@@ -64,6 +65,7 @@ class Dispatch(TorchDispatchMode):
         self.known = Contractions(ledger, weights)
         self.made: Made = {}
         self.memory: Memory | None = None
+        self.leaves: dict[int, Tensor] | None = None
         self.left = False
         self.emptied: list[weakref.ref[Tensor]] = []
         self.keep_gradients: Callable[[], None] = lambda: None
@@ -103,6 +105,8 @@ class Dispatch(TorchDispatchMode):
             return self._unseen(func, args, kwargs)
         tensors = [item for item in _flat(args, kwargs) if isinstance(item, Tensor)]
         self.met(tensors)
+        if self.leaves is not None and not self.known.backward:
+            self.leaves.update((id(x), x) for x in tensors if x.requires_grad and x.is_leaf)
         if func in _LIFTS and not self.left:
             self.noted(tensors)
         elif not self.known.backward:

@@ -26,7 +26,7 @@ from convbench.profiling.profile import Profile
 from convbench.profiling.provenance import all_tensors, fused
 from convbench.profiling.refusals import ProfileError, Told, UnknownOperatorError, on_meta, refusal
 from convbench.profiling.state import as_it_was
-from convbench.profiling.subjects import Called, as_module, ledger_of, took_part
+from convbench.profiling.subjects import as_module, ledger_of, took_part
 from convbench.profiling.twins import (
     Setting,
     held_by,
@@ -88,7 +88,7 @@ def count(
         if any(map(is_lazy, tensors_of(parts))):
             module = _settled(module, inputs)
             parts = parts_of(module)
-        why = _must_run(parts, backward=backward) or ""
+        why = _must_run(parts) or ""
         found = (
             None
             if why
@@ -255,10 +255,8 @@ def _run(module: nn.Module, inputs: tuple[Any, ...], setting: Setting, how: str)
     return Profile.of(module, ledger, how=how)
 
 
-def _must_run(parts: list[nn.Module], *, backward: bool) -> str | None:
+def _must_run(parts: list[nn.Module]) -> str | None:
     """Say why shapes alone will not do, where the kinds of a module and its parts show it."""
-    if backward and isinstance(parts[0], Called) and parts[0].loose:
-        return "it holds parameters that are in no module"
     for part in parts:
         if isinstance(part, torch.jit.ScriptModule):
             return "a TorchScript module" if part is parts[0] else "it holds a TorchScript module"

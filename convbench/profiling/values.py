@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -64,13 +64,20 @@ def storage_of(tensor: Tensor) -> int:
         return 0
 
 
+_UNSAID: Final = frozenset({"native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm"})
+"""Operators that write to statistics without a word of that in their schema."""
+_STATISTICS: Final = frozenset({"running_mean", "running_var"})
+
+
 @lru_cache(maxsize=4096)
 def writes(func: Any) -> tuple[tuple[int, str], ...]:
     """Return place and name of the arguments that an operator writes to."""
+    unsaid = _STATISTICS if func.overloadpacket.__name__ in _UNSAID else ()
     return tuple(
         (place, argument.name)
         for place, argument in enumerate(func._schema.arguments)  # noqa: SLF001  torch's own description
-        if argument.alias_info is not None and argument.alias_info.is_write
+        if argument.name in unsaid
+        or (argument.alias_info is not None and argument.alias_info.is_write)
     )
 
 

@@ -148,3 +148,59 @@ def test_a_name_that_is_only_an_attribute_is_no_global():
 
     other = Other()
     assert profile(lambda x: other.LAYER(x) + 0, IMAGE).parameters == 0
+
+
+class Holding(nn.Module):
+    """A module that holds a layer where no list of submodules has it."""
+
+    def __init__(self, hold):
+        super().__init__()
+        self.own = nn.Conv2d(3, 3, 1)
+        layer = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+        self.held = hold(layer)
+        self.layers = [layer]
+
+    def forward(self, x):
+        return self.held(self.own(x))
+
+
+def called_by(layer, x):
+    return layer(x)
+
+
+HIDDEN = {
+    "a lambda": lambda layer: lambda x: layer(x) + 0,
+    "a bound method": lambda layer: layer.forward,
+    "a partial": lambda layer: functools.partial(called_by, layer),
+    "an object": lambda layer: Pipeline([layer]),
+    "a list": lambda layer: lambda x, layers=(layer,): layers[0](x),
+    "its parameters alone": lambda layer: functools.partial(
+        nn.functional.conv2d, weight=layer[0].weight, bias=layer[0].bias
+    ),
+}
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize("case", HIDDEN)
+def test_a_module_that_holds_layers_elsewhere_has_their_gradients(case, device):
+    with torch.device(device):
+        module = Holding(HIDDEN[case])
+    image = IMAGE.to(device)
+    values = [tensor.clone() for tensor in module.layers[0].state_dict().values()]
+    found = profile(module, image, backward=True)
+    assert found.complete, found.unsupported
+    assert ("for real" in found.how) is (device == "cpu")
+    assert found.forward.multiplications == 3 * 3 * 256 + MACS
+    assert found.backward.multiplications == 3 * 3 * 256 + 2 * MACS
+    assert all(weight.grad is None for weight in module.layers[0].parameters())
+    if device == "cpu":
+        after = module.layers[0].state_dict().values()
+        assert all(torch.equal(*pair) for pair in zip(values, after, strict=True))
+
+
+def test_frozen_layers_elsewhere_have_no_gradients():
+    module = Holding(HIDDEN["a lambda"])
+    module.layers[0].requires_grad_(requires_grad=False)
+    found = profile(module, IMAGE, backward=True)
+    assert found.how == "shapes"
+    assert found.backward.multiplications == 3 * 3 * 256 + MACS

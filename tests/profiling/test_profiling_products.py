@@ -50,6 +50,11 @@ def in_place(x):
     return x.mul_(x.sigmoid())
 
 
+def layer_norm(self, x, _):
+    centred = x - x.mean(1, keepdim=True)
+    return pooled(centred * (centred.var(1, keepdim=True).add_(1e-6)).rsqrt_())
+
+
 def entropy(x):
     p = x.sigmoid()
     return -(p * torch.log(p + 1e-9)).sum((1, 2, 3))
@@ -198,6 +203,17 @@ ELEMENTWISE = {
     "a square of a copy": lambda self, x, _: (x * x.clone().abs()).sum(1),
     "a variance": lambda self, x, _: variance(x),
     "an entropy": lambda self, x, _: entropy(x),
+    "an RMS norm": lambda self, x, _: pooled(
+        x * torch.rsqrt(x.pow(2).mean(1, keepdim=True) + 1e-6) * self.each
+    ),
+    "an RMS norm, by a power": lambda self, x, _: pooled(
+        self.each * (x * (x.square().mean(1, keepdim=True) + 1e-6).pow(-0.5))
+    ),
+    "a layer norm": layer_norm,
+    "a norm of vectors": lambda self, x, _: (
+        x * (1 / torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp(min=1e-6))
+    ).sum((2, 3)),
+    "shares of a sum": lambda self, x, _: (x * x.sum(1).reciprocal()[:, None]).mean((2, 3)),
     "a bool mask": lambda self, x, _: (x * self.shown).sum((2, 3)),
     "a mask as floats": lambda self, x, _: (x * self.shown.to(x.dtype)).sum((2, 3)),
     "what a mask leaves": lambda self, x, _: (x * (1 - (x > 0).float())).sum((2, 3)),
@@ -226,6 +242,11 @@ CONTRACTIONS = {
     "outer with itself": (
         lambda self, x, y: (x.flatten(2)[:, :, None] * x.flatten(2)[:, None]).mean(-1),
         B * C * C * H * W,
+    ),
+    "its own mean as a gate": (lambda self, x, y: (x * x.mean(1, keepdim=True)).sum((2, 3)), ALL),
+    "another's norm": (
+        lambda self, x, y: (x * y.square().mean(1, keepdim=True).rsqrt()).sum((2, 3)),
+        ALL,
     ),
     "averaged locally": (lambda self, x, y: functional.avg_pool2d(x * y, (2, 1)), ALL),
     "averaged to 2 x 5": (lambda self, x, y: functional.adaptive_avg_pool2d(x * y, (2, 5)), ALL),
