@@ -103,7 +103,8 @@ def _differentiate(
     dispatch.known.backward = True
     gradients = [torch.ones_like(end) for end in ends]
     if accumulate:
-        dispatch.keep_gradients()
+        if dispatch.state is not None:
+            dispatch.state.keep_gradients()
         torch.autograd.backward(ends, gradients)
     else:
         torch.autograd.grad(ends, wanted, gradients, allow_unused=True)

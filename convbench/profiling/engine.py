@@ -9,7 +9,7 @@ as torch decomposes it, on the meta device. Nothing that runs can pass both unse
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from convbench.profiling.ledger import Ledger
 from convbench.profiling.nested import tensors_in
 from convbench.profiling.provenance import UNSEEN, Made, Memory
 from convbench.profiling.rules import QUANTISED_ELEMENTWISE, find, zero
+from convbench.profiling.state import State
 from convbench.profiling.surroundings import Drawn
 from convbench.profiling.values import Values, storage_of, written
 
@@ -68,7 +69,7 @@ class Dispatch(TorchDispatchMode):
         self.leaves: dict[int, Tensor] | None = None
         self.left = False
         self.emptied: list[weakref.ref[Tensor]] = []
-        self.keep_gradients: Callable[[], None] = lambda: None
+        self.state: State | None = None
         self.broken: Exception | None = None
         self._meta: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
         self._stale: set[int] = set()
@@ -165,6 +166,8 @@ class Dispatch(TorchDispatchMode):
         """Run an operator on real tensors; what was there before keeps its values."""
         for item in written(func, args, kwargs):
             self.values.keep(item)
+        if self.state is not None and func.overloadpacket is torch.ops.aten.set_:
+            self.state.keep_data(args[0])
         result = self._called(func, args, kwargs)
         new = [x for x in _flat((result,), {}) if isinstance(x, Tensor)]
         self.values.note(tensors, new)
@@ -173,7 +176,8 @@ class Dispatch(TorchDispatchMode):
 
     def _called(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Call an operator on real tensors; random numbers are of a stream of this count's own."""
-        if _SEEDED not in func.tags or kwargs.get("generator") is not None:
+        given = kwargs.get("generator")
+        if _SEEDED not in func.tags or (given is not None and given is not torch.default_generator):
             return func(*args, **kwargs)
         self.ledger.drew = True
         return self._drawn.call(func, args, kwargs)

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from convbench.profiling.engine import Dispatch
 from convbench.profiling.nested import mapped, tensors_in
+from convbench.profiling.state import State
 
 
 def _is(kind: str) -> Callable[[torch.device], bool]:
@@ -29,10 +30,24 @@ _LEAVES: Final = frozenset({Tensor.numpy, Tensor.__array__, Tensor.__dlpack__, T
 """What hands numbers to other libraries; tensors that are made of such may have been multiplied."""
 
 _GRAD: Final[Any] = Tensor.grad
-_GRADIENTS: Final = frozenset(
-    {Tensor.backward, torch.autograd.backward, _GRAD.__set__, _GRAD.__delete__}
-)
-"""What makes gradients of tensors, or sets them."""
+_DATA: Final[Any] = Tensor.data
+_KEEPS: Final[dict[Any, Callable[[State, Any], None]]] = {
+    **dict.fromkeys(
+        (Tensor.backward, torch.autograd.backward, _GRAD.__set__, _GRAD.__delete__),
+        lambda state, _: state.keep_gradients(),
+    ),
+    **dict.fromkeys(
+        (Tensor.register_hook, Tensor.register_post_accumulate_grad_hook), State.keep_hooks
+    ),
+    **dict.fromkeys(
+        (
+            *(_DATA.__set__, Tensor.resize_, Tensor.as_strided_),
+            *(Tensor.t_, Tensor.transpose_, Tensor.squeeze_, Tensor.unsqueeze_),
+        ),
+        State.keep_data,
+    ),
+}
+"""What changes of a tensor more than its values, and what is noted before it does."""
 
 
 class Posing(TorchFunctionMode):
@@ -54,8 +69,9 @@ class Posing(TorchFunctionMode):
             query = _QUERIES.get(func)
             if query is not None and args[0].is_meta:
                 return query(self.device)
-        if func in _GRADIENTS:
-            self.dispatch.keep_gradients()
+        keep = _KEEPS.get(func)
+        if keep is not None and self.dispatch.state is not None:
+            keep(self.dispatch.state, args[0])
         if func in _LEAVES and args[0].is_floating_point():
             self.dispatch.left = True
         kwargs = kwargs or {}

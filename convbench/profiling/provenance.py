@@ -106,8 +106,10 @@ def _passes(kind: str) -> bool:
     """Tell whether a node runs without being dispatched: a group that is fused, or an own kind."""
     space, _, name = kind.partition("::")
     if space == "prim":
-        return name == "fork" or any(
-            sign in name for sign in ("Group", "mkldnn", "oneDNN", "Fused")
+        return (
+            name == "fork"
+            or not name.startswith("is_")
+            and any(sign in name for sign in ("Group", "mkldnn", "oneDNN", "Fused"))
         )
     if space in {"aten", "prims", "onnx", "cuda", "inductor", "static"}:
         return False

@@ -105,8 +105,36 @@ _CONTAINERS: Final[tuple[tuple[type, Callable[[Any], Any], Callable[[Any, Any], 
 def tensor(value: Tensor, needs: bool) -> None:
     """Let a tensor need a gradient or not, as it did."""
     if value.requires_grad is not needs:
+        if not value.is_leaf:
+            value.detach_()  # results were written to it
+            return
         with torch.inference_mode(mode=value.is_inference()):
             value.requires_grad_(needs)
+
+
+def data(value: Tensor, before: Tensor) -> None:
+    """Let a tensor show the memory that it showed, in the shape that it had."""
+    value.data = before
+
+
+def hooks_of(value: Tensor) -> tuple[dict[int, Any] | None, ...]:
+    """Return the hooks of a tensor, of both kinds; None where it never had any."""
+    return tuple(None if held is None else dict(held) for held in _hooks(value))
+
+
+def hooks(value: Tensor, before: tuple[dict[int, Any] | None, ...]) -> None:
+    """Give a tensor the hooks that it had."""
+    for held, old in zip(_hooks(value), before, strict=True):
+        if held is not None:
+            held.clear()
+            held.update(old or {})
+
+
+def _hooks(value: Any) -> tuple[dict[int, Any] | None, ...]:
+    return (
+        value._backward_hooks,  # noqa: SLF001  no public name
+        getattr(value, "_post_accumulate_grad_hooks", None),
+    )
 
 
 def put_gradient(value: Tensor, before: Tensor | None) -> None:

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from threading import RLock
 from typing import Any
 
 import torch
@@ -48,6 +49,9 @@ _NO_GRAPH = "does not require grad and does not have a grad_fn"
 _REENTRANT = "use_reentrant=True"
 """What torch says where a re-entrant checkpoint is differentiated by torch.autograd.grad."""
 
+_ONE_AT_A_TIME = RLock()
+"""A count exchanges weights and settings of the process for a while; another would put back its."""
+
 Attempt = Callable[[nn.Module, tuple[Any, ...], Setting], Profile]
 
 
@@ -83,7 +87,7 @@ def count(
     device: torch.device | None = None,
 ) -> Profile:
     """Count as `profile` does. device: what a module on the meta device takes itself to be on."""
-    with torch.inference_mode(mode=False), set_up():
+    with _ONE_AT_A_TIME, torch.inference_mode(mode=False), set_up():
         parts = parts_of(module)
         if any(map(is_lazy, tensors_of(parts))):
             module = _settled(module, inputs)
@@ -299,7 +303,7 @@ def _in_place(module: nn.Module, parts: list[nn.Module], setting: Setting) -> It
     subject = module
     with ExitStack() as stack:
         state = stack.enter_context(as_it_was(parts))
-        setting.keep_gradients = state.keep_gradients
+        setting.state = state
         setting.there([*tensors_of(parts), *state.tensors()])
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # the model's own are for who runs it, not for who counts

@@ -59,6 +59,8 @@ class State:
         self._attributes: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._containers: list[tuple[Any, Any]] = []
         self._tensors: list[tuple[Tensor, bool]] = []
+        self._hooks: list[tuple[Tensor, Any]] = []
+        self._data: list[tuple[Tensor, Tensor]] = []
         self._gradients: list[tuple[Tensor, Tensor | None]] = []
         self._classes: list[tuple[type, dict[str, Any]]] = []
         self._globals: list[tuple[dict[str, Any], str, Any]] = []
@@ -69,6 +71,8 @@ class State:
         self._kept: tuple[tuple[Callable[..., None], list[Any]], ...] = (
             (restoring.attributes, self._attributes),
             (restoring.items, self._containers),
+            (restoring.data, self._data),
+            (restoring.hooks, self._hooks),
             (restoring.tensor, self._tensors),
             (restoring.put_gradient, self._gradients),
             (restoring.type_of, self._classes),
@@ -129,6 +133,9 @@ class State:
             seen.add(id(value))
             if kind is nn.Parameter or isinstance(value, Tensor):
                 self._tensors.append((value, value.requires_grad))
+                attributes = value.__dict__
+                self._attributes.append((attributes, attributes.copy()))
+                self._waiting.extend(attributes.values())
             elif (held := restoring.contents_of(value)) is not None:
                 self._containers.append((value, held))
                 waiting.extend(held.values() if isinstance(held, dict) else held)
@@ -224,6 +231,16 @@ class State:
     def tensors(self) -> Iterator[Tensor]:
         """Iterate over the tensors that were reached."""
         return (tensor for tensor, _ in self._tensors)
+
+    def keep_hooks(self, tensor: Tensor) -> None:
+        """Note the hooks of a tensor, before one is added."""
+        if id(tensor) in self._seen:
+            self._hooks.append((tensor, restoring.hooks_of(tensor)))
+
+    def keep_data(self, tensor: Tensor) -> None:
+        """Note which memory a tensor shows, before it is given another."""
+        if id(tensor) in self._seen and all(tensor is not known for known, _ in self._data):
+            self._data.append((tensor, tensor.detach()))
 
     def keep_gradients(self) -> None:
         """Note the gradients of tensors, before the first is made or set.

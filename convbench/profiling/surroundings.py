@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import operator
 import os
 import random
 import sys
@@ -9,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import torch
@@ -27,6 +29,21 @@ _PRECISE: Final = [_B, _B.cudnn, _B.mkldnn, _B.cuda.matmul] + [
     if hasattr(owner, name)
 ]
 _DEVICE: Any = torch._GLOBAL_DEVICE_CONTEXT  # noqa: SLF001  as above
+_SAVED: Any = _C._autograd  # noqa: SLF001  as above
+_ENABLE_SAVING: Any = _SAVED._saved_tensors_hooks_enable  # noqa: SLF001  as above
+_PRINTING: Any = torch._tensor_str.PRINT_OPTS  # noqa: SLF001  as above
+
+
+def _saving() -> Any:
+    """Return the innermost pair of hooks of tensors that autograd saves, or None."""
+    ignore = True  # whether they are traced
+    return _SAVED._top_saved_tensors_default_hooks(ignore)  # noqa: SLF001
+
+
+def _put_saving(before: Any) -> None:
+    while (now := _saving()) != before and now is not None:
+        _SAVED._pop_saved_tensors_default_hooks()  # noqa: SLF001
+
 
 Setting = tuple[Callable[[], Any], Callable[[Any], Any]]
 SETTINGS: Final[tuple[Setting, ...]] = (
@@ -50,11 +67,40 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             lambda old, owner=owner, name=name: setattr(owner, name, old),
         )
         for owner, name in (
+            (_B.mkldnn, "enabled"),
+            (_B.quantized, "engine"),
+            (_B.cuda.matmul, "allow_fp16_reduced_precision_reduction"),
+            (_B.cuda.matmul, "allow_bf16_reduced_precision_reduction"),
+            (torch.utils.deterministic, "fill_uninitialized_memory"),
             *((_B.cudnn, name) for name in ("enabled", "benchmark", "deterministic", "allow_tf32")),
             # torch 2.9 and later; after the old flags, whose setters write these too
             *((owner, "fp32_precision") for owner in _PRECISE if hasattr(_B, "fp32_precision")),
         )
     ),
+    *(
+        (getattr(_B.cuda, f"{name}_sdp_enabled"), getattr(_B.cuda, f"enable_{name}_sdp"))
+        for name in ("flash", "mem_efficient", "math", "cudnn")
+    ),
+    *(
+        (partial(torch.get_autocast_dtype, kind), partial(torch.set_autocast_dtype, kind))
+        for kind in ("cpu", "cuda")
+    ),
+    (torch.is_warn_always_enabled, torch.set_warn_always),
+    *(
+        (getattr(torch.__future__, f"get_{name}"), getattr(torch.__future__, f"set_{name}"))
+        for name in (
+            "overwrite_module_params_on_conversion",
+            "swap_module_params_on_conversion",
+        )
+    ),
+    (lambda: dict(vars(_PRINTING)), lambda old: vars(_PRINTING).update(old)),
+    (_saving, _put_saving),
+    (
+        _SAVED._saved_tensors_hooks_get_disabled_error_message,  # noqa: SLF001
+        lambda old: _SAVED._saved_tensors_hooks_disable(old) if old else _ENABLE_SAVING(),  # noqa: SLF001
+    ),
+    (lambda: list(sys.path), lambda old: operator.setitem(sys.path, slice(None), old)),
+    (gc.isenabled, lambda old: gc.enable() if old else gc.disable()),
     (os.getcwd, os.chdir),
 )
 """What can be asked and put back: how each is read, and how it is written."""
@@ -64,8 +110,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
 def surroundings_kept() -> Iterator[None]:
     """Put back settings, modes, hooks of all modules, the environment, and random numbers.
 
-    Random numbers of Python and NumPy are one stream for all threads: where others are alive it is
-    left as it is, since to put it back would give them numbers that they had.
+    Random numbers are one stream for all threads: where others are alive it is left as it is, since
+    to put it back would give them numbers that they had; torch's is, unless it was seeded.
     """
     settings = [(write, read, _told(read)) for read, write in SETTINGS]
     environment = dict(os.environ)
@@ -92,13 +138,19 @@ def surroundings_kept() -> Iterator[None]:
         if os.environ != environment:
             os.environ.clear()
             os.environ.update(environment)
-        if torch.initial_seed() != seed:
+        alone = threading.active_count() == 1
+        if alone or torch.initial_seed() != seed or _as_seeded(seed):
             torch.set_rng_state(drawn)
-        if threading.active_count() == 1:
+        if alone:
             if random.getstate() != python:
                 random.setstate(python)
             if numpy is not None and of_numpy is not None:
                 numpy.set_state(of_numpy)
+
+
+def _as_seeded(seed: int) -> bool:
+    """Tell whether torch's random numbers begin anew at the seed."""
+    return torch.equal(torch.get_rng_state(), torch.Generator().manual_seed(seed).get_state())
 
 
 def _told(read: Callable[[], Any]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -16,6 +16,7 @@ from convbench.profiling.engine import Dispatch
 from convbench.profiling.ledger import Ledger
 from convbench.profiling.provenance import Made, Memory
 from convbench.profiling.refusals import Told
+from convbench.profiling.state import State
 from convbench.profiling.values import Values
 
 
@@ -25,8 +26,8 @@ class Setting:
     device: where twins say that they are; None where everything is on the meta device and says so.
     made: tensors of this attempt, weakly; emptied: those of them that were to have values. memory:
     what is known to have been there or made in sight. values: what was written to. accumulate: take
-    gradients as Tensor.backward does, which re-entrant checkpoints need. keep_gradients: what is
-    called before any is made or set.
+    gradients as Tensor.backward does, which re-entrant checkpoints need. state: of the module, as
+    it was before.
     """
 
     def __init__(self, device: torch.device | None, *, accumulate: bool = False) -> None:
@@ -36,7 +37,7 @@ class Setting:
         self.memory: Memory | None = Memory()
         self.emptied: list[weakref.ref[Tensor]] = []
         self.values = Values()
-        self.keep_gradients: Callable[[], None] = lambda: None
+        self.state: State | None = None
         self._dispatch: Dispatch | None = None
         self._ledger: Ledger | None = None
 
@@ -50,7 +51,7 @@ class Setting:
         self._ledger = ledger
         made = self._dispatch = Dispatch(ledger, weights, real=real, values=self.values)
         made.made, made.memory, made.emptied = self.made, self.memory, self.emptied
-        made.keep_gradients = self.keep_gradients
+        made.state = self.state
         return made
 
     def follow(self, tensors: Iterable[Tensor]) -> None:
@@ -120,14 +121,15 @@ def tensors_of(parts: list[nn.Module]) -> list[Tensor]:
 @contextmanager
 def values_kept(module: nn.Module) -> Iterator[None]:
     """Give every weight and buffer its values back: a module that runs may change them."""
-    kept = [(t, t.detach().clone()) for t in tensors_of(parts_of(module)) if not is_lazy(t)]
+    found = [t.detach() for t in tensors_of(parts_of(module)) if not is_lazy(t)]
+    kept = [(tensor, tensor.clone()) for tensor in found]  # a tensor may be given other memory
     try:
         yield
     finally:
         with torch.no_grad():
             for tensor, values in kept:
                 with torch.inference_mode(mode=tensor.is_inference()):
-                    tensor.data.copy_(values)
+                    tensor.copy_(values)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ class Values:
     def __init__(self) -> None:
         """Nothing is kept until something is written to."""
         self._fresh: set[int] = set()
-        self._kept: dict[Any, tuple[Tensor, Tensor]] = {}
+        self._kept: dict[Any, tuple[Tensor, Tensor, Tensor]] = {}
 
     def fresh(self, tensor: Tensor) -> bool:
         """Tell whether the tensor's memory is new since the count began."""
@@ -44,15 +44,16 @@ class Values:
             else (id(tensor),)
         )
         if key not in self._kept:
-            self._kept[key] = (tensor, tensor.detach().clone())
+            alias = tensor.detach()  # the tensor may be given other memory
+            self._kept[key] = (tensor, alias, alias.clone())
 
     def restore(self) -> None:
         """Put all back, the latest first: two may overlap."""
-        for tensor, values in reversed(self._kept.values()):
+        for tensor, alias, values in reversed(self._kept.values()):
             with torch.inference_mode(mode=tensor.is_inference()), torch.no_grad():
-                if tensor.shape != values.shape:
+                if tensor.shape != values.shape and storage_of(tensor) == storage_of(alias):
                     tensor.resize_(values.shape)
-                tensor.data.copy_(values)
+                alias.copy_(values)
         self._kept.clear()
 
 
