@@ -157,8 +157,8 @@ MOVEMENT: Final = _names(
     replication_pad1d_backward replication_pad3d_backward resize_as sparse_coo_tensor
     sparse_compressed_tensor sparse_csr_tensor to_mkldnn to_sparse to_sparse_csc to_sparse_csr
     unique_dim values
-    alias_copy block_diag argwhere as_strided_copy as_tensor atleast_2d atleast_3d bartlett_window binomial
-    blackman_window can_cast ccol_indices conj_copy convert_weight_to_int4pack
+    alias_copy argwhere as_strided_copy as_tensor atleast_2d atleast_3d bartlett_window binomial
+    blackman_window block_diag can_cast ccol_indices conj_copy convert_weight_to_int4pack
     convert_weight_to_int4pack_for_cpu detach_copy diag diagflat diagonal_backward diagonal_copy
     diagonal_scatter embedding_sparse_backward expand_copy fft_fftfreq fft_rfftfreq foreach_clone
     foreach_copy foreach_zero functional_assert_async functional_assert_scalar

@@ -15,7 +15,7 @@ from convbench.profiling.ledger import watching
 from convbench.profiling.nested import exhausted, tensors_in
 from convbench.profiling.posing import Posing
 from convbench.profiling.profile import Profile
-from convbench.profiling.provenance import all_tensors, fused
+from convbench.profiling.provenance import all_tensors
 from convbench.profiling.refusals import ProfileError
 from convbench.profiling.subjects import Called, ledger_of, took_part
 from convbench.profiling.twins import Setting, parts_of, twin
@@ -67,8 +67,8 @@ def count_backward(
             outputs = exhausted(module(*inputs))
             dispatch.returned(outputs)
             took_part(ledger, {id(tensor): copies[name] for name, tensor in loose.items()})
-            for name, times in (fused(parts_of(module)) if not meta else {}).items():
-                ledger.miss(name, times)
+            if not meta:
+                setting.read_graphs(parts_of(module))
             forward = Profile.of(module, ledger, how=how)
             if backward:
                 given = [*copies.values(), *tensors_in(inputs)]

@@ -35,7 +35,8 @@ def release(made: Collection[weakref.ref[Tensor]]) -> tuple[list[str], list[str]
     """Take surviving tensors from who keeps them.
 
     Returns who kept some and does no more, and who still does: a cache can be cleared, an item of a
-    list or a dict dropped; what a variable held before, nobody knows.
+    list or a dict dropped; what a variable held before, nobody knows. What only autograd's graph
+    holds, no code can come by.
     """
     done: list[str] = []
     _take_all(survivors(made), done)
@@ -43,7 +44,7 @@ def release(made: Collection[weakref.ref[Tensor]]) -> tuple[list[str], list[str]
     if not left:
         return done, []
     ours = {id(left)}
-    return done, sorted({_named(holder) for x in left for holder in _holders(x, ours)} or {"?"})
+    return done, sorted({_named(holder) for x in left for holder in _holders(x, ours)})
 
 
 def _holders(value: Any, ours: set[int]) -> list[Any]:

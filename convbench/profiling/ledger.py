@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sys
+import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,7 +36,8 @@ class Ledger:
 
     drew: random numbers were drawn. without_graph: no output wanted a gradient, though weights do.
     elsewhere: calls of its parts by other threads, which nobody counts. used: the tensors that
-    operators were given, by id, where only they are to be counted as held.
+    operators were given, by id, where only they are to be counted as held. strangers: modules that
+    ran outside of all its parts, by id.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -50,6 +53,7 @@ class Ledger:
         self.elsewhere = 0
         self.drew = self.without_graph = False
         self.used: set[int] | None = None
+        self.strangers: dict[int, nn.Module] = {}
         self._nodes, self._makers = [-1], [""]
 
     def entered(self, path: str) -> None:
@@ -137,8 +141,10 @@ def watching(ledger: Ledger) -> Iterator[None]:
                 ledger.elsewhere += 1
                 ledger.miss("modules that another thread ran")
             return
-        stack.append(ledger.path)
         name = names.get(id(module))
+        if name is None and len(stack) < 2:  # noqa: PLR2004  the module itself, and this one
+            ledger.strangers[id(module)] = module
+        stack.append(ledger.path)
         if name is not None:
             ledger.entered(name)
             ledger.visits[name] = ledger.visits.get(name, 0) + 1
@@ -147,12 +153,19 @@ def watching(ledger: Ledger) -> Iterator[None]:
         if stack and get_ident() == here:
             ledger.entered(stack.pop())
 
+    def begin(*_: Any) -> None:
+        sys.setprofile(None)
+        ledger.miss("threads that it started, where nothing is counted")
+
+    profiled = threading.getprofile()
+    threading.setprofile(begin)
     before = hooks.register_module_forward_pre_hook(enter)
     after = hooks.register_module_forward_hook(leave, always_call=True)
     python = random.getstate()
     try:
         yield
     finally:
+        threading.setprofile(profiled)
         ledger.drew = ledger.drew or random.getstate() != python
         before.remove()
         after.remove()

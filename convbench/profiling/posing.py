@@ -74,6 +74,8 @@ class Posing(TorchFunctionMode):
             keep(self.dispatch.state, args[0])
         if func in _LEAVES and args[0].is_floating_point():
             self.dispatch.left = True
+            if func is not Tensor.tolist:
+                self.dispatch.ledger.miss("numbers given to another library, such as NumPy")
         kwargs = kwargs or {}
         before = self.dispatch.broken
         try:

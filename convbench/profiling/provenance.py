@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 UNSEEN: Final = "tensors made out of sight (by a thread, compiled code or another library)"
 """What a ledger calls them, among the operators without a rule."""
+_SCRIPTED: Final = (torch.jit.ScriptModule, torch.jit.ScriptFunction, torch.ScriptMethod)
 Made = dict[int, weakref.ref[Tensor]]
 """Tensors, weakly, by id: an id is free for another tensor when its own is gone."""
 
@@ -65,8 +66,8 @@ def all_tensors() -> list[Tensor]:
     return [item for item in gc.get_objects() if issubclass(type(item), Tensor)]
 
 
-def fused(parts: Iterable[nn.Module]) -> dict[str, int]:
-    """Return what scripted parts run past the dispatcher, by name, with how often it stands there.
+def fused(parts: Iterable[Any]) -> dict[str, int]:
+    """Return what scripted parts or functions run past the dispatcher, by name, and how often.
 
     It is read off the graphs that were made for them: those that were written and those that the
     executor has made of these.
@@ -74,8 +75,8 @@ def fused(parts: Iterable[nn.Module]) -> dict[str, int]:
     found: dict[str, int] = {}
     inside: set[int] = set()
     for part in parts:
-        if isinstance(part, torch.jit.ScriptModule) and id(part) not in inside:
-            inside.update(map(id, part.modules()))
+        if isinstance(part, _SCRIPTED) and id(part) not in inside:
+            inside.update(map(id, part.modules() if isinstance(part, nn.Module) else ()))
             most: dict[str, int] = {}
             for graph in _graphs(part):
                 names = [name for node in _nodes(graph) if _passes(name := node.kind())]
@@ -106,9 +107,8 @@ def _passes(kind: str) -> bool:
     """Tell whether a node runs without being dispatched: a group that is fused, or an own kind."""
     space, _, name = kind.partition("::")
     if space == "prim":
-        return (
-            name == "fork"
-            or not name.startswith("is_")
+        return name == "fork" or (
+            not name.startswith("is_")
             and any(sign in name for sign in ("Group", "mkldnn", "oneDNN", "Fused"))
         )
     if space in {"aten", "prims", "onnx", "cuda", "inductor", "static"}:

@@ -32,7 +32,7 @@ class Told(NamedTuple):
     @classmethod
     def of(cls, error: BaseException) -> Told:
         """Keep what was said."""
-        return cls(first(error), str(error), isinstance(error, ProfileError))
+        return cls(first(error), _said(error), isinstance(error, ProfileError))
 
 
 _OTHERWISE: Final = (
@@ -44,8 +44,8 @@ _REMEDIES: Final = (
     # what the message of the error holds -> what to do
     (("more than 1 value per channel", "more than 1 spatial element"),
      "Call .eval() on it, or give a larger batch: in training a norm takes several values."),
-    (("dtype", "data type", "scalar type", "same type", "type Long", "'Long'", "'Half'",
-      "Byte", "not implemented for"),
+    (("dtype", "data type", "scalar type", "same type", "should be the same", "type Long",
+      "'Long'", "'Half'", "Byte", "not implemented for"),
      "Give inputs of the data type it wants: tensor.to(dtype); on the command line SHAPE:dtype, "
      "like 2x7:int64."),
     (("size", "shape", "channels", "dimension", "Dimension", "Expected ", "mat1 and mat2",
@@ -81,7 +81,7 @@ def refusal(module: nn.Module, inputs: Any, error: BaseException) -> ProfileErro
             "take that out of its forward."
         )
     return ProfileError(
-        f"{name} cannot be run on inputs {shapes(inputs)}: {first(error)}. {_remedy(str(error))}"
+        f"{name} cannot be run on inputs {shapes(inputs)}: {first(error)}. {_remedy(_said(error))}"
     )
 
 
@@ -94,12 +94,19 @@ def on_meta(module: nn.Module, inputs: Any, why: str) -> ProfileError:
         return ProfileError(
             f"{kind_of(module)} cannot be run on inputs {shapes(inputs)}: {why}. {remedy}"
         )
+    remedy = "make it on the CPU"
+    if why.partition(":")[0] in _ITS_OWN:
+        remedy = "check that module(*inputs) itself runs, or make it on the CPU"
     return ProfileError(
         f"{kind_of(module)} cannot be counted by shapes alone ({why}), and its weights or inputs "
-        "are on the meta device, so it cannot be run: make it on the CPU."
+        f"are on the meta device, so it cannot be run: {remedy}."
     )
 
 
+_ITS_OWN: Final = frozenset(
+    {"AssertionError", "AttributeError", "IndexError", "KeyError", "TypeError", "ValueError"}
+)
+"""Kinds of errors that a model may raise wherever it is."""
 _WANTS_VALUES: Final = (
     *("meta", "shapes of its own", "data-dependent", "numpy", "kept tensors", "TorchScript"),
     *("quantised", "in no module", "NotImplementedError"),
@@ -127,9 +134,16 @@ def _shape(value: Any) -> str:
     return str(tuple(value.shape)) + ("" if kind == "float32" else f" of {kind}")
 
 
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  its own way of telling fails
+        return ""
+
+
 def first(error: BaseException) -> str:
     """Return an error's kind and the first line of its message, without a full stop."""
-    lines = str(error).strip().splitlines()
+    lines = _said(error).strip().splitlines()
     said = lines[0].rstrip(". ") if lines else "no message"
     said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
     return f"{type(error).__name__}: {said}"

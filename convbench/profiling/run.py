@@ -24,10 +24,10 @@ from convbench.profiling.ledger import kind_of, watching
 from convbench.profiling.nested import exhausted, mapped, tensors_in
 from convbench.profiling.posing import Posing
 from convbench.profiling.profile import Profile
-from convbench.profiling.provenance import all_tensors, fused
+from convbench.profiling.provenance import all_tensors
 from convbench.profiling.refusals import ProfileError, Told, UnknownOperatorError, on_meta, refusal
 from convbench.profiling.state import as_it_was
-from convbench.profiling.subjects import as_module, ledger_of, took_part
+from convbench.profiling.subjects import Called, as_module, ledger_of, took_part
 from convbench.profiling.twins import (
     Setting,
     held_by,
@@ -88,24 +88,32 @@ def count(
 ) -> Profile:
     """Count as `profile` does. device: what a module on the meta device takes itself to be on."""
     with _ONE_AT_A_TIME, torch.inference_mode(mode=False), set_up():
-        parts = parts_of(module)
-        if any(map(is_lazy, tensors_of(parts))):
-            module = _settled(module, inputs)
-            parts = parts_of(module)
-        why = _must_run(parts) or ""
-        found = (
-            None
-            if why
-            else _without_values(module, parts, inputs, backward=backward, device=device)
-        )
-        if not isinstance(found, Profile):
-            found = _for_real(module, inputs, found or why, backward=backward)
+        found = _counted(module, inputs, backward=backward, device=device)
+        if isinstance(module, Called) and module.adopt():
+            found = _counted(module, inputs, backward=backward, device=device)
     if strict and found.unsupported:
         names = ", ".join(f"{name} (×{calls})" for name, calls in found.unsupported.items())
         raise UnknownOperatorError(
             f"{kind_of(module)} runs operators without a counting rule: {names}. The total, "
             f"{found.total.multiplications:,}, is a lower bound; leave strict out to take it so."
         )
+    return found
+
+
+def _counted(
+    module: nn.Module, inputs: tuple[Any, ...], *, backward: bool, device: torch.device | None
+) -> Profile:
+    """Count by shapes, or for real where that will not do."""
+    parts = parts_of(module)
+    if any(map(is_lazy, tensors_of(parts))):
+        module = _settled(module, inputs)
+        parts = parts_of(module)
+    why = _must_run(parts) or ""
+    found = (
+        None if why else _without_values(module, parts, inputs, backward=backward, device=device)
+    )
+    if not isinstance(found, Profile):
+        found = _for_real(module, inputs, found or why, backward=backward)
     return found
 
 
@@ -131,6 +139,8 @@ def _without_values(
         told: Told | None = None
         try:
             with _in_place(module, parts, setting) as subject:
+                if setting.state is not None and setting.state.scripted:
+                    return "it reaches a TorchScript module"
                 found = attempt(subject, inputs, setting)
         except (Exception, SystemExit) as raised:  # noqa: BLE001  whatever it is, running it will tell
             told = Told.of(raised)
@@ -222,8 +232,6 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
     graph = accumulate = False
     while True:
         setting = Setting(None, accumulate=accumulate)
-        if any(isinstance(part, torch.jit.ScriptModule) for part in parts_of(module)):
-            setting.memory = None  # its constants are not in Python: its graph is read instead
         try:
             with (
                 _in_place(module, parts_of(module), setting) as subject,
@@ -235,9 +243,10 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
                     return count_backward(subject, given, setting, how=how, backward=backward)
                 return _run(subject, inputs, setting, how)
         except (Exception, SystemExit) as error:
-            if _NO_GRAPH in str(error) and not (backward or graph):
+            told = Told.of(error).text
+            if _NO_GRAPH in told and not (backward or graph):
                 graph = True
-            elif _REENTRANT in str(error) and not accumulate:
+            elif _REENTRANT in told and not accumulate:
                 accumulate = True
             else:
                 raise refusal(module, inputs, error) from error
@@ -254,8 +263,7 @@ def _run(module: nn.Module, inputs: tuple[Any, ...], setting: Setting, how: str)
     with torch.no_grad(), watching(ledger), dispatch, Posing(dispatch, None, mixed=False):
         outputs = exhausted(module(*given))
         dispatch.returned(outputs)
-    for name, times in fused(parts_of(module)).items():
-        ledger.miss(name, times)
+    setting.read_graphs(parts_of(module))
     return Profile.of(module, ledger, how=how)
 
 
@@ -304,6 +312,10 @@ def _in_place(module: nn.Module, parts: list[nn.Module], setting: Setting) -> It
     with ExitStack() as stack:
         state = stack.enter_context(as_it_was(parts))
         setting.state = state
+        if state.scripted or any(isinstance(part, torch.jit.ScriptModule) for part in parts):
+            setting.memory = (
+                None  # their constants are not in Python: their graphs are read instead
+            )
         setting.there([*tensors_of(parts), *state.tensors()])
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # the model's own are for who runs it, not for who counts

@@ -82,6 +82,7 @@ class State:
             (restoring.numbers, self._arrays),
             (restoring.generator, self._generators),
         )
+        self.scripted: list[Any] = []
         self._seen: set[int] = set(map(id, parts))
         self._seen_classes: set[int] = set()
         self._waiting: list[Any] = []
@@ -160,7 +161,9 @@ class State:
         self._own(value, kind)
 
     def _module(self, value: nn.Module) -> None:
-        if not isinstance(value, torch.jit.ScriptModule):
+        if isinstance(value, torch.jit.ScriptModule):
+            self.scripted.append(value)
+        else:
             self._part(vars(value))
 
     def _held(self, *values: Any) -> None:
@@ -270,6 +273,7 @@ _LOOKS: Final[tuple[tuple[Any, Callable[[State, Any], None]], ...]] = (
     (torch.Generator, lambda s, value: s._generators.append((value.set_state, value.get_state()))),  # noqa: SLF001
     (random.Random, lambda s, value: s._generators.append((value.setstate, value.getstate()))),  # noqa: SLF001
     (nn.Module, State._module),  # noqa: SLF001
+    ((torch.ScriptMethod, torch.jit.ScriptFunction), lambda s, value: s.scripted.append(value)),
 )
 """Of what is no container, how it is looked at; the first kind that fits."""
 

@@ -6,12 +6,16 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
 from convbench.profiling.holding import held
 from convbench.profiling.ledger import KIND, Ledger
 from convbench.profiling.refusals import ProfileError
+
+_STRANGERS: WeakKeyDictionary[nn.Module, dict[int, nn.Module]] = WeakKeyDictionary()
+"""Modules that ran in a function and are none of its parts; what itself holds is put back."""
 
 
 class Called(nn.Module):
@@ -38,6 +42,17 @@ class Called(nn.Module):
         for name, weight in loose.items():
             own: dict[str, Any] = self._parameters
             own[name] = weight  # a plain tensor, it may be
+
+    def adopt(self) -> bool:
+        """Take modules that ran and that it was not seen to hold for parts; tell whether it did."""
+        ran = _STRANGERS.pop(self, {})
+        known = {id(part) for part in self.modules()}
+        new = [part for key, part in ran.items() if key not in known]
+        inside = {id(part) for module in new for part in list(module.modules())[1:]}
+        for part in new:
+            if id(part) not in inside:
+                self._modules[f"{type(part).__name__.lower()}_{len(self._modules)}"] = part
+        return bool(new)
 
     def forward(self, *inputs: Any) -> Any:
         """Call the function."""
@@ -69,7 +84,7 @@ def ledger_of(module: nn.Module) -> Ledger:
     """Return a ledger for a module; of a function, only what it uses is its own."""
     ledger = Ledger(module)
     if isinstance(module, Called):
-        ledger.used = set()
+        ledger.used, ledger.strangers = set(), _STRANGERS.setdefault(module, {})
     return ledger
 
 

@@ -14,7 +14,7 @@ from torch.nn.parameter import is_lazy
 from convbench.profiling.contractions import Weights
 from convbench.profiling.engine import Dispatch
 from convbench.profiling.ledger import Ledger
-from convbench.profiling.provenance import Made, Memory
+from convbench.profiling.provenance import Made, Memory, fused
 from convbench.profiling.refusals import Told
 from convbench.profiling.state import State
 from convbench.profiling.values import Values
@@ -53,6 +53,13 @@ class Setting:
         made.made, made.memory, made.emptied = self.made, self.memory, self.emptied
         made.state = self.state
         return made
+
+    def read_graphs(self, parts: list[nn.Module]) -> None:
+        """Note what TorchScript, of the parts and elsewhere in reach, runs past the dispatcher."""
+        scripted = [] if self.state is None else self.state.scripted
+        for name, times in fused([*parts, *scripted]).items():
+            if self._ledger is not None:
+                self._ledger.miss(name, times)
 
     def follow(self, tensors: Iterable[Tensor]) -> None:
         """Watch whether these tensors without values outlive the attempt."""

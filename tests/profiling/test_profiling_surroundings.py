@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 import threading
 import time
 
@@ -55,6 +56,15 @@ def settings():
         "anomaly": torch.is_anomaly_enabled(),
         "gradients": torch.is_grad_enabled(),
         "cudnn": (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic),
+        "mkldnn": (BACKENDS.mkldnn.enabled, BACKENDS.quantized.engine),
+        "attention": (BACKENDS.cuda.flash_sdp_enabled(), BACKENDS.cuda.math_sdp_enabled()),
+        "half": BACKENDS.cuda.matmul.allow_fp16_reduced_precision_reduction,
+        "autocast": torch.get_autocast_dtype("cpu"),
+        "future": torch.__future__.get_swap_module_params_on_conversion(),
+        "warns": torch.is_warn_always_enabled(),
+        "prints": str(torch.tensor(1 / 3)),
+        "saved": torch._C._autograd._top_saved_tensors_default_hooks(True),
+        "path": list(sys.path),
         "folder": os.getcwd(),  # noqa: PTH109  as a model would
         "environment": dict(os.environ),
         "hooks": {name: list(held) for name, held in vars(hooks).items()
@@ -71,6 +81,18 @@ CHANGES = {
     "precision": lambda: torch.set_float32_matmul_precision("medium"),
     "all precisions": lambda: setattr(BACKENDS, "fp32_precision", "ieee"),
     "precision of products": lambda: setattr(BACKENDS.cuda.matmul, "fp32_precision", "tf32"),
+    "mkldnn": lambda: setattr(BACKENDS.mkldnn, "enabled", False),
+    "quantised engine": lambda: setattr(BACKENDS.quantized, "engine", "onednn"),
+    "attention": lambda: BACKENDS.cuda.enable_flash_sdp(False),
+    "sums in half": lambda: setattr(
+        BACKENDS.cuda.matmul, "allow_fp16_reduced_precision_reduction", False
+    ),
+    "autocast": lambda: torch.set_autocast_dtype("cpu", torch.float16),
+    "future": lambda: torch.__future__.set_swap_module_params_on_conversion(True),
+    "warnings": lambda: torch.set_warn_always(True),
+    "printing": lambda: torch.set_printoptions(precision=1),
+    "saved tensors": lambda: torch.autograd.graph.save_on_cpu().__enter__(),
+    "path": lambda: sys.path.insert(0, "elsewhere"),
     "anomaly": lambda: torch.autograd.set_detect_anomaly(True),
     "gradients": lambda: torch.set_grad_enabled(False),
     "cudnn": lambda: setattr(torch.backends.cudnn, "benchmark", True),
