@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import reprlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -46,7 +46,13 @@ class Called:
         self.work = (lambda: call(*inputs)) if inputs else call
 
     def check_first(self, output: Any, known: tuple[Digest, ...]) -> None:
-        """Check nothing: there is no reference."""
+        """Refuse a result that something has yet to go through or await: nothing ran for it."""
+        del known
+        if isinstance(output, Iterator | AsyncIterator | Awaitable):
+            raise MeasureError(
+                f"its call returns a {type(output).__name__}, for which nothing has run yet; give "
+                f"a function that {'goes through' if isinstance(output, Iterator) else 'awaits'} it"
+            )
 
     def check_last(self, known: tuple[Digest, ...]) -> tuple[str, ...]:  # noqa: ARG002
         """See in the first process that the output follows the input; return what to know."""

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from convbench.timing.arguments import MeasureError, call_of
+from convbench.timing.measuring import measure
 
 
 def generating(n=3):
@@ -91,3 +92,42 @@ RUNS = {
 def test_what_runs_is_taken(case):
     function, inputs = call_of("a", RUNS[case])
     function(*inputs)
+
+
+def wrapped(n):
+    return generating(n)
+
+
+def mapping(n):
+    return map(abs, range(n))
+
+
+def making(n):
+    return awaiting(n)
+
+
+@functools.lru_cache
+def cached(n):
+    return generating(n)
+
+
+LAZY = {
+    "a wrapper of a generator function": (wrapped, "goes through"),
+    "a map": (mapping, "goes through"),
+    "iter": (iter, "goes through"),
+    "a cached generator function": (cached, "goes through"),
+    "a wrapper of an async function": (making, "awaits"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:coroutine")  # nobody awaits it, which is the point
+def test_a_result_that_has_yet_to_run_has_no_time():
+    calls = {name: (call, [1] if call is iter else 3) for name, (call, _) in LAZY.items()} | {
+        "runs": (sorted, [3, 1])
+    }
+    found = measure(calls, budget=0.2)
+    assert set(found.failures) == set(LAZY)
+    for name, (_, remedy) in LAZY.items():
+        assert "for which nothing has run yet" in found.failures[name]
+        assert remedy in found.failures[name]
+    assert found.samples["runs"]
