@@ -56,7 +56,7 @@ class Memory:
 def _storage(tensor: Tensor) -> Any:
     try:
         return tensor.untyped_storage()
-    except (NotImplementedError, RuntimeError):  # sparse, mkldnn
+    except (NotImplementedError, RuntimeError, ValueError):  # sparse, mkldnn; a lazy layer's
         return None
 
 
