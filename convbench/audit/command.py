@@ -53,12 +53,13 @@ def audit_command(
 def write_audit(result: AuditResult, folder: Path, shown: str | None = None) -> tuple[Path, ...]:
     """Write audit.json, report.md and tables/ below the folder, and return the paths.
 
-    shown: the folder as the page's command names it. The same result gives the same bytes.
+    shown: the folder as the page's command names it. A before.json in the folder, cells of an
+    earlier convbench, is shown beside the new ones. The same result gives the same bytes.
     """
     from convbench.audit.page import page
     from convbench.report.renderers import RENDERERS
 
-    document = page(result, shown or folder.as_posix())
+    document = page(result, shown or folder.as_posix(), _before(folder))
     files = {"audit.json": result.text().encode()}
     for name in FORMATS:
         files.update(RENDERERS[name](document))
@@ -75,6 +76,20 @@ def write_audit(result: AuditResult, folder: Path, shown: str | None = None) -> 
             ) from error
         written.append(path)
     return tuple(written)
+
+
+def _before(folder: Path) -> tuple[Cell, ...]:
+    path = folder / "before.json"
+    if not path.exists():
+        return ()
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(Cell.from_json(cell) for cell in held["cells"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AuditError(
+            f"{path} cannot be read ({error}): it holds cells as audit.json does; take it away to "
+            "have a page without it."
+        ) from error
 
 
 def read_audit(folder: Path) -> AuditResult:

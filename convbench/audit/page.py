@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 
 from convbench.audit.result import AuditResult, CaseInfo, CounterInfo
@@ -53,8 +54,13 @@ _MARKS: Final[dict[Verdict, str]] = {
 }
 
 
-def page(result: AuditResult, out: str = "reports/counter-audit") -> Document:
-    """Return the page of an audit. out: the folder that the printed command names."""
+def page(
+    result: AuditResult, out: str = "reports/counter-audit", before: Sequence[Cell] = ()
+) -> Document:
+    """Return the page of an audit. out: the folder that the printed command names.
+
+    before: what convbench itself answered before its last mends, where that was not right.
+    """
     counters = result.installed
     return Document(
         title="Which counter is right",
@@ -66,6 +72,7 @@ def page(result: AuditResult, out: str = "reports/counter-audit") -> Document:
             Heading(level=2, text="The matrix"),
             Bullets(items=tuple(Bullet(text=text, lead=mark) for mark, text in _LEGEND)),
             *(_matrix(result, family, counters) for family in _families(result)),
+            *_mended(result, before),
             Heading(level=2, text="What is counted"),
             Paragraph(
                 text="One multiply-accumulate is one multiplication whose product is then summed. "
@@ -163,13 +170,45 @@ def _absent(result: AuditResult) -> tuple[Block, ...]:
     return tuple(Paragraph(text=text) for text in texts)
 
 
+def _mended(result: AuditResult, before: Sequence[Cell]) -> tuple[Block, ...]:
+    """Show what new cases found in convbench itself."""
+    if not before:
+        return ()
+    now = {cell.case: cell for cell in result.of_counter("convbench")}
+    return (
+        Heading(level=2, text="What the matrix found in convbench"),
+        Paragraph(
+            text="The column of convbench on the same cases, before it was mended and now. Its "
+            "marks are those of the matrix: what is flagged is said as a lower bound (≥)."
+        ),
+        Table(
+            id="audit_mended",
+            caption="",
+            columns=(
+                Column(name="Case", key="case"),
+                Column(name="Before", key="before", kind="integer"),
+                Column(name="Mark", key="before_mark"),
+                Column(name="Now", key="now", kind="integer"),
+                Column(name="Mark", key="now_mark"),
+                Column(name="Right", key="right", kind="integer"),
+            ),
+            rows=tuple(
+                (cell.case, cell.value, mark(cell), found.value, mark(found), cell.known)
+                for cell in before
+                if (found := now.get(cell.case)) is not None
+            ),
+        ),
+    )
+
+
 def _families(result: AuditResult) -> tuple[str, ...]:
     return tuple(dict.fromkeys(case.family for case in result.cases))
 
 
 def _matrix(result: AuditResult, family: str, counters: tuple[CounterInfo, ...]) -> Table:
-    cases = [case for case in result.cases if case.family == family]
     index = {(cell.case, cell.counter): cell for cell in result.cells}
+    unbuilt = {cell.case for cell in result.cells if cell.verdict == "not built"}
+    cases = [case for case in result.cases if case.family == family and case.id not in unbuilt]
     return Table(
         id="audit_matrix",
         caption=family.capitalize(),

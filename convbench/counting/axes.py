@@ -72,7 +72,7 @@ _WORDS: Final = {
         unsafe_split_with_sizes""",
     _selected: "select unbind",
     _permuted: "permute",
-    _swapped: "transpose swapaxes swapdims mT t adjoint",
+    _swapped: "transpose swapaxes swapdims mT mH matrix_H t adjoint",
     _reversed: "numpy_T",
     _any: "movedim moveaxis im2col unfold index as_strided",
     None: """flatten ravel reshape reshape_alias squeeze unflatten unsafe_view unsqueeze view

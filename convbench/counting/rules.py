@@ -134,7 +134,8 @@ MOVEMENT: Final = _names(
     flatten flip full full_like gather im2col imag index index_add index_copy index_fill
     index_put index_select int_repr is_floating_point is_same_size item lift lift_fresh
     lift_fresh_copy linspace local_scalar_dense mT make_dual masked_scatter masked_select
-    meshgrid movedim narrow native_channel_shuffle native_dropout nested_tensor_from_mask
+    mH matrix_H meshgrid movedim narrow native_channel_shuffle native_dropout
+    nested_tensor_from_mask
     new_empty new_empty_strided new_full new_ones new_zeros nonzero normal normal_functional
     numel one_hot ones ones_like pad permute pin_memory pixel_shuffle pixel_unshuffle
     q_per_channel_scales q_scale q_zero_point quantize_per_channel quantize_per_tensor

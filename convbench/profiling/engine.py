@@ -11,6 +11,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 import torch
@@ -91,6 +92,9 @@ class Dispatch(TorchDispatchMode):
             with torch._C.DisableTorchFunction():  # noqa: SLF001  its only name
                 self._node = self._locate()
                 return self._run(func, args, kwargs)
+        if torch.is_inference_mode_enabled() and _composite(func):
+            with self:  # autograd takes it apart elsewhere
+                return func.decompose(*args, **kwargs)
         return self._run(func, args, kwargs)
 
     def _locate(self) -> int:
@@ -311,6 +315,15 @@ class Dispatch(TorchDispatchMode):
             if found is not None:
                 return found
         return zero(name, args, result)
+
+
+@lru_cache(maxsize=4096)
+def _composite(func: Any) -> bool:
+    """Tell whether an operator is made of others and has no rule of its own."""
+    if isinstance(func, HigherOrderOperator):
+        return False
+    has = torch._C._dispatch_has_kernel_for_dispatch_key  # noqa: SLF001  no public way
+    return find(func)[2] is None and bool(has(func.name(), "CompositeImplicitAutograd"))
 
 
 def _itemsize(result: Any) -> int:

@@ -27,12 +27,14 @@ _OTHERS: Final = (
     sys.stdlib_module_names - _HOLDERS | {"torch", "functorch", "numpy", "pandas", "sympy"}
     | {"convbench", "pytest", "_pytest"}
 )  # fmt: skip
+_COUNTED: Final = "convbench.audit.cases"
+"""Of our own, models that are counted as a user's are."""
 
 
 @lru_cache(maxsize=4096)
 def foreign(module: str) -> bool:
     """Tell whether a module of Python is torch's, the standard library's or our own."""
-    return module.partition(".")[0] in _OTHERS
+    return module.partition(".")[0] in _OTHERS and not module.startswith(_COUNTED)
 
 
 def attributes_of(value: Any) -> Any:

@@ -87,7 +87,9 @@ class State:
         self._seen_classes: set[int] = set()
         self._waiting: list[Any] = []
         for part in parts:
-            if not isinstance(part, torch.jit.ScriptModule):  # its state is not in Python
+            if isinstance(part, torch.jit.ScriptModule):  # its state is not in Python,
+                self._attributes.append((vars(part), vars(part).copy()))  # its methods are kept
+            else:
                 self._part(vars(part))
         for kind in {kind for part in parts for kind in type(part).__mro__}:
             self._class(kind)

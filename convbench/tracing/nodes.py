@@ -28,14 +28,14 @@ class Nodes:
         self.gates: list[tuple[Node, tuple[int, ...]]] = []
         """Products that were summed along axes on which a factor is the same."""
 
-    def see(self, name: str, node: Node, args: Sequence[Any], *, in_place: bool) -> list[Amount]:
-        """Follow one operator; return the products that it sums."""
-        if in_place and self.is_value(args[0]):
-            self._targets[node] = self._target(args[0])
-        elif not in_place:
-            values = [item for item in node.all_input_nodes if self.is_value(item)]
-            self._constant[node] = bool(values) and all(map(self.constant, values))
-            self._learned[node] = self._constant[node] and any(map(self.learned, values))
+    def see(self, name: str, node: Node, args: Sequence[Any], *, written: Any) -> list[Amount]:
+        """Follow one operator; return the products that it sums. written: what it writes to."""
+        in_place = written is not None
+        if in_place and self.is_value(written):
+            self._targets[node] = self._target(written)
+        values = [item for item in node.all_input_nodes if self.is_value(item)]
+        self._constant[node] = bool(values) and all(map(self.constant, values))
+        self._learned[node] = self._constant[node] and any(map(self.learned, values))
         if name in FOLLOWED:
             return self.handmade.see(name, args, node) or []
         if in_place:
@@ -76,7 +76,8 @@ class Nodes:
         return self._constant.get(value, False)
 
     def take_for(self, value: Node, other: Node) -> None:
-        """Take a node for the weight that another one is."""
+        """Take a node for another name of one of another graph."""
+        self._targets[value] = self._target(other)
         self._constant[value], self._learned[value] = self.constant(other), self.learned(other)
 
     def is_complex(self, value: Node) -> bool:

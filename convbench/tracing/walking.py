@@ -34,6 +34,8 @@ COMPLEX_PRODUCT: Final = 4
 """Real multiplications in the product of two complex numbers."""
 TORCH: Final = ("aten", "prim", "prims", "quantized_decomposed")
 """Namespaces in which a bare name means torch's own operator."""
+_TRANSFORMED: Final = "vmap, or another transform of functions"
+"""What is inside runs as often as no size in the graph tells."""
 
 
 @dataclass(kw_only=True)
@@ -57,6 +59,8 @@ class Walk:
     nodes: Nodes
     size: Callable[[Any], Any]
     found: Found
+    results: dict[Node, Any] = field(default_factory=dict)
+    """Of a node that runs one graph, what that one gives."""
 
 
 def walk(program: ExportedProgram, names: Mapping[Any, sympy.Expr]) -> Found:
@@ -90,8 +94,13 @@ def _walk(graph: Graph, now: Walk) -> None:
             _gather(node, node.target, now)
         elif node.target is operator.getitem:
             source: Any = node.args[0]
+            if source in now.results:
+                now.nodes.take_for(node, now.results[source][node.args[1]])
+                continue
             schema = getattr(source.target, "_schema", None)
             now.nodes.item(node, plain_name(schema.name) if schema else "")
+        elif "nesting" in getattr(node.target, "__name__", "") and "increment" in str(node.target):
+            now.found.unsupported[_TRANSFORMED] += 1
 
 
 def _gather(node: Node, target: Any, now: Walk) -> None:
@@ -102,7 +111,7 @@ def _gather(node: Node, target: Any, now: Walk) -> None:
     if own and bare in EITHER_WAY:
         rule = transposed if _argument(node, target, "transposed") else convolution
     if own:
-        _sum(bare, node, args, now, in_place=target._schema.is_mutable)  # noqa: SLF001  as above
+        _sum(bare, node, args, now, written=_written(target, args))
     if rule is not None:
         shapes = [_shape(argument, now.size) for argument in args]
         value = node.meta["val"]
@@ -119,10 +128,18 @@ def _gather(node: Node, target: Any, now: Walk) -> None:
         found.unknown.add(target)
 
 
-def _sum(name: str, node: Node, args: Sequence[Any], now: Walk, *, in_place: bool) -> None:
+def _written(target: Any, args: Sequence[Any]) -> Any:
+    """Return the argument that an operator writes to, None where it only makes something new."""
+    for argument, value in zip(target._schema.arguments, args, strict=False):  # noqa: SLF001  as above
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            return value
+    return None
+
+
+def _sum(name: str, node: Node, args: Sequence[Any], now: Walk, *, written: Any) -> None:
     """Count the products of earlier nodes that this one sums, unless they are of weights alone."""
     gates = len(now.nodes.gates)
-    for amount in now.nodes.see(name, node, args, in_place=in_place):
+    for amount in now.nodes.see(name, node, args, written=written):
         if not now.nodes.constant(amount.what):
             sizes = (amount.factor, *_shape(amount.what, now.size))
             now.found.terms.setdefault("mul", []).append(term(sizes))
@@ -176,6 +193,7 @@ def _walk_inside(node: Node, now: Walk) -> None:
     if len(graphs) == 1 and (name.startswith(("wrap", "hints")) or name == "invoke_subgraph"):
         _enter(node, graphs[0], now.nodes)
         _walk(graphs[0], now)
+        now.results[node] = next(iter(reversed(graphs[0].nodes))).args[0]
         return
     inside = Found()
     for graph in graphs:
@@ -185,7 +203,7 @@ def _walk_inside(node: Node, now: Walk) -> None:
 
 
 def _enter(node: Node, graph: Graph, nodes: Nodes) -> None:
-    """Tell which inputs of a graph inside another are weights."""
+    """Tell what the inputs of a graph inside another are."""
     given = [item for item in node.args if getattr(item, "op", None) != "get_attr"]
     inputs = [item for item in graph.nodes if item.op == "placeholder"]
     for inner, outer in zip(reversed(inputs), reversed(given), strict=False):

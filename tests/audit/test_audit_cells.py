@@ -182,11 +182,16 @@ def test_every_installed_counter_answers_the_plainest_case(name):
     assert cell.known == 115_200
 
 
+SAID = {"reached/layers in a thread pool", "reached/TorchScript, optimised for inference"}
+"""What convbench cannot see, and says so."""
+
+
 def test_convbench_is_right_in_every_case_and_leaves_nothing_behind():
     result = run_audit(["convbench"])
     built = [cell for cell in result.cells if cell.verdict != "not built"]
     assert len(built) >= 81
     wrong = [(cell.case, cell.verdict, cell.macs, cell.known, cell.why) for cell in built
-             if cell.verdict != "right"]  # fmt: skip
+             if cell.verdict != "right" and cell.case not in SAID]  # fmt: skip
     assert not wrong
+    assert {cell.case for cell in built if cell.verdict == "flagged"} == SAID
     assert not [(cell.case, cell.changed) for cell in built if cell.changed]

@@ -1,6 +1,7 @@
 """The page, its files, and the command."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -123,3 +124,17 @@ def test_the_command_writes_the_page(tmp_path, capsys):
 def test_a_pattern_that_finds_nothing(pattern, words):
     with pytest.raises(AuditError, match=words):
         audit_command(cases=pattern, only_list=True)
+
+
+def test_what_was_wrong_before_stands_beside_what_is_now(tmp_path):
+    before = [{**_cell("odd/FFT", "convbench", "wrong", 3).to_json(), "value": 3}]
+    (tmp_path / "before.json").write_text(json.dumps({"cells": before}), encoding="utf-8")
+    result = _result()
+    now = replace(result.cell("odd/FFT", "sure"), counter="convbench")
+    write_audit(replace(result, cells=(*result.cells, now)), tmp_path)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "What the matrix found in convbench" in text
+    assert (tmp_path / "tables" / "audit_mended.csv").exists()
+    (tmp_path / "before.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(AuditError, match="take it away"):
+        write_audit(result, tmp_path)

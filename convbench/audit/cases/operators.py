@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from typing import Any
 
@@ -17,14 +18,13 @@ def _vision(name: str) -> Any:
     from convbench.audit.vision import declare_operators
 
     declare_operators()
-    import torchvision.ops
-
+    operators = importlib.import_module("torchvision.ops")
     if not hasattr(torch.ops.torchvision, "deform_conv2d"):  # declared by the compiled part alone
         raise CaseError(
             f"torchvision's {name} is compiled, and its compiled part does not load here: install "
             "the torchvision that belongs to this torch."
         )
-    return getattr(torchvision.ops, name)
+    return getattr(operators, name)
 
 
 @case(
