@@ -43,7 +43,7 @@ def run(jobs: Iterable[Job], path: Path, *, seconds: float = SECONDS) -> None:
         def finish(sentinel: Any, row: dict[str, Any]) -> None:
             process, job, _ = running.pop(sentinel)
             process.join()
-            file.write(json.dumps({**job.key, **row}) + "\n")
+            file.write(json.dumps({**job.key, **row}, default=int) + "\n")
             file.flush()
             sys.stdout.write("." if "failed" not in row else "x")
             sys.stdout.flush()
