@@ -84,6 +84,7 @@ def _independent(net: nn.Module, inputs: tuple[Any, ...], device: str) -> Row:
     """Count with a dispatch mode; what is on the meta device holds no real tensor that matters."""
     if device == "meta":
         net = net.to("meta")
+    torch.manual_seed(0)  # some choose at random
     count = independent.counted(net, independent.on(device, inputs))
     return {
         "macs": count.macs,
@@ -96,6 +97,7 @@ def _independent(net: nn.Module, inputs: tuple[Any, ...], device: str) -> Row:
 
 
 def _ours(net: nn.Module, inputs: tuple[Any, ...]) -> Row:
+    torch.manual_seed(0)
     found = convbench.profile(net, *inputs)
     total = found.counts()
     kinds = {name: kind for name, kind, _ in found.modules}

@@ -1,5 +1,7 @@
 """The page of a sweep, and its table: reports/field/report.md and networks.csv."""
 
+# ruff: noqa: E501  the page's sentences
+
 from __future__ import annotations
 
 import csv
@@ -111,7 +113,11 @@ def _packages(counts: list[Row]) -> Iterator[str]:
     yield from _table(
         ("source", "networks", *ORDER),
         [
-            (name, len(group), *(sum(row["verdict"] == one for row in group) or "" for one in ORDER))
+            (
+                name,
+                len(group),
+                *(sum(row["verdict"] == one for row in group) or "" for one in ORDER),
+            )
             for name, group in _grouped(counts, "package").items()
         ],
     )
@@ -270,5 +276,9 @@ def _table(head: tuple[str, ...], lines: list[tuple[Any, ...]]) -> Iterator[str]
     yield "| " + " | ".join(head) + " |"
     yield "|" + " --- |" * len(head)
     for line in lines:
-        yield "| " + " | ".join(str(cell).replace("|", "/").replace("\n", " ") for cell in line) + " |"
+        yield (
+            "| "
+            + " | ".join(str(cell).replace("|", "/").replace("\n", " ") for cell in line)
+            + " |"
+        )
     yield ""

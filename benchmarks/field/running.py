@@ -50,7 +50,7 @@ def run(jobs: Iterable[Job], path: Path, *, seconds: float = SECONDS) -> None:
 
         def settle() -> None:
             now = time.monotonic()
-            ready = wait([connection for connection in running], timeout=1.0)
+            ready = wait(list(running), timeout=1.0)
             for connection in ready:
                 try:
                     row = connection.recv()
