@@ -83,13 +83,10 @@ def verdict(row: dict[str, Any], known: list[Explanation]) -> tuple[str, Explana
     return (APART if row["by_hand"] or row["preparation"] else EQUAL), None
 
 
-def silent(row: dict[str, Any], known: list[Explanation]) -> bool:
-    """Tell whether a network has a difference that nothing says."""
-    return verdict(row, known)[0] == DIFFERENT
-
-
 def disturbed(row: dict[str, Any]) -> list[str]:
-    """Return what a second look at a network found wrong; nothing where it could not be made."""
+    """Return what a second look at a network found wrong; nothing where time or memory ran out."""
+    if row.get("failed") == "checked":
+        return ["checked"]
     return [key for key in CHECKS if not row.get(key, True)]
 
 

@@ -26,7 +26,8 @@ Row = dict[str, Any]
 def write(out: Path, rows: list[Row], known: list[judging.Explanation] | None = None) -> int:
     """Write page and table; return 1 where a difference or a disturbance is not explained."""
     known = judging.explanations() if known is None else known
-    last = {(row["package"], row["name"], row["kind"]): row for row in rows}
+    timed = [row for row in rows if row["kind"] == "time"]
+    last = {(row["package"], row["name"], row["kind"]): row for row in rows if row not in timed}
     rows = sorted(last.values(), key=lambda row: (row["package"], row["name"]))
     counts = [row for row in rows if row["kind"] == "count"]
     for row in counts:
@@ -35,7 +36,7 @@ def write(out: Path, rows: list[Row], known: list[judging.Explanation] | None = 
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
         table.writerows(map(_line, counts))
-    (out / "report.md").write_text("\n".join(_page(rows, counts)) + "\n")
+    (out / "report.md").write_text("\n".join(_page(rows, counts, timed)) + "\n")
     wrong = [row for row in counts if row["verdict"] in {DIFFERENT, REFUSED}]
     again = [row for row in rows if row["kind"] == "again" and judging.disturbed(row)]
     for row in wrong:
@@ -64,10 +65,11 @@ def _line(row: Row) -> list[Any]:
     ]
 
 
-def _page(rows: list[Row], counts: list[Row]) -> Iterator[str]:
+def _page(rows: list[Row], counts: list[Row], timed: list[Row]) -> Iterator[str]:
     total = Counter(row["verdict"] for row in counts)
     counted = sum(total[name] for name in ORDER) - total[FAILED] - total[REFUSED]
-    minutes = sum(row["seconds"] for row in rows if row["kind"] == "time") / 60
+    minutes = sum(row["seconds"] for row in timed) / 60
+    stopped = {row["package"] for row in counts} - {row["package"] for row in timed}
     yield "# Real networks, counted twice"
     yield ""
     yield (
@@ -81,6 +83,9 @@ def _page(rows: list[Row], counts: list[Row]) -> Iterator[str]:
     yield ""
     yield "Made by `make field` (`python benchmarks/field`); a row for each network: [networks.csv](networks.csv)."
     yield ""
+    if stopped:
+        yield f"Stopped before all of their networks were counted: {', '.join(sorted(stopped))}."
+        yield ""
     yield from _how()
     yield from _packages(counts)
     yield from _columns(counts)
@@ -147,8 +152,9 @@ def _columns(counts: list[Row]) -> Iterator[str]:
         lines.append((f"`{place}`", len(group), _names(group), f"{100 * max(shares):.2g} %"))
     yield from _table(("module", "networks", "such as", "most of a total"), lines)
     alone = [row for row in counts if row.get("preparation")]
-    yield f"Preparation: {len(alone)} networks, such as {_names(alone)}." if alone else ""
-    yield ""
+    if alone:
+        yield f"Preparation: {len(alone)} networks, such as {_names(alone)}."
+        yield ""
 
 
 def _hand(row: Row, place: str) -> int:
@@ -169,6 +175,7 @@ def _bounds(counts: list[Row]) -> Iterator[str]:
         yield ""
         lines = [(f"`{key}`", len(group), _names(group)) for key, group in sorted(found.items())]
         yield from _table(("operator", "networks", "such as"), lines)
+        return
     yield ""
 
 
@@ -235,9 +242,17 @@ def _again(rows: list[Row]) -> Iterator[str]:
         wrong = [row for row in seen if not row[key]]
         lines.append((text, len(wrong) or "none", _names(wrong)))
     yield from _table(("what would be wrong", "networks", "which"), lines)
-    if len(seen) < len(again):
-        missing = [row for row in again if "failed" in row]
-        yield f"Not looked at again (time, memory, or no backward): {_names(missing, 12)}."
+    none = [row for row in seen if row.get("no_backward")]
+    if none:
+        yield f"Without a backward, in torch too: {_names(none, 12)}."
+        yield ""
+    for row in again:
+        if row.get("failed") == "checked":
+            yield f"**{row['name']}** could not be looked at again: {_short(row['why'])}"
+            yield ""
+    missing = [row for row in again if row.get("failed", "checked") != "checked"]
+    if missing:
+        yield f"Not looked at again (time or memory): {_names(missing, 12)}."
         yield ""
 
 

@@ -87,12 +87,20 @@ def _child(task: Task, connection: Connection) -> None:
     socket.socket.connect = _refused  # type: ignore[method-assign]  # no weights are fetched
     try:
         row = task()
-    except MemoryError:
-        row = {"failed": "held", "why": f"more than {GIB} GiB of address space"}
     except BaseException as error:  # noqa: BLE001  SystemExit too
-        row = {"failed": "checked", "why": f"{type(error).__name__}: {str(error)[:300]}"}
+        much = too_large(error)
+        row = (
+            {"failed": "held", "why": f"more than {GIB} GiB"}
+            if much
+            else {"failed": "checked", "why": f"{type(error).__name__}: {str(error)[:300]}"}
+        )
     connection.send(row)
     connection.close()
+
+
+def too_large(error: BaseException) -> bool:
+    """Tell whether memory ran out."""
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
 
 
 def _refused(*_: Any) -> None:

@@ -115,6 +115,22 @@ def test_a_disturbed_network_fails(field, rows, tmp_path):
     assert field["page"].write(tmp_path, [rows[0], again], []) == 1
 
 
+def test_a_second_look_that_fails_is_told(field, rows, tmp_path):
+    again = {**row("equal"), "kind": "again", "failed": "checked", "why": "ProfileError: no"}
+    assert field["page"].write(tmp_path, [rows[0], again], []) == 1
+
+
+def test_a_backward_that_torch_has_not_is_no_fault(field):
+    class Overwritten(nn.Module):
+        def forward(self, x):
+            y = x.exp()
+            return y.add_(1) * y
+
+    found = field["counting"].again(lambda: made(Overwritten()))
+    assert found["no_backward"]
+    assert field["judging"].disturbed(found) == []
+
+
 def test_nothing_counted_fails(field, tmp_path):
     assert field["page"].write(tmp_path, [], []) == 1
 
