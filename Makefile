@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+FIELD := .venv-field
 ARGS ?=
 
-.PHONY: run test lint types check bench docs docs-serve clean
+.PHONY: run test lint types check bench field docs docs-serve clean
 .DEFAULT_GOAL := run
 
 run: $(READY)  ## the main job: derive, count and time the default suite, write the report
@@ -27,6 +28,10 @@ check: lint types test
 bench: $(READY)  ## pytest-benchmark: the types at one slot, deriving, counting
 	$(BIN)/python -m pytest benchmarks --benchmark-only --convbench-out=.benchmarks/convbench $(ARGS)
 
+# the networks' packages come alone, on top of what the tests need: torch stays as it is
+field: $(FIELD)/.ready  ## every real network that installs, counted twice: reports/field, about an hour
+	$(FIELD)/bin/python benchmarks/field $(ARGS)
+
 docs: $(READY)  ## the documentation, into site/; a broken link or a missing anchor is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
@@ -44,5 +49,13 @@ $(READY): pyproject.toml constraints.txt
 		--constraint constraints.txt torchvision timm
 	@touch $@
 
+$(FIELD)/.ready: $(READY) benchmarks/field/requirements.txt
+	$(PYTHON) -m venv $(FIELD)
+	$(BIN)/python -c 'import site; print(*site.getsitepackages(), sep="\n")' > \
+		"$$($(FIELD)/bin/python -c 'import site; print(site.getsitepackages()[0])')/tests.pth"
+	$(FIELD)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--requirement benchmarks/field/requirements.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) $(FIELD) build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

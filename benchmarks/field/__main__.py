@@ -1,9 +1,9 @@
-"""Every real network that installs, counted twice: `python benchmarks/field [--resume]`.
+"""Every real network that installs, counted twice: `python benchmarks/field`.
 
 Makes the networks of timm, torchvision, pytorchcv and other packages without weights, counts each
-with `convbench.profile` and with a count that shares no code with it, and writes a page that says of
-every one whether the two are equal, and if not, who is right and why. The exit status is 1 where a
-difference is not explained. Counts take shapes alone: about an hour on two cores for all of them.
+with `convbench.profile` and with a count that shares no code with it, and writes a page that says
+of every one whether the two are equal, and if not, who is right and why. The exit status is 1
+where a difference is not explained. Counts take shapes alone: about an hour on two cores.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
 
-import page  # this folder is a program, not a package
-import running
-from sources import NAMES
+import page  # noqa: E402  this folder is a program, not a package
+import running  # noqa: E402
+from sources import NAMES  # noqa: E402
 
 
 def main() -> int:
@@ -34,7 +34,7 @@ def main() -> int:
         data.unlink(missing_ok=True)
     for name in () if asked.page else asked.only or NAMES:
         # a process for each package: none meets what another one patches
-        subprocess.run([sys.executable, str(HERE / "host.py"), name, str(data)], check=False)
+        subprocess.run([sys.executable, str(HERE / "host.py"), name, str(data)], check=False)  # noqa: S603
         sys.stdout.write("\n")
     return page.write(asked.out, running.rows(data))
 

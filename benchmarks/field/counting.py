@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import independent
+import running
 import torch
 from torch import nn
 
 import convbench
+from convbench.profiling.run import ProfileError
 
 Make = Callable[[], tuple[nn.Module, tuple[Any, ...]]]
 Row = dict[str, Any]
@@ -68,7 +70,13 @@ def again(make: Make) -> Row:
     first = convbench.profile(net, *inputs)
     second = convbench.profile(net, *inputs)
     kept = _state(net)
-    both = convbench.profile(net, *inputs, backward=True)
+    no_backward = ""
+    try:
+        both = convbench.profile(net, *inputs, backward=True)
+    except ProfileError as error:
+        no_backward, both = str(error)[:300], first
+        if _trains(make):
+            raise
     after = _state(net)
     gc.collect()
     return {
@@ -77,13 +85,26 @@ def again(make: Make) -> Row:
         "kept_by_backward": after == before,
         "forward": _figures(both) == _figures(first),
         "backward": both.backward.multiplications,
+        "no_backward": no_backward,
     }
+
+
+def _trains(make: Make) -> bool:
+    """Tell whether torch itself can go backward through a network of eval mode."""
+    net, inputs = made(make, "cpu")
+    try:
+        found = [x for x in independent.tensors(net(*inputs)) if x.requires_grad]
+        sum(x.sum() for x in found).backward()
+    except Exception:  # noqa: BLE001  whatever it is, there is no backward to count
+        return False
+    return True
 
 
 def _independent(net: nn.Module, inputs: tuple[Any, ...], device: str) -> Row:
     """Count with a dispatch mode; what is on the meta device holds no real tensor that matters."""
     if device == "meta":
         net = net.to("meta")
+    torch.manual_seed(0)  # some choose at random
     count = independent.counted(net, independent.on(device, inputs))
     return {
         "macs": count.macs,
@@ -96,6 +117,7 @@ def _independent(net: nn.Module, inputs: tuple[Any, ...], device: str) -> Row:
 
 
 def _ours(net: nn.Module, inputs: tuple[Any, ...]) -> Row:
+    torch.manual_seed(0)
     found = convbench.profile(net, *inputs)
     total = found.counts()
     kinds = {name: kind for name, kind, _ in found.modules}
@@ -145,6 +167,8 @@ def _values(tensor: torch.Tensor) -> Any:
 
 
 def _failed(what: str, error: BaseException) -> Row:
+    if running.too_large(error):
+        raise error
     lines = str(error).strip().splitlines() or [""]
     return {"failed": what, "why": f"{type(error).__name__}: {lines[0][:300]}"}
 

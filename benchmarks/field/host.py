@@ -13,16 +13,15 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
 os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TQDM_DISABLE="1")
 
-import torch
-
-import counting
-import running
-from operators_of_torchvision import declared
-from sources import source
+import counting  # noqa: E402
+import running  # noqa: E402
+import torch  # noqa: E402
+from operators_of_torchvision import declared  # noqa: E402
+from sources import source  # noqa: E402
 
 
 def main(name: str, path: Path) -> None:
-    """Append a row for each network that has none yet, then look at each family's smallest again."""
+    """Append a row for each network that has none yet, then see each family's smallest again."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     began = time.perf_counter()

@@ -1,9 +1,9 @@
 """A count that shares no code with convbench: what the dispatcher runs, by closed forms.
 
-`counted(net, inputs)` runs the network once in eval mode under a dispatch mode of its own, on the
-meta device where that works. Only operators that contract are counted; elementwise products are not,
-whatever sums them. MACs whose operands depend on no input but on weights and buffers alone are kept
-apart. A third voice are closed forms in forward hooks of nn.Conv*, nn.ConvTranspose* and nn.Linear.
+`counted(net, inputs)` runs the network once under a dispatch mode of its own. Only operators that
+contract are counted; elementwise products are not, whatever sums them. MACs whose operands depend
+on no input but on weights and buffers alone are kept apart. A third voice are closed forms in
+forward hooks of nn.Conv*, nn.ConvTranspose* and nn.Linear.
 """
 
 from __future__ import annotations
@@ -52,19 +52,19 @@ def _reduced_product(args: Any, out: Any) -> int:
     return int(out.numel() * args[1].shape[-1] * args[1].shape[0])
 
 
-def _attention(args: Any, out: Any) -> int:
+def _attention(args: Any, _: Any) -> int:
     query, key, value = args[:3]
     pairs = prod(query.shape[:-1]) * key.shape[-2]
     return int(pairs * (query.shape[-1] + value.shape[-1]))
 
 
-def _trilinear(args: Any, out: Any) -> int:
+def _trilinear(args: Any, _: Any) -> int:
     one, weight, other = args[:3]
     rows, inner = one.shape[0], weight.shape[1]
     return int(rows * weight.numel() + rows * weight.shape[0] * other.shape[-1] * (inner > 0))
 
 
-def _recurrent(args: Any, out: Any) -> int:
+def _recurrent(args: Any, _: Any) -> int:
     steps, batch = args[0].shape[:2]
     return int(steps * batch * (args[1].numel() + args[2].numel()))
 
@@ -75,8 +75,8 @@ RULES: dict[str, Rule] = {
     "mm": _product,
     "bmm": _product,
     "matmul": _product,
-    "dot": lambda args, out: int(args[0].numel()),
-    "vdot": lambda args, out: int(args[0].numel()),
+    "dot": lambda args, _: int(args[0].numel()),
+    "vdot": lambda args, _: int(args[0].numel()),
     "mv": _product,
     "linear": _product,
     "addmm": _added_product,
@@ -94,6 +94,7 @@ class Watching(TorchDispatchMode):
     """Count each operator that contracts; follow what is made of weights alone."""
 
     def __init__(self, net: nn.Module) -> None:
+        """`net`: whose weights and buffers are its own."""
         super().__init__()
         self.count = Count()
         self._own: dict[int, Tensor] = {}
@@ -101,6 +102,7 @@ class Watching(TorchDispatchMode):
             self._own[id(tensor)] = tensor
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run one operator and add what it costs."""
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
         given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]

@@ -6,6 +6,7 @@ No network that is counted needs that part, but nms, which multiplies nothing.
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import torch
 
@@ -19,7 +20,8 @@ def declared() -> None:
     except RuntimeError:  # operator torchvision::nms does not exist
         _declare()
         # what multiplies falls back to Python; only this question stands in the way of detectors
-        importlib.import_module("torchvision.ops.boxes")._assert_has_ops = lambda: None
+        boxes: Any = importlib.import_module("torchvision.ops.boxes")
+        boxes._assert_has_ops = lambda: None  # noqa: SLF001
 
 
 def _declare() -> None:
@@ -28,5 +30,9 @@ def _declare() -> None:
     library = torch.library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.impl("nms", lambda dets, scores, limit: torch.arange(len(dets), device=dets.device), "CompositeExplicitAutograd")
+    library.impl(
+        "nms",
+        lambda dets, *_: torch.arange(len(dets), device=dets.device),
+        "CompositeExplicitAutograd",
+    )
     _LIBRARIES.append(library)

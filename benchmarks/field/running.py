@@ -43,14 +43,14 @@ def run(jobs: Iterable[Job], path: Path, *, seconds: float = SECONDS) -> None:
         def finish(sentinel: Any, row: dict[str, Any]) -> None:
             process, job, _ = running.pop(sentinel)
             process.join()
-            file.write(json.dumps({**job.key, **row}) + "\n")
+            file.write(json.dumps({**job.key, **row}, default=int) + "\n")
             file.flush()
             sys.stdout.write("." if "failed" not in row else "x")
             sys.stdout.flush()
 
         def settle() -> None:
             now = time.monotonic()
-            ready = wait([connection for connection in running], timeout=1.0)
+            ready = wait(list(running), timeout=1.0)
             for connection in ready:
                 try:
                     row = connection.recv()
@@ -87,12 +87,20 @@ def _child(task: Task, connection: Connection) -> None:
     socket.socket.connect = _refused  # type: ignore[method-assign]  # no weights are fetched
     try:
         row = task()
-    except MemoryError:
-        row = {"failed": "held", "why": f"more than {GIB} GiB of address space"}
     except BaseException as error:  # noqa: BLE001  SystemExit too
-        row = {"failed": "checked", "why": f"{type(error).__name__}: {str(error)[:300]}"}
+        much = too_large(error)
+        row = (
+            {"failed": "held", "why": f"more than {GIB} GiB"}
+            if much
+            else {"failed": "checked", "why": f"{type(error).__name__}: {str(error)[:300]}"}
+        )
     connection.send(row)
     connection.close()
+
+
+def too_large(error: BaseException) -> bool:
+    """Tell whether memory ran out."""
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
 
 
 def _refused(*_: Any) -> None:

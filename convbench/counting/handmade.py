@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.counting.axes import MOVES, broadcast, carried, summed_axes
 from convbench.counting.divisors import STATISTICS
-from convbench.counting.places import COUNTING, MASK, ONES, POINTWISE, Places
+from convbench.counting.places import COUNTING, MASK, ONES, POINTWISE, REPEATS, Places
 from convbench.counting.products import Amount, Facts, Pool, Product
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ FOLLOWED: Final = (
     (SUMS | STACKS | ADDITIONS | SCALINGS | MASKS | SCATTERS | BLANKS | PRODUCTS | frozenset(MOVES))
     | {"addcmul", "copy", "where"}
     | STATISTICS
+    | REPEATS
     | POINTWISE
     | ONES
     | COUNTING

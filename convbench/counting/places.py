@@ -39,10 +39,13 @@ _COPIES: Final = frozenset({
     "resolve_conj", "resolve_neg", "conj", "float", "double", "half", "expand", "expand_as",
 })  # fmt: skip
 _RESHAPES: Final = frozenset(name for name, way in MOVES.items() if way is None)
+REPEATS: Final = frozenset({"repeat", "tile", "repeat_interleave", "flip", "rot90"})
+"""What gives the same numbers at other places, or more often."""
 _ZEROS: Final = frozenset({"zeros", "zeros_like", "new_zeros"})
 _WRITES: Final = frozenset({"scatter", "fill", "masked_fill"})
 _STAYS_MASK: Final = (
     frozenset(MOVES)
+    | REPEATS
     | {"mul", "multiply", "neg", "rsub", "floor", "ceil", "round", "relu", "clamp", "abs", "where"}
     | {"minimum", "maximum", "cat", "stack", "masked_fill", "scatter", "fill"}
     | {"tril", "triu", "div", "divide", "true_divide"}

@@ -219,6 +219,13 @@ ELEMENTWISE = {
     "what a mask leaves": lambda self, x, _: (x * (1 - (x > 0).float())).sum((2, 3)),
     "a triangle": lambda self, x, _: (x * torch.tril(torch.ones(H, W))).sum((2, 3)),
     "a trace": lambda self, x, _: (x[..., :5, :] * torch.eye(5)).sum((2, 3)),
+    "a trace of many": lambda self, x, _: (
+        x[..., :5, :] * torch.eye(5).unsqueeze(0).repeat(B, C, 1, 1)
+    ).sum((2, 3)),
+    "a mask, flipped": lambda self, x, _: (x * (x > 0).float().flip(3)).sum((2, 3)),
+    "a mask, tiled": lambda self, x, _: (
+        x * (x[:, :2] > 0).to(x.dtype).repeat_interleave(2, 1)
+    ).sum((2, 3)),
     "a choice": chosen,
     "dropout": dropped,
     "coordinates": coordinates,

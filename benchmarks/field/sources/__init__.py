@@ -51,10 +51,12 @@ class Named(nn.Module):
     """A network that is called with keyword arguments, in a fixed order."""
 
     def __init__(self, net: nn.Module, names: tuple[str, ...]) -> None:
+        """`names`: those of the values that it will be called with."""
         super().__init__()
         self.net, self.names = net, names
 
     def forward(self, *values: Any) -> Any:
+        """Call the network."""
         return self.net(**dict(zip(self.names, values, strict=True)))
 
 

@@ -15,7 +15,12 @@ def names() -> list[tuple[str, str]]:
 def make(name: str) -> Made:
     """Make one without weights."""
     net = open_clip.create_model(
-        name, pretrained=None, pretrained_image=False, pretrained_text=False, pretrained_hf=False, output_dict=False
+        name,
+        pretrained=None,
+        pretrained_image=False,
+        pretrained_text=False,
+        pretrained_hf=False,
+        output_dict=False,
     )
     size = net.visual.image_size
     size = size if isinstance(size, tuple) else (size, size)

@@ -20,4 +20,6 @@ def names() -> list[tuple[str, str]]:
 def make(name: str) -> Made:
     """Make one without weights."""
     size = SIZES.get(name, 224)
-    return pretrainedmodels.__dict__[name](num_classes=1000, pretrained=None), (image(3, size, size),)
+    return pretrainedmodels.__dict__[name](num_classes=1000, pretrained=None), (
+        image(3, size, size),
+    )

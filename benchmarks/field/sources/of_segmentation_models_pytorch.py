@@ -8,7 +8,7 @@ from sources import Made, image
 
 ENCODERS = (
     "resnet18", "mobilenet_v2", "efficientnet-b0", "vgg11", "densenet121", "dpn68", "se_resnet50",
-    "timm-efficientnet-lite0", "mit_b0", "xception", "mobileone_s0", "timm-regnetx_002",
+    "tu-efficientnet_lite0", "mit_b0", "xception", "mobileone_s0", "timm-regnetx_002",
 )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ MAKERS: dict[str, Callable[[], Made]] = {
     },
     "snac SNAC": lambda: (_of("snac", "SNAC"), (image(1, 44032),)),
     **{
-        f"vector-quantize-pytorch {name}": lambda name=name, more=more: (  # type: ignore[misc]
+        f"vector-quantize-pytorch {name}": lambda name=name, more=more, size=size: (  # type: ignore[misc]
             _of("vector_quantize_pytorch", name, **more), (image(64, size),))
         for name, more, size in (
             ("VectorQuantize", {"dim": 32, "codebook_size": 64}, 32),
@@ -81,8 +81,6 @@ MAKERS: dict[str, Callable[[], Made]] = {
         _of("conformer", "Conformer", dim=64, depth=2, dim_head=16, heads=4), (image(128, 64),)),
     "torchxrayvision DenseNet": lambda: (
         _of("torchxrayvision.models", "DenseNet", weights=None), (image(1, 224, 224),)),
-    "pytorch-fid InceptionV3": lambda: (
-        _of("pytorch_fid.inception", "InceptionV3", use_fid_inception=False), (image(3, 299, 299),)),
 }  # fmt: skip
 
 

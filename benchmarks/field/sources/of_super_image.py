@@ -6,7 +6,21 @@ import super_image
 
 from sources import Made, image
 
-KINDS = ("A2n", "Awsrn", "Carn", "Ddbpn", "Drln", "Drn", "Edsr", "Han", "Mdsr", "Msrn", "Pan", "Rcan", "Rnan")
+KINDS = (
+    "A2n",
+    "Awsrn",
+    "Carn",
+    "Ddbpn",
+    "Drln",
+    "Drn",
+    "Edsr",
+    "Han",
+    "Mdsr",
+    "Msrn",
+    "Pan",
+    "Rcan",
+    "Rnan",
+)
 
 
 def names() -> list[tuple[str, str]]:

@@ -10,7 +10,11 @@ from sources import Made, by_turns, image
 def names() -> list[tuple[str, str]]:
     """Return (module of timm, model), each module's shortest name first."""
     return by_turns(
-        [(module, name) for module in timm.list_modules() for name in timm.list_models(module=module)]
+        [
+            (module, name)
+            for module in timm.list_modules()
+            for name in timm.list_models(module=module)
+        ]
     )
 
 

@@ -19,16 +19,23 @@ class Detector(nn.Module):
     """A detector takes a list of images of any size."""
 
     def __init__(self, net: nn.Module) -> None:
+        """`net`: the detector."""
         super().__init__()
         self.net = net
 
     def forward(self, *images: torch.Tensor) -> Any:
+        """Call the detector."""
         return self.net(list(images))
 
 
 def names() -> list[tuple[str, str]]:
     """Return (family, model)."""
-    return by_turns([(models.get_model_builder(n).__module__.rpartition(".")[2], n) for n in models.list_models()])
+    return by_turns(
+        [
+            (models.get_model_builder(n).__module__.rpartition(".")[2], n)
+            for n in models.list_models()
+        ]
+    )
 
 
 def make(name: str) -> Made:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from x_transformers import ContinuousTransformerWrapper, Decoder, Encoder, TransformerWrapper, ViTransformerWrapper
+from x_transformers import (
+    ContinuousTransformerWrapper,
+    Decoder,
+    Encoder,
+    TransformerWrapper,
+    ViTransformerWrapper,
+)
 
 from sources import Made, image, tokens
 
@@ -45,9 +51,15 @@ def names() -> list[tuple[str, str]]:
 def make(name: str) -> Made:
     """Make one."""
     kind, _, option = name.partition(", ")
-    layers = (Decoder if kind == "decoder" else Encoder)(dim=64, depth=2, heads=4, **OPTIONS[option])
+    layers = (Decoder if kind == "decoder" else Encoder)(
+        dim=64, depth=2, heads=4, **OPTIONS[option]
+    )
     if kind == "vit":
-        return ViTransformerWrapper(image_size=64, patch_size=8, num_classes=10, attn_layers=layers), (image(3, 64, 64),)
+        return ViTransformerWrapper(
+            image_size=64, patch_size=8, num_classes=10, attn_layers=layers
+        ), (image(3, 64, 64),)
     if kind == "continuous":
-        return ContinuousTransformerWrapper(dim_in=32, dim_out=16, max_seq_len=64, attn_layers=layers), (image(64, 32),)
+        return ContinuousTransformerWrapper(
+            dim_in=32, dim_out=16, max_seq_len=64, attn_layers=layers
+        ), (image(64, 32),)
     return TransformerWrapper(num_tokens=100, max_seq_len=64, attn_layers=layers), (tokens(64),)
