@@ -56,7 +56,8 @@ class Fast(Posing):
                     known = self.dispatch.made.get(id(x))
                     if known is None or known() is not x:
                         self.dispatch.check((x,))
-                    self.dispatch.met((*args, *kwargs.values()) if kwargs else args)
+                    if self.dispatch.ledger.used is not None:
+                        self.dispatch.met((*args, *(kwargs or {}).values()))
                     return self._noted(found, args)
         return super().__torch_function__(func, types, args, kwargs)
 

@@ -8,7 +8,8 @@ import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from operator import attrgetter
+from functools import partial
+from operator import add, attrgetter
 from threading import get_ident
 from typing import Any, Final
 
@@ -75,9 +76,16 @@ class Ledger:
     def notes(self) -> tuple[str, ...]:
         """What to know of the count, in sentences."""
         found = []
-        training = [name for name, part in self.parts if getattr(part, "training", False)]
-        idle = [name for name in training if not self._ran(name)]
-        if self.drew and idle:
+        idle = (
+            []
+            if not self.drew
+            else [
+                name
+                for name, part in self.parts
+                if getattr(part, "training", False) and not self._ran(name)
+            ]
+        )
+        if idle:
             found.append(
                 f"random numbers were drawn, and {len(idle)} parts in training mode did not run "
                 f"({idle[0]} first): where layers are dropped at random, another draw counts "
@@ -112,14 +120,14 @@ class Ledger:
         calls: dict[tuple[str, str], int] = {}
         for path, operator, counts, itemsize in self.events:
             key = (path, operator)
-            numbers = _NUMBERS(counts)
             row = sums.get(key)
             if row is None:
-                row = sums[key] = [0] * len(NAMES)
-            for place, number in enumerate(numbers):
-                row[place] += number
+                row = sums[key] = list(_NUMBERS(counts))
+                calls[key] = 1
+            else:
+                row[:] = map(add, row, _NUMBERS(counts))
+                calls[key] += 1
             row[_MOVED] += (counts.reads + counts.writes) * itemsize
-            calls[key] = calls.get(key, 0) + 1
         return {
             key: (calls[key] - self.again.get(key, 0), Counts(**dict(zip(NAMES, row, strict=True))))
             for key, row in sums.items()
@@ -133,7 +141,8 @@ _MOVED: Final = NAMES.index("bytes_moved")
 @contextmanager
 def watching(ledger: Ledger) -> Iterator[None]:
     """Follow which module runs, by torch's own global hooks, removed afterwards."""
-    names, stack, here = ledger.names, ledger.stack, get_ident()
+    names, stack, visits, here = ledger.names, ledger.stack, ledger.visits, get_ident()
+    entered = ledger.entered if torch.is_grad_enabled() else partial(setattr, ledger, "path")
 
     def enter(module: nn.Module, _: Any) -> None:
         if get_ident() != here:
@@ -146,12 +155,12 @@ def watching(ledger: Ledger) -> Iterator[None]:
             ledger.strangers[id(module)] = module
         stack.append(ledger.path)
         if name is not None:
-            ledger.entered(name)
-            ledger.visits[name] = ledger.visits.get(name, 0) + 1
+            entered(name)
+            visits[name] = visits.get(name, 0) + 1
 
     def leave(module: nn.Module, _: Any, __: Any) -> None:
         if stack and get_ident() == here:
-            ledger.entered(stack.pop())
+            entered(stack.pop())
 
     def begin(*_: Any) -> None:
         sys.setprofile(None)

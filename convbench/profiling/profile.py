@@ -85,7 +85,9 @@ class Profile:
                     (id(p), p.numel())
                     for p in part._parameters.values()  # noqa: SLF001
                     if (used is None or id(p) in used) and _sized(p)
-                ),
+                )
+                if part._parameters  # noqa: SLF001
+                else (),
             )
             for name, part in ledger.parts
         )

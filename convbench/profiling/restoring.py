@@ -38,6 +38,11 @@ def contents_of(container: Any) -> Any:
 
 def items(container: Any, before: Any) -> None:
     """Give a container the items that it had, where it has others."""
+    if type(container) is dict:  # as most are
+        same_keys = len(container) == len(before) and all(map(same, container, before))
+        if not (same_keys and all(map(same, container.values(), before.values()))):
+            _write_dict(container, before)
+        return
     kind, read, write = next(entry for entry in _CONTAINERS if isinstance(container, entry[0]))
     now = read(container)
     if issubclass(kind, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -138,7 +139,7 @@ def _without_values(
         found: Profile | None = None
         told: Told | None = None
         try:
-            with _in_place(module, parts, setting) as subject:
+            with _no_collection(), _in_place(module, parts, setting) as subject:
                 if setting.state is not None and setting.state.scripted:
                     return "it reaches a TorchScript module"
                 found = attempt(subject, inputs, setting)
@@ -158,6 +159,18 @@ def _without_values(
         elif _REENTRANT in told.text and not accumulate:
             waiting, accumulate = [attempt], True
     return why
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let garbage wait: collecting looks through all objects of the module, again and again."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _released(module: nn.Module, setting: Setting, *, all_of_them: bool) -> list[str]:

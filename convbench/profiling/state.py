@@ -46,6 +46,7 @@ _ATOMS: Final = frozenset(
 _PLAIN: Final = frozenset(
     {dict, list, set, bytearray, OrderedDict, defaultdict, deque, Counter, array}
 )
+_CLEARED: Final = frozenset({OrderedDict, set})
 _HEAP: Final = 1 << 9
 """Set in the flags of a type that Python code defined."""
 
@@ -107,7 +108,7 @@ class State:
                     self._dict(value)
                 else:
                     self._empty.append(value)
-            elif kind is OrderedDict and not value:
+            elif kind in _CLEARED and not value:
                 self._empty.append(value)
             elif kind is not tuple or not all(type(item) in _ATOMS for item in value):
                 self._waiting.append(value)
@@ -137,8 +138,11 @@ class State:
             if kind is nn.Parameter or isinstance(value, Tensor):
                 self._tensors.append((value, value.requires_grad))
                 attributes = value.__dict__
-                self._attributes.append((attributes, attributes.copy()))
-                self._waiting.extend(attributes.values())
+                if attributes:
+                    self._attributes.append((attributes, attributes.copy()))
+                    waiting.extend(attributes.values())
+                else:
+                    self._empty.append(attributes)
             elif (held := restoring.contents_of(value)) is not None:
                 self._containers.append((value, held))
                 waiting.extend(held.values() if isinstance(held, dict) else held)
@@ -262,7 +266,7 @@ class State:
                 put(*record)
         for container in self._empty:
             if container:
-                type(container).clear(container)  # a plain dict, or an ordered one
+                type(container).clear(container)  # a dict or a set
 
 
 _LOOKS: Final[tuple[tuple[Any, Callable[[State, Any], None]], ...]] = (

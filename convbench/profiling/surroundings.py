@@ -29,6 +29,7 @@ _PRECISE: Final = [_B, _B.cudnn, _B.mkldnn, _B.cuda.matmul] + [
     if hasattr(owner, name)
 ]
 _DEVICE: Any = torch._GLOBAL_DEVICE_CONTEXT  # noqa: SLF001  as above
+_ENVIRONMENT: Any = getattr(os.environ, "_data", os.environ)  # as bytes: decoding takes longer
 _SAVED: Any = _C._autograd  # noqa: SLF001  as above
 _ENABLE_SAVING: Any = _SAVED._saved_tensors_hooks_enable  # noqa: SLF001  as above
 _PRINTING: Any = torch._tensor_str.PRINT_OPTS  # noqa: SLF001  as above
@@ -114,7 +115,7 @@ def surroundings_kept() -> Iterator[None]:
     to put it back would give them numbers that they had; torch's is, unless it was seeded.
     """
     settings = [(write, read, _told(read)) for read, write in SETTINGS]
-    environment = dict(os.environ)
+    environment = _ENVIRONMENT.copy()
     modes, device = _modes(), getattr(_DEVICE, "device_context", None)
     every = [value for name, value in vars(hooks).items() if name.startswith("_global_")]
     global_hooks = [
@@ -135,9 +136,9 @@ def surroundings_kept() -> Iterator[None]:
             with suppress(Exception):  # a folder that is gone
                 if _told(read) != before:
                     write(before)
-        if os.environ != environment:
+        if environment != _ENVIRONMENT:
             os.environ.clear()
-            os.environ.update(environment)
+            os.environ.update({os.fsdecode(k): os.fsdecode(v) for k, v in environment.items()})
         alone = threading.active_count() == 1
         if alone or torch.initial_seed() != seed or _as_seeded(seed):
             torch.set_rng_state(drawn)
