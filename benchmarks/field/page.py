@@ -76,7 +76,7 @@ def _page(rows: list[Row], counts: list[Row], timed: list[Row]) -> Iterator[str]
         f"{counted:,} networks of {len({row['package'] for row in counts})} sources were made without "
         "weights and counted by `convbench.profile` and by a count that shares no code with it. "
         f"**{total[EQUAL] + total[APART]:,} are equal to the last multiplication**, "
-        f"{total[BOUND]:,} are lower bounds (`≥`) that say so, {total[EXPLAINED]:,} differ for a reason "
+        f"{total[BOUND]:,} end in a lower bound (`≥`) and say so, {total[EXPLAINED]:,} differ for a reason "
         f"given below, and **{total[DIFFERENT]:,} differ in silence**. It took {minutes:.0f} minutes "
         "of two processes."
     )

@@ -59,20 +59,25 @@ Attempt = Callable[[nn.Module, tuple[Any, ...], Setting], Profile]
 def profile(module: Any, *inputs: Any, backward: bool = False, strict: bool = False) -> Profile:
     """Count what module(*inputs) multiplies, by the operators that run.
 
-    module: an nn.Module, an exported program, or a function of tensors (functools.partial gives
-    one its keyword arguments). Nothing is computed and no
-    weight is copied: shapes alone are followed, on the meta device. A module that decides by its
-    data, or is quantised or scripted, is run for real instead, and the profile says so. backward:
-    count the gradients of all weights, and of the inputs that require them, too. strict: raise
-    UnknownOperatorError for an operator without a rule; otherwise the total is a lower bound, and
-    says so.
+    module: an nn.Module, an exported program, or a function of tensors (functools.partial gives one
+    its keyword arguments). Nothing is computed and no weight is copied: shapes alone are followed,
+    on the meta device. A module that decides by its data, or is quantised or scripted, is run for
+    real instead, and the profile says so. backward: count the gradients of all weights, and of the
+    inputs that require them, too. strict: raise UnknownOperatorError for an operator without a
+    rule, and for what ran out of sight; otherwise the total is a lower bound, and says so.
 
-    The module is left as it was, with what its code reaches: containers and objects by their own
-    methods, classes, globals that its code names, settings of torch, the working folder, random
-    numbers. Not put back: what only C or another process holds, what an import did, and random
-    numbers of Python and NumPy while other threads run. No other thread may use the module
-    meanwhile: its calls make the count a lower bound, and with backward it meets weights without
-    values.
+    The module is left as it was, with what its code reaches: tensors (values, memory, hooks,
+    attributes), containers and objects by the methods of their own kind, classes, globals that its
+    code names, settings of torch, the environment, the working folder, random numbers.
+
+    Not put back: what only C or another process holds (iterators, streams, locks, values of a
+    thread or a context), what an import did, handlers of signals, NumPy's settings of errors, and
+    the flushing of denormals. Random numbers are one stream for all threads: while others run,
+    those of Python and NumPy stay as they are, and torch's too unless the module seeded them.
+
+    A count waits for one in another thread. No other thread may use the module meanwhile: its calls
+    make the count a lower bound, and with backward it meets weights without values. What a thread
+    that was there before computes, called with functions and into tensors that exist, is not seen.
 
     Raises ProfileError when the module cannot be run on these inputs.
     """
