@@ -25,9 +25,10 @@ _DEPTH = 8
 
 def survivors(made: Collection[weakref.ref[Tensor]]) -> list[Tensor]:
     """Return those that are alive, and not only because they hold each other."""
-    if not any(item() is not None for item in made):
-        return []
-    gc.collect()
+    for generation in (1, 2):  # what the count left is young, and the old take long
+        if not any(item() is not None for item in made):
+            return []
+        gc.collect(generation)
     return list({id(x): x for item in made if (x := item()) is not None}.values())
 
 

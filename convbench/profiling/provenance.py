@@ -63,7 +63,13 @@ def _storage(tensor: Tensor) -> Any:
 
 def all_tensors() -> list[Tensor]:
     """Return every tensor that Python code holds now."""
-    return [item for item in gc.get_objects() if issubclass(type(item), Tensor)]
+    kinds: set[type] = {Tensor}
+    waiting: list[type] = [Tensor]
+    for kind in waiting:  # which grows
+        new: set[type] = set(type.__subclasses__(kind)) - kinds
+        kinds |= new
+        waiting.extend(new)
+    return [item for item in gc.get_objects() if type(item) in kinds]
 
 
 def fused(parts: Iterable[Any]) -> dict[str, int]:
