@@ -181,7 +181,9 @@ class Dispatch(TorchDispatchMode):
     def _called(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Call an operator on real tensors; random numbers are of a stream of this count's own."""
         given = kwargs.get("generator")
-        if _SEEDED not in func.tags or (given is not None and given is not torch.default_generator):
+        if given is None and _SEEDED not in func.tags:
+            return func(*args, **kwargs)
+        if given is not None and given._cdata != torch.default_generator._cdata:  # noqa: SLF001
             return func(*args, **kwargs)
         self.ledger.drew = True
         return self._drawn.call(func, args, kwargs)

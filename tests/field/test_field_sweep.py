@@ -20,11 +20,16 @@ MACS = 8 * 8 * 3 * 4 * 9 + 8 * 8 * 4 * 2  # the two convolutions of `made`
 @pytest.fixture(scope="module")
 def field():
     """The modules of the program, which is no package."""
+    inside = {file.stem for file in FIELD.glob("*.py")}
+    others = {name: sys.modules.pop(name) for name in inside & sys.modules.keys()}  # of the clock's
     sys.path.insert(0, str(FIELD))
     try:
         return {n: importlib.import_module(n) for n in ("counting", "judging", "page", "running")}
     finally:
         sys.path.remove(str(FIELD))
+        for name in inside:
+            sys.modules.pop(name, None)
+        sys.modules.update(others)
 
 
 def made(last=None):

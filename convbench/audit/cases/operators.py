@@ -19,7 +19,7 @@ def _vision(name: str) -> Any:
 
     declare_operators()
     operators = importlib.import_module("torchvision.ops")
-    if not hasattr(torch.ops.torchvision, "deform_conv2d"):  # declared by the compiled part alone
+    if not importlib.import_module("torchvision.extension")._has_ops():  # noqa: SLF001  its only name
         raise CaseError(
             f"torchvision's {name} is compiled, and its compiled part does not load here: install "
             "the torchvision that belongs to this torch."
