@@ -292,6 +292,8 @@ class Dispatch(TorchDispatchMode):
     ) -> Counts | None:
         known = self.known
         if rule is not None:
+            if any(item is result for item in args):
+                known.written(result)
             if name in PADDED_AT:
                 counts = rule(args, result, known.padding.around(args[PADDED_AT[name]]))
                 third = known.complexes.third(name, args)
