@@ -60,21 +60,31 @@ def _selected(args: Sequence[Any], flags: Flags, after: int) -> Flags:
     return kept if len(kept) == after else (any(flags),) * after
 
 
+def _placed(args: Sequence[Any], flags: Flags, after: int) -> Flags:
+    one, other = (
+        [axis % after for axis in ([item] if isinstance(item, int) else item)] for item in args[1:3]
+    )
+    left = iter([axis for axis in range(after) if axis not in one])
+    order = dict(zip(other, one, strict=True))
+    return tuple(flags[order[axis] if axis in order else next(left)] for axis in range(after))
+
+
 def _any(args: Sequence[Any], flags: Flags, after: int) -> Flags:
     del args
     return flags if len(flags) == after else (any(flags),) * after
 
 
 _WORDS: Final = {
-    _same: """alias clone constant_pad_nd contiguous detach expand expand_as lift_fresh narrow pad
-        roll slice split split_with_sizes tensor_split chunk unsafe_chunk unsafe_split to to_copy
-        type_as resolve_conj resolve_neg conj index_select float double half
+    _same: """alias clone constant_pad_nd contiguous detach expand expand_as flip lift_fresh narrow
+        pad roll slice split split_with_sizes tensor_split chunk unsafe_chunk unsafe_split to
+        to_copy type_as resolve_conj resolve_neg conj index_select float double half
         unsafe_split_with_sizes""",
     _selected: "select unbind",
     _permuted: "permute",
     _swapped: "transpose swapaxes swapdims mT mH matrix_H t adjoint",
     _reversed: "numpy_T",
-    _any: "movedim moveaxis im2col unfold index as_strided",
+    _placed: "movedim moveaxis",
+    _any: "im2col unfold index as_strided",
     None: """flatten ravel reshape reshape_alias squeeze unflatten unsafe_view unsqueeze view
         view_as reshape_as""",
 }

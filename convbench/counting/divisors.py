@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from convbench.counting.products import Facts
 
 STATISTICS: Final = frozenset(
-    {"sum", "mean", "amax", "amin", "var", "std", "norm", "linalg_vector_norm"}
+    {"sum", "mean", "amax", "amin", "var", "std", "var_mean", "std_mean", "norm"}
+    | {"linalg_vector_norm"}
 )
 _INVERSIONS: Final = frozenset({"rsqrt", "reciprocal"})
 _QUOTIENTS: Final = frozenset({"div", "divide", "true_divide"})
@@ -57,4 +58,4 @@ class Divisors:
     def divides(self, factor: Any, place: Any) -> bool:
         """Tell whether a factor is one over a statistic of what stands at `place`."""
         known = self._known.get(factor)
-        return known is not None and known.inverse and known.of == place
+        return known is not None and known.inverse and known.of.of_one(place)

@@ -6,14 +6,18 @@ An elementwise multiplication is `elementwise` work. It is a MAC besides where i
 contraction that was written by hand, and what is multiplied decides that:
 
 1. Two different tensors of real or complex numbers. Two factors whose elements come from the same
-   elements of one tensor (x·sigmoid(x), x·relu6(x + 3), p·log p, a square, a variance) are an
-   activation, however it is written, and one divided by its own sum, mean, norm or variance
-   (x·rsqrt(mean(x²))) a normalisation; numbers, masks (bool, also as floats: a comparison, a
-   triangle, an identity, a choice, what dropout draws) scale or leave out; integers and what was
-   made of integers alone are index arithmetic. None of these is a contraction.
+   elements of one tensor (x·sigmoid(x), x·relu6(x + 3), p·log p, a square, a variance; moved there
+   and back, cut in any way) are an activation, however it is written, and one divided by its own
+   sum, mean, norm or variance (x·rsqrt(mean(x²))) a normalisation, as `rms_norm` is with its
+   weight. A factor of masks or integers alone scales, leaves out or is index arithmetic. Masks are
+   zeros and ones or one other number: bool, also as floats, a comparison, a triangle, an identity,
+   a choice (zeros that ones are written to), what dropout draws, what a maximum of masks leaves.
+   Integers are coordinates and numbers of things, also as floats, and what + − × of them makes;
+   divided by a number, or from `linspace`, they are real numbers. None of these is a contraction.
 2. Their products are summed or averaged along an axis on which *both* vary as one tensor: a matrix
    product, an involution, an average weighted position by position. A factor that is the same along
-   that axis is a scale or a gate of what is summed, and could stand outside of the sum.
+   that axis (also by `repeat`, or an interpolation of one number) is a scale or a gate of what is
+   summed, and could stand outside of the sum.
 3. The same sum counts the same however it is written: by sum or mean, a pooling, `+` of slices
    (different parts of the same two tensors; all parameters are one tensor here), a stack of the
    products, addition by index; with casts, views, masks, numbers and further addends in between. A
@@ -37,7 +41,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.counting.axes import MOVES, broadcast, carried, summed_axes
 from convbench.counting.divisors import STATISTICS
-from convbench.counting.places import COUNTING, MASK, ONES, POINTWISE, REPEATS, Places
+from convbench.counting.kinds import NOTED
+from convbench.counting.places import LOSSES, POINTWISE, SAMPLES, SPREADS, Places
 from convbench.counting.products import Amount, Facts, Pool, Product
 
 if TYPE_CHECKING:
@@ -60,11 +65,11 @@ FOLLOWED: Final = (
     (SUMS | STACKS | ADDITIONS | SCALINGS | MASKS | SCATTERS | BLANKS | PRODUCTS | frozenset(MOVES))
     | {"addcmul", "copy", "where"}
     | STATISTICS
-    | REPEATS
     | POINTWISE
-    | ONES
-    | COUNTING
-    | {"scatter", "fill"}
+    | NOTED
+    | SAMPLES
+    | SPREADS
+    | LOSSES
 )
 """Operators that `Handmade.see` has to be told of; any other in place must be told to `drop`."""
 
@@ -118,7 +123,7 @@ class Handmade:
             known.written.append(True)
             self.products.put(value, None)
 
-    def moved(self, name: str, args: Sequence[Any], part: Any, turn: int) -> None:
+    def moved(self, name: str, args: Sequence[Any], part: Any, turn: int | None) -> None:
         """Note that `part` is one of several parts of the first argument."""
         self._moved(name, args, part)
         self.places.moved(name, args, part, turn)
@@ -131,7 +136,7 @@ class Handmade:
 
     def _product(self, one: Any, other: Any, result: Any) -> Product | None:
         """Return what is known of a product; None where it is none of two different tensors."""
-        if not self._multiplies(one, other, result):
+        if not self._multiplies(one, other):
             return None
         shape = self.facts.shape(result)
         parts: dict[int, frozenset[Any]] = {}
@@ -145,7 +150,7 @@ class Handmade:
                 inner = [a or b for a, b in zip(inner, within, strict=True)]
             else:
                 place = self.places.of(item)
-                parts[place.root] = parts.get(place.root, frozenset()) | {place.path}
+                parts[place.root] = parts.get(place.root, frozenset()) | {place.part}
             whole = self.facts.shape(item)
             own = [
                 size == length and not alone
@@ -161,21 +166,19 @@ class Handmade:
         )
         return Product(Pool(parts, [amount]), tuple(i or (a and b) for i, a, b in both))
 
-    def _multiplies(self, one: Any, other: Any, result: Any) -> bool:
-        """Tell whether the factors are two different tensors, of more than integers."""
-        if self.facts.kind(result) or (self.places.kind(one) and self.places.kind(other)):
-            return False
+    def _multiplies(self, one: Any, other: Any) -> bool:
+        """Tell whether the factors are two different tensors, of which neither normalises."""
         shapes = self.facts.shape(one), self.facts.shape(other)
         places = self.places.of(one), self.places.of(other)
         divides = self.places.divisors.divides
         if divides(one, places[1]) or divides(other, places[0]):
             return False
-        return shapes[0] != shapes[1] or places[0][:2] != places[1][:2]
+        return shapes[0] != shapes[1] or places[0][:4] != places[1][:4]
 
     def _multiplied(self, args: Sequence[Any], result: Any) -> None:
         one, other = args[:2]
         for factor, rest in ((other, one), (one, other)):
-            if not self.facts.is_value(factor) or self.places.kind(factor) == MASK:
+            if not self.facts.is_value(factor) or self.places.kind(factor):
                 self._carry(rest, result)
                 return
         self._put(result, self._product(one, other, result))

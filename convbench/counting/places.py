@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convbench.counting.axes import MOVES, carried
 from convbench.counting.divisors import STATISTICS, Divisors
-from convbench.counting.rules import ELEMENTWISE, NORMALISATION
+from convbench.counting.kinds import NOTED, Kinds
+from convbench.counting.layouts import contiguous, normal, reshaped, shown
+from convbench.counting.rules import ELEMENTWISE, NORMALISATION, RESIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from convbench.counting.products import Facts
 
-WHOLE: Final = 1
-"""Integers, also as floats: indices, coordinates, numbers of things."""
-MASK: Final = 2
-"""Zeros and ones, or one other number: what a product with it leaves or takes away."""
 WEIGHTS: Final = -1
 """The root of all parameters, which count as one tensor."""
 
@@ -32,39 +30,48 @@ POINTWISE: Final = frozenset(
 ) | {"clip", "softmax", "log_softmax", "dropout", "native_dropout", "tril", "triu", "diff"}
 """Maps of each element by itself, with the numbers of its row, channel or tensor: an activation, a
 normalisation, a mask."""
-ONES: Final = frozenset({"ones", "ones_like", "new_ones", "eye", "one_hot", "bernoulli"})
-COUNTING: Final = frozenset({"arange", "one_hot"})
 _COPIES: Final = frozenset({
     "alias", "clone", "contiguous", "detach", "lift_fresh", "to", "to_copy", "type_as",
     "resolve_conj", "resolve_neg", "conj", "float", "double", "half", "expand", "expand_as",
 })  # fmt: skip
 _RESHAPES: Final = frozenset(name for name, way in MOVES.items() if way is None)
-REPEATS: Final = frozenset({"repeat", "tile", "repeat_interleave", "flip", "rot90"})
-"""What gives the same numbers at other places, or more often."""
-_ZEROS: Final = frozenset({"zeros", "zeros_like", "new_zeros"})
-_WRITES: Final = frozenset({"scatter", "fill", "masked_fill"})
-_STAYS_MASK: Final = (
-    frozenset(MOVES)
-    | REPEATS
-    | {"mul", "multiply", "neg", "rsub", "floor", "ceil", "round", "relu", "clamp", "abs", "where"}
-    | {"minimum", "maximum", "cat", "stack", "masked_fill", "scatter", "fill"}
-    | {"tril", "triu", "div", "divide", "true_divide"}
-)
-_STAYS_WHOLE: Final = _STAYS_MASK - {"div", "divide", "true_divide"} | {
-    "add", "sub", "subtract", "sum", "cumsum", "floor_divide", "remainder", "fmod", "pow", "sgn",
-    "sign", "clamp_min", "clamp_max", "square",
+SAMPLES: Final = frozenset({
+    "gather", "take_along_dim", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d",
+    "cudnn_grid_sampler", "grid_sampler_2d_cpu_fallback",
+})  # fmt: skip
+"""What gives numbers of its first argument, picked or mixed by another: a part of that tensor."""
+SPREADS: Final = frozenset(name for name in RESIZE if name.startswith("upsample")) | {
+    "repeat", "repeat_interleave", "tile",
 }  # fmt: skip
+"""What repeats, or fills in between: a size of 1 is spread as by `expand`."""
+LOSSES: Final = frozenset({
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "mse_loss",
+    "smooth_l1_loss", "soft_margin_loss",
+})  # fmt: skip
+"""Maps of each element of the first argument, unless they are summed."""
 
 
 class Place(NamedTuple):
-    """root: the tensor that elements come from. path: how they were picked.
+    """root: the tensor that elements come from. path: how they were picked, up to a view.
 
-    beside: for each axis, how many different tensors stand side by side on it; () where none do.
+    start, steps: the layout of that view, as in `layouts`. beside: for each axis, how many
+    different tensors stand side by side on it; () where none do.
     """
 
     root: int
     path: tuple[Any, ...] = ()
+    start: int = 0
+    steps: tuple[int, ...] = ()
     beside: tuple[int, ...] = ()
+
+    @property
+    def part(self) -> tuple[Any, ...]:
+        """Which part of the root it is."""
+        return self[1:4]
+
+    def of_one(self, other: Place) -> bool:
+        """Tell whether two places are in one tensor."""
+        return self.root == other.root and (self.root != WEIGHTS or self.path[0] == other.path[0])
 
 
 class Places:
@@ -73,7 +80,8 @@ class Places:
     def __init__(self, facts: Facts) -> None:
         """`facts` tells what the values are."""
         self.facts = facts
-        self._places, self._kinds = facts.book(), facts.book()
+        self._places = facts.book()
+        self._kinds = Kinds(facts)
         self._numbers = count()
         self.divisors = Divisors(facts)
 
@@ -93,7 +101,7 @@ class Places:
     def renew(self, value: Any) -> None:
         """Forget what was known of a tensor that something else was written to."""
         self._places.put(value, Place(next(self._numbers)))
-        self._kinds.put(value, 0)
+        self._kinds.forget(value)
         self.divisors.forget(value)
 
     def same(self, result: Any, before: Any) -> None:
@@ -102,8 +110,7 @@ class Places:
 
     def kind(self, value: Any) -> int:
         """Return MASK, WHOLE or 0 for numbers of any other kind."""
-        noted = self._kinds.get(value)
-        return int(self.facts.kind(value) if noted is None else noted)
+        return self._kinds.of(value)
 
     def see(self, name: str, args: Sequence[Any], result: Any) -> None:
         """Note place and kind of what an operator made."""
@@ -119,41 +126,31 @@ class Places:
     def _one(self, name: str, args: Sequence[Any], result: Any, turn: int | None) -> None:
         values = [item for item in _flat(args) if self.facts.is_value(item)]
         inside = bool(values) and self.facts.same(values[0], result)
-        self._note_kind(name, args, values, result, inside=inside)
+        self._note(name, args, values, result, inside=inside)
+        if name in MOVES and values:
+            if not inside:
+                self.moved(name, args, result, turn)
+        elif name in SAMPLES:
+            self._picked(name, args, self.facts.shape(args[0]), result)
+        elif name in SPREADS:
+            self._spread(args, result)
+        elif name in POINTWISE or name in LOSSES:
+            self._mapped(values[: 1 if name in LOSSES else None], result, inside=inside)
+        elif inside:
+            self._places.put(result, Place(next(self._numbers)))
+
+    def _note(
+        self, name: str, args: Sequence[Any], values: list[Any], result: Any, *, inside: bool
+    ) -> None:
+        """Note what is known of the numbers that an operator gives."""
+        if name in NOTED:
+            self._kinds.see(name, args, values, result, inside=inside)
+        if name in {"add", "sub"} and not inside:
+            self._kinds.straight(name, args, result, self.of)
         if name in STATISTICS and values:
             self.divisors.summed(self.of(values[0]), result)
         elif name in MOVES or name in POINTWISE:
             self.divisors.mapped(name, args, values, result)
-        if name in MOVES and values:
-            if not inside:
-                self.moved(name, args, result, turn)
-        elif name in POINTWISE:
-            self._mapped(values, result, inside=inside)
-        elif inside:
-            self._places.put(result, Place(next(self._numbers)))
-
-    def _note_kind(
-        self, name: str, args: Sequence[Any], values: list[Any], result: Any, *, inside: bool
-    ) -> None:
-        found = 0
-        if name in _WRITES:  # what it writes, and to what; not where
-            values = [item for item in (args[0], args[-1]) if self.facts.is_value(item)]
-        if (name in ONES and (not inside or name == "bernoulli")) or (
-            name in _ZEROS and self.facts.kind(result)
-        ):
-            found = MASK
-        elif name in COUNTING:
-            found = WHOLE
-        elif values and (name in _STAYS_WHOLE or name in _STAYS_MASK):
-            lowest = min(map(self.kind, values))
-            by = args[1] if len(args) > 1 else None
-            divides = name in _STAYS_MASK - _STAYS_WHOLE
-            if lowest == MASK and name in _STAYS_MASK and not (divides and _is(by, values)):
-                found = MASK
-            elif lowest and name in _STAYS_WHOLE and not isinstance(by, float):
-                found = WHOLE
-        if inside or found:
-            self._kinds.put(result, found)
 
     def _mapped(self, values: list[Any], result: Any, *, inside: bool) -> None:
         """Note what a map of elements gives: one place where it has elements of one tensor alone.
@@ -161,9 +158,10 @@ class Places:
         What is the same along an axis, a weight or a mask is a parameter of the map.
         """
         shape = self.facts.shape(result)
-        whole = [item for item in values if self._fills(item, shape)]
+        alike = [item for item in values if self.facts.shape(item) == shape]
+        whole = [item for item in alike if not any(self._repeats(item))] or alike
         lead = [item for item in whole if not self.facts.constant(item)] or whole
-        found = {self.of(item) for item in lead if self.kind(item) != MASK} or {
+        found = {self.of(item) for item in lead if not self.kind(item)} or {
             self.of(item) for item in lead
         }
         if len(found) == 1:
@@ -171,25 +169,93 @@ class Places:
         elif inside:
             self._places.put(result, Place(next(self._numbers)))
 
-    def _fills(self, value: Any, shape: tuple[int, ...]) -> bool:
-        return self.facts.shape(value) == shape and not any(self.facts.expanded(value))
+    def _repeats(self, value: Any) -> tuple[bool, ...]:
+        """Tell of each axis whether a tensor only repeats itself on it."""
+        expanded = self.facts.expanded(value)
+        found = self._places.get(value)
+        if found is None or not found.steps:
+            return expanded
+        sizes = zip(expanded, self.facts.shape(value), found.steps, strict=True)
+        return tuple(repeats or (size > 1 and step == 0) for repeats, size, step in sizes)
 
     def moved(self, name: str, args: Sequence[Any], part: Any, turn: int | None) -> None:
         """Note that `part` is a view, a part or a copy of the first argument; which of several."""
+        if turn is not None:
+            self._kinds.moved(args[0], part)
         place = self.of(args[0])
         before, after = self.facts.shape(args[0]), self.facts.shape(part)
         if name in _COPIES and before == after:
             self._places.put(part, place)
             return
         beside = place.beside
+        path, layout = place.path, place[2:4]
+        found: Any = None
         if name in _RESHAPES:
-            path = _reshaped(place.path, before, after)
-            beside = _spread(before, after, beside) if beside else ()
+            if beside:
+                beside = _beside(before, after, beside)
+            found = reshaped(layout, before, after)
+            if path and path[-1][0] == "shape" and layout == (0, ()) and path[-1][1] == after:
+                found, path = path[-1][2], path[:-1]  # it came back
+            if found is None:
+                path, found = (*path, ("shape", before, layout)), (0, ())
         else:
-            path = (*place.path, (name, turn, self._plain(args[1:])))
             if beside:
                 beside = tuple(map(int, carried(name, args, before, after, beside)))
-        self._places.put(part, Place(place.root, path, beside if any(beside) else ()))
+            if name == "roll":
+                path, found = self._rolled(args, before, path, layout)
+            else:
+                found = shown(name, args, layout, before, after, turn, self.facts.number)
+        if found is None:
+            self._picked(name, args, before, part, beside if any(beside) else (), turn)
+            return
+        self._places.put(
+            part, Place(place.root, path, found[0], found[1], beside if any(beside) else ())
+        )
+
+    def _picked(
+        self,
+        name: str,
+        args: Sequence[Any],
+        before: Any,
+        part: Any,
+        beside: Any = (),
+        turn: Any = None,
+    ) -> None:
+        """Note a part that no layout describes."""
+        place = self.of(args[0])
+        step = (name, before, place[2:4], turn, self._plain(args[1:]))
+        self._places.put(part, Place(place.root, (*place.path, step), beside=beside))
+
+    def _rolled(self, args: Sequence[Any], before: Any, path: Any, layout: Any) -> tuple[Any, Any]:
+        """Return path and layout after a roll: none where it was rolled back."""
+        by, over = ([item] if isinstance(item, int) else item for item in (*args[1:], ())[:2])
+        shifts: dict[int, int] = {}
+        if path and path[-1][0] == "roll" and layout == (0, ()) and path[-1][1] == before:
+            layout, shifts, path = path[-1][2], dict(path[-1][3]), path[:-1]
+        for turn, shift in enumerate(map(self.facts.number, by)):
+            axis = over[turn] % len(before) if over else -1
+            size = before[axis] if over else prod(before)
+            shifts[axis] = (shifts.get(axis, 0) + shift) % max(size, 1)
+        left = tuple(sorted((axis, shift) for axis, shift in shifts.items() if shift))
+        return ((*path, ("roll", before, layout, left)), (0, ())) if left else (path, layout)
+
+    def _spread(self, args: Sequence[Any], result: Any) -> None:
+        """Note a tensor that was repeated or made larger: where its size was 1, it is the same."""
+        before, after = self.facts.shape(args[0]), self.facts.shape(result)
+        front = len(after) - len(before)
+        if front < 0:
+            return
+        sizes = tuple(
+            1 if axis < front or before[axis - front] == 1 else size
+            for axis, size in enumerate(after)
+        )
+        if (*(1,) * front, *before) == sizes:
+            self.moved("expand", args, result, None)
+        elif sizes != after:
+            steps = [
+                0 if old == 1 else step for old, step in zip(sizes, contiguous(sizes), strict=True)
+            ]
+            self._places.put(result, Place(next(self._numbers), (), *normal(0, steps, after)))
 
     def _plain(self, given: Any) -> Any:
         """Return arguments so that equal ones compare equal: of a tensor its place."""
@@ -205,9 +271,9 @@ class Places:
             sizes = {self.facts.shape(item)[axis] for item in parts} if name != "stack" else {1}
             beside[axis] = len(places) if len(sizes) == 1 else 0
         self._places.put(
-            result, Place(next(self._numbers), (), tuple(beside) if any(beside) else ())
+            result, Place(next(self._numbers), beside=tuple(beside) if any(beside) else ())
         )
-        self._note_kind(name, (), list(parts), result, inside=False)
+        self._kinds.see(name, (parts,), list(parts), result, inside=False)
 
     def alone(self, value: Any) -> tuple[bool, ...]:
         """Tell of each axis whether a tensor does not vary on it as one tensor.
@@ -218,12 +284,8 @@ class Places:
         beside = self.of(value).beside or (0,) * len(shape)
         return tuple(
             repeats or (size > 1 and number == size)
-            for repeats, size, number in zip(self.facts.expanded(value), shape, beside, strict=True)
+            for repeats, size, number in zip(self._repeats(value), shape, beside, strict=True)
         )
-
-
-def _is(item: Any, values: list[Any]) -> bool:
-    return any(item is value for value in values)
 
 
 def _flat(args: Any) -> Iterator[Any]:
@@ -234,14 +296,7 @@ def _flat(args: Any) -> Iterator[Any]:
             yield item
 
 
-def _reshaped(path: tuple[Any, ...], before: Any, after: Any) -> tuple[Any, ...]:
-    """Return the path after a change of shape: one, whatever the steps, none where it came back."""
-    if path and path[-1][0] == "shape":
-        before, path = path[-1][1], path[:-1]
-    return path if before == after else (*path, ("shape", before, after))
-
-
-def _spread(before: Sequence[int], after: Sequence[int], beside: Iterable[int]) -> tuple[int, ...]:
+def _beside(before: Sequence[int], after: Sequence[int], beside: Iterable[int]) -> tuple[int, ...]:
     """Return the numbers of tensors side by side after a change of shape."""
     found = [0] * len(after)
     for place, number in enumerate(beside):

@@ -131,6 +131,9 @@ class Facts(Protocol):
     def shape(self, value: Any) -> tuple[int, ...]:
         """Return a tensor's sizes as numbers."""
 
+    def number(self, size: Any) -> int:
+        """Return a size or an index as a number."""
+
     def expanded(self, value: Any) -> tuple[bool, ...]:
         """Tell of each axis whether a tensor only repeats itself on it."""
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from convbench.counting.handmade import FOLLOWED, Handmade
-from convbench.counting.places import MASK, WHOLE
+from convbench.counting.kinds import MASK, WHOLE
 from convbench.profiling.complexes import Complexes
 from convbench.profiling.counts import Counts
 from convbench.profiling.ledger import Ledger, sequence_number
@@ -114,6 +114,11 @@ class Contractions:
         else:
             self.handmade.places.same(result, before)
 
+    def normed(self, before: Tensor, result: Tensor) -> None:
+        """Take note that an operator which torch takes apart was a norm."""
+        self.handmade.forget(result)
+        self.handmade.places.same(result, before)
+
     def gradient(self, name: str, args: Any, result: Any, node: int) -> Counts | None:
         """Count a gradient of a contraction; that of a gate or a scale is elementwise, as it is.
 
@@ -153,6 +158,9 @@ class _Facts:
 
     def shape(self, value: Tensor) -> tuple[int, ...]:
         return tuple(value.shape)
+
+    def number(self, size: Any) -> int:
+        return int(size)
 
     def expanded(self, value: Tensor) -> tuple[bool, ...]:
         if value.layout is not torch.strided:

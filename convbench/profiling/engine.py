@@ -180,10 +180,11 @@ class Dispatch(TorchDispatchMode):
 
     def _called(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Call an operator on real tensors; random numbers are of a stream of this count's own."""
-        given = kwargs.get("generator")
+        given: Any = kwargs.get("generator")
+        default: Any = torch.default_generator
         if given is None and _SEEDED not in func.tags:
             return func(*args, **kwargs)
-        if given is not None and given._cdata != torch.default_generator._cdata:  # noqa: SLF001
+        if given is not None and given._cdata != default._cdata:  # noqa: SLF001
             return func(*args, **kwargs)
         self.ledger.drew = True
         return self._drawn.call(func, args, kwargs)
@@ -302,6 +303,8 @@ class Dispatch(TorchDispatchMode):
     ) -> Counts | None:
         known = self.known
         if rule is not None:
+            if any(item is result for item in args):
+                known.written(result)
             if name in PADDED_AT:
                 counts = rule(args, result, known.padding.around(args[PADDED_AT[name]]))
                 third = known.complexes.third(name, args)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from convbench.profiling.engine import Dispatch
@@ -29,6 +30,8 @@ _QUERIES: Final[dict[Any, Callable[[torch.device], Any]]] = {
 _LEAVES: Final = frozenset({Tensor.numpy, Tensor.__array__, Tensor.__dlpack__, Tensor.tolist})
 """What hands numbers to other libraries; tensors that are made of such may have been multiplied."""
 
+_WHOLE: Final = frozenset({functional.rms_norm, torch.rms_norm})
+"""Norms that torch takes apart: what they multiply is part of the norm, as in any other."""
 _GRAD: Final[Any] = Tensor.grad
 _DATA: Final[Any] = Tensor.data
 _KEEPS: Final[dict[Any, Callable[[State, Any], None]]] = {
@@ -79,13 +82,19 @@ class Posing(TorchFunctionMode):
         kwargs = kwargs or {}
         before = self.dispatch.broken
         try:
-            return func(*args, **kwargs)
+            return self._called(func, args, kwargs)
         except Exception as error:
             self.dispatch.broken = self.dispatch.broken or error
             if not self.mixed or not _mixed(args, kwargs):
                 raise
         result = func(*mapped(args, self._meta), **mapped(kwargs, self._meta))
         self.dispatch.broken = before
+        return result
+
+    def _called(self, func: Any, args: Any, kwargs: Any) -> Any:
+        result = func(*args, **kwargs)
+        if func in _WHOLE and not self.dispatch.known.backward:
+            self.dispatch.known.normed((*args, *kwargs.values())[0], result)
         return result
 
     def _meta(self, tensor: Tensor) -> Tensor:

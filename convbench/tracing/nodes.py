@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convbench.counting.handmade import FOLLOWED, Handmade
-from convbench.counting.places import MASK, WHOLE
+from convbench.counting.kinds import MASK, WHOLE
 from convbench.counting.products import Amount
 
 if TYPE_CHECKING:
@@ -46,8 +46,15 @@ class Nodes:
         """Follow the choice of one result of an operator that gives several."""
         source: Any = node.args[0]
         self._constant[node], self._learned[node] = self.constant(source), self.learned(source)
-        if name in PARTS and source.args and self.is_value(source.args[0]):
-            self.handmade.moved(name, source.args, node, int(node.args[1]))  # type: ignore[arg-type]
+        given, turn = source.args, int(node.args[1])  # type: ignore[arg-type]
+        if name == "broadcast_tensors":
+            self.handmade.moved("expand", given[0][turn : turn + 1], node, None)
+        elif not given or not self.is_value(given[0]):
+            return
+        elif name in PARTS:
+            self.handmade.moved(name, given, node, turn)
+        elif name in FOLLOWED and turn == 0:  # what it gives besides is counted out
+            self.handmade.places.see(name, given, node)
 
     def book(self) -> _Book:
         """Return an empty book."""
@@ -64,6 +71,10 @@ class Nodes:
     def shape(self, value: Node) -> tuple[int, ...]:
         """Return a tensor's sizes in the example that was traced."""
         return tuple(map(_example, _value(value).shape))
+
+    def number(self, size: Any) -> int:
+        """Return a size or an index as a number: that of the example that was traced."""
+        return _example(size if isinstance(size, int) else _value(size))
 
     def expanded(self, value: Node) -> tuple[bool, ...]:
         """Tell of each axis whether a tensor only repeats itself on it."""
