@@ -3,7 +3,8 @@
 Two layers of torch's own interception. A function mode answers the common calls (convolution,
 normalisation, activation, …) from their shapes alone, which is what makes a count cheap. Whatever
 it does not answer goes to a dispatch mode, which sees every operator that really runs, decomposed
-as torch decomposes it, on the meta device. Nothing that runs can pass both unseen.
+as torch decomposes it, on the meta device. What passes both (threads, other libraries, fused code)
+is looked for by what it leaves (`provenance`), and makes the count a lower bound.
 """
 
 from __future__ import annotations

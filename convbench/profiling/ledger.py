@@ -76,15 +76,8 @@ class Ledger:
     def notes(self) -> tuple[str, ...]:
         """What to know of the count, in sentences."""
         found = []
-        idle = (
-            []
-            if not self.drew
-            else [
-                name
-                for name, part in self.parts
-                if getattr(part, "training", False) and not self._ran(name)
-            ]
-        )
+        training = (name for name, part in self.parts if getattr(part, "training", False))
+        idle = [name for name in training if not self._ran(name)] if self.drew else []
         if idle:
             found.append(
                 f"random numbers were drawn, and {len(idle)} parts in training mode did not run "

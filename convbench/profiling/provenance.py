@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 UNSEEN: Final = "tensors made out of sight (by a thread, compiled code or another library)"
 """What a ledger calls them, among the operators without a rule."""
-_SCRIPTED: Final = (torch.jit.ScriptModule, torch.jit.ScriptFunction, torch.ScriptMethod)
 Made = dict[int, weakref.ref[Tensor]]
 """Tensors, weakly, by id: an id is free for another tensor when its own is gone."""
 
@@ -72,16 +71,16 @@ def all_tensors() -> list[Tensor]:
     return [item for item in gc.get_objects() if type(item) in kinds]
 
 
-def fused(parts: Iterable[Any]) -> dict[str, int]:
-    """Return what scripted parts or functions run past the dispatcher, by name, and how often.
+def fused(scripted: Iterable[Any]) -> dict[str, int]:
+    """Return what TorchScript modules, methods and functions run past the dispatcher: names, times.
 
     It is read off the graphs that were made for them: those that were written and those that the
     executor has made of these.
     """
     found: dict[str, int] = {}
     inside: set[int] = set()
-    for part in parts:
-        if isinstance(part, _SCRIPTED) and id(part) not in inside:
+    for part in scripted:
+        if id(part) not in inside:
             inside.update(map(id, part.modules() if isinstance(part, nn.Module) else ()))
             most: dict[str, int] = {}
             for graph in _graphs(part):

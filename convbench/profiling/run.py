@@ -25,7 +25,7 @@ from convbench.profiling.ledger import kind_of, watching
 from convbench.profiling.nested import exhausted, mapped, tensors_in
 from convbench.profiling.posing import Posing
 from convbench.profiling.profile import Profile
-from convbench.profiling.provenance import all_tensors
+from convbench.profiling.provenance import all_tensors, fused
 from convbench.profiling.refusals import ProfileError, Told, UnknownOperatorError, on_meta, refusal
 from convbench.profiling.state import as_it_was
 from convbench.profiling.subjects import Called, as_module, ledger_of, took_part
@@ -145,8 +145,8 @@ def _without_values(
         told: Told | None = None
         try:
             with _no_collection(), _in_place(module, parts, setting) as subject:
-                if setting.state is not None and setting.state.scripted:
-                    return "it reaches a TorchScript module"
+                if setting.state is not None and fused(setting.state.scripted):
+                    return "it reaches TorchScript that runs fused"
                 found = attempt(subject, inputs, setting)
         except (Exception, SystemExit) as raised:  # noqa: BLE001  whatever it is, running it will tell
             told = Told.of(raised)
@@ -256,6 +256,8 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
                 untouched(subject, draws=False),
                 values_kept(subject),
             ):
+                if setting.scripted(parts_of(module)):
+                    setting.memory = None  # constants of TorchScript are not in Python
                 if backward or graph:
                     given = mapped(inputs, leaf)
                     return count_backward(subject, given, setting, how=how, backward=backward)
@@ -330,10 +332,6 @@ def _in_place(module: nn.Module, parts: list[nn.Module], setting: Setting) -> It
     with ExitStack() as stack:
         state = stack.enter_context(as_it_was(parts))
         setting.state = state
-        if state.scripted or any(isinstance(part, torch.jit.ScriptModule) for part in parts):
-            setting.memory = (
-                None  # their constants are not in Python: their graphs are read instead
-            )
         setting.there([*tensors_of(parts), *state.tensors()])
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # the model's own are for who runs it, not for who counts

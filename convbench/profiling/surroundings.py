@@ -155,10 +155,10 @@ def _as_seeded(seed: int) -> bool:
 
 
 def _told(read: Callable[[], Any]) -> Any:
-    """Read a setting; torch refuses to tell old flags that contradict the new, which are told."""
+    """Read a setting; None where it cannot be told: old flags against new ones, a folder gone."""
     try:
         return read()
-    except RuntimeError:
+    except (RuntimeError, OSError):
         return None
 
 

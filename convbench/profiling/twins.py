@@ -6,6 +6,7 @@ import sys
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,10 +55,14 @@ class Setting:
         made.state = self.state
         return made
 
+    def scripted(self, parts: list[nn.Module]) -> list[Any]:
+        """Return the TorchScript of the parts, and what else of it is in reach."""
+        found: list[Any] = [part for part in parts if isinstance(part, torch.jit.ScriptModule)]
+        return found + ([] if self.state is None else self.state.scripted)
+
     def read_graphs(self, parts: list[nn.Module]) -> None:
         """Note what TorchScript, of the parts and elsewhere in reach, runs past the dispatcher."""
-        scripted = [] if self.state is None else self.state.scripted
-        for name, times in fused([*parts, *scripted]).items():
+        for name, times in fused(self.scripted(parts)).items():
             if self._ledger is not None:
                 self._ledger.miss(name, times)
 

@@ -4,6 +4,7 @@
 
 import functools
 import threading
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -169,3 +170,55 @@ def test_counts_in_several_threads_at_once(same):
         len(hooks._global_forward_hooks), torch.backends.mha.get_fastpath_enabled(),
         torch.get_num_threads(),
     )  # fmt: skip
+
+
+def swish(x):
+    return x * torch.sigmoid(x)
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # as above
+    scripted_swish = torch.jit.script(swish)
+
+
+class Calls(nn.Module):
+    def __init__(self, net=None):
+        super().__init__()
+        self.layer, self.held = nn.Conv2d(3, 8, 3), [net]
+
+    def forward(self, x):
+        if self.held[0] is not None:
+            x = self.held[0](x)
+        return scripted_swish(self.layer(x))
+
+
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.filterwarnings("ignore")  # as above
+def test_scripted_functions_that_are_dispatched_are_counted_by_shapes(device, backward):
+    """As activations of many networks are: nothing of them runs unseen."""
+    found = profile(Calls().to(device), torch.zeros(1, 3, 16, 16, device=device), backward=backward)
+    assert found.how == "shapes"
+    assert found.complete
+    assert found.forward.multiplications == 14 * 14 * 8 * 27
+
+
+@pytest.mark.filterwarnings("ignore")  # as above
+def test_scripted_functions_in_a_real_run_are_complete():
+    class Asks(Calls):
+        def forward(self, x):
+            y = super().forward(x)
+            return y * 2 if bool(x.sum() > 1e9) else y
+
+    found = profile(Asks(torch.jit.script(nn.Conv2d(3, 3, 1))), torch.zeros(1, 3, 16, 16))
+    assert "for real" in found.how
+    assert found.complete
+    assert found.total.multiplications == 14 * 14 * 8 * 27 + 16 * 16 * 9
+
+
+def test_a_working_folder_that_is_gone(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert profile(nn.Linear(8, 4), X).total.multiplications == MACS
