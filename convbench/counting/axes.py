@@ -123,3 +123,11 @@ def reshaped(before: Sequence[int], after: Sequence[int], flags: Sequence[int]) 
         if old == new:
             start, group = len(found), False
     return tuple(flag and length != 1 for flag, length in zip(found, after, strict=True))
+
+
+def shortened(flags: Sequence[bool], before: Sequence[int], after: Sequence[int]) -> bool:
+    """Tell whether a part is shorter than its tensor on a flagged axis, or lacks one."""
+    if len(after) < len(before):
+        gone = next((axis for axis, size in enumerate(after) if size != before[axis]), len(after))
+        return flags[gone]
+    return any(flag and old != new for flag, old, new in zip(flags, before, after, strict=True))

@@ -19,12 +19,19 @@ contraction that was written by hand, and what is multiplied decides that:
    that axis (also by `repeat`, or an interpolation of one number) is a scale or a gate of what is
    summed, and could stand outside of the sum.
 3. The same sum counts the same however it is written: by sum or mean, a pooling, `+` of slices
-   (different parts of the same two tensors; all parameters are one tensor here), a stack of the
-   products, addition by index; with casts, views, masks, numbers and further addends in between. A
-   stack of different tensors is no tensor of its own: each part is what it was. So the weighted sum
-   of different tensors (gated branches, a blend, layer scales, a residual) is elementwise.
+   (different parts of the same two tensors, or of their product; all parameters are one tensor
+   here), a stack of the products, addition by index; with casts, views, masks, numbers and further
+   addends in between. What is sampled or gathered from a tensor is a part of it. A stack of
+   different tensors is no tensor of its own: each part is what it was. So the weighted sum of
+   different tensors (gated branches, a blend, layer scales, a residual) is elementwise. What was
+   picked by the same index by which products are added is the same in each of those sums: a gate
+   (a token's weight of an expert), while a product added by another index (the edges of a graph)
+   is a contraction.
 4. Each multiplication counts once, however often its product is summed, in the module that
    multiplies, and apart from all others (`by_hand`): who counts no such products subtracts it.
+5. Of weights alone it counts as well, for it runs each time, by hand or as an operator. Apart, as
+   `preparation`, is what prepares a weight: all in a parametrization, and what multiplies by a
+   vector of buffers, as spectral norms do to be ready for the next step.
 
 What is arguable is decided by that: CBAM's gate of positions or channels, where what it gates is
 averaged right after along those, and ResNeSt's splits, which are parts of one convolution's output,
@@ -39,39 +46,23 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.counting.axes import MOVES, broadcast, carried, summed_axes
-from convbench.counting.divisors import STATISTICS
-from convbench.counting.kinds import NOTED
-from convbench.counting.places import LOSSES, POINTWISE, SAMPLES, SPREADS, Places
+from convbench.counting.axes import MOVES, broadcast, carried, shortened, summed_axes
+from convbench.counting.followed import (
+    ADDITIONS,
+    BLANKS,
+    MASKS,
+    PRODUCTS,
+    SCALINGS,
+    SCATTERS,
+    STACKS,
+    SUMS,
+)
+from convbench.counting.layouts import CUTS
+from convbench.counting.places import Places
 from convbench.counting.products import Amount, Facts, Pool, Product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-SUMS: Final = frozenset({"sum", "mean", "nansum", "nanmean", "cumsum"}) | {
-    f"{kind}avg_pool{dims}d" for kind in ("", "adaptive_") for dims in (1, 2, 3)
-}
-STACKS: Final = frozenset({"cat", "concat", "concatenate", "stack"})
-ADDITIONS: Final = frozenset({"add", "sub", "subtract", "rsub"})
-SCALINGS: Final = frozenset({"div", "divide", "true_divide", "neg", "negative"})
-MASKS: Final = frozenset({"masked_fill", "tril", "triu", "dropout", "native_dropout", "nan_to_num"})
-SCATTERS: Final = frozenset({"index_add", "scatter_add", "scatter_reduce", "index_put"})
-BLANKS: Final = frozenset(
-    {"zeros", "zeros_like", "new_zeros", "zero", "empty", "empty_like", "new_empty"}
-)
-"""Tensors to which products may be added, or written."""
-PRODUCTS: Final = frozenset({"mul", "multiply"})
-FOLLOWED: Final = (
-    (SUMS | STACKS | ADDITIONS | SCALINGS | MASKS | SCATTERS | BLANKS | PRODUCTS | frozenset(MOVES))
-    | {"addcmul", "copy", "where"}
-    | STATISTICS
-    | POINTWISE
-    | NOTED
-    | SAMPLES
-    | SPREADS
-    | LOSSES
-)
-"""Operators that `Handmade.see` has to be told of; any other in place must be told to `drop`."""
 
 
 class Handmade:
@@ -208,7 +199,8 @@ class Handmade:
             return
         if isinstance(result, list | tuple):  # what an operator gives beside its result
             result = result[0]
-        self.products.put(result, Product(known.pool, broadcast(known.varies, self._rank(result))))
+        varies = broadcast(known.varies, self._rank(result))
+        self.products.put(result, Product(known.pool, varies, cut=known.cut, parts=known.parts))
 
     def _rank(self, value: Any) -> int:
         return len(self.facts.shape(value))
@@ -235,6 +227,10 @@ class Handmade:
         adds = name != "scatter_reduce" or args[4] in {"sum", "mean"}
         if source is None or not adds or not any(source.flags[axis] for axis in axes):
             return None
+        at = [item for item in (args[1] if put else args[2:3]) if self.facts.is_value(item)]
+        parts = [part for every in (source.pool.parts or {}).values() for part in every]
+        if parts and sum(not self.places.picked(part, at) for part in parts) < 2:  # noqa: PLR2004
+            return None  # it is the same in each sum
         return source.pool.all_of_them() or None
 
     def _added(self, one: Any, other: Any, result: Any) -> list[Amount] | None:
@@ -245,21 +241,44 @@ class Handmade:
         varies = [broadcast(item.flags, self._rank(result)) for item in (first, second)]
         inside = self.facts.same(one, result)
         if first.pool.parts is None:
-            self._filled(first, second, result, inside=inside)
+            self._filled(first, second, other, result, inside=inside)
             return None
         if second.pool.parts is None:
             self._carry(one, result)
             return None
+        either = tuple(a or b for a, b in zip(*varies, strict=True))
+        if first.pool is second.pool:
+            return self._parts_added((one, first), (other, second), result, either)
         pool = first.pool if inside else Pool({})
         contracts = pool.join([first.pool, second.pool], added=True)
-        either = tuple(a or b for a, b in zip(*varies, strict=True))
         self.products.put(result, Product(pool, either))
         return pool.all_of_them() or None if contracts else None
 
-    def _filled(self, blank: Product, product: Product, result: Any, *, inside: bool) -> None:
+    def _parts_added(self, *given: Any) -> list[Amount] | None:
+        """Follow the sum of two parts of the same products, or of sums of their parts."""
+        (one, first), (other, second), result, varies = given
+        parts = [
+            known.parts or (self.places.of(item)[:4],)
+            for item, known in ((one, first), (other, second))
+        ]
+        contracts = first.cut and second.cut and set(parts[0]).isdisjoint(parts[1])
+        found: list[Amount] = []
+        for item, known in ((one, first), (other, second)) if contracts else ():
+            if len(known.parts) < 2:  # noqa: PLR2004  else it was counted when it was summed
+                found += first.pool.taken(prod(self.facts.shape(item)), item, self.facts)
+        every = (*parts[0], *parts[1]) if contracts else ()
+        self.products.put(result, Product(first.pool, varies, cut=contracts, parts=every))
+        return found or None
+
+    def _filled(
+        self, blank: Product, product: Product, source: Any, result: Any, *, inside: bool
+    ) -> None:
         """Note products that were added to zeros, or written to a part of them."""
         flags = broadcast(product.flags, self._rank(result))
-        if inside:
+        if product.cut and blank.pool.size == prod(self.facts.shape(result)):
+            parts = product.parts or (self.places.of(source)[:4],)
+            self.products.put(result, Product(product.pool, flags, cut=True, parts=parts))
+        elif inside:
             blank.fill(flags, product)
         else:
             self.products.put(result, Product(product.pool, flags))
@@ -270,7 +289,7 @@ class Handmade:
             self._carry(args[1], result)
         elif source is not None:
             if target.pool is not source.pool:
-                self._filled(target, source, result, inside=True)
+                self._filled(target, source, args[1], result, inside=True)
         elif prod(self.facts.shape(result)) >= target.pool.size:
             self.forget(result)  # all of it was replaced, not only a part
 
@@ -301,7 +320,8 @@ class Handmade:
         if known is not None:
             shapes = self.facts.shape(before), self.facts.shape(part)
             varies = carried(name, args, *shapes, known.varies)
-            self.products.put(part, Product(known.pool, varies, known.written))
+            cut = known.cut or (name in CUTS and shortened(known.flags, *shapes))
+            self.products.put(part, Product(known.pool, varies, known.written, cut, known.parts))
 
 
 _WAYS: Final[dict[str, Callable[[Handmade, Sequence[Any], Any], None]]] = {

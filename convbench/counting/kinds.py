@@ -57,6 +57,7 @@ _STAYS_WHOLE: Final = _STAYS_MASK - _QUOTIENTS | {
     "add", "sub", "subtract", "sum", "cumsum", "floor_divide", "remainder", "fmod", "pow", "sgn",
     "sign", "clamp_min", "clamp_max", "square", "index_put", "scatter_add", "index_add",
 }  # fmt: skip
+_STAYS: Final = _STAYS_WHOLE | _QUOTIENTS
 _CLAMPS: Final = frozenset({"clamp", "clamp_min", "clamp_max", "clip"})
 _COPIES: Final = frozenset({"detach", "clone", "alias", "to_copy"})
 NOTED: Final = _ALIKE | _COUNTING | _STAYS_MASK | _STAYS_WHOLE
@@ -70,6 +71,7 @@ class Kinds:
         """`facts` tells what the values are."""
         self.facts = facts
         self._known, self._less = facts.book(), facts.book()
+        self._chosen = False
 
     def of(self, value: Any) -> int:
         """Return MASK, WHOLE or 0 for numbers of any other kind."""
@@ -92,14 +94,15 @@ class Kinds:
         """Note the kind of what an operator made, or wrote."""
         if name in _VIEWS and not inside and values:
             self.moved(values[0], result)
-            self._less.put(result, self._less.get(values[0]))
+            if self._chosen:
+                self._less.put(result, self._less.get(values[0]))
             return
         found = 0
         if name in _ALIKE and (not inside or name == "bernoulli"):
             found = MASK
         elif name in _COUNTING:
             found = WHOLE if all(map(_integral, args[:3])) else 0
-        elif values and name in _STAYS_WHOLE | _QUOTIENTS:
+        elif values and name in _STAYS:
             found = self._kept(name, args, values)
         if inside:
             self._put(result, found or self.facts.kind(result))
@@ -116,8 +119,10 @@ class Kinds:
             return
         if name == "sub":
             kind = self.of(one)
-            self._less.put(result, (kind, places(other)) if kind and not self.of(other) else None)
-        elif name == "add":
+            if kind and not self.of(other):
+                self._less.put(result, (kind, places(other)))
+                self._chosen = True
+        elif name == "add" and self._chosen:
             for less, more in ((one, other), (other, one)):
                 noted = self._less.get(less)
                 if noted is not None and noted[1] == places(more):
@@ -144,15 +149,17 @@ class Kinds:
             values = [item for item in values if self.facts.shape(item)] or values[:1]
         kinds = [self.of(item) for item in values]
         lowest = min(kinds, default=0)
+        if not lowest:
+            return 0
         by = args[1] if len(args) > 1 else None
         if name in _QUOTIENTS:  # by how many there are, or a mask by a number
             if _is(by, values):
-                return lowest and kinds[0]
+                return kinds[0]
             return MASK if lowest == MASK else 0
         if lowest == MASK and name in _STAYS_MASK:
             return MASK
         whole = name in _CLAMPS or not isinstance(by, float) or by.is_integer()
-        return WHOLE if lowest and name in _STAYS_WHOLE and whole else 0
+        return WHOLE if name in _STAYS_WHOLE and whole else 0
 
 
 def _is(item: Any, values: Sequence[Any]) -> bool:

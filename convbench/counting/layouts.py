@@ -7,7 +7,6 @@ one that repeats itself.
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.counting.axes import carried
@@ -33,7 +32,11 @@ CUTS: Final = _PARTS | {"select", "slice", "narrow", "index_select"}
 
 def contiguous(shape: Sizes) -> Sizes:
     """Return the steps of a contiguous tensor."""
-    return tuple(prod(shape[axis + 1 :]) if size != 1 else 0 for axis, size in enumerate(shape))
+    found, step = [], 1
+    for size in reversed(shape):
+        found.append(step if size != 1 else 0)
+        step *= size
+    return tuple(reversed(found))
 
 
 def steps_of(layout: Layout, shape: Sizes) -> Sizes:

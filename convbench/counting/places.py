@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convbench.counting.axes import MOVES, carried
 from convbench.counting.divisors import STATISTICS, Divisors
+from convbench.counting.followed import LOSSES, POINTWISE, SAMPLES, SPREADS
 from convbench.counting.kinds import NOTED, Kinds
 from convbench.counting.layouts import contiguous, normal, reshaped, shown
-from convbench.counting.rules import ELEMENTWISE, NORMALISATION, RESIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,30 +25,12 @@ if TYPE_CHECKING:
 WEIGHTS: Final = -1
 """The root of all parameters, which count as one tensor."""
 
-POINTWISE: Final = frozenset(
-    name for name in ELEMENTWISE | NORMALISATION if "backward" not in name and name != "glu"
-) | {"clip", "softmax", "log_softmax", "dropout", "native_dropout", "tril", "triu", "diff"}
-"""Maps of each element by itself, with the numbers of its row, channel or tensor: an activation, a
-normalisation, a mask."""
 _COPIES: Final = frozenset({
     "alias", "clone", "contiguous", "detach", "lift_fresh", "to", "to_copy", "type_as",
     "resolve_conj", "resolve_neg", "conj", "float", "double", "half", "expand", "expand_as",
 })  # fmt: skip
 _RESHAPES: Final = frozenset(name for name, way in MOVES.items() if way is None)
-SAMPLES: Final = frozenset({
-    "gather", "take_along_dim", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d",
-    "cudnn_grid_sampler", "grid_sampler_2d_cpu_fallback",
-})  # fmt: skip
-"""What gives numbers of its first argument, picked or mixed by another: a part of that tensor."""
-SPREADS: Final = frozenset(name for name in RESIZE if name.startswith("upsample")) | {
-    "repeat", "repeat_interleave", "tile",
-}  # fmt: skip
-"""What repeats, or fills in between: a size of 1 is spread as by `expand`."""
-LOSSES: Final = frozenset({
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "mse_loss",
-    "smooth_l1_loss", "soft_margin_loss",
-})  # fmt: skip
-"""Maps of each element of the first argument, unless they are summed."""
+_INDEXED: Final = frozenset({"index", "index_select", "gather", "take_along_dim"})
 
 
 class Place(NamedTuple):
@@ -266,14 +248,22 @@ class Places:
     def joined(self, name: str, parts: Sequence[Any], axis: int, result: Any) -> None:
         """Note tensors that were put side by side: parts of one, or different ones."""
         places = [self.of(item) for item in parts]
+        self._kinds.see(name, (parts,), list(parts), result, inside=False)
+        if len(places) == 1:
+            self._picked(name, (parts[0], axis), self.facts.shape(parts[0]), result)
+            return
         beside = [0] * len(self.facts.shape(result))
         if len({place.root for place in places}) > 1 or len(set(places)) == 1:
             sizes = {self.facts.shape(item)[axis] for item in parts} if name != "stack" else {1}
             beside[axis] = len(places) if len(sizes) == 1 else 0
-        self._places.put(
-            result, Place(next(self._numbers), beside=tuple(beside) if any(beside) else ())
-        )
-        self._kinds.see(name, (parts,), list(parts), result, inside=False)
+        place = Place(next(self._numbers), beside=tuple(beside) if any(beside) else ())
+        self._places.put(result, place)
+
+    def picked(self, part: tuple[Any, ...], indices: Sequence[Any]) -> bool:
+        """Tell whether a part of a tensor was picked by one of the indices."""
+        at = {self.of(index)[:3] for index in indices}
+        given = [step[-1] for step in part[0] if step[0] in _INDEXED]
+        return any(isinstance(item, Place) and item[:3] in at for item in _flat(given))
 
     def alone(self, value: Any) -> tuple[bool, ...]:
         """Tell of each axis whether a tensor does not vary on it as one tensor.
@@ -290,7 +280,7 @@ class Places:
 
 def _flat(args: Any) -> Iterator[Any]:
     for item in args:
-        if isinstance(item, list | tuple):
+        if isinstance(item, list | tuple) and not isinstance(item, Place):
             yield from _flat(item)
         else:
             yield item

@@ -88,12 +88,15 @@ class Product:
 
     An axis of what began as zeros has a label of 2 or more instead, which its views carry: what
     varies there is known when products are written to them. written: holds True once something else
-    was written to the tensor or to a view of it.
+    was written to the tensor or to a view of it. cut: it is a part, along an axis on which both
+    vary. parts: which parts it is the sum of, () where it is none.
     """
 
     pool: Pool
     varies: tuple[int, ...]
     written: list[bool] = field(default_factory=list)
+    cut: bool = False
+    parts: tuple[Any, ...] = ()
 
     @property
     def flags(self) -> tuple[bool, ...]:

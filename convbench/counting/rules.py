@@ -199,8 +199,9 @@ DIRECT: Final = (
 )  # fmt: skip
 """Convolutions of one device or library, which a run may be given by name."""
 PREPARING: Final = frozenset({"mv", "addmv", "dot", "vdot"})
-"""Products that, of weights alone, prepare a weight (the norm of a spectral norm, say) and stand
-apart. All others of weights alone run each time, and count: on every device, and in every way."""
+"""Products that prepare a weight where, of weights alone, a factor is a vector of buffers (a
+norm of the spectrum), and stand apart, as all in a parametrization. All others of weights alone run
+each time, and count: on every device, and in every way."""
 
 ZERO_BY_RULE: Final = ELEMENTWISE | NORMALISATION | REDUCTION | RESIZE | MOVEMENT
 

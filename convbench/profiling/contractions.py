@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from convbench.counting.handmade import FOLLOWED, Handmade
+from convbench.counting.followed import FOLLOWED
+from convbench.counting.handmade import Handmade
 from convbench.counting.kinds import MASK, WHOLE
 from convbench.profiling.complexes import Complexes
 from convbench.profiling.counts import Counts
@@ -43,10 +44,17 @@ class Weights:
         """Tell whether the tensor is a parameter or made of some: no table of angles, no mask."""
         return id(tensor) in self._learned
 
+    def prepare(self, factors: Iterable[Tensor]) -> bool:
+        """Tell whether weights alone are multiplied by a vector of buffers, as by a spectral norm.
+
+        Whatever else is made of weights alone runs each time, and counts.
+        """
+        return any(item.ndim == 1 and not self.learned(item) for item in factors)
+
     def derive(self, tensor: Tensor, sources: list[Tensor]) -> None:
-        """Note a tensor that was made of weights alone."""
+        """Note a tensor that was made of weights alone; a buffer that was written to stays one."""
         self._known[id(tensor)] = tensor
-        if any(map(self.learned, sources)):
+        if id(tensor) not in self._original and any(map(self.learned, sources)):
             self._learned.add(id(tensor))
 
 
@@ -54,13 +62,13 @@ class Multiplied(NamedTuple):
     """Where and when a product by hand was made.
 
     node: the number of its node in the graph of autograd. gradients: how many of its factors want
-    one. own: it is of weights alone.
+    one. aside: it prepares a weight.
     """
 
     path: str
     node: int
     gradients: int
-    own: bool
+    aside: bool
     itemsize: int
 
 
@@ -92,7 +100,7 @@ class Contractions:
                 multiplications=macs, multiplications_valid=macs, by_hand=macs, activations=outputs
             )
             outputs = 0
-            if at.own:
+            if at.aside:
                 counts = Counts(preparation=macs)
             elif at.gradients:
                 gradients, size = self.awaited.get(at.node, (0, 0))
@@ -188,12 +196,14 @@ class _Facts:
         return MASK if kind is torch.bool else WHOLE
 
     def what(self, factors: tuple[Tensor, Tensor], result: Tensor) -> Multiplied:
-        own = all(map(self.constant, factors))
+        aside = all(map(self.constant, factors)) and (
+            "parametrizations" in self._ledger.path or self._weights.prepare(factors)
+        )
         return Multiplied(
             self._ledger.path,
             sequence_number() - 1,
-            0 if own else sum(item.requires_grad for item in factors),
-            own,
+            0 if aside else sum(item.requires_grad for item in factors),
+            aside,
             result.element_size(),
         )
 

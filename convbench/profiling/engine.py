@@ -291,11 +291,14 @@ class Dispatch(TorchDispatchMode):
         if counts is None:
             self.ledger.miss(f"{namespace}.{func._schema.name.split('::')[-1]}")  # noqa: SLF001
             return
-        aside = rule is None or name in PREPARING or "parametrizations" in self.ledger.path
-        if own and aside:
+        if own and (
+            rule is None
+            or "parametrizations" in self.ledger.path
+            or (name in PREPARING and self.weights.prepare(_tensors(args)))
+        ):
             counts = Counts(preparation=counts.multiplications)
         elif not (counts.reads or counts.writes) and name not in MOVEMENT:
-            read = sum(item.numel() for item in _flat(args, {}) if isinstance(item, Tensor))
+            read = sum(item.numel() for item in _tensors(args))
             counts = replace(counts, reads=read, writes=elements(result))
         self.ledger.add(name, counts, _itemsize(result))
 
@@ -345,6 +348,10 @@ def _flat(args: Any, kwargs: Any) -> Iterator[Any]:
             yield from _flat(value, {})
         else:
             yield value
+
+
+def _tensors(args: Any) -> list[Tensor]:
+    return [item for item in _flat(args, {}) if isinstance(item, Tensor)]
 
 
 def _positional(func: Any, args: Any, kwargs: Any) -> tuple[Any, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convbench.counting.handmade import FOLLOWED, Handmade
+from convbench.counting.followed import FOLLOWED
+from convbench.counting.handmade import Handmade
 from convbench.counting.kinds import MASK, WHOLE
 from convbench.counting.products import Amount
 
@@ -23,6 +24,7 @@ class Nodes:
         """Take the nodes that stand for parameters and for buffers."""
         self._learned = dict.fromkeys(parameters, True)
         self._constant = {**self._learned, **dict.fromkeys(buffers, True)}
+        self._aside: set[Node] = set()
         self._targets: dict[Node, Node] = {}
         self.handmade = Handmade(self)
         self.gates: list[tuple[Node, tuple[int, ...]]] = []
@@ -97,13 +99,26 @@ class Nodes:
 
     def what(self, factors: tuple[Any, Any], result: Node) -> Node:
         """Keep the product: its sizes tell how many it is."""
-        del factors
+        if all(map(self.constant, factors)) and (parametrizes(result) or self.prepare(factors)):
+            self._aside.add(result)
         return result
 
     def part(self, value: Node, what: Node) -> Node:
         """Keep the part: its sizes tell how many it is."""
-        del what
+        if what in self._aside:
+            self._aside.add(value)
         return value
+
+    def prepare(self, factors: Iterable[Node]) -> bool:
+        """Tell whether weights alone are multiplied by a vector of buffers, as in `profiling`."""
+        return any(
+            self.is_value(item) and len(self.shape(item)) == 1 and not self.learned(item)
+            for item in factors
+        )
+
+    def aside(self, product: Node) -> bool:
+        """Tell whether a product, or a part of it, prepares a weight."""
+        return product in self._aside
 
     def learned(self, value: Node) -> bool:
         """Tell whether a node is a parameter, or made of some alone."""
@@ -136,6 +151,12 @@ class _Book:
 
     def put(self, node: Node, note: Any) -> None:
         self._notes[self._nodes._target(node)] = note  # noqa: SLF001  as above
+
+
+def parametrizes(node: Node) -> bool:
+    """Tell whether a node is part of a parametrization."""
+    stack = node.meta.get("nn_module_stack") or {}
+    return any("parametrizations" in str(path) for path, _ in stack.values())
 
 
 def _value(item: Any) -> Any:

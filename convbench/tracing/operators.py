@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.counting.rules import DIRECT, PREPARING
+from convbench.counting.rules import DIRECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,17 +83,6 @@ def embedding_bag(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
     """Rows of a table added up: nothing, unless each has a weight of its own."""
     weights = shapes[6] if len(shapes) > 6 else None  # noqa: PLR2004  where it stands
     return [] if weights is None else [(*shapes[1], output[-1])]
-
-
-def prepares(name: str, shapes: Sequence[Any]) -> bool:
-    """Tell whether an operator on weights alone prepares a weight: a matrix-vector product.
-
-    As in `profiling`: a layer or matrix product of weights alone runs each time, and counts.
-    """
-    if name in PREPARING:
-        return True
-    first, second = (len(shape) for shape in shapes[:2])
-    return name == "matmul" and (second == 1 or (first == 1 and second > 2))  # noqa: PLR2004
 
 
 RULES: Final[dict[str, Callable[[Sequence[Any], Any], list[tuple[Any, ...]]]]] = {

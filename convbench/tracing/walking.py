@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.counting.rules import TRANSFORM, is_zero_by_rule, plain_name
-from convbench.tracing.nodes import Nodes
+from convbench.counting.rules import PREPARING, TRANSFORM, is_zero_by_rule, plain_name
+from convbench.tracing.nodes import Nodes, parametrizes
 from convbench.tracing.operators import (
     EITHER_WAY,
     OTHERS,
     RULES,
     convolution,
-    prepares,
     transposed,
 )
 from convbench.tracing.sizes import canonical, term
@@ -116,7 +115,10 @@ def _gather(node: Node, target: Any, now: Walk) -> None:
         shapes = [_shape(argument, now.size) for argument in args]
         value = node.meta["val"]
         value = value[0] if isinstance(value, list | tuple) else value
-        if now.nodes.constant(node) and (prepares(bare, shapes) or _parametrizes(node)):
+        vectors = bare in PREPARING or bare == "matmul"
+        if now.nodes.constant(node) and (
+            parametrizes(node) or (vectors and now.nodes.prepare(node.all_input_nodes))
+        ):
             return
         times = COMPLEX_PRODUCT if value.dtype.is_complex else 1
         for product in rule(shapes, _shape_of(value, now.size)):
@@ -137,10 +139,10 @@ def _written(target: Any, args: Sequence[Any]) -> Any:
 
 
 def _sum(name: str, node: Node, args: Sequence[Any], now: Walk, *, written: Any) -> None:
-    """Count the products of earlier nodes that this one sums, unless they are of weights alone."""
+    """Count the products of earlier nodes that this one sums, unless they prepare a weight."""
     gates = len(now.nodes.gates)
     for amount in now.nodes.see(name, node, args, written=written):
-        if not now.nodes.constant(amount.what):
+        if not now.nodes.aside(amount.what):
             sizes = (amount.factor, *_shape(amount.what, now.size))
             now.found.terms.setdefault("mul", []).append(term(sizes))
     for value, axes in now.nodes.gates[gates:]:
@@ -148,11 +150,6 @@ def _sum(name: str, node: Node, args: Sequence[Any], now: Walk, *, written: Any)
         size = prod(shape[axis] for axis in axes)
         if not isinstance(size, int):
             now.found.least.append(size)
-
-
-def _parametrizes(node: Node) -> bool:
-    stack = node.meta.get("nn_module_stack") or {}
-    return any("parametrizations" in str(path) for path, _ in stack.values())
 
 
 def _positional(node: Node, target: Any) -> tuple[Any, ...]:

@@ -28,6 +28,7 @@ class Written(nn.Module):
             nn.Parameter(torch.ones(1, 3, 8, 8)),
         )
         self.vector = nn.Parameter(torch.ones(D))
+        self.register_buffer("state", torch.ones(D))
         self.bilinear = nn.Bilinear(D, D, 3, bias=False)
         self.written = forward
 
@@ -51,8 +52,21 @@ ALONE = {
         64 * 3 * 4 * 9,
     ),
     "a bilinear form": (lambda self: self.bilinear(self.a, self.a), B * N * 3 * (D * D + D)),
-    "a matrix times a vector, which prepares": (lambda self: self.a[0] @ self.vector, 0),
-    "elementwise": (lambda self: (self.a[0] * self.vector).sum(), 0),
+    "a matrix times a vector": (lambda self: self.a[0] @ self.vector, N * D),
+    "mv": (lambda self: torch.mv(self.a[0], self.vector), N * D),
+    "a dot product": (lambda self: torch.dot(self.vector, self.a[0, 0]), D),
+    "by hand": (lambda self: (self.a[0] * self.vector).sum(), N * D),
+    "pairs by hand": (
+        lambda self: (self.a[:, :, None] * self.a[:, None]).sum(-1),
+        B * N * N * D,
+    ),
+    "a matrix and a vector of buffers, which prepare": (
+        lambda self: torch.mv(self.a[0], self.state),
+        0,
+    ),
+    "vectors, of which one is a buffer": (lambda self: torch.dot(self.vector, self.state), 0),
+    "the same by hand": (lambda self: (self.a[0] * self.state).sum(), 0),
+    "elementwise": (lambda self: self.a * self.a.sigmoid(), 0),
 }
 ALONE["a linear layer"] = (lambda self: functional.linear(self.a, self.b[0].T), B * N * D * N)
 
