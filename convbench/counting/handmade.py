@@ -294,11 +294,13 @@ class Handmade:
             self.forget(result)  # all of it was replaced, not only a part
 
     def _joined(self, name: str, args: Sequence[Any], result: Any) -> None:
-        parts = [self._found(item) for item in args[0]]
-        known = [item for item in parts if item is not None and item.pool.parts is not None]
         rank = self._rank(result)
         axis = (args[1] if len(args) > 1 else 0) % rank
-        self.places.joined(name, args[0], axis, result)
+        # a tensor of shape (0,) joins one of any rank: a cache begins as such
+        given = [item for item in args[0] if rank == 1 or self.facts.shape(item) != (0,)]
+        parts = [self._found(item) for item in given]
+        known = [item for item in parts if item is not None and item.pool.parts is not None]
+        self.places.joined(name, given, axis, result)
         if not known:
             return
         pool = Pool({})

@@ -116,7 +116,7 @@ def _state(run: Run, all_groups: Sequence[Group]) -> tuple[Block, ...]:
         what = remedy([row for group in all_groups for row in group.timed])
         texts.append(
             f"The machine was busy while this was measured: {why}. So nothing below is called "
-            f"sure: {what}. `convbench doctor` says what disturbs."
+            f"sure: {what}. convbench doctor says what disturbs."
         )
     if not run.finished:
         texts.append(

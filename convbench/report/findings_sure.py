@@ -95,7 +95,7 @@ def resolution(machine: Mapping[str, Any]) -> str:
     if not found.believable:
         text += (
             " That is more than chance: its intervals are too narrow, so believe only large "
-            "differences, and run `convbench doctor`."
+            "differences, and run convbench doctor."
         )
     return text
 

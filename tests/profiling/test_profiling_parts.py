@@ -131,6 +131,14 @@ FACTS = {
     "rows onto zeros": (onto_zeros, ALL),
     "unbind": (lambda x, y: sum((x * y).unbind(1)), ALL),
     "two rows of one product": (lambda x, y: sum((x * y).unbind(1)[:2]), 2 * B * D),
+    "joined to an empty cache": (
+        lambda x, y: torch.cat([torch.tensor([], device=x.device), x * y], dim=-2).sum(1),
+        ALL,
+    ),
+    "a cache that begins empty": (
+        lambda x, y: (torch.cat([x.new_zeros(0), x], dim=-2) * y).sum(1),
+        ALL,
+    ),
     "two by two": (pairs, 4 * B * D),
     "trapezoids": (lambda x, y: torch.trapz(x * y, dim=-1), ALL),
     "halves, summed": (halves, ALL),
