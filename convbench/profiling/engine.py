@@ -10,9 +10,8 @@ is looked for by what it leaves (`provenance`), and makes the count a lower boun
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Final
 
 import torch
@@ -21,6 +20,7 @@ from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from convbench.counting.rules import MOVEMENT, PREPARING
+from convbench.profiling.calls import composite, flat, itemsize, positional, tensors_among
 from convbench.profiling.checks import refuse
 from convbench.profiling.contractions import Contractions, Weights, elements
 from convbench.profiling.counts import Counts
@@ -93,7 +93,7 @@ class Dispatch(TorchDispatchMode):
             with torch._C.DisableTorchFunction():  # noqa: SLF001  its only name
                 self._node = self._locate()
                 return self._run(func, args, kwargs)
-        if torch.is_inference_mode_enabled() and _composite(func):
+        if torch.is_inference_mode_enabled() and composite(func):
             with self:  # autograd takes it apart elsewhere
                 return func.decompose(*args, **kwargs)
         return self._run(func, args, kwargs)
@@ -109,7 +109,7 @@ class Dispatch(TorchDispatchMode):
     def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
         if isinstance(func, HigherOrderOperator):
             return self._unseen(func, args, kwargs)
-        tensors = [item for item in _flat(args, kwargs) if isinstance(item, Tensor)]
+        tensors = [item for item in flat(args, kwargs) if isinstance(item, Tensor)]
         self.met(tensors)
         if self.leaves is not None and not self.known.backward:
             self.leaves.update((id(x), x) for x in tensors if x.requires_grad and x.is_leaf)
@@ -129,7 +129,7 @@ class Dispatch(TorchDispatchMode):
                 self.broken = self.broken or error
                 raise
         if own:
-            for item in _flat((result,), {}):
+            for item in flat((result,), {}):
                 if isinstance(item, Tensor):
                     self.weights.derive(item, tensors)
         return result
@@ -174,7 +174,7 @@ class Dispatch(TorchDispatchMode):
         if self.state is not None and func.overloadpacket is torch.ops.aten.set_:
             self.state.keep_data(args[0])
         result = self._called(func, args, kwargs)
-        new = [x for x in _flat((result,), {}) if isinstance(x, Tensor)]
+        new = [x for x in flat((result,), {}) if isinstance(x, Tensor)]
         self.values.note(tensors, new)
         self.noted(new)
         return result
@@ -227,7 +227,7 @@ class Dispatch(TorchDispatchMode):
 
     def _note(self, result: Any, given: list[Tensor]) -> None:
         """Note what was made; what was only written to is not new, and may be the model's own."""
-        for item in _flat((result,), {}):
+        for item in flat((result,), {}):
             if isinstance(item, Tensor) and not any(item is before for before in given):
                 self.made[id(item)] = weakref.ref(item)
                 self.noted((item,))
@@ -258,7 +258,7 @@ class Dispatch(TorchDispatchMode):
                 return shape
             self._computed += size
         result = self._called(func, args, kwargs)
-        new = [x for x in _flat((result,), {}) if isinstance(x, Tensor)]
+        new = [x for x in flat((result,), {}) if isinstance(x, Tensor)]
         self.values.note([], new)
         self.noted(new)
         return result
@@ -284,7 +284,7 @@ class Dispatch(TorchDispatchMode):
         if namespace in {"prim", "profiler"}:
             return
         if kwargs:
-            args = _positional(func, args, kwargs)
+            args = positional(func, args, kwargs)
         if not self.real:
             refuse(name, args)
         counts = self._counted(namespace, name, rule, args, result)
@@ -294,13 +294,13 @@ class Dispatch(TorchDispatchMode):
         if own and (
             rule is None
             or "parametrizations" in self.ledger.path
-            or (name in PREPARING and self.weights.prepare(_tensors(args)))
+            or (name in PREPARING and self.weights.prepare(tensors_among(args)))
         ):
             counts = Counts(preparation=counts.multiplications)
         elif not (counts.reads or counts.writes) and name not in MOVEMENT:
-            read = sum(item.numel() for item in _tensors(args))
+            read = sum(item.numel() for item in tensors_among(args))
             counts = replace(counts, reads=read, writes=elements(result))
-        self.ledger.add(name, counts, _itemsize(result))
+        self.ledger.add(name, counts, itemsize(result))
 
     def _counted(
         self, namespace: str, name: str, rule: Any, args: Any, result: Any
@@ -324,37 +324,3 @@ class Dispatch(TorchDispatchMode):
             if found is not None:
                 return found
         return zero(name, args, result)
-
-
-@lru_cache(maxsize=4096)
-def _composite(func: Any) -> bool:
-    """Tell whether an operator is made of others and has no rule of its own."""
-    if isinstance(func, HigherOrderOperator):
-        return False
-    has = torch._C._dispatch_has_kernel_for_dispatch_key  # noqa: SLF001  no public way
-    return find(func)[2] is None and bool(has(func.name(), "CompositeImplicitAutograd"))
-
-
-def _itemsize(result: Any) -> int:
-    for item in _flat((result,), {}):
-        if isinstance(item, Tensor):
-            return item.element_size()
-    return 4
-
-
-def _flat(args: Any, kwargs: Any) -> Iterator[Any]:
-    for value in (*args, *kwargs.values()):
-        if isinstance(value, list | tuple):
-            yield from _flat(value, {})
-        else:
-            yield value
-
-
-def _tensors(args: Any) -> list[Tensor]:
-    return [item for item in _flat(args, {}) if isinstance(item, Tensor)]
-
-
-def _positional(func: Any, args: Any, kwargs: Any) -> tuple[Any, ...]:
-    """Put keyword arguments where the schema has them."""
-    missing = func._schema.arguments[len(args) :]  # noqa: SLF001  torch's own description
-    return (*args, *(kwargs.get(item.name, item.default_value) for item in missing))
