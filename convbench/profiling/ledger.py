@@ -43,7 +43,7 @@ class Ledger:
 
     def __init__(self, module: nn.Module) -> None:
         """Name every module of the tree by its first name."""
-        self.parts = tuple(module.named_modules())
+        self.parts = _named(module)
         self.names = {id(part): name for name, part in self.parts}
         self.events: list[tuple[str, str, Counts, int]] = []
         self.unknown: dict[str, int] = {}
@@ -122,9 +122,22 @@ class Ledger:
                 calls[key] += 1
             row[_MOVED] += (counts.reads + counts.writes) * itemsize
         return {
-            key: (calls[key] - self.again.get(key, 0), Counts(**dict(zip(NAMES, row, strict=True))))
-            for key, row in sums.items()
+            key: (calls[key] - self.again.get(key, 0), Counts.of(row)) for key, row in sums.items()
         }
+
+
+def _named(module: nn.Module) -> tuple[tuple[str, nn.Module], ...]:
+    """Return a module and all inside it, each by its first name: as named_modules(), and faster."""
+    found: dict[int, tuple[str, nn.Module]] = {}
+    waiting = [("", module)]
+    while waiting:
+        name, part = waiting.pop()
+        if id(part) not in found:
+            found[id(part)] = name, part
+            prefix = name and f"{name}."
+            children = [*part._modules.items()]  # noqa: SLF001  children() hides who is shared
+            waiting += [(prefix + key, child) for key, child in children[::-1] if child is not None]
+    return tuple(found.values())
 
 
 _NUMBERS: Final = attrgetter(*NAMES)

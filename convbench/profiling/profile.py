@@ -77,6 +77,8 @@ class Profile:
     @classmethod
     def of(cls, module: nn.Module, ledger: Ledger, *, how: str) -> Profile:
         """Gather what the engine met."""
+        from torch.nn.parameter import is_lazy  # torch is there: it ran the module
+
         used = ledger.used
         held = tuple(
             (
@@ -84,7 +86,7 @@ class Profile:
                 tuple(
                     (id(p), p.numel())
                     for p in part._parameters.values()  # noqa: SLF001
-                    if (used is None or id(p) in used) and _sized(p)
+                    if p is not None and (used is None or id(p) in used) and not is_lazy(p)
                 )
                 if part._parameters  # noqa: SLF001
                 else (),
@@ -244,10 +246,3 @@ class Profile:
 def _summed(parts: Iterable[Counts]) -> Counts:
     columns = zip(*map(_NUMBERS, parts), strict=True)
     return Counts(**dict(zip(NAMES, map(sum, columns), strict=False)))  # none, where no parts are
-
-
-def _sized(parameter: Any) -> bool:
-    """Tell whether there is a parameter and it has a size: a lazy one has none yet."""
-    from torch.nn.parameter import is_lazy
-
-    return parameter is not None and not is_lazy(parameter)
