@@ -42,6 +42,8 @@ class Divisors:
 
     def mapped(self, name: str, args: Sequence[Any], values: list[Any], result: Any) -> None:
         """Note what a view, or a map of each element by itself, gives of a statistic."""
+        if not self._known:
+            return
         found = {self._known.get(item) for item in values if not self.facts.constant(item)}
         one = found.pop() if len(found) == 1 else None
         if one is not None:

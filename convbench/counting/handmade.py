@@ -12,6 +12,8 @@ contraction that was written by hand, and what is multiplied decides that:
    weight. A factor of masks or integers alone scales, leaves out or is index arithmetic. Masks are
    zeros and ones or one other number: bool, also as floats, a comparison, a triangle, an identity,
    a choice (zeros that ones are written to), what dropout draws, what a maximum of masks leaves.
+   Noise is random numbers of this pass, and maps of such alone: it scales as well. Floats that are
+   given as inputs, or held as buffers, are real numbers, also where they are zeros and ones.
    Integers are coordinates and numbers of things, also as floats, and what + − × of them makes;
    divided by a number, or from `linspace`, they are real numbers. None of these is a contraction.
 2. Their products are summed or averaged along an axis on which *both* vary as one tensor: a matrix
@@ -235,6 +237,9 @@ class Handmade:
 
     def _added(self, one: Any, other: Any, result: Any) -> list[Amount] | None:
         first, second = self._found(one), self._found(other)
+        if first is None and second is None:
+            self.forget(result)
+            return None
         if first is None or second is None:
             self._carry(other if first is None else one, result)
             return None

@@ -86,12 +86,14 @@ class Places:
         self._kinds.forget(value)
         self.divisors.forget(value)
 
-    def same(self, result: Any, before: Any) -> None:
+    def same(self, name: str, result: Any, before: Any) -> None:
         """Note that the result is made of another tensor, element by element."""
         self._places.put(result, self.of(before))
+        if self._kinds.noted and name in NOTED:
+            self._kinds.see(name, (before,), [before], result, inside=False)
 
     def kind(self, value: Any) -> int:
-        """Return MASK, WHOLE or 0 for numbers of any other kind."""
+        """Return what kind of numbers a tensor holds, as in `kinds`; 0 for any other."""
         return self._kinds.of(value)
 
     def see(self, name: str, args: Sequence[Any], result: Any) -> None:
@@ -141,6 +143,9 @@ class Places:
         """
         shape = self.facts.shape(result)
         alike = [item for item in values if self.facts.shape(item) == shape]
+        if len(alike) == 1:
+            self._places.put(result, self.of(alike[0]))
+            return
         whole = [item for item in alike if not any(self._repeats(item))] or alike
         lead = [item for item in whole if not self.facts.constant(item)] or whole
         found = {self.of(item) for item in lead if not self.kind(item)} or {
@@ -270,12 +275,11 @@ class Places:
 
         It repeats itself there, or is a stack of different tensors.
         """
-        shape = self.facts.shape(value)
-        beside = self.of(value).beside or (0,) * len(shape)
-        return tuple(
-            repeats or (size > 1 and number == size)
-            for repeats, size, number in zip(self._repeats(value), shape, beside, strict=True)
-        )
+        repeats, beside = self._repeats(value), self.of(value).beside
+        if not beside:
+            return repeats
+        axes = zip(repeats, self.facts.shape(value), beside, strict=True)
+        return tuple(alike or (size > 1 and number == size) for alike, size, number in axes)
 
 
 def _flat(args: Any) -> Iterator[Any]:

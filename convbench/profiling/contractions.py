@@ -93,8 +93,11 @@ class Contractions:
             if args and result is args[0]:
                 self.handmade.drop(result)
             return
+        found = self.handmade.see(name, args, result)
+        if not found:
+            return
         outputs = elements(result)
-        for amount in self.handmade.see(name, args, result) or ():
+        for amount in found:
             macs, at = amount.size * amount.factor, amount.what
             counts = Counts(
                 multiplications=macs, multiplications_valid=macs, by_hand=macs, activations=outputs
@@ -114,18 +117,18 @@ class Contractions:
             self.handmade.drop(tensor)
             self.padding.drop(tensor)
 
-    def mapped(self, before: Tensor, result: Tensor) -> None:
+    def mapped(self, name: str, before: Tensor, result: Tensor) -> None:
         """Take note of a map of each element by itself, perhaps in place."""
         if result is before:
             self.handmade.forget(result)
             self.padding.drop(result)
         else:
-            self.handmade.places.same(result, before)
+            self.handmade.places.same(name, result, before)
 
     def normed(self, before: Tensor, result: Tensor) -> None:
         """Take note that an operator which torch takes apart was a norm."""
         self.handmade.forget(result)
-        self.handmade.places.same(result, before)
+        self.handmade.places.same("rms_norm", result, before)
 
     def gradient(self, name: str, args: Any, result: Any, node: int) -> Counts | None:
         """Count a gradient of a contraction; that of a gate or a scale is elementwise, as it is.
@@ -171,7 +174,7 @@ class _Facts:
         return int(size)
 
     def expanded(self, value: Tensor) -> tuple[bool, ...]:
-        if value.layout is not torch.strided:
+        if value.layout is not torch.strided or value.is_contiguous():
             return (False,) * value.ndim
         return tuple(
             size > 1 and step == 0 for size, step in zip(value.shape, value.stride(), strict=True)

@@ -135,7 +135,8 @@ class Dispatch(TorchDispatchMode):
         return result
 
     def returned(self, outputs: Any) -> None:
-        """Check what a module returns."""
+        """Check what a module returns, and whether it drew from generators of its own."""
+        self.ledger.drew = self.ledger.drew or (self.state is not None and self.state.drew())
         with torch._C.DisableTorchFunction():  # noqa: SLF001  for a twin says that it is none
             self.check(tensors_in(outputs))
 
@@ -185,9 +186,9 @@ class Dispatch(TorchDispatchMode):
         default: Any = torch.default_generator
         if given is None and _SEEDED not in func.tags:
             return func(*args, **kwargs)
+        self.ledger.drew = True
         if given is not None and given._cdata != default._cdata:  # noqa: SLF001
             return func(*args, **kwargs)
-        self.ledger.drew = True
         return self._drawn.call(func, args, kwargs)
 
     def _shapes(self, func: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:

@@ -70,7 +70,7 @@ class Fast(Posing):
         elif name == "adaptive_avg_pool":
             known.see("adaptive_avg_pool2d", args, result)
         elif name not in _LAYERS:
-            known.mapped(x, result)
+            known.mapped(name, x, result)
         dispatch.ledger.events.append((dispatch.ledger.path, name, counts, x.element_size()))
         return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import sys
 import threading
@@ -79,8 +80,9 @@ class Ledger:
         training = (name for name, part in self.parts if getattr(part, "training", False))
         idle = [name for name in training if not self._ran(name)] if self.drew else []
         if idle:
+            parts = "1 part" if len(idle) == 1 else f"{len(idle)} parts"
             found.append(
-                f"random numbers were drawn, and {len(idle)} parts in training mode did not run "
+                f"random numbers were drawn, and {parts} in training mode did not run "
                 f"({idle[0]} first): where layers are dropped at random, another draw counts "
                 "otherwise"
             )
@@ -140,6 +142,12 @@ def _named(module: nn.Module) -> tuple[tuple[str, nn.Module], ...]:
     return tuple(found.values())
 
 
+def _drawn() -> tuple[Any, bytes]:
+    """Return where the random numbers of Python and NumPy stand."""
+    numpy: Any = sys.modules.get("numpy.random")
+    return random.getstate(), pickle.dumps(numpy.get_state() if numpy else None)
+
+
 _NUMBERS: Final = attrgetter(*NAMES)
 _MOVED: Final = NAMES.index("bytes_moved")
 
@@ -177,11 +185,11 @@ def watching(ledger: Ledger) -> Iterator[None]:
     before = hooks.register_module_forward_pre_hook(enter)
     after = hooks.register_module_forward_hook(leave, always_call=True)
     drops = getattr(ledger.parts[0][1], "training", False)  # layers at random, perhaps
-    python = random.getstate() if drops else None
+    drawn = _drawn() if drops else None
     try:
         yield
     finally:
         threading.setprofile(profiled)
-        ledger.drew = ledger.drew or (drops and random.getstate() != python)
+        ledger.drew = ledger.drew or (drops and _drawn() != drawn)
         before.remove()
         after.remove()

@@ -30,6 +30,11 @@ class Memory:
     def __init__(self) -> None:
         """None is known yet."""
         self._known: dict[int, weakref.ref[Any]] = {}
+        self._there: list[Tensor] = []
+
+    def there(self, tensors: Iterable[Tensor]) -> None:
+        """Take note of tensors that were there before; they are looked at when it is asked."""
+        self._there += tensors
 
     def note(self, tensors: Iterable[Tensor]) -> None:
         """Take note of tensors; what has no memory of the usual kind is not followed."""
@@ -43,14 +48,23 @@ class Memory:
 
         Whole numbers and masks are not looked at: they choose, and are not multiplied.
         """
+        if not (tensor.is_floating_point() or tensor.is_complex()):
+            return False
         storage = _storage(tensor)
-        if storage is None or not (tensor.is_floating_point() or tensor.is_complex()):
+        if storage is None or self._knows(storage):
             return False
-        known = self._known.get(id(storage))
-        if known is not None and known() is storage:
-            return False
+        if self._there:
+            with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001  some answer otherwise
+                self.note(self._there)
+            self._there = []
+            if self._knows(storage):
+                return False
         self._known[id(storage)] = weakref.ref(storage)
         return True
+
+    def _knows(self, storage: Any) -> bool:
+        known = self._known.get(id(storage))
+        return known is not None and known() is storage
 
 
 def _storage(tensor: Tensor) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from operator import eq as equals
 from operator import is_ as same
 from types import CellType, MemberDescriptorType
 from typing import Any, Final
@@ -19,7 +18,7 @@ MISSING: Final = object()
 
 def attributes(state: dict[str, Any], before: dict[str, Any]) -> None:
     """Give an object the attributes that it had, in their order, and no others."""
-    if len(state) != len(before) or not all(map(equals, state, before)):
+    if [*state] != [*before]:
         state.clear()
     state.update(before)
 
@@ -195,9 +194,9 @@ def numbers(held: Any, before: Any) -> None:
         held[...] = before
 
 
-def generator(put: Any, before: Any) -> None:
+def generator(_: Callable[[], Any], write: Callable[[Any], None], before: Any) -> None:
     """Give a random generator its state."""
-    put(before)
+    write(before)
 
 
 def gradient(value: Tensor) -> Tensor | None:

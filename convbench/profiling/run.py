@@ -123,6 +123,19 @@ def _counted(
     return found
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let garbage wait: collecting looks through all objects of the module, again and again."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+@_no_collection()
 def _without_values(
     module: nn.Module,
     parts: list[nn.Module],
@@ -144,7 +157,7 @@ def _without_values(
         found: Profile | None = None
         told: Told | None = None
         try:
-            with _no_collection(), _in_place(module, parts, setting) as subject:
+            with _in_place(module, parts, setting) as subject:
                 if setting.state is not None and fused(setting.state.scripted):
                     return "it reaches TorchScript that runs fused"
                 found = attempt(subject, inputs, setting)
@@ -164,18 +177,6 @@ def _without_values(
         elif _REENTRANT in told.text and not accumulate:
             waiting, accumulate = [attempt], True
     return why
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Let garbage wait: collecting looks through all objects of the module, again and again."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 def _released(module: nn.Module, setting: Setting, *, all_of_them: bool) -> list[str]:
@@ -201,7 +202,8 @@ def _released(module: nn.Module, setting: Setting, *, all_of_them: bool) -> list
 
 def _by_shapes(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> Profile:
     ledger = ledger_of(module)
-    dispatch = setting.dispatch(ledger, Weights(*held_by(parts_of(module))), real=False)
+    weights = Weights(*held_by(part for _, part in ledger.parts))
+    dispatch = setting.dispatch(ledger, weights, real=False)
     given = mapped(inputs, twin)
     setting.follow(tensors_in(given))
     with torch.no_grad(), watching(ledger), dispatch, Fast(dispatch, setting.device):
@@ -276,7 +278,7 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
 
 def _run(module: nn.Module, inputs: tuple[Any, ...], setting: Setting, how: str) -> Profile:
     ledger = ledger_of(module)
-    weights = Weights(*held_by(parts_of(module)))
+    weights = Weights(*held_by(part for _, part in ledger.parts))
     given = mapped(inputs, leaf)
     setting.there(all_tensors())
     dispatch = setting.dispatch(ledger, weights, real=True)

@@ -8,6 +8,7 @@ keep for themselves is not followed.
 
 from __future__ import annotations
 
+import pickle
 import random
 import sys
 from array import array
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from types import (
+    BuiltinMethodType,
     CellType,
     CodeType,
     FunctionType,
@@ -41,12 +43,11 @@ ARRAY: Final = 1 << 26
 _ATOMS: Final = frozenset(
     {int, float, bool, str, bytes, complex, type(None), type(...), range, slice, ModuleType}
     | {torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format}
-    | {type(len), type(print), type(torch.relu)}
 )
 _PLAIN: Final = frozenset(
     {dict, list, set, bytearray, OrderedDict, defaultdict, deque, Counter, array}
 )
-_CLEARED: Final = frozenset({OrderedDict, set})
+_CLEARED: Final = frozenset({OrderedDict, dict, set})
 _HEAP: Final = 1 << 9
 """Set in the flags of a type that Python code defined."""
 
@@ -68,7 +69,7 @@ class State:
         self._cells: list[tuple[CellType, Any]] = []
         self._slots: list[tuple[MemberDescriptorType, Any, Any]] = []
         self._arrays: list[tuple[Any, Any]] = []
-        self._generators: list[tuple[Any, Any]] = []
+        self._generators: list[tuple[Any, Any, Any]] = []
         self._kept: tuple[tuple[Callable[..., None], list[Any]], ...] = (
             (restoring.attributes, self._attributes),
             (restoring.items, self._containers),
@@ -101,15 +102,15 @@ class State:
         self._attributes.append((attributes, attributes.copy()))
         for value in attributes.values():
             kind = type(value)
-            if kind in _ATOMS:
-                continue
-            if kind is dict:
-                if value:
+            if kind in _CLEARED:
+                if not value:
+                    self._empty.append(value)
+                elif kind is dict:
                     self._dict(value)
                 else:
-                    self._empty.append(value)
-            elif kind in _CLEARED and not value:
-                self._empty.append(value)
+                    self._waiting.append(value)
+            elif kind in _ATOMS:
+                continue
             elif kind is not tuple or not all(type(item) in _ATOMS for item in value):
                 self._waiting.append(value)
 
@@ -233,9 +234,19 @@ class State:
                 self._arrays.append((value, value.copy()))
         elif isinstance(value, numpy.random.Generator):
             bits = value.bit_generator
-            self._generators.append((partial(setattr, bits, "state"), bits.state))
+            self._generator(partial(getattr, bits, "state"), partial(setattr, bits, "state"))
         elif isinstance(value, numpy.random.RandomState):
-            self._generators.append((value.set_state, value.get_state()))
+            self._generator(value.get_state, value.set_state)
+
+    def _generator(self, read: Callable[[], Any], write: Callable[[Any], None]) -> None:
+        self._generators.append((read, write, read()))
+
+    def drew(self) -> bool:
+        """Tell whether a random generator that was reached, but no tensor's, has moved on."""
+        return any(
+            not isinstance(before, Tensor) and pickle.dumps(read()) != pickle.dumps(before)
+            for read, _, before in self._generators
+        )
 
     def tensors(self) -> Iterator[Tensor]:
         """Iterate over the tensors that were reached."""
@@ -264,20 +275,21 @@ class State:
         for put, records in self._kept:
             for record in records:
                 put(*record)
-        for container in self._empty:
-            if container:
-                type(container).clear(container)  # a dict or a set
+            records.clear()
+        for container in filter(None, self._empty):
+            type(container).clear(container)  # a dict or a set
 
 
 _LOOKS: Final[tuple[tuple[Any, Callable[[State, Any], None]], ...]] = (
     (FunctionType, State._function),  # noqa: SLF001  our own, as all below
+    (BuiltinMethodType, lambda state, value: state._held(value.__self__)),  # noqa: SLF001
     (MethodType, lambda state, value: state._held(value.__self__, value.__func__)),  # noqa: SLF001
     (partial, lambda state, value: state._held(value.func, value.args, value.keywords)),  # noqa: SLF001
     ((staticmethod, classmethod), lambda state, value: state._held(value.__func__)),  # noqa: SLF001
     (property, lambda state, value: state._held(value.fget, value.fset)),  # noqa: SLF001
     (type, State._class),  # noqa: SLF001
-    (torch.Generator, lambda s, value: s._generators.append((value.set_state, value.get_state()))),  # noqa: SLF001
-    (random.Random, lambda s, value: s._generators.append((value.setstate, value.getstate()))),  # noqa: SLF001
+    (torch.Generator, lambda state, value: state._generator(value.get_state, value.set_state)),  # noqa: SLF001
+    (random.Random, lambda state, value: state._generator(value.getstate, value.setstate)),  # noqa: SLF001
     (nn.Module, State._module),  # noqa: SLF001
     ((torch.ScriptMethod, torch.jit.ScriptFunction), lambda s, value: s.scripted.append(value)),
 )

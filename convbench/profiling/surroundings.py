@@ -64,7 +64,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     *(
         (
-            lambda owner=owner, name=name: getattr(owner, name),
+            partial(getattr, owner, name),
             lambda old, owner=owner, name=name: setattr(owner, name, old),
         )
         for owner, name in (
@@ -105,40 +105,50 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     (os.getcwd, os.chdir),
 )
 """What can be asked and put back: how each is read, and how it is written."""
+_GLOBAL_HOOKS: Final = [held for held in vars(hooks).values() if type(held) is OrderedDict]
+"""Hooks that every module has."""
 
 
 @contextmanager
 def surroundings_kept() -> Iterator[None]:
-    """Put back settings, modes, hooks of all modules, the environment, and random numbers.
-
-    Random numbers are one stream for all threads: where others are alive it is left as it is, since
-    to put it back would give them numbers that they had; torch's is, unless it was seeded.
-    """
-    settings = [(write, read, _told(read)) for read, write in SETTINGS]
+    """Put back settings, modes, hooks of all modules, the environment, and random numbers."""
+    settings = _settings()
     environment = _ENVIRONMENT.copy()
     modes, device = _modes(), getattr(_DEVICE, "device_context", None)
-    every = [value for name, value in vars(hooks).items() if name.startswith("_global_")]
-    global_hooks = [
-        (held, restoring.contents_of(held)) for held in every if type(held) is OrderedDict
-    ]
+    global_hooks = [held.copy() for held in _GLOBAL_HOOKS]
+    try:
+        with _draws_kept():
+            yield
+    finally:
+        if _modes() != modes:
+            _put_modes(modes)
+        _DEVICE.device_context = device
+        for held, before in zip(_GLOBAL_HOOKS, global_hooks, strict=True):
+            if held or before:
+                restoring.items(held, before)
+        if settings != _settings():
+            for (read, write), value in zip(SETTINGS, settings, strict=True):
+                with suppress(Exception):  # a folder that is gone
+                    if _told(read) != value:  # what is written may change others
+                        write(value)
+        if environment != _ENVIRONMENT:
+            os.environ.clear()
+            os.environ.update({os.fsdecode(k): os.fsdecode(v) for k, v in environment.items()})
+
+
+@contextmanager
+def _draws_kept() -> Iterator[None]:
+    """Put back random numbers.
+
+    They are one stream for all threads: where others are alive it is left as it is, since to put it
+    back would give them numbers that they had; torch's is, unless it was seeded.
+    """
     seed, drawn = torch.initial_seed(), torch.get_rng_state()
     python, numpy = random.getstate(), sys.modules.get("numpy.random")
     of_numpy = numpy.get_state() if numpy else None
     try:
         yield
     finally:
-        if _modes() != modes:
-            _put_modes(modes)
-        _DEVICE.device_context = device
-        for held, before in global_hooks:
-            restoring.items(held, before)
-        for write, read, before in settings:
-            with suppress(Exception):  # a folder that is gone
-                if _told(read) != before:
-                    write(before)
-        if environment != _ENVIRONMENT:
-            os.environ.clear()
-            os.environ.update({os.fsdecode(k): os.fsdecode(v) for k, v in environment.items()})
         alone = threading.active_count() == 1
         if alone or torch.initial_seed() != seed or _as_seeded(seed):
             torch.set_rng_state(drawn)
@@ -152,6 +162,10 @@ def surroundings_kept() -> Iterator[None]:
 def _as_seeded(seed: int) -> bool:
     """Tell whether torch's random numbers begin anew at the seed."""
     return torch.equal(torch.get_rng_state(), torch.Generator().manual_seed(seed).get_state())
+
+
+def _settings() -> list[Any]:
+    return [_told(read) for read, _ in SETTINGS]
 
 
 def _told(read: Callable[[], Any]) -> Any:

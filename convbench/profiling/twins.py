@@ -70,13 +70,14 @@ class Setting:
         """Watch whether these tensors without values outlive the attempt."""
         given = [tensor for tensor in tensors if tensor.is_meta]
         self.made.update((id(item), weakref.ref(item)) for item in given)
-        self.there(given)
-
-    def there(self, tensors: Iterable[Tensor]) -> None:
-        """Take note of tensors that were there before, or that stand for such."""
         if self.memory is not None:
             with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001  some answer otherwise
-                self.memory.note(tensors)
+                self.memory.note(given)
+
+    def there(self, tensors: Iterable[Tensor]) -> None:
+        """Take note of tensors that were there before."""
+        if self.memory is not None:
+            self.memory.there(tensors)
 
     def close(self) -> Told | None:
         """Put values back and let go of everything; return what an operator raised, if one did."""
@@ -116,12 +117,16 @@ def parts_of(module: nn.Module) -> list[nn.Module]:
     return list(found.values())
 
 
-def held_by(parts: list[nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
+def held_by(parts: Iterable[nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
     """Return all parameters, and all buffers, of the parts of a module."""
-    return (
-        [p for part in parts for p in part._parameters.values() if p is not None],  # noqa: SLF001
-        [b for part in parts for b in part._buffers.values() if b is not None],  # noqa: SLF001
-    )
+    parameters: list[Any] = []
+    buffers: list[Any] = []
+    for part in parts:
+        if part._parameters:  # noqa: SLF001  parameters() walks through all that is inside
+            parameters += part._parameters.values()  # noqa: SLF001
+        if part._buffers:  # noqa: SLF001
+            buffers += part._buffers.values()  # noqa: SLF001
+    return [p for p in parameters if p is not None], [b for b in buffers if b is not None]
 
 
 def tensors_of(parts: list[nn.Module]) -> list[Tensor]:

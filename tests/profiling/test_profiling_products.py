@@ -228,6 +228,21 @@ ELEMENTWISE = {
     ).sum((2, 3)),
     "a choice": chosen,
     "dropout": dropped,
+    "dropout by rounding": lambda self, x, _: pooled(x / 0.8 * (torch.rand_like(x) + 0.8).floor()),
+    "dropout by a uniform tensor": lambda self, x, _: pooled(
+        x * torch.empty_like(x).uniform_(0.8, 1.8).floor_()
+    ),
+    "noise that scales": lambda self, x, _: (x * (1 + 0.1 * torch.randn_like(x))).mean((2, 3)),
+    "noise of a spread that was learned": lambda self, x, y: pooled(
+        x + (0.5 * y).exp() * torch.randn(B, C, H, W)
+    ),
+    "a draw of a standard normal": lambda self, x, y: pooled(
+        x + y.exp() * torch.normal(torch.zeros(B, C, H, W), torch.ones(B, C, H, W))
+    ),
+    "Gumbel noise that scales": lambda self, x, _: pooled(
+        x * -torch.log(-torch.log(torch.rand_like(x)))
+    ),
+    "a mask, rectified": lambda self, x, _: (x * functional.relu((x > 0).float())).sum(1),
     "coordinates": coordinates,
     "coordinates as floats": float_coordinates,
     "SKNet": sknet,
@@ -243,6 +258,15 @@ ELEMENTWISE = {
 }
 CONTRACTIONS = {
     "two tensors": (lambda self, x, y: (x * torch.sigmoid(y)).mean((2, 3)), ALL),
+    "two tensors, one with noise": (
+        lambda self, x, y: (x * (y + torch.randn_like(y))).mean((2, 3)),
+        ALL,
+    ),
+    "a draw around another": (
+        lambda self, x, y: (x * torch.normal(y, torch.ones_like(y))).mean((2, 3)),
+        ALL,
+    ),
+    "two tensors, one rounded": (lambda self, x, y: (x * y.floor()).mean((2, 3)), ALL),
     "a masked product": (lambda self, x, y: (x * y * self.shown).sum((2, 3)), ALL),
     "a product whose mask is first": (lambda self, x, y: (self.shown * x * y).sum(1), ALL),
     "different slices": (lambda self, x, y: (x[:, 1:] * x[:, :-1].sigmoid()).sum(1), ALL * 3 // 4),

@@ -3,6 +3,7 @@
 import functools
 import random
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -87,9 +88,17 @@ def test_a_forward_without_gradients_says_so(context):
     assert not profile(Without(), IMAGE).notes
 
 
+OF_TORCH, OF_PYTHON = torch.Generator(), random.Random(1)
+OF_NUMPY, OF_OLD = np.random.default_rng(1), np.random.RandomState(1)
 DRAWS = {
     "torch": lambda: float(torch.rand(())),
+    "a generator of torch": lambda: float(torch.rand((), generator=OF_TORCH)),
     "Python": random.random,
+    "a generator of Python": lambda: OF_PYTHON.uniform(0, 1),
+    "a method of a generator of Python": OF_PYTHON.random,
+    "NumPy": lambda: float(np.random.rand()),  # noqa: NPY002  many use it
+    "a generator of NumPy": lambda: float(OF_NUMPY.random()),
+    "an old generator of NumPy": OF_OLD.rand,
     "a layer of numbers": lambda: int(torch.randint(0, 2, ())),
 }
 
@@ -100,15 +109,22 @@ def test_layers_that_are_dropped_at_random_are_said(draw, training):
     class Drops(nn.Module):
         def __init__(self):
             super().__init__()
+            self.draw = DRAWS[draw]
             self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(3))
 
         def forward(self, x):
             for i, layer in enumerate(self.layers):
-                if self.training and (DRAWS[draw]() < 2) and i == 1:
+                if self.training and (self.draw() < 2) and i == 1:
                     continue
                 x = layer(x)
             return x
 
+    before = OF_PYTHON.getstate(), str(OF_OLD.get_state()), str(OF_NUMPY.bit_generator.state)
     found = profile(Drops().train(training), IMAGE)
+    after = OF_PYTHON.getstate(), str(OF_OLD.get_state()), str(OF_NUMPY.bit_generator.state)
+    assert before == after
     assert found.total.multiplications == (2 if training else 3) * 24 * 64
+    assert ("1 part in training mode did not run (layers.1 first)" in " ".join(found.notes)) is (
+        training
+    )
     assert bool(found.notes) is training
