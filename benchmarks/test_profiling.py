@@ -64,7 +64,7 @@ def counters(name):
     from fvcore.nn import FlopCountAnalysis
     from torch.utils.flop_counter import FlopCounterMode
 
-    from convbench.profiling.run import profile
+    from convbench.counting.engine.run import profile
 
     module, inputs = network(name)
     on_meta = network(name, "meta")
@@ -173,7 +173,7 @@ import sys, torch
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from test_profiling import NETWORKS, network
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 NETWORKS["resnet50"] = ({size}, {size})
 module, _ = network("resnet50", "meta")
 def high():  # in kB; getrusage's would begin at the peak of the process that started this one

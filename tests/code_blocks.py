@@ -99,7 +99,7 @@ class Story:
         )
         # On a machine that is busy with other tests something else may have most of every sample,
         # and a measurement then gives no time, as it should. A page must not hang on that.
-        monkeypatch.setattr("convbench.timing.measurement.hopeless", lambda _: False)
+        monkeypatch.setattr("convbench.clock.measurement.hopeless", lambda _: False)
         monkeypatch.chdir(folder)
         monkeypatch.syspath_prepend(folder)
 
@@ -150,7 +150,7 @@ class Story:
         self.done["examples"] += len(test.examples)
 
     def module(self, block):
-        from convbench.plugins import load_plugin
+        from convbench.core.plugins import load_plugin
 
         path = self.folder / f"block_{block.line}.py"
         path.write_text(block.code, encoding="utf-8")
@@ -200,14 +200,14 @@ class Story:
 
 
 def app():
-    from convbench.cli import app as found
+    from convbench.ui.cli import app as found
 
     return found
 
 
 def called(words):
     """Call the command line in this process; return its status and what it wrote."""
-    from convbench.cli import main
+    from convbench.ui.cli import main
 
     out, err, before = io.StringIO(), io.StringIO(), sys.argv
     sys.argv = ["convbench", *words]

@@ -18,7 +18,7 @@ class Doubled(ConvType):
         return (self.conv(spec, "convolution", spec.in_channels, spec.out_channels),)
 
     def build(self, spec):
-        from convbench import modules
+        from convbench.core import modules
         return modules.convolution(
             spec.in_channels, spec.out_channels, spec.axes, bias=spec.bias
         )

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from convbench.errors import ConvbenchError
-from convbench.registry import Registry
+from convbench.core.errors import ConvbenchError
+from convbench.core.registry import Registry
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from convbench.audit.verdicts import RIGHT, SILENT, Cell
-from convbench.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError
 
 SCHEMA: Final = 1
 

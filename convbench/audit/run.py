@@ -14,12 +14,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import convbench
 from convbench.audit.case import CASES
 from convbench.audit.cell import TIME_LIMIT, failed
 from convbench.audit.counter import TOOLS
 from convbench.audit.result import AuditError, AuditResult, CaseInfo, CounterInfo
 from convbench.audit.verdicts import Cell
+from convbench.core.version import __version__
 
 if TYPE_CHECKING:
     from typing import IO
@@ -58,7 +58,7 @@ def run_audit(
         columns = list(pool.map(lambda tool: _column(tool.name, ids, tell, limit), tools))
     return AuditResult(
         environment={
-            "convbench": convbench.__version__,
+            "convbench": __version__,
             "torch": version("torch"),
             "python": platform.python_version(),
         },
@@ -162,6 +162,6 @@ def _one_by_one(name: str, ids: Sequence[str], tell: Progress, limit: float) -> 
 
 def _environment(limit: float) -> dict[str, str]:
     """Return the environment of a worker, which has to find this same package."""
-    home = str(Path(convbench.__file__).parents[1])
+    home = str(Path(__file__).parents[2])
     path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH", "")])])
     return {**os.environ, "PYTHONPATH": path, "CONVBENCH_AUDIT_LIMIT": f"{limit:g}"}

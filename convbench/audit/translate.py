@@ -136,7 +136,7 @@ def translate(module: nn.Module, inputs: Any, tool: str) -> Translation:
 
     """
     from convbench.audit.census import census
-    from convbench.profiling.run import profile
+    from convbench.counting.engine.run import profile
 
     asked = TOOLS[tool]
     given = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)

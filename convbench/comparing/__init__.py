@@ -12,5 +12,5 @@
     page         a Comparison -> Document, for every renderer
     asked        what somebody asked to be compared -> the answer
 
-Nothing here measures, and nothing imports torch.
+Nothing here measures, and nothing imports torch. It uses `runs`, and `report` for its pages.
 """

@@ -14,7 +14,7 @@ from convbench.comparing.judging import Limits
 from convbench.comparing.matching import BY, check_apart, nearest, split
 from convbench.comparing.page import page
 from convbench.comparing.sides import load_side, side
-from convbench.errors import RunError
+from convbench.core.errors import RunError
 
 if TYPE_CHECKING:
     from convbench.comparing.sides import Side

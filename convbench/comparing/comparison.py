@@ -6,18 +6,18 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from convbench.clock.variances import quantile
 from convbench.comparing.environment import OF_THE_AXIS, Difference, environments
 from convbench.comparing.judging import Judged, Limits, holm, identical, judge, untimed
 from convbench.comparing.matching import BY, Pair, match
 from convbench.comparing.noise import Noise, Shift, Timed, noise
-from convbench.timing.variances import quantile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from convbench.comparing.sides import Side
+    from convbench.core.intervals import Verdict
     from convbench.runs.record import Record
-    from convbench.timing.stats import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.comparing.comparison import timed
 from convbench.comparing.judging import Limits
-from convbench.errors import RunError
+from convbench.core.errors import RunError
 
 if TYPE_CHECKING:
     from convbench.comparing.comparison import Comparison

@@ -7,7 +7,7 @@ The verdicts of the clock are four, always of the right side against the left on
   (Holm, A simple sequentially rejective multiple test procedure, 1979). Or the whole group is, by
   more than runs drift;
 - **same**: the whole interval of the ratio lies within the threshold, which is the margin of
-  practical equality here (`timing.stats.verdict`);
+  practical equality here (`clock.stats.verdict`);
 - **cannot tell**: anything else. It is an answer: measure longer, in more processes, in more quiet.
 
 What the program needs is judged apart, and exactly: a count that differs is **count changed**, and
@@ -20,11 +20,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from convbench.clock import stats
+from convbench.clock.contamination import contaminated_share
+from convbench.clock.samples import QUANTILE
+from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.comparing.exact import changes, ran
-from convbench.timing import stats
-from convbench.timing.contamination import contaminated_share
-from convbench.timing.samples import QUANTILE
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, Interval, RatioInterval, Verdict
+from convbench.core.intervals import Interval, RatioInterval, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.errors import RunError
+from convbench.core.errors import RunError
 from convbench.runs.conditions import AXES
 
 if TYPE_CHECKING:

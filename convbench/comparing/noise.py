@@ -1,7 +1,7 @@
 """How far times of unchanged cases lie apart, and what is left when that is taken away.
 
 A run says of each case what its processes gave: y[i, p], the log of the time of case i in process p
-(`timing.estimates.of_process`). A rerun of the very same program differs from it in three ways, and
+(`clock.estimates.of_process`). A rerun of the very same program differs from it in three ways, and
 each is met; what was disturbed is left out before (`units`):
 
 - **processes differ** in a case, by their memory's layout above all. A few of them say little of
@@ -32,17 +32,17 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import special
 
+from convbench.clock.variances import chance, moderated, quantile
 from convbench.comparing import units
 from convbench.comparing.units import FEWEST_FOR_A_SHIFT
-from convbench.timing.variances import chance, moderated, quantile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from convbench.clock.samples import Samples
     from convbench.comparing.units import Array
-    from convbench.timing.samples import Samples
 
 FEWEST_FOR_A_SCALE: Final = 8
 _MANY: Final = 200

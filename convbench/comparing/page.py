@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.clock.estimates import typical
 from convbench.comparing.comparison import timed
 from convbench.comparing.judging import REASONS, Judged
 from convbench.comparing.points import points, shift_interval
-from convbench.report import format as show
+from convbench.core import text as show
 from convbench.report.document import (
     Bullet,
     Bullets,
@@ -18,7 +19,6 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
-from convbench.timing.estimates import typical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,12 +6,12 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from convbench.clock.variances import quantile
 from convbench.comparing.gate import STATUSES
 from convbench.comparing.noise import FEWEST_FOR_A_SCALE
-from convbench.report import format as show
+from convbench.core import text as show
+from convbench.core.intervals import RatioInterval
 from convbench.report.document import Bullet
-from convbench.timing.stats import RatioInterval
-from convbench.timing.variances import quantile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
-from convbench.arithmetic import Quantity, divides, holds, indicator, same
-from convbench.costs import Cost, Step, total
-from convbench.errors import SpecError
-from convbench.registry import Registry
-from convbench.spec import whole
-from convbench.steps import Branches, Conv, Elementwise
+from convbench.core.arithmetic import Quantity, divides, holds, indicator, same
+from convbench.core.costs import Cost, Step, total
+from convbench.core.errors import SpecError
+from convbench.core.registry import Registry
+from convbench.core.spec import whole
+from convbench.core.steps import Branches, Conv, Elementwise
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import Axis, ConvSpec
+    from convbench.core.spec import Axis, ConvSpec
 
 
 class Need(NamedTuple):

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import Quantity, same
 from convbench.convs.base import ConvType, Need, knob, register
-from convbench.costs import Step
+from convbench.core.arithmetic import Quantity, same
+from convbench.core.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("depthwise")
@@ -61,7 +61,7 @@ class Depthwise(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build one convolution with as many groups as channels."""
-        from convbench import modules
+        from convbench.core import modules
 
         conv = modules.convolution(
             spec.in_channels, spec.out_channels, spec.axes, groups=spec.in_channels, bias=spec.bias

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import ConvType, Need, groups_divide, knob, register
-from convbench.costs import Step
+from convbench.core.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("grouped")
@@ -47,7 +47,7 @@ class Grouped(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build one convolution with groups."""
-        from convbench import modules
+        from convbench.core import modules
 
         conv = modules.convolution(
             spec.in_channels, spec.out_channels, spec.axes, groups=self.groups, bias=spec.bias

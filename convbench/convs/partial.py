@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import Quantity, divides, exact, is_symbolic, product, same
 from convbench.convs.base import ConvType, Need, register
-from convbench.costs import Step
-from convbench.errors import SpecError
-from convbench.steps import Move
+from convbench.core.arithmetic import Quantity, divides, exact, is_symbolic, product, same
+from convbench.core.costs import Step
+from convbench.core.errors import SpecError
+from convbench.core.steps import Move
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("partial")
@@ -93,7 +93,7 @@ class Partial(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build the convolution of a part, joined with the rest."""
-        from convbench import modules
+        from convbench.core import modules
 
         part = self._convolved(spec.in_channels)
         conv = modules.convolution(part, part, spec.axes, bias=spec.bias)

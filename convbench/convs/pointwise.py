@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import ConvType, Need, keeps_size_when_pointwise, register
-from convbench.costs import Step
+from convbench.core.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("pointwise")
@@ -43,7 +43,7 @@ class Pointwise(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build one 1×1 convolution with the slot's stride."""
-        from convbench import modules
+        from convbench.core import modules
 
         axes = [axis.subsampled() for axis in spec.axes]
         conv = modules.convolution(spec.in_channels, spec.out_channels, axes, bias=spec.bias)

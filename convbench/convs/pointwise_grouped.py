@@ -14,12 +14,12 @@ from convbench.convs.base import (
     knob,
     register,
 )
-from convbench.costs import Step
+from convbench.core.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("pointwise_grouped")
@@ -56,7 +56,7 @@ class PointwiseGrouped(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build one 1×1 convolution with the slot's stride."""
-        from convbench import modules
+        from convbench.core import modules
 
         axes = [axis.subsampled() for axis in spec.axes]
         conv = modules.convolution(

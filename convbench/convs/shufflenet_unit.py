@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import Quantity, at_least, divides, exact, indicator, product, same
 from convbench.convs.base import ConvType, Need, groups_divide, knob, register
-from convbench.costs import Step
-from convbench.spec import Axis
-from convbench.steps import Branches, Elementwise, Move, Pool
+from convbench.core.arithmetic import Quantity, at_least, divides, exact, indicator, product, same
+from convbench.core.costs import Step
+from convbench.core.spec import Axis
+from convbench.core.steps import Branches, Elementwise, Move, Pool
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("shufflenet_unit")
@@ -153,7 +153,7 @@ class ShuffleNetUnit(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build the path and what runs beside it."""
-        from convbench import modules
+        from convbench.core import modules
 
         strided = self._strided(spec)
         middle = spec.out_channels // self.reduction

@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import Quantity, at_least, ceil_div, maximum, product
 from convbench.convs.base import ConvType, Need, groups_divide, knob, register
-from convbench.costs import Step
-from convbench.facts import (
+from convbench.core.arithmetic import Quantity, at_least, ceil_div, maximum, product
+from convbench.core.costs import Step
+from convbench.core.facts import (
     convolution_matrix,
     matrix_lines,
     overlap_by_phase,
     overlap_counts,
     overlap_picture,
 )
-from convbench.spec import Axis
-from convbench.steps import ConvTranspose
+from convbench.core.spec import Axis
+from convbench.core.steps import ConvTranspose
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 MOST_SHOWN = 5
@@ -93,7 +93,7 @@ class Transposed(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build one transposed convolution; an uneven crop is PyTorch's output_padding."""
-        from convbench import modules
+        from convbench.core import modules
 
         axes = self._axes(spec)
         conv: nn.Module = modules.TRANSPOSED[spec.dims](

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from convbench.core.errors import ConvbenchError
+from convbench.core.registry import Registry
 from convbench.counting.tally import Tally, Unavailable
-from convbench.errors import ConvbenchError
-from convbench.registry import Registry
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,7 +33,7 @@ class Counter(Protocol):
 
 
 def _load_counters() -> None:
-    import convbench.counting as package
+    import convbench.counting.tools as package
 
     for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
         importlib.import_module(f"{package.__name__}.{module.name}")

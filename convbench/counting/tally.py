@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from convbench.core.shown import ShownOnPaper
+
 
 @dataclass(frozen=True, kw_only=True)
 class Convention:
@@ -25,7 +27,7 @@ class Convention:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally:
+class Tally(ShownOnPaper, view="tallies"):
     """A counter's result for one forward pass, in `convention`.
 
     Attributes:
@@ -57,18 +59,6 @@ class Tally:
         """Show the count, as a lower bound where the counter did not know an operator."""
         bound = "" if self.complete else "≥ "
         return f"{bound}{self.macs:,} MACs ({self.counter})"
-
-    def _repr_html_(self) -> str:
-        """Show the count in a notebook, in its convention, with what the counter did not know."""
-        from convbench.notebook import tallies
-
-        return tallies.html(self)
-
-    def _repr_latex_(self) -> str:
-        """Show the same on paper."""
-        from convbench.notebook import tallies
-
-        return tallies.latex(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON types; by_module only its total, which a run keeps."""

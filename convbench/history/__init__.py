@@ -11,5 +11,5 @@
     page      a History -> Document (plot, tables, following: its parts)
     asked     what the command line asks -> Document
 
-Nothing here measures, and nothing imports torch.
+Nothing here measures, and nothing imports torch. It uses `comparing` and what that uses.
 """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.comparing.asked import read_share
 from convbench.comparing.judging import Limits
-from convbench.errors import RunError
+from convbench.core.errors import RunError
 from convbench.history.finding import find_runs
 from convbench.history.history import History, history
 from convbench.history.page import page

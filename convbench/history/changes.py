@@ -31,10 +31,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import special
 
+from convbench.clock.variances import chance, quantile
 from convbench.comparing.judging import Limits
 from convbench.history.scatter import Scatter, scatter
 from convbench.history.windows import windows
-from convbench.timing.variances import chance, quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from convbench.errors import RunError
+from convbench.core.errors import RunError
 from convbench.runs.store import HEADER, RECORDS, load
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from convbench.core import text as show
 from convbench.history.following import case_table, data_table
 from convbench.history.plot import trend_figure
 from convbench.history.tables import (
@@ -17,7 +18,6 @@ from convbench.history.tables import (
     runs_table,
     unread_table,
 )
-from convbench.report import format as show
 from convbench.report.document import Bullet, Bullets, Document, Fold, Heading, Paragraph
 
 if TYPE_CHECKING:

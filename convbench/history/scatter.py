@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import special
 
+from convbench.clock.variances import inverse_trigamma, moderated
 from convbench.comparing.noise import FEWEST_FOR_A_SCALE
 from convbench.history.shares import mean_over
-from convbench.timing.variances import inverse_trigamma, moderated
 
 if TYPE_CHECKING:
     from convbench.history.shares import Floats

@@ -14,10 +14,10 @@ from convbench.comparing.units import calm, of_processes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convbench.clock.samples import Samples
     from convbench.comparing.matching import Key
     from convbench.history.shares import Floats
     from convbench.runs.record import Record, Run
-    from convbench.timing.samples import Samples
 
 
 @dataclass(frozen=True, kw_only=True)

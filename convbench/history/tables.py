@@ -6,12 +6,12 @@ import math
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.clock.contamination import MANY, contaminated_share
+from convbench.core import text as show
+from convbench.core.intervals import RatioInterval
 from convbench.history.plot import by_how_much
 from convbench.history.series import timed
-from convbench.report import format as show
 from convbench.report.document import Column, Table
-from convbench.timing.contamination import MANY, contaminated_share
-from convbench.timing.stats import RatioInterval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,9 +7,9 @@ import pkgutil
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from convbench.arithmetic import Quantity
-from convbench.costs import Cost, Step, total
-from convbench.registry import Registry
+from convbench.core.arithmetic import Quantity
+from convbench.core.costs import Cost, Step, total
+from convbench.core.registry import Registry
 
 if TYPE_CHECKING:
     from torch import nn

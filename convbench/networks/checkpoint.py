@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from convbench.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,21 +6,29 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from convbench.arithmetic import Quantity, at_least, divides, exact, holds, is_array, is_symbolic
 from convbench.convs.lite import Lite
 from convbench.convs.pointwise import Pointwise
 from convbench.convs.standard import Standard
-from convbench.errors import SpecError
+from convbench.core.arithmetic import (
+    Quantity,
+    at_least,
+    divides,
+    exact,
+    holds,
+    is_array,
+    is_symbolic,
+)
+from convbench.core.errors import SpecError
+from convbench.core.steps import Branches, Gating, GlobalPool, Linear
 from convbench.networks.base import NETWORKS, Network
 from convbench.networks.flow import Map, Part, conv_norm, elementwise, named, pool, slot
-from convbench.steps import Branches, Gating, GlobalPool, Linear
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torch import nn
 
-    from convbench.costs import Step
+    from convbench.core.costs import Step
 
 CHANNELS: Final = (64, 256, 384, 512)
 """Output channels of the stem, conv2, conv3 and conv4 at width 1 (paper, Table 1)."""

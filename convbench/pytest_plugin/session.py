@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from convbench.errors import RunError
+from convbench.core.errors import RunError
 
 if TYPE_CHECKING:
+    from convbench.clock.arguments import Given
+    from convbench.clock.measurement import Measurement
     from convbench.counting.tally import Tally, Unavailable
     from convbench.pytest_plugin.options import Timing
     from convbench.runs.record import Record
     from convbench.runs.store import Store
-    from convbench.timing.arguments import Given
-    from convbench.timing.measurement import Measurement
 
 _COLOURS: Final = {"holds": "green", "fails": "red", "cannot tell": "yellow"}
 _OUT: Final = "--convbench-out"
@@ -62,9 +62,9 @@ class Session:
         """Store a measurement of a test as records, at once."""
         if self._out is None:
             return
+        from convbench.clock.arguments import call_of
         from convbench.runs.code import Timed, measured
         from convbench.testing.timed import label_of
-        from convbench.timing.arguments import call_of
 
         self._measurements[test] += 1
         number = self._measurements[test]
@@ -100,8 +100,8 @@ class Session:
         self._stored += len(records)
 
     def _opened(self, device: str, threads: int) -> Store:
-        from convbench import __version__
-        from convbench.runs.fingerprint import fingerprint
+        from convbench.core.version import __version__
+        from convbench.machine.fingerprint import fingerprint
         from convbench.runs.job import set_aside
         from convbench.runs.record import Header
         from convbench.runs.store import Store
@@ -126,7 +126,7 @@ class Session:
 
     def pytest_report_header(self) -> str:
         """Say at the top that times are taken, and where they go."""
-        from convbench import __version__
+        from convbench.core.version import __version__
 
         stored = f", stored in {self._shown}" if self._shown else ""
         return f"convbench: {__version__}, timing assertions run{stored}"
@@ -201,9 +201,9 @@ def _tallies(call: Any, inputs: tuple[Any, ...]) -> dict[str, Tally | Unavailabl
     """Return our own count of a module, where one is timed."""
     from torch import nn
 
-    from convbench import __version__
+    from convbench.core.version import __version__
+    from convbench.counting.engine.run import profile
     from convbench.counting.tally import Convention, Tally, Unavailable
-    from convbench.profiling.run import profile
 
     if not isinstance(call, nn.Module):
         return {}

@@ -3,7 +3,7 @@
     contents    Run -> Document: which tables, figures and sentences, in which order
     findings    the sentences at the top, made from the data; doubts: when nothing is sure
     document    the neutral Document that every renderer reads
-    format      how a value looks to a reader; axes: how far those of figures go
+    axes        how far those of figures go; `core.text`: how a value looks to a reader
     renderers   what a renderer is; formats are found through `RENDERERS` and `SCREENS`
     markdown, latex, json, csv, parquet    one format each, for files
     terminal    a format for the screen
@@ -11,5 +11,5 @@
     figures     a figure's data -> PNG or PDF
     write       a run and some formats -> files
 
-A report never measures, and nothing here imports torch.
+A report never measures, and nothing here imports torch. It uses `runs` and what that uses.
 """

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from convbench.report import format as show
+from convbench.core import text as show
 from convbench.report.figuredata import Bars, Curve, Ratios, Roofline, Scatter, TrendLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from convbench.timing.stats import Interval, RatioInterval
+    from convbench.core.intervals import Interval, RatioInterval
 
 Ends = tuple[float, float]
 _Drawn = Scatter | Ratios | Curve | Bars

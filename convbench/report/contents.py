@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.core import text as show
 from convbench.counting.tally import Tally, Unavailable
-from convbench.report import format as show
 from convbench.report.cases import cases_table
 from convbench.report.clock import time_section
 from convbench.report.counts import agreement_section, cost_section
@@ -39,7 +39,7 @@ IN_FORCE: Final = (
     "mkldnn_enabled", "flush_denormal", "interop_threads", "cudnn_enabled", "cudnn_benchmark",
     "cudnn_deterministic", "tf32",
 )  # fmt: skip
-"""Settings of torch that `timing.settings` sets and reads, in the order of the table."""
+"""Settings of torch that `clock.settings` sets and reads, in the order of the table."""
 
 
 RULES: Final = {
@@ -66,7 +66,7 @@ RULES: Final = {
         "the accuracy of a network is not measured here."
     ),
 }
-"""The counting rules in a reader's words; they stand in full in `convbench.costs`."""
+"""The counting rules in a reader's words; they stand in full in `convbench.core.costs`."""
 
 
 def contents(run: Run) -> Document:

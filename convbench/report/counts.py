@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.report import format as show
+from convbench.core import text as show
 from convbench.report.agreements import NOT_COUNTED, Counted, agreements
 from convbench.report.document import Bullet, Bullets, Column, Fold, Heading, Paragraph, Table
 from convbench.report.groups import Group, multiplications, telling

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from convbench.doctor.resolution import Resolution
-from convbench.report import format as show
+from convbench.core import text as show
+from convbench.machine.resolution import Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from convbench.timing.stats import Interval, RatioInterval
+    from convbench.core.intervals import Interval, RatioInterval
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+from convbench.core import text as show
+from convbench.core.intervals import WIDEST
 from convbench.report import findings_run as whole
-from convbench.report import format as show
 from convbench.report.caveats import named
 from convbench.report.document import FINDINGS, Bullet, Bullets, Paragraph
 from convbench.report.doubts import busy, remedy
@@ -26,14 +28,13 @@ from convbench.report.phrases import (
     tallied,
     verdict,
 )
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, WIDEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convbench.core.intervals import Interval
     from convbench.runs.frame import Row
     from convbench.runs.record import Run
-    from convbench.timing.stats import Interval
 
 _SEVERAL = 2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convbench.report import format as show
+from convbench.core import text as show
 from convbench.report.agreements import NOT_COUNTED, agreements
 from convbench.report.caveats import named
 from convbench.report.document import Bullet

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.doctor.resolution import Resolution
-from convbench.report import format as show
+from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+from convbench.core import text as show
+from convbench.machine.resolution import Resolution
 from convbench.report.document import Bullet
 from convbench.report.doubts import remedy
 from convbench.report.groups import Group, alike
 from convbench.report.phrases import TIME, WITHIN, tied
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.document import Column, Table
-from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convbench.report import format as show
-from convbench.timing.stats import Interval, RatioInterval
+from convbench.core import text as show
+from convbench.core.intervals import Interval, RatioInterval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

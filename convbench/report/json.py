@@ -11,12 +11,12 @@ from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.report import format as show
+from convbench.core import text as show
+from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.document import Fold, Table
 from convbench.report.figuredata import FigureData
 from convbench.report.flat import UNITS
 from convbench.report.renderers import RENDERERS
-from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
     from convbench.report.document import Block, Column, Document

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tabulate import tabulate
 
-from convbench.report import format as show
+from convbench.core import text as show
 from convbench.report.document import (
     Bullets,
     Code,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.extras import needed
-from convbench.report import format as show
+from convbench.core import text as show
+from convbench.core.extras import needed
 from convbench.report.flat import UNITS, flat_tables
 from convbench.report.renderers import RENDERERS
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
-from convbench.report import format as show
+from convbench.clock.samples import QUANTILE
+from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT, MARGIN
+from convbench.core import text as show
+from convbench.core.intervals import RatioInterval, Verdict
 from convbench.report.caveats import named
-from convbench.timing.samples import QUANTILE
-from convbench.timing.stats import (
-    FEWEST_ROUNDS_FOR_A_VERDICT,
-    MARGIN,
-    RatioInterval,
-    Verdict,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

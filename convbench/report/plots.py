@@ -5,14 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from convbench.core import text as show
+from convbench.core.spec import ConvSpec
 from convbench.counting.tally import Tally
-from convbench.report import format as show
 from convbench.report.axes import said
 from convbench.report.caveats import does_less
 from convbench.report.document import Figure
 from convbench.report.figuredata import Bar, Bars, Curve, CurvePoint, Pair, Point, Ratios, Scatter
 from convbench.report.groups import Group, multiplications
-from convbench.spec import ConvSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

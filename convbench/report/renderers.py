@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from convbench.registry import Registry
+from convbench.core.registry import Registry
 
 if TYPE_CHECKING:
     from rich.console import Console

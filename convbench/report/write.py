@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from convbench.errors import MissingExtraError, RunError
-from convbench.registry import unknown
+from convbench.core.errors import MissingExtraError, RunError
+from convbench.core.registry import unknown
 from convbench.report.contents import contents
 from convbench.report.renderers import RENDERERS, SCREENS
 

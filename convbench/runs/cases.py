@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from convbench.convs.base import ConvType
-from convbench.costs import Cost
-from convbench.errors import SuiteError
+from convbench.core.costs import Cost
+from convbench.core.errors import SuiteError
+from convbench.core.spec import ConvSpec
 from convbench.networks.base import NETWORKS
 from convbench.runs.conditions import Condition
 from convbench.runs.record import Record
 from convbench.runs.suite import NetworkGroup, SlotGroup, Suite, Timing
-from convbench.spec import ConvSpec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from convbench.errors import SuiteError
+from convbench.core.errors import SuiteError
 from convbench.runs.conditions import AXES, default
 from convbench.runs.record import Run
 from convbench.runs.suite import (
@@ -56,7 +56,7 @@ class Choice:
 
 def choose(request: Request) -> Choice:
     """Make the choices of a new run; the errors are those of `job.decide`."""
-    from convbench.runs.device import resolve_device, resolve_threads
+    from convbench.machine.device import resolve_device, resolve_threads
 
     name = "default" if request.suite is None else request.suite
     suite = load_suite(name)

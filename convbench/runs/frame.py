@@ -10,26 +10,26 @@ from dataclasses import dataclass
 from statistics import median, median_low
 from typing import TYPE_CHECKING, Any
 
-from convbench.counting.agreement import judge
-from convbench.counting.tally import Tally
-from convbench.report import format as show
-from convbench.runs.columns import COLUMNS, kind
-from convbench.runs.conditions import itemsize
-from convbench.timing.contamination import (
+from convbench.clock.contamination import (
     contaminated_share,
     faults_per_call,
     told_again,
     watched,
 )
-from convbench.timing.estimates import Estimates
-from convbench.timing.samples import of_process
-from convbench.timing.stats import Interval, RatioInterval
+from convbench.clock.estimates import Estimates
+from convbench.clock.samples import of_process
+from convbench.core import text as show
+from convbench.core.intervals import Interval, RatioInterval
+from convbench.core.units import itemsize
+from convbench.counting.agreement import judge
+from convbench.counting.tally import Tally
+from convbench.runs.columns import COLUMNS, kind
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from convbench.clock.samples import Samples
     from convbench.runs.record import Record, Run
-    from convbench.timing.samples import Samples
 
 
 @dataclass(frozen=True, kw_only=True)

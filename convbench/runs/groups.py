@@ -11,19 +11,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from convbench.clock.contamination import flags, hopeless
+from convbench.clock.errand import Measure, Order, Outcome, first_line
+from convbench.clock.estimates import Estimates
+from convbench.clock.gathering import Gathering
+from convbench.clock.processes import Nursery
+from convbench.clock.samples import Samples
+from convbench.clock.stats import MARGIN
+from convbench.core.intervals import RatioInterval
 from convbench.counting.base import COUNTERS, count_with
 from convbench.counting.tally import Tally, Unavailable
+from convbench.machine.device import too_large
 from convbench.runs.cases import Case, Group
-from convbench.runs.device import too_large
 from convbench.runs.measuring import CaseCrew
 from convbench.runs.record import More, Record
-from convbench.timing.contamination import flags, hopeless
-from convbench.timing.errand import Measure, Order, Outcome, first_line
-from convbench.timing.estimates import Estimates
-from convbench.timing.gathering import Gathering
-from convbench.timing.processes import Nursery
-from convbench.timing.samples import Samples
-from convbench.timing.stats import MARGIN, RatioInterval
 
 
 class Watcher(Protocol):

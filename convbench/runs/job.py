@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from convbench.errors import ConvbenchError, RunError, SuiteError
+from convbench.core.errors import ConvbenchError, RunError, SuiteError
 from convbench.runs.cases import Group, all_cases, expand
 from convbench.runs.choices import Choice, Request, choose
 from convbench.runs.conditions import Condition, combinations
@@ -174,8 +174,8 @@ def _opened(job: Job, watcher: Watcher) -> tuple[Store, dict[str, Record], dict[
 
     Returns the store, the records that are there, read under the lock, and what the machine is.
     """
-    from convbench import __version__
-    from convbench.runs.fingerprint import differences, fingerprint
+    from convbench.core.version import __version__
+    from convbench.machine.fingerprint import differences, fingerprint
 
     axes, suite = job.choice.axes, job.choice.suite
     threads = axes["threads"]

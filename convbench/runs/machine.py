@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from convbench.roofline.ceilings import Ceiling, measure_ceiling
-from convbench.timing.processes import ProcessError, ready
+from convbench.clock.processes import ProcessError, ready
+from convbench.machine.ceilings import Ceiling, measure_ceiling
 
 
 def know_thyself(
@@ -41,8 +41,8 @@ def examine(
     tell: Callable[[Any], None],
 ) -> dict[str, Any]:
     """Measure the machine in this process: "resolution" and "ceilings", as JSON types."""
-    from convbench.doctor.selfcheck import self_check
-    from convbench.timing.caches import last_level_cache
+    from convbench.clock.caches import last_level_cache
+    from convbench.machine.selfcheck import self_check
 
     ceilings = []
     for dtype, threads in kinds:

@@ -1,14 +1,14 @@
-"""The cases of a group as a crew: what `timing.errand` builds and times in a process."""
+"""The cases of a group as a crew: what `clock.errand` builds and times in a process."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from convbench.clock.caches import Evictor, HostEvictor
+from convbench.clock.errand import Order, Tell
 from convbench.runs.cases import Case
 from convbench.runs.workload import Workload
-from convbench.timing.caches import Evictor, HostEvictor
-from convbench.timing.errand import Order, Tell
 
 
 @dataclass(kw_only=True)
@@ -56,7 +56,7 @@ def _built(case: Case, order: Order) -> Workload:
 
 def _evictor(device: str) -> Evictor:
     if device.startswith("cuda"):
-        from convbench.timing.cuda_cache import L2Flush
+        from convbench.clock.cuda_cache import L2Flush
 
         return L2Flush(device)
     return HostEvictor()

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from convbench.costs import Cost
+from convbench.clock.samples import Samples
+from convbench.core.costs import Cost
+from convbench.core.shown import VIEWS, Shown
 from convbench.counting.tally import Tally, Unavailable, tally_from_json
-from convbench.timing.samples import Samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,8 +55,8 @@ class Record:
         threads: of the host.
         mode: "eager", "compile" or "cuda_graph".
         direction: "forward" or "training" (forward and backward).
-        cache: what the caches hold, see `timing.caches`.
-        allocator: whether freed pages stay mapped, see `timing.processes`.
+        cache: what the caches hold, see `clock.caches`.
+        allocator: whether freed pages stay mapped, see `clock.processes`.
         baseline: the case of this group that ratios refer to; null where there is none.
         status: ok; skipped (does not fit, with the reason); failed (an error, with its text);
             invalid (measured, and not to be believed).
@@ -256,7 +257,7 @@ class Header:
         seed: of weights, inputs and order.
         command: how to make it again.
         started: ISO 8601, UTC.
-        fingerprint: the environment, see `runs.fingerprint`.
+        fingerprint: the environment, see `machine.fingerprint`.
         machine: what the machine said of itself before the run: its A/A test and its ceilings, see
             `runs.machine`; empty where nobody asked.
 
@@ -291,7 +292,7 @@ class Header:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(Shown, view="runs"):
     """A run as it lies on disk. `torn`: lines of records.jsonl that could not be read."""
 
     header: Header
@@ -316,15 +317,8 @@ class Run:
         the group to draw, where a figure is of one; the most telling when left out.
         Raises UnknownNameError for a name or a group, RunError where the run lacks what it needs.
         """
-        from convbench.notebook.plots import plot
-
-        return plot(self, name, group)
-
-    def _repr_html_(self) -> str:
-        """Show in a notebook what the numbers say, and the tables they rest on."""
-        from convbench.notebook import runs
-
-        return runs.html(self)
+        figure: Figure = VIEWS["plots"]().plot(self, name, group)
+        return figure
 
     def by_case(self) -> dict[str, Record]:
         """Return the records by case."""

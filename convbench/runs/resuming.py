@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convbench.errors import RunError
+from convbench.core.errors import RunError
 from convbench.runs.choices import Choice, Request, default_folder, with_processes
 from convbench.runs.record import RESUMABLE
 from convbench.runs.store import holds_run, load
@@ -16,7 +16,7 @@ def stored(request: Request) -> Choice:
 
     Raises RunError for a folder without a run, and for an option that says something else.
     """
-    from convbench.runs.device import resolve_device, resolve_threads
+    from convbench.machine.device import resolve_device, resolve_threads
 
     out = request.out
     if out is None:
@@ -58,7 +58,7 @@ def stored(request: Request) -> Choice:
 
 
 def _check_same(request: Request, choice: Choice) -> None:
-    from convbench.runs.device import resolve_device
+    from convbench.machine.device import resolve_device
 
     if request.suite is not None and suite_text(request.suite) != choice.text:
         raise RunError(

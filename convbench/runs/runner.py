@@ -19,15 +19,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from convbench.roofline import reach
+from convbench.clock.errand import Measure
+from convbench.clock.processes import ready
+from convbench.machine.device import import_seconds
+from convbench.runs import reach
 from convbench.runs.cases import Group
-from convbench.runs.device import import_seconds
 from convbench.runs.groups import Track, Watcher
 from convbench.runs.machine import ceilings
 from convbench.runs.record import Record
 from convbench.runs.store import Store
-from convbench.timing.errand import Measure
-from convbench.timing.processes import ready
 
 MOST_TIMES: Final = 4
 """The sweep's processes: a verdict that would take more stays open."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.runs.compiling import compiled
-from convbench.timing.caches import ColdWork, Evictor, copies_for
-from convbench.timing.checking import (
+from convbench.clock.caches import ColdWork, Evictor, copies_for
+from convbench.clock.checking import (
     MANY_DENORMALS,
     Digest,
     Reference,
@@ -17,6 +16,7 @@ from convbench.timing.checking import (
     denormal_share,
     digest,
 )
+from convbench.runs.compiling import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from convbench.clock.samples import Samples
     from convbench.runs.cases import Case
-    from convbench.timing.samples import Samples
 
 _AFTER: Final = 1_000_003
 """Added to the seed for the values that the input gets after the timing."""
@@ -84,7 +84,7 @@ class Workload:
         if mode == "compile":
             self._forward, self.compile_seconds = compiled(self.module, self.call_with, anew=anew)
         elif mode == "cuda_graph":
-            from convbench.timing.cuda_graphs import graphed
+            from convbench.clock.cuda_graphs import graphed
 
             self._graph = graphed(self.call, self.case.skeleton.device)
 

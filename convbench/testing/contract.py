@@ -19,9 +19,9 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 from convbench.convs.base import ConvType, make
-from convbench.costs import Cost
-from convbench.errors import SpecError
-from convbench.spec import ConvSpec
+from convbench.core.costs import Cost
+from convbench.core.errors import SpecError
+from convbench.core.spec import ConvSpec
 
 COUNTS: Final = (
     "multiplications",
@@ -127,8 +127,8 @@ def check_conv_in(kind: ConvType, spec: ConvSpec) -> bool:
     import torch
 
     from convbench.counting.base import count_with
-    from convbench.counting.literal import LiteralLoops
     from convbench.counting.tally import Tally
+    from convbench.testing.literal import LiteralLoops
 
     where = f"{kind.label} in {spec.label}"
     cost = kind.cost(spec)

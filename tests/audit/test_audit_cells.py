@@ -15,7 +15,7 @@ from convbench.audit.case import CASES
 from convbench.audit.counter import TOOLS, Answer, Refusal, Tool
 from convbench.audit.result import AuditError, AuditResult
 from convbench.audit.run import run_audit
-from convbench.errors import UnknownNameError
+from convbench.core.errors import UnknownNameError
 
 
 class Scripted(Tool):

@@ -79,7 +79,7 @@ def test_help_imports_no_torch():
     code = (
         "import sys\n"
         "sys.argv = ['convbench', '--help']\n"
-        "from convbench.cli import main\n"
+        "from convbench.ui.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass"
     )
     assert "torch" not in modules_after(code)
@@ -87,7 +87,8 @@ def test_help_imports_no_torch():
 
 def test_the_public_names_are_functions_whatever_was_imported_before():
     code = (
-        "import convbench.costs, convbench.formulas, convbench.counting.base, convbench.api\n"
+        "import convbench.core.costs, convbench.formulas.symbols, convbench.counting.base\n"
+        "import convbench.api, convbench.comparing.asked\n"
         "from convbench import ConvSpec, build, cost, count, formula, load_run\n"
         "assert all(map(callable, (ConvSpec, build, cost, count, formula, load_run)))"
     )
@@ -188,7 +189,7 @@ def test_a_type_is_one_file(fresh, tmp_path):
     assert all(record["samples"] for record in records)
     assert "doubled" in (tmp_path / "o" / "report.md").read_text()
     code = (
-        "from convbench.plugins import load_plugin\n"
+        "from convbench.core.plugins import load_plugin\n"
         f"load_plugin({str(tmp_path / 'doubled.py')!r})\n"
         "from convbench.testing import check_conv\n"
         "assert check_conv('doubled', examples=20)['slots'] == 20"
@@ -202,7 +203,7 @@ def test_the_contract_catches_a_wrong_plan(tmp_path):
     assert wrong != PLUGIN
     (tmp_path / "wrong.py").write_text(wrong)
     code = (
-        "from convbench.plugins import load_plugin\n"
+        "from convbench.core.plugins import load_plugin\n"
         f"load_plugin({str(tmp_path / 'wrong.py')!r})\n"
         "from convbench.testing import check_conv\n"
         "try:\n    check_conv('doubled', examples=20)\n"

@@ -22,10 +22,10 @@ from convbench.comparing.gate import (
 )  # fmt: skip
 from convbench.comparing.judging import Limits
 from convbench.comparing.page import page
-from convbench.errors import RunError
+from convbench.core.errors import RunError
+from convbench.machine.fingerprint import MUST_MATCH
 from convbench.report.document import Paragraph, Table
 from convbench.report.renderers import RENDERERS
-from convbench.runs.fingerprint import MUST_MATCH
 
 WHOLE = {key: f"the {key}" for key in MUST_MATCH}
 CALM = (1.0, 1.001, 0.999)

@@ -9,7 +9,7 @@ from comparing import recorded as runs
 from convbench.comparing.environment import environments
 from convbench.comparing.matching import BY, check_apart, match, nearest, split
 from convbench.comparing.sides import load_side, side
-from convbench.errors import RunError
+from convbench.core.errors import RunError
 from convbench.runs.record import Run
 from convbench.runs.store import Store
 

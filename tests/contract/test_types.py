@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from convbench.convs.base import TYPES, make
-from convbench.errors import SpecError
+from convbench.core.errors import SpecError
 from convbench.testing import check_conv_in, draw_slot
 
 KNOBS = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convbench.doctor.resolution import Resolution, SizeResolution, Trial, at_least
+from convbench.machine.resolution import Resolution, SizeResolution, Trial, at_least
 
 TRIALS = [
     # (what, low, value, high, rounds; excludes 1, half-width, reach)

@@ -5,11 +5,11 @@ import warnings
 import torch
 from torch import nn
 
-from convbench.profiling import run
-from convbench.profiling.nested import tensors_in
-from convbench.profiling.posing import Posing
-from convbench.profiling.run import profile
-from convbench.tracing import network_formula
+from convbench.counting.engine import run
+from convbench.counting.engine.nested import tensors_in
+from convbench.counting.engine.posing import Posing
+from convbench.counting.engine.run import profile
+from convbench.formulas.tracing import network_formula
 
 SAID = -1
 """In place of a number: a lower bound, and it says so."""

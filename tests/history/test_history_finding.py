@@ -7,7 +7,7 @@ import shutil
 import pytest
 from history import histories
 
-from convbench.errors import RunError
+from convbench.core.errors import RunError
 from convbench.history.finding import find_runs
 
 RECORDS = [histories.record(0, 0)]

@@ -12,13 +12,13 @@ from conftest_root import ROOT
 from matplotlib.figure import Figure
 from report.report_runs import SLOTS, header, whole_run
 
-from convbench.errors import RunError, UnknownNameError
-from convbench.notebook.plots import PLOTS
+from convbench.core.errors import RunError, UnknownNameError
 from convbench.report.drawing.labels import Box
-from convbench.roofline.reach import shares
 from convbench.runs.machine import ceilings
+from convbench.runs.reach import shares
 from convbench.runs.record import Run
 from convbench.runs.store import load
+from convbench.ui.notebook.plots import PLOTS
 
 QUICK = ROOT / "reports" / "cpu-quick"
 

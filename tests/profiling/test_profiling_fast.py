@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
+from convbench.counting.engine import run
+from convbench.counting.engine.contractions import Weights
+from convbench.counting.engine.counts import Counts
+from convbench.counting.engine.engine import Dispatch
+from convbench.counting.engine.fast import Fast
+from convbench.counting.engine.ledger import Ledger
+from convbench.counting.engine.run import profile
+from convbench.counting.engine.shapes import FAST
+from convbench.counting.engine.values import Values
 from convbench.networks.base import NETWORKS
-from convbench.profiling import run
-from convbench.profiling.contractions import Weights
-from convbench.profiling.counts import Counts
-from convbench.profiling.engine import Dispatch
-from convbench.profiling.fast import Fast
-from convbench.profiling.ledger import Ledger
-from convbench.profiling.run import profile
-from convbench.profiling.shapes import FAST
-from convbench.profiling.values import Values
 
 MANY = settings(
     max_examples=150,

@@ -7,13 +7,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from convbench.counting.engine.rules import RULES, find
+from convbench.counting.engine.run import profile
 from convbench.counting.rules import PREPARING, TRANSFORM, ZERO_BY_RULE, ZERO_OF_VISION
-from convbench.profiling.rules import RULES, find
-from convbench.profiling.run import profile
-from convbench.terminal.profile import summary
-from convbench.tracing import network_formula
-from convbench.tracing.operators import OTHERS
-from convbench.tracing.operators import RULES as OF_PROGRAMS
+from convbench.formulas.tracing import network_formula
+from convbench.formulas.tracing.operators import OTHERS
+from convbench.formulas.tracing.operators import RULES as OF_PROGRAMS
+from convbench.ui.terminal.profile import summary
 
 B, N, D = 2, 5, 8
 

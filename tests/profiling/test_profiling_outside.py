@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from convbench.profiling import engine
-from convbench.profiling.run import ProfileError, profile
+from convbench.counting.engine import engine
+from convbench.counting.engine.run import ProfileError, profile
 
 X = (2, 8)
 SEEN = []

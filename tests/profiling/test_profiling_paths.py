@@ -8,11 +8,11 @@ from torch import nn
 from torch.nn import functional
 
 from convbench.convs.base import make
+from convbench.core.spec import ConvSpec
+from convbench.counting.engine import run
+from convbench.counting.engine.counts import NAMES
+from convbench.counting.engine.run import profile
 from convbench.networks.base import NETWORKS
-from convbench.profiling import run
-from convbench.profiling.counts import NAMES
-from convbench.profiling.run import profile
-from convbench.spec import ConvSpec
 
 
 class Squeeze(nn.Module):

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 X = torch.zeros(9, 8)
 MACS = 9 * 8 * 4

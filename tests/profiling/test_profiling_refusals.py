@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from convbench.errors import ConvbenchError, SpecError
-from convbench.profiling.run import ProfileError, profile
+from convbench.core.errors import ConvbenchError, SpecError
+from convbench.counting.engine.run import ProfileError, profile
+from convbench.formulas.tracing import network_formula
 from convbench.testing import assert_cost_at_most, assert_multiplications, check_conv
-from convbench.tracing import network_formula
 
 
 class Product(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 X = torch.zeros(4, 8)
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from convbench.clock.samples import Samples
 from convbench.convs.base import TYPES, make
-from convbench.costs import Cost
+from convbench.core.costs import Cost
+from convbench.core.spec import ConvSpec
 from convbench.counting.tally import Convention, Tally, Unavailable
 from convbench.runs.record import Header, Record, Run
-from convbench.spec import ConvSpec
-from convbench.timing.samples import Samples
 
 CONVENTIONS = {
     "fvcore": Convention(

@@ -11,6 +11,7 @@ from matplotlib.container import ErrorbarContainer
 from report.report_runs import SLOTS, header, many_groups, samples, type_group, whole_run
 
 from convbench.convs.base import TYPES, ConvType, register
+from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.axes import said
 from convbench.report.contents import contents
 from convbench.report.document import Figure
@@ -35,7 +36,6 @@ from convbench.report.figuredata import (
 from convbench.report.figures import draw
 from convbench.report.figures import figure as canvas_of
 from convbench.runs.record import Run
-from convbench.timing.stats import Interval, RatioInterval
 
 
 def figures(run):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report.report_runs import whole_run
 
+from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.contents import contents
 from convbench.report.document import (
     Bullet,
@@ -26,7 +27,6 @@ from convbench.report.document import (
 )
 from convbench.report.latex import render
 from convbench.report.latex.escaping import breakable, escape
-from convbench.timing.stats import Interval, RatioInterval
 
 HOSTILE = (
     r"\input{/etc/passwd}",

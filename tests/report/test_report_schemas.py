@@ -9,9 +9,12 @@ import pytest
 from conftest_root import ROOT
 from report.report_runs import header, many_groups, whole_run
 
-from convbench.costs import Cost
+from convbench.clock.samples import Samples
+from convbench.core.costs import Cost
+from convbench.core.errors import UnknownNameError
+from convbench.core.intervals import Interval, RatioInterval
+from convbench.core.spec import ConvSpec
 from convbench.counting.tally import Convention, Tally, Unavailable
-from convbench.errors import UnknownNameError
 from convbench.report import document as doc
 from convbench.report import figuredata
 from convbench.report.contents import contents
@@ -19,10 +22,7 @@ from convbench.report.document import Column, Document, Table
 from convbench.report.json import render
 from convbench.runs.record import SCHEMA, Header, More, Record, Run
 from convbench.runs.store import load
-from convbench.schemas import SCHEMAS, schema, schema_text
-from convbench.spec import ConvSpec
-from convbench.timing.samples import Samples
-from convbench.timing.stats import Interval, RatioInterval
+from convbench.ui.schemas import SCHEMAS, schema, schema_text
 
 QUICK = ROOT / "reports" / "cpu-quick"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from report.report_runs import header, whole_run
 
-from convbench.errors import RunError, UnknownNameError
+from convbench.core.errors import RunError, UnknownNameError
 from convbench.report.contents import contents
 from convbench.report.renderers import RENDERERS
 from convbench.report.write import write_report

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from convbench.costs import Cost
-from convbench.roofline.ceilings import Ceiling, measure_ceiling
-from convbench.roofline.reach import ceiling_of, flags, shares
+from convbench.clock.samples import Samples
+from convbench.core.costs import Cost
+from convbench.machine.ceilings import Ceiling, measure_ceiling
+from convbench.runs.reach import ceiling_of, flags, shares
 from convbench.runs.record import Record
 from convbench.runs.runner import _Schedule
-from convbench.timing.samples import Samples
 
 CEILING = Ceiling(
     device="cpu", dtype="float32", threads=1, multiplications_per_second=1e9, bytes_per_second=1e9

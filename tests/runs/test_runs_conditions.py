@@ -2,7 +2,7 @@
 
 import pytest
 
-from convbench.errors import SuiteError
+from convbench.core.errors import SuiteError
 from convbench.runs.cases import expand
 from convbench.runs.conditions import AXES, Condition, combinations, default, itemsize
 from convbench.runs.record import Record

@@ -8,8 +8,11 @@ from types import SimpleNamespace
 import pytest
 from scripted import samples
 
+from convbench.clock.estimates import Estimates
+from convbench.clock.samples import Failure, Samples
 from convbench.convs.base import make
-from convbench.errors import RunError
+from convbench.core.errors import RunError
+from convbench.core.spec import ConvSpec
 from convbench.runs import runner
 from convbench.runs.cases import expand
 from convbench.runs.conditions import Condition
@@ -18,9 +21,6 @@ from convbench.runs.record import Header
 from convbench.runs.runner import MOST_TIMES, Plan, run
 from convbench.runs.store import Store, load
 from convbench.runs.suite import SlotGroup, Suite, Timing
-from convbench.spec import ConvSpec
-from convbench.timing.estimates import Estimates
-from convbench.timing.samples import Failure, Samples
 
 
 @pytest.fixture(autouse=True)

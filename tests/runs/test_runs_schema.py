@@ -7,10 +7,10 @@ import jsonschema
 import pytest
 
 from convbench import load_run
-from convbench.errors import RunError
+from convbench.clock.samples import Samples
+from convbench.core.errors import RunError
 from convbench.runs.record import SCHEMA, More, Record
-from convbench.schemas import schema
-from convbench.timing.samples import Samples
+from convbench.ui.schemas import schema
 
 SAMPLES = {
     "seconds": [1e-3, 1.1e-3, 0.9e-3], "cpu_seconds": [1e-3, 1.1e-3, 0.9e-3],

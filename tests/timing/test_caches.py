@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convbench.clock import caches
+from convbench.clock.caches import ColdWork, HostEvictor, copies_for, last_level_cache
+from convbench.clock.errand import Order, do
+from convbench.clock.sampler import measure_group
+from convbench.clock.samples import Samples
+from convbench.clock.stopwatch import ScriptedStopwatch
 from convbench.convs.base import make
+from convbench.core.spec import ConvSpec
 from convbench.runs import measuring
 from convbench.runs.cases import Case, expand
 from convbench.runs.conditions import Condition
 from convbench.runs.measuring import CaseCrew
 from convbench.runs.suite import SlotGroup, Suite, Timing
 from convbench.runs.workload import Workload
-from convbench.spec import ConvSpec
-from convbench.timing import caches
-from convbench.timing.caches import ColdWork, HostEvictor, copies_for, last_level_cache
-from convbench.timing.errand import Order, do
-from convbench.timing.sampler import measure_group
-from convbench.timing.samples import Samples
-from convbench.timing.stopwatch import ScriptedStopwatch
 
 # --- the cache and what empties it ---------------------------------------------------------
 

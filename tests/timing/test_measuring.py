@@ -18,15 +18,15 @@ from conftest_root import ROOT
 from torch import nn
 
 import convbench
-from convbench.errors import UnknownNameError
-from convbench.timing import gathering, measuring
-from convbench.timing.errand import Outcome
-from convbench.timing.estimates import of_process
-from convbench.timing.measurement import Measurement, MeasurementError
-from convbench.timing.measuring import MeasureError, measure
-from convbench.timing.processes import ProcessDied, ProcessError, ready
-from convbench.timing.samples import Samples
-from convbench.timing.stats import Interval, RatioInterval
+from convbench.clock import gathering, measuring
+from convbench.clock.errand import Outcome
+from convbench.clock.estimates import of_process
+from convbench.clock.measurement import Measurement, MeasurementError
+from convbench.clock.measuring import MeasureError, measure
+from convbench.clock.processes import ProcessDied, ProcessError, ready
+from convbench.clock.samples import Samples
+from convbench.core.errors import UnknownNameError
+from convbench.core.intervals import Interval, RatioInterval
 
 QUICK: dict[str, Any] = {"budget": 0.1, "min_rounds": 2, "processes": 1}
 

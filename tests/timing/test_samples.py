@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convbench.timing.samples import Samples
+from convbench.clock.samples import Samples
 
 
 def fields(**changes: Any) -> dict[str, Any]:

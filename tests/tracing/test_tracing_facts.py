@@ -19,10 +19,10 @@ from tracing.tracing_nets import (
     Tokens,
 )
 
+from convbench.formulas.tracing import formula_command, network_formula, plan_formula
+from convbench.formulas.tracing.sizes import canonical, floor_div
+from convbench.formulas.tracing.writing import text
 from convbench.networks.base import NETWORKS
-from convbench.tracing import formula_command, network_formula, plan_formula
-from convbench.tracing.sizes import canonical, floor_div
-from convbench.tracing.writing import text
 
 OSNET = (
     "64·B·(147·⌈H/2⌉·⌈W/2⌉ + 3572·⌈H/4⌉·⌈W/4⌉ + 9102·⌊(H + 3)/8⌋·⌊(W + 3)/8⌋ "

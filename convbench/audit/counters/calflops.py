@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 from convbench.audit.counter import Answer, Tool, register
-from convbench.audit.vision import declare_operators
+from convbench.core.vision import declare_operators
 
 
 @register

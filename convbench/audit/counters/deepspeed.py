@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from convbench.audit.counter import Answer, Tool, register
-from convbench.audit.vision import declare_operators
+from convbench.core.vision import declare_operators
 
 
 @register

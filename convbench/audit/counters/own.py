@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convbench.audit.counter import Answer, Tool, register
+from convbench.core.version import __version__
 
 
 @register
@@ -18,11 +19,11 @@ class Convbench(Tool):
 
     def load(self) -> None:
         """Import the profile."""
-        from convbench.profiling import run  # noqa: F401  imported so that it is there
+        from convbench.counting.engine import run  # noqa: F401  imported so that it is there
 
     def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
         """Return the total and the operators without a rule."""
-        from convbench.profiling.run import profile
+        from convbench.counting.engine.run import profile
 
         found = profile(module, *inputs, backward=backward)
         return Answer(
@@ -32,6 +33,4 @@ class Convbench(Tool):
     @property
     def version(self) -> str:
         """The version of this package, installed or not."""
-        import convbench
-
-        return convbench.__version__
+        return __version__

@@ -8,7 +8,7 @@ import io
 from typing import Any, ClassVar
 
 from convbench.audit.counter import Answer, Refusal, Tool, arguments, register
-from convbench.audit.vision import declare_operators
+from convbench.core.vision import declare_operators
 
 
 class _Ptflops(Tool):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from convbench.report import format as show
+from convbench.core import text as show
 from convbench.report.axes import bars_ends, whisker
 from convbench.report.drawing import style
 

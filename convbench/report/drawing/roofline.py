@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from convbench.report import format as show
+from convbench.core import text as show
 from convbench.report.axes import roofline_ends
 from convbench.report.drawing import style
 from convbench.report.drawing.labels import Box, Label, place

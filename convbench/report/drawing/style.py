@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from convbench.report import format as show
+from convbench.core import text as show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

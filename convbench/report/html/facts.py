@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.report import format as show
+from convbench.core import text as show
+from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.html.names import case_rows
-from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.errors import MissingExtraError
+from convbench.core.errors import MissingExtraError
 from convbench.report import csv
 from convbench.report.drawing import style
 from convbench.report.html import look

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.report import format as show
+from convbench.core import text as show
+from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.document import Bullets, Document, Figure, Fold, Heading, Paragraph, Table
 from convbench.report.html.charts import drawn
 from convbench.report.html.facts import Facts
 from convbench.report.html.names import Names, names_of
-from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
     from convbench.report.document import Block, Bullet, Column

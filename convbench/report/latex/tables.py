@@ -6,10 +6,10 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.report import format as show
+from convbench.core import text as show
+from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.intervals import table_note
 from convbench.report.latex.escaping import breakable, escape
-from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

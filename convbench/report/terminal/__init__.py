@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.padding import Padding
 from rich.text import Text
 
-from convbench.report import format as show
+from convbench.core import text as show
 from convbench.report.document import (
     Bullets,
     Code,

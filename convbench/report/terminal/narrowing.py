@@ -11,9 +11,9 @@ from rich.cells import cell_len
 from rich.table import Table as Grid
 from rich.text import Text
 
-from convbench.report import format as show
+from convbench.core import text as show
+from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.plain import legible
-from convbench.timing.stats import Interval, RatioInterval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

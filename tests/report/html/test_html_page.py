@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from report.html.html_pages import AWKWARD, awkward, committed, folded, html, read
 from report.report_runs import header, whole_run
 
-from convbench.errors import MissingExtraError
+from convbench.core.errors import MissingExtraError
 from convbench.report.contents import contents
 from convbench.report.document import Figure, Fold, Table
 from convbench.report.html.page import embed, page

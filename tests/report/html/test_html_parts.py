@@ -8,6 +8,7 @@ import pytest
 from report.html.html_pages import awkward, committed
 from report.report_runs import header, whole_run
 
+from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.contents import contents
 from convbench.report.document import Bullets, Column, Document, Figure, Table
 from convbench.report.drawing import style
@@ -19,7 +20,6 @@ from convbench.report.html.facts import Facts
 from convbench.report.html.names import names_of
 from convbench.report.html.view import grid, view
 from convbench.runs.record import Run
-from convbench.timing.stats import Interval, RatioInterval
 
 RATIO = RatioInterval(value=0.5, low=0.4, high=0.6, confidence=0.95, paired=True, verdict="faster")
 

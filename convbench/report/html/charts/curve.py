@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from convbench.report import format as show
+from convbench.core import text as show
 from convbench.report.axes import curve_ends, whisker
 from convbench.report.drawing import style
 from convbench.report.drawing.curve import CURVES, spread

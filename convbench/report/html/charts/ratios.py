@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convbench.report import format as show
+from convbench.core import text as show
 from convbench.report.axes import ratios_ends, whisker
 from convbench.report.drawing import style
 from convbench.report.html import look

@@ -1,0 +1,138 @@
+"""Clocks of a CUDA device, whether they agree, and which stopwatch belongs to which device."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from itertools import repeat
+
+from convbench.clock.cuda_driver import CudaDriver, TorchDriver
+from convbench.clock.cuda_graphs import KernelStopwatch
+from convbench.clock.nvml import StateReader, reader_for, untold
+from convbench.clock.stopwatch import HostUsage, Reading, Stopwatch, WallStopwatch, Work
+
+__all__ = ["CudaDriver", "CudaStopwatch", "clocks_for", "inconsistent", "stopwatch_for"]
+
+TOLERANCE = 0.02  # by which medians of separate blocks may contradict each other's order
+
+
+class CudaStopwatch:
+    """CUDA events around a block of calls: time on the device's own clock, and on the host's.
+
+    `seconds` runs from the first call's start to the last one's end **on the device**. Where a
+    kernel is shorter than its launch, the device waits for the host in between and the waiting is
+    in the time: it is then the rate at which calls can be issued, not the length of the kernel.
+    One can tell by `issue_seconds`, until the last call had returned: it is then about as long.
+    `host_seconds` runs from before the first launch to after the final wait.
+
+    CPU time, page faults and switches are the host's, over launching and the wait for the end.
+    Clock and slowdowns are read after the block, when all else has been read.
+
+    Args:
+        device: "cuda" or "cuda:1"; work must queue on this device's current stream.
+        driver: stands in for the device; by default the real one, through torch.
+        state: reads clock and slowdowns; by default NVML for the real device, else untold.
+
+    Raises:
+        RuntimeError: torch sees no CUDA device, or not this one.
+
+    """
+
+    name = "cuda-events"
+
+    def __init__(
+        self,
+        device: str = "cuda",
+        *,
+        driver: CudaDriver | None = None,
+        state: StateReader | None = None,
+    ) -> None:
+        """Find the device."""
+        self.device = device
+        self._driver: CudaDriver = TorchDriver(device) if driver is None else driver
+        self._state = state or (reader_for(device) if driver is None else untold)
+
+    def time(self, work: Work, calls: int) -> Reading:
+        """Return what `calls` calls of `work` took by the device's events and the host's clock."""
+        driver = self._driver
+        start, stop = driver.event(), driver.event()
+        driver.synchronize()  # else the time would hold what others had queued before
+        before = HostUsage.now()
+        begin = time.perf_counter_ns()
+        driver.record(start)
+        for _ in repeat(None, calls):
+            work()
+        issued = time.perf_counter_ns()
+        driver.record(stop)
+        driver.synchronize()  # else the stop event may not have a time yet
+        end = time.perf_counter_ns()
+        reading = HostUsage.now().since(before, driver.elapsed_ms(start, stop) / 1e3)
+        return replace(
+            reading,
+            host_seconds=(end - begin) / 1e9,
+            issue_seconds=(issued - begin) / 1e9,
+            **self._state()._asdict(),
+        )
+
+
+def stopwatch_for(device: str) -> Stopwatch:
+    """Return the stopwatch that is right for a device: "cpu", "cuda" or "cuda:<index>".
+
+    Raises:
+        RuntimeError: a CUDA device that is not there.
+        ValueError: any other device. A wall clock would time only the queueing of its work, so
+            there is no default.
+
+    """
+    return next(iter(clocks_for(device).values()))
+
+
+def clocks_for(device: str) -> dict[str, Stopwatch]:
+    """Return every clock of a device by name, the main one first.
+
+    On "cpu" `wall`. On "cuda" or "cuda:<index>" `events`, whose readings hold host wall and issue
+    time as well, and `kernel`.
+
+    Raises:
+        RuntimeError: a CUDA device that is not there.
+        ValueError: any other device.
+
+    """
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        return {"wall": WallStopwatch()}
+    if kind == "cuda" and (index.isdecimal() or device == "cuda"):
+        driver, state = TorchDriver(device), reader_for(device)
+        return {
+            "events": CudaStopwatch(device, driver=driver, state=state),
+            "kernel": KernelStopwatch(device, driver=driver, state=state),
+        }
+    raise ValueError(
+        f"device {device!r}: no stopwatch is known for it; give 'cpu', 'cuda' or 'cuda:<index>'",
+    )
+
+
+def inconsistent(host: float, events: float, kernel: float) -> str | None:
+    """Return a sentence if the three times of one work contradict each other, else None.
+
+    The host waits for the device, and the device for the kernels, so host >= events >= kernel.
+    `TOLERANCE` (2 %) is granted to each, since they are medians of blocks that ran one after the
+    other. What is no number contradicts everything.
+
+    Args:
+        host: seconds per call by the host's clock, the wait for the device included.
+        events: seconds per call by CUDA events.
+        kernel: seconds per call of the kernels alone.
+
+    """
+    for longer, shorter, above, below in (
+        (host, events, "host wall time", "CUDA events"),
+        (events, kernel, "CUDA events", "kernel time"),
+    ):
+        if not longer * (1 + TOLERANCE) >= shorter:  # so written, a NaN is a contradiction too
+            return (
+                f"{below} ({shorter * 1e6:.4g} µs) exceed {above} ({longer * 1e6:.4g} µs) by more "
+                f"than {TOLERANCE:.0%}, which cannot be for the same work; the device's clock may "
+                "have changed in between, or the work queues on another stream: measure again"
+            )
+    return None

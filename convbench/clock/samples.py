@@ -1,0 +1,259 @@
+"""What timing one competitor gives: samples, raw and in order, or the reason of a failure."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+_EVERY_ROUND = (
+    "cpu_seconds",
+    "page_faults",
+    "involuntary_switches",
+    "others_running",
+    "voluntary_switches",
+    "waited_seconds",
+    "host_seconds",
+    "issue_seconds",
+    "sm_clock_mhz",
+    "throttle_reasons",
+)
+
+
+QUANTILE: Final = 0.25
+"""Of a process's rounds: its time of a call, see `clock.estimates`."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a competitor has no samples: the exception's type and the first line it said."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """What a stopwatch said of one competitor, with how it was asked.
+
+    Entry `i` of every tuple was measured in round `i`, so two competitors of one `session` pair
+    up by index. Statistics are derived from this and never stored in its place.
+
+    Attributes:
+        seconds: seconds per call, one entry a round (a block's time divided by `block`).
+        cpu_seconds: CPU time of the whole process per call, one entry a round. With several
+            threads it may exceed `seconds`. Empty where untold.
+        page_faults: page faults, minor and major, of the whole block, one entry a round. Empty
+            where untold.
+        involuntary_switches: times the system took the processor away during the block. Empty
+            where untold.
+        others_running: tasks beside this one that ran or wanted to, on the whole machine, at the
+            end of the block. Empty where nobody looked.
+        voluntary_switches: times the process gave a processor up by itself during the block. Empty
+            where untold.
+        waited_seconds: seconds per call that the calling thread was ready to run and another had
+            the processor. Empty where untold.
+        host_seconds: host seconds per call, the wait for the device included. Empty where
+            `seconds` is that already.
+        issue_seconds: host seconds per call until the last call of the block had returned; the
+            launching, on a device. Empty where a call returns when its work is done.
+        sm_clock_mhz: clock of a device's multiprocessors after the block. Empty where untold.
+        throttle_reasons: bits of why the device ran slower than it could. Empty where untold.
+        block: calls in one sample.
+        first_call: seconds of the very first call, kept apart: it pays for what is built once.
+            None where untold.
+        warmup_calls: calls made between the first one and the first round. The one untimed
+            conditioning call before each sample is not among them. None where untold.
+        stopwatch: name of the stopwatch, which says what kind of time this is.
+        seed: of the order of the competitors; 0 too where they were in no drawn order.
+        threads: intra-op threads in force, as the caller told it; 0 where it did not say.
+        session: an id shared by all competitors that were interleaved together.
+        stop_reason: in words, why there are not more rounds.
+        settled: whether two windows of the warm-up agreed; None where nobody looked.
+        allocator: "kept" where freed memory stays mapped, "system" where the system's allocator
+            does as it likes; see `clock.processes`.
+        pool_bytes: memory that was read before every sample, so that caches hold something else;
+            0 for a warm measurement.
+        process: where it ran: "fresh" or "forked" for a process of its own, or why it was not.
+
+    Raises:
+        ValueError: no rounds, tuples of different lengths, a time that is negative or not finite,
+            or a block without calls.
+
+    """
+
+    seconds: tuple[float, ...]
+    cpu_seconds: tuple[float, ...]
+    page_faults: tuple[int, ...]
+    involuntary_switches: tuple[int, ...]
+    block: int
+    first_call: float | None
+    warmup_calls: int | None
+    stopwatch: str
+    seed: int
+    threads: int
+    session: str
+    stop_reason: str
+    others_running: tuple[int, ...] = ()
+    voluntary_switches: tuple[int, ...] = ()
+    waited_seconds: tuple[float, ...] = ()
+    host_seconds: tuple[float, ...] = ()
+    issue_seconds: tuple[float, ...] = ()
+    sm_clock_mhz: tuple[int, ...] = ()
+    throttle_reasons: tuple[int, ...] = ()
+    settled: bool | None = True
+    allocator: str = "system"
+    pool_bytes: int = 0
+    process: str = "the caller's"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a measurement."""
+        rounds = len(self.seconds)
+        if not rounds:
+            raise ValueError("Samples: seconds is empty; give at least one round")
+        for name in _EVERY_ROUND:
+            length = len(getattr(self, name))
+            if length not in {0, rounds}:
+                raise ValueError(
+                    f"Samples: {name} has {length} entries and seconds has {rounds}; "
+                    "give one entry a round, or none where they are not known",
+                )
+        for name, values in (
+            ("seconds", self.seconds),
+            ("cpu_seconds", self.cpu_seconds),
+            ("waited_seconds", self.waited_seconds),
+            ("host_seconds", self.host_seconds),
+            ("issue_seconds", self.issue_seconds),
+            ("first_call", () if self.first_call is None else (self.first_call,)),
+        ):
+            for value in values:
+                if not (math.isfinite(value) and value >= 0):
+                    raise ValueError(
+                        f"Samples: {name} holds {value!r}, which is no duration; "
+                        "give finite seconds that are not negative",
+                    )
+        if self.block < 1:
+            raise ValueError(f"Samples: block is {self.block}; a sample has at least 1 call")
+
+    @property
+    def median(self) -> float:
+        """Median of `seconds`: the typical call."""
+        return median(self.seconds)
+
+    @property
+    def minimum(self) -> float:
+        """Smallest of `seconds`: the call that was disturbed least."""
+        return min(self.seconds)
+
+    @property
+    def mad(self) -> float:
+        """Median absolute deviation from the median, in seconds, not scaled to a sigma."""
+        centre = self.median
+        return median(abs(value - centre) for value in self.seconds)
+
+    def without(self, rounds: int) -> Samples:
+        """Return the samples without the first rounds; ValueError where none would be left."""
+        every = ("seconds", *_EVERY_ROUND)
+        return dataclasses.replace(self, **{name: getattr(self, name)[rounds:] for name in every})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every field by name, tuples as lists; `json` then keeps each float exactly."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in ((name, getattr(self, name)) for name in _READERS)
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Samples:
+        """Return the samples that `to_json` wrote.
+
+        Raises:
+            ValueError: keys without a default are missing or keys are unknown, a value is of the
+                wrong kind, or the values do not belong together (see the class).
+
+        """
+        missing = sorted(_NEEDED - data.keys())
+        unknown = sorted(data.keys() - _READERS.keys())
+        if missing or unknown:
+            faults = [f"{', '.join(missing)} missing"] if missing else []
+            faults += [f"{', '.join(map(str, unknown))} unknown"] if unknown else []
+            raise ValueError(
+                f"Samples: {'; '.join(faults)}; give exactly the keys that to_json() writes",
+            )
+        return cls(**{name: _READERS[name](name, value) for name, value in data.items()})
+
+
+def of_process(samples: Samples) -> float:
+    """Return seconds of a call in one process: the lower quartile of its rounds, a measured one."""
+    ordered = sorted(samples.seconds)
+    return ordered[int(QUANTILE * (len(ordered) - 1))]
+
+
+def _number(name: str, value: object) -> float:
+    # A bool is an int to Python, and never a duration.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong(name, value, "a number")
+    return float(value)
+
+
+def _integer(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _wrong(name, value, "a whole number")
+    return value
+
+
+def _yes_no(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(name, value, "true or false")
+    return value
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong(name, value, "text")
+    return value
+
+
+def _or_none(read: Callable[[str, object], Any]) -> Callable[[str, object], Any]:
+    return lambda name, value: None if value is None else read(name, value)
+
+
+def _numbers(name: str, value: object) -> tuple[float, ...]:
+    return tuple(_number(name, entry) for entry in _list(name, value))
+
+
+def _integers(name: str, value: object) -> tuple[int, ...]:
+    return tuple(_integer(name, entry) for entry in _list(name, value))
+
+
+def _list(name: str, value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise _wrong(name, value, "a list")
+    return value
+
+
+def _wrong(name: str, value: object, wanted: str) -> ValueError:
+    return ValueError(f"Samples: {name} holds {value!r}; give {wanted}")
+
+
+_READER_OF_TYPE: dict[str, Callable[[str, object], Any]] = {
+    "tuple[float, ...]": _numbers,
+    "tuple[int, ...]": _integers,
+    "float": _number,
+    "int": _integer,
+    "str": _text,
+    "bool": _yes_no,
+    "float | None": _or_none(_number),
+    "int | None": _or_none(_integer),
+    "bool | None": _or_none(_yes_no),
+}
+# Read from the fields themselves, so that a field added above needs no second line here.
+_READERS = {field.name: _READER_OF_TYPE[str(field.type)] for field in dataclasses.fields(Samples)}
+_NEEDED = {
+    field.name for field in dataclasses.fields(Samples) if field.default is dataclasses.MISSING
+}

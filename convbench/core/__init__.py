@@ -1,0 +1,4 @@
+"""What everything else is made of: the slot, costs, steps of a plan, errors, registries, words.
+
+It uses nothing else of this package, and imports no torch but in `modules` and `vision`.
+"""

@@ -1,0 +1,1 @@
+"""Contractions written by hand, told from elementwise products."""

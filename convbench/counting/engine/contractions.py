@@ -1,0 +1,222 @@
+"""Products summed by hand, zeros padded by hand, complex ones taken apart: what is followed.
+
+One operator alone does not show what it is part of, so every one without a rule is shown to
+`Contractions.see`. The conventions are those of `by_hand.handmade`, `padding` and `complexes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from convbench.counting.by_hand.followed import FOLLOWED
+from convbench.counting.by_hand.handmade import Handmade
+from convbench.counting.by_hand.kinds import MASK, WHOLE
+from convbench.counting.engine.complexes import Complexes
+from convbench.counting.engine.counts import Counts
+from convbench.counting.engine.ledger import Ledger, sequence_number
+from convbench.counting.engine.noted import Book
+from convbench.counting.engine.padding import Padding
+
+
+class Weights:
+    """Which tensors are weights, or made of weights alone; their real values are never touched."""
+
+    def __init__(self, parameters: Iterable[Tensor], buffers: Iterable[Tensor]) -> None:
+        """Keep the tensors, so that their ids stay theirs."""
+        self._known: dict[int, Tensor] = {id(tensor): tensor for tensor in parameters}
+        self._learned = set(self._known)
+        self._known.update((id(tensor), tensor) for tensor in buffers)
+        self._original = frozenset(self._known)
+
+    def __contains__(self, tensor: Tensor) -> bool:
+        """Tell whether the tensor depends on weights alone."""
+        return id(tensor) in self._known
+
+    def original(self, tensor: Tensor) -> bool:
+        """Tell whether the tensor is one of the model's own."""
+        return id(tensor) in self._original
+
+    def learned(self, tensor: Tensor) -> bool:
+        """Tell whether the tensor is a parameter or made of some: no table of angles, no mask."""
+        return id(tensor) in self._learned
+
+    def prepare(self, factors: Iterable[Tensor]) -> bool:
+        """Tell whether weights alone are multiplied by a vector of buffers, as by a spectral norm.
+
+        Whatever else is made of weights alone runs each time, and counts.
+        """
+        return any(item.ndim == 1 and not self.learned(item) for item in factors)
+
+    def derive(self, tensor: Tensor, sources: list[Tensor]) -> None:
+        """Note a tensor that was made of weights alone; a buffer that was written to stays one."""
+        self._known[id(tensor)] = tensor
+        if id(tensor) not in self._original and any(map(self.learned, sources)):
+            self._learned.add(id(tensor))
+
+
+class Multiplied(NamedTuple):
+    """Where and when a product by hand was made.
+
+    node: the number of its node in the graph of autograd. gradients: how many of its factors want
+    one. aside: it prepares a weight.
+    """
+
+    path: str
+    node: int
+    gradients: int
+    aside: bool
+    itemsize: int
+
+
+class Contractions:
+    """What is known of tensors in flight: products, sums of products, and zeros around them."""
+
+    def __init__(self, ledger: Ledger, weights: Weights) -> None:
+        """`ledger` tells where we are, `weights` what depends on no input."""
+        self.ledger, self.weights = ledger, weights
+        self.padding, self.complexes = Padding(), Complexes()
+        self.handmade = Handmade(_Facts(weights, ledger))
+        self.backward = False
+        self.awaited: dict[int, tuple[int, int]] = {}
+
+    def see(self, name: str, args: Any, result: Any) -> None:
+        """Follow one operator that has no rule; note the products that it sums, if any."""
+        if self.backward:
+            return
+        self.padding.see(name, args, result)
+        self.complexes.see(name, args, result)
+        if name not in FOLLOWED:
+            if args and result is args[0]:
+                self.handmade.drop(result)
+            return
+        found = self.handmade.see(name, args, result)
+        if not found:
+            return
+        outputs = elements(result)
+        for amount in found:
+            macs, at = amount.size * amount.factor, amount.what
+            counts = Counts(
+                multiplications=macs, multiplications_valid=macs, by_hand=macs, activations=outputs
+            )
+            outputs = 0
+            if at.aside:
+                counts = Counts(preparation=macs)
+            elif at.gradients:
+                gradients, size = self.awaited.get(at.node, (0, 0))
+                sign = 1 if amount.factor > 0 else -1
+                self.awaited[at.node] = max(gradients, at.gradients), size + sign * amount.size
+            self.ledger.note(at.path, "mul", counts, at.itemsize)
+
+    def written(self, tensor: Tensor) -> None:
+        """Take note that a tensor was written to in place."""
+        if not self.backward:
+            self.handmade.drop(tensor)
+            self.padding.drop(tensor)
+
+    def mapped(self, name: str, before: Tensor, result: Tensor) -> None:
+        """Take note of a map of each element by itself, perhaps in place."""
+        if result is before:
+            self.handmade.forget(result)
+            self.padding.drop(result)
+        else:
+            self.handmade.places.same(name, result, before)
+
+    def normed(self, before: Tensor, result: Tensor) -> None:
+        """Take note that an operator which torch takes apart was a norm."""
+        self.handmade.forget(result)
+        self.handmade.places.same("rms_norm", result, before)
+
+    def gradient(self, name: str, args: Any, result: Any, node: int) -> Counts | None:
+        """Count a gradient of a contraction; that of a gate or a scale is elementwise, as it is.
+
+        Each factor's is one product: so many elements as were summed, of a node that made them.
+        """
+        if name != "mul" or not all(isinstance(item, Tensor) for item in args[:2]):
+            return None
+        gradients, size = self.awaited.get(node, (0, 0))
+        if not gradients:
+            return None
+        self.awaited[node] = gradients - 1, size
+        macs = (
+            min(size, result.numel()) * (1, 2, 4)[sum(item.dtype.is_complex for item in args[:2])]
+        )
+        return Counts(
+            multiplications=macs,
+            multiplications_valid=macs,
+            by_hand=macs,
+            activations=result.numel(),
+        )
+
+
+class _Facts:
+    """What `Handmade` asks, of tensors."""
+
+    def __init__(self, weights: Weights, ledger: Ledger) -> None:
+        self._weights, self._ledger = weights, ledger
+
+    def book(self) -> Book[Any]:
+        return Book()
+
+    def is_value(self, item: Any) -> bool:
+        return isinstance(item, Tensor)
+
+    def same(self, one: Any, other: Any) -> bool:
+        return one is other
+
+    def shape(self, value: Tensor) -> tuple[int, ...]:
+        return tuple(value.shape)
+
+    def number(self, size: Any) -> int:
+        return int(size)
+
+    def expanded(self, value: Tensor) -> tuple[bool, ...]:
+        if value.layout is not torch.strided or value.is_contiguous():
+            return (False,) * value.ndim
+        return tuple(
+            size > 1 and step == 0 for size, step in zip(value.shape, value.stride(), strict=True)
+        )
+
+    def scaled(self, value: Tensor, axes: tuple[int, ...]) -> None:
+        """Nothing hangs on it here, where sizes are numbers."""
+
+    def constant(self, value: Tensor) -> bool:
+        return value in self._weights
+
+    def is_complex(self, value: Tensor) -> bool:
+        return value.dtype.is_complex
+
+    def learned(self, value: Tensor) -> bool:
+        return self._weights.learned(value)
+
+    def kind(self, value: Tensor) -> int:
+        kind = value.dtype
+        if kind.is_floating_point or kind.is_complex:
+            return 0
+        return MASK if kind is torch.bool else WHOLE
+
+    def what(self, factors: tuple[Tensor, Tensor], result: Tensor) -> Multiplied:
+        aside = all(map(self.constant, factors)) and (
+            "parametrizations" in self._ledger.path or self._weights.prepare(factors)
+        )
+        return Multiplied(
+            self._ledger.path,
+            sequence_number() - 1,
+            0 if aside else sum(item.requires_grad for item in factors),
+            aside,
+            result.element_size(),
+        )
+
+    def part(self, value: Tensor, what: Multiplied) -> Multiplied:
+        del value
+        return what
+
+
+def elements(result: Any) -> int:
+    """Return how many elements an operator made, without what it gives beside them."""
+    if isinstance(result, list | tuple) and result:
+        result = result[0]
+    return int(result.numel()) if isinstance(result, Tensor) else 0

@@ -1,0 +1,327 @@
+"""Running a module so that every operator is seen and none computes: the counting engine.
+
+Two layers of torch's own interception. A function mode answers the common calls (convolution,
+normalisation, activation, …) from their shapes alone, which is what makes a count cheap. Whatever
+it does not answer goes to a dispatch mode, which sees every operator that really runs, decomposed
+as torch decomposes it, on the meta device. What passes both (threads, other libraries, fused code)
+is looked for by what it leaves (`provenance`), and makes the count a lower bound.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch._ops import HigherOrderOperator
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from convbench.counting.engine.calls import composite, flat, itemsize, positional, tensors_among
+from convbench.counting.engine.checks import refuse
+from convbench.counting.engine.contractions import Contractions, Weights, elements
+from convbench.counting.engine.counts import Counts
+from convbench.counting.engine.ledger import Ledger
+from convbench.counting.engine.nested import tensors_in
+from convbench.counting.engine.provenance import UNSEEN, Made, Memory
+from convbench.counting.engine.rules import QUANTISED_ELEMENTWISE, find, zero
+from convbench.counting.engine.state import State
+from convbench.counting.engine.surroundings import Drawn
+from convbench.counting.engine.values import Values, storage_of, written
+from convbench.counting.rules import MOVEMENT, PREPARING
+
+PADDED_AT: Final = {"convolution": 0, "convolution_backward": 1}
+SMALL: Final = 1 << 12
+"""Elements up to which operators on real tensors that are no weights are computed."""
+LARGE: Final = 1 << 24
+"""The same, where the model made those tensors from nothing while it was counted: a mask, a table
+of angles. It may keep them outside itself, and then they must hold what they ought to."""
+_SEEDED: Final = torch.Tag.nondeterministic_seeded
+_LIFTS: Final = frozenset(
+    {torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default}
+)
+"""What takes numbers that Python code wrote down."""
+BUDGET: Final = 1 << 26
+"""The same, for all of them together: beyond it they have shapes only."""
+
+
+class Dispatch(TorchDispatchMode):
+    """Count every operator that is dispatched; on the meta device unless `real`.
+
+    made: every tensor that came of it or that it was given to begin with, weakly; emptied: those of
+    them that real tensors should be. memory: what is known to have been there or made in sight;
+    None where that is not asked. leaves: of what the forward used, the tensors that torch makes
+    gradients for, by id; None where that is not asked. left: numbers went where they are not seen,
+    to NumPy, say. broken: what an operator raised, or None; where the model caught that, it took a
+    way that it may not take when it computes.
+    """
+
+    def __init__(self, ledger: Ledger, weights: Weights, *, real: bool, values: Values) -> None:
+        """`real`: compute as given, for models whose control flow needs data.
+
+        `values` keeps those of tensors that are written to.
+        """
+        super().__init__()
+        self.ledger, self.weights, self.real, self.values = ledger, weights, real, values
+        self.known = Contractions(ledger, weights)
+        self.made: Made = {}
+        self.memory: Memory | None = None
+        self.leaves: dict[int, Tensor] | None = None
+        self.left = False
+        self.emptied: list[weakref.ref[Tensor]] = []
+        self.state: State | None = None
+        self.broken: Exception | None = None
+        self._meta: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
+        self._stale: set[int] = set()
+        self._computed = 0
+        self._node = -1
+        self._drawn = Drawn()
+
+    supports_higher_order_operators = True
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Do without torch's own guard, which loads the compiler (3 s, 70 MB)."""
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run the operator (its shapes only, unless real) and count it."""
+        kwargs = kwargs or {}
+        if self.known.backward:  # autograd calls from outside the function mode that poses
+            with torch._C.DisableTorchFunction():  # noqa: SLF001  its only name
+                self._node = self._locate()
+                return self._run(func, args, kwargs)
+        if torch.is_inference_mode_enabled() and composite(func):
+            with self:  # autograd takes it apart elsewhere
+                return func.decompose(*args, **kwargs)
+        return self._run(func, args, kwargs)
+
+    def _locate(self) -> int:
+        """Tell which module's backward runs, by the node that does; return the node's number."""
+        node = torch._C._current_autograd_node()  # noqa: SLF001  its only name
+        number = -1 if node is None else int(node._sequence_nr())  # noqa: SLF001  as above
+        if not self.ledger.stack:  # else a part runs forward again, as a checkpoint does
+            self.ledger.path = self.ledger.made_by(number)
+        return number
+
+    def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
+        if isinstance(func, HigherOrderOperator):
+            return self._unseen(func, args, kwargs)
+        tensors = [item for item in flat(args, kwargs) if isinstance(item, Tensor)]
+        self.met(tensors)
+        if self.leaves is not None and not self.known.backward:
+            self.leaves.update((id(x), x) for x in tensors if x.requires_grad and x.is_leaf)
+        if func in _LIFTS and not self.left:
+            self.noted(tensors)
+        elif not self.known.backward:
+            self.check(tensors)
+        own = bool(tensors) and all(item in self.weights for item in tensors)
+        if self.real:
+            result = self._computing(func, args, kwargs, tensors)
+            self.count(func, args, kwargs, result, own=own)
+        else:
+            try:
+                result = self._shapes(func, args, kwargs, tensors)
+                self.count(func, args, kwargs, result, own=own)
+            except Exception as error:
+                self.broken = self.broken or error
+                raise
+        if own:
+            for item in flat((result,), {}):
+                if isinstance(item, Tensor):
+                    self.weights.derive(item, tensors)
+        return result
+
+    def returned(self, outputs: Any) -> None:
+        """Check what a module returns, and whether it drew from generators of its own."""
+        self.ledger.drew = self.ledger.drew or (self.state is not None and self.state.drew())
+        with torch._C.DisableTorchFunction():  # noqa: SLF001  for a twin says that it is none
+            self.check(tensors_in(outputs))
+
+    def noted(self, tensors: Iterable[Tensor]) -> None:
+        """Take note that the making of tensors was seen."""
+        if self.memory is not None:
+            self.memory.note(tensors)
+
+    def check(self, tensors: Iterable[Tensor]) -> None:
+        """Note tensors that nobody was seen to make: by shapes alone, of those without values."""
+        for item in tensors if self.memory is not None else ():
+            if (self.real or item.is_meta) and self.memory.strange(item):  # type: ignore[union-attr]
+                self.ledger.miss(UNSEEN)
+
+    def met(self, given: Iterable[Any]) -> None:
+        """Note which tensors were used, where that is asked."""
+        if self.ledger.used is not None:
+            self.ledger.used.update(map(id, given))
+
+    def _unseen(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Run an operator that takes functions: what those do, nobody sees."""
+        if not self.real:
+            self.broken = self.broken or NotImplementedError(
+                f"{func.name()} has no shapes of its own"
+            )
+            raise self.broken
+        self.ledger.miss(f"higher_order.{func.name()}")
+        result = func(*args, **kwargs)
+        self.noted(tensors_in(result))
+        return result
+
+    def _computing(self, func: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
+        """Run an operator on real tensors; what was there before keeps its values."""
+        for item in written(func, args, kwargs):
+            self.values.keep(item)
+        if self.state is not None and func.overloadpacket is torch.ops.aten.set_:
+            self.state.keep_data(args[0])
+        result = self._called(func, args, kwargs)
+        new = [x for x in flat((result,), {}) if isinstance(x, Tensor)]
+        self.values.note(tensors, new)
+        self.noted(new)
+        return result
+
+    def _called(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Call an operator on real tensors; random numbers are of a stream of this count's own."""
+        given: Any = kwargs.get("generator")
+        default: Any = torch.default_generator
+        if given is None and _SEEDED not in func.tags:
+            return func(*args, **kwargs)
+        self.ledger.drew = True
+        if given is not None and given._cdata != default._cdata:  # noqa: SLF001
+            return func(*args, **kwargs)
+        return self._drawn.call(func, args, kwargs)
+
+    def _shapes(self, func: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
+        real = [item for item in tensors if not item.is_meta]
+        if not tensors:
+            return self._from_nothing(func, args, kwargs)
+        if len(real) == len(tensors) and self._worth_computing(func, real):
+            return self._computing(func, args, kwargs, tensors)
+        if kwargs.get("device") is not None:
+            kwargs = {**kwargs, "device": torch.device("meta")}
+        if real:
+            return self._swapped(func, args, kwargs, real)
+        result = func(*args, **kwargs)
+        self._note(result, tensors)
+        return result
+
+    def _swapped(self, func: Any, args: Any, kwargs: Any, real: list[Tensor]) -> Any:
+        """Run an operator with twins in the place of real tensors."""
+        swapped = {id(item): self.meta(item) for item in real}
+
+        def swap(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                return swapped.get(id(value), value)
+            if isinstance(value, list | tuple):
+                return type(value)(swap(item) for item in value)
+            return value
+
+        result = func(*swap(args), **{key: swap(value) for key, value in kwargs.items()})
+        for item in real:
+            if swapped[id(item)] is result:  # an in-place operator hands its own tensor on,
+                self._stale.add(storage_of(item))  # whose values are not what they ought to be
+                if self.values.fresh(item):
+                    self._empty(item)
+                return item
+        self._note(result, [])
+        return result
+
+    def _note(self, result: Any, given: list[Tensor]) -> None:
+        """Note what was made; what was only written to is not new, and may be the model's own."""
+        for item in flat((result,), {}):
+            if isinstance(item, Tensor) and not any(item is before for before in given):
+                self.made[id(item)] = weakref.ref(item)
+                self.noted((item,))
+
+    def _worth_computing(self, func: Any, real: list[Tensor]) -> bool:
+        """Tell whether an operator is computed: a small one, perhaps to decide by its result."""
+        size = sum(item.numel() for item in real)
+        if any(map(self.weights.original, real)):
+            return False
+        if self._stale and any(storage_of(item) in self._stale for item in real):
+            return False
+        if size <= SMALL:
+            return True
+        if self._computed > BUDGET or size > LARGE or find(func)[2] is not None:
+            return False
+        if not all(map(self.values.fresh, real)):
+            return False
+        self._computed += size
+        return True
+
+    def _from_nothing(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Make a tensor: one too large to be worth it without memory, whatever its device."""
+        if any(argument.name == "device" for argument in func._schema.arguments):  # noqa: SLF001
+            shape = func(*args, **{**kwargs, "device": torch.device("meta")})
+            size = shape.numel()
+            if size > LARGE or (size > SMALL and self._computed > BUDGET):
+                self._empty(shape)
+                return shape
+            self._computed += size
+        result = self._called(func, args, kwargs)
+        new = [x for x in flat((result,), {}) if isinstance(x, Tensor)]
+        self.values.note([], new)
+        self.noted(new)
+        return result
+
+    def _empty(self, tensor: Tensor) -> None:
+        """Note a tensor that does not hold what it ought to on its own device."""
+        self.emptied.append(weakref.ref(tensor))
+        self.made[id(tensor)] = weakref.ref(tensor)
+        self.noted((tensor,))
+
+    def meta(self, tensor: Tensor) -> Tensor:
+        """Return the meta twin of a real tensor, the same one each time."""
+        pair = self._meta.get(id(tensor))
+        if pair is None or pair[0]() is not tensor:
+            pair = weakref.ref(tensor), tensor.detach().to("meta")
+            self._meta[id(tensor)] = pair
+            self.noted(pair[1:])
+        return pair[1]
+
+    def count(self, func: Any, args: Any, kwargs: Any, result: Any, *, own: bool) -> None:
+        """Add what one operator costs to the ledger."""
+        namespace, name, rule = find(func)
+        if namespace in {"prim", "profiler"}:
+            return
+        if kwargs:
+            args = positional(func, args, kwargs)
+        if not self.real:
+            refuse(name, args)
+        counts = self._counted(namespace, name, rule, args, result)
+        if counts is None:
+            self.ledger.miss(f"{namespace}.{func._schema.name.split('::')[-1]}")  # noqa: SLF001
+            return
+        if own and (
+            rule is None
+            or "parametrizations" in self.ledger.path
+            or (name in PREPARING and self.weights.prepare(tensors_among(args)))
+        ):
+            counts = Counts(preparation=counts.multiplications)
+        elif not (counts.reads or counts.writes) and name not in MOVEMENT:
+            read = sum(item.numel() for item in tensors_among(args))
+            counts = replace(counts, reads=read, writes=elements(result))
+        self.ledger.add(name, counts, itemsize(result))
+
+    def _counted(
+        self, namespace: str, name: str, rule: Any, args: Any, result: Any
+    ) -> Counts | None:
+        known = self.known
+        if rule is not None:
+            if any(item is result for item in args):
+                known.written(result)
+            if name in PADDED_AT:
+                counts = rule(args, result, known.padding.around(args[PADDED_AT[name]]))
+                third = known.complexes.third(name, args)
+                return known.complexes.whole(name, counts, self.ledger) if third else counts
+            return rule(args, result)  # type: ignore[no-any-return]
+        if namespace == "quantized":
+            return Counts(elementwise=result.numel()) if name in QUANTISED_ELEMENTWISE else None
+        if namespace not in {"aten", "prims", "quantized", "torchvision"}:
+            return None
+        known.see(name, args, result)
+        if known.backward:
+            found = known.gradient(name, args, result, self._node)
+            if found is not None:
+                return found
+        return zero(name, args, result)

@@ -1,0 +1,1 @@
+"""The counters, one file each."""

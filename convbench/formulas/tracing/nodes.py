@@ -1,0 +1,171 @@
+"""Nodes of an exported graph as the values that `counting.by_hand.handmade` follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convbench.counting.by_hand.followed import FOLLOWED
+from convbench.counting.by_hand.handmade import Handmade
+from convbench.counting.by_hand.kinds import MASK, WHOLE
+from convbench.counting.by_hand.products import Amount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torch.fx import Node
+
+PARTS = frozenset({"split", "chunk", "unbind", "tensor_split", "split_with_sizes"})
+
+
+class Nodes:
+    """What has to be known of nodes: the facts that `Handmade` asks."""
+
+    def __init__(self, parameters: Iterable[Node], buffers: Iterable[Node]) -> None:
+        """Take the nodes that stand for parameters and for buffers."""
+        self._learned = dict.fromkeys(parameters, True)
+        self._constant = {**self._learned, **dict.fromkeys(buffers, True)}
+        self._aside: set[Node] = set()
+        self._targets: dict[Node, Node] = {}
+        self.handmade = Handmade(self)
+        self.gates: list[tuple[Node, tuple[int, ...]]] = []
+        """Products that were summed along axes on which a factor is the same."""
+
+    def see(self, name: str, node: Node, args: Sequence[Any], *, written: Any) -> list[Amount]:
+        """Follow one operator; return the products that it sums. written: what it writes to."""
+        in_place = written is not None
+        if in_place and self.is_value(written):
+            self._targets[node] = self._target(written)
+        values = [item for item in node.all_input_nodes if self.is_value(item)]
+        self._constant[node] = bool(values) and all(map(self.constant, values))
+        self._learned[node] = self._constant[node] and any(map(self.learned, values))
+        if name in FOLLOWED:
+            return self.handmade.see(name, args, node) or []
+        if in_place:
+            self.handmade.drop(node)
+        return []
+
+    def item(self, node: Node, name: str) -> None:
+        """Follow the choice of one result of an operator that gives several."""
+        source: Any = node.args[0]
+        self._constant[node], self._learned[node] = self.constant(source), self.learned(source)
+        given, turn = source.args, int(node.args[1])  # type: ignore[arg-type]
+        if name == "broadcast_tensors":
+            self.handmade.moved("expand", given[0][turn : turn + 1], node, None)
+        elif not given or not self.is_value(given[0]):
+            return
+        elif name in PARTS:
+            self.handmade.moved(name, given, node, turn)
+        elif name in FOLLOWED and turn == 0:  # what it gives besides is counted out
+            self.handmade.places.see(name, given, node)
+
+    def book(self) -> _Book:
+        """Return an empty book."""
+        return _Book(self)
+
+    def is_value(self, item: Any) -> bool:
+        """Tell whether an argument is a tensor."""
+        return hasattr(_value(item), "stride")
+
+    def same(self, one: Any, other: Any) -> bool:
+        """Tell whether two nodes are one tensor."""
+        return self._target(one) is self._target(other)
+
+    def shape(self, value: Node) -> tuple[int, ...]:
+        """Return a tensor's sizes in the example that was traced."""
+        return tuple(map(_example, _value(value).shape))
+
+    def number(self, size: Any) -> int:
+        """Return a size or an index as a number: that of the example that was traced."""
+        return _example(size if isinstance(size, int) else _value(size))
+
+    def expanded(self, value: Node) -> tuple[bool, ...]:
+        """Tell of each axis whether a tensor only repeats itself on it."""
+        tensor = _value(value)
+        steps = zip(self.shape(value), tensor.stride(), strict=True)
+        return tuple(size > 1 and isinstance(step, int) and step == 0 for size, step in steps)
+
+    def constant(self, value: Node) -> bool:
+        """Tell whether a node is made of weights and buffers alone."""
+        return self._constant.get(value, False)
+
+    def take_for(self, value: Node, other: Node) -> None:
+        """Take a node for another name of one of another graph."""
+        self._targets[value] = self._target(other)
+        self._constant[value], self._learned[value] = self.constant(other), self.learned(other)
+
+    def is_complex(self, value: Node) -> bool:
+        """Tell whether a tensor is complex."""
+        return bool(_value(value).dtype.is_complex)
+
+    def what(self, factors: tuple[Any, Any], result: Node) -> Node:
+        """Keep the product: its sizes tell how many it is."""
+        if all(map(self.constant, factors)) and (parametrizes(result) or self.prepare(factors)):
+            self._aside.add(result)
+        return result
+
+    def part(self, value: Node, what: Node) -> Node:
+        """Keep the part: its sizes tell how many it is."""
+        if what in self._aside:
+            self._aside.add(value)
+        return value
+
+    def prepare(self, factors: Iterable[Node]) -> bool:
+        """Tell whether weights alone are multiplied by a vector of buffers, as in `counting`."""
+        return any(
+            self.is_value(item) and len(self.shape(item)) == 1 and not self.learned(item)
+            for item in factors
+        )
+
+    def aside(self, product: Node) -> bool:
+        """Tell whether a product, or a part of it, prepares a weight."""
+        return product in self._aside
+
+    def learned(self, value: Node) -> bool:
+        """Tell whether a node is a parameter, or made of some alone."""
+        return self._learned.get(value, False)
+
+    def kind(self, value: Node) -> int:
+        """Return what a tensor's data type tells of its numbers."""
+        kind = _value(value).dtype
+        if kind.is_floating_point or kind.is_complex:
+            return 0
+        return MASK if str(kind) == "torch.bool" else WHOLE
+
+    def scaled(self, value: Node, axes: tuple[int, ...]) -> None:
+        """Keep what was summed without being a contraction."""
+        self.gates.append((value, axes))
+
+    def _target(self, node: Any) -> Any:
+        return self._targets.get(node, node)
+
+
+class _Book:
+    """Notes by node; an operator in place gives the node that it writes to."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+        self._notes: dict[Node, Any] = {}
+
+    def get(self, node: Node) -> Any:
+        return self._notes.get(self._nodes._target(node))  # noqa: SLF001  its own book
+
+    def put(self, node: Node, note: Any) -> None:
+        self._notes[self._nodes._target(node)] = note  # noqa: SLF001  as above
+
+
+def parametrizes(node: Node) -> bool:
+    """Tell whether a node is part of a parametrization."""
+    stack = node.meta.get("nn_module_stack") or {}
+    return any("parametrizations" in str(path) for path, _ in stack.values())
+
+
+def _value(item: Any) -> Any:
+    return getattr(item, "meta", {}).get("val")
+
+
+def _example(size: Any) -> int:
+    """Return what a size is in the example; 2, for any, where the data decide."""
+    if isinstance(size, int):
+        return size
+    hint = getattr(size.node, "hint", None)
+    return 2 if hint is None else int(hint)

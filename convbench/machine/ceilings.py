@@ -1,0 +1,98 @@
+"""Ceilings of a device: a large product or convolution, and a copy that no cache holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+SIDE: Final = 1024
+"""Side of the square matrices; on a GPU four times as long."""
+CHANNELS: Final = 128
+IMAGE: Final = 30
+"""Channels in and out, and sides, of the images that are convolved with 3×3 kernels."""
+SECONDS: Final = 0.25
+"""How long each ceiling is looked for."""
+FEWEST: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ceiling:
+    """The most that one data type reached on so many threads of a device.
+
+    Attributes:
+        device: "cpu" or "cuda:0".
+        dtype: as in a record.
+        threads: of the host.
+        multiplications_per_second: of a product of two square matrices, or of a convolution without
+            padding, whichever does more; the best of several.
+        bytes_per_second: read and written, of a copy larger than every cache, the best of several.
+
+    """
+
+    device: str
+    dtype: str
+    threads: int
+    multiplications_per_second: float
+    bytes_per_second: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Ceiling:
+        """Read what `to_json` wrote; TypeError for other fields."""
+        return cls(**data)
+
+
+def measure_ceiling(device: str, dtype: str, threads: int) -> Ceiling:
+    """Measure one ceiling, in this process. Takes about a second.
+
+    Raises whatever torch raises for a data type that the device does not have.
+    """
+    import torch
+
+    from convbench.clock.caches import ASSUMED_CACHE, TIMES_THE_CACHE, last_level_cache
+    from convbench.clock.settings import execution
+
+    on_gpu = device.startswith("cuda")
+    side = 4 * SIDE if on_gpu else SIDE
+    kind: torch.dtype = getattr(torch, "float32" if dtype == "tf32" else dtype)
+    wait = torch.cuda.synchronize if on_gpu else None
+    with execution(threads, device, tf32=dtype == "tf32"):
+        left, right = (torch.randn(side, side, device=device).to(kind) for _ in range(2))
+        product = _best(lambda: left @ right, wait)
+        images = torch.randn(4, CHANNELS, IMAGE, IMAGE, device=device).to(kind)
+        weights = torch.randn(CHANNELS, CHANNELS, 3, 3, device=device).to(kind)
+        convolved = _best(lambda: torch.nn.functional.conv2d(images, weights), wait)
+        multiplied = 4 * CHANNELS**2 * 9 * (IMAGE - 2) ** 2
+        largest = 2**28 if on_gpu else TIMES_THE_CACHE * (last_level_cache() or ASSUMED_CACHE)
+        source = torch.ones(largest // 4, dtype=torch.float32, device=device)
+        target = torch.zeros_like(source)
+        copied = _best(lambda: target.copy_(source), wait)
+    return Ceiling(
+        device=device,
+        dtype=dtype,
+        threads=threads,
+        multiplications_per_second=max(side**3 / product, multiplied / convolved),
+        bytes_per_second=2 * source.numel() * 4 / copied,
+    )
+
+
+def _best(work: Callable[[], object], wait: Callable[[], object] | None) -> float:
+    """Return the shortest time of a call in seconds; the best is what a ceiling is about."""
+    best = float("inf")
+    end = time.perf_counter() + SECONDS
+    made = 0
+    while made < FEWEST or time.perf_counter() < end:
+        if wait is not None:
+            wait()
+        begin = time.perf_counter()
+        work()
+        if wait is not None:
+            wait()
+        best = min(best, time.perf_counter() - begin)
+        made += 1
+    return best
