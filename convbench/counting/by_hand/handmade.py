@@ -40,8 +40,8 @@ averaged right after along those, and ResNeSt's splits, which are parts of one c
 are contractions and `by_hand`; SKNet's branches, outputs of different convolutions, are a blend. An
 operator that torch runs as one (`glu`, `lerp`, a loss) is what its name says: elementwise.
 
-A value is a tensor (`counting.engine`) or a node of a graph (`formulas.tracing`); `Facts` tells what
-is asked.
+A value is a tensor (`counting.engine`) or a node of a graph (`formulas.tracing`); `Facts` tells
+what is asked.
 """
 
 from __future__ import annotations
