@@ -107,7 +107,7 @@ def errand(
     *,
     tell: Callable[[Any], None] | None = None,  # noqa: ARG001  there is nothing to tell meanwhile
 ) -> dict[str, Any]:
-    """Do the same as `self_check`, for `processes.fresh`: the result as `to_json` writes it."""
+    """Do the same as `self_check`, for `clock.processes.fresh`: what `to_json` writes."""
     import torch  # noqa: F401
 
     # Each trial collects garbage first. In a process of its own what is imported can be left out

@@ -27,7 +27,7 @@ class CaseCrew:
         return tuple(case.identity for case in self.cases)
 
     def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Workload | BaseException]]:
-        """Build each case with its weights and input on the device; as `errand.Crew`."""
+        """Build each case with its weights and input on the device; as `clock.errand.Crew`."""
         cases = [case for case in self.cases if case.identity not in order.without]
         condition = cases[0].condition
         evictor = None if condition.cache == "warm" else _evictor(condition.device)
