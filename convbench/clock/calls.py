@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from convbench.core.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError, one_line
 
 
 class ContextError(ConvbenchError, ValueError):
@@ -75,10 +75,7 @@ def observed(whole: Call) -> list[Call]:
                 handles.append(leaf.register_forward_hook(after))
         whole.module(*inputs)
     except Exception as error:
-        said = str(error).strip().splitlines()
-        raise ContextError(
-            f"the module raised {type(error).__name__}: {said[0] if said else 'no message'}"
-        ) from error
+        raise ContextError(f"the module raised {one_line(error)}") from error
     finally:
         for handle in handles:
             handle.remove()

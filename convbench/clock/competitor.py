@@ -9,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from convbench.clock.samples import Failure, Samples
+from convbench.core.errors import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,8 +70,7 @@ class Competitor:
         try:
             stage(self)
         except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it is, it is this one's)
-            said = str(error).strip().splitlines()
-            self.failure = Failure(type(error).__name__ + (f": {said[0]}" if said else ""))
+            self.failure = Failure(one_line(error))
 
     def call_first(self) -> None:
         """Time the very first call, which pays for what is built once, and keep its output."""

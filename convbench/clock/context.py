@@ -29,12 +29,13 @@ from convbench.clock.calls import (
 )
 from convbench.clock.checking import Digest
 from convbench.clock.contamination import MANY, contaminated_share, flags
-from convbench.clock.errand import Order, Outcome, Tell, first_line
+from convbench.clock.errand import Order, Outcome, Tell
 from convbench.clock.estimates import Estimates, over_processes
 from convbench.clock.gathering import Gathering
 from convbench.clock.processes import ready
 from convbench.clock.samples import Samples, of_process
 from convbench.clock.stats import median_interval
+from convbench.core.errors import one_line
 from convbench.core.intervals import Interval
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def layers_in_context(
     try:
         pickle.dumps(crew)
     except Exception as error:  # noqa: BLE001  pickling can raise anything
-        why = f"timed in the caller's process: {first_line(error)}"
+        why = f"timed in the caller's process: {one_line(error)}"
         found = Gathering(crew=crew, order=order, here=why)
         found.ask(budget, FEWEST_ROUNDS)
         return _context(found, budget, (why,))

@@ -11,6 +11,7 @@ from typing import Any
 from convbench.clock.cuda_driver import GraphDriver, TorchDriver
 from convbench.clock.nvml import StateReader, reader_for, untold
 from convbench.clock.stopwatch import HostUsage, Reading, Work
+from convbench.core.errors import one_line
 
 WARM_CALLS = 3  # as torch's notes on CUDA graphs do: algorithms are chosen, memory is at hand
 KEPT_GRAPHS = 64  # each holds memory of its own; beyond these the one unused longest goes
@@ -143,10 +144,9 @@ def _capture(driver: GraphDriver, work: Work, calls: int) -> tuple[Any, object]:
     try:
         return driver.capture(work, calls)
     except Exception as error:
-        said = (str(error).strip() or "no message").splitlines()[0]
         raise NotCapturableError(
             f"{_name(work)}: a CUDA graph of {calls} call(s) could not be captured, since "
-            f"{_place_of(error)} raised {type(error).__name__}: {said}; take out of the work what "
+            f"{_place_of(error)} raised {one_line(error)}; take out of the work what "
             "waits for the device or depends on its values (.item(), .cpu(), print, boolean masks, "
             "copies from unpinned memory), or measure it by events alone, without a graph",
         ) from error

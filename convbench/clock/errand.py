@@ -20,6 +20,7 @@ from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Failure, Samples
 from convbench.clock.settings import execution
+from convbench.core.errors import one_line
 
 KERNEL_SHARE: Final = 0.25
 """Of a process's time for rounds, on top of it, for the kernels alone."""
@@ -178,7 +179,7 @@ def do(
     ) as settings:  # fmt: skip
         for name, built in crew.build(order, tell):
             if isinstance(built, BaseException):
-                outcomes[name] = Outcome(failure=first_line(built))
+                outcomes[name] = Outcome(failure=one_line(built))
             else:
                 racing[name] = built
         tell(("at", ""))
@@ -296,7 +297,7 @@ def _checked(
     except OtherValuesError as error:
         return Outcome(failure=str(error))
     except Exception as error:  # noqa: BLE001  it ran until now, and does no longer
-        return Outcome(failure=first_line(error))
+        return Outcome(failure=one_line(error))
     return Outcome(samples=result, flags=flags)
 
 
@@ -304,13 +305,7 @@ def _identity(competitor: Contestant) -> dict[str, str]:
     try:
         return competitor.identity()
     except Exception as error:  # noqa: BLE001  what ran cannot be told; that it ran is known
-        return {"convolution_backend": f"unknown: {first_line(error)}"}
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says, in a line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"
+        return {"convolution_backend": f"unknown: {one_line(error)}"}
 
 
 @contextmanager

@@ -17,12 +17,13 @@ from convbench.clock.checking import (
     denormal_share,
     same_at_any_address,
 )
-from convbench.clock.errand import Order, OtherValuesError, Tell, first_line
+from convbench.clock.errand import Order, OtherValuesError, Tell
 from convbench.clock.estimates import Estimates
 from convbench.clock.gathering import Gathering
 from convbench.clock.measurement import Measurement
 from convbench.clock.processes import Allocator, ready
 from convbench.clock.samples import Samples
+from convbench.core.errors import one_line
 
 _SEEDS: Final = 2**32
 _FEWEST_FOR_A_TARGET: Final = 3
@@ -70,7 +71,7 @@ class Called:
             raise
         except Exception as error:  # noqa: BLE001  said of this one; the others keep their times
             raise OtherValuesError(
-                f"with other values in its inputs it raised {first_line(error)}"
+                f"with other values in its inputs it raised {one_line(error)}"
             ) from None
         return tuple(flags)
 
@@ -168,7 +169,7 @@ def measure(
         pickle.dumps(crew)
     except Exception as error:  # noqa: BLE001  pickling can raise anything
         return _here(
-            crew, order, budget, min_rounds, f"it cannot travel to another: {first_line(error)}"
+            crew, order, budget, min_rounds, f"it cannot travel to another: {one_line(error)}"
         )
     notes: list[str] = []
     found = Gathering(crew=crew, order=order, nursery=ready(allocator, device=device))

@@ -282,10 +282,9 @@ def _converse(
         return answer[1]
     if answer[0] == "over" and complaints is not None:
         raise ProcessDied(_how_it_ended(answer[1], complaints))
-    said = f"{answer[1]}: {answer[2]}" if answer[2] else answer[1]
     if answer[0] == "ended":  # by SystemExit or KeyboardInterrupt
-        raise ProcessDied(f"it ended its process ({said})")
-    raise ProcessError(said)
+        raise ProcessDied(f"it ended its process ({answer[1]})")
+    raise ProcessError(answer[1])
 
 
 def _how_it_ended(status: int, complaints: IO[bytes]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Failure, Samples
 from convbench.clock.stats import ratio
-from convbench.core.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError, first_line
 from convbench.machine.probes.system import cpu_ticks
 from convbench.machine.resolution import Resolution, SizeResolution, Trial
 
@@ -236,8 +236,7 @@ def _size(name: str, what: str, rows: list[tuple[float, Samples, Trial]]) -> Siz
 
 
 def _cannot(device: str, why: str) -> str:
-    first = next(iter(why.strip().splitlines()), "no reason given")
     return (
-        f"The A/A test cannot time a convolution on {device!r} ({first}): try `convbench doctor "
-        "--device cpu`, and see whether torch works on that device at all."
+        f"The A/A test cannot time a convolution on {device!r} ({first_line(why)}): try "
+        "`convbench doctor --device cpu`, and see whether torch works on that device at all."
     )
