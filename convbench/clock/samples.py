@@ -6,11 +6,9 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+from convbench.core.stored import read, written
 
 _EVERY_ROUND = (
     "cpu_seconds",
@@ -162,98 +160,16 @@ class Samples:
         return dataclasses.replace(self, **{name: getattr(self, name)[rounds:] for name in every})
 
     def to_json(self) -> dict[str, Any]:
-        """Return every field by name, tuples as lists; `json` then keeps each float exactly."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in ((name, getattr(self, name)) for name in _READERS)
-        }
+        """Return every field by name, see `core.stored.written`."""
+        return written(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Samples:
-        """Return the samples that `to_json` wrote.
-
-        Raises:
-            ValueError: keys without a default are missing or keys are unknown, a value is of the
-                wrong kind, or the values do not belong together (see the class).
-
-        """
-        missing = sorted(_NEEDED - data.keys())
-        unknown = sorted(data.keys() - _READERS.keys())
-        if missing or unknown:
-            faults = [f"{', '.join(missing)} missing"] if missing else []
-            faults += [f"{', '.join(map(str, unknown))} unknown"] if unknown else []
-            raise ValueError(
-                f"Samples: {'; '.join(faults)}; give exactly the keys that to_json() writes",
-            )
-        return cls(**{name: _READERS[name](name, value) for name, value in data.items()})
+        """Return the samples that `to_json` wrote; ValueError as `core.stored.read`."""
+        return read(cls, data)
 
 
 def of_process(samples: Samples) -> float:
     """Return seconds of a call in one process: the lower quartile of its rounds, a measured one."""
     ordered = sorted(samples.seconds)
     return ordered[int(QUANTILE * (len(ordered) - 1))]
-
-
-def _number(name: str, value: object) -> float:
-    # A bool is an int to Python, and never a duration.
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong(name, value, "a number")
-    return float(value)
-
-
-def _integer(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _wrong(name, value, "a whole number")
-    return value
-
-
-def _yes_no(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _wrong(name, value, "true or false")
-    return value
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise _wrong(name, value, "text")
-    return value
-
-
-def _or_none(read: Callable[[str, object], Any]) -> Callable[[str, object], Any]:
-    return lambda name, value: None if value is None else read(name, value)
-
-
-def _numbers(name: str, value: object) -> tuple[float, ...]:
-    return tuple(_number(name, entry) for entry in _list(name, value))
-
-
-def _integers(name: str, value: object) -> tuple[int, ...]:
-    return tuple(_integer(name, entry) for entry in _list(name, value))
-
-
-def _list(name: str, value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise _wrong(name, value, "a list")
-    return value
-
-
-def _wrong(name: str, value: object, wanted: str) -> ValueError:
-    return ValueError(f"Samples: {name} holds {value!r}; give {wanted}")
-
-
-_READER_OF_TYPE: dict[str, Callable[[str, object], Any]] = {
-    "tuple[float, ...]": _numbers,
-    "tuple[int, ...]": _integers,
-    "float": _number,
-    "int": _integer,
-    "str": _text,
-    "bool": _yes_no,
-    "float | None": _or_none(_number),
-    "int | None": _or_none(_integer),
-    "bool | None": _or_none(_yes_no),
-}
-# Read from the fields themselves, so that a field added above needs no second line here.
-_READERS = {field.name: _READER_OF_TYPE[str(field.type)] for field in dataclasses.fields(Samples)}
-_NEEDED = {
-    field.name for field in dataclasses.fields(Samples) if field.default is dataclasses.MISSING
-}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
+
+from convbench.core.stored import read, written
 
 SIDE: Final = 1024
 """Side of the square matrices; on a GPU four times as long."""
@@ -39,12 +41,12 @@ class Ceiling:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        return written(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Ceiling:
-        """Read what `to_json` wrote; TypeError for other fields."""
-        return cls(**data)
+        """Read what `to_json` wrote; ValueError as `core.stored.read`."""
+        return read(cls, data)
 
 
 def measure_ceiling(device: str, dtype: str, threads: int) -> Ceiling:

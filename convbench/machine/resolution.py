@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from convbench.machine.reading import checked, rows
+from convbench.core.stored import read, written
 
 FOUND_SHARE: Final = 0.9
 """Share of the trials in which a difference must be found to count as one that can be told."""
@@ -229,26 +229,13 @@ class Resolution:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return every field by name, tuples as lists; what is derived is not written."""
-        found = asdict(self)
-        found["sizes"] = [{**size, "trials": list(size["trials"])} for size in found["sizes"]]
-        return found
+        """Return every field by name; what is derived is not written."""
+        return written(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Resolution:
-        """Return the resolution that `to_json` wrote.
-
-        Raises:
-            ValueError: keys are missing or unknown, or values are of the wrong kind.
-
-        """
-        top = checked(cls, data)
-        sizes = []
-        for each in rows("sizes", top["sizes"]):
-            size = checked(SizeResolution, each)
-            trials = (Trial(**checked(Trial, one)) for one in rows("trials", size["trials"]))
-            sizes.append(SizeResolution(**{**size, "trials": tuple(trials)}))
-        return cls(**{**top, "sizes": tuple(sizes)})
+        """Return the resolution that `to_json` wrote; ValueError as `core.stored.read`."""
+        return read(cls, data)
 
 
 def at_least(events: int, of: int, share: float) -> float:
