@@ -15,7 +15,7 @@ import math
 import os
 import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.calls import (
@@ -27,9 +27,8 @@ from convbench.clock.calls import (
     observed,
     work_of,
 )
-from convbench.clock.checking import Digest
 from convbench.clock.contamination import MANY, contaminated_share, flags
-from convbench.clock.errand import Order, Outcome, Tell
+from convbench.clock.errand import Contestant, Order, Outcome, Tell
 from convbench.clock.estimates import Estimates, over_processes
 from convbench.clock.gathering import Gathering
 from convbench.clock.processes import ready
@@ -133,24 +132,11 @@ def layers_in_context(
 
 
 @dataclass
-class Part:
-    """Something of a module that is timed, as a contestant; see `errand.Contestant`."""
+class Part(Contestant):
+    """Something of the caller's module, which is not checked. calls: where it is the layers."""
 
-    label: str
     work: Callable[[], Any]
     calls: list[Call] = field(default_factory=list)
-    captured: Callable[[], Any] | None = None
-
-    def check_first(self, output: Any, known: tuple[Digest, ...]) -> None:
-        """Check nothing: it is the caller's module."""
-
-    def check_last(self, known: tuple[Digest, ...]) -> tuple[str, ...]:  # noqa: ARG002
-        """Check nothing, likewise."""
-        return ()
-
-    def digests(self) -> tuple[Digest, ...]:
-        """Return nothing: nothing was checked."""
-        return ()
 
     def identity(self) -> dict[str, str]:
         """Return the layers that were called, where it is the whole with its hooks."""
@@ -167,13 +153,8 @@ class Part:
     def parts(self, samples: Samples) -> dict[str, Samples]:
         """Return what the hooks read, one value a round."""
         rounds = len(samples.seconds)
-        empty: dict[str, Any] = {
-            item.name: () for item in fields(Samples) if str(item.type).startswith("tuple")
-        }
         return {
-            f"{INSIDE} {number}": replace(
-                samples, **{**empty, "seconds": tuple(call.seconds[-rounds:])}
-            )
+            f"{INSIDE} {number}": samples.only(tuple(call.seconds[-rounds:]))
             for number, call in enumerate(self.calls)
         }
 
@@ -191,12 +172,12 @@ class LayerCrew:
         tell(("at", WHOLE))
         whole = Call(WHOLE, self.module, tuple(map(copied_value, self.inputs)))
         calls = observed(whole)
-        yield WHOLE, Part(WHOLE, work_of(whole))
-        yield INSIDE, Part(INSIDE, Instrumented(whole, calls), calls)
+        yield WHOLE, Part(work_of(whole))
+        yield INSIDE, Part(Instrumented(whole, calls), calls)
         for number, call in enumerate(calls):
-            yield f"alone {number}", Part(call.name, work_of(call))
+            yield f"alone {number}", Part(work_of(call))
             if call.producer is not None:
-                yield f"after {number}", Part(call.name, AfterProducer(call))
+                yield f"after {number}", Part(AfterProducer(call))
 
 
 def _failed(found: Gathering) -> tuple[str, Outcome] | None:

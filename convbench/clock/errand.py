@@ -8,8 +8,8 @@ given to `measure`, the layers of a module.
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, Final, Protocol
@@ -101,43 +101,39 @@ class OtherValuesError(RuntimeError):
     """With other values in its input a competitor raised; the message says it all."""
 
 
-class Contestant(Protocol):
-    """Something that was built in this process to be timed."""
+class Contestant:
+    """Something that was built in this process to be timed; by itself it checks and says nothing.
 
-    @property
-    def label(self) -> str:
-        """For a progress display."""
-        ...
+    Attributes:
+        work: what is called.
 
-    @property
-    def work(self) -> Callable[[], Any]:
-        """What is called."""
-        ...
+    """
+
+    work: Callable[[], Any]
 
     @property
     def captured(self) -> Callable[[], Any] | None:
         """What a graph of kernels may record; None where it can hold none."""
-        ...
+        return None
 
-    def check_first(self, output: Any, known: tuple[Digest, ...]) -> None:
+    def check_first(self, output: Any, known: tuple[Digest, ...] = ()) -> None:
         """Check the output of the first call; known: digests of right ones, () for none."""
-        ...
 
-    def check_last(self, known: tuple[Digest, ...]) -> tuple[str, ...]:
+    def check_last(self, known: tuple[Digest, ...] = ()) -> tuple[str, ...]:  # noqa: ARG002
         """Check once more, after the timing, with other values in the input; return flags."""
-        ...
+        return ()
 
     def digests(self) -> tuple[Digest, ...]:
         """Return the digests of the outputs that were checked."""
-        ...
+        return ()
 
     def identity(self) -> dict[str, str]:
         """Return what ran."""
-        ...
+        return {}
 
-    def parts(self, samples: Samples) -> dict[str, Samples]:
+    def parts(self, samples: Samples) -> dict[str, Samples]:  # noqa: ARG002
         """Return times of its parts that it took itself, by name."""
-        ...
+        return {}
 
 
 class Crew(Protocol):
@@ -174,9 +170,10 @@ def do(
     pads = _moved(order)
     outcomes: dict[str, Outcome] = {}
     racing: dict[str, Contestant] = {}
-    with _quiet(), execution(
+    with warnings.catch_warnings(), execution(
         order.threads, order.device, tf32=order.tf32, grad=order.grad
     ) as settings:  # fmt: skip
+        warnings.simplefilter("ignore")  # torch's about single kernels
         for name, built in crew.build(order, tell):
             if isinstance(built, BaseException):
                 outcomes[name] = Outcome(failure=one_line(built))
@@ -216,6 +213,7 @@ def _moved(order: Order) -> list[bytearray]:
 def _timed(
     order: Order, racing: Mapping[str, Contestant], measure: Measure, tell: Tell
 ) -> dict[str, Samples | Failure]:
+    """Return what the sampler found; a wrong first output is a failure of its own kind."""
     wrong: dict[str, str] = {}
 
     def accept(name: str, output: Any) -> None:
@@ -228,18 +226,25 @@ def _timed(
     timed = measure(
         {name: competitor.work for name, competitor in racing.items()},
         stopwatch=stopwatch_for(order.device),
-        seed=order.seed + _SEEDS_APART * order.number,
         budget=order.seconds,
-        min_rounds=order.min_rounds,
-        max_rounds=order.max_rounds,
-        threads=order.threads,
-        session=order.session,
         blocks=order.blocks,
         accept=accept,
         announce=lambda name: tell(("at", name)),
+        **_asked(order),
     )
     return {
         name: _Wrong(wrong[name]) if name in wrong else result for name, result in timed.items()
+    }
+
+
+def _asked(order: Order) -> dict[str, Any]:
+    """Return what both clocks of a process are asked alike."""
+    return {
+        "seed": order.seed + _SEEDS_APART * order.number,
+        "min_rounds": order.min_rounds,
+        "max_rounds": order.max_rounds,
+        "threads": order.threads,
+        "session": order.session,
     }
 
 
@@ -262,13 +267,9 @@ def _kernels(
     return measure_group(
         works,
         stopwatch=stopwatch,
-        seed=order.seed + _SEEDS_APART * order.number,
         budget=order.seconds * KERNEL_SHARE,
-        min_rounds=order.min_rounds,
-        max_rounds=order.max_rounds,
-        threads=order.threads,
         max_block=MOST_CAPTURED,
-        session=order.session,
+        **_asked(order),
     )
 
 
@@ -306,13 +307,3 @@ def _identity(competitor: Contestant) -> dict[str, str]:
         return competitor.identity()
     except Exception as error:  # noqa: BLE001  what ran cannot be told; that it ran is known
         return {"convolution_backend": f"unknown: {one_line(error)}"}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep torch's warnings about single kernels off the progress display."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import reprlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from convbench.clock.arguments import Given, MeasureError, call_of, check, check_whole
@@ -17,12 +17,11 @@ from convbench.clock.checking import (
     denormal_share,
     same_at_any_address,
 )
-from convbench.clock.errand import Order, OtherValuesError, Tell
+from convbench.clock.errand import Contestant, Order, OtherValuesError, Tell
 from convbench.clock.estimates import Estimates
 from convbench.clock.gathering import Gathering
 from convbench.clock.measurement import Measurement
 from convbench.clock.processes import Allocator, ready
-from convbench.clock.samples import Samples
 from convbench.core.errors import one_line
 
 _SEEDS: Final = 2**32
@@ -30,23 +29,15 @@ _FEWEST_FOR_A_TARGET: Final = 3
 """Processes; fewer know too little of how others differ."""
 
 
-@dataclass
-class Called:
-    """A callable and its inputs, as a contestant; see `errand.Contestant`."""
+class Called(Contestant):
+    """A callable and its inputs."""
 
-    label: str
-    call: Callable[..., Any]
-    inputs: tuple[Any, ...]
-    order: Order
-    captured: Callable[[], Any] | None = None
-    work: Callable[[], Any] = field(init=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self, call: Callable[..., Any], inputs: tuple[Any, ...], order: Order) -> None:
         """Bind the inputs."""
-        call, inputs = self.call, self.inputs
+        self.call, self.inputs, self.order = call, inputs, order
         self.work = (lambda: call(*inputs)) if inputs else call
 
-    def check_first(self, output: Any, known: tuple[Digest, ...]) -> None:
+    def check_first(self, output: Any, known: tuple[Digest, ...] = ()) -> None:
         """Refuse a result that something has yet to go through or await: nothing ran for it."""
         del known
         if isinstance(output, Iterator | AsyncIterator | Awaitable):
@@ -55,7 +46,7 @@ class Called:
                 f"a function that {'goes through' if isinstance(output, Iterator) else 'awaits'} it"
             )
 
-    def check_last(self, known: tuple[Digest, ...]) -> tuple[str, ...]:  # noqa: ARG002
+    def check_last(self, known: tuple[Digest, ...] = ()) -> tuple[str, ...]:  # noqa: ARG002
         """See in the first process that the output follows the input; return what to know."""
         if not self.order.first:
             return ()
@@ -75,18 +66,6 @@ class Called:
             ) from None
         return tuple(flags)
 
-    def digests(self) -> tuple[Digest, ...]:
-        """Return nothing: what it computes is not known."""
-        return ()
-
-    def identity(self) -> dict[str, str]:
-        """Return nothing: what it is is not known."""
-        return {}
-
-    def parts(self, samples: Samples) -> dict[str, Samples]:  # noqa: ARG002
-        """Return nothing: it is timed as a whole."""
-        return {}
-
 
 @dataclass(frozen=True)
 class CallCrew:
@@ -103,7 +82,7 @@ class CallCrew:
         """Take each callable; as `errand.Crew`."""
         for name, (call, inputs) in self.calls.items():
             if name not in order.without:
-                yield name, Called(name, call, inputs, order)
+                yield name, Called(call, inputs, order)
 
 
 def measure(

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from statistics import median
 from typing import Any, Final
 
+from convbench.clock.stopwatch import Reading
 from convbench.core.stored import read, written
-
-_EVERY_ROUND = (
-    "cpu_seconds",
-    "page_faults",
-    "involuntary_switches",
-    "others_running",
-    "voluntary_switches",
-    "waited_seconds",
-    "host_seconds",
-    "issue_seconds",
-    "sm_clock_mhz",
-    "throttle_reasons",
-)
-
 
 QUANTILE: Final = 0.25
 """Of a process's rounds: its time of a call, see `clock.estimates`."""
@@ -44,24 +30,11 @@ class Samples:
 
     Attributes:
         seconds: seconds per call, one entry a round (a block's time divided by `block`).
-        cpu_seconds: CPU time of the whole process per call, one entry a round. With several
-            threads it may exceed `seconds`. Empty where untold.
-        page_faults: page faults, minor and major, of the whole block, one entry a round. Empty
-            where untold.
-        involuntary_switches: times the system took the processor away during the block. Empty
-            where untold.
-        others_running: tasks beside this one that ran or wanted to, on the whole machine, at the
-            end of the block. Empty where nobody looked.
-        voluntary_switches: times the process gave a processor up by itself during the block. Empty
-            where untold.
-        waited_seconds: seconds per call that the calling thread was ready to run and another had
-            the processor. Empty where untold.
-        host_seconds: host seconds per call, the wait for the device included. Empty where
-            `seconds` is that already.
-        issue_seconds: host seconds per call until the last call of the block had returned; the
-            launching, on a device. Empty where a call returns when its work is done.
-        sm_clock_mhz: clock of a device's multiprocessors after the block. Empty where untold.
-        throttle_reasons: bits of why the device ran slower than it could. Empty where untold.
+        cpu_seconds, page_faults, involuntary_switches, others_running, voluntary_switches,
+            waited_seconds, host_seconds, issue_seconds, sm_clock_mhz, throttle_reasons: what
+            `stopwatch.Reading` says under these names, one entry a round: times per call, the rest
+            of the whole block. Empty where untold. CPU time of several threads may exceed
+            `seconds`.
         block: calls in one sample.
         first_call: seconds of the very first call, kept apart: it pays for what is built once.
             None where untold.
@@ -114,21 +87,16 @@ class Samples:
         rounds = len(self.seconds)
         if not rounds:
             raise ValueError("Samples: seconds is empty; give at least one round")
-        for name in _EVERY_ROUND:
+        for name in EVERY_ROUND:
             length = len(getattr(self, name))
             if length not in {0, rounds}:
                 raise ValueError(
                     f"Samples: {name} has {length} entries and seconds has {rounds}; "
                     "give one entry a round, or none where they are not known",
                 )
-        for name, values in (
-            ("seconds", self.seconds),
-            ("cpu_seconds", self.cpu_seconds),
-            ("waited_seconds", self.waited_seconds),
-            ("host_seconds", self.host_seconds),
-            ("issue_seconds", self.issue_seconds),
-            ("first_call", () if self.first_call is None else (self.first_call,)),
-        ):
+        first = () if self.first_call is None else (self.first_call,)
+        times = {name: getattr(self, name) for name in EVERY_ROUND if name.endswith("seconds")}
+        for name, values in {**times, "first_call": first}.items():
             for value in values:
                 if not (math.isfinite(value) and value >= 0):
                     raise ValueError(
@@ -156,8 +124,12 @@ class Samples:
 
     def without(self, rounds: int) -> Samples:
         """Return the samples without the first rounds; ValueError where none would be left."""
-        every = ("seconds", *_EVERY_ROUND)
-        return dataclasses.replace(self, **{name: getattr(self, name)[rounds:] for name in every})
+        return replace(self, **{name: getattr(self, name)[rounds:] for name in EVERY_ROUND})
+
+    def only(self, seconds: tuple[float, ...]) -> Samples:
+        """Return samples taken in the same rounds, of which nothing but the times is known."""
+        told: dict[str, Any] = {**dict.fromkeys(EVERY_ROUND, ()), "seconds": seconds}
+        return replace(self, **told)
 
     def to_json(self) -> dict[str, Any]:
         """Return every field by name, see `core.stored.written`."""
@@ -167,6 +139,10 @@ class Samples:
     def from_json(cls, data: dict[str, Any]) -> Samples:
         """Return the samples that `to_json` wrote; ValueError as `core.stored.read`."""
         return read(cls, data)
+
+
+EVERY_ROUND: Final = tuple(item.name for item in fields(Reading))
+"""Names of what has an entry a round."""
 
 
 def of_process(samples: Samples) -> float:
