@@ -33,7 +33,7 @@ from convbench.clock.estimates import Estimates, over_processes
 from convbench.clock.gathering import Gathering
 from convbench.clock.processes import ready
 from convbench.clock.samples import Samples, of_process
-from convbench.clock.stats import median_interval
+from convbench.clock.stats import exponential, median_interval
 from convbench.core.errors import one_line
 from convbench.core.intervals import Interval
 
@@ -248,9 +248,7 @@ def _share(part: str, layers: int, samples: dict[str, tuple[Samples, ...]]) -> I
     if len(whole) == 1:
         rounds = zip(*(samples[name][0].seconds for name in names), strict=True)
         logs = [math.log(sum(a) / b) for a, b in zip(rounds, whole[0].seconds, strict=True)]
-        found = median_interval(logs)
-        value, low, high = map(math.exp, (found.value, found.low, found.high))
-        return Interval(value=value, low=low, high=high, confidence=found.confidence)
+        return exponential(median_interval(logs))
     return over_processes(
         [
             sum(of_process(samples[name][number]) for name in names) / of_process(one)

@@ -24,7 +24,7 @@ from scipy import special
 
 from convbench.clock.variances import inverse_trigamma, moderated
 from convbench.comparing.noise import FEWEST_FOR_A_SCALE
-from convbench.history.shares import mean_over
+from convbench.comparing.units import mean
 
 if TYPE_CHECKING:
     from convbench.history.shares import Floats
@@ -58,7 +58,7 @@ class Scatter:
 
 def scatter(values: Floats) -> Scatter:
     """Learn the scatter from [case, run, process], the groups' shares taken away already."""
-    means = mean_over(values)
+    means = mean(values, axis=-1)
     yardstick, told = _yardstick(values, means)
     units = means / yardstick[:, None]
     within = _within(values, means) / yardstick[:, None] ** 2
@@ -86,7 +86,7 @@ def _yardstick(values: Floats, means: Floats) -> tuple[Floats, bool]:
     rest = np.nan_to_num(values - means[..., None])
     own = (rest**2).sum(axis=(-1, -2)) / np.maximum(freedom, 1)
     drawn, _, _ = moderated(np.where(freedom > 0, np.maximum(own, _LEAST**2), np.nan), freedom)
-    inverse = mean_over(np.where(number > 0, 1 / np.maximum(number, 1), np.nan))
+    inverse = mean(np.where(number > 0, 1 / np.maximum(number, 1), np.nan), axis=-1)
     return np.sqrt(drawn * np.nan_to_num(inverse, nan=1.0)), True
 
 
