@@ -13,8 +13,9 @@ The reading is not timed. Copies are limited in number; a sample never uses one 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from convbench.core.sources import Read, read_file, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ MOST_COPIES: Final = 32
 MOST_BYTES: Final = 2**30
 """Copies of weights and inputs of all competitors of a group together, at most."""
 _LINE: Final = 64
+_MOST_CACHES: Final = 8
 
 
 class Evictor(Protocol):
@@ -42,15 +44,25 @@ class Evictor(Protocol):
         ...
 
 
-def last_level_cache() -> int | None:
+def cache_sizes(read: Read = read_file) -> dict[str, int]:
+    """Return KiB of the caches of data that the first processor uses: l1d, l2, …; {} if untold."""
+    found = {}
+    for index in range(_MOST_CACHES):
+        kind, level, size = (
+            read(f"/sys/devices/system/cpu/cpu0/cache/index{index}/{fact}")
+            for fact in ("type", "level", "size")
+        )
+        number = whole(size)
+        if number is not None and kind in {"Data", "Unified"}:
+            name = "l1d" if level == "1" else f"l{level}"
+            found[name] = number * {"M": 1024, "G": 1024**2}.get(size[-1], 1)
+    return found
+
+
+def last_level_cache(read: Read = read_file) -> int | None:
     """Return bytes of the largest cache that the first processor uses; None where untold."""
-    sizes = []
-    for file in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
-        try:
-            sizes.append(int(file.read_text(encoding="ascii").strip().rstrip("K")) * 1024)
-        except (OSError, ValueError):
-            continue
-    return max(sizes, default=None)
+    sizes = cache_sizes(read).values()
+    return max(sizes) * 1024 if sizes else None
 
 
 class HostEvictor:

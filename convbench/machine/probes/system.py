@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from convbench.machine.probes.sources import UNKNOWN, Read, read_file, whole
+from convbench.core.sources import UNKNOWN, Read, read_file, whole
 
 THREAD_VARIABLES: Final = (
     "OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_PROC_BIND", "OMP_PLACES", "OMP_WAIT_POLICY",
