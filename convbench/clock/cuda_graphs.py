@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import traceback
 from collections import OrderedDict
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from convbench.clock.cuda_driver import GraphDriver, TorchDriver
-from convbench.clock.nvml import StateReader, reader_for, untold
+from convbench.clock.cuda_driver import DeviceStopwatch, GraphDriver, TorchDriver
 from convbench.clock.stopwatch import HostUsage, Reading, Work
 from convbench.core.errors import one_line
 
@@ -21,7 +19,7 @@ class NotCapturableError(RuntimeError):
     """The work cannot be captured in a CUDA graph; the message says what failed, and where."""
 
 
-class KernelStopwatch:
+class KernelStopwatch(DeviceStopwatch):
     """Time of the kernels alone: a block of calls captured in a CUDA graph, its replay in events.
 
     The device gets the whole block in one launch and waits for no Python between two calls. The
@@ -36,29 +34,13 @@ class KernelStopwatch:
     CPU time, page faults and switches are the host's, over one launch and the wait for the end.
     `host_seconds` and `issue_seconds` are None: one launch tells nothing about launching calls.
 
-    Args:
-        device: "cuda" or "cuda:1"; work must queue on this device's current stream.
-        driver: stands in for the device; by default the real one, through torch.
-        state: reads clock and slowdowns after a block; by default NVML for the real device.
-
-    Raises:
-        RuntimeError: torch sees no CUDA device, or not this one.
-
     """
 
     name = "cuda-kernel"
 
-    def __init__(
-        self,
-        device: str = "cuda",
-        *,
-        driver: GraphDriver | None = None,
-        state: StateReader | None = None,
-    ) -> None:
+    def __init__(self, device: str = "cuda", **stand_ins: Any) -> None:
         """Find the device; nothing is captured before the first question."""
-        self.device = device
-        self._driver: GraphDriver = TorchDriver(device) if driver is None else driver
-        self._state = state or (reader_for(device) if driver is None else untold)
+        super().__init__(device, **stand_ins)
         # By identity, since a callable may be unhashable, with the work itself so that no other
         # one can get its id.
         self._captured: OrderedDict[tuple[int, int], tuple[Work, Any]] = OrderedDict()
@@ -80,9 +62,7 @@ class KernelStopwatch:
         driver.replay(graph)
         driver.record(stop)
         driver.synchronize()
-        after = HostUsage.now()
-        reading = after.since(before, driver.elapsed_ms(start, stop) / 1e3)
-        return replace(reading, **self._state()._asdict())
+        return self._read(before, start, stop)
 
     def release(self) -> None:
         """Forget all captured graphs, and with them the memory that they hold."""
