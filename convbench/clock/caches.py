@@ -31,6 +31,7 @@ MOST_COPIES: Final = 32
 MOST_BYTES: Final = 2**30
 """Copies of weights and inputs of all competitors of a group together, at most."""
 _LINE: Final = 64
+L2_MULTIPLE: Final = 4  # one pass over as much as the cache holds leaves some of what was there
 _MOST_CACHES: Final = 8
 
 
@@ -84,6 +85,53 @@ class HostEvictor:
     def evict(self) -> None:
         """Change every line of the pool, which pulls each through every cache."""
         self._pool[:: _LINE // 8] += 1
+
+
+class L2Flush:
+    """Overwrites a buffer of four times the L2 cache; an `Evictor`.
+
+    `evict` only queues the writing, on the current stream of the device: whatever is queued there
+    next starts behind it. Call it before a stopwatch, whose events then stand behind it too. The
+    cache is left full of written lines, so the first misses also pay for writing those back, as
+    they do behind a layer that has just stored its output.
+
+    Args:
+        device: "cuda" or "cuda:1".
+
+    Attributes:
+        pool_bytes: bytes of the buffer, which stays allocated.
+
+    Raises:
+        RuntimeError: no such device, or one that does not tell the size of its L2 cache.
+
+    """
+
+    def __init__(self, device: str = "cuda") -> None:
+        """Ask for the cache's size and allocate the buffer."""
+        import torch
+
+        from convbench.clock.cuda_driver import TorchDriver
+
+        TorchDriver(device)  # for its refusals
+        size = int(torch.cuda.get_device_properties(device).L2_cache_size)
+        if size <= 0:
+            raise RuntimeError(
+                f"device {device!r}: its L2 cache is told as {size} bytes, so no buffer can be "
+                "known to empty it; measure warm, or with rotating buffers of your own size",
+            )
+        self.pool_bytes = L2_MULTIPLE * size
+        # A tensor made in inference mode could not be written to outside of it.
+        with torch.inference_mode(mode=False):
+            self._buffer = torch.empty(self.pool_bytes, dtype=torch.uint8, device=device)
+
+    def evict(self) -> None:
+        """Queue the overwriting of the buffer; returns before it is done."""
+        self._buffer.zero_()
+
+
+def evictor_for(device: str) -> Evictor:
+    """Return what empties the caches of "cpu", "cuda" or "cuda:<index>"."""
+    return L2Flush(device) if device.startswith("cuda") else HostEvictor()
 
 
 class ColdWork:

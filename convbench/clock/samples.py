@@ -26,15 +26,21 @@ class Samples:
     """What a stopwatch said of one competitor, with how it was asked.
 
     Entry `i` of every tuple was measured in round `i`, so two competitors of one `session` pair
-    up by index. Statistics are derived from this and never stored in its place.
+    up by index. But for `seconds` a tuple is empty where untold, and `stopwatch.Reading` says more
+    of what it holds. Statistics are derived from this and never stored in its place.
 
     Attributes:
         seconds: seconds per call, one entry a round (a block's time divided by `block`).
-        cpu_seconds, page_faults, involuntary_switches, others_running, voluntary_switches,
-            waited_seconds, host_seconds, issue_seconds, sm_clock_mhz, throttle_reasons: what
-            `stopwatch.Reading` says under these names, one entry a round: times per call, the rest
-            of the whole block. Empty where untold. CPU time of several threads may exceed
-            `seconds`.
+        cpu_seconds: CPU time of the whole process per call, of all threads together.
+        page_faults: page faults, minor and major, of the whole block.
+        involuntary_switches: times the system took the processor away during the block.
+        others_running: tasks beside this one that ran or wanted to, at the end of the block.
+        voluntary_switches: times the process gave a processor up by itself during the block.
+        waited_seconds: seconds per call that the calling thread waited for a processor.
+        host_seconds: host seconds per call, the wait for the device included.
+        issue_seconds: host seconds per call until the last call of the block had returned.
+        sm_clock_mhz: clock of a device's multiprocessors after the block.
+        throttle_reasons: bits of why the device ran slower than it could.
         block: calls in one sample.
         first_call: seconds of the very first call, kept apart: it pays for what is built once.
             None where untold.
