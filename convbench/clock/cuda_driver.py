@@ -14,7 +14,7 @@ DELAY_CYCLES = 100_000  # of the device's clock, at 1 to 2 GHz 50 to 100 µs: te
 
 
 class CudaDriver(Protocol):
-    """The four things that timing by events needs of a device."""
+    """What timing by events, and capturing and replaying a CUDA graph, need of a device."""
 
     def event(self) -> Any:
         """Return a new event that can carry a time."""
@@ -31,10 +31,6 @@ class CudaDriver(Protocol):
     def elapsed_ms(self, start: Any, stop: Any) -> float:
         """Return milliseconds between two recorded events that the device has reached."""
         ...
-
-
-class GraphDriver(CudaDriver, Protocol):
-    """What capturing and replaying a CUDA graph needs besides."""
 
     def warm(self, work: Work, calls: int) -> None:
         """Run the work on a stream beside the current one, and have the current one wait for it."""
@@ -166,12 +162,12 @@ class DeviceStopwatch:
         self,
         device: str = "cuda",
         *,
-        driver: GraphDriver | None = None,
+        driver: CudaDriver | None = None,
         state: StateReader | None = None,
     ) -> None:
         """Find the device."""
         self.device = device
-        self._driver: GraphDriver = TorchDriver(device) if driver is None else driver
+        self._driver: CudaDriver = TorchDriver(device) if driver is None else driver
         self._state = state or (reader_for(device) if driver is None else untold)
 
     def _read(self, before: HostUsage, start: Any, stop: Any, **more: Any) -> Reading:

@@ -183,12 +183,7 @@ class Estimates:
         several = self.cases[name]
         if not several:
             raise ValueError(f"{name or 'typical'}: no process was measured; give samples of one")
-        for samples in several:
-            if samples.minimum <= 0:
-                raise ValueError(
-                    "a sample took 0 s, so the stopwatch is too coarse for the block of "
-                    f"{samples.block} calls; measure again with a larger block",
-                )
+        stats.check_times(several)
         return several
 
     @cached_property

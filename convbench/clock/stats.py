@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from convbench.core.intervals import Interval, RatioInterval, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from convbench.clock.samples import Samples
 
@@ -110,12 +110,7 @@ def ratio(
 
     """
     check_confidence(confidence)
-    for samples in (numerator, denominator):
-        if samples.minimum <= 0:
-            raise ValueError(
-                "ratio: a sample took 0 s, so the stopwatch is too coarse for the block of "
-                f"{samples.block} calls; measure again with a larger block",
-            )
+    check_times((numerator, denominator))
     paired = numerator.session == denominator.session
     interval = (
         exponential(median_interval(paired_logs(numerator, denominator), confidence))
@@ -237,6 +232,16 @@ def judged(found: RatioInterval, rounds: int, margin: float = MARGIN) -> RatioIn
 def normal(confidence: float) -> float:
     """Return the two-sided quantile of the normal distribution: 1.96 for 0.95."""
     return NormalDist().inv_cdf((1 + min(confidence, _SUREST)) / 2)
+
+
+def check_times(several: Iterable[Samples]) -> None:
+    """Raise ValueError where a sample took no time."""
+    for samples in several:
+        if samples.minimum <= 0:
+            raise ValueError(
+                "a sample took 0 s, so the stopwatch is too coarse for the block of "
+                f"{samples.block} calls; measure again with a larger block",
+            )
 
 
 def check_confidence(confidence: float) -> None:
