@@ -117,7 +117,7 @@ def layers_in_context(
         raise ContextError(f"threads={threads}: this machine has {cores} cores; give 1 to {cores}")
     _check_device(module, inputs)
     crew = LayerCrew(module, inputs)
-    order = Order(number=0, session="", seconds=0.0, seed=seed, threads=threads)
+    order = Order(seed=seed, threads=threads)
     try:
         pickle.dumps(crew)
     except Exception as error:  # noqa: BLE001  pickling can raise anything

@@ -50,13 +50,14 @@ class Order:
         blocks: calls in a sample, by name, where an earlier process found them.
         digests: of outputs that an earlier process found right, by name.
         without: names that are left out: they failed before.
+        process: what the samples say of where they were taken.
 
     """
 
     seed: int
-    number: int
-    session: str
-    seconds: float
+    number: int = 0
+    session: str = ""
+    seconds: float = 0.0
     min_rounds: int = 4
     max_rounds: int = 100_000
     threads: int = 1
@@ -66,6 +67,7 @@ class Order:
     blocks: Mapping[str, int] = field(default_factory=dict)
     digests: Mapping[str, tuple[Digest, ...]] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
+    process: str = "fresh"
 
     @property
     def first(self) -> bool:
@@ -159,13 +161,12 @@ class Crew(Protocol):
 
 
 def do(
-    crew: Crew, order: Order, *, tell: Tell, measure: Measure = measure_group, process: str = ""
+    crew: Crew, order: Order, *, tell: Tell, measure: Measure = measure_group
 ) -> dict[str, Outcome]:
     """Time a crew in this process; return the outcome of each competitor.
 
     tell: is told ("stage", text), ("at", name) where what happens next may end the process, and
     ("at", "") when it could be of any of them. measure: stands in for the sampler in tests.
-    process: what the samples say of where they were taken.
     """
     pads = _moved(order)
     outcomes: dict[str, Outcome] = {}
@@ -192,7 +193,7 @@ def do(
                         outcome.samples,
                         allocator=allocator_in_force(),
                         pool_bytes=getattr(crew, "pool_bytes", 0),
-                        process=process or "fresh",
+                        process=order.process,
                     )
                     outcome = replace(outcome, samples=samples, also=competitor.parts(samples))
                     outcome = _with_kernels(outcome, kernels.get(name))

@@ -141,9 +141,7 @@ def measure(
     check(calls, budget, base, allocator, target, device)
     check_whole(processes=processes, threads=threads, min_rounds=min_rounds, seed=seed)
     crew = CallCrew(calls)
-    order = Order(
-        number=0, session="", seconds=0.0, seed=seed, threads=threads, device=device, grad=grad
-    )
+    order = Order(seed=seed, threads=threads, device=device, grad=grad)
     try:
         pickle.dumps(crew)
     except Exception as error:  # noqa: BLE001  pickling can raise anything

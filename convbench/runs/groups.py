@@ -81,9 +81,6 @@ class Track:
             crew=CaseCrew(cases=runnable),
             order=Order(
                 seed=seed,
-                number=0,
-                session="",
-                seconds=0.0,
                 threads=condition.threads,
                 device=condition.device,
                 tf32=condition.dtype == "tf32",
