@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 FEWEST_FOR_A_SCALE: Final = 8
 _MANY: Final = 200
 """Cases of a group from which on one of them does not move the median."""
-_LEAST_SPREAD: Final = 1e-4
+LEAST_SPREAD: Final = 1e-4
 """Processes that agree to better than 0.01 % do so by chance, or by a coarse clock."""
 
 
@@ -207,7 +207,7 @@ def _group(cases: Sequence[Timed], *, absolute: bool) -> _Group:
     )
     freedom = sum(count - 1.0 for count in counts)
     with np.errstate(invalid="ignore", divide="ignore"):
-        variances = np.where(freedom > 0, np.maximum(squares / freedom, _LEAST_SPREAD**2), np.nan)
+        variances = np.where(freedom > 0, np.maximum(squares / freedom, LEAST_SPREAD**2), np.nan)
     return _Group(
         raw=raw,
         net=net,
