@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-_EVERY_ROUND = (
-    "cpu_seconds",
-    "page_faults",
-    "involuntary_switches",
-    "others_running",
-    "voluntary_switches",
-    "waited_seconds",
-    "host_seconds",
-    "issue_seconds",
-    "sm_clock_mhz",
-    "throttle_reasons",
-)
-
+from convbench.clock.stopwatch import Reading
+from convbench.core.stored import read, written
 
 QUANTILE: Final = 0.25
 """Of a process's rounds: its time of a call, see `clock.estimates`."""
@@ -42,28 +26,21 @@ class Samples:
     """What a stopwatch said of one competitor, with how it was asked.
 
     Entry `i` of every tuple was measured in round `i`, so two competitors of one `session` pair
-    up by index. Statistics are derived from this and never stored in its place.
+    up by index. But for `seconds` a tuple is empty where untold, and `stopwatch.Reading` says more
+    of what it holds. Statistics are derived from this and never stored in its place.
 
     Attributes:
         seconds: seconds per call, one entry a round (a block's time divided by `block`).
-        cpu_seconds: CPU time of the whole process per call, one entry a round. With several
-            threads it may exceed `seconds`. Empty where untold.
-        page_faults: page faults, minor and major, of the whole block, one entry a round. Empty
-            where untold.
-        involuntary_switches: times the system took the processor away during the block. Empty
-            where untold.
-        others_running: tasks beside this one that ran or wanted to, on the whole machine, at the
-            end of the block. Empty where nobody looked.
-        voluntary_switches: times the process gave a processor up by itself during the block. Empty
-            where untold.
-        waited_seconds: seconds per call that the calling thread was ready to run and another had
-            the processor. Empty where untold.
-        host_seconds: host seconds per call, the wait for the device included. Empty where
-            `seconds` is that already.
-        issue_seconds: host seconds per call until the last call of the block had returned; the
-            launching, on a device. Empty where a call returns when its work is done.
-        sm_clock_mhz: clock of a device's multiprocessors after the block. Empty where untold.
-        throttle_reasons: bits of why the device ran slower than it could. Empty where untold.
+        cpu_seconds: CPU time of the whole process per call, of all threads together.
+        page_faults: page faults, minor and major, of the whole block.
+        involuntary_switches: times the system took the processor away during the block.
+        others_running: tasks beside this one that ran or wanted to, at the end of the block.
+        voluntary_switches: times the process gave a processor up by itself during the block.
+        waited_seconds: seconds per call that the calling thread waited for a processor.
+        host_seconds: host seconds per call, the wait for the device included.
+        issue_seconds: host seconds per call until the last call of the block had returned.
+        sm_clock_mhz: clock of a device's multiprocessors after the block.
+        throttle_reasons: bits of why the device ran slower than it could.
         block: calls in one sample.
         first_call: seconds of the very first call, kept apart: it pays for what is built once.
             None where untold.
@@ -116,21 +93,16 @@ class Samples:
         rounds = len(self.seconds)
         if not rounds:
             raise ValueError("Samples: seconds is empty; give at least one round")
-        for name in _EVERY_ROUND:
+        for name in EVERY_ROUND:
             length = len(getattr(self, name))
             if length not in {0, rounds}:
                 raise ValueError(
                     f"Samples: {name} has {length} entries and seconds has {rounds}; "
                     "give one entry a round, or none where they are not known",
                 )
-        for name, values in (
-            ("seconds", self.seconds),
-            ("cpu_seconds", self.cpu_seconds),
-            ("waited_seconds", self.waited_seconds),
-            ("host_seconds", self.host_seconds),
-            ("issue_seconds", self.issue_seconds),
-            ("first_call", () if self.first_call is None else (self.first_call,)),
-        ):
+        first = () if self.first_call is None else (self.first_call,)
+        times = {name: getattr(self, name) for name in EVERY_ROUND if name.endswith("seconds")}
+        for name, values in {**times, "first_call": first}.items():
             for value in values:
                 if not (math.isfinite(value) and value >= 0):
                     raise ValueError(
@@ -158,102 +130,28 @@ class Samples:
 
     def without(self, rounds: int) -> Samples:
         """Return the samples without the first rounds; ValueError where none would be left."""
-        every = ("seconds", *_EVERY_ROUND)
-        return dataclasses.replace(self, **{name: getattr(self, name)[rounds:] for name in every})
+        return replace(self, **{name: getattr(self, name)[rounds:] for name in EVERY_ROUND})
+
+    def only(self, seconds: tuple[float, ...]) -> Samples:
+        """Return samples taken in the same rounds, of which nothing but the times is known."""
+        told: dict[str, Any] = {**dict.fromkeys(EVERY_ROUND, ()), "seconds": seconds}
+        return replace(self, **told)
 
     def to_json(self) -> dict[str, Any]:
-        """Return every field by name, tuples as lists; `json` then keeps each float exactly."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in ((name, getattr(self, name)) for name in _READERS)
-        }
+        """Return every field by name, see `core.stored.written`."""
+        return written(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Samples:
-        """Return the samples that `to_json` wrote.
+        """Return the samples that `to_json` wrote; ValueError as `core.stored.read`."""
+        return read(cls, data)
 
-        Raises:
-            ValueError: keys without a default are missing or keys are unknown, a value is of the
-                wrong kind, or the values do not belong together (see the class).
 
-        """
-        missing = sorted(_NEEDED - data.keys())
-        unknown = sorted(data.keys() - _READERS.keys())
-        if missing or unknown:
-            faults = [f"{', '.join(missing)} missing"] if missing else []
-            faults += [f"{', '.join(map(str, unknown))} unknown"] if unknown else []
-            raise ValueError(
-                f"Samples: {'; '.join(faults)}; give exactly the keys that to_json() writes",
-            )
-        return cls(**{name: _READERS[name](name, value) for name, value in data.items()})
+EVERY_ROUND: Final = tuple(item.name for item in fields(Reading))
+"""Names of what has an entry a round."""
 
 
 def of_process(samples: Samples) -> float:
     """Return seconds of a call in one process: the lower quartile of its rounds, a measured one."""
     ordered = sorted(samples.seconds)
     return ordered[int(QUANTILE * (len(ordered) - 1))]
-
-
-def _number(name: str, value: object) -> float:
-    # A bool is an int to Python, and never a duration.
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong(name, value, "a number")
-    return float(value)
-
-
-def _integer(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _wrong(name, value, "a whole number")
-    return value
-
-
-def _yes_no(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _wrong(name, value, "true or false")
-    return value
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise _wrong(name, value, "text")
-    return value
-
-
-def _or_none(read: Callable[[str, object], Any]) -> Callable[[str, object], Any]:
-    return lambda name, value: None if value is None else read(name, value)
-
-
-def _numbers(name: str, value: object) -> tuple[float, ...]:
-    return tuple(_number(name, entry) for entry in _list(name, value))
-
-
-def _integers(name: str, value: object) -> tuple[int, ...]:
-    return tuple(_integer(name, entry) for entry in _list(name, value))
-
-
-def _list(name: str, value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise _wrong(name, value, "a list")
-    return value
-
-
-def _wrong(name: str, value: object, wanted: str) -> ValueError:
-    return ValueError(f"Samples: {name} holds {value!r}; give {wanted}")
-
-
-_READER_OF_TYPE: dict[str, Callable[[str, object], Any]] = {
-    "tuple[float, ...]": _numbers,
-    "tuple[int, ...]": _integers,
-    "float": _number,
-    "int": _integer,
-    "str": _text,
-    "bool": _yes_no,
-    "float | None": _or_none(_number),
-    "int | None": _or_none(_integer),
-    "bool | None": _or_none(_yes_no),
-}
-# Read from the fields themselves, so that a field added above needs no second line here.
-_READERS = {field.name: _READER_OF_TYPE[str(field.type)] for field in dataclasses.fields(Samples)}
-_NEEDED = {
-    field.name for field in dataclasses.fields(Samples) if field.default is dataclasses.MISSING
-}

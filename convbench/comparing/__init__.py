@@ -7,6 +7,7 @@
     judging      a pair and the noise -> a verdict with a coded reason
     comparison   all of it -> Comparison
     gate         a Comparison -> an exit status; presets
+    tables       what its tables share with those of a history
     points       what a page says at its top
     page         a Comparison -> Document, for every renderer
     asked        what somebody asked to be compared -> the answer

@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from convbench.machine.reading import checked, rows
+from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+from convbench.core.stored import read, written
 
 FOUND_SHARE: Final = 0.9
 """Share of the trials in which a difference must be found to count as one that can be told."""
@@ -32,9 +33,6 @@ FALSE_ALARM: Final = 0.05
 
 CHANCE: Final = 0.01
 """Where chance leaves out 1 so often only with this probability, the intervals are not believed."""
-
-FEWEST_ROUNDS: Final = 5
-"""With fewer, `clock.stats.ratio` gives no verdict, so a trial finds nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +66,7 @@ class Trial:
     @property
     def excludes_one(self) -> bool:
         """Whether a difference was found where there is none: the interval leaves out 1."""
-        return self.rounds >= FEWEST_ROUNDS and not self.low <= 1 <= self.high
+        return self.rounds >= FEWEST_ROUNDS_FOR_A_VERDICT and not self.low <= 1 <= self.high
 
     @property
     def half_width(self) -> float:
@@ -76,14 +74,14 @@ class Trial:
 
         Infinite where there were too few rounds for an interval.
         """
-        if self.rounds < FEWEST_ROUNDS:
+        if self.rounds < FEWEST_ROUNDS_FOR_A_VERDICT:
             return math.inf
         return math.sqrt(self.high / self.low) - 1
 
     @property
     def reach(self) -> float:
         """The smallest difference, as a share, that this trial would have found either way."""
-        if self.rounds < FEWEST_ROUNDS:
+        if self.rounds < FEWEST_ROUNDS_FOR_A_VERDICT:
             return math.inf
         return max(self.high, 1 / self.low) - 1
 
@@ -120,7 +118,7 @@ class SizeResolution:
     @property
     def told(self) -> int:
         """How many trials had rounds enough to tell a difference."""
-        return sum(trial.rounds >= FEWEST_ROUNDS for trial in self.trials)
+        return sum(trial.rounds >= FEWEST_ROUNDS_FOR_A_VERDICT for trial in self.trials)
 
     @property
     def excluding_one(self) -> int:
@@ -229,26 +227,13 @@ class Resolution:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return every field by name, tuples as lists; what is derived is not written."""
-        found = asdict(self)
-        found["sizes"] = [{**size, "trials": list(size["trials"])} for size in found["sizes"]]
-        return found
+        """Return every field by name; what is derived is not written."""
+        return written(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Resolution:
-        """Return the resolution that `to_json` wrote.
-
-        Raises:
-            ValueError: keys are missing or unknown, or values are of the wrong kind.
-
-        """
-        top = checked(cls, data)
-        sizes = []
-        for each in rows("sizes", top["sizes"]):
-            size = checked(SizeResolution, each)
-            trials = (Trial(**checked(Trial, one)) for one in rows("trials", size["trials"]))
-            sizes.append(SizeResolution(**{**size, "trials": tuple(trials)}))
-        return cls(**{**top, "sizes": tuple(sizes)})
+        """Return the resolution that `to_json` wrote; ValueError as `core.stored.read`."""
+        return read(cls, data)
 
 
 def at_least(events: int, of: int, share: float) -> float:

@@ -160,7 +160,7 @@ def broken(data, path, value):
 
 WRONG = [
     (("budget",), ..., "budget missing"),
-    (("mood",), "good", "mood missing or unknown"),
+    (("mood",), "good", "mood unknown"),
     (("threads",), 1.5, "threads holds 1.5"),
     (("threads",), True, "threads holds True"),
     (("sizes",), [], "sizes is empty"),
