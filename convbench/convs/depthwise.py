@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.convs.base import ConvType, Need, knob, register
+from convbench.convs.base import Caveat, ConvType, Need, knob, register
 from convbench.core.arithmetic import Quantity, same
 from convbench.core.costs import Step
 
@@ -33,6 +33,11 @@ class Depthwise(ConvType):
     )
 
     multiplier: int = knob(1, symbol="m", help="output channels for each input channel")
+
+    @property
+    def caveat(self) -> Caveat:
+        """No channel meets another."""
+        return Caveat("mixes no channels", less=True)
 
     def forced_outputs(self, in_channels: Quantity, stride: int = 1) -> Quantity:
         """N = m·C."""

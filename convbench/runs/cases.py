@@ -142,6 +142,7 @@ def _slot_group(group: SlotGroup, condition: Condition) -> Group:
                 name=kind.name,
                 label=kind_label,
                 knobs={name: _plain(value) for name, value in kind.knobs().items()},
+                caveat=kind.caveat,
                 spec=group.spec.to_json(),
                 input_shape=group.spec.input_shape,
                 **condition.values,

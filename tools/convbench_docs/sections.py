@@ -13,7 +13,6 @@ from convbench.core.spec import ConvSpec
 from convbench.core.steps import flatten
 from convbench.formulas.explanation import default_slot, explain, in_symbols, versus_for
 from convbench.formulas.symbols import limits
-from convbench.report.caveats import CAVEATS
 from convbench_docs import grids, pipeline
 from convbench_docs.connectivity import Connectivity, connectivity, small_slot
 from convbench_docs.docstrings import prose
@@ -242,11 +241,10 @@ def when_it_pays(kind: ConvType, sources: Sources) -> str:
     """Return what the docstring says of that, how much it computes, and what was measured."""
     _, *rest = said(kind)
     blocks = [prose(paragraph) for paragraph in rest]
-    caveat = CAVEATS.get(kind.name)
-    if caveat is not None:
+    if kind.caveat.text:
         blocks.append(
             f'!!! warning "Not the same function"\n\n    Against a standard convolution it '
-            f"{plain(caveat.text)}."
+            f"{plain(kind.caveat.text)}."
         )
     blocks.append(arithmetic(sources, kind, versus_for(kind, None)))
     blocks.append(f"### On the clock\n\n{on_the_clock(sources, kind.name)}")
