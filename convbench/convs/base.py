@@ -126,8 +126,7 @@ class ConvType:
         else:
             yield Need(
                 spec.scale is None,
-                f"the slot upsamples by {spec.scale} and {self.name} does not: "
-                "use transposed, resize_conv or subpixel",
+                f"the slot upsamples by {spec.scale} and {self.name} does not: use {upsampling()}",
             )
         yield from self.requirements(spec)
 
@@ -261,6 +260,12 @@ def make(name: str, knobs: Mapping[str, Any] | None = None) -> ConvType:
         if given not in known:
             raise SpecError(f"{name} has no knob {given!r}: its knobs are {', '.join(known)}.")
     return cls(**dict(knobs or {}))
+
+
+def upsampling() -> str:
+    """Return the names of the types that upsample, as a choice: one, two or three."""
+    *others, last = (name for name in TYPES if TYPES[name].upsamples)
+    return f"{', '.join(others)} or {last}"
 
 
 def keeps_size_when_pointwise(spec: ConvSpec) -> Iterator[Need]:

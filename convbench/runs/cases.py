@@ -175,7 +175,7 @@ def _baseline(group: SlotGroup, labels: list[str], names: list[str]) -> str | No
 def _network_group(group: NetworkGroup, condition: Condition) -> Group:
     size = "×".join(map(str, group.size))
     label = f"networks @{size} b{group.batch} · {condition.label}"
-    base = "osnet_x1_0" if "osnet_x1_0" in group.names else group.names[0]
+    base = next((name for name in group.names if NETWORKS[name].is_baseline), group.names[0])
     cases = []
     for name in group.names:
         network = NETWORKS[name]

@@ -170,33 +170,6 @@ def test_explain_does_not_build_what_is_too_large(convbench):
     assert "2,250,000,000,000" in text
 
 
-def test_a_type_is_one_file(fresh, tmp_path):
-    """A file of a few lines is in list, explain, run and the contract."""
-    import json
-
-    (tmp_path / "doubled.py").write_text(PLUGIN)
-    plugin = ("--plugin", "doubled.py")
-    assert "doubled" in fresh(*plugin, "list", "types").stdout
-    assert "86,400" in fresh(*plugin, "explain", "doubled").stdout
-    (tmp_path / "s.toml").write_text(
-        'name = "s"\n[timing]\nprocesses = 1\nself_check = 0\n[[slots]]\nin_channels = 3\n'
-        'out_channels = 8\ninput_size = "7x7"\nkernel_size = 3\ntypes = "all"\n'
-    )
-    fresh(*plugin, "run", "--suite", "s.toml", "--only", "doubled", "--out", "o", "--quiet")
-    rows = [json.loads(x) for x in (tmp_path / "o" / "records.jsonl").read_text().splitlines()]
-    records = [row for row in rows if "case" in row]
-    assert {record["name"] for record in records} == {"standard", "doubled"}
-    assert all(record["samples"] for record in records)
-    assert "doubled" in (tmp_path / "o" / "report.md").read_text()
-    code = (
-        "from convbench.core.plugins import load_plugin\n"
-        f"load_plugin({str(tmp_path / 'doubled.py')!r})\n"
-        "from convbench.testing import check_conv\n"
-        "assert check_conv('doubled', examples=20)['slots'] == 20"
-    )
-    modules_after(code)
-
-
 def test_the_contract_catches_a_wrong_plan(tmp_path):
     """The same file with a wrong number of channels does not pass."""
     wrong = PLUGIN.replace("spec.in_channels, spec.out_channels),)", "1, spec.out_channels),)")
