@@ -23,10 +23,10 @@ def modules_after(code):
 
 
 TORCH_FREE = [
-    "spec",
-    "costs",
-    "steps",
-    "registry",
+    "core.spec",
+    "core.costs",
+    "core.steps",
+    "core.registry",
     "formulas",
     "runs.code",
     "runs.record",
@@ -41,18 +41,18 @@ TORCH_FREE = [
     "report.terminal",
     "comparing.asked",
     "history.asked",
-    "notebook.costs",
-    "notebook.tallies",
-    "notebook.runs",
-    "notebook.plots",
-    "schemas",
+    "ui.notebook.costs",
+    "ui.notebook.tallies",
+    "ui.notebook.runs",
+    "ui.notebook.plots",
+    "ui.schemas",
     "testing",
     "pytest_plugin",
-    "timing.samples",
-    "timing.stats",
+    "clock.samples",
+    "clock.stats",
     "counting.tally",
     "counting.agreement",
-    "cli",
+    "ui.cli",
 ]
 
 
