@@ -31,13 +31,9 @@ class Depthwise(ConvType):
         "Sifre, Rigid-motion scattering for image classification, thesis 2014; "
         "Chollet (Xception), arXiv:1610.02357"
     )
+    caveat = Caveat("mixes no channels", less=True)
 
     multiplier: int = knob(1, symbol="m", help="output channels for each input channel")
-
-    @property
-    def caveat(self) -> Caveat:
-        """No channel meets another."""
-        return Caveat("mixes no channels", less=True)
 
     def forced_outputs(self, in_channels: Quantity, stride: int = 1) -> Quantity:
         """N = m·C."""

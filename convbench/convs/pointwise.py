@@ -25,11 +25,7 @@ class Pointwise(ConvType):
     """
 
     paper = "Lin et al. (Network in Network), arXiv:1312.4400"
-
-    @property
-    def caveat(self) -> Caveat:
-        """A 1×1 convolution has no spatial extent."""
-        return Caveat("sees no neighbours", less=True)
+    caveat = Caveat("sees no neighbours", less=True)
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """A 1×1 convolution gives the slot's output size."""

@@ -41,10 +41,9 @@ class PointwiseGrouped(ConvType):
     @property
     def caveat(self) -> Caveat:
         """Those of a 1×1 convolution and of groups."""
-        alone = Pointwise().caveat
         if self.groups == 1:
-            return alone
-        return Caveat(f"{alone.text}, {WITHIN_GROUPS.text}", less=True)
+            return Pointwise.caveat
+        return Caveat(f"{Pointwise.caveat.text}, {WITHIN_GROUPS.text}", less=True)
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """Groups divide both channel counts; a 1×1 convolution gives the slot's output size."""

@@ -132,8 +132,7 @@ class Record:
             raise ValueError(f"status {row['status']!r} is not known")
         if row["kind"] not in get_args(Kind):
             raise ValueError(f"kind {row['kind']!r} is not known")
-        counts = [v for k, v in (row["cost"] or {}).items() if k != "receptive_field"]
-        counts += [tally["macs"] for tally in row["tallies"].values() if "macs" in tally]
+        counts = [tally["macs"] for tally in row["tallies"].values() if "macs" in tally]
         if row["cost"] == {} or not all(isinstance(count, int) for count in counts):
             raise TypeError("a count is no number")
         if not all(isinstance(text, str) for pair in row["published"].values() for text in pair):

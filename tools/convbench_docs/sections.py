@@ -11,7 +11,13 @@ from convbench.core import text as show
 from convbench.core.costs import Cost
 from convbench.core.spec import ConvSpec
 from convbench.core.steps import flatten
-from convbench.formulas.explanation import default_slot, explain, in_symbols, versus_for
+from convbench.formulas.explanation import (
+    default_slot,
+    explain,
+    in_symbols,
+    numbers,
+    versus_for,
+)
 from convbench.formulas.symbols import limits
 from convbench_docs import grids, pipeline
 from convbench_docs.connectivity import Connectivity, connectivity, small_slot
@@ -145,23 +151,8 @@ def worked(kind: ConvType, spec: ConvSpec, parts: dict[str, list[str]]) -> str:
 
 
 def _cost_table(cost: Cost) -> str:
-    field = "×".join(map(str, cost.receptive_field)) or "does not apply"
-    rows = [
-        ("multiplications (= MACs)", f"{cost.multiplications:,}"),
-        ("… without taps on padding", f"{cost.multiplications_valid:,}"),
-        ("additions", f"{cost.additions:,}"),
-        ("parameters", f"{cost.parameters:,}"),
-        ("elementwise operations", f"{cost.elementwise:,}"),
-        ("elements read", f"{cost.reads:,}"),
-        ("elements written", f"{cost.writes:,}"),
-        ("most elements alive at once", f"{cost.peak_live:,}"),
-        ("receptive field", field),
-    ]
-    return table(
-        ("one forward pass", "how many"),
-        [(plain(name), plain(number)) for name, number in rows],
-        numbers="lr",
-    )
+    rows = [(plain(label), plain(number)) for label, number in numbers(cost)]
+    return table(("one forward pass", "how many"), rows, numbers="lr")
 
 
 def _shape(shape: tuple[Any, ...]) -> str:
