@@ -6,22 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.report.document import Column, Table
 from convbench.report.phrases import TIME
-from convbench.runs.columns import is_whole
+from convbench.runs.columns import COSTS, is_whole
 from convbench.runs.frame import frame
 
 if TYPE_CHECKING:
     from convbench.report.document import Kind
     from convbench.runs.record import Run
 
-_BYTES: Final = frozenset({"bytes_moved", "pool_bytes"})
+_BYTES: Final = frozenset(
+    {"pool_bytes", *(name for name, described in COSTS.items() if described.kind == "bytes")}
+)
 _INTEGERS: Final = frozenset({"threads", "processes", "rounds", "calls_per_sample"})
 _SHARES: Final = frozenset({"contaminated_share"})
 NOTES: Final = {
-    "multiplications": "of one forward pass of the whole batch, taps on padding included",
-    "multiplications_valid": "the same without taps on padding",
-    "elementwise": "operations that are never part of multiplications",
-    "bytes_moved": "the least an unfused program moves",
-    "activations": "output elements of convolutions and linear layers",
+    **{name: described.note for name, described in COSTS.items()},
     "ratio_multiplications": "divided by those of the case in baseline",
     "ratio_parameters": "divided by those of the case in baseline",
     "seconds_median": f"of one call: {TIME}",
@@ -44,7 +42,8 @@ def cases_table(run: Run) -> Table:
     plain = table.astype(object).where(table.notna(), None)
     return Table(
         id="cases",
-        caption="Every case with every column; times in seconds.",
+        caption="Every case with every column; times in seconds, counts of one forward pass of "
+        "the whole batch.",
         columns=tuple(
             Column(name=name, key=name, kind=_kind(name), note=_note(name))
             for name in map(str, table.columns)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Point:
     """A case in the plane of multiplications and seconds per call.
 
-    `caveat` marks one that does less than the baseline does, as `caveats` says.
+    `caveat` marks one that does less than the baseline does, as its record says.
     """
 
     label: str

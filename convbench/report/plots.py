@@ -9,7 +9,6 @@ from convbench.core import text as show
 from convbench.core.spec import ConvSpec
 from convbench.counting.tally import Tally
 from convbench.report.axes import said
-from convbench.report.caveats import does_less
 from convbench.report.document import Figure
 from convbench.report.figuredata import Bar, Bars, Curve, CurvePoint, Pair, Point, Ratios, Scatter
 from convbench.report.groups import Group, multiplications
@@ -48,7 +47,7 @@ def scatter_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure 
             series=row.record.name,
             multiplications=multiplications(row),
             seconds=row.seconds,
-            caveat=does_less(row.record),
+            caveat=row.record.caveat.less,
         )
         for row in shown
         if row.seconds
@@ -81,7 +80,7 @@ def ratios_figure(group: Group, number: int) -> Figure | None:
             label=row.record.label,
             multiplications=row.multiplications,
             time=row.time,
-            caveat=does_less(row.record),
+            caveat=row.record.caveat.less,
         )
         for row in sorted(group.compared, key=lambda row: row.multiplications or 0.0)
         if row.time and row.multiplications

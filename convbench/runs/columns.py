@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from convbench.core.costs import SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+COSTS: Final = {described.column or name: described for name, described in SHOWN.items()}
+"""The columns of what was derived, in their order."""
 
 
 def is_whole(column: str) -> bool:
@@ -29,9 +35,8 @@ _LARGEST = 2**63 - 1
 
 _WHOLE = frozenset(
     {
-        "threads", "multiplications", "multiplications_valid", "additions", "parameters",
-        "elementwise", "elements_read", "elements_written", "bytes_moved", "activations",
-        "peak_live_elements", "processes", "rounds", "calls_per_sample", "pool_bytes",
+        "threads", "processes", "rounds", "calls_per_sample", "pool_bytes",
+        *(name for name, described in COSTS.items() if described.kind != "axes"),
     }
 )  # fmt: skip
 
@@ -40,9 +45,7 @@ _REAL = frozenset({"contaminated_share", "page_faults_per_call"})
 COLUMNS = (
     "case", "group", "slot", "kind", "name", "label", "knobs", "input_shape", "device", "dtype",
     "layout", "threads", "mode", "direction", "cache", "allocator", "status", "reason", "flags",
-    "baseline", "multiplications", "multiplications_valid", "additions", "parameters",
-    "elementwise", "elements_read", "elements_written", "bytes_moved", "activations",
-    "peak_live_elements", "receptive_field", "ratio_multiplications", "ratio_parameters",
+    "baseline", *COSTS, "ratio_multiplications", "ratio_parameters",
     "seconds_median", "seconds_low", "seconds_high", "seconds_confidence", "seconds_processes",
     "seconds_mad", "seconds_minimum", "seconds_first_call", "processes", "rounds",
     "calls_per_sample", "contaminated_share", "page_faults_per_call", "pool_bytes", "session",

@@ -19,11 +19,12 @@ from convbench.clock.contamination import (
 from convbench.clock.estimates import Estimates
 from convbench.clock.samples import of_process
 from convbench.core import text as show
+from convbench.core.costs import FIELDS, SHOWN
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.core.units import itemsize
 from convbench.counting.agreement import judge
 from convbench.counting.tally import Tally
-from convbench.runs.columns import COLUMNS, kind
+from convbench.runs.columns import COLUMNS, COSTS, kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -222,20 +223,19 @@ def _identity(row: Row) -> dict[str, Any]:
     }
 
 
+def derived(record: Record) -> dict[str, Any]:
+    """Return what a record's cost says, by the names of `core.costs.SHOWN`; None without one."""
+    found = {name: getattr(record.cost, name, None) for name in FIELDS}
+    return {name: found.get(name, bytes_moved(record)) for name in SHOWN}
+
+
 def _counts(row: Row) -> dict[str, Any]:
-    cost = row.record.cost
+    values = (
+        "×".join(map(str, value)) or None if isinstance(value, tuple) else value
+        for value in derived(row.record).values()
+    )
     return {
-        "multiplications": cost.multiplications if cost else None,
-        "multiplications_valid": cost.multiplications_valid if cost else None,
-        "additions": cost.additions if cost else None,
-        "parameters": cost.parameters if cost else None,
-        "elementwise": cost.elementwise if cost else None,
-        "elements_read": cost.reads if cost else None,
-        "elements_written": cost.writes if cost else None,
-        "bytes_moved": bytes_moved(row.record),
-        "activations": cost.activations if cost else None,
-        "peak_live_elements": cost.peak_live if cost else None,
-        "receptive_field": "×".join(map(str, cost.receptive_field)) or None if cost else None,
+        **dict(zip(COSTS, values, strict=True)),
         "ratio_multiplications": row.multiplications,
         "ratio_parameters": row.parameters,
     }

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from convbench.clock.samples import Samples
+from convbench.convs.base import Caveat
 from convbench.core.costs import Cost
 from convbench.core.shown import VIEWS, Shown
 from convbench.counting.tally import Tally, Unavailable, tally_from_json
+from convbench.runs.upgrading import upgraded
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-SCHEMA: Final = 4
+SCHEMA: Final = 5
 """Version of the files on disk. Older ones are read as if they said what was then the only way.
 
 - 1 (0.1.0): the first; one process a run, its samples an object, or null.
@@ -26,6 +28,7 @@ SCHEMA: Final = 4
   by null or an empty list what it does not tell (first call, warm-up, page faults, …).
 - 4 (0.3.0): many processes a case; a line of records.jsonl may be a `More`, what one more process
   adds to a record before it; `samples[].process` may be "forked".
+- 5 (0.3.0): `caveat`; before, what a type of convbench's own gives up is taken from the type.
 """
 RESUMABLE: Final = 4
 """The first schema whose runs can be gone on with: those before timed in another way."""
@@ -47,6 +50,7 @@ class Record:
         name: of the type or network as it is registered, or of the code.
         label: the name with the knobs that differ from their defaults.
         knobs: all knobs by name, as JSON types.
+        caveat: what the type gives up with these knobs, see `convs.base.Caveat`.
         spec: the slot's fields; null for anything but a type.
         input_shape: of the input tensor, batch first.
         device: "cpu" or "cuda:<index>".
@@ -91,6 +95,7 @@ class Record:
     baseline: str | None = None
     status: Status
     reason: str = ""
+    caveat: Caveat = field(default_factory=Caveat)
     cost: Cost | None = None
     tallies: dict[str, Tally | Unavailable] = field(default_factory=dict)
     samples: tuple[Samples, ...] = ()
@@ -104,6 +109,7 @@ class Record:
         row = {item.name: getattr(self, item.name) for item in fields(self)}
         row["input_shape"] = list(self.input_shape)
         row["flags"] = list(self.flags)
+        row["caveat"] = self.caveat._asdict()
         row["cost"] = self.cost.to_json() if self.cost else None
         row["samples"] = [samples.to_json() for samples in self.samples]
         row["also"] = {
@@ -116,7 +122,7 @@ class Record:
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Record:
         """Read what `to_json` wrote; ValueError, KeyError or TypeError for anything else."""
-        row = _upgraded(row)
+        row = upgraded(row)
         words = ("case", "group", "slot", "name", "label", "device", "dtype", "layout", "reason",
                  "mode", "direction", "cache", "allocator")  # fmt: skip
         for name in words:
@@ -126,17 +132,20 @@ class Record:
             raise ValueError(f"status {row['status']!r} is not known")
         if row["kind"] not in get_args(Kind):
             raise ValueError(f"kind {row['kind']!r} is not known")
-        counts = [v for k, v in (row["cost"] or {}).items() if k != "receptive_field"]
-        counts += [tally["macs"] for tally in row["tallies"].values() if "macs" in tally]
+        counts = [tally["macs"] for tally in row["tallies"].values() if "macs" in tally]
         if row["cost"] == {} or not all(isinstance(count, int) for count in counts):
             raise TypeError("a count is no number")
         if not all(isinstance(text, str) for pair in row["published"].values() for text in pair):
             raise TypeError("a published figure is no text")
+        caveat = Caveat(**row["caveat"])
+        if not isinstance(caveat.text, str) or not isinstance(caveat.less, bool):
+            raise TypeError("a caveat is no text with true or false")
         return cls(
             **{
                 **row,
                 "input_shape": tuple(row["input_shape"]),
                 "flags": tuple(row["flags"]),
+                "caveat": caveat,
                 "cost": Cost.from_json(row["cost"]) if row["cost"] else None,
                 "samples": tuple(Samples.from_json(item) for item in row["samples"]),
                 "also": {
@@ -228,22 +237,6 @@ class More:
                 for name, told in row["also"].items()
             },
         )
-
-
-def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of any schema as one of the newest."""
-    if "also" in row:
-        return row
-    samples = row["samples"]
-    return {
-        "mode": "eager",
-        "direction": "forward",
-        "cache": "warm",
-        "allocator": "system",
-        **row,
-        "samples": [samples] if samples else [],
-        "also": {},
-    }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,32 @@ def test_a_type_says_what_it_is(name):
     assert "\n\n" in cls.idea(), "the first paragraph says what it is, the others why"
 
 
+GROUPS = "mixes channels only within groups"
+CAVEATS = [
+    # (type, knobs, what it gives up, whether it sees or mixes less of its input)
+    ("standard", {}, "", False),
+    ("depthwise", {}, "mixes no channels", True),
+    ("pointwise", {}, "sees no neighbours", True),
+    ("pointwise_grouped", {}, f"sees no neighbours, {GROUPS}", True),
+    ("pointwise_grouped", {"groups": 1}, "sees no neighbours", True),
+    ("grouped", {}, GROUPS, True),
+    ("grouped", {"groups": 1}, "", False),
+    ("transposed", {}, "", False),
+    ("transposed", {"groups": 2}, GROUPS, True),
+    ("partial", {}, "passes part of the channels through untouched", True),
+    ("partial", {"fraction": "1"}, "", False),
+    ("bottleneck", {}, "squeezes the channels in between", False),
+    ("bottleneck", {"reduction": 1}, "", False),
+    ("shufflenet_unit", {}, "squeezes the channels in between", False),
+    ("shufflenet_unit", {"reduction": 1}, "", False),
+]
+
+
+@pytest.mark.parametrize(("name", "knobs", "text", "less"), CAVEATS)
+def test_a_type_says_what_it_gives_up_with_its_knobs(name, knobs, text, less):
+    assert make(name, knobs).caveat == (text, less)
+
+
 @pytest.mark.parametrize("name", list(TYPES))
 def test_a_type_refuses_a_slot_with_a_reason(name):
     from convbench import ConvSpec

@@ -38,6 +38,29 @@ def test_a_record_of_schema_1_has_one_process_and_the_only_way_there_was():
     assert Record.from_json(json.loads(json.dumps(record.to_json()))) == record
 
 
+@pytest.mark.parametrize(
+    ("name", "knobs", "text"),
+    [
+        ("depthwise", {"multiplier": 1}, "mixes no channels"),
+        ("grouped", {"groups": 1}, ""),
+        ("partial", {"fraction": "1/4", "block": False}, "passes part of the channels through "
+                                                         "untouched"),
+        ("somebodys", {}, ""),
+        ("depthwise", {"no_longer_a_knob": 1}, ""),
+    ],
+)  # fmt: skip
+def test_an_older_record_gives_up_what_its_type_does_where_it_is_known(name, knobs, text):
+    assert Record.from_json({**FIRST, "name": name, "knobs": knobs}).caveat.text == text
+
+
+@pytest.mark.parametrize("wrong", [None, {"text": 3, "less": True}, {"text": "", "less": 1},
+                                   {"text": "", "less": True, "more": 1}])  # fmt: skip
+def test_a_caveat_of_another_form_is_damage(wrong):
+    row = Record.from_json(FIRST).to_json()
+    with pytest.raises((TypeError, KeyError)):
+        Record.from_json({**row, "caveat": wrong})
+
+
 def test_a_record_of_schema_1_without_samples_has_none():
     assert Record.from_json({**FIRST, "status": "skipped", "samples": None}).samples == ()
 
@@ -60,7 +83,7 @@ def test_a_run_of_schema_1_loads_and_reports(tmp_path):
 
 
 def test_the_newest_schema_is_what_is_written():
-    assert SCHEMA == 4
+    assert SCHEMA == 5
     row = Record.from_json(FIRST).to_json()
     assert isinstance(row["samples"], list)
     with pytest.raises(ValueError, match="status"):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core.errors import RunError
 from convbench.core.registry import unknown
-from convbench.report.caveats import does_less
 from convbench.report.figuredata import Roofline, RooflinePoint
 from convbench.report.figures import DPI, figure
 from convbench.report.findings import main_group
@@ -119,7 +118,7 @@ def _point(row: Row) -> RooflinePoint | None:
         multiplications=int(record.cost.multiplications_valid),
         bytes_moved=moved,
         seconds=row.seconds,
-        caveat=does_less(record),
+        caveat=record.caveat.less,
     )
 
 
