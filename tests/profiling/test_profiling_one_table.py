@@ -230,7 +230,7 @@ MORE = {
         16 * 32 * 48,
     ),
     "groups": (
-        torch._grouped_mm,
+        getattr(torch, "_grouped_mm", None),
         (image(3, 16, 32).bfloat16(), image(3, 32, 48).bfloat16()),
         3 * 16 * 32 * 48,
     ),
@@ -249,6 +249,8 @@ MORE = {
 
 @pytest.mark.parametrize("case", MORE)
 def test_rules_of_rarer_operators(case):
+    if case.startswith("groups") and not hasattr(torch, "_grouped_mm"):
+        pytest.skip("this torch has no products of groups")
     function, inputs, macs = MORE[case]
     found = profile(function, *inputs)
     assert found.complete, found.unsupported

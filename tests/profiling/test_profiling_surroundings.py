@@ -37,8 +37,8 @@ PRECISE = [
         (BACKENDS.mkldnn, ("conv", "matmul")),
         (BACKENDS.cuda.matmul, ()),
     )
-    for item in (owner, *(getattr(owner, name) for name in names))
     if hasattr(BACKENDS, "fp32_precision")
+    for item in (owner, *(getattr(owner, name) for name in names))
 ]
 
 
