@@ -1,4 +1,4 @@
-"""What is known of elementwise products until they are summed: the notes of `handmade`."""
+"""What is known of elementwise products until they are summed: the notes of `tracker`."""
 
 from __future__ import annotations
 

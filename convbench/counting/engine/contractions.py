@@ -1,7 +1,7 @@
 """Products summed by hand, zeros padded by hand, complex ones taken apart: what is followed.
 
 One operator alone does not show what it is part of, so every one without a rule is shown to
-`Contractions.see`. The conventions are those of `by_hand.handmade`, `padding` and `complexes`.
+`Contractions.see`. The conventions are those of `by_hand.tracker`, `padding` and `complexes`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from convbench.counting.by_hand.followed import FOLLOWED
-from convbench.counting.by_hand.handmade import Handmade
-from convbench.counting.by_hand.kinds import MASK, WHOLE
-from convbench.counting.engine.complexes import Complexes
+from convbench.core.torch_internals import next_node
+from convbench.counting.by_hand.number_kinds import MASK, WHOLE
+from convbench.counting.by_hand.operator_sets import FOLLOWED
+from convbench.counting.by_hand.tracker import ContractionTracker
+from convbench.counting.engine.complex_convolutions import ComplexConvolutions
 from convbench.counting.engine.counts import Counts
-from convbench.counting.engine.ledger import Ledger, sequence_number
-from convbench.counting.engine.noted import Book
 from convbench.counting.engine.padding import Padding
+from convbench.counting.engine.recorder import Recorder
+from convbench.counting.engine.tensor_map import TensorMap
 
 
 class Weights:
@@ -75,11 +76,11 @@ class Multiplied(NamedTuple):
 class Contractions:
     """What is known of tensors in flight: products, sums of products, and zeros around them."""
 
-    def __init__(self, ledger: Ledger, weights: Weights) -> None:
-        """`ledger` tells where we are, `weights` what depends on no input."""
-        self.ledger, self.weights = ledger, weights
-        self.padding, self.complexes = Padding(), Complexes()
-        self.handmade = Handmade(_Facts(weights, ledger))
+    def __init__(self, recorder: Recorder, weights: Weights) -> None:
+        """`recorder` tells where we are, `weights` what depends on no input."""
+        self.recorder, self.weights = recorder, weights
+        self.padding, self.complexes = Padding(), ComplexConvolutions()
+        self.tracker = ContractionTracker(_Facts(weights, recorder))
         self.backward = False
         self.awaited: dict[int, tuple[int, int]] = {}
 
@@ -91,9 +92,9 @@ class Contractions:
         self.complexes.see(name, args, result)
         if name not in FOLLOWED:
             if args and result is args[0]:
-                self.handmade.drop(result)
+                self.tracker.drop(result)
             return
-        found = self.handmade.see(name, args, result)
+        found = self.tracker.see(name, args, result)
         if not found:
             return
         outputs = elements(result)
@@ -109,26 +110,26 @@ class Contractions:
                 gradients, size = self.awaited.get(at.node, (0, 0))
                 sign = 1 if amount.factor > 0 else -1
                 self.awaited[at.node] = max(gradients, at.gradients), size + sign * amount.size
-            self.ledger.note(at.path, "mul", counts, at.itemsize)
+            self.recorder.note(at.path, "mul", counts, at.itemsize)
 
     def written(self, tensor: Tensor) -> None:
         """Take note that a tensor was written to in place."""
         if not self.backward:
-            self.handmade.drop(tensor)
+            self.tracker.drop(tensor)
             self.padding.drop(tensor)
 
     def mapped(self, name: str, before: Tensor, result: Tensor) -> None:
         """Take note of a map of each element by itself, perhaps in place."""
         if result is before:
-            self.handmade.forget(result)
+            self.tracker.forget(result)
             self.padding.drop(result)
         else:
-            self.handmade.places.same(name, result, before)
+            self.tracker.origins.same(name, result, before)
 
     def normed(self, before: Tensor, result: Tensor) -> None:
         """Take note that an operator which torch takes apart was a norm."""
-        self.handmade.forget(result)
-        self.handmade.places.same("rms_norm", result, before)
+        self.tracker.forget(result)
+        self.tracker.origins.same("rms_norm", result, before)
 
     def gradient(self, name: str, args: Any, result: Any, node: int) -> Counts | None:
         """Count a gradient of a contraction; that of a gate or a scale is elementwise, as it is.
@@ -153,13 +154,13 @@ class Contractions:
 
 
 class _Facts:
-    """What `Handmade` asks, of tensors."""
+    """What `ContractionTracker` asks, of tensors."""
 
-    def __init__(self, weights: Weights, ledger: Ledger) -> None:
-        self._weights, self._ledger = weights, ledger
+    def __init__(self, weights: Weights, recorder: Recorder) -> None:
+        self._weights, self._recorder = weights, recorder
 
-    def book(self) -> Book[Any]:
-        return Book()
+    def book(self) -> TensorMap[Any]:
+        return TensorMap()
 
     def is_value(self, item: Any) -> bool:
         return isinstance(item, Tensor)
@@ -200,11 +201,11 @@ class _Facts:
 
     def what(self, factors: tuple[Tensor, Tensor], result: Tensor) -> Multiplied:
         aside = all(map(self.constant, factors)) and (
-            "parametrizations" in self._ledger.path or self._weights.prepare(factors)
+            "parametrizations" in self._recorder.path or self._weights.prepare(factors)
         )
         return Multiplied(
-            self._ledger.path,
-            sequence_number() - 1,
+            self._recorder.path,
+            next_node() - 1,
             0 if aside else sum(item.requires_grad for item in factors),
             aside,
             result.element_size(),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import torch
 
+from convbench.core.torch_internals import stored
 from convbench.counting.engine.counts import COMPLEX_PRODUCT, Counts, linear, matrix_product
 from convbench.counting.engine.registry import rule
 
@@ -54,7 +55,7 @@ def _product(
 def _stored(tensor: Any) -> int:
     if tensor.layout in COMPRESSED:  # blocks are stored whole
         return int(tensor.values().numel())
-    return int(tensor._nnz())  # noqa: SLF001  its only name
+    return stored(tensor)
 
 
 @rule("mm", "int_mm", "scaled_mm")

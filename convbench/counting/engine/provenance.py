@@ -12,11 +12,12 @@ import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-import torch
 from torch import Tensor, nn
 
+from convbench.core.torch_internals import has_kernel, without_subclasses
+
 UNSEEN: Final = "tensors made out of sight (by a thread, compiled code or another library)"
-"""What a ledger calls them, among the operators without a rule."""
+"""What a recorder calls them, among the operators without a rule."""
 Made = dict[int, weakref.ref[Tensor]]
 """Tensors, weakly, by id: an id is free for another tensor when its own is gone."""
 
@@ -54,7 +55,7 @@ class Memory:
         if storage is None or self._knows(storage):
             return False
         if self._there:
-            with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001  some answer otherwise
+            with without_subclasses():  # some answer otherwise
                 self.note(self._there)
             self._there = []
             if self._knows(storage):
@@ -132,4 +133,4 @@ def _passes(kind: str) -> bool:
         )
     if space in {"aten", "prims", "onnx", "cuda", "inductor", "static"}:
         return False
-    return not torch._C._dispatch_has_kernel(kind)  # noqa: SLF001  no public way
+    return not has_kernel(kind)

@@ -12,6 +12,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from convbench.core import torch_internals
+
 MISSING: Final = object()
 """Stands for what there was not."""
 
@@ -123,22 +125,15 @@ def data(value: Tensor, before: Tensor) -> None:
 
 def hooks_of(value: Tensor) -> tuple[dict[int, Any] | None, ...]:
     """Return the hooks of a tensor, of both kinds; None where it never had any."""
-    return tuple(None if held is None else dict(held) for held in _hooks(value))
+    return tuple(None if held is None else dict(held) for held in torch_internals.hooks_of(value))
 
 
 def hooks(value: Tensor, before: tuple[dict[int, Any] | None, ...]) -> None:
     """Give a tensor the hooks that it had."""
-    for held, old in zip(_hooks(value), before, strict=True):
+    for held, old in zip(torch_internals.hooks_of(value), before, strict=True):
         if held is not None:
             held.clear()
             held.update(old or {})
-
-
-def _hooks(value: Any) -> tuple[dict[int, Any] | None, ...]:
-    return (
-        value._backward_hooks,  # noqa: SLF001  no public name
-        getattr(value, "_post_accumulate_grad_hooks", None),
-    )
 
 
 def put_gradient(value: Tensor, before: Tensor | None) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 Note = TypeVar("Note")
 
 
-class Book(Generic[Note]):
+class TensorMap(Generic[Note]):
     """Notes by tensor. Holding on to tensors would hold all of a network's activations."""
 
     def __init__(self) -> None:

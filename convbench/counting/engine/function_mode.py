@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from convbench.counting.engine.engine import Dispatch
-from convbench.counting.engine.nested import mapped, tensors_in
-from convbench.counting.engine.state import State
+from convbench.counting.engine.dispatch import Dispatch
+from convbench.counting.engine.module_state import State
+from convbench.counting.engine.pytree import mapped, tensors_in
 
 
 def _is(kind: str) -> Callable[[torch.device], bool]:
@@ -53,7 +53,7 @@ _KEEPS: Final[dict[Any, Callable[[State, Any], None]]] = {
 """What changes of a tensor more than its values, and what is noted before it does."""
 
 
-class Posing(TorchFunctionMode):
+class FunctionMode(TorchFunctionMode):
     """Let code that looks at a tensor's device take the way it takes when it computes.
 
     device: what to say; None for the truth. What a call raises is noted in the dispatch mode: code
@@ -78,7 +78,7 @@ class Posing(TorchFunctionMode):
         if func in _LEAVES and args[0].is_floating_point():
             self.dispatch.left = True
             if func is not Tensor.tolist:
-                self.dispatch.ledger.miss("numbers given to another library, such as NumPy")
+                self.dispatch.recorder.miss("numbers given to another library, such as NumPy")
         kwargs = kwargs or {}
         before = self.dispatch.broken
         try:

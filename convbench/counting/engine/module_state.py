@@ -31,8 +31,8 @@ import torch
 from torch import Tensor, nn
 
 from convbench.counting.engine import restoring
+from convbench.counting.engine.process_state import surroundings_kept
 from convbench.counting.engine.reaching import attributes_of, foreign, members_of
-from convbench.counting.engine.surroundings import surroundings_kept
 
 ROOM: Final = 200_000
 """Things that are looked at, at most: what a module holds beyond that, a data set perhaps, is kept

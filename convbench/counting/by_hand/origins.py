@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convbench.counting.by_hand.axes import MOVES, carried
 from convbench.counting.by_hand.divisors import STATISTICS, Divisors
-from convbench.counting.by_hand.followed import LOSSES, POINTWISE, SAMPLES, SPREADS
-from convbench.counting.by_hand.kinds import NOTED, Kinds
 from convbench.counting.by_hand.layouts import contiguous, normal, reshaped, shown
+from convbench.counting.by_hand.number_kinds import NOTED, NumberKinds
+from convbench.counting.by_hand.operator_sets import LOSSES, POINTWISE, SAMPLES, SPREADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ _RESHAPES: Final = frozenset(name for name, way in MOVES.items() if way is None)
 _INDEXED: Final = frozenset({"index", "index_select", "gather", "take_along_dim"})
 
 
-class Place(NamedTuple):
+class Origin(NamedTuple):
     """root: the tensor that elements come from. path: how they were picked, up to a view.
 
     start, steps: the layout of that view, as in `layouts`. beside: for each axis, how many
@@ -51,38 +51,38 @@ class Place(NamedTuple):
         """Which part of the root it is."""
         return self[1:4]
 
-    def of_one(self, other: Place) -> bool:
+    def of_one(self, other: Origin) -> bool:
         """Tell whether two places are in one tensor."""
         return self.root == other.root and (self.root != WEIGHTS or self.path[0] == other.path[0])
 
 
-class Places:
+class Origins:
     """The places and kinds of values."""
 
     def __init__(self, facts: Facts) -> None:
         """`facts` tells what the values are."""
         self.facts = facts
         self._places = facts.book()
-        self._kinds = Kinds(facts)
+        self._kinds = NumberKinds(facts)
         self._numbers = count()
         self.divisors = Divisors(facts)
 
-    def of(self, value: Any) -> Place:
+    def of(self, value: Any) -> Origin:
         """Return a tensor's place: one of its own where none is known."""
-        found: Place | None = self._places.get(value)
+        found: Origin | None = self._places.get(value)
         if found is None:
             number = next(self._numbers)
             found = (
-                Place(WEIGHTS, (("weight", number),))
+                Origin(WEIGHTS, (("weight", number),))
                 if self.facts.learned(value)
-                else Place(number)
+                else Origin(number)
             )
             self._places.put(value, found)
         return found
 
     def renew(self, value: Any) -> None:
         """Forget what was known of a tensor that something else was written to."""
-        self._places.put(value, Place(next(self._numbers)))
+        self._places.put(value, Origin(next(self._numbers)))
         self._kinds.forget(value)
         self.divisors.forget(value)
 
@@ -121,7 +121,7 @@ class Places:
         elif name in POINTWISE or name in LOSSES:
             self._mapped(values[: 1 if name in LOSSES else None], result, inside=inside)
         elif inside:
-            self._places.put(result, Place(next(self._numbers)))
+            self._places.put(result, Origin(next(self._numbers)))
 
     def _note(
         self, name: str, args: Sequence[Any], values: list[Any], result: Any, *, inside: bool
@@ -154,7 +154,7 @@ class Places:
         if len(found) == 1:
             self._places.put(result, found.pop())
         elif inside:
-            self._places.put(result, Place(next(self._numbers)))
+            self._places.put(result, Origin(next(self._numbers)))
 
     def _repeats(self, value: Any) -> tuple[bool, ...]:
         """Tell of each axis whether a tensor only repeats itself on it."""
@@ -196,7 +196,7 @@ class Places:
             self._picked(name, args, before, part, beside if any(beside) else (), turn)
             return
         self._places.put(
-            part, Place(place.root, path, found[0], found[1], beside if any(beside) else ())
+            part, Origin(place.root, path, found[0], found[1], beside if any(beside) else ())
         )
 
     def _picked(
@@ -211,7 +211,7 @@ class Places:
         """Note a part that no layout describes."""
         place = self.of(args[0])
         step = (name, before, place[2:4], turn, self._plain(args[1:]))
-        self._places.put(part, Place(place.root, (*place.path, step), beside=beside))
+        self._places.put(part, Origin(place.root, (*place.path, step), beside=beside))
 
     def _rolled(self, args: Sequence[Any], before: Any, path: Any, layout: Any) -> tuple[Any, Any]:
         """Return path and layout after a roll: none where it was rolled back."""
@@ -242,7 +242,7 @@ class Places:
             steps = [
                 0 if old == 1 else step for old, step in zip(sizes, contiguous(sizes), strict=True)
             ]
-            self._places.put(result, Place(next(self._numbers), (), *normal(0, steps, after)))
+            self._places.put(result, Origin(next(self._numbers), (), *normal(0, steps, after)))
 
     def _plain(self, given: Any) -> Any:
         """Return arguments so that equal ones compare equal: of a tensor its place."""
@@ -261,14 +261,14 @@ class Places:
         if len({place.root for place in places}) > 1 or len(set(places)) == 1:
             sizes = {self.facts.shape(item)[axis] for item in parts} if name != "stack" else {1}
             beside[axis] = len(places) if len(sizes) == 1 else 0
-        place = Place(next(self._numbers), beside=tuple(beside) if any(beside) else ())
+        place = Origin(next(self._numbers), beside=tuple(beside) if any(beside) else ())
         self._places.put(result, place)
 
     def picked(self, part: tuple[Any, ...], indices: Sequence[Any]) -> bool:
         """Tell whether a part of a tensor was picked by one of the indices."""
         at = {self.of(index)[:3] for index in indices}
         given = [step[-1] for step in part[0] if step[0] in _INDEXED]
-        return any(isinstance(item, Place) and item[:3] in at for item in _flat(given))
+        return any(isinstance(item, Origin) and item[:3] in at for item in _flat(given))
 
     def alone(self, value: Any) -> tuple[bool, ...]:
         """Tell of each axis whether a tensor does not vary on it as one tensor.
@@ -284,7 +284,7 @@ class Places:
 
 def _flat(args: Any) -> Iterator[Any]:
     for item in args:
-        if isinstance(item, list | tuple) and not isinstance(item, Place):
+        if isinstance(item, list | tuple) and not isinstance(item, Origin):
             yield from _flat(item)
         else:
             yield item

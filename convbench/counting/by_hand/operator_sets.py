@@ -6,7 +6,7 @@ from typing import Final
 
 from convbench.counting.by_hand.axes import MOVES
 from convbench.counting.by_hand.divisors import STATISTICS
-from convbench.counting.by_hand.kinds import NOTED
+from convbench.counting.by_hand.number_kinds import NOTED
 from convbench.counting.rules import ELEMENTWISE, NORMALISATION, RESIZE
 
 POINTWISE: Final = frozenset(
@@ -51,4 +51,4 @@ FOLLOWED: Final = (
     | SPREADS
     | LOSSES
 )
-"""Operators that `Handmade.see` has to be told of; any other in place must be told to `drop`."""
+"""Operators for `ContractionTracker.see`; any other that works in place is for its `drop`."""

@@ -253,7 +253,7 @@ FAST: Final[dict[Any, Callable[..., Answer | None]]] = {
     torch.conv1d: _convolve(1),
     torch.conv2d: _convolve(2),
     torch.conv3d: _convolve(3),
-    torch._C._nn.linear: _linear,  # noqa: SLF001  what functional.linear is
+    functional.linear: _linear,
     functional.batch_norm: _batch_norm,
     functional.layer_norm: _layer_norm,
     functional.instance_norm: _instance_norm,
@@ -263,7 +263,7 @@ FAST: Final[dict[Any, Callable[..., Answer | None]]] = {
     functional.silu: _activation("silu"),
     functional.hardswish: _activation("hardswish"),
     functional.hardsigmoid: _activation("hardsigmoid"),
-    torch._C._nn.gelu: _activation("gelu"),  # noqa: SLF001  what functional.gelu is
+    functional.gelu: _activation("gelu"),
     functional.adaptive_avg_pool2d: _adaptive_average,
     functional.dropout: _dropout,
     torch.relu: _activation("relu"),

@@ -16,19 +16,25 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch._ops import HigherOrderOperator
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from convbench.core import torch_internals
+from convbench.core.torch_internals import (
+    HigherOrderOperator,
+    TorchDispatchMode,
+    address,
+    full_name,
+    parameters,
+)
 from convbench.counting.engine.calls import composite, flat, itemsize, positional, tensors_among
 from convbench.counting.engine.checks import refuse
 from convbench.counting.engine.contractions import Contractions, Weights, elements
 from convbench.counting.engine.counts import Counts
-from convbench.counting.engine.ledger import Ledger
-from convbench.counting.engine.nested import tensors_in
+from convbench.counting.engine.module_state import State
+from convbench.counting.engine.process_state import Drawn
 from convbench.counting.engine.provenance import UNSEEN, Made, Memory
+from convbench.counting.engine.pytree import tensors_in
+from convbench.counting.engine.recorder import Recorder
 from convbench.counting.engine.rules import QUANTISED_ELEMENTWISE, find, zero
-from convbench.counting.engine.state import State
-from convbench.counting.engine.surroundings import Drawn
 from convbench.counting.engine.values import Values, storage_of, written
 from convbench.counting.rules import MOVEMENT, PREPARING
 
@@ -58,14 +64,14 @@ class Dispatch(TorchDispatchMode):
     way that it may not take when it computes.
     """
 
-    def __init__(self, ledger: Ledger, weights: Weights, *, real: bool, values: Values) -> None:
+    def __init__(self, recorder: Recorder, weights: Weights, *, real: bool, values: Values) -> None:
         """`real`: compute as given, for models whose control flow needs data.
 
         `values` keeps those of tensors that are written to.
         """
         super().__init__()
-        self.ledger, self.weights, self.real, self.values = ledger, weights, real, values
-        self.known = Contractions(ledger, weights)
+        self.recorder, self.weights, self.real, self.values = recorder, weights, real, values
+        self.known = Contractions(recorder, weights)
         self.made: Made = {}
         self.memory: Memory | None = None
         self.leaves: dict[int, Tensor] | None = None
@@ -90,7 +96,7 @@ class Dispatch(TorchDispatchMode):
         """Run the operator (its shapes only, unless real) and count it."""
         kwargs = kwargs or {}
         if self.known.backward:  # autograd calls from outside the function mode that poses
-            with torch._C.DisableTorchFunction():  # noqa: SLF001  its only name
+            with torch_internals.without_overrides():
                 self._node = self._locate()
                 return self._run(func, args, kwargs)
         if torch.is_inference_mode_enabled() and composite(func):
@@ -100,10 +106,9 @@ class Dispatch(TorchDispatchMode):
 
     def _locate(self) -> int:
         """Tell which module's backward runs, by the node that does; return the node's number."""
-        node = torch._C._current_autograd_node()  # noqa: SLF001  its only name
-        number = -1 if node is None else int(node._sequence_nr())  # noqa: SLF001  as above
-        if not self.ledger.stack:  # else a part runs forward again, as a checkpoint does
-            self.ledger.path = self.ledger.made_by(number)
+        number = torch_internals.current_node()
+        if not self.recorder.stack:  # else a part runs forward again, as a checkpoint does
+            self.recorder.path = self.recorder.made_by(number)
         return number
 
     def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -136,8 +141,8 @@ class Dispatch(TorchDispatchMode):
 
     def returned(self, outputs: Any) -> None:
         """Check what a module returns, and whether it drew from generators of its own."""
-        self.ledger.drew = self.ledger.drew or (self.state is not None and self.state.drew())
-        with torch._C.DisableTorchFunction():  # noqa: SLF001  for a twin says that it is none
+        self.recorder.drew = self.recorder.drew or (self.state is not None and self.state.drew())
+        with torch_internals.without_overrides():  # which say that a stand-in is not on meta
             self.check(tensors_in(outputs))
 
     def noted(self, tensors: Iterable[Tensor]) -> None:
@@ -149,12 +154,12 @@ class Dispatch(TorchDispatchMode):
         """Note tensors that nobody was seen to make: by shapes alone, of those without values."""
         for item in tensors if self.memory is not None else ():
             if (self.real or item.is_meta) and self.memory.strange(item):  # type: ignore[union-attr]
-                self.ledger.miss(UNSEEN)
+                self.recorder.miss(UNSEEN)
 
     def met(self, given: Iterable[Any]) -> None:
         """Note which tensors were used, where that is asked."""
-        if self.ledger.used is not None:
-            self.ledger.used.update(map(id, given))
+        if self.recorder.used is not None:
+            self.recorder.used.update(map(id, given))
 
     def _unseen(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Run an operator that takes functions: what those do, nobody sees."""
@@ -163,7 +168,7 @@ class Dispatch(TorchDispatchMode):
                 f"{func.name()} has no shapes of its own"
             )
             raise self.broken
-        self.ledger.miss(f"higher_order.{func.name()}")
+        self.recorder.miss(f"higher_order.{func.name()}")
         result = func(*args, **kwargs)
         self.noted(tensors_in(result))
         return result
@@ -183,11 +188,10 @@ class Dispatch(TorchDispatchMode):
     def _called(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Call an operator on real tensors; random numbers are of a stream of this count's own."""
         given: Any = kwargs.get("generator")
-        default: Any = torch.default_generator
         if given is None and _SEEDED not in func.tags:
             return func(*args, **kwargs)
-        self.ledger.drew = True
-        if given is not None and given._cdata != default._cdata:  # noqa: SLF001
+        self.recorder.drew = True
+        if given is not None and address(given) != address(torch.default_generator):
             return func(*args, **kwargs)
         return self._drawn.call(func, args, kwargs)
 
@@ -251,7 +255,7 @@ class Dispatch(TorchDispatchMode):
 
     def _from_nothing(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Make a tensor: one too large to be worth it without memory, whatever its device."""
-        if any(argument.name == "device" for argument in func._schema.arguments):  # noqa: SLF001
+        if any(argument.name == "device" for argument in parameters(func)):
             shape = func(*args, **{**kwargs, "device": torch.device("meta")})
             size = shape.numel()
             if size > LARGE or (size > SMALL and self._computed > BUDGET):
@@ -280,7 +284,7 @@ class Dispatch(TorchDispatchMode):
         return pair[1]
 
     def count(self, func: Any, args: Any, kwargs: Any, result: Any, *, own: bool) -> None:
-        """Add what one operator costs to the ledger."""
+        """Add what one operator costs to the recorder."""
         namespace, name, rule = find(func)
         if namespace in {"prim", "profiler"}:
             return
@@ -290,18 +294,18 @@ class Dispatch(TorchDispatchMode):
             refuse(name, args)
         counts = self._counted(namespace, name, rule, args, result)
         if counts is None:
-            self.ledger.miss(f"{namespace}.{func._schema.name.split('::')[-1]}")  # noqa: SLF001
+            self.recorder.miss(f"{namespace}.{full_name(func).split('::')[-1]}")
             return
         if own and (
             rule is None
-            or "parametrizations" in self.ledger.path
+            or "parametrizations" in self.recorder.path
             or (name in PREPARING and self.weights.prepare(tensors_among(args)))
         ):
             counts = Counts(preparation=counts.multiplications)
         elif not (counts.reads or counts.writes) and name not in MOVEMENT:
             read = sum(item.numel() for item in tensors_among(args))
             counts = replace(counts, reads=read, writes=elements(result))
-        self.ledger.add(name, counts, itemsize(result))
+        self.recorder.add(name, counts, itemsize(result))
 
     def _counted(
         self, namespace: str, name: str, rule: Any, args: Any, result: Any
@@ -313,7 +317,7 @@ class Dispatch(TorchDispatchMode):
             if name in PADDED_AT:
                 counts = rule(args, result, known.padding.around(args[PADDED_AT[name]]))
                 third = known.complexes.third(name, args)
-                return known.complexes.whole(name, counts, self.ledger) if third else counts
+                return known.complexes.whole(name, counts, self.recorder) if third else counts
             return rule(args, result)  # type: ignore[no-any-return]
         if namespace == "quantized":
             return Counts(elementwise=result.numel()) if name in QUANTISED_ELEMENTWISE else None

@@ -72,7 +72,7 @@ NOTED: Final = _ALIKE | _COUNTING | _DRAWS | _STAYS | _MAPS
 """Operators whose results may hold masks or integers as floats."""
 
 
-class Kinds:
+class NumberKinds:
     """The kinds of values; all views of one tensor have one. noted: any was."""
 
     def __init__(self, facts: Facts) -> None:
