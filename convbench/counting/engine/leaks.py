@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import Tensor
 
-from convbench.counting.engine.restoring import contents_of, items
+from convbench.counting.engine.restoring import items, items_of
 
 _CACHE: type = type(functools.lru_cache(len))
 _DEPTH = 8
@@ -72,7 +72,7 @@ def _take(value: Any, done: list[str], depth: int, ours: set[int]) -> None:
         elif type(holder) is dict:
             _from_dict(holder, value, done)
         elif isinstance(holder, list | deque):
-            kept = [item for item in contents_of(holder) if item is not value]
+            kept = [item for item in items_of(holder) if item is not value]
             items(holder, kept)
             done.append(f"a {type(holder).__name__}")
         elif isinstance(holder, set):
