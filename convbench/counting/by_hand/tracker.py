@@ -47,7 +47,7 @@ what is asked.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convbench.counting.by_hand.axes import MOVES, broadcast, carried, shortened, summed_axes
 from convbench.counting.by_hand.layouts import CUTS
@@ -93,7 +93,7 @@ class ContractionTracker:
             return self._added(args[0], self._product(args[1], args[2], result), result)
         if name in SCATTERS:
             return self._scattered(name, args, result)
-        way = _WAYS.get(name)
+        way = self._WAYS.get(name)
         if way is not None:
             way(self, args, result)
         elif name in STACKS:
@@ -331,11 +331,10 @@ class ContractionTracker:
             cut = known.cut or (name in CUTS and shortened(known.flags, *shapes))
             self.products.put(part, Product(known.pool, varies, known.written, cut, known.parts))
 
-
-_WAYS: Final[dict[str, Callable[[ContractionTracker, Sequence[Any], Any], None]]] = {
-    **dict.fromkeys(PRODUCTS, ContractionTracker._multiplied),  # noqa: SLF001  the class's own table
-    **dict.fromkeys(BLANKS, ContractionTracker._made_blank),  # noqa: SLF001  as above
-    **dict.fromkeys(SCALINGS | MASKS, ContractionTracker._scaled),  # noqa: SLF001  as above
-    "copy": ContractionTracker._copied,  # noqa: SLF001  as above
-    "where": ContractionTracker._chosen,  # noqa: SLF001  as above
-}
+    _WAYS: ClassVar[dict[str, Callable[[ContractionTracker, Sequence[Any], Any], None]]] = {
+        **dict.fromkeys(PRODUCTS, _multiplied),
+        **dict.fromkeys(BLANKS, _made_blank),
+        **dict.fromkeys(SCALINGS | MASKS, _scaled),
+        "copy": _copied,
+        "where": _chosen,
+    }

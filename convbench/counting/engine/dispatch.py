@@ -134,9 +134,8 @@ class Dispatch(TorchDispatchMode):
                 self.broken = self.broken or error
                 raise
         if own:
-            for item in flat((result,), {}):
-                if isinstance(item, Tensor):
-                    self.weights.derive(item, tensors)
+            for item in tensors_among((result,)):
+                self.weights.derive(item, tensors)
         return result
 
     def returned(self, outputs: Any) -> None:
@@ -179,14 +178,18 @@ class Dispatch(TorchDispatchMode):
             self.values.keep(item)
         if self.state is not None and func.overloadpacket is torch.ops.aten.set_:
             self.state.keep_data(args[0])
-        result = self._called(func, args, kwargs)
-        new = [x for x in flat((result,), {}) if isinstance(x, Tensor)]
+        return self._called(func, args, kwargs, tensors)
+
+    def _called(self, func: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
+        """Call an operator on these real tensors, and note what it made."""
+        result = self._drawing(func, args, kwargs)
+        new = tensors_among((result,))
         self.values.note(tensors, new)
         self.noted(new)
         return result
 
-    def _called(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Call an operator on real tensors; random numbers are of a stream of this count's own."""
+    def _drawing(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Call an operator; random numbers are of a stream of this count's own."""
         given: Any = kwargs.get("generator")
         if given is None and _SEEDED not in func.tags:
             return func(*args, **kwargs)
@@ -232,8 +235,8 @@ class Dispatch(TorchDispatchMode):
 
     def _note(self, result: Any, given: list[Tensor]) -> None:
         """Note what was made; what was only written to is not new, and may be the model's own."""
-        for item in flat((result,), {}):
-            if isinstance(item, Tensor) and not any(item is before for before in given):
+        for item in tensors_among((result,)):
+            if not any(item is before for before in given):
                 self.made[id(item)] = weakref.ref(item)
                 self.noted((item,))
 
@@ -262,11 +265,7 @@ class Dispatch(TorchDispatchMode):
                 self._empty(shape)
                 return shape
             self._computed += size
-        result = self._called(func, args, kwargs)
-        new = [x for x in flat((result,), {}) if isinstance(x, Tensor)]
-        self.values.note([], new)
-        self.noted(new)
-        return result
+        return self._called(func, args, kwargs, [])
 
     def _empty(self, tensor: Tensor) -> None:
         """Note a tensor that does not hold what it ought to on its own device."""
