@@ -57,11 +57,11 @@ def for_real(case, **_):
 
 def slow(case, *, patch):
     """Without answers from `shapes`: each call is dispatched."""
-    patch.setattr(run, "FastPath", Posing_)
+    patch.setattr(run, "FastPath", Dispatching)
     return by_shapes(case)
 
 
-class Posing_(FunctionMode):  # noqa: N801  beside the one that it is
+class Dispatching(FunctionMode):
     def __init__(self, dispatch, device=None, *, mixed=False):
         super().__init__(dispatch, device, mixed=mixed)
 

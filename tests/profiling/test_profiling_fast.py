@@ -190,9 +190,9 @@ def test_something_is_answered_at_once(monkeypatch):
     """Else the comparisons above would compare nothing."""
     seen = set()
     module = NETWORKS["osnet_x0_25"].build().eval()
-    noted = FastPath._noted
+    noted = FastPath._recorded
     monkeypatch.setattr(
-        FastPath, "_noted", lambda self, f, a: (seen.add(f[0]), noted(self, f, a))[1]
+        FastPath, "_recorded", lambda self, f, a: (seen.add(f[0]), noted(self, f, a))[1]
     )
     profile(module, torch.zeros(1, 3, 64, 32))
     assert {"convolution", "linear", "batch_norm", "relu", "sigmoid", "mul", "add"} <= seen

@@ -1,4 +1,4 @@
-"""What is known of elementwise products until they are summed: the notes of `tracker`."""
+"""What is known of elementwise products until they are summed: the records of `tracker`."""
 
 from __future__ import annotations
 
@@ -120,10 +120,10 @@ class Product:
 
 
 class Facts(Protocol):
-    """What has to be known of values, and a book to note things about them in."""
+    """Properties of values, and tables of them: for tensors, or for nodes of an exported graph."""
 
-    def book(self) -> Any:
-        """Return an empty book: get(value) (None where nothing is noted), put(value, note)."""
+    def table(self) -> Any:
+        """Return an empty map from values: get(value) (None where there is none), put(value, x)."""
 
     def is_value(self, item: Any) -> bool:
         """Tell whether an argument is a tensor."""
@@ -147,13 +147,13 @@ class Facts(Protocol):
         """Tell whether a tensor is complex."""
 
     def scaled(self, value: Any, axes: tuple[int, ...]) -> None:
-        """Take note that products were summed along axes on which a factor is the same."""
+        """Record that products were summed along axes on which a factor is the same."""
 
     def learned(self, value: Any) -> bool:
         """Tell whether a tensor is a parameter, or made of some alone."""
 
     def kind(self, value: Any) -> int:
-        """Return what a tensor's data type tells of its numbers, by `places`; 0 for floats."""
+        """Return the kind of numbers of a data type, as in `number_kinds`; 0 for floats."""
 
     def what(self, factors: tuple[Any, Any], result: Any) -> Any:
         """Return what to keep of products until they are summed."""

@@ -1,4 +1,4 @@
-"""Contractions written by hand: elementwise products that are summed. The one place they are told.
+"""Contractions written by hand: elementwise products that are summed. The rule stands here alone.
 
 THE RULE
 
@@ -40,8 +40,8 @@ averaged right after along those, and ResNeSt's splits, which are parts of one c
 are contractions and `by_hand`; SKNet's branches, outputs of different convolutions, are a blend. An
 operator that torch runs as one (`glu`, `lerp`, a loss) is what its name says: elementwise.
 
-A value is a tensor (`counting.engine`) or a node of a graph (`formulas.tracing`); `Facts` tells
-what is asked.
+A value is a tensor (`counting.engine`) or a node of a graph (`formulas.tracing`); `Facts`
+gives the properties of either.
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ class ContractionTracker:
     def __init__(self, facts: Facts) -> None:
         """`facts` tells what the values are."""
         self.facts = facts
-        self.products = facts.book()
+        self.products = facts.table()
         self.origins = Origins(facts)
 
     def see(self, name: str, args: Sequence[Any], result: Any) -> list[Amount] | None:
         """Follow one operator; return the products that it sums, None where it sums none."""
-        found = self._seen(name, args, result)  # before its place is that of the result
+        found = self._seen(name, args, result)  # before its origin is that of the result
         if name not in STACKS:
             self.origins.see(name, args, result)
         return found
@@ -143,8 +143,8 @@ class ContractionTracker:
                 within = broadcast(known.flags, len(shape))
                 inner = [a or b for a, b in zip(inner, within, strict=True)]
             else:
-                place = self.origins.of(item)
-                parts[place.root] = parts.get(place.root, frozenset()) | {place.part}
+                origin = self.origins.of(item)
+                parts[origin.root] = parts.get(origin.root, frozenset()) | {origin.part}
             whole = self.facts.shape(item)
             own = [
                 size == length and not alone
@@ -163,11 +163,11 @@ class ContractionTracker:
     def _multiplies(self, one: Any, other: Any) -> bool:
         """Tell whether the factors are two different tensors, of which neither normalises."""
         shapes = self.facts.shape(one), self.facts.shape(other)
-        places = self.origins.of(one), self.origins.of(other)
+        origins = self.origins.of(one), self.origins.of(other)
         divides = self.origins.divisors.divides
-        if divides(one, places[1]) or divides(other, places[0]):
+        if divides(one, origins[1]) or divides(other, origins[0]):
             return False
-        return shapes[0] != shapes[1] or places[0][:4] != places[1][:4]
+        return shapes[0] != shapes[1] or origins[0][:4] != origins[1][:4]
 
     def _multiplied(self, args: Sequence[Any], result: Any) -> None:
         one, other = args[:2]

@@ -1,4 +1,4 @@
-"""Stand-ins for a module's tensors, and what one attempt at a count shares."""
+"""What one attempt at a count shares, and the settings that hold for all of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from convbench.counting.engine.contractions import Weights
 from convbench.counting.engine.dispatch import Dispatch
 from convbench.counting.engine.errors import ErrorText
 from convbench.counting.engine.module_state import State
-from convbench.counting.engine.provenance import Made, Memory, fused
+from convbench.counting.engine.provenance import KnownStorages, Made, fused
 from convbench.counting.engine.recorder import Recorder
 from convbench.counting.engine.values import Values
 
@@ -24,7 +24,7 @@ from convbench.counting.engine.values import Values
 class Attempt:
     """What one attempt leaves behind, to be looked at and put back.
 
-    device: where twins say that they are; None where everything is on the meta device and says so.
+    device: the device that meta tensors report; None: their own.
     made: tensors of this attempt, weakly; emptied: those of them that were to have values. memory:
     what is known to have been there or made in sight. values: what was written to. accumulate: take
     gradients as Tensor.backward does, which re-entrant checkpoints need. state: of the module, as
@@ -35,7 +35,7 @@ class Attempt:
         """Nothing has been done yet."""
         self.device, self.accumulate = device, accumulate
         self.made: Made = {}
-        self.memory: Memory | None = Memory()
+        self.storages: KnownStorages | None = KnownStorages()
         self.emptied: list[weakref.ref[Tensor]] = []
         self.values = Values()
         self.state: State | None = None
@@ -51,7 +51,7 @@ class Attempt:
         """Make the dispatch mode of this attempt."""
         self._recorder = recorder
         made = self._dispatch = Dispatch(recorder, weights, real=real, values=self.values)
-        made.made, made.memory, made.emptied = self.made, self.memory, self.emptied
+        made.made, made.storages, made.emptied = self.made, self.storages, self.emptied
         made.state = self.state
         return made
 
@@ -70,21 +70,19 @@ class Attempt:
         """Watch whether these tensors without values outlive the attempt."""
         given = [tensor for tensor in tensors if tensor.is_meta]
         self.made.update((id(item), weakref.ref(item)) for item in given)
-        if self.memory is not None:
+        if self.storages is not None:
             with without_subclasses():  # some answer otherwise
-                self.memory.note(given)
+                self.storages.add(given)
 
-    def there(self, tensors: Iterable[Tensor]) -> None:
+    def add_existing(self, tensors: Iterable[Tensor]) -> None:
         """Take note of tensors that were there before."""
-        if self.memory is not None:
-            self.memory.there(tensors)
+        if self.storages is not None:
+            self.storages.add_existing(tensors)
 
     def close(self) -> ErrorText | None:
         """Put values back and let go of everything; return what an operator raised, if one did."""
         broken = (
-            ErrorText.of(self._dispatch.broken)
-            if self._dispatch and self._dispatch.broken
-            else None
+            ErrorText.of(self._dispatch.error) if self._dispatch and self._dispatch.error else None
         )
         self._dispatch = None
         self.values.restore()

@@ -1,4 +1,4 @@
-"""The backward pass, counted: which gradients torch really asks for, layer by layer."""
+"""The backward pass, counted: the gradients that torch computes, layer by layer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from convbench.counting.engine.recorder import watching
 
 
 class OutsideError(RuntimeError):
-    """Weights that no part of the module holds: they cannot have twins, so it must be run."""
+    """Weights in no part of the module: no meta tensor can take their place, so it is run."""
 
     def __init__(self) -> None:
         """Say so."""
@@ -55,20 +55,20 @@ def count_backward(
     }
     attempt.follow(copies.values())
     if not meta:
-        attempt.there(all_tensors())
+        attempt.add_existing(all_tensors())
     fixed = {name for name, _ in module.named_buffers()}
     weights = Weights(
         [copy for name, copy in copies.items() if name not in fixed], [copies[n] for n in fixed]
     )
     dispatch = attempt.dispatch(recorder, weights, real=not meta)
     dispatch.leaves = {}
-    poses = FunctionMode(dispatch, attempt.device if meta else None, mixed=meta)
+    functions = FunctionMode(dispatch, attempt.device if meta else None, mixed=meta)
     with torch.enable_grad(), watching(recorder):
         # in force for the backward pass too: activation checkpointing runs parts again there
         with (
             torch_internals.reparametrized(module, copies, tie_weights=True),
             dispatch,
-            poses,
+            functions,
         ):
             outputs = exhausted(module(*inputs))
             dispatch.returned(outputs)

@@ -14,7 +14,7 @@ from convbench.counting.engine.captures import held
 from convbench.counting.engine.errors import ProfileError
 from convbench.counting.engine.recorder import KIND, Recorder
 
-_STRANGERS: WeakKeyDictionary[nn.Module, dict[int, nn.Module]] = WeakKeyDictionary()
+_OUTSIDE: WeakKeyDictionary[nn.Module, dict[int, nn.Module]] = WeakKeyDictionary()
 """Modules that ran in a function and are none of its parts; what itself holds is put back."""
 
 
@@ -45,7 +45,7 @@ class Called(nn.Module):
 
     def adopt(self) -> bool:
         """Take modules that ran and that it was not seen to hold for parts; tell whether it did."""
-        ran = _STRANGERS.pop(self, {})
+        ran = _OUTSIDE.pop(self, {})
         known = {id(part) for part in self.modules()}
         new = [part for key, part in ran.items() if key not in known]
         inside = {id(part) for module in new for part in list(module.modules())[1:]}
@@ -84,7 +84,7 @@ def recorder_of(module: nn.Module) -> Recorder:
     """Return a recorder for a module; of a function, only what it uses is its own."""
     recorder = Recorder(module)
     if isinstance(module, Called):
-        recorder.used, recorder.strangers = set(), _STRANGERS.setdefault(module, {})
+        recorder.used, recorder.outside = set(), _OUTSIDE.setdefault(module, {})
     return recorder
 
 

@@ -1,4 +1,4 @@
-"""Complex convolutions, which torch takes apart into three real ones: told by what they are given.
+"""Complex convolutions, which torch takes apart into three real ones, are recognised as such.
 
 Torch convolves the real parts, the imaginary parts, and their sums, and combines the three. A count
 by the rule (a complex product is four real ones, as in a matrix product) must not depend on whether

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from convbench.core.torch_internals import next_node
 from convbench.counting.by_hand.number_kinds import MASK, WHOLE
-from convbench.counting.by_hand.operator_sets import FOLLOWED
+from convbench.counting.by_hand.operator_sets import TRACKED
 from convbench.counting.by_hand.tracker import ContractionTracker
 from convbench.counting.engine.complex_convolutions import ComplexConvolutions
 from convbench.counting.engine.counts import Counts
@@ -62,14 +62,14 @@ class Weights:
 class Multiplied(NamedTuple):
     """Where and when a product by hand was made.
 
-    node: the number of its node in the graph of autograd. gradients: how many of its factors want
-    one. aside: it prepares a weight.
+    node: the number of its node in the graph of autograd. gradients: how many of its factors
+    require one. prepares: it prepares a weight.
     """
 
     path: str
     node: int
     gradients: int
-    aside: bool
+    prepares: bool
     itemsize: int
 
 
@@ -77,12 +77,12 @@ class Contractions:
     """What is known of tensors in flight: products, sums of products, and zeros around them."""
 
     def __init__(self, recorder: Recorder, weights: Weights) -> None:
-        """`recorder` tells where we are, `weights` what depends on no input."""
+        """recorder: gives the running module. weights: the tensors that depend on no input."""
         self.recorder, self.weights = recorder, weights
         self.padding, self.complexes = Padding(), ComplexConvolutions()
         self.tracker = ContractionTracker(_Facts(weights, recorder))
         self.backward = False
-        self.awaited: dict[int, tuple[int, int]] = {}
+        self.pending_gradients: dict[int, tuple[int, int]] = {}
 
     def see(self, name: str, args: Any, result: Any) -> None:
         """Follow one operator that has no rule; note the products that it sums, if any."""
@@ -90,7 +90,7 @@ class Contractions:
             return
         self.padding.see(name, args, result)
         self.complexes.see(name, args, result)
-        if name not in FOLLOWED:
+        if name not in TRACKED:
             if args and result is args[0]:
                 self.tracker.drop(result)
             return
@@ -104,12 +104,15 @@ class Contractions:
                 multiplications=macs, multiplications_valid=macs, by_hand=macs, activations=outputs
             )
             outputs = 0
-            if at.aside:
+            if at.prepares:
                 counts = Counts(preparation=macs)
             elif at.gradients:
-                gradients, size = self.awaited.get(at.node, (0, 0))
+                gradients, size = self.pending_gradients.get(at.node, (0, 0))
                 sign = 1 if amount.factor > 0 else -1
-                self.awaited[at.node] = max(gradients, at.gradients), size + sign * amount.size
+                self.pending_gradients[at.node] = (
+                    max(gradients, at.gradients),
+                    size + sign * amount.size,
+                )
             self.recorder.note(at.path, "mul", counts, at.itemsize)
 
     def written(self, tensor: Tensor) -> None:
@@ -138,10 +141,10 @@ class Contractions:
         """
         if name != "mul" or not all(isinstance(item, Tensor) for item in args[:2]):
             return None
-        gradients, size = self.awaited.get(node, (0, 0))
+        gradients, size = self.pending_gradients.get(node, (0, 0))
         if not gradients:
             return None
-        self.awaited[node] = gradients - 1, size
+        self.pending_gradients[node] = gradients - 1, size
         macs = (
             min(size, result.numel()) * (1, 2, 4)[sum(item.dtype.is_complex for item in args[:2])]
         )
@@ -154,12 +157,12 @@ class Contractions:
 
 
 class _Facts:
-    """What `ContractionTracker` asks, of tensors."""
+    """The `Facts` of tensors."""
 
     def __init__(self, weights: Weights, recorder: Recorder) -> None:
         self._weights, self._recorder = weights, recorder
 
-    def book(self) -> TensorMap[Any]:
+    def table(self) -> TensorMap[Any]:
         return TensorMap()
 
     def is_value(self, item: Any) -> bool:
@@ -200,14 +203,14 @@ class _Facts:
         return MASK if kind is torch.bool else WHOLE
 
     def what(self, factors: tuple[Tensor, Tensor], result: Tensor) -> Multiplied:
-        aside = all(map(self.constant, factors)) and (
+        prepares = all(map(self.constant, factors)) and (
             "parametrizations" in self._recorder.path or self._weights.prepare(factors)
         )
         return Multiplied(
             self._recorder.path,
             next_node() - 1,
-            0 if aside else sum(item.requires_grad for item in factors),
-            aside,
+            0 if prepares else sum(item.requires_grad for item in factors),
+            prepares,
             result.element_size(),
         )
 

@@ -16,7 +16,7 @@ class ProfileError(ConvbenchError):
 
 
 class UnknownOperatorError(ConvbenchError):
-    """Operators without a rule, when `strict` asked for none."""
+    """Operators without a rule, with `strict`."""
 
 
 class ErrorText(NamedTuple):
@@ -39,7 +39,7 @@ _OTHERWISE: Final = (
     "Check that module(*inputs) itself runs: inputs of the shapes it wants, or what it raises."
 )
 _LONGEST: Final = 240
-"""Characters of an error that are told."""
+"""Characters of an error that are shown."""
 _REMEDIES: Final = (
     # what the message of the error holds -> what to do
     (("more than 1 value per channel", "more than 1 spatial element"),

@@ -56,13 +56,13 @@ class FastPath(FunctionMode):
                 if found is not None:
                     known = self.dispatch.made.get(id(x))
                     if known is None or known() is not x:
-                        self.dispatch.check((x,))
+                        self.dispatch.check_known((x,))
                     if self.dispatch.recorder.used is not None:
-                        self.dispatch.met((*args, *(kwargs or {}).values()))
-                    return self._noted(found, args)
+                        self.dispatch.mark_used((*args, *(kwargs or {}).values()))
+                    return self._recorded(found, args)
         return super().__torch_function__(func, types, args, kwargs)
 
-    def _noted(self, found: Any, args: Any) -> Any:
+    def _recorded(self, found: Any, args: Any) -> Any:
         name, shape, counts = found
         dispatch, known, x = self.dispatch, self.dispatch.known, args[0]
         result = x if not shape else self._made(shape, x.dtype)
@@ -87,7 +87,7 @@ class FastPath(FunctionMode):
             base = self._bases.get(dtype)
             if base is None:
                 base = self._bases[dtype] = torch.empty(_ROOM, dtype=dtype, device="meta")
-                self.dispatch.noted((base,))
+                self.dispatch.mark_known((base,))
             made = base.as_strided(shape, strides)
         self.dispatch.made[id(made)] = ref(made)
         return made

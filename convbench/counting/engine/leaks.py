@@ -36,7 +36,7 @@ def release(made: Collection[weakref.ref[Tensor]]) -> tuple[list[str], list[str]
     """Take surviving tensors from who keeps them.
 
     Returns who kept some and does no more, and who still does: a cache can be cleared, an item of a
-    list or a dict dropped; what a variable held before, nobody knows. What only autograd's graph
+    list or a dict dropped; what a variable held before is not known. What only autograd's graph
     holds, no code can come by.
     """
     done: list[str] = []

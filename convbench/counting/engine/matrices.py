@@ -23,7 +23,7 @@ def _complex(*tensors: Any) -> bool:
 
 
 def _product(a: Any, b: Any, *, bias: bool = False) -> Counts | None:
-    """Count a (*batch, rows, inner) times b (*batch, inner, columns); of sparse ones what they store.
+    """Count a (*batch, rows, inner) times b (*batch, inner, columns).
 
     A vector is one row, or one column. Each stored element of a sparse matrix meets one row or
     column of the dense one, whatever its format, zeros stored among them. Without values how many
@@ -74,7 +74,7 @@ def _grouped(args: Any, result: Any) -> Counts:
 @rule("weight_int8pack_mm", "weight_int4pack_mm", "weight_int4pack_mm_for_cpu")
 @rule("dyn_quant_matmul_4bit", "weight_int4pack_mm_with_scales_and_zeros")
 def _packed_weight(args: Any, result: Any) -> Counts:
-    """Times a weight in a packing of its own: its shape is told by input and output."""
+    """Times a weight in a packing of its own: its shape follows from input and output."""
     inputs = args[0]
     return matrix_product(1, prod(inputs.shape[:-1]), inputs.shape[-1], result.shape[-1])
 

@@ -17,7 +17,7 @@ def meta_copy(tensor: Tensor) -> Tensor:
 
 
 def meta_leaf(tensor: Tensor) -> Tensor:
-    """Return a twin that needs a gradient where the tensor does."""
+    """Return a meta copy that requires a gradient where the tensor does."""
     return meta_copy(tensor).requires_grad_(tensor.requires_grad)
 
 

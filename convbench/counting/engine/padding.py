@@ -45,7 +45,7 @@ class Padding:
         return known[0] if known is not None and known[1][0] else None
 
     def see(self, name: str, args: Any, result: Any) -> None:
-        """Follow one operator; of any other that writes in place, `drop` is to be told."""
+        """Follow one operator; any other that writes in place is for `drop`."""
         if name == "constant_pad_nd":
             self._padded(args, result)
             return

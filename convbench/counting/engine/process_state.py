@@ -81,7 +81,7 @@ SETTINGS: Final[tuple[torch_internals.Setting, ...]] = (
     (gc.isenabled, lambda old: gc.enable() if old else gc.disable()),
     (os.getcwd, os.chdir),
 )
-"""What can be asked and put back: how each is read, and how it is written."""
+"""How each setting is read, and how it is written."""
 _GLOBAL_HOOKS: Final = [held for held in vars(hooks).values() if type(held) is OrderedDict]
 """Hooks that every module has."""
 
@@ -142,14 +142,14 @@ def _settings() -> list[Any]:
 
 
 def _told(read: Callable[[], Any]) -> Any:
-    """Read a setting; None where it cannot be told: old flags against new ones, a folder gone."""
+    """Read a setting; None where it cannot be read: old flags against new ones, a folder gone."""
     try:
         return read()
     except (RuntimeError, OSError, AttributeError):
         return None
 
 
-class Drawn:
+class RandomStream:
     """Random numbers of a stream of its own, which begins where torch's was.
 
     Torch's own is one for all threads: what is drawn from it here, another thread would not get.

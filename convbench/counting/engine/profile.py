@@ -77,7 +77,7 @@ class Profile(Shown, view="profiles"):
 
     @classmethod
     def of(cls, module: nn.Module, recorder: Recorder, *, how: str) -> Profile:
-        """Gather what the engine met."""
+        """Gather what was recorded."""
         from torch.nn.parameter import is_lazy  # torch is there: it ran the module
 
         from convbench.core.torch_internals import weights_of

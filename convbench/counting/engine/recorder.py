@@ -1,4 +1,4 @@
-"""What a count writes down: every call of an operator, and the module that was running."""
+"""The record of a count: every call of an operator, and the module that was running."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def kind_of(part: nn.Module) -> str:
 
 
 class Recorder:
-    """What was met: every call of an operator, the operators without a rule, where we are.
+    """Every call of an operator, the operators without a rule, and the module that runs.
 
-    drew: random numbers were drawn. without_graph: no output wanted a gradient, though weights do.
+    drew: random numbers were drawn. without_graph: no output requires a gradient, but weights do.
     elsewhere: calls of its parts by other threads, which nobody counts. used: the tensors that
-    operators were given, by id, where only they are to be counted as held. strangers: modules that
-    ran outside of all its parts, by id.
+    operators were given, by id, where only they are to be counted as held. outside: modules that
+    ran and are none of its parts, by id.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -52,7 +52,7 @@ class Recorder:
         self.elsewhere = 0
         self.drew = self.without_graph = False
         self.used: set[int] | None = None
-        self.strangers: dict[int, nn.Module] = {}
+        self.outside: dict[int, nn.Module] = {}
         self._nodes, self._makers = [-1], [""]
 
     def entered(self, path: str) -> None:
@@ -163,7 +163,7 @@ def watching(recorder: Recorder) -> Iterator[None]:
             return
         name = names.get(id(module))
         if name is None and len(stack) < 2:  # noqa: PLR2004  the module itself, and this one
-            recorder.strangers[id(module)] = module
+            recorder.outside[id(module)] = module
         stack.append(recorder.path)
         if name is not None:
             entered(name)

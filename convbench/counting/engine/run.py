@@ -160,26 +160,26 @@ def _without_values(
         way = waiting.pop(0)
         attempt = Attempt(device, accumulate=accumulate)
         found: Profile | None = None
-        told: ErrorText | None = None
+        failure: ErrorText | None = None
         try:
             with _in_place(module, parts, attempt) as subject:
                 if attempt.state is not None and fused(attempt.state.scripted):
                     return "it reaches TorchScript that runs fused"
                 found = way(subject, inputs, attempt)
         except (Exception, SystemExit) as raised:  # noqa: BLE001  whatever it is, running it will tell
-            told = ErrorText.of(raised)
-        told = attempt.close() or told
+            failure = ErrorText.of(raised)
+        failure = attempt.close() or failure
         kept = _released(module, attempt, all_of_them=device is not None)
         if kept:
             return f"{' and '.join(kept)} kept tensors of the count, which have no values"
-        if told is None:
+        if failure is None:
             return found or ""
-        if told.final:
-            raise ProfileError(told.text)
-        why = told.short
-        if _NO_GRAPH in told.text and not backward:
+        if failure.final:
+            raise ProfileError(failure.text)
+        why = failure.short
+        if _NO_GRAPH in failure.text and not backward:
             waiting = [_with_graph] if way is not _with_graph else []
-        elif _REENTRANT in told.text and not accumulate:
+        elif _REENTRANT in failure.text and not accumulate:
             waiting, accumulate = [way], True
     return why
 
@@ -225,20 +225,20 @@ def _by_meta_copies(module: nn.Module, inputs: tuple[Any, ...], attempt: Attempt
     recorder = recorder_of(module)
     parameters = {name: meta_copy(tensor) for name, tensor in module.named_parameters()}
     buffers = {name: meta_copy(tensor) for name, tensor in module.named_buffers()}
-    twins = {**parameters, **buffers}
+    copies = {**parameters, **buffers}
     weights = Weights(parameters.values(), buffers.values())
     dispatch = attempt.dispatch(recorder, weights, real=False)
     given = mapped(inputs, meta_copy)
-    attempt.follow([*twins.values(), *tensors_in(given)])
+    attempt.follow([*copies.values(), *tensors_in(given)])
     with (
         torch.no_grad(),
         watching(recorder),
         dispatch,
         FastPath(dispatch, attempt.device, mixed=True),
     ):
-        outputs = exhausted(functional_call(module, twins, given, tie_weights=True))
+        outputs = exhausted(functional_call(module, copies, given, tie_weights=True))
         dispatch.returned(outputs)
-    took_part(recorder, {id(twins[name]): tensor for name, tensor in module.named_parameters()})
+    took_part(recorder, {id(copies[name]): tensor for name, tensor in module.named_parameters()})
     return Profile.of(module, recorder, how="shapes")
 
 
@@ -268,16 +268,16 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
                     if not is_lazy(tensor):  # what is fused or scripted writes past the dispatcher
                         attempt.values.keep(tensor)
                 if attempt.scripted(parts_of(module)):
-                    attempt.memory = None  # constants of TorchScript are not in Python
+                    attempt.storages = None  # constants of TorchScript are not in Python
                 if backward or graph:
                     given = mapped(inputs, real_leaf)
                     return count_backward(subject, given, attempt, how=how, backward=backward)
                 return _run(subject, inputs, attempt, how)
         except (Exception, SystemExit) as error:
-            told = ErrorText.of(error).text
-            if _NO_GRAPH in told and not (backward or graph):
+            failure = ErrorText.of(error).text
+            if _NO_GRAPH in failure and not (backward or graph):
                 graph = True
-            elif _REENTRANT in told and not accumulate:
+            elif _REENTRANT in failure and not accumulate:
                 accumulate = True
             else:
                 raise refusal(module, inputs, error) from error
@@ -289,7 +289,7 @@ def _run(module: nn.Module, inputs: tuple[Any, ...], attempt: Attempt, how: str)
     recorder = recorder_of(module)
     weights = Weights(*held_by(part for _, part in recorder.parts))
     given = mapped(inputs, real_leaf)
-    attempt.there(all_tensors())
+    attempt.add_existing(all_tensors())
     dispatch = attempt.dispatch(recorder, weights, real=True)
     with torch.no_grad(), watching(recorder), dispatch, FunctionMode(dispatch, None, mixed=False):
         outputs = exhausted(module(*given))
@@ -343,7 +343,7 @@ def _in_place(module: nn.Module, parts: list[nn.Module], attempt: Attempt) -> It
     with ExitStack() as stack:
         state = stack.enter_context(as_it_was(parts))
         attempt.state = state
-        attempt.there([*tensors_of(parts), *state.tensors()])
+        attempt.add_existing([*tensors_of(parts), *state.tensors()])
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # the model's own are for who runs it, not for who counts
         if "torch._dynamo" in sys.modules:  # who has compiled something has loaded it: 3 s, 70 MB

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convbench.counting.by_hand.number_kinds import MASK, WHOLE
-from convbench.counting.by_hand.operator_sets import FOLLOWED
+from convbench.counting.by_hand.operator_sets import TRACKED
 from convbench.counting.by_hand.products import Amount
 from convbench.counting.by_hand.tracker import ContractionTracker
 from convbench.formulas.tracing.shape_env import example
@@ -19,7 +19,7 @@ PARTS = frozenset({"split", "chunk", "unbind", "tensor_split", "split_with_sizes
 
 
 class Nodes:
-    """What has to be known of nodes: the facts that `ContractionTracker` asks."""
+    """The `Facts` of nodes."""
 
     def __init__(self, parameters: Iterable[Node], buffers: Iterable[Node]) -> None:
         """Take the nodes that stand for parameters and for buffers."""
@@ -39,7 +39,7 @@ class Nodes:
         values = [item for item in node.all_input_nodes if self.is_value(item)]
         self._constant[node] = bool(values) and all(map(self.constant, values))
         self._learned[node] = self._constant[node] and any(map(self.learned, values))
-        if name in FOLLOWED:
+        if name in TRACKED:
             return self.tracker.see(name, args, node) or []
         if in_place:
             self.tracker.drop(node)
@@ -56,12 +56,12 @@ class Nodes:
             return
         elif name in PARTS:
             self.tracker.moved(name, given, node, turn)
-        elif name in FOLLOWED and turn == 0:  # what it gives besides is counted out
+        elif name in TRACKED and turn == 0:  # what it gives besides is counted out
             self.tracker.origins.see(name, given, node)
 
-    def book(self) -> _Book:
-        """Return an empty book."""
-        return _Book(self)
+    def table(self) -> _NodeTable:
+        """Return an empty map from nodes."""
+        return _NodeTable(self)
 
     def is_value(self, item: Any) -> bool:
         """Tell whether an argument is a tensor."""
@@ -141,8 +141,8 @@ class Nodes:
         return self._targets.get(node, node)
 
 
-class _Book:
-    """Notes by node; an operator in place gives the node that it writes to."""
+class _NodeTable:
+    """Entries by node; of an operator in place, those of the node that it writes to."""
 
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
