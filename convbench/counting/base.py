@@ -52,28 +52,19 @@ def untouched(module: nn.Module) -> Iterator[None]:
     """
     import torch
 
-    from convbench.core.torch_internals import buffers_of
+    from convbench.counting.engine.module_state import as_it_was
+    from convbench.counting.engine.module_tensors import held_by, parts_of
+    from convbench.counting.engine.values import Values
 
-    before = [
-        (part, part.training, dict(buffers_of(part)))
-        for part in module.modules()
-        if not isinstance(part, torch.jit.ScriptModule)
-    ]
-    values = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
+    parts, values = parts_of(module), Values()
+    for buffer in held_by(parts)[1]:
+        values.keep(buffer)
     try:
-        with torch.random.fork_rng(), torch.no_grad(), warnings.catch_warnings():
+        with torch.random.fork_rng(), as_it_was(parts), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns about constants that do not matter here
             yield
     finally:
-        for part, training, buffers in before:
-            part.training = training
-            buffers_of(part).clear()
-            buffers_of(part).update(buffers)
-        for buffer, value in values:
-            with torch.inference_mode(mode=buffer.is_inference()), torch.no_grad():
-                if buffer.shape != value.shape:
-                    buffer.resize_(value.shape)
-                buffer.copy_(value)
+        values.restore()
 
 
 def count_with(name: str, module: nn.Module, inputs: Any) -> Tally | Unavailable:

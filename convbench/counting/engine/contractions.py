@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from convbench.core.torch_internals import next_node
-from convbench.counting.by_hand.number_kinds import MASK, WHOLE
 from convbench.counting.by_hand.operator_sets import TRACKED
+from convbench.counting.by_hand.products import Facts
 from convbench.counting.by_hand.tracker import ContractionTracker
 from convbench.counting.engine.complex_convolutions import ComplexConvolutions
 from convbench.counting.engine.counts import Counts
@@ -156,7 +156,7 @@ class Contractions:
         )
 
 
-class _Facts:
+class _Facts(Facts):
     """The `Facts` of tensors."""
 
     def __init__(self, weights: Weights, recorder: Recorder) -> None:
@@ -177,34 +177,23 @@ class _Facts:
     def number(self, size: Any) -> int:
         return int(size)
 
+    def tensor(self, value: Tensor) -> Tensor:
+        return value
+
     def expanded(self, value: Tensor) -> tuple[bool, ...]:
         if value.layout is not torch.strided or value.is_contiguous():
             return (False,) * value.ndim
-        return tuple(
-            size > 1 and step == 0 for size, step in zip(value.shape, value.stride(), strict=True)
-        )
-
-    def scaled(self, value: Tensor, axes: tuple[int, ...]) -> None:
-        """Nothing hangs on it here, where sizes are numbers."""
+        return super().expanded(value)
 
     def constant(self, value: Tensor) -> bool:
         return value in self._weights
 
-    def is_complex(self, value: Tensor) -> bool:
-        return value.dtype.is_complex
-
     def learned(self, value: Tensor) -> bool:
         return self._weights.learned(value)
 
-    def kind(self, value: Tensor) -> int:
-        kind = value.dtype
-        if kind.is_floating_point or kind.is_complex:
-            return 0
-        return MASK if kind is torch.bool else WHOLE
-
     def what(self, factors: tuple[Tensor, Tensor], result: Tensor) -> Multiplied:
         prepares = all(map(self.constant, factors)) and (
-            "parametrizations" in self._recorder.path or self._weights.prepare(factors)
+            "parametrizations" in self._recorder.path or self.prepares(factors)
         )
         return Multiplied(
             self._recorder.path,
@@ -213,10 +202,6 @@ class _Facts:
             prepares,
             result.element_size(),
         )
-
-    def part(self, value: Tensor, what: Multiplied) -> Multiplied:
-        del value
-        return what
 
 
 def elements(result: Any) -> int:

@@ -32,6 +32,16 @@ class Row:
     counts: Counts
     backward: bool = False
 
+    def to_json(self) -> dict[str, Any]:
+        """Return all numbers by name."""
+        return {
+            "module": self.module,
+            "operator": self.operator,
+            "pass": "backward" if self.backward else "forward",
+            "calls": self.calls,
+            **{name: getattr(self.counts, name) for name in NAMES},
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleCost:
@@ -221,16 +231,7 @@ class Profile(Shown, view="profiles"):
             "multiplications": self.total.multiplications,
             "complete": self.complete,
             "unsupported": self.unsupported,
-            "rows": [
-                {
-                    "module": row.module,
-                    "operator": row.operator,
-                    "pass": "backward" if row.backward else "forward",
-                    "calls": row.calls,
-                    **{name: getattr(row.counts, name) for name in NAMES},
-                }
-                for row in self.rows
-            ],
+            "rows": [row.to_json() for row in self.rows],
         }
 
     def __str__(self) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convbench.counting.by_hand.number_kinds import MASK, WHOLE
 from convbench.counting.by_hand.operator_sets import TRACKED
-from convbench.counting.by_hand.products import Amount
+from convbench.counting.by_hand.products import Amount, Facts
 from convbench.counting.by_hand.tracker import ContractionTracker
 from convbench.formulas.tracing.shape_env import example
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 PARTS = frozenset({"split", "chunk", "unbind", "tensor_split", "split_with_sizes"})
 
 
-class Nodes:
+class Nodes(Facts):
     """The `Facts` of nodes."""
 
     def __init__(self, parameters: Iterable[Node], buffers: Iterable[Node]) -> None:
@@ -79,11 +78,9 @@ class Nodes:
         """Return a size or an index as a number: that of the example that was traced."""
         return example(size if isinstance(size, int) else _value(size))
 
-    def expanded(self, value: Node) -> tuple[bool, ...]:
-        """Tell of each axis whether a tensor only repeats itself on it."""
-        tensor = _value(value)
-        steps = zip(self.shape(value), tensor.stride(), strict=True)
-        return tuple(size > 1 and isinstance(step, int) and step == 0 for size, step in steps)
+    def tensor(self, value: Node) -> Any:
+        """Return the example tensor that was traced."""
+        return _value(value)
 
     def constant(self, value: Node) -> bool:
         """Tell whether a node is made of weights and buffers alone."""
@@ -94,13 +91,9 @@ class Nodes:
         self._targets[value] = self.target(other)
         self._constant[value], self._learned[value] = self.constant(other), self.learned(other)
 
-    def is_complex(self, value: Node) -> bool:
-        """Tell whether a tensor is complex."""
-        return bool(_value(value).dtype.is_complex)
-
     def what(self, factors: tuple[Any, Any], result: Node) -> Node:
         """Keep the product: its sizes tell how many it is."""
-        if all(map(self.constant, factors)) and (parametrizes(result) or self.prepare(factors)):
+        if all(map(self.constant, factors)) and (parametrizes(result) or self.prepares(factors)):
             self._aside.add(result)
         return result
 
@@ -110,13 +103,6 @@ class Nodes:
             self._aside.add(value)
         return value
 
-    def prepare(self, factors: Iterable[Node]) -> bool:
-        """Tell whether weights alone are multiplied by a vector of buffers, as in `counting`."""
-        return any(
-            self.is_value(item) and len(self.shape(item)) == 1 and not self.learned(item)
-            for item in factors
-        )
-
     def aside(self, product: Node) -> bool:
         """Tell whether a product, or a part of it, prepares a weight."""
         return product in self._aside
@@ -124,13 +110,6 @@ class Nodes:
     def learned(self, value: Node) -> bool:
         """Tell whether a node is a parameter, or made of some alone."""
         return self._learned.get(value, False)
-
-    def kind(self, value: Node) -> int:
-        """Return what a tensor's data type tells of its numbers."""
-        kind = _value(value).dtype
-        if kind.is_floating_point or kind.is_complex:
-            return 0
-        return MASK if str(kind) == "torch.bool" else WHOLE
 
     def scaled(self, value: Node, axes: tuple[int, ...]) -> None:
         """Keep what was summed without being a contraction."""

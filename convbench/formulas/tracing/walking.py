@@ -123,7 +123,7 @@ def _gather(node: Node, target: Any, now: Walk) -> None:
         value = value[0] if isinstance(value, list | tuple) else value
         vectors = bare in PREPARING or bare == "matmul"
         if now.nodes.constant(node) and (
-            parametrizes(node) or (vectors and now.nodes.prepare(node.all_input_nodes))
+            parametrizes(node) or (vectors and now.nodes.prepares(node.all_input_nodes))
         ):
             return
         times = COMPLEX_PRODUCT if value.dtype.is_complex else 1
