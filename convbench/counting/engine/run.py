@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import gc
 import sys
 import warnings
@@ -31,6 +30,7 @@ from convbench.counting.engine.errors import (
 )
 from convbench.counting.engine.fast_path import FastPath
 from convbench.counting.engine.function_mode import FunctionMode
+from convbench.counting.engine.lazy import settled
 from convbench.counting.engine.leaks import release
 from convbench.counting.engine.module_state import as_it_was
 from convbench.counting.engine.module_tensors import (
@@ -117,7 +117,7 @@ def _counted(
     """Count by shapes, or for real where that will not do."""
     parts = parts_of(module)
     if any(map(is_lazy, tensors_of(parts))):
-        module = _settled(module, inputs)
+        module = settled(module, inputs)
         parts = parts_of(module)
     why = _must_run(parts) or ""
     found = (
@@ -306,31 +306,6 @@ def _must_run(parts: list[nn.Module]) -> str | None:
         if "quantized" in type(part).__module__ and type(part).__name__ not in _FLOAT:
             return "it holds quantised layers"
     return None
-
-
-def _settled(module: nn.Module, inputs: tuple[Any, ...]) -> nn.Module:
-    """Return a copy whose lazy layers have taken the shapes that the inputs give them."""
-    with torch.random.fork_rng(), torch.no_grad():
-        try:
-            subject = _copied(module).to("meta")
-            subject(*mapped(inputs, meta_copy))
-        except Exception:  # noqa: BLE001  whatever it is, running it will tell
-            subject = _copied(module)
-            try:
-                subject(*mapped(inputs, real_leaf))
-            except Exception as error:
-                raise refusal(module, inputs, error) from error
-    return subject
-
-
-def _copied(module: nn.Module) -> nn.Module:
-    made: Any = nn.UninitializedBuffer
-    blank = {
-        id(buffer): made(device=buffer.device, dtype=buffer.dtype)
-        for buffer in module.buffers()
-        if is_lazy(buffer)  # which torch cannot copy itself
-    }
-    return copy.deepcopy(module, blank)
 
 
 @contextmanager
