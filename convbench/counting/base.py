@@ -44,35 +44,27 @@ COUNTERS: Final[Registry[Counter]] = Registry("counter", _load_counters)
 
 
 @contextmanager
-def untouched(module: nn.Module, *, draws: bool = True) -> Iterator[None]:
+def untouched(module: nn.Module) -> Iterator[None]:
     """Put back, afterwards, what a forward pass may change: buffers, random state, flags.
 
     Batch norm in training mode updates its statistics in every forward pass, dropout draws random
-    numbers, and a counter's own forward pass must leave neither behind. draws: put random numbers
-    back too, which are one stream for all threads.
+    numbers, and a counter's own forward pass must leave neither behind.
     """
     import torch
 
-    before = [
-        (part, part.training, dict(part._buffers))  # noqa: SLF001  no public way to put one back
-        for part in module.modules()
-        if not isinstance(part, torch.jit.ScriptModule)
-    ]
-    values = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
+    from convbench.counting.engine.module_state import as_it_was
+    from convbench.counting.engine.module_tensors import held_by, parts_of
+    from convbench.counting.engine.values import Values
+
+    parts, values = parts_of(module), Values()
+    for buffer in held_by(parts)[1]:
+        values.keep(buffer)
     try:
-        with torch.random.fork_rng(enabled=draws), torch.no_grad(), warnings.catch_warnings():
+        with torch.random.fork_rng(), as_it_was(parts), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns about constants that do not matter here
             yield
     finally:
-        for part, training, buffers in before:
-            part.training = training
-            part._buffers.clear()  # noqa: SLF001  as above
-            part._buffers.update(buffers)  # noqa: SLF001  as above
-        for buffer, value in values:
-            with torch.inference_mode(mode=buffer.is_inference()), torch.no_grad():
-                if buffer.shape != value.shape:
-                    buffer.resize_(value.shape)
-                buffer.copy_(value)
+        values.restore()
 
 
 def count_with(name: str, module: nn.Module, inputs: Any) -> Tally | Unavailable:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 COSTS: Final = {described.column or name: described for name, described in SHOWN.items()}
 """The columns of what was derived, in their order."""
+LISTED: Final = {name: described for name, described in COSTS.items() if described.listed}
+"""Those that a report's table of costs has."""
 
 
 def is_whole(column: str) -> bool:

@@ -24,7 +24,7 @@ from convbench.core.intervals import Interval, RatioInterval
 from convbench.core.units import itemsize
 from convbench.counting.agreement import judge
 from convbench.counting.tally import Tally
-from convbench.runs.columns import COLUMNS, COSTS, kind
+from convbench.runs.columns import COLUMNS, kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,18 +224,18 @@ def _identity(row: Row) -> dict[str, Any]:
 
 
 def derived(record: Record) -> dict[str, Any]:
-    """Return what a record's cost says, by the names of `core.costs.SHOWN`; None without one."""
+    """Return what a record's cost says, by the names of the columns; None where it has no cost."""
     found = {name: getattr(record.cost, name, None) for name in FIELDS}
-    return {name: found.get(name, bytes_moved(record)) for name in SHOWN}
+    found["bytes_moved"] = bytes_moved(record)
+    return {described.column or name: found[name] for name, described in SHOWN.items()}
 
 
 def _counts(row: Row) -> dict[str, Any]:
-    values = (
-        "×".join(map(str, value)) or None if isinstance(value, tuple) else value
-        for value in derived(row.record).values()
-    )
     return {
-        **dict(zip(COSTS, values, strict=True)),
+        **{
+            name: "×".join(map(str, value)) or None if isinstance(value, tuple) else value
+            for name, value in derived(row.record).items()
+        },
         "ratio_multiplications": row.multiplications,
         "ratio_parameters": row.parameters,
     }

@@ -26,9 +26,10 @@ class FlopCounterMode:
     def count(self, module: nn.Module, inputs: tuple[Any, ...]) -> Tally:
         """Run module(*inputs) under the mode."""
         import torch
-        from torch.utils._python_dispatch import TorchDispatchMode
         from torch.utils.flop_counter import FlopCounterMode as Mode
         from torch.utils.flop_counter import flop_registry
+
+        from convbench.core.torch_internals import TorchDispatchMode
 
         met: Numbers[str] = Numbers()
 
@@ -38,7 +39,7 @@ class FlopCounterMode:
             def __torch_dispatch__(
                 self, func: Any, types: Any, args: Any = (), kwargs: Any = None
             ) -> Any:
-                if func._overloadpacket not in flop_registry:  # noqa: SLF001  the table's own key
+                if func.overloadpacket not in flop_registry:
                     met[str(func)] += 1
                 return func(*args, **(kwargs or {}))
 

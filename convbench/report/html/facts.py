@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
-from convbench.core.costs import SHOWN
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.html.names import case_rows
+from convbench.runs.columns import LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +18,8 @@ Line = tuple[str, str]
 """What a number is, and the number with its unit."""
 
 _COUNTS: Final[tuple[tuple[str, str, Kind], ...]] = tuple(
-    (described.column or name, described.title, "bytes" if described.kind == "bytes" else "integer")
-    for name, described in SHOWN.items()
-    if described.listed
+    (name, described.title, "bytes" if described.kind == "bytes" else "integer")
+    for name, described in LISTED.items()
 )
 _RATIOS: Final[tuple[tuple[str, str, Kind], ...]] = (
     _COUNTS[0],

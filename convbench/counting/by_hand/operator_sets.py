@@ -6,7 +6,7 @@ from typing import Final
 
 from convbench.counting.by_hand.axes import MOVES
 from convbench.counting.by_hand.divisors import STATISTICS
-from convbench.counting.by_hand.kinds import NOTED
+from convbench.counting.by_hand.number_kinds import KEEPS_KIND
 from convbench.counting.rules import ELEMENTWISE, NORMALISATION, RESIZE
 
 POINTWISE: Final = frozenset(
@@ -41,14 +41,14 @@ BLANKS: Final = frozenset(
 )
 """Tensors to which products may be added, or written."""
 PRODUCTS: Final = frozenset({"mul", "multiply"})
-FOLLOWED: Final = (
+TRACKED: Final = (
     (SUMS | STACKS | ADDITIONS | SCALINGS | MASKS | SCATTERS | BLANKS | PRODUCTS | frozenset(MOVES))
     | {"addcmul", "copy", "where"}
     | STATISTICS
     | POINTWISE
-    | NOTED
+    | KEEPS_KIND
     | SAMPLES
     | SPREADS
     | LOSSES
 )
-"""Operators that `Handmade.see` has to be told of; any other in place must be told to `drop`."""
+"""Operators for `ContractionTracker.see`; any other that works in place is for its `drop`."""

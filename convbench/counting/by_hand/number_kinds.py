@@ -68,18 +68,18 @@ _STAYS: Final = _STAYS_WHOLE | _QUOTIENTS
 _MAPS: Final = ELEMENTWISE | {"softmax", "log_softmax"}
 _CLAMPS: Final = frozenset({"clamp", "clamp_min", "clamp_max", "clip"})
 _COPIES: Final = frozenset({"detach", "clone", "alias", "to_copy"})
-NOTED: Final = _ALIKE | _COUNTING | _DRAWS | _STAYS | _MAPS
+KEEPS_KIND: Final = _ALIKE | _COUNTING | _DRAWS | _STAYS | _MAPS
 """Operators whose results may hold masks or integers as floats."""
 
 
-class Kinds:
+class NumberKinds:
     """The kinds of values; all views of one tensor have one. noted: any was."""
 
     def __init__(self, facts: Facts) -> None:
         """`facts` tells what the values are."""
         self.facts = facts
-        self._known, self._less = facts.book(), facts.book()
-        self.noted = self._chosen = self._drawn = False
+        self._known, self._less = facts.table(), facts.table()
+        self.any_known = self._chosen = self._drawn = False
 
     def of(self, value: Any) -> int:
         """Return MASK, WHOLE, DRAWN or 0 for numbers of any other kind."""
@@ -119,10 +119,10 @@ class Kinds:
         elif found:
             self._new(result, found)
 
-    def straight(self, name: str, args: Sequence[Any], result: Any, places: Any) -> None:
+    def straight(self, name: str, args: Sequence[Any], result: Any, origins: Any) -> None:
         """Follow an estimator straight through: a choice, less what it was made of, plus that.
 
-        places: tells the place of a value. What it gives is the choice.
+        origins: tells the origin of a value. What it gives is the choice.
         """
         one, other = args[:2]
         if not (self.facts.is_value(one) and self.facts.is_value(other)):
@@ -130,17 +130,17 @@ class Kinds:
         if name == "sub":
             kind = self.of(one)
             if kind and not self.of(other):
-                self._less.put(result, (kind, places(other)))
+                self._less.put(result, (kind, origins(other)))
                 self._chosen = True
         elif name == "add" and self._chosen:
             for less, more in ((one, other), (other, one)):
                 noted = self._less.get(less)
-                if noted is not None and noted[1] == places(more):
+                if noted is not None and noted[1] == origins(more):
                     self._new(result, noted[0])
 
     def _new(self, value: Any, kind: int) -> None:
         self._known.put(value, [kind])
-        self.noted = True
+        self.any_known = True
 
     def _put(self, value: Any, kind: int) -> None:
         noted = self._known.get(value)

@@ -17,9 +17,9 @@ from typing import Any, Final
 import torch
 from torch.nn.modules import module as hooks
 
+from convbench.core import torch_internals
 from convbench.counting.engine import restoring
 
-_C: Any = torch._C  # noqa: SLF001  what has no public name
 _CPU: Final = torch.device("cpu")
 _B: Any = torch.backends
 _PRECISE: Final = [_B, _B.cudnn, _B.mkldnn, _B.cuda.matmul] + [
@@ -28,26 +28,9 @@ _PRECISE: Final = [_B, _B.cudnn, _B.mkldnn, _B.cuda.matmul] + [
     for name in names
     if hasattr(owner, name)
 ]
-_DEVICE: Any = torch._GLOBAL_DEVICE_CONTEXT  # noqa: SLF001  as above
 _ENVIRONMENT: Any = getattr(os.environ, "_data", os.environ)  # as bytes: decoding takes longer
-_SAVED: Any = _C._autograd  # noqa: SLF001  as above
-_ENABLE_SAVING: Any = _SAVED._saved_tensors_hooks_enable  # noqa: SLF001  as above
-_PRINTING: Any = torch._tensor_str.PRINT_OPTS  # noqa: SLF001  as above
-
-
-def _saving() -> Any:
-    """Return the innermost pair of hooks of tensors that autograd saves, or None."""
-    ignore = True  # whether they are traced
-    return _SAVED._top_saved_tensors_default_hooks(ignore)  # noqa: SLF001
-
-
-def _put_saving(before: Any) -> None:
-    while (now := _saving()) != before and now is not None:
-        _SAVED._pop_saved_tensors_default_hooks()  # noqa: SLF001
-
-
-Setting = tuple[Callable[[], Any], Callable[[Any], Any]]
-SETTINGS: Final[tuple[Setting, ...]] = (
+SETTINGS: Final[tuple[torch_internals.Setting, ...]] = (
+    *torch_internals.SETTINGS,
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.get_num_threads, torch.set_num_threads),
     (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
@@ -94,17 +77,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "swap_module_params_on_conversion",
         )
     ),
-    (lambda: dict(vars(_PRINTING)), lambda old: vars(_PRINTING).update(old)),
-    (_saving, _put_saving),
-    (
-        _SAVED._saved_tensors_hooks_get_disabled_error_message,  # noqa: SLF001
-        lambda old: _SAVED._saved_tensors_hooks_disable(old) if old else _ENABLE_SAVING(),  # noqa: SLF001
-    ),
     (lambda: list(sys.path), lambda old: operator.setitem(sys.path, slice(None), old)),
     (gc.isenabled, lambda old: gc.enable() if old else gc.disable()),
     (os.getcwd, os.chdir),
 )
-"""What can be asked and put back: how each is read, and how it is written."""
+"""How each setting is read, and how it is written."""
 _GLOBAL_HOOKS: Final = [held for held in vars(hooks).values() if type(held) is OrderedDict]
 """Hooks that every module has."""
 
@@ -114,15 +91,11 @@ def surroundings_kept() -> Iterator[None]:
     """Put back settings, modes, hooks of all modules, the environment, and random numbers."""
     settings = _settings()
     environment = _ENVIRONMENT.copy()
-    modes, device = _modes(), getattr(_DEVICE, "device_context", None)
     global_hooks = [held.copy() for held in _GLOBAL_HOOKS]
     try:
         with _draws_kept():
             yield
     finally:
-        if _modes() != modes:
-            _put_modes(modes)
-        _DEVICE.device_context = device
         for held, before in zip(_GLOBAL_HOOKS, global_hooks, strict=True):
             if held or before:
                 restoring.items(held, before)
@@ -169,26 +142,14 @@ def _settings() -> list[Any]:
 
 
 def _told(read: Callable[[], Any]) -> Any:
-    """Read a setting; None where it cannot be told: old flags against new ones, a folder gone."""
+    """Read a setting; None where it cannot be read: old flags against new ones, a folder gone."""
     try:
         return read()
-    except (RuntimeError, OSError):
+    except (RuntimeError, OSError, AttributeError):
         return None
 
 
-def _modes() -> list[Any]:
-    """Return the function modes that are in force in this thread."""
-    return [_C._get_function_stack_at(at) for at in range(_C._len_torch_function_stack())]  # noqa: SLF001
-
-
-def _put_modes(modes: list[Any]) -> None:
-    while _C._len_torch_function_stack():  # noqa: SLF001
-        _C._pop_torch_function_stack()  # noqa: SLF001
-    for mode in modes:
-        _C._push_on_torch_function_stack(mode)  # noqa: SLF001
-
-
-class Drawn:
+class RandomStream:
     """Random numbers of a stream of its own, which begins where torch's was.
 
     Torch's own is one for all threads: what is drawn from it here, another thread would not get.
@@ -228,10 +189,10 @@ def _dropped(x: torch.Tensor, p: float, train: bool | None, *, generator: torch.
 @lru_cache(maxsize=256)
 def _taking_generator(func: Any) -> Any:
     """Return the form of an operator that takes a generator, with all that this one takes."""
-    wanted = [argument.name for argument in func._schema.arguments]  # noqa: SLF001  its only name
+    wanted = [argument.name for argument in torch_internals.parameters(func)]
     packet = func.overloadpacket
     for form in (func, *(getattr(packet, name) for name in packet.overloads())):
-        names = [argument.name for argument in form._schema.arguments]  # noqa: SLF001  as above
+        names = [argument.name for argument in torch_internals.parameters(form)]
         others = [name for name in names if name != "generator"]
         if "generator" in names and others == [name for name in wanted if name != "generator"]:
             return form

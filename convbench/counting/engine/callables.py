@@ -10,11 +10,11 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
-from convbench.counting.engine.holding import held
-from convbench.counting.engine.ledger import KIND, Ledger
-from convbench.counting.engine.refusals import ProfileError
+from convbench.counting.engine.captures import held
+from convbench.counting.engine.errors import ProfileError
+from convbench.counting.engine.recorder import KIND, Recorder
 
-_STRANGERS: WeakKeyDictionary[nn.Module, dict[int, nn.Module]] = WeakKeyDictionary()
+_OUTSIDE: WeakKeyDictionary[nn.Module, dict[int, nn.Module]] = WeakKeyDictionary()
 """Modules that ran in a function and are none of its parts; what itself holds is put back."""
 
 
@@ -45,7 +45,7 @@ class Called(nn.Module):
 
     def adopt(self) -> bool:
         """Take modules that ran and that it was not seen to hold for parts; tell whether it did."""
-        ran = _STRANGERS.pop(self, {})
+        ran = _OUTSIDE.pop(self, {})
         known = {id(part) for part in self.modules()}
         new = [part for key, part in ran.items() if key not in known]
         inside = {id(part) for module in new for part in list(module.modules())[1:]}
@@ -80,15 +80,15 @@ def as_module(given: Any) -> nn.Module:
     )
 
 
-def ledger_of(module: nn.Module) -> Ledger:
-    """Return a ledger for a module; of a function, only what it uses is its own."""
-    ledger = Ledger(module)
+def recorder_of(module: nn.Module) -> Recorder:
+    """Return a recorder for a module; of a function, only what it uses is its own."""
+    recorder = Recorder(module)
     if isinstance(module, Called):
-        ledger.used, ledger.strangers = set(), _STRANGERS.setdefault(module, {})
-    return ledger
+        recorder.used, recorder.outside = set(), _OUTSIDE.setdefault(module, {})
+    return recorder
 
 
-def took_part(ledger: Ledger, stand_ins: Mapping[int, Tensor]) -> None:
+def took_part(recorder: Recorder, stand_ins: Mapping[int, Tensor]) -> None:
     """Note the use of tensors that others stood for, which are given by id."""
-    if ledger.used is not None:
-        ledger.used.update(id(stand_ins[key]) for key in ledger.used & stand_ins.keys())
+    if recorder.used is not None:
+        recorder.used.update(id(stand_ins[key]) for key in recorder.used & stand_ins.keys())

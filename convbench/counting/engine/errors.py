@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from torch import Tensor, nn
 
 from convbench.core.errors import ConvbenchError, first_line
-from convbench.counting.engine.ledger import kind_of
-from convbench.counting.engine.nested import tensors_in
+from convbench.counting.engine.pytree import tensors_in
+from convbench.counting.engine.recorder import kind_of
 
 
 class ProfileError(ConvbenchError):
@@ -16,10 +16,10 @@ class ProfileError(ConvbenchError):
 
 
 class UnknownOperatorError(ConvbenchError):
-    """Operators without a rule, when `strict` asked for none."""
+    """Operators without a rule, with `strict`."""
 
 
-class Told(NamedTuple):
+class ErrorText(NamedTuple):
     """What an error said. An error itself holds the frames it came through, and their tensors.
 
     short: its kind and the first line. final: it is a ProfileError, which running will not mend.
@@ -30,7 +30,7 @@ class Told(NamedTuple):
     final: bool
 
     @classmethod
-    def of(cls, error: BaseException) -> Told:
+    def of(cls, error: BaseException) -> ErrorText:
         """Keep what was said."""
         return cls(first(error), _said(error), isinstance(error, ProfileError))
 
@@ -39,7 +39,7 @@ _OTHERWISE: Final = (
     "Check that module(*inputs) itself runs: inputs of the shapes it wants, or what it raises."
 )
 _LONGEST: Final = 240
-"""Characters of an error that are told."""
+"""Characters of an error that are shown."""
 _REMEDIES: Final = (
     # what the message of the error holds -> what to do
     (("more than 1 value per channel", "more than 1 spatial element"),

@@ -7,6 +7,7 @@ to let the call go its ordinary way: for anything unusual it does.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import prod
 from typing import Any, Final
 
@@ -114,12 +115,9 @@ def _batch_norm(
     return "batch_norm", shape, _normalised(n, weights)
 
 
+@lru_cache(maxsize=65536)
 def _normalised(n: int, weights: int) -> Counts:
-    key = (n, weights)
-    found = _NORMALISED.get(key)
-    if found is None:
-        found = _NORMALISED[key] = Counts(normalisation=2 * n, reads=n + weights, writes=n)
-    return found
+    return Counts(normalisation=2 * n, reads=n + weights, writes=n)
 
 
 def _layer_norm(
@@ -171,22 +169,14 @@ def _activation(name: str) -> Callable[..., Answer | None]:
     def answer(x: Tensor, *_: Any, **options: Any) -> Answer | None:
         if not x.dtype.is_floating_point or "out" in options:
             return None
-        if options.get("inplace"):
-            return name, (), _touched(x.numel())
-        return name, tuple(x.shape), _touched(x.numel())
+        return name, () if options.get("inplace") else tuple(x.shape), _touched(x.numel())
 
     return answer
 
 
+@lru_cache(maxsize=65536)
 def _touched(n: int) -> Counts:
-    found = _TOUCHED.get(n)
-    if found is None:
-        found = _TOUCHED[n] = Counts(elementwise=n, reads=n, writes=n)
-    return found
-
-
-_TOUCHED: Final[dict[int, Counts]] = {}
-_NORMALISED: Final[dict[tuple[int, int], Counts]] = {}
+    return Counts(elementwise=n, reads=n, writes=n)
 
 
 def _adaptive_average(x: Tensor, size: Any) -> Answer | None:
@@ -195,14 +185,8 @@ def _adaptive_average(x: Tensor, size: Any) -> Answer | None:
         return None
     out = tuple(n if w is None else w for n, w in zip(x.shape[2:], wanted, strict=True))
     shape = (*x.shape[:2], *out)
-    outputs = shape[0] * shape[1]
-    for n in out:
-        outputs *= n
-    return (
-        "adaptive_avg_pool",
-        shape,
-        Counts(elementwise=x.numel(), reads=x.numel(), writes=outputs),
-    )
+    counts = Counts(elementwise=x.numel(), reads=x.numel(), writes=prod(shape))
+    return "adaptive_avg_pool", shape, counts
 
 
 def _dropout(
@@ -253,7 +237,7 @@ FAST: Final[dict[Any, Callable[..., Answer | None]]] = {
     torch.conv1d: _convolve(1),
     torch.conv2d: _convolve(2),
     torch.conv3d: _convolve(3),
-    torch._C._nn.linear: _linear,  # noqa: SLF001  what functional.linear is
+    functional.linear: _linear,
     functional.batch_norm: _batch_norm,
     functional.layer_norm: _layer_norm,
     functional.instance_norm: _instance_norm,
@@ -263,7 +247,7 @@ FAST: Final[dict[Any, Callable[..., Answer | None]]] = {
     functional.silu: _activation("silu"),
     functional.hardswish: _activation("hardswish"),
     functional.hardsigmoid: _activation("hardsigmoid"),
-    torch._C._nn.gelu: _activation("gelu"),  # noqa: SLF001  what functional.gelu is
+    functional.gelu: _activation("gelu"),
     functional.adaptive_avg_pool2d: _adaptive_average,
     functional.dropout: _dropout,
     torch.relu: _activation("relu"),

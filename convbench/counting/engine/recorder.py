@@ -1,4 +1,4 @@
-"""What a count writes down: every call of an operator, and the module that was running."""
+"""The record of a count: every call of an operator, and the module that was running."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import sys
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from operator import add, attrgetter
@@ -18,6 +18,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
+from convbench.core.torch_internals import children_of, next_node
 from convbench.counting.engine.counts import NAMES, Counts
 
 KIND: Final = "_convbench_kind"
@@ -29,17 +30,13 @@ def kind_of(part: nn.Module) -> str:
     return str(vars(part).get(KIND) or type(part).__name__)
 
 
-sequence_number: Final[Callable[[], int]] = torch._C._autograd._get_sequence_nr  # noqa: SLF001  no public name
-"""Returns the number of the next node in this thread's graph of autograd."""
+class Recorder:
+    """Every call of an operator, the operators without a rule, and the module that runs.
 
-
-class Ledger:
-    """What was met: every call of an operator, the operators without a rule, where we are.
-
-    drew: random numbers were drawn. without_graph: no output wanted a gradient, though weights do.
+    drew: random numbers were drawn. without_graph: no output requires a gradient, but weights do.
     elsewhere: calls of its parts by other threads, which nobody counts. used: the tensors that
-    operators were given, by id, where only they are to be counted as held. strangers: modules that
-    ran outside of all its parts, by id.
+    operators were given, by id, where only they are to be counted as held. outside: modules that
+    ran and are none of its parts, by id.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -55,13 +52,13 @@ class Ledger:
         self.elsewhere = 0
         self.drew = self.without_graph = False
         self.used: set[int] | None = None
-        self.strangers: dict[int, nn.Module] = {}
+        self.outside: dict[int, nn.Module] = {}
         self._nodes, self._makers = [-1], [""]
 
     def entered(self, path: str) -> None:
         """Note that nodes of the graph of autograd are from here on made in a module."""
         self.path = path
-        self._nodes.append(sequence_number())
+        self._nodes.append(next_node())
         self._makers.append(path)
 
     def made_by(self, node: int) -> str:
@@ -137,7 +134,7 @@ def _named(module: nn.Module) -> tuple[tuple[str, nn.Module], ...]:
         if id(part) not in found:
             found[id(part)] = name, part
             prefix = name and f"{name}."
-            children = [*part._modules.items()]  # noqa: SLF001  children() hides who is shared
+            children = [*children_of(part).items()]
             waiting += [(prefix + key, child) for key, child in children[::-1] if child is not None]
     return tuple(found.values())
 
@@ -153,21 +150,21 @@ _MOVED: Final = NAMES.index("bytes_moved")
 
 
 @contextmanager
-def watching(ledger: Ledger) -> Iterator[None]:
+def watching(recorder: Recorder) -> Iterator[None]:
     """Follow which module runs, by torch's own global hooks, removed afterwards."""
-    names, stack, visits, here = ledger.names, ledger.stack, ledger.visits, get_ident()
-    entered = ledger.entered if torch.is_grad_enabled() else partial(setattr, ledger, "path")
+    names, stack, visits, here = recorder.names, recorder.stack, recorder.visits, get_ident()
+    entered = recorder.entered if torch.is_grad_enabled() else partial(setattr, recorder, "path")
 
     def enter(module: nn.Module, _: Any) -> None:
         if get_ident() != here:
             if id(module) in names:
-                ledger.elsewhere += 1
-                ledger.miss("modules that another thread ran")
+                recorder.elsewhere += 1
+                recorder.miss("modules that another thread ran")
             return
         name = names.get(id(module))
         if name is None and len(stack) < 2:  # noqa: PLR2004  the module itself, and this one
-            ledger.strangers[id(module)] = module
-        stack.append(ledger.path)
+            recorder.outside[id(module)] = module
+        stack.append(recorder.path)
         if name is not None:
             entered(name)
             visits[name] = visits.get(name, 0) + 1
@@ -178,18 +175,18 @@ def watching(ledger: Ledger) -> Iterator[None]:
 
     def begin(*_: Any) -> None:
         sys.setprofile(None)
-        ledger.miss("threads that it started, where nothing is counted")
+        recorder.miss("threads that it started, where nothing is counted")
 
     profiled = threading.getprofile()
     threading.setprofile(begin)
     before = hooks.register_module_forward_pre_hook(enter)
     after = hooks.register_module_forward_hook(leave, always_call=True)
-    drops = getattr(ledger.parts[0][1], "training", False)  # layers at random, perhaps
+    drops = getattr(recorder.parts[0][1], "training", False)  # layers at random, perhaps
     drawn = _drawn() if drops else None
     try:
         yield
     finally:
         threading.setprofile(profiled)
-        ledger.drew = ledger.drew or (drops and _drawn() != drawn)
+        recorder.drew = recorder.drew or (drops and _drawn() != drawn)
         before.remove()
         after.remove()

@@ -1,4 +1,4 @@
-"""Contractions written by hand: elementwise products that are summed. The one place they are told.
+"""Contractions written by hand: elementwise products that are summed. The rule stands here alone.
 
 THE RULE
 
@@ -40,17 +40,18 @@ averaged right after along those, and ResNeSt's splits, which are parts of one c
 are contractions and `by_hand`; SKNet's branches, outputs of different convolutions, are a blend. An
 operator that torch runs as one (`glu`, `lerp`, a loss) is what its name says: elementwise.
 
-A value is a tensor (`counting.engine`) or a node of a graph (`formulas.tracing`); `Facts` tells
-what is asked.
+A value is a tensor (`counting.engine`) or a node of a graph (`formulas.tracing`); `Facts`
+gives the properties of either.
 """
 
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from convbench.counting.by_hand.axes import MOVES, broadcast, carried, shortened, summed_axes
-from convbench.counting.by_hand.followed import (
+from convbench.counting.by_hand.layouts import CUTS
+from convbench.counting.by_hand.operator_sets import (
     ADDITIONS,
     BLANKS,
     MASKS,
@@ -60,28 +61,27 @@ from convbench.counting.by_hand.followed import (
     STACKS,
     SUMS,
 )
-from convbench.counting.by_hand.layouts import CUTS
-from convbench.counting.by_hand.places import Places
+from convbench.counting.by_hand.origins import Origins
 from convbench.counting.by_hand.products import Amount, Facts, Pool, Product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-class Handmade:
+class ContractionTracker:
     """Follows products from operator to operator, and tells when they are summed."""
 
     def __init__(self, facts: Facts) -> None:
         """`facts` tells what the values are."""
         self.facts = facts
-        self.products = facts.book()
-        self.places = Places(facts)
+        self.products = facts.table()
+        self.origins = Origins(facts)
 
     def see(self, name: str, args: Sequence[Any], result: Any) -> list[Amount] | None:
         """Follow one operator; return the products that it sums, None where it sums none."""
-        found = self._seen(name, args, result)  # before its place is that of the result
+        found = self._seen(name, args, result)  # before its origin is that of the result
         if name not in STACKS:
-            self.places.see(name, args, result)
+            self.origins.see(name, args, result)
         return found
 
     def _seen(self, name: str, args: Sequence[Any], result: Any) -> list[Amount] | None:
@@ -93,7 +93,7 @@ class Handmade:
             return self._added(args[0], self._product(args[1], args[2], result), result)
         if name in SCATTERS:
             return self._scattered(name, args, result)
-        way = _WAYS.get(name)
+        way = self._WAYS.get(name)
         if way is not None:
             way(self, args, result)
         elif name in STACKS:
@@ -108,7 +108,7 @@ class Handmade:
     def drop(self, value: Any) -> None:
         """Forget what is known of a tensor, and its views, that something else was written to."""
         self.forget(value)
-        self.places.renew(value)
+        self.origins.renew(value)
 
     def forget(self, value: Any) -> None:
         """Forget the products in a tensor that a map of its elements was written to."""
@@ -120,7 +120,7 @@ class Handmade:
     def moved(self, name: str, args: Sequence[Any], part: Any, turn: int | None) -> None:
         """Note that `part` is one of several parts of the first argument."""
         self._moved(name, args, part)
-        self.places.moved(name, args, part, turn)
+        self.origins.moved(name, args, part, turn)
 
     def _found(self, item: Any) -> Product | None:
         if isinstance(item, Product):
@@ -143,13 +143,13 @@ class Handmade:
                 within = broadcast(known.flags, len(shape))
                 inner = [a or b for a, b in zip(inner, within, strict=True)]
             else:
-                place = self.places.of(item)
-                parts[place.root] = parts.get(place.root, frozenset()) | {place.part}
+                origin = self.origins.of(item)
+                parts[origin.root] = parts.get(origin.root, frozenset()) | {origin.part}
             whole = self.facts.shape(item)
             own = [
                 size == length and not alone
                 for size, length, alone in zip(
-                    whole, shape[len(shape) - len(whole) :], self.places.alone(item), strict=True
+                    whole, shape[len(shape) - len(whole) :], self.origins.alone(item), strict=True
                 )
             ]
             varies.append(broadcast(own, len(shape)))
@@ -163,16 +163,16 @@ class Handmade:
     def _multiplies(self, one: Any, other: Any) -> bool:
         """Tell whether the factors are two different tensors, of which neither normalises."""
         shapes = self.facts.shape(one), self.facts.shape(other)
-        places = self.places.of(one), self.places.of(other)
-        divides = self.places.divisors.divides
-        if divides(one, places[1]) or divides(other, places[0]):
+        origins = self.origins.of(one), self.origins.of(other)
+        divides = self.origins.divisors.divides
+        if divides(one, origins[1]) or divides(other, origins[0]):
             return False
-        return shapes[0] != shapes[1] or places[0][:4] != places[1][:4]
+        return shapes[0] != shapes[1] or origins[0][:4] != origins[1][:4]
 
     def _multiplied(self, args: Sequence[Any], result: Any) -> None:
         one, other = args[:2]
         for factor, rest in ((other, one), (one, other)):
-            if not self.facts.is_value(factor) or self.places.kind(factor):
+            if not self.facts.is_value(factor) or self.origins.kind(factor):
                 self._carry(rest, result)
                 return
         self._put(result, self._product(one, other, result))
@@ -232,7 +232,7 @@ class Handmade:
             return None
         at = [item for item in (args[1] if put else args[2:3]) if self.facts.is_value(item)]
         parts = [part for every in (source.pool.parts or {}).values() for part in every]
-        if parts and sum(not self.places.picked(part, at) for part in parts) < 2:  # noqa: PLR2004
+        if parts and sum(not self.origins.picked(part, at) for part in parts) < 2:  # noqa: PLR2004
             return None  # it is the same in each sum
         return source.pool.all_of_them() or None
 
@@ -264,7 +264,7 @@ class Handmade:
         """Follow the sum of two parts of the same products, or of sums of their parts."""
         (one, first), (other, second), result, varies = given
         parts = [
-            known.parts or (self.places.of(item)[:4],)
+            known.parts or (self.origins.of(item)[:4],)
             for item, known in ((one, first), (other, second))
         ]
         contracts = first.cut and second.cut and set(parts[0]).isdisjoint(parts[1])
@@ -282,7 +282,7 @@ class Handmade:
         """Note products that were added to zeros, or written to a part of them."""
         flags = broadcast(product.flags, self._rank(result))
         if product.cut and blank.pool.size == prod(self.facts.shape(result)):
-            parts = product.parts or (self.places.of(source)[:4],)
+            parts = product.parts or (self.origins.of(source)[:4],)
             self.products.put(result, Product(product.pool, flags, cut=True, parts=parts))
         elif inside:
             blank.fill(flags, product)
@@ -306,7 +306,7 @@ class Handmade:
         given = [item for item in args[0] if rank == 1 or self.facts.shape(item) != (0,)]
         parts = [self._found(item) for item in given]
         known = [item for item in parts if item is not None and item.pool.parts is not None]
-        self.places.joined(name, given, axis, result)
+        self.origins.joined(name, given, axis, result)
         if not known:
             return
         pool = Pool({})
@@ -331,11 +331,10 @@ class Handmade:
             cut = known.cut or (name in CUTS and shortened(known.flags, *shapes))
             self.products.put(part, Product(known.pool, varies, known.written, cut, known.parts))
 
-
-_WAYS: Final[dict[str, Callable[[Handmade, Sequence[Any], Any], None]]] = {
-    **dict.fromkeys(PRODUCTS, Handmade._multiplied),  # noqa: SLF001  the class's own table
-    **dict.fromkeys(BLANKS, Handmade._made_blank),  # noqa: SLF001  as above
-    **dict.fromkeys(SCALINGS | MASKS, Handmade._scaled),  # noqa: SLF001  as above
-    "copy": Handmade._copied,  # noqa: SLF001  as above
-    "where": Handmade._chosen,  # noqa: SLF001  as above
-}
+    _WAYS: ClassVar[dict[str, Callable[[ContractionTracker, Sequence[Any], Any], None]]] = {
+        **dict.fromkeys(PRODUCTS, _multiplied),
+        **dict.fromkeys(BLANKS, _made_blank),
+        **dict.fromkeys(SCALINGS | MASKS, _scaled),
+        "copy": _copied,
+        "where": _chosen,
+    }

@@ -18,10 +18,8 @@ from contextlib import contextmanager
 from functools import lru_cache, partial
 from types import (
     BuiltinMethodType,
-    CellType,
     CodeType,
     FunctionType,
-    MemberDescriptorType,
     MethodType,
     ModuleType,
 )
@@ -31,8 +29,8 @@ import torch
 from torch import Tensor, nn
 
 from convbench.counting.engine import restoring
-from convbench.counting.engine.reaching import attributes_of, foreign, members_of
-from convbench.counting.engine.surroundings import surroundings_kept
+from convbench.counting.engine.process_state import surroundings_kept
+from convbench.counting.engine.restoring import attributes_of, foreign, members_of
 
 ROOM: Final = 200_000
 """Things that are looked at, at most: what a module holds beyond that, a data set perhaps, is kept
@@ -48,8 +46,25 @@ _PLAIN: Final = frozenset(
     {dict, list, set, bytearray, OrderedDict, defaultdict, deque, Counter, array}
 )
 _CLEARED: Final = frozenset({OrderedDict, dict, set})
+_SCRIPT: Final = (torch.ScriptMethod, torch.jit.ScriptFunction, torch.jit.ScriptModule)
 _HEAP: Final = 1 << 9
 """Set in the flags of a type that Python code defined."""
+
+
+_PUT_BACK: Final[tuple[Callable[..., None], ...]] = (
+    *(restoring.items, restoring.memory, restoring.hooks, restoring.needs_gradient),
+    *(restoring.gradient, restoring.class_attributes, restoring.variable, restoring.cell),
+    *(restoring.slot, restoring.numbers, restoring.generator),
+)
+"""How each kind of thing is put back, in this order: memory of tensors before their gradients."""
+_HELD: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
+    (BuiltinMethodType, ("__self__",)),
+    (MethodType, ("__self__", "__func__")),
+    (partial, ("func", "args", "keywords")),
+    ((staticmethod, classmethod), ("__func__",)),
+    (property, ("fget", "fset")),
+)
+"""What is made of other objects, and the names of these."""
 
 
 class State:
@@ -57,49 +72,30 @@ class State:
 
     def __init__(self, parts: list[nn.Module]) -> None:
         """Look at the parts of a module, and whatever they hold."""
+        self._records: dict[Any, list[Any]] = {put: [] for put in _PUT_BACK}
+        self._containers = self._records[restoring.items]
+        self._tensors: list[tuple[Tensor, bool]] = self._records[restoring.needs_gradient]
         self._empty: list[Any] = []
-        self._attributes: list[tuple[dict[str, Any], dict[str, Any]]] = []
-        self._containers: list[tuple[Any, Any]] = []
-        self._tensors: list[tuple[Tensor, bool]] = []
-        self._hooks: list[tuple[Tensor, Any]] = []
-        self._data: list[tuple[Tensor, Tensor]] = []
-        self._gradients: list[tuple[Tensor, Tensor | None]] = []
-        self._classes: list[tuple[type, dict[str, Any]]] = []
-        self._globals: list[tuple[dict[str, Any], str, Any]] = []
-        self._cells: list[tuple[CellType, Any]] = []
-        self._slots: list[tuple[MemberDescriptorType, Any, Any]] = []
-        self._arrays: list[tuple[Any, Any]] = []
-        self._generators: list[tuple[Any, Any, Any]] = []
-        self._kept: tuple[tuple[Callable[..., None], list[Any]], ...] = (
-            (restoring.attributes, self._attributes),
-            (restoring.items, self._containers),
-            (restoring.data, self._data),
-            (restoring.hooks, self._hooks),
-            (restoring.tensor, self._tensors),
-            (restoring.put_gradient, self._gradients),
-            (restoring.type_of, self._classes),
-            (restoring.variable, self._globals),
-            (restoring.cell, self._cells),
-            (restoring.slot, self._slots),
-            (restoring.numbers, self._arrays),
-            (restoring.generator, self._generators),
-        )
         self.scripted: list[Any] = []
         self._seen: set[int] = set(map(id, parts))
         self._seen_classes: set[int] = set()
         self._waiting: list[Any] = []
         for part in parts:
             if isinstance(part, torch.jit.ScriptModule):  # its state is not in Python,
-                self._attributes.append((vars(part), vars(part).copy()))  # its methods are kept
+                self._keep(restoring.items, vars(part), vars(part).copy())  # its methods are kept
             else:
                 self._part(vars(part))
         for kind in {kind for part in parts for kind in type(part).__mro__}:
             self._class(kind)
         self._look()
 
+    def _keep(self, put: Callable[..., None], *record: Any) -> None:
+        """Keep what `put` is called with afterwards."""
+        self._records[put].append(record)
+
     def _part(self, attributes: dict[str, Any]) -> None:
         """Look at the attributes of one part: most are numbers and empty dicts of hooks."""
-        self._attributes.append((attributes, attributes.copy()))
+        self._containers.append((attributes, attributes.copy()))
         for value in attributes.values():
             kind = type(value)
             if kind in _CLEARED:
@@ -140,11 +136,10 @@ class State:
                 self._tensors.append((value, value.requires_grad))
                 attributes = value.__dict__
                 if attributes:
-                    self._attributes.append((attributes, attributes.copy()))
-                    waiting.extend(attributes.values())
+                    self._dict(attributes)
                 else:
                     self._empty.append(attributes)
-            elif (held := restoring.contents_of(value)) is not None:
+            elif (held := restoring.items_of(value)) is not None:
                 self._containers.append((value, held))
                 waiting.extend(held.values() if isinstance(held, dict) else held)
                 self._own(value, kind)
@@ -156,25 +151,32 @@ class State:
                 self._thing(value, kind)
 
     def _thing(self, value: Any, kind: type) -> None:
-        for kinds, look in _LOOKS:
+        for kinds, names in _HELD:
             if isinstance(value, kinds):
-                look(self, value)
+                self._waiting.extend(getattr(value, name) for name in names)
                 return
-        if kind.__module__.partition(".")[0] == "numpy":
-            self._of_numpy(value)
-            return
-        if kind.__module__ == "functools" and hasattr(value, "__wrapped__"):
-            self._waiting.append(value.__wrapped__)  # a cached function
-        self._own(value, kind)
-
-    def _module(self, value: nn.Module) -> None:
-        if isinstance(value, torch.jit.ScriptModule):
+        if isinstance(value, FunctionType):
+            self._function(value)
+        elif isinstance(value, type):
+            self._class(value)
+        elif isinstance(value, _SCRIPT):
             self.scripted.append(value)
-        else:
+        elif isinstance(value, nn.Module):
             self._part(vars(value))
+        else:
+            self._object(value, kind)
 
-    def _held(self, *values: Any) -> None:
-        self._waiting.extend(values)
+    def _object(self, value: Any, kind: type) -> None:
+        if isinstance(value, torch.Generator):
+            self._generator(value.get_state, value.set_state)
+        elif isinstance(value, random.Random):
+            self._generator(value.getstate, value.setstate)
+        elif kind.__module__.partition(".")[0] == "numpy":
+            self._of_numpy(value)
+        else:
+            if kind.__module__ == "functools" and hasattr(value, "__wrapped__"):
+                self._waiting.append(value.__wrapped__)  # a cached function
+            self._own(value, kind)
 
     def _own(self, value: Any, kind: type) -> None:
         """Look at the attributes of an object that Python code defined the class of."""
@@ -182,11 +184,10 @@ class State:
             return
         attributes = attributes_of(value)
         if type(attributes) is dict:
-            self._attributes.append((attributes, attributes.copy()))
-            self._waiting.extend(attributes.values())
+            self._dict(attributes)
         for member in members_of(kind):
-            held = restoring.held_in(member, value)
-            self._slots.append((member, value, held))
+            held = restoring.slot_of(member, value)
+            self._keep(restoring.slot, member, value, held)
             self._waiting.append(held)
         if kind.__flags__ & _HEAP:
             self._class(kind)
@@ -196,7 +197,7 @@ class State:
             return
         self._seen_classes.add(id(kind))
         held = dict(vars(kind))
-        self._classes.append((kind, held))
+        self._keep(restoring.class_attributes, kind, held)
         self._waiting.extend(
             value
             for name, value in held.items()
@@ -210,20 +211,15 @@ class State:
         for cell in function.__closure__ or ():
             if id(cell) not in self._seen:
                 self._seen.add(id(cell))
-                held = restoring.contents(cell)
-                self._cells.append((cell, held))
+                held = restoring.cell_of(cell)
+                self._keep(restoring.cell, cell, held)
                 waiting.append(held)
-        if function.__defaults__:
-            waiting.append(function.__defaults__)
-        if function.__kwdefaults__:
-            waiting.append(function.__kwdefaults__)
-        if vars(function):
-            waiting.append(vars(function))
+        waiting += filter(None, (function.__defaults__, function.__kwdefaults__, vars(function)))
         known = function.__globals__
         for name in _names(function.__code__):
             if name in known:
                 held = known[name]
-                self._globals.append((known, name, held))
+                self._keep(restoring.variable, known, name, held)
                 if type(held) not in _ATOMS:
                     waiting.append(held)
 
@@ -231,21 +227,21 @@ class State:
         numpy = sys.modules["numpy"]
         if isinstance(value, numpy.ndarray):
             if value.nbytes <= ARRAY:
-                self._arrays.append((value, value.copy()))
+                self._keep(restoring.numbers, value, value.copy())
         elif isinstance(value, numpy.random.Generator):
             bits = value.bit_generator
             self._generator(partial(getattr, bits, "state"), partial(setattr, bits, "state"))
         elif isinstance(value, numpy.random.RandomState):
             self._generator(value.get_state, value.set_state)
 
-    def _generator(self, read: Callable[[], Any], write: Callable[[Any], None]) -> None:
-        self._generators.append((read, write, read()))
+    def _generator(self, read: Callable[[], Any], write: Callable[[Any], Any]) -> None:
+        self._keep(restoring.generator, read, write, read())
 
     def drew(self) -> bool:
         """Tell whether a random generator that was reached, but no tensor's, has moved on."""
         return any(
             not isinstance(before, Tensor) and pickle.dumps(read()) != pickle.dumps(before)
-            for read, _, before in self._generators
+            for read, _, before in self._records[restoring.generator]
         )
 
     def tensors(self) -> Iterator[Tensor]:
@@ -255,45 +251,31 @@ class State:
     def keep_hooks(self, tensor: Tensor) -> None:
         """Note the hooks of a tensor, before one is added."""
         if id(tensor) in self._seen:
-            self._hooks.append((tensor, restoring.hooks_of(tensor)))
+            self._keep(restoring.hooks, tensor, restoring.hooks_of(tensor))
 
     def keep_data(self, tensor: Tensor) -> None:
         """Note which memory a tensor shows, before it is given another."""
-        if id(tensor) in self._seen and all(tensor is not known for known, _ in self._data):
-            self._data.append((tensor, tensor.detach()))
+        kept = self._records[restoring.memory]
+        if id(tensor) in self._seen and all(tensor is not known for known, _ in kept):
+            kept.append((tensor, tensor.detach()))
 
     def keep_gradients(self) -> None:
         """Note the gradients of tensors, before the first is made or set.
 
         Not earlier: torch crashes where one is read while another thread's backward makes it.
         """
-        if not self._gradients:
-            self._gradients += [(item, restoring.gradient(item)) for item in self.tensors()]
+        if not self._records[restoring.gradient]:
+            for tensor in self.tensors():
+                self._keep(restoring.gradient, tensor, restoring.gradient_of(tensor))
 
     def restore(self) -> None:
         """Put back what is not as it was."""
-        for put, records in self._kept:
+        for put, records in self._records.items():
             for record in records:
                 put(*record)
             records.clear()
         for container in filter(None, self._empty):
             type(container).clear(container)  # a dict or a set
-
-
-_LOOKS: Final[tuple[tuple[Any, Callable[[State, Any], None]], ...]] = (
-    (FunctionType, State._function),  # noqa: SLF001  our own, as all below
-    (BuiltinMethodType, lambda state, value: state._held(value.__self__)),  # noqa: SLF001
-    (MethodType, lambda state, value: state._held(value.__self__, value.__func__)),  # noqa: SLF001
-    (partial, lambda state, value: state._held(value.func, value.args, value.keywords)),  # noqa: SLF001
-    ((staticmethod, classmethod), lambda state, value: state._held(value.__func__)),  # noqa: SLF001
-    (property, lambda state, value: state._held(value.fget, value.fset)),  # noqa: SLF001
-    (type, State._class),  # noqa: SLF001
-    (torch.Generator, lambda state, value: state._generator(value.get_state, value.set_state)),  # noqa: SLF001
-    (random.Random, lambda state, value: state._generator(value.getstate, value.setstate)),  # noqa: SLF001
-    (nn.Module, State._module),  # noqa: SLF001
-    ((torch.ScriptMethod, torch.jit.ScriptFunction), lambda s, value: s.scripted.append(value)),
-)
-"""Of what is no container, how it is looked at; the first kind that fits."""
 
 
 @lru_cache(maxsize=4096)

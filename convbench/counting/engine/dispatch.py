@@ -16,19 +16,25 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch._ops import HigherOrderOperator
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from convbench.core import torch_internals
+from convbench.core.torch_internals import (
+    HigherOrderOperator,
+    TorchDispatchMode,
+    address,
+    full_name,
+    parameters,
+)
 from convbench.counting.engine.calls import composite, flat, itemsize, positional, tensors_among
 from convbench.counting.engine.checks import refuse
 from convbench.counting.engine.contractions import Contractions, Weights, elements
 from convbench.counting.engine.counts import Counts
-from convbench.counting.engine.ledger import Ledger
-from convbench.counting.engine.nested import tensors_in
-from convbench.counting.engine.provenance import UNSEEN, Made, Memory
+from convbench.counting.engine.module_state import State
+from convbench.counting.engine.process_state import RandomStream
+from convbench.counting.engine.provenance import UNSEEN, KnownStorages, Made
+from convbench.counting.engine.pytree import tensors_in
+from convbench.counting.engine.recorder import Recorder
 from convbench.counting.engine.rules import QUANTISED_ELEMENTWISE, find, zero
-from convbench.counting.engine.state import State
-from convbench.counting.engine.surroundings import Drawn
 from convbench.counting.engine.values import Values, storage_of, written
 from convbench.counting.rules import MOVEMENT, PREPARING
 
@@ -50,34 +56,35 @@ BUDGET: Final = 1 << 26
 class Dispatch(TorchDispatchMode):
     """Count every operator that is dispatched; on the meta device unless `real`.
 
-    made: every tensor that came of it or that it was given to begin with, weakly; emptied: those of
-    them that real tensors should be. memory: what is known to have been there or made in sight;
-    None where that is not asked. leaves: of what the forward used, the tensors that torch makes
-    gradients for, by id; None where that is not asked. left: numbers went where they are not seen,
-    to NumPy, say. broken: what an operator raised, or None; where the model caught that, it took a
-    way that it may not take when it computes.
+    made: weak references to the inputs of the pass and to every result; emptied: those of them
+    that are on the meta device although the model made them elsewhere. storages: those that existed
+    before or that an observed operator made; None where that is not checked. leaves: the leaf
+    tensors with gradients that the forward used, by id; None where they are not collected.
+    exported: values were handed to another library, such as NumPy. error: what an operator raised
+    first, or None; a model that catches it may take another branch than when it computes.
     """
 
-    def __init__(self, ledger: Ledger, weights: Weights, *, real: bool, values: Values) -> None:
-        """`real`: compute as given, for models whose control flow needs data.
+    def __init__(self, recorder: Recorder, weights: Weights, *, real: bool, values: Values) -> None:
+        """Prepare the count.
 
-        `values` keeps those of tensors that are written to.
+        real: run operators on the tensors given, for models whose control flow depends on data.
+        values: keeps the values of tensors that are written to.
         """
         super().__init__()
-        self.ledger, self.weights, self.real, self.values = ledger, weights, real, values
-        self.known = Contractions(ledger, weights)
+        self.recorder, self.weights, self.real, self.values = recorder, weights, real, values
+        self.known = Contractions(recorder, weights)
         self.made: Made = {}
-        self.memory: Memory | None = None
+        self.storages: KnownStorages | None = None
         self.leaves: dict[int, Tensor] | None = None
-        self.left = False
+        self.exported = False
         self.emptied: list[weakref.ref[Tensor]] = []
         self.state: State | None = None
-        self.broken: Exception | None = None
+        self.error: Exception | None = None
         self._meta: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
         self._stale: set[int] = set()
         self._computed = 0
         self._node = -1
-        self._drawn = Drawn()
+        self._stream = RandomStream()
 
     supports_higher_order_operators = True
 
@@ -89,8 +96,8 @@ class Dispatch(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operator (its shapes only, unless real) and count it."""
         kwargs = kwargs or {}
-        if self.known.backward:  # autograd calls from outside the function mode that poses
-            with torch._C.DisableTorchFunction():  # noqa: SLF001  its only name
+        if self.known.backward:  # autograd calls from outside the function mode
+            with torch_internals.without_overrides():
                 self._node = self._locate()
                 return self._run(func, args, kwargs)
         if torch.is_inference_mode_enabled() and composite(func):
@@ -99,24 +106,23 @@ class Dispatch(TorchDispatchMode):
         return self._run(func, args, kwargs)
 
     def _locate(self) -> int:
-        """Tell which module's backward runs, by the node that does; return the node's number."""
-        node = torch._C._current_autograd_node()  # noqa: SLF001  its only name
-        number = -1 if node is None else int(node._sequence_nr())  # noqa: SLF001  as above
-        if not self.ledger.stack:  # else a part runs forward again, as a checkpoint does
-            self.ledger.path = self.ledger.made_by(number)
+        """Set the module whose backward runs, from the autograd node; return the node's number."""
+        number = torch_internals.current_node()
+        if not self.recorder.stack:  # else a part runs forward again, as a checkpoint does
+            self.recorder.path = self.recorder.made_by(number)
         return number
 
     def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
         if isinstance(func, HigherOrderOperator):
             return self._unseen(func, args, kwargs)
         tensors = [item for item in flat(args, kwargs) if isinstance(item, Tensor)]
-        self.met(tensors)
+        self.mark_used(tensors)
         if self.leaves is not None and not self.known.backward:
             self.leaves.update((id(x), x) for x in tensors if x.requires_grad and x.is_leaf)
-        if func in _LIFTS and not self.left:
-            self.noted(tensors)
+        if func in _LIFTS and not self.exported:
+            self.mark_known(tensors)
         elif not self.known.backward:
-            self.check(tensors)
+            self.check_known(tensors)
         own = bool(tensors) and all(item in self.weights for item in tensors)
         if self.real:
             result = self._computing(func, args, kwargs, tensors)
@@ -126,46 +132,45 @@ class Dispatch(TorchDispatchMode):
                 result = self._shapes(func, args, kwargs, tensors)
                 self.count(func, args, kwargs, result, own=own)
             except Exception as error:
-                self.broken = self.broken or error
+                self.error = self.error or error
                 raise
         if own:
-            for item in flat((result,), {}):
-                if isinstance(item, Tensor):
-                    self.weights.derive(item, tensors)
+            for item in tensors_among((result,)):
+                self.weights.derive(item, tensors)
         return result
 
     def returned(self, outputs: Any) -> None:
         """Check what a module returns, and whether it drew from generators of its own."""
-        self.ledger.drew = self.ledger.drew or (self.state is not None and self.state.drew())
-        with torch._C.DisableTorchFunction():  # noqa: SLF001  for a twin says that it is none
-            self.check(tensors_in(outputs))
+        self.recorder.drew = self.recorder.drew or (self.state is not None and self.state.drew())
+        with torch_internals.without_overrides():  # which say that a stand-in is not on meta
+            self.check_known(tensors_in(outputs))
 
-    def noted(self, tensors: Iterable[Tensor]) -> None:
-        """Take note that the making of tensors was seen."""
-        if self.memory is not None:
-            self.memory.note(tensors)
+    def mark_known(self, tensors: Iterable[Tensor]) -> None:
+        """Register the storages of tensors that an observed operator made."""
+        if self.storages is not None:
+            self.storages.add(tensors)
 
-    def check(self, tensors: Iterable[Tensor]) -> None:
-        """Note tensors that nobody was seen to make: by shapes alone, of those without values."""
-        for item in tensors if self.memory is not None else ():
-            if (self.real or item.is_meta) and self.memory.strange(item):  # type: ignore[union-attr]
-                self.ledger.miss(UNSEEN)
+    def check_known(self, tensors: Iterable[Tensor]) -> None:
+        """Record tensors that no observed operator made; by shapes, meta tensors alone."""
+        for item in tensors if self.storages is not None else ():
+            if (self.real or item.is_meta) and self.storages.is_new(item):  # type: ignore[union-attr]
+                self.recorder.miss(UNSEEN)
 
-    def met(self, given: Iterable[Any]) -> None:
-        """Note which tensors were used, where that is asked."""
-        if self.ledger.used is not None:
-            self.ledger.used.update(map(id, given))
+    def mark_used(self, given: Iterable[Any]) -> None:
+        """Record which tensors were used, in the count of a function."""
+        if self.recorder.used is not None:
+            self.recorder.used.update(map(id, given))
 
     def _unseen(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Run an operator that takes functions: what those do, nobody sees."""
+        """Run an operator that takes functions, which run without being dispatched."""
         if not self.real:
-            self.broken = self.broken or NotImplementedError(
+            self.error = self.error or NotImplementedError(
                 f"{func.name()} has no shapes of its own"
             )
-            raise self.broken
-        self.ledger.miss(f"higher_order.{func.name()}")
+            raise self.error
+        self.recorder.miss(f"higher_order.{func.name()}")
         result = func(*args, **kwargs)
-        self.noted(tensors_in(result))
+        self.mark_known(tensors_in(result))
         return result
 
     def _computing(self, func: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
@@ -174,22 +179,25 @@ class Dispatch(TorchDispatchMode):
             self.values.keep(item)
         if self.state is not None and func.overloadpacket is torch.ops.aten.set_:
             self.state.keep_data(args[0])
-        result = self._called(func, args, kwargs)
-        new = [x for x in flat((result,), {}) if isinstance(x, Tensor)]
+        return self._called(func, args, kwargs, tensors)
+
+    def _called(self, func: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
+        """Call an operator on these real tensors, and note what it made."""
+        result = self._drawing(func, args, kwargs)
+        new = tensors_among((result,))
         self.values.note(tensors, new)
-        self.noted(new)
+        self.mark_known(new)
         return result
 
-    def _called(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Call an operator on real tensors; random numbers are of a stream of this count's own."""
+    def _drawing(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Call an operator; random numbers are of a stream of this count's own."""
         given: Any = kwargs.get("generator")
-        default: Any = torch.default_generator
         if given is None and _SEEDED not in func.tags:
             return func(*args, **kwargs)
-        self.ledger.drew = True
-        if given is not None and given._cdata != default._cdata:  # noqa: SLF001
+        self.recorder.drew = True
+        if given is not None and address(given) != address(torch.default_generator):
             return func(*args, **kwargs)
-        return self._drawn.call(func, args, kwargs)
+        return self._stream.call(func, args, kwargs)
 
     def _shapes(self, func: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
         real = [item for item in tensors if not item.is_meta]
@@ -206,7 +214,7 @@ class Dispatch(TorchDispatchMode):
         return result
 
     def _swapped(self, func: Any, args: Any, kwargs: Any, real: list[Tensor]) -> Any:
-        """Run an operator with twins in the place of real tensors."""
+        """Run an operator with meta tensors in the place of real ones."""
         swapped = {id(item): self.meta(item) for item in real}
 
         def swap(value: Any) -> Any:
@@ -228,10 +236,10 @@ class Dispatch(TorchDispatchMode):
 
     def _note(self, result: Any, given: list[Tensor]) -> None:
         """Note what was made; what was only written to is not new, and may be the model's own."""
-        for item in flat((result,), {}):
-            if isinstance(item, Tensor) and not any(item is before for before in given):
+        for item in tensors_among((result,)):
+            if not any(item is before for before in given):
                 self.made[id(item)] = weakref.ref(item)
-                self.noted((item,))
+                self.mark_known((item,))
 
     def _worth_computing(self, func: Any, real: list[Tensor]) -> bool:
         """Tell whether an operator is computed: a small one, perhaps to decide by its result."""
@@ -251,36 +259,32 @@ class Dispatch(TorchDispatchMode):
 
     def _from_nothing(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Make a tensor: one too large to be worth it without memory, whatever its device."""
-        if any(argument.name == "device" for argument in func._schema.arguments):  # noqa: SLF001
+        if any(argument.name == "device" for argument in parameters(func)):
             shape = func(*args, **{**kwargs, "device": torch.device("meta")})
             size = shape.numel()
             if size > LARGE or (size > SMALL and self._computed > BUDGET):
                 self._empty(shape)
                 return shape
             self._computed += size
-        result = self._called(func, args, kwargs)
-        new = [x for x in flat((result,), {}) if isinstance(x, Tensor)]
-        self.values.note([], new)
-        self.noted(new)
-        return result
+        return self._called(func, args, kwargs, [])
 
     def _empty(self, tensor: Tensor) -> None:
         """Note a tensor that does not hold what it ought to on its own device."""
         self.emptied.append(weakref.ref(tensor))
         self.made[id(tensor)] = weakref.ref(tensor)
-        self.noted((tensor,))
+        self.mark_known((tensor,))
 
     def meta(self, tensor: Tensor) -> Tensor:
-        """Return the meta twin of a real tensor, the same one each time."""
+        """Return the meta tensor that stands for a real one, the same each time."""
         pair = self._meta.get(id(tensor))
         if pair is None or pair[0]() is not tensor:
             pair = weakref.ref(tensor), tensor.detach().to("meta")
             self._meta[id(tensor)] = pair
-            self.noted(pair[1:])
+            self.mark_known(pair[1:])
         return pair[1]
 
     def count(self, func: Any, args: Any, kwargs: Any, result: Any, *, own: bool) -> None:
-        """Add what one operator costs to the ledger."""
+        """Add what one operator costs to the recorder."""
         namespace, name, rule = find(func)
         if namespace in {"prim", "profiler"}:
             return
@@ -290,18 +294,18 @@ class Dispatch(TorchDispatchMode):
             refuse(name, args)
         counts = self._counted(namespace, name, rule, args, result)
         if counts is None:
-            self.ledger.miss(f"{namespace}.{func._schema.name.split('::')[-1]}")  # noqa: SLF001
+            self.recorder.miss(f"{namespace}.{full_name(func).split('::')[-1]}")
             return
         if own and (
             rule is None
-            or "parametrizations" in self.ledger.path
+            or "parametrizations" in self.recorder.path
             or (name in PREPARING and self.weights.prepare(tensors_among(args)))
         ):
             counts = Counts(preparation=counts.multiplications)
         elif not (counts.reads or counts.writes) and name not in MOVEMENT:
             read = sum(item.numel() for item in tensors_among(args))
             counts = replace(counts, reads=read, writes=elements(result))
-        self.ledger.add(name, counts, itemsize(result))
+        self.recorder.add(name, counts, itemsize(result))
 
     def _counted(
         self, namespace: str, name: str, rule: Any, args: Any, result: Any
@@ -313,7 +317,7 @@ class Dispatch(TorchDispatchMode):
             if name in PADDED_AT:
                 counts = rule(args, result, known.padding.around(args[PADDED_AT[name]]))
                 third = known.complexes.third(name, args)
-                return known.complexes.whole(name, counts, self.ledger) if third else counts
+                return known.complexes.whole(name, counts, self.recorder) if third else counts
             return rule(args, result)  # type: ignore[no-any-return]
         if namespace == "quantized":
             return Counts(elementwise=result.numel()) if name in QUANTISED_ELEMENTWISE else None

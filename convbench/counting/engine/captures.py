@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from torch import Tensor, nn
 
-from convbench.counting.engine.reaching import foreign, held_by_name
-from convbench.counting.engine.restoring import MISSING, contents, contents_of
+from convbench.counting.engine.restoring import MISSING, cell_of, foreign, held_by_name, items_of
 
 MOST: Final = 10_000
 """Things that are looked at."""
@@ -68,7 +67,7 @@ def _inside(value: Any) -> Iterator[tuple[str, Any]]:
         yield from _of_function(value)
     elif isinstance(value, tuple | frozenset):
         yield from (("", item) for item in value)
-    elif (items := contents_of(value)) is not None:
+    elif (items := items_of(value)) is not None:
         named = isinstance(items, dict)
         yield from ((str(key), items[key]) for key in items) if named else (("", i) for i in items)
     elif isinstance(value, type | ModuleType) or foreign(type(value).__module__):
@@ -89,8 +88,8 @@ def _of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:
         return
     names = function.__code__.co_freevars
     for name, cell in zip(names, function.__closure__ or (), strict=True):
-        if contents(cell) is not MISSING:
-            yield name, contents(cell)
+        if cell_of(cell) is not MISSING:
+            yield name, cell_of(cell)
     yield "", function.__defaults__
     yield "", function.__kwdefaults__
     yield "", vars(function)

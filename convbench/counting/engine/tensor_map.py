@@ -1,4 +1,4 @@
-"""Notes about tensors that keep none of them alive."""
+"""A map from tensors that keeps none of them alive."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from torch import Tensor
 Note = TypeVar("Note")
 
 
-class Book(Generic[Note]):
-    """Notes by tensor. Holding on to tensors would hold all of a network's activations."""
+class TensorMap(Generic[Note]):
+    """Values by tensor, by identity; strong references would hold all activations of a network."""
 
     def __init__(self) -> None:
-        """The book is empty."""
+        """Begin without any entry."""
         self._notes: dict[int, tuple[weakref.ref[Tensor], Note]] = {}
 
     def __bool__(self) -> bool:
-        """Tell whether anything was ever noted."""
+        """Tell whether there are entries."""
         return bool(self._notes)
 
     def get(self, tensor: Tensor) -> Note | None:
-        """Return what is noted of a tensor, None where nothing is."""
+        """Return the value for a tensor, None where there is none."""
         found = self._notes.get(id(tensor))
         # an id is free for another tensor when its own is gone
         return found[1] if found is not None and found[0]() is tensor else None
 
     def put(self, tensor: Tensor, note: Note | None) -> None:
-        """Note something of a tensor; None takes back what was noted."""
+        """Set the value for a tensor; None removes it."""
         if note is None:
             self._notes.pop(id(tensor), None)
         else:

@@ -1,6 +1,6 @@
 """Where the elements of a tensor come from, and what kind of numbers they are.
 
-Two tensors have one place where each element of the one and the element of the other that stands
+Two tensors have one origin where each element of the one and the element of the other that stands
 beside it are made of the same element: x and x·sigmoid(x), x[1:] and relu(x)[1:], but not x and
 x.T. That is what tells an activation or a square from a product of two tensors.
 """
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convbench.counting.by_hand.axes import MOVES, carried
 from convbench.counting.by_hand.divisors import STATISTICS, Divisors
-from convbench.counting.by_hand.followed import LOSSES, POINTWISE, SAMPLES, SPREADS
-from convbench.counting.by_hand.kinds import NOTED, Kinds
 from convbench.counting.by_hand.layouts import contiguous, normal, reshaped, shown
+from convbench.counting.by_hand.number_kinds import KEEPS_KIND, NumberKinds
+from convbench.counting.by_hand.operator_sets import LOSSES, POINTWISE, SAMPLES, SPREADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ _RESHAPES: Final = frozenset(name for name, way in MOVES.items() if way is None)
 _INDEXED: Final = frozenset({"index", "index_select", "gather", "take_along_dim"})
 
 
-class Place(NamedTuple):
+class Origin(NamedTuple):
     """root: the tensor that elements come from. path: how they were picked, up to a view.
 
     start, steps: the layout of that view, as in `layouts`. beside: for each axis, how many
@@ -51,45 +51,45 @@ class Place(NamedTuple):
         """Which part of the root it is."""
         return self[1:4]
 
-    def of_one(self, other: Place) -> bool:
-        """Tell whether two places are in one tensor."""
+    def of_one(self, other: Origin) -> bool:
+        """Tell whether two origins are in one tensor."""
         return self.root == other.root and (self.root != WEIGHTS or self.path[0] == other.path[0])
 
 
-class Places:
-    """The places and kinds of values."""
+class Origins:
+    """The origins and kinds of values."""
 
     def __init__(self, facts: Facts) -> None:
         """`facts` tells what the values are."""
         self.facts = facts
-        self._places = facts.book()
-        self._kinds = Kinds(facts)
+        self._origins = facts.table()
+        self._kinds = NumberKinds(facts)
         self._numbers = count()
         self.divisors = Divisors(facts)
 
-    def of(self, value: Any) -> Place:
-        """Return a tensor's place: one of its own where none is known."""
-        found: Place | None = self._places.get(value)
+    def of(self, value: Any) -> Origin:
+        """Return a tensor's origin: one of its own where none is known."""
+        found: Origin | None = self._origins.get(value)
         if found is None:
             number = next(self._numbers)
             found = (
-                Place(WEIGHTS, (("weight", number),))
+                Origin(WEIGHTS, (("weight", number),))
                 if self.facts.learned(value)
-                else Place(number)
+                else Origin(number)
             )
-            self._places.put(value, found)
+            self._origins.put(value, found)
         return found
 
     def renew(self, value: Any) -> None:
         """Forget what was known of a tensor that something else was written to."""
-        self._places.put(value, Place(next(self._numbers)))
+        self._origins.put(value, Origin(next(self._numbers)))
         self._kinds.forget(value)
         self.divisors.forget(value)
 
     def same(self, name: str, result: Any, before: Any) -> None:
         """Note that the result is made of another tensor, element by element."""
-        self._places.put(result, self.of(before))
-        if self._kinds.noted and name in NOTED:
+        self._origins.put(result, self.of(before))
+        if self._kinds.any_known and name in KEEPS_KIND:
             self._kinds.see(name, (before,), [before], result, inside=False)
 
     def kind(self, value: Any) -> int:
@@ -97,7 +97,7 @@ class Places:
         return self._kinds.of(value)
 
     def see(self, name: str, args: Sequence[Any], result: Any) -> None:
-        """Note place and kind of what an operator made."""
+        """Note origin and kind of what an operator made."""
         if isinstance(result, list | tuple):
             for turn, part in enumerate(result):
                 if self.facts.is_value(part):
@@ -121,13 +121,13 @@ class Places:
         elif name in POINTWISE or name in LOSSES:
             self._mapped(values[: 1 if name in LOSSES else None], result, inside=inside)
         elif inside:
-            self._places.put(result, Place(next(self._numbers)))
+            self._origins.put(result, Origin(next(self._numbers)))
 
     def _note(
         self, name: str, args: Sequence[Any], values: list[Any], result: Any, *, inside: bool
     ) -> None:
         """Note what is known of the numbers that an operator gives."""
-        if name in NOTED:
+        if name in KEEPS_KIND:
             self._kinds.see(name, args, values, result, inside=inside)
         if name in {"add", "sub"} and not inside:
             self._kinds.straight(name, args, result, self.of)
@@ -137,14 +137,14 @@ class Places:
             self.divisors.mapped(name, args, values, result)
 
     def _mapped(self, values: list[Any], result: Any, *, inside: bool) -> None:
-        """Note what a map of elements gives: one place where it has elements of one tensor alone.
+        """Note what a map of elements gives: one origin where it has elements of one tensor alone.
 
         What is the same along an axis, a weight or a mask is a parameter of the map.
         """
         shape = self.facts.shape(result)
         alike = [item for item in values if self.facts.shape(item) == shape]
         if len(alike) == 1:
-            self._places.put(result, self.of(alike[0]))
+            self._origins.put(result, self.of(alike[0]))
             return
         whole = [item for item in alike if not any(self._repeats(item))] or alike
         lead = [item for item in whole if not self.facts.constant(item)] or whole
@@ -152,14 +152,14 @@ class Places:
             self.of(item) for item in lead
         }
         if len(found) == 1:
-            self._places.put(result, found.pop())
+            self._origins.put(result, found.pop())
         elif inside:
-            self._places.put(result, Place(next(self._numbers)))
+            self._origins.put(result, Origin(next(self._numbers)))
 
     def _repeats(self, value: Any) -> tuple[bool, ...]:
         """Tell of each axis whether a tensor only repeats itself on it."""
         expanded = self.facts.expanded(value)
-        found = self._places.get(value)
+        found = self._origins.get(value)
         if found is None or not found.steps:
             return expanded
         sizes = zip(expanded, self.facts.shape(value), found.steps, strict=True)
@@ -169,13 +169,13 @@ class Places:
         """Note that `part` is a view, a part or a copy of the first argument; which of several."""
         if turn is not None:
             self._kinds.moved(args[0], part)
-        place = self.of(args[0])
+        origin = self.of(args[0])
         before, after = self.facts.shape(args[0]), self.facts.shape(part)
         if name in _COPIES and before == after:
-            self._places.put(part, place)
+            self._origins.put(part, origin)
             return
-        beside = place.beside
-        path, layout = place.path, place[2:4]
+        beside = origin.beside
+        path, layout = origin.path, origin[2:4]
         found: Any = None
         if name in _RESHAPES:
             if beside:
@@ -195,8 +195,8 @@ class Places:
         if found is None:
             self._picked(name, args, before, part, beside if any(beside) else (), turn)
             return
-        self._places.put(
-            part, Place(place.root, path, found[0], found[1], beside if any(beside) else ())
+        self._origins.put(
+            part, Origin(origin.root, path, found[0], found[1], beside if any(beside) else ())
         )
 
     def _picked(
@@ -209,9 +209,9 @@ class Places:
         turn: Any = None,
     ) -> None:
         """Note a part that no layout describes."""
-        place = self.of(args[0])
-        step = (name, before, place[2:4], turn, self._plain(args[1:]))
-        self._places.put(part, Place(place.root, (*place.path, step), beside=beside))
+        origin = self.of(args[0])
+        step = (name, before, origin[2:4], turn, self._plain(args[1:]))
+        self._origins.put(part, Origin(origin.root, (*origin.path, step), beside=beside))
 
     def _rolled(self, args: Sequence[Any], before: Any, path: Any, layout: Any) -> tuple[Any, Any]:
         """Return path and layout after a roll: none where it was rolled back."""
@@ -242,33 +242,33 @@ class Places:
             steps = [
                 0 if old == 1 else step for old, step in zip(sizes, contiguous(sizes), strict=True)
             ]
-            self._places.put(result, Place(next(self._numbers), (), *normal(0, steps, after)))
+            self._origins.put(result, Origin(next(self._numbers), (), *normal(0, steps, after)))
 
     def _plain(self, given: Any) -> Any:
-        """Return arguments so that equal ones compare equal: of a tensor its place."""
+        """Return arguments so that equal ones compare equal: of a tensor its origin."""
         if isinstance(given, list | tuple):
             return tuple(self._plain(item) for item in given)
         return self.of(given) if self.facts.is_value(given) else str(given)
 
     def joined(self, name: str, parts: Sequence[Any], axis: int, result: Any) -> None:
         """Note tensors that were put side by side: parts of one, or different ones."""
-        places = [self.of(item) for item in parts]
+        origins = [self.of(item) for item in parts]
         self._kinds.see(name, (parts,), list(parts), result, inside=False)
-        if len(places) == 1:
+        if len(origins) == 1:
             self._picked(name, (parts[0], axis), self.facts.shape(parts[0]), result)
             return
         beside = [0] * len(self.facts.shape(result))
-        if len({place.root for place in places}) > 1 or len(set(places)) == 1:
+        if len({origin.root for origin in origins}) > 1 or len(set(origins)) == 1:
             sizes = {self.facts.shape(item)[axis] for item in parts} if name != "stack" else {1}
-            beside[axis] = len(places) if len(sizes) == 1 else 0
-        place = Place(next(self._numbers), beside=tuple(beside) if any(beside) else ())
-        self._places.put(result, place)
+            beside[axis] = len(origins) if len(sizes) == 1 else 0
+        origin = Origin(next(self._numbers), beside=tuple(beside) if any(beside) else ())
+        self._origins.put(result, origin)
 
     def picked(self, part: tuple[Any, ...], indices: Sequence[Any]) -> bool:
         """Tell whether a part of a tensor was picked by one of the indices."""
         at = {self.of(index)[:3] for index in indices}
         given = [step[-1] for step in part[0] if step[0] in _INDEXED]
-        return any(isinstance(item, Place) and item[:3] in at for item in _flat(given))
+        return any(isinstance(item, Origin) and item[:3] in at for item in _flat(given))
 
     def alone(self, value: Any) -> tuple[bool, ...]:
         """Tell of each axis whether a tensor does not vary on it as one tensor.
@@ -284,7 +284,7 @@ class Places:
 
 def _flat(args: Any) -> Iterator[Any]:
     for item in args:
-        if isinstance(item, list | tuple) and not isinstance(item, Place):
+        if isinstance(item, list | tuple) and not isinstance(item, Origin):
             yield from _flat(item)
         else:
             yield item

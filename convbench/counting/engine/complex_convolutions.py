@@ -1,4 +1,4 @@
-"""Complex convolutions, which torch takes apart into three real ones: told by what they are given.
+"""Complex convolutions, which torch takes apart into three real ones, are recognised as such.
 
 Torch convolves the real parts, the imaginary parts, and their sums, and combines the three. A count
 by the rule (a complex product is four real ones, as in a matrix product) must not depend on whether
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from torch import Tensor
 
-from convbench.counting.engine.noted import Book
+from convbench.counting.engine.tensor_map import TensorMap
 
 if TYPE_CHECKING:
     from convbench.counting.engine.counts import Counts
-    from convbench.counting.engine.ledger import Ledger
+    from convbench.counting.engine.recorder import Recorder
 
 SUM: Final = "sum"
 AT: Final = {"convolution": (0, 1), "convolution_backward": (1, 2)}
@@ -25,12 +25,12 @@ AT: Final = {"convolution": (0, 1), "convolution_backward": (1, 2)}
 _KEEP: Final = frozenset({"clone", "contiguous", "constant_pad_nd", "detach", "unsqueeze"})
 
 
-class Complexes:
+class ComplexConvolutions:
     """Which real tensors are parts of complex ones, or sums of both parts."""
 
     def __init__(self) -> None:
         """None is known yet."""
-        self._parts: Book[tuple[object, Any]] = Book()
+        self._parts: TensorMap[tuple[object, Any]] = TensorMap()
 
     def see(self, name: str, args: Any, result: Any) -> None:
         """Follow one operator."""
@@ -57,7 +57,7 @@ class Complexes:
             return False
         return all((self._parts.get(args[place]) or (None, None))[1] == SUM for place in AT[name])
 
-    def whole(self, name: str, counts: Counts, ledger: Ledger) -> Counts:
+    def whole(self, name: str, counts: Counts, recorder: Recorder) -> Counts:
         """Return what the complex convolution costs, of which this was the third real one.
 
         Forward, the two before it are taken back, so that the three are one call; the three of a
@@ -69,9 +69,9 @@ class Complexes:
                 multiplications=2 * counts.multiplications,
                 multiplications_valid=2 * counts.multiplications_valid,
             )
-        turns = [turn for turn, event in enumerate(ledger.events) if event[1] == name][-2:]
+        turns = [turn for turn, event in enumerate(recorder.events) if event[1] == name][-2:]
         for turn in reversed(turns):
-            del ledger.events[turn]
+            del recorder.events[turn]
         return replace(
             counts,
             multiplications=4 * counts.multiplications,

@@ -1,4 +1,4 @@
-"""The function mode under which tensors without values say that they are where real ones are."""
+"""The function mode: meta tensors report a real device, and changes of tensors are noted first."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from convbench.counting.engine.engine import Dispatch
-from convbench.counting.engine.nested import mapped, tensors_in
-from convbench.counting.engine.state import State
+from convbench.counting.engine.dispatch import Dispatch
+from convbench.counting.engine.module_state import State
+from convbench.counting.engine.pytree import mapped, tensors_in
 
 
 def _is(kind: str) -> Callable[[torch.device], bool]:
@@ -50,15 +50,15 @@ _KEEPS: Final[dict[Any, Callable[[State, Any], None]]] = {
         State.keep_data,
     ),
 }
-"""What changes of a tensor more than its values, and what is noted before it does."""
+"""Calls that change more of a tensor than its values, and what is kept of it before."""
 
 
-class Posing(TorchFunctionMode):
+class FunctionMode(TorchFunctionMode):
     """Let code that looks at a tensor's device take the way it takes when it computes.
 
-    device: what to say; None for the truth. What a call raises is noted in the dispatch mode: code
-    that catches it takes another way. mixed: a call that torch refuses because real tensors stand
-    beside others is tried once more without real ones.
+    device: what meta tensors report; None: their own. What a call raises is kept in the dispatch
+    mode: code that catches it takes another branch. mixed: a call that torch refuses because real
+    tensors stand beside others is tried once more without real ones.
     """
 
     def __init__(self, dispatch: Dispatch, device: torch.device | None, *, mixed: bool) -> None:
@@ -76,19 +76,19 @@ class Posing(TorchFunctionMode):
         if keep is not None and self.dispatch.state is not None:
             keep(self.dispatch.state, args[0])
         if func in _LEAVES and args[0].is_floating_point():
-            self.dispatch.left = True
+            self.dispatch.exported = True
             if func is not Tensor.tolist:
-                self.dispatch.ledger.miss("numbers given to another library, such as NumPy")
+                self.dispatch.recorder.miss("numbers given to another library, such as NumPy")
         kwargs = kwargs or {}
-        before = self.dispatch.broken
+        before = self.dispatch.error
         try:
             return self._called(func, args, kwargs)
         except Exception as error:
-            self.dispatch.broken = self.dispatch.broken or error
+            self.dispatch.error = self.dispatch.error or error
             if not self.mixed or not _mixed(args, kwargs):
                 raise
         result = func(*mapped(args, self._meta), **mapped(kwargs, self._meta))
-        self.dispatch.broken = before
+        self.dispatch.error = before
         return result
 
     def _called(self, func: Any, args: Any, kwargs: Any) -> Any:
