@@ -82,7 +82,7 @@ def judge(
     """
     if value == known * unit:
         return "right", known, ""
-    listed = dict(parts or {})
+    listed = {name: number for name, number in (parts or {}).items() if number}
     rest = value - sum(listed.values())
     for several in sorted({1, samples}):
         for names, extra in _subsets(extras or {}):

@@ -29,12 +29,13 @@ from convbench.clock.calls import (
 )
 from convbench.clock.checking import Digest
 from convbench.clock.contamination import MANY, contaminated_share, flags
-from convbench.clock.errand import Order, Outcome, Tell, first_line
+from convbench.clock.errand import Order, Outcome, Tell
 from convbench.clock.estimates import Estimates, over_processes
 from convbench.clock.gathering import Gathering
 from convbench.clock.processes import ready
 from convbench.clock.samples import Samples, of_process
 from convbench.clock.stats import median_interval
+from convbench.core.errors import first_line
 from convbench.core.intervals import Interval
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Failure, Samples
 from convbench.clock.settings import execution
+from convbench.core.errors import first_line
 
 KERNEL_SHARE: Final = 0.25
 """Of a process's time for rounds, on top of it, for the kernels alone."""
@@ -305,12 +306,6 @@ def _identity(competitor: Contestant) -> dict[str, str]:
         return competitor.identity()
     except Exception as error:  # noqa: BLE001  what ran cannot be told; that it ran is known
         return {"convolution_backend": f"unknown: {first_line(error)}"}
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says, in a line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"
 
 
 @contextmanager

@@ -17,12 +17,13 @@ from convbench.clock.checking import (
     denormal_share,
     same_at_any_address,
 )
-from convbench.clock.errand import Order, OtherValuesError, Tell, first_line
+from convbench.clock.errand import Order, OtherValuesError, Tell
 from convbench.clock.estimates import Estimates
 from convbench.clock.gathering import Gathering
 from convbench.clock.measurement import Measurement
 from convbench.clock.processes import Allocator, ready
 from convbench.clock.samples import Samples
+from convbench.core.errors import first_line
 
 _SEEDS: Final = 2**32
 _FEWEST_FOR_A_TARGET: Final = 3

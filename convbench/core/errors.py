@@ -31,3 +31,9 @@ class DeviceError(ConvbenchError):
 
 class MissingExtraError(ConvbenchError, ImportError):
     """A part whose extra dependency is not installed; the message names the extra."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the kind of an error and the first line of what it says, if it says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from convbench.clock.contamination import flags, hopeless
-from convbench.clock.errand import Measure, Order, Outcome, first_line
+from convbench.clock.errand import Measure, Order, Outcome
 from convbench.clock.estimates import Estimates
 from convbench.clock.gathering import Gathering
 from convbench.clock.processes import Nursery
 from convbench.clock.samples import Samples
 from convbench.clock.stats import MARGIN
+from convbench.core.errors import first_line
 from convbench.core.intervals import RatioInterval
-from convbench.counting.base import COUNTERS, count_with
+from convbench.counting.base import asked_in_runs, count_with
 from convbench.counting.tally import Tally, Unavailable
 from convbench.machine.device import too_large
 from convbench.runs.cases import Case, Group
@@ -279,7 +280,7 @@ def _counted(case: Case, record: Record, watcher: Watcher) -> Record:
     try:
         module = case.build().eval()
         inputs = torch.zeros(record.input_shape)
-        tallies = {name: count_with(name, module, inputs) for name in COUNTERS}
+        tallies = {name: count_with(name, module, inputs) for name in asked_in_runs()}
     except Exception as error:  # noqa: BLE001  it was timed; that it is not counted is said
-        tallies = {name: Unavailable(first_line(error)) for name in COUNTERS}
+        tallies = {name: Unavailable(first_line(error)) for name in asked_in_runs()}
     return replace(record, tallies=tallies)

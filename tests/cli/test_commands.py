@@ -113,7 +113,7 @@ def test_list(convbench, what):
         "types": list(TYPES),
         "networks": ["osnet_x1_0", "978,875,392"],
         "suites": ["quick", "default", "full", "example"],
-        "counters": ["fvcore", "torch"],
+        "counters": ["fvcore", "torch", "torchtnt", "ask torch, fvcore"],
         "devices": ["cpu", "--threads"],
     }
     text = convbench("list", what).stdout
