@@ -10,7 +10,7 @@ from typing import Any
 
 from convbench.clock.cuda_driver import GraphDriver, TorchDriver
 from convbench.clock.nvml import StateReader, reader_for, untold
-from convbench.clock.stopwatch import HostUsage, Reading, Work
+from convbench.clock.stopwatch import STOPWATCHES, HostUsage, Reading, Work
 
 WARM_CALLS = 3  # as torch's notes on CUDA graphs do: algorithms are chosen, memory is at hand
 KEPT_GRAPHS = 64  # each holds memory of its own; beyond these the one unused longest goes
@@ -20,6 +20,7 @@ class NotCapturableError(RuntimeError):
     """The work cannot be captured in a CUDA graph; the message says what failed, and where."""
 
 
+@STOPWATCHES.register("cuda-kernel")
 class KernelStopwatch:
     """Time of the kernels alone: a block of calls captured in a CUDA graph, its replay in events.
 

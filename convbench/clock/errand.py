@@ -50,6 +50,7 @@ class Order:
         blocks: calls in a sample, by name, where an earlier process found them.
         digests: of outputs that an earlier process found right, by name.
         without: names that are left out: they failed before.
+        stopwatch: the registered one that times; the device's own where it is empty.
 
     """
 
@@ -63,6 +64,7 @@ class Order:
     device: str = "cpu"
     tf32: bool = False
     grad: bool = False
+    stopwatch: str = ""
     blocks: Mapping[str, int] = field(default_factory=dict)
     digests: Mapping[str, tuple[Digest, ...]] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
@@ -227,7 +229,7 @@ def _timed(
 
     timed = measure(
         {name: competitor.work for name, competitor in racing.items()},
-        stopwatch=stopwatch_for(order.device),
+        stopwatch=stopwatch_for(order.device, order.stopwatch),
         seed=order.seed + _SEEDS_APART * order.number,
         budget=order.seconds,
         min_rounds=order.min_rounds,
@@ -251,7 +253,7 @@ def _kernels(
     order: Order, racing: Mapping[str, Contestant], timed: Mapping[str, Samples | Failure]
 ) -> dict[str, Samples | Failure]:
     """Return the times of the kernels alone, where a device has a clock for them."""
-    stopwatch = clocks_for(order.device).get("kernel")
+    stopwatch = None if order.stopwatch else clocks_for(order.device).get("kernel")
     works = {
         name: competitor.captured
         for name, competitor in racing.items()

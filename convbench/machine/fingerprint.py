@@ -51,6 +51,7 @@ MUST_MATCH: Final = (
     "cuda",
     "cudnn",
     "threads",
+    "stopwatch",
     "convbench",
 )
 """Keys that two parts of one run must share: with any of them changed, times do not compare."""

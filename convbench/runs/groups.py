@@ -65,7 +65,12 @@ class Track:
     _ratios: tuple[int, list[RatioInterval]] = (-1, [])
 
     def begin(
-        self, nursery: Nursery | None, seed: int, watcher: Watcher, measure: Measure | None
+        self,
+        nursery: Nursery | None,
+        seed: int,
+        watcher: Watcher,
+        measure: Measure | None,
+        stopwatch: str = "",
     ) -> None:
         """Derive every case, and get ready to ask processes about those that can run."""
         self.records = {
@@ -88,6 +93,7 @@ class Track:
                 device=condition.device,
                 tf32=condition.dtype == "tf32",
                 grad=condition.direction == "training",
+                stopwatch=stopwatch,
             ),
             nursery=nursery,
             here="fresh" if measure else "",

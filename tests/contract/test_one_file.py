@@ -1,4 +1,4 @@
-"""A counter of one's own is one file, and no list elsewhere names it."""
+"""A counter and a stopwatch of one's own are one file each, and no list elsewhere names them."""
 
 import json
 import os
@@ -101,3 +101,67 @@ def test_a_counter_of_ones_own_is_held_to_the_contract(tmp_path):
         contract,
     )
     assert "13 passed" in said
+
+
+STOPWATCH = '''
+from dataclasses import replace
+
+from convbench.clock.stopwatch import STOPWATCHES, WallStopwatch
+
+
+@STOPWATCHES.register("twice")
+class Twice(WallStopwatch):
+    """Twice the wall time."""
+
+    name = "twice"
+
+    def time(self, work, calls):
+        found = super().time(work, calls)
+        return replace(found, seconds=2 * found.seconds)
+'''
+MEASURED = """
+import torch
+from convbench import measure
+from convbench.core.plugins import load_plugin
+
+load_plugin("twice.py")
+work = {"sum": (torch.nn.Conv2d(3, 4, 3).eval(), torch.randn(1, 3, 9, 9))}
+found = measure(work, stopwatch="twice", budget=0.1, processes=2)
+assert {samples.stopwatch for samples in found.samples["sum"]} == {"twice"}, found
+assert {samples.process for samples in found.samples["sum"]} <= {"forked", "fresh"}, found
+assert not found.notes, found.notes
+"""
+
+
+def test_a_stopwatch_is_one_file(convbench, tmp_path):
+    (tmp_path / "twice.py").write_text(STOPWATCH)
+    (tmp_path / "measured.py").write_text(MEASURED)
+    mine = ("--plugin", "twice.py")
+    assert "twice" in convbench(*mine, "list", "stopwatches")
+    started = (*mine, "run", "--suite", "s.toml", "--out", "o", "--quiet")
+    convbench(*started, "--stopwatch", "twice")
+    (record,) = _records(tmp_path / "o")
+    assert {samples["stopwatch"] for samples in record["samples"]} == {"twice"}
+    header = json.loads((tmp_path / "o" / "run.json").read_text())
+    assert header["fingerprint"]["stopwatch"] == "twice"
+    assert "--stopwatch twice" in header["command"]
+    convbench(*started, "--resume")  # by the same stopwatch, though it is not named again
+    _python(tmp_path, "measured.py")
+
+
+def test_runs_of_different_stopwatches_do_not_compare():
+    from convbench.comparing.environment import environments
+
+    (found,) = environments({"torch": "2"}, {"torch": "2", "stopwatch": "twice"})
+    assert (found.key, found.in_the_way) == ("stopwatch", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("wal", "Did you mean wall"), ("cuda-events", "sees no CUDA|not a CUDA device")],
+)
+def test_a_stopwatch_that_cannot_be_says_so(name, words):
+    from convbench import measure
+
+    with pytest.raises(ValueError, match=words):
+        measure({"nothing": list}, stopwatch=name)

@@ -97,12 +97,23 @@ def devices() -> Table:
     return table
 
 
+def stopwatches() -> Table:
+    """List the stopwatches that `run --stopwatch` and `measure` take."""
+    from convbench.clock.stopwatch import STOPWATCHES
+
+    table = _table("Stopwatches", "name", "what it times")
+    for name in STOPWATCHES:
+        table.add_row(name, (STOPWATCHES[name].__doc__ or "").split("\n")[0])
+    return table
+
+
 LISTS: dict[str, Callable[[], Table]] = {
     "types": types,
     "networks": networks,
     "suites": suites,
     "counters": counters,
     "devices": devices,
+    "stopwatches": stopwatches,
 }
 
 
