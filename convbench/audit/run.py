@@ -9,7 +9,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import fields
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from threading import Timer
@@ -24,8 +26,8 @@ from convbench.counting.base import COUNTERS
 
 Progress = Callable[[Cell], None]
 """Called with every cell when it is there; from several threads where there are several jobs."""
-_MODULE: Final = "convbench.audit.cell"
 _GRACE: Final = 120.0
+"""Seconds on top of a cell's, for its process to start."""
 
 
 def run_audit(
@@ -48,15 +50,16 @@ def run_audit(
         AuditError: nothing to ask.
 
     """
-    tools = [COUNTERS[name] for name in (COUNTERS if counters is None else dict.fromkeys(counters))]
+    names = COUNTERS if counters is None else counters
+    tools = list(dict.fromkeys(COUNTERS[name] for name in names))
     chosen = [CASES[name] for name in (CASES if cases is None else dict.fromkeys(cases))]
     if not tools or not chosen:
         raise AuditError("An audit needs a counter and a case: name at least one of each.")
     ids = [case.id for case in chosen]
     tell = progress or (lambda _: None)
-    worker = _Worker(plugins=tuple(plugins), limit=limit)
+    ask = partial(_column, ids=ids, tell=tell, limit=limit, plugins=plugins)
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        columns = list(pool.map(lambda tool: _column(tool.label, ids, tell, worker), tools))
+        columns = list(pool.map(ask, [tool.label for tool in tools]))
     return AuditResult(
         environment={
             "convbench": __version__,
@@ -64,72 +67,55 @@ def run_audit(
             "python": platform.python_version(),
         },
         counters=tuple(
-            CounterInfo(name=tool.label, version=column.version, convention=str(tool.convention))
-            for tool, column in zip(tools, columns, strict=True)
+            CounterInfo(name=tool.label, version=version, convention=str(tool.convention))
+            for tool, (version, _) in zip(tools, columns, strict=True)
         ),
         cases=tuple(
             CaseInfo(**{field.name: getattr(case, field.name) for field in fields(CaseInfo)})
             for case in chosen
         ),
-        cells=tuple(column.cells[place] for place in range(len(chosen)) for column in columns),
+        cells=tuple(cells[place] for place in range(len(chosen)) for _, cells in columns),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Worker:
-    """How a process is started that asks: what it loads first, and its seconds for one cell."""
+def _column(
+    name: str, ids: Sequence[str], tell: Progress, limit: float, plugins: Sequence[str]
+) -> tuple[str, list[Cell]]:
+    """Return the version of one counter, and its answer to every case in order.
 
-    plugins: tuple[str, ...]
-    limit: float
-
-    def command(self, *words: str) -> list[str]:
-        """Return the command line, which ends in the words."""
-        loaded = [word for name in self.plugins for word in ("--plugin", name)]
-        return [sys.executable, "-m", _MODULE, *loaded, *words]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment: the process has to find this same package."""
-        home = str(Path(__file__).parents[2])
-        path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH", "")])])
-        return {**os.environ, "PYTHONPATH": path, "CONVBENCH_AUDIT_LIMIT": f"{self.limit:g}"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Column:
-    """What one counter answered, in the order asked."""
-
-    version: str
-    cells: tuple[Cell, ...]
-
-
-def _column(name: str, ids: Sequence[str], tell: Progress, worker: _Worker) -> _Column:
-    """Ask one counter for every case: from a warm process that forks, or each from one of its own.
-
-    A process that ends, or that a case holds up for too long, is followed by another one.
+    It is asked from a warm process that forks, or each case from one of its own. A process that
+    ends, or that a case holds up for too long, is followed by another one.
     """
     cells: list[Cell] = []
     found = ""
     while len(cells) < len(ids):
-        with subprocess.Popen(  # noqa: S603  this Python, this package
-            worker.command("--serve", name),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=worker.environment,
-        ) as process:
+        with suppress(BrokenPipeError), _started(name, limit, plugins) as process:
             cell: Cell | None = None
             for case_id in ids[len(cells) :]:
-                guard = Timer(worker.limit + _GRACE, process.kill)
+                guard = Timer(limit + _GRACE, process.kill)
                 guard.start()
-                version, cell = _exchange(process, case_id, first=cell is None)
+                told, cell = _exchange(process, case_id, first=cell is None)
                 guard.cancel()
-                found = version or found
+                found = told or found
                 cells.append(cell or failed(case_id, name, "the counter ended its worker"))
                 tell(cells[-1])
                 if cell is None or not FORKS:
                     break
-    return _Column(version=found, cells=tuple(cells))
+    return found, cells
+
+
+def _started(name: str, limit: float, plugins: Sequence[str]) -> subprocess.Popen[str]:
+    """Start a process that answers for one counter; it has to find this same package."""
+    loaded = [word for plugin in plugins for word in ("--plugin", plugin)]
+    home = str(Path(__file__).parents[2])
+    path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH", "")])])
+    return subprocess.Popen(  # noqa: S603  this Python, this package
+        [sys.executable, "-m", "convbench.audit.cell", *loaded, "--serve", name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path, "CONVBENCH_AUDIT_LIMIT": f"{limit:g}"},
+    )
 
 
 def _exchange(

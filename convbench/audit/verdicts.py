@@ -24,7 +24,6 @@ Verdict = Literal[
 
 RIGHT: Final = frozenset({"right", "right by its convention"})
 SILENT: Final = frozenset({"wrong", "silent zero"})
-ABSENT: Final = frozenset({"not installed", "not built"})
 _MAY_MULTIPLY: Final = frozenset({"mul", "multiply", "prod"})
 """Elementwise by rule, yet a contraction can be written with them, so naming them is a warning."""
 
