@@ -48,6 +48,10 @@ def run(
     allocator: Annotated[
         str | None, typer.Option(help="kept,system: whether freed pages stay mapped.")
     ] = None,
+    stopwatch: Annotated[
+        str | None,
+        typer.Option(help="See `list stopwatches`. [default: the device's own]"),
+    ] = None,
     processes: Annotated[
         int | None,
         typer.Option(help="Processes a group, at least. [default: as the suite says, 10]"),
@@ -103,6 +107,7 @@ def run(
             resume=resume,
             force=force,
             plugins=tuple(PLUGINS),
+            stopwatch=stopwatch,
         )
     )
     if dry_run:

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from typing import Any
 
-from convbench.audit.counter import Answer, Tool, register
 from convbench.core.vision import declare_operators
+from convbench.counting.base import Answer, Counter, register
+from convbench.counting.tally import Convention
 
 
 @register
-class Deepspeed(Tool):
+class Deepspeed(Counter):
     """Patches functions and hooks modules; its MACs leave bias and elementwise work out."""
 
     name = "DeepSpeed"
     package = "deepspeed"
+    imports = "deepspeed.profiling.flops_profiler"
+    convention = Convention(unit="1 per multiply-accumulate", elementwise="nothing")
+    in_runs = False
 
-    def load(self) -> None:
+    def load(self) -> Any:
         """Import the profiler."""
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
         declare_operators()
-        importlib.import_module("deepspeed.profiling.flops_profiler")
+        return super().load()
 
-    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
+    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Return its MACs."""
-        del backward
-        profiler = importlib.import_module("deepspeed.profiling.flops_profiler")
-        _, macs, _ = profiler.get_model_profile(
+        _, macs, _ = self.load().get_model_profile(
             module,
             args=list(inputs),
             print_profile=False,

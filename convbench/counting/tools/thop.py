@@ -2,54 +2,55 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, distribution
-from importlib.metadata import version as installed_version
-from typing import Any, ClassVar
+from dataclasses import replace
+from importlib.metadata import distribution
+from typing import Any, Final
 
-from convbench.audit.counter import Answer, Tool, register, split
+from convbench.counting.asking import split
+from convbench.counting.base import Answer, Counter, register
+from convbench.counting.tally import Convention
 
-FOLDER = "CONVBENCH_AUDIT_ULTRALYTICS"
+FOLDER: Final = "CONVBENCH_AUDIT_ULTRALYTICS"
 """Environment variable: the folder that `pip install --target` put ultralytics-thop in."""
 
 _MACS = ("Conv", "Linear", "RNN", "GRU", "LSTM", "Bilinear", "MultiheadAttention")
 
 
-class _Thop(Tool):
+class _Thop(Counter):
     """Counts modules by hooks. It calls its numbers MACs, and adds normalisation and pooling."""
 
-    convention = "1 for each multiply-accumulate; normalisation, pooling and softmax beside them"
-    folder: ClassVar[str] = ""
+    imports = "thop"
+    convention = Convention(
+        unit="1 per multiply-accumulate, bias not counted",
+        elementwise="normalisation, pooling and softmax",
+    )
+    in_runs = False
 
-    def load(self) -> None:
+    def load(self) -> Any:
         """Import the thop that belongs to this tool."""
-        if self.folder:
-            folder = os.environ.get(self.folder, "")
-            if folder:
-                sys.path.insert(0, folder)
         if not self.version:
             raise ImportError(f"{self.package} is not installed")
-        thop = importlib.import_module("thop")
-
+        thop = super().load()
         theirs = distribution(self.package).locate_file("thop")
         if os.path.realpath(str(theirs)) != os.path.realpath(os.path.dirname(str(thop.__file__))):  # noqa: PTH120  beside str
             raise ImportError(f"another package's thop hides {self.package}'s")
+        return thop
 
-    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
+    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Return its total; the layers that are not convolutions or products are parts."""
-        del backward
-        profile = importlib.import_module("thop").profile
         kinds = {name: type(part).__name__ for name, part in module.named_modules()}
-        total, _, layers = profile(module, inputs=inputs, verbose=False, ret_layer_info=True)
+        total, _, layers = self.load().profile(
+            module, inputs=inputs, verbose=False, ret_layer_info=True
+        )
         counts: dict[str, int] = {}
         _gather(layers, "", kinds, counts)
         whole = round(float(total))
         counts[kinds[""]] = counts.get(kinds[""], 0) + whole - sum(counts.values())
-        value, parts = split(counts, lambda kind: any(mac in kind for mac in _MACS))
+        parts = split(counts, lambda kind: any(mac in kind for mac in _MACS))[1]
         parts.pop(kinds[""], None)
-        return Answer(value=value, parts=parts)
+        return Answer(value=whole, parts=parts)
 
 
 def _gather(layers: Any, path: str, kinds: dict[str, str], counts: dict[str, int]) -> None:
@@ -65,10 +66,11 @@ def _gather(layers: Any, path: str, kinds: dict[str, str], counts: dict[str, int
 
 @register
 class Thop(_Thop):
-    """The original."""
+    """The original. It counts a transposed convolution on output positions."""
 
     name = "thop"
     package = "thop"
+    convention = replace(_Thop.convention, transposed="output positions")
 
 
 @register
@@ -77,15 +79,11 @@ class UltralyticsThop(_Thop):
 
     name = "ultralytics-thop"
     package = "ultralytics-thop"
-    folder = FOLDER
 
     @property
     def version(self) -> str:
         """The version in its own folder, or the installed one."""
-        folder = os.environ.get(self.folder, "")
+        folder = os.environ.get(FOLDER, "")
         if folder and folder not in sys.path:
             sys.path.insert(0, folder)
-        try:
-            return installed_version(self.package)
-        except PackageNotFoundError:
-            return ""
+        return super().version

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import importlib
 from math import prod
 from typing import Any
 
-from convbench.audit.counter import Answer, Tool, register
+from convbench.counting.base import Answer, Counter, register
+from convbench.counting.tally import Convention
 
 _APART = ("Norm", "Embedding")
 
 
 @register
-class Torchinfo(Tool):
+class Torchinfo(Counter):
     """Multiplies parameters by output positions, module by module: mult-adds, bias among them."""
 
     name = "torchinfo"
     package = "torchinfo"
-    convention = "1 for each weight and bias at each output position; normalisation's weights too"
+    imports = "torchinfo"
+    convention = Convention(
+        unit="1 per multiply-accumulate, and 1 per output with a bias",
+        elementwise="normalisation 1 per weight and sample",
+        transposed="output positions",
+    )
+    in_runs = False
 
-    def load(self) -> None:
-        """Import torchinfo."""
-        importlib.import_module("torchinfo")
-
-    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
+    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Return its total of mult-adds; normalisation, look-ups and bias are parts."""
-        del backward
-        torchinfo = importlib.import_module("torchinfo")
-        found = torchinfo.summary(module, input_data=list(inputs), verbose=0)
+        found = self.load().summary(module, input_data=list(inputs), verbose=0)
         parts: dict[str, int] = {}
         for layer in found.summary_list:
             if not layer.is_leaf_layer:

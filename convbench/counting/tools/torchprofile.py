@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from typing import Any
 
-from convbench.audit.counter import Answer, Tool, register, split
+from convbench.counting.asking import split
+from convbench.counting.base import Answer, Counter, register
+from convbench.counting.tally import Convention
 
 _MACS = frozenset(
     f"aten::{name}"
@@ -26,28 +27,34 @@ _MACS = frozenset(
 
 
 @register
-class Torchprofile(Tool):
+class Torchprofile(Counter):
     """Counts a traced graph by a table of operators, and warns of those that are not in it."""
 
     name = "torchprofile"
     package = "torchprofile"
-    convention = "1 for each multiply-accumulate; products, normalisation and pooling beside them"
+    imports = "torchprofile"
+    convention = Convention(
+        unit="1 per multiply-accumulate, bias not counted",
+        elementwise="1 per product of tensors, per normalised element and per average",
+        transposed="output positions",
+    )
+    in_runs = False
 
-    def load(self) -> None:
-        """Import torchprofile."""
-        importlib.import_module("torchprofile")
-
-    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
+    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Return the sum over its operators, and those that it warned of."""
-        del backward
-        profile_macs = importlib.import_module("torchprofile").profile_macs
+        profile_macs = self.load().profile_macs
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             nodes = profile_macs(module, inputs, reduction=None)
         counts: dict[str, int] = {}
         for node, number in nodes.items():
             counts[node.operator] = counts.get(node.operator, 0) + int(number)
-        value, parts = split(counts, _MACS.__contains__)
+        macs, parts = split(counts, _MACS.__contains__)
         texts = (str(item.message) for item in said)
         unknown = {text.split('"')[1] for text in texts if text.startswith("No handlers found")}
-        return Answer(value=value, parts=parts, unknown=tuple(sorted(unknown)))
+        return Answer(
+            value=sum(counts.values()),
+            parts=parts,
+            by_operator=macs,
+            unknown=dict.fromkeys(sorted(unknown), 1),
+        )

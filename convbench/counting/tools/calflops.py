@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from convbench.audit.counter import Answer, Tool, register
 from convbench.core.vision import declare_operators
+from convbench.counting.base import Answer, Counter, register
+from convbench.counting.tally import Convention
 
 
 @register
-class Calflops(Tool):
+class Calflops(Counter):
     """Patches functions and hooks modules; its MACs leave bias and elementwise work out."""
 
     name = "calflops"
     package = "calflops"
-    convention = "1 for each multiply-accumulate; a backward pass is twice the forward"
+    imports = "calflops"
+    convention = Convention(
+        unit="1 per multiply-accumulate; a backward pass is twice the forward",
+        elementwise="nothing",
+    )
     backward = True
+    in_runs = False
 
-    def load(self) -> None:
+    def load(self) -> Any:
         """Import calflops, which imports transformers."""
         declare_operators()
-        importlib.import_module("calflops")
+        return super().load()
 
-    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
+    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Return its MACs."""
-        calculate_flops = importlib.import_module("calflops").calculate_flops
-        _, macs, _ = calculate_flops(
+        _, macs, _ = self.load().calculate_flops(
             model=module,
             args=list(inputs),
             include_backPropagation=backward,

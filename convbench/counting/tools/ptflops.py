@@ -7,28 +7,31 @@ import importlib
 import io
 from typing import Any, ClassVar
 
-from convbench.audit.counter import Answer, Refusal, Tool, arguments, register
 from convbench.core.vision import declare_operators
+from convbench.counting.asking import arguments
+from convbench.counting.base import Answer, Counter, Refusal, register
+from convbench.counting.tally import Convention
 
 
-class _Ptflops(Tool):
+class _Ptflops(Counter):
     """Counts multiply-accumulates and bias."""
 
     package = "ptflops"
+    imports = "ptflops"
+    in_runs = False
     backend: ClassVar[str]
 
-    def load(self) -> None:
+    def load(self) -> Any:
         """Import ptflops, which imports torchvision where that is installed."""
         declare_operators()
-        importlib.import_module("ptflops")
+        return super().load()
 
     def ask(self, module: Any, inputs: tuple[Any, ...], **options: Any) -> int:
         """Return its number; it prints and returns None where it cannot count."""
-        ptflops = importlib.import_module("ptflops")
         one = inputs[0] if len(inputs) == 1 else None
         told = io.StringIO()
         with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-            macs, _ = ptflops.get_model_complexity_info(
+            macs, _ = self.load().get_model_complexity_info(
                 module,
                 (1,),
                 input_constructor=lambda _: arguments(module, inputs) if one is None else one,
@@ -49,12 +52,13 @@ class PtflopsAten(_Ptflops):
 
     name = "ptflops (aten)"
     backend = "aten"
-    convention = "1 for each multiply-accumulate and 1 for each output that has a bias"
+    convention = Convention(
+        unit="1 per multiply-accumulate, and 1 per output with a bias", elementwise="nothing"
+    )
     extras: ClassVar[dict[str, int]] = {"bias": 1}
 
-    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
+    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Return its number."""
-        del backward
         return Answer(value=self.ask(module, inputs))
 
 
@@ -64,23 +68,23 @@ class PtflopsPytorch(_Ptflops):
 
     name = "ptflops (pytorch)"
     backend = "pytorch"
-    convention = (
-        "1 for each multiply-accumulate and 1 for each output that has a bias; normalisation, "
-        "activation, pooling and resize beside them; the mean of one sample"
+    convention = Convention(
+        unit="1 per multiply-accumulate, and 1 per output with a bias; the mean of one sample",
+        elementwise="normalisation, activation, pooling and resize",
     )
     extras: ClassVar[dict[str, int]] = {
         "bias": 1,
         "relu": 1,
         "averaged": 1,
         "resized": 1,
-        "mul": 1,
+        "pooled": 1,
+        "max pooled": 1,
     }
     per_sample = True
     averaged = frozenset({"bias"})
 
-    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool) -> Answer:
+    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Return its number; what its option to ignore modules takes away is a part."""
-        del backward
         mapping = importlib.import_module("ptflops.pytorch_ops").MODULES_MAPPING
         value = self.ask(module, inputs)
         keep = ("Conv", "Linear", "RNN", "GRU", "LSTM", "Attention")
