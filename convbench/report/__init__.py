@@ -5,8 +5,7 @@
     document    the neutral Document that every renderer reads
     axes        how far those of figures go; `core.text`: how a value looks to a reader
     renderers   what a renderer is; formats are found through `RENDERERS` and `SCREENS`
-    markdown, latex, json, csv, parquet    one format each, for files
-    terminal    a format for the screen
+    formats     one file or folder for each format
     flat        tables as data, for the formats that are for data
     figures     a figure's data -> PNG or PDF
     write       a run and some formats -> files

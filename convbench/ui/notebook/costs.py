@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core.arithmetic import is_array, is_symbolic
-from convbench.report.latex.escaping import escape as latex_escape
+from convbench.report.formats.latex.escaping import escape as latex_escape
 from convbench.ui.notebook.markup import box, line, table
 
 if TYPE_CHECKING:

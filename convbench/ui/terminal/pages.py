@@ -20,7 +20,7 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
-from convbench.report.plain import legible
+from convbench.report.formats.plain import legible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -13,12 +13,12 @@ from convbench.report.contents import contents
 from convbench.report.document import Bullets, Column, Document, Figure, Table
 from convbench.report.drawing import style
 from convbench.report.figuredata import Bar, Bars, Curve, Pair, Ratios, Scatter
-from convbench.report.html import look
-from convbench.report.html.charts import drawn
-from convbench.report.html.charts.chart import log_ticks, text
-from convbench.report.html.facts import Facts
-from convbench.report.html.names import names_of
-from convbench.report.html.view import grid, view
+from convbench.report.formats.html import look
+from convbench.report.formats.html.charts import drawn
+from convbench.report.formats.html.charts.chart import log_ticks, text
+from convbench.report.formats.html.facts import Facts
+from convbench.report.formats.html.names import names_of
+from convbench.report.formats.html.view import grid, view
 from convbench.runs.record import Run
 
 RATIO = RatioInterval(value=0.5, low=0.4, high=0.6, confidence=0.95, paired=True, verdict="faster")
@@ -102,7 +102,7 @@ def test_no_colour_of_a_chart_is_left_without_a_dark_one():
 
     for chart in view(committed()).charts.values():
         assert set(colours(chart)) <= set(look.DARK)
-    scripts = files("convbench.report.html") / "script"
+    scripts = files("convbench.report.formats.html") / "script"
     for script in scripts.iterdir():
         assert set(re.findall("#[0-9A-Fa-f]{6}", script.read_text())) <= set(look.DARK)
 

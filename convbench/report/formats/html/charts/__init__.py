@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convbench.report.figuredata import Bars, Curve, Ratios, Scatter, Trend
-from convbench.report.html.charts.bars import bars
-from convbench.report.html.charts.curve import curve
-from convbench.report.html.charts.ratios import ratios
-from convbench.report.html.charts.scatter import scatter
-from convbench.report.html.charts.trend import trend
+from convbench.report.formats.html.charts.bars import bars
+from convbench.report.formats.html.charts.curve import curve
+from convbench.report.formats.html.charts.ratios import ratios
+from convbench.report.formats.html.charts.scatter import scatter
+from convbench.report.formats.html.charts.trend import trend
 
 if TYPE_CHECKING:
     from convbench.report.figuredata import FigureData
-    from convbench.report.html.charts.chart import Chart
-    from convbench.report.html.facts import Facts
-    from convbench.report.html.names import Names
+    from convbench.report.formats.html.charts.chart import Chart
+    from convbench.report.formats.html.facts import Facts
+    from convbench.report.formats.html.names import Names
 
 
 def drawn(data: FigureData, names: Names, facts: Facts) -> Chart:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.document import Bullets, Document, Figure, Fold, Heading, Paragraph, Table
-from convbench.report.html.charts import drawn
-from convbench.report.html.facts import Facts
-from convbench.report.html.names import Names, names_of
+from convbench.report.formats.html.charts import drawn
+from convbench.report.formats.html.facts import Facts
+from convbench.report.formats.html.names import Names, names_of
 
 if TYPE_CHECKING:
     from convbench.report.document import Block, Bullet, Column
-    from convbench.report.html.names import Look
+    from convbench.report.formats.html.names import Look
 
 MANY_ROWS: Final = 20
 """A longer table shows its first rows until a reader asks for all of them."""

@@ -10,9 +10,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core.errors import MissingExtraError
-from convbench.report import csv
 from convbench.report.drawing import style
-from convbench.report.html import look
+from convbench.report.formats import csv
+from convbench.report.formats.html import look
 
 if TYPE_CHECKING:
     import jinja2
@@ -38,7 +38,7 @@ def page(document: Document) -> str:
     """
     template = _environment().get_template("page.html.jinja")
     plotly = _plotly()
-    from convbench.report.html.view import view
+    from convbench.report.formats.html.view import view
 
     shown = view(document)
     early, script = _joined(_EARLY), _joined(_SCRIPTS)
@@ -70,7 +70,7 @@ def _environment() -> jinja2.Environment:
     except ImportError as error:
         raise _missing("Jinja2") from error
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("convbench.report", "html"),
+        loader=jinja2.PackageLoader("convbench.report.formats", "html"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=_visible,
@@ -104,7 +104,7 @@ def _missing(package: str) -> MissingExtraError:
 
 
 def _read(name: str) -> str:
-    return (files("convbench.report.html") / name).read_text(encoding="utf-8")
+    return (files("convbench.report.formats.html") / name).read_text(encoding="utf-8")
 
 
 def _joined(names: tuple[str, ...]) -> str:

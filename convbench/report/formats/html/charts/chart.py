@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.report.drawing import style
-from convbench.report.html import look
+from convbench.report.formats.html import look
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convbench.report.axes import Whisker
-    from convbench.report.html.facts import Line
+    from convbench.report.formats.html.facts import Line
 
 Trace = dict[str, Any]
 Tick = tuple[float, str, int]

@@ -17,10 +17,10 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
-from convbench.report.plain import legible
+from convbench.report.formats.plain import legible
+from convbench.report.formats.terminal.merging import MERGED, merged
+from convbench.report.formats.terminal.narrowing import narrowed
 from convbench.report.renderers import SCREENS
-from convbench.report.terminal.merging import MERGED, merged
-from convbench.report.terminal.narrowing import narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

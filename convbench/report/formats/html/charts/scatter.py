@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from convbench.core import text as show
 from convbench.report.axes import scatter_ends, whisker
 from convbench.report.drawing import style
-from convbench.report.html import look
-from convbench.report.html.charts.chart import (
+from convbench.report.formats.html import look
+from convbench.report.formats.html.charts.chart import (
     Chart,
     Label,
     Note,
@@ -24,13 +24,13 @@ from convbench.report.html.charts.chart import (
     title_above,
     whiskers,
 )
-from convbench.report.html.facts import TIME, with_confidence
+from convbench.report.formats.html.facts import TIME, with_confidence
 
 if TYPE_CHECKING:
     from convbench.report.axes import Ends
     from convbench.report.figuredata import Point, Scatter
-    from convbench.report.html.facts import Facts
-    from convbench.report.html.names import Names
+    from convbench.report.formats.html.facts import Facts
+    from convbench.report.formats.html.names import Names
 
 _SHORTEST: Final = 0.05  # of the width: a shorter line in a corner says nothing
 _TIME: Final = "time of a call, with its interval"

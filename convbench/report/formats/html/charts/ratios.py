@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from convbench.core import text as show
 from convbench.report.axes import ratios_ends, whisker
 from convbench.report.drawing import style
-from convbench.report.html import look
-from convbench.report.html.charts.chart import (
+from convbench.report.formats.html import look
+from convbench.report.formats.html.charts.chart import (
     Chart,
     Note,
     Trace,
@@ -24,13 +24,13 @@ from convbench.report.html.charts.chart import (
     text,
     whiskers,
 )
-from convbench.report.html.facts import with_confidence
+from convbench.report.formats.html.facts import with_confidence
 
 if TYPE_CHECKING:
     from convbench.report.axes import Ends
     from convbench.report.figuredata import Pair, Ratios
-    from convbench.report.html.facts import Facts
-    from convbench.report.html.names import Names
+    from convbench.report.formats.html.facts import Facts
+    from convbench.report.formats.html.names import Names
 
 
 # ticks that nobody sees keep the names away from the marks

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from convbench.core import text as show
 from convbench.report.axes import bars_ends, whisker
 from convbench.report.drawing import style
-from convbench.report.html import look
-from convbench.report.html.charts.chart import (
+from convbench.report.formats.html import look
+from convbench.report.formats.html.charts.chart import (
     Chart,
     Note,
     Trace,
@@ -20,13 +20,13 @@ from convbench.report.html.charts.chart import (
     short_rows,
     whiskers,
 )
-from convbench.report.html.facts import TIME, with_confidence
+from convbench.report.formats.html.facts import TIME, with_confidence
 
 if TYPE_CHECKING:
     from convbench.report.axes import Ends
     from convbench.report.figuredata import Bar, Bars
-    from convbench.report.html.facts import Facts
-    from convbench.report.html.names import Names
+    from convbench.report.formats.html.facts import Facts
+    from convbench.report.formats.html.names import Names
 
 _ROOM = 1.3  # for the number beside the longest bar
 _ROOM_TIMES = 1.2

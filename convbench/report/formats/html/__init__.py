@@ -27,6 +27,6 @@ def render(document: Document) -> Files:
 
     Raises MissingExtraError where the extra `html` is not installed.
     """
-    from convbench.report.html.page import page
+    from convbench.report.formats.html.page import page
 
     return {"report.html": page(document).encode()}

@@ -9,8 +9,8 @@ from convbench.core import text as show
 from convbench.report.axes import curve_ends, whisker
 from convbench.report.drawing import style
 from convbench.report.drawing.curve import CURVES, spread
-from convbench.report.html import look
-from convbench.report.html.charts.chart import (
+from convbench.report.formats.html import look
+from convbench.report.formats.html.charts.chart import (
     Chart,
     Note,
     Trace,
@@ -26,12 +26,12 @@ from convbench.report.html.charts.chart import (
     title_above,
     whiskers,
 )
-from convbench.report.html.facts import with_confidence
+from convbench.report.formats.html.facts import with_confidence
 
 if TYPE_CHECKING:
     from convbench.report.axes import Ends
     from convbench.report.figuredata import Curve, CurvePoint
-    from convbench.report.html.names import Names
+    from convbench.report.formats.html.names import Names
 
 _OVER: Final = "depthwise_separable"
 _RATIO: Final = "depthwise separable ÷ standard"

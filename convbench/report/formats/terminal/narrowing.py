@@ -13,7 +13,7 @@ from rich.text import Text
 
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
-from convbench.report.plain import legible
+from convbench.report.formats.plain import legible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

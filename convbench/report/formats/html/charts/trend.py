@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.core import text as show
 from convbench.report.axes import trend_ends, whisker
 from convbench.report.drawing import style
-from convbench.report.html import look
-from convbench.report.html.charts.chart import (
+from convbench.report.formats.html import look
+from convbench.report.formats.html.charts.chart import (
     Chart,
     Note,
     Trace,
@@ -22,12 +22,12 @@ from convbench.report.html.charts.chart import (
     text,
     whiskers,
 )
-from convbench.report.html.facts import TIME, with_confidence
+from convbench.report.formats.html.facts import TIME, with_confidence
 
 if TYPE_CHECKING:
     from convbench.report.axes import Ends
     from convbench.report.figuredata import Trend, TrendLine, TrendPoint
-    from convbench.report.html.names import Names
+    from convbench.report.formats.html.names import Names
 
 _COLOURS: Final = {
     "slower": style.COLOURS[1],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from convbench.report.document import Figure
 from convbench.report.drawing import style
 from convbench.report.figuredata import Bars, Ratios, Scatter, Trend
-from convbench.report.html.look import MARKS
+from convbench.report.formats.html.look import MARKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
+from convbench.report.formats.latex.escaping import breakable, escape
 from convbench.report.intervals import table_note
-from convbench.report.latex.escaping import breakable, escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

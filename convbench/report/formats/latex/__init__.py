@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.report.document import Bullets, Code, Figure, Fold, Heading, Paragraph, Table
 from convbench.report.figures import draw
-from convbench.report.latex.escaping import breakable, escape
-from convbench.report.latex.tables import PACKAGES, table
+from convbench.report.formats.latex.escaping import breakable, escape
+from convbench.report.formats.latex.tables import PACKAGES, table
 from convbench.report.renderers import RENDERERS
 
 if TYPE_CHECKING:

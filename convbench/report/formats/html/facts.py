@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
-from convbench.report.html.names import case_rows
+from convbench.report.formats.html.names import case_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
