@@ -4,7 +4,7 @@
     view      blocks as the template wants them: sections, cards, cells with their raw values
     names     what can be followed through the page, and how each looks
     facts     all numbers of a case, for the label that a pointer shows
-    charts    a figure's data -> what Plotly draws
+    chart     a picture -> what Plotly draws; look: its colours and marks
 
 page.html.jinja, page.css and script/*.js are the page itself. Plotly and Jinja are imported only
 when a page is made.

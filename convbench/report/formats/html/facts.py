@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
+from convbench.report.figures.picture import with_confidence
+from convbench.report.figures.style import TIME
 from convbench.report.formats.html.names import case_rows
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ _TIMES: Final[tuple[tuple[str, str, Kind], ...]] = (
     ("rounds", "rounds", "integer"),
     ("calls_per_sample", "calls a sample", "integer"),
 )
-TIME: Final = "time of a call"
 TIME_RATIO: Final = "time ÷ baseline"
 
 
@@ -60,8 +61,14 @@ class Facts:
         row = next(iter(fit or found), None)
         if row is None:
             return own
-        said = {name for name, _ in own}
-        return [*own, *(line for line in _lines(row) if line[0] not in said)]
+        said = {_kind(name) for name, _ in own}
+        return [*own, *(line for line in _lines(row) if _kind(line[0]) not in said)]
+
+
+def _kind(name: str) -> str:
+    """Return what a number is; of a ratio, whatever it is divided by."""
+    of, divided, _ = name.partition(" ÷ ")
+    return of + divided
 
 
 def _lines(row: dict[str, Any]) -> list[Line]:
@@ -119,10 +126,3 @@ def _around(row: dict[str, Any], name: str, value: float) -> dict[str, Any]:
 
 def _or(value: float | None, other: float) -> float:
     return other if value is None else value
-
-
-def with_confidence(value: Interval | RatioInterval) -> str:
-    """Return a value with its interval and what that reaches: 424 µs ±8 %, 95 % interval."""
-    text = show.cell(value, "text")
-    reached = show.confidence(value.confidence)
-    return f"{text}, {reached} interval" if show.known(value) else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from convbench.report.drawing import style
+from convbench.report.figures import style
 
 # In the order of `style.COLOURS`: each a lighter one of the same hue, and white for black.
 _DARK: Final = (
@@ -12,26 +12,25 @@ _DARK: Final = (
 )  # fmt: skip
 
 TEXT: Final = "#24292F"
-AXIS: Final = "#8C959F"
-ONE: Final = "#57606A"
-"""The line at the ratio 1."""
-LINK: Final = "#B9BEC5"
-"""The line that joins the two marks of a pair."""
 BAND: Final = "#FFF1C2"
 """Behind the row of a case that is followed."""
 PAPER: Final = "#FFFFFF"
-FAINT: Final = "#6B7280"
+ROLES: Final = {
+    "text": TEXT, "one": "#57606A", "link": "#B9BEC5", "grid": "#DDDDDD", "faint": "#6B7280",
+    "axis": "#8C959F",
+}  # fmt: skip
 
 DARK: Final[dict[str, str]] = {
     **dict(zip(style.COLOURS, _DARK, strict=True)),
-    style.GRID: "#30363D",
-    TEXT: "#DDE2E8",
-    AXIS: "#6E7681",
-    ONE: "#A8B1BB",
-    LINK: "#565D66",
+    **dict(
+        zip(
+            ROLES.values(),
+            ("#DDE2E8", "#A8B1BB", "#565D66", "#30363D", "#98A1AC", "#6E7681"),
+            strict=True,
+        )
+    ),
     BAND: "#3F3413",
     PAPER: "#14181D",
-    FAINT: "#98A1AC",
 }
 """What takes the place of each colour of a figure on a dark ground."""
 
@@ -41,6 +40,12 @@ MARKS: Final[dict[str, str]] = {
     "p": "pentagon",
 }  # fmt: skip
 """Plotly's name of each mark of the pictures."""
+
+CROSSES: Final = {
+    "x": "x-thin-open", "+": "cross-thin-open", "1": "y-down-open", "2": "y-up-open",
+    "3": "y-left-open", "4": "y-right-open",
+}  # fmt: skip
+"""Plotly's name of each mark that is nothing but lines."""
 
 SHAPES: Final[dict[str, str]] = {
     "circle": "M8 2.5a5.5 5.5 0 1 0 .01 0z",
@@ -57,3 +62,18 @@ SHAPES: Final[dict[str, str]] = {
     "pentagon": "M8 1.5 14.5 6.3 12 14H4L1.5 6.3z",
 }  # fmt: skip
 """Each mark as a path in a square of 16, for text."""
+
+
+def colour(name: str) -> str:
+    """Return the colour of a role, or the colour itself."""
+    return ROLES.get(name, name)
+
+
+def words(name: str) -> str:
+    """Return the colour of words: those of marks are too light for them."""
+    return ROLES.get(name, TEXT)
+
+
+def symbol(mark: str) -> str:
+    """Return Plotly's name of a mark."""
+    return MARKS.get(mark) or CROSSES[mark]

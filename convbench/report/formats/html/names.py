@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convbench.report.document import Figure
-from convbench.report.drawing import style
 from convbench.report.figuredata import Bars, Ratios, Scatter, Trend
+from convbench.report.figures import style
 from convbench.report.formats.html.look import MARKS
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core.errors import MissingExtraError
-from convbench.report.drawing import style
+from convbench.report.figures import style
 from convbench.report.formats import csv
 from convbench.report.formats.html import look
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.document import Bullets, Document, Figure, Fold, Heading, Paragraph, Table
-from convbench.report.formats.html.charts import drawn
+from convbench.report.figures import picture
+from convbench.report.formats.html.chart import drawn
 from convbench.report.formats.html.facts import Facts
 from convbench.report.formats.html.names import Names, names_of
 
@@ -91,7 +92,9 @@ def view(document: Document) -> View:
         notes=tuple(block.text for block in before if isinstance(block, Paragraph)),
         parts=parts,
         names=names,
-        charts={figure.id: drawn(figure.data, names, facts).to_json() for figure in figures},
+        charts={
+            figure.id: drawn(picture(figure.data), names, facts).to_json() for figure in figures
+        },
     )
 
 

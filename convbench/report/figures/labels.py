@@ -82,15 +82,17 @@ def place(
         labels, key=lambda one: (-_crowd(one, labels, 60 * scale), one.x, one.text)
     ):
         width, height = _extent(axes, renderer, label.text, size)
-        options = list(_candidates(label, width, height, scale))
-        best = min(
-            enumerate(options),
-            key=lambda item: (
-                _cost(item[1], taken, leaders, frame, scale)
-                + _mistaken(item[1], label, labels, scale),
-                item[0],
-            ),
-        )[1]
+        best, least = None, math.inf
+        for option in _candidates(label, width, height, scale):
+            if (
+                least <= option.distance
+            ):  # no cost is less than the distance, and all others are farther
+                break
+            cost = _cost(option, taken, leaders, frame, scale)
+            cost += _mistaken(option, label, labels, scale)
+            if cost < least:
+                best, least = option, cost
+        assert best is not None  # noqa: S101
         _write(axes, label, best, size)
         taken.append(best.box)
         if best.distance > _NO_LEADER * scale:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import re
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from convbench.core import text as show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
-
-    from convbench.report.axes import Whisker
-
-    Colour = str | tuple[str, float]
+    from collections.abc import Sequence
 
 # Okabe and Ito's colours, without yellow (too light on white) and with grey for the eighth.
 COLOURS: Final = (
@@ -27,13 +18,11 @@ COLOURS: Final = (
 )  # fmt: skip
 COUNT_COLOUR: Final = COLOURS[0]
 TIME_COLOUR: Final = COLOURS[1]
-GRID: Final = "#DDDDDD"
-FAINT: Final = "#888888"
+TIME: Final = "time of a call"
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p")
 _UNREADABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST: Final = 48
 _TEXT_SHADE: Final = 0.65
-_NARROW: Final = 1000.0
 
 
 def look(name: str, series: Sequence[str]) -> tuple[str, str]:
@@ -67,53 +56,12 @@ def _drawable() -> frozenset[int]:
     return frozenset(get_font(str(path)).get_charmap())
 
 
-def plain_title(text: str) -> str:
-    """Return a title as it can be drawn, at most 110 characters."""
-    return plain(text, longest=110)
+def round_values(low: float, high: float) -> list[float]:
+    """Return few round values from `low` to `high`, for the ticks of a linear axis."""
+    from matplotlib.ticker import MaxNLocator
 
-
-def few_ticks() -> MaxNLocator:
-    """Return a locator of few round values on a linear axis."""
-    return MaxNLocator(nbins=5)
-
-
-def formatter(show_value: Callable[[float], str]) -> FuncFormatter:
-    """Return a formatter of ticks that shows each value so; zero is always 0."""
-    return FuncFormatter(partial(_tick, show_value))
-
-
-def _tick(show_value: Callable[[float], str], value: float, _position: int | None) -> str:
-    return show_value(value) if value > 0 else "0"
-
-
-def lengths(value: float, seen: Whisker | None) -> list[list[float]] | None:
-    """Return the lengths of a whisker below and above a value; None where there is none."""
-    return [[value - seen.low], [seen.high - value]] if seen else None
-
-
-def arrows(axes: Axes, seen: Whisker | None, at: float, colour: Colour, *, across: bool) -> None:
-    """Draw arrowheads where a whisker is cut; `across` for one from left to right."""
-    if seen is None:
-        return
-    signs = ("<", ">") if across else ("v", "^")
-    ends = ((seen.low, seen.cut_low), (seen.high, seen.cut_high))
-    for (end, cut), sign in zip(ends, signs, strict=True):
-        if cut:
-            x, y = (end, at) if across else (at, end)
-            axes.plot([x], [y], marker=sign, ms=5.5, color=colour, clip_on=False, zorder=5)
-
-
-def log_ticks(axis: Axis, show_value: Callable[[float], str]) -> None:
-    """Give a log axis ticks that people read: 1 M, 10 M; 0.1 ms.
-
-    A span of less than three decades has ticks at 1, 2 and 5, any wider one at powers of ten.
-    """
-    low, high = sorted(axis.get_view_interval())
-    narrow = low > 0 and high / low < _NARROW
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,), numticks=12))
-    axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10)), numticks=50))
-    axis.set_major_formatter(formatter(show_value))
-    axis.set_minor_formatter(NullFormatter())
+    values = MaxNLocator(nbins=5).tick_values(low, high)
+    return [float(value) for value in values if low <= value <= high]
 
 
 def tick_count(value: float) -> str:
