@@ -33,6 +33,11 @@ class Column:
     kind: Kind = "text"
     note: str = ""
 
+    @property
+    def head(self) -> str:
+        """The name, with the note where there is one."""
+        return f"{self.name} ({self.note})" if self.note else self.name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Heading:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.machine.resolution import Resolution
+from convbench.report import phrases
 from convbench.report.document import Bullet
 from convbench.report.doubts import remedy
-from convbench.report.groups import Group, alike
+from convbench.report.groups import Group, alike, timed
 from convbench.report.phrases import TIME, WITHIN, tied
 
 if TYPE_CHECKING:
@@ -27,12 +28,9 @@ def sureness(run: Run, all_groups: Sequence[Group], main: Group | None, doubt: s
 
     doubt: why nothing is sure, see `doubts.busy`; empty where nothing speaks against it.
     """
-    rounds = [
-        sum(len(process.seconds) for process in row.record.samples)
-        for group in all_groups
-        for row in group.timed
-    ]
-    processes = [len(row.record.samples) for group in all_groups for row in group.timed]
+    rows = timed(all_groups)
+    rounds = [phrases.rounds(row.record) for row in rows]
+    processes = [len(row.record.samples) for row in rows]
     text = _rounds(rounds, processes)
     text += resolution(run.header.machine) if rounds else ""
     status = Counter(record.status for record in run.records)

@@ -120,7 +120,7 @@ def _table(table: Table) -> str:
     ]
     text = tabulate(
         rows,
-        headers=[escape(_head(column)) for column in table.columns],
+        headers=[escape(column.head) for column in table.columns],
         tablefmt="pipe",
         colalign=["left" if column.kind in _LEFT else "right" for column in table.columns],
         disable_numparse=True,
@@ -132,7 +132,3 @@ def _cell(text: str, column: Column) -> str:
     """Return the text of a cell; a number and its unit stay on one line where space is short."""
     text = escape(text)
     return text if column.kind in _LEFT else text.replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def _head(column: Column) -> str:
-    return f"{column.name} ({column.note})" if column.note else column.name

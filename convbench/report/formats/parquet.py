@@ -68,19 +68,17 @@ def _arrow(arrow: Any, title: str, table: Flat) -> pa.Table:
 def _array(arrow: Any, column: Column, values: Sequence[Any]) -> Any:
     """Return the values in the narrowest type of their kind that holds them all exactly."""
     there = [value for value in values if value is not None]
-    plain = not any(isinstance(value, bool) for value in there)
-    if column.kind in _REAL and all(isinstance(value, int | float) for value in there) and plain:
+    real = column.kind in _REAL
+    # a column of text may hold numbers throughout, as that of a seed does
+    if (there or real or column.kind in _WHOLE) and all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in there
+    ):
+        if not real and all(isinstance(value, int) for value in there):
+            return _whole(arrow, values, there)
         return arrow.array([None if v is None else float(v) for v in values], arrow.float64())
-    if column.kind in _WHOLE and all(isinstance(value, int) for value in there) and plain:
-        return _whole(arrow, values, there)
     if there and all(isinstance(value, bool) for value in there):
         return arrow.array(values, arrow.bool_())
-    # a column of text may hold numbers throughout, as that of a seed does
-    if there and plain and all(isinstance(value, int) for value in there):
-        return _whole(arrow, values, there)
-    if there and plain and all(isinstance(value, int | float) for value in there):
-        return arrow.array([None if v is None else float(v) for v in values], arrow.float64())
-    text = [None if value is None else _text(value) for value in values]
+    text = [v if v is None or isinstance(v, str) else show.cell(v, "text") for v in values]
     return arrow.array(text, arrow.string())
 
 
@@ -94,7 +92,3 @@ def _whole(arrow: Any, values: Sequence[Any], there: Sequence[int]) -> Any:
 
     kind = arrow.decimal128(38, 0) if digits <= 38 else arrow.decimal256(_DIGITS, 0)  # noqa: PLR2004
     return arrow.array([None if value is None else Decimal(value) for value in values], kind)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else show.cell(value, "text")

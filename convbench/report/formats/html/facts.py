@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
+from convbench.report.clock import LATENCY_COLUMNS, RATIO_COLUMNS
+from convbench.report.counts import COST_COLUMNS
 from convbench.report.figures.picture import with_confidence
 from convbench.report.figures.style import TIME
 from convbench.report.formats.html.names import case_rows
@@ -13,31 +15,14 @@ from convbench.report.formats.html.names import case_rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convbench.report.document import Document, Kind
+    from convbench.report.document import Column, Document, Kind
 
 Line = tuple[str, str]
 """What a number is, and the number with its unit."""
 
-_RATIOS: Final[tuple[tuple[str, str, Kind], ...]] = (
-    ("multiplications", "multiplications", "integer"),
-    ("ratio_multiplications", "multiplications ÷ baseline", "ratio"),
-)
-_PLAIN: Final[tuple[tuple[str, str, Kind], ...]] = (
-    ("multiplications_valid", "on real input", "integer"),
-    ("parameters", "parameters", "integer"),
-    ("elementwise", "elementwise", "integer"),
-    ("bytes_moved", "bytes moved", "bytes"),
-    ("activations", "activations", "integer"),
-)
-_TIMES: Final[tuple[tuple[str, str, Kind], ...]] = (
-    ("seconds_first_call", "first call", "seconds"),
-    ("seconds_kernel", "kernels alone", "seconds"),
-    ("seconds_host", "host", "seconds"),
-    ("seconds_issue", "launching", "seconds"),
-    ("processes", "processes", "integer"),
-    ("rounds", "rounds", "integer"),
-    ("calls_per_sample", "calls a sample", "integer"),
-)
+_RATIOS: Final = (COST_COLUMNS[1], RATIO_COLUMNS[1])
+_PLAIN: Final = COST_COLUMNS[3:]
+_TIMES: Final = LATENCY_COLUMNS[3:-1]
 TIME_RATIO: Final = "time ÷ baseline"
 
 
@@ -93,8 +78,11 @@ def _lines(row: dict[str, Any]) -> list[Line]:
     return lines
 
 
-def _told(row: dict[str, Any], columns: Sequence[tuple[str, str, Kind]]) -> list[Line]:
-    return [(n, show.cell(row[key], kind)) for key, n, kind in columns if row.get(key) is not None]
+def _told(row: dict[str, Any], columns: Sequence[Column]) -> list[Line]:
+    """Return what a row says, by the names that tables of a report have; counts in full."""
+    found = [column for column in columns if row.get(column.key) is not None]
+    kinds: dict[Kind, Kind] = {"count": "integer"}
+    return [(c.name, show.cell(row[c.key], kinds.get(c.kind, c.kind))) for c in found]
 
 
 def _more(text: Any) -> str:

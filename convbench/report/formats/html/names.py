@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convbench.report.document import Figure
-from convbench.report.figuredata import Bars, Ratios, Scatter, Trend
-from convbench.report.figures import style
+from convbench.report.figuredata import Scatter
+from convbench.report.figures import picture, style
 from convbench.report.formats.html.look import MARKS
 
 if TYPE_CHECKING:
@@ -66,9 +66,11 @@ def names_of(document: Document) -> Names:
     cases = list(_cases(document))
     series = next((data.series for data in figures if isinstance(data, Scatter)), ())
     series = series or tuple(sorted({name for kind, name, _ in cases if kind == "type"}))
-    labels = {label: name for _, name, label in cases}
-    for data in figures:
-        labels = {**dict(_labels(data)), **labels}
+    pictures = [picture(data) for data in figures]
+    titles = (panel.title for drawn in pictures for panel in drawn.panels)
+    labels = {title: title for title in titles if title}  # a case may have no mark in its panel
+    labels |= {mark.label or mark.case: mark.case for drawn in pictures for mark in drawn.marks}
+    labels |= {label: name for _, name, label in cases}
     order = dict.fromkeys(series) | dict.fromkeys(name for _, name, _ in cases)
     order |= dict.fromkeys(labels.values())
     numbers = {name: index for index, name in enumerate(order)}
@@ -97,15 +99,3 @@ def case_rows(document: Document) -> Iterator[dict[str, Any]]:
         if table.id == "cases":
             keys = [column.key for column in table.columns]
             yield from (dict(zip(keys, row, strict=True)) for row in table.rows)
-
-
-def _labels(data: Any) -> Iterator[tuple[str, str]]:
-    match data:
-        case Scatter():
-            yield from ((point.label, point.series) for point in data.points)
-        case Ratios():
-            yield from ((pair.label, pair.label) for pair in data.pairs)
-        case Bars():
-            yield from ((bar.label, bar.label) for bar in data.bars)
-        case Trend():
-            yield from ((line.label, line.label) for line in data.lines)

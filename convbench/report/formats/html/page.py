@@ -9,14 +9,12 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.core.errors import MissingExtraError
+from convbench.core.extras import needed
 from convbench.report.figures import style
 from convbench.report.formats import csv
 from convbench.report.formats.html import look
 
 if TYPE_CHECKING:
-    import jinja2
-
     from convbench.report.document import Document
 
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -37,12 +35,13 @@ def page(document: Document) -> str:
 
     """
     template = _environment().get_template("page.html.jinja")
-    plotly = _plotly()
+    offline = needed("plotly.offline", extra="html", what="the format html")
+    plotly = _script(str(offline.get_plotlyjs()))
     from convbench.report.formats.html.view import view
 
     shown = view(document)
     early, script = _joined(_EARLY), _joined(_SCRIPTS)
-    return template.render(
+    text: str = template.render(
         view=shown,
         css=_read("page.css"),
         palette=list(zip(style.COLOURS, (look.DARK[c] for c in style.COLOURS), strict=True)),
@@ -54,6 +53,7 @@ def page(document: Document) -> str:
         data=embed({"charts": shown.charts, "names": shown.names.names, "dark": look.DARK}),
         downloads=list(_downloads(document)),
     )
+    return text
 
 
 def embed(data: Any) -> str:
@@ -64,11 +64,9 @@ def embed(data: Any) -> str:
     return text
 
 
-def _environment() -> jinja2.Environment:
-    try:
-        import jinja2
-    except ImportError as error:
-        raise _missing("Jinja2") from error
+def _environment() -> Any:
+    """Return Jinja, set so that no text of a document is ever markup."""
+    jinja2 = needed("jinja2", extra="html", what="the format html")
     return jinja2.Environment(
         loader=jinja2.PackageLoader("convbench.report.formats", "html"),
         autoescape=True,
@@ -86,21 +84,6 @@ def _visible(value: Any) -> Any:
     Jinja takes markup for text too, so the exact class is asked for.
     """
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
-
-
-def _plotly() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise _missing("Plotly") from error
-    return _script(str(get_plotlyjs()))
-
-
-def _missing(package: str) -> MissingExtraError:
-    return MissingExtraError(
-        f"The report format 'html' was asked for and {package}, which it needs, is not installed: "
-        "pip install 'convbench[html]'"
-    )
 
 
 def _read(name: str) -> str:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from convbench.core import text as show
-from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.formats.latex.escaping import breakable, escape
-from convbench.report.intervals import table_note
+from convbench.report.intervals import split, table_note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convbench.report.document import Column, Table
+    from convbench.report.document import Table
 
 PACKAGES: Final = "array,booktabs,longtable"
 """What a paper loads before it takes a table in."""
@@ -105,19 +103,11 @@ def table(data: Table, name: str, title: str) -> str:
 
 
 def _column(data: Table, index: int) -> _Col:
-    column = data.columns[index]
-    values = [row[index] for row in data.rows]
-    parts = [
-        show.parts(value)
-        if isinstance(value, Interval | RatioInterval)
-        else (show.cell(value, column.kind), "")
-        for value in values
-    ]
-    cells, around = (tuple(side) for side in zip(*parts, strict=True))
-    numeric = column.kind != "text" or all(_is_number(value) for value in values)
-    longest = max((len(" ".join(" ".join(part).split())) for part in parts), default=0)
+    cells, around, numeric = split(data, index)
+    whole = (" ".join(" ".join(part).split()) for part in zip(cells, around, strict=True))
+    longest = max(map(len, whole), default=0)
     room = max(_HEAD, min(longest, _LONG_TEXT))
-    head = tuple(textwrap.wrap(_head(column), room, break_long_words=False))
+    head = tuple(textwrap.wrap(data.columns[index].head, room, break_long_words=False))
     return _Col(
         head=head,
         cells=cells,
@@ -125,14 +115,6 @@ def _column(data: Table, index: int) -> _Col:
         numeric=numeric,
         width=max(longest, *(len(line) for line in head), 1),
     )
-
-
-def _head(column: Column) -> str:
-    return f"{column.name} ({column.note})" if column.note else column.name
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _layout(columns: Sequence[_Col]) -> tuple[str, str]:

@@ -12,8 +12,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from convbench.core import text as show
-from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.formats.plain import legible
+from convbench.report.intervals import split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,23 +112,15 @@ def _rank(strip: _Strip) -> int:
 def _strips(table: Table, index: int, encoding: str) -> list[_Strip]:
     """Return a column as text; an interval is a column of its own, which may be left out."""
     column = table.columns[index]
-    values = [row[index] for row in table.rows]
-    cells = [legible(show.cell(value, column.kind), encoding) for value in values]
-    numeric = column.kind != "text" or all(isinstance(v, int | float) for v in values)
+    texts, around, numeric = split(table, index)
+    cells = tuple(legible(text, encoding) for text in texts)
     name = legible(column.name, encoding)
-    both = [show.parts(v) if isinstance(v, Interval | RatioInterval) else ("", "") for v in values]
-    if not any(around for _, around in both):
-        return [_Strip(key=column.key, name=name, cells=tuple(cells), numeric=numeric)]
-    middles = tuple(
-        legible(middle, encoding) if middle else cell
-        for (middle, _), cell in zip(both, cells, strict=True)
-    )
-    ends = tuple(legible(_bare(end) or show.MISSING, encoding) for _, end in both)
-    around = legible("±", encoding) if column.kind == "seconds" else "interval"
-    return [
-        _Strip(key=column.key, name=name, cells=middles, numeric=True),
-        _Strip(key=f"{column.key}:ends", name=f"{around} of {name}", cells=ends, numeric=True),
-    ]
+    strips = [_Strip(key=column.key, name=name, cells=cells, numeric=numeric or any(around))]
+    if any(around):
+        ends = tuple(legible(_bare(end) or show.MISSING, encoding) for end in around)
+        of = f"{legible('±', encoding) if column.kind == 'seconds' else 'interval'} of {name}"
+        strips.append(_Strip(key=f"{column.key}:ends", name=of, cells=ends, numeric=True))
+    return strips
 
 
 def _bare(around: str) -> str:
