@@ -42,25 +42,14 @@ def curve(data: Curve) -> Picture:
     colours = dict(zip(sorted({p.taps for p in data.points}), _CURVES * 99, strict=False))
     counters = dict.fromkeys(name for point in data.points for name, _ in point.counted)
     symbols = dict(zip(counters, _COUNTERS * 99, strict=False))
-    channels = sorted({point.channels for point in data.points})
+    places = tuple((number, f"{number:,}") for number in sorted({p.channels for p in data.points}))
     spread = list(_spread(data.points))
     panel = Panel(
-        x=Axis(
-            ends=across,
-            title="output channels N",
-            log=True,
-            places=tuple((number, f"{number:,}") for number in channels),
-        ),
-        y=Axis(
-            ends=up,
-            title="depthwise separable ÷ standard",
-            log=True,
-            grid=True,
-            show=style.tick_ratio,
-        ),
-        parts=(
-            Rule(at=1, colour="one"),
-            *(Rule(at=1 / n, colour=one, width=0.8, dash=":") for n, one in colours.items()),
+        Axis(across, "output channels N", log=True, places=places),
+        Axis(up, "depthwise separable ÷ standard", log=True, grid=True, show=style.tick_ratio),
+        (
+            Rule(1, "one"),
+            *(Rule(1 / taps, colour, 0.8, ":") for taps, colour in colours.items()),
             *(_line(taps, colour, across) for taps, colour in colours.items()),
             *(
                 mark
@@ -76,15 +65,12 @@ def curve(data: Curve) -> Picture:
         pixels=460,
         keys=(
             *(
-                Key(text=f"1/N + 1/{taps} (|K| = {taps}; dotted: 1/{taps})", colour=colour)
+                Key(f"1/N + 1/{taps} (|K| = {taps}; dotted: 1/{taps})", colour)
                 for taps, colour in colours.items()
             ),
-            Key(text="multiplications, derived", symbol="o", colour="one"),
-            *(
-                Key(text=f"counted by {name}", symbol=symbol, colour="text")
-                for name, symbol in symbols.items()
-            ),
-            Key(text="time, with interval", symbol="D", colour=style.TIME_COLOUR, hollow=True),
+            Key("multiplications, derived", "one", "o"),
+            *(Key(f"counted by {name}", "text", symbol) for name, symbol in symbols.items()),
+            Key("time, with interval", style.TIME_COLOUR, "D", hollow=True),
         ),
         notes=tuple(_note(point) for point, _ in spread),
     )
@@ -105,7 +91,7 @@ def _line(taps: int, colour: str, across: Ends) -> Line:
     low, high = across
     places = [low * (high / low) ** (step / _STEPS) for step in range(_STEPS + 1)]
     heights = tuple(1 / place + 1 / taps for place in places)
-    return Line(x=tuple(places), y=heights, colour=colour, width=1.5)
+    return Line(tuple(places), heights, colour, 1.5)
 
 
 def _spread(points: tuple[CurvePoint, ...]) -> Iterator[tuple[CurvePoint, float]]:
@@ -121,15 +107,13 @@ def _marks(
     point: CurvePoint, place: float, up: Ends, colour: str, symbols: dict[str, str], note: int
 ) -> Iterator[Mark]:
     at = float(point.channels)
-    yield Mark(x=at, y=point.derived, symbol="o", colour=colour, size=6, case=_CASE, note=note)
+    yield Mark(at, point.derived, "o", colour, note, size=6, case=_CASE)
     for name, value in point.counted:
-        yield Mark(
-            x=at, y=value, symbol=symbols[name], colour="text", size=8.5, case=_CASE, note=note
-        )
+        yield Mark(at, value, symbols[name], "text", note, size=8.5, case=_CASE)
     if point.time:
         yield Mark(
-            x=place, y=point.time.value, symbol="D", colour=style.TIME_COLOUR, size=5.5,
-            hollow=True, seen=whisker(point.time, up), case=_CASE, note=note,
+            place, point.time.value, "D", style.TIME_COLOUR, note, size=5.5, hollow=True,
+            seen=whisker(point.time, up), case=_CASE,
         )  # fmt: skip
 
 
@@ -142,4 +126,4 @@ def _note(point: CurvePoint) -> Note:
     if point.time:
         lines.append(("time", f"{with_confidence(point.time)}, {point.time.verdict}"))
     title = f"{_CASE} ÷ standard, N = {point.channels:,}, |K| = {point.taps:,}"
-    return Note(title=title, lines=tuple(lines))
+    return Note(title, tuple(lines))

@@ -19,6 +19,9 @@ _GAP: Final = 1.5
 _SAME_PLACE: Final = 6.0  # points nearer than this cannot be told apart by eye
 
 
+Line = tuple[tuple[float, float], tuple[float, float]]
+
+
 class Box(NamedTuple):
     """A rectangle in pixels."""
 
@@ -26,6 +29,15 @@ class Box(NamedTuple):
     low: float
     right: float
     high: float
+
+    def crossed(self, line: Line, first: int = 0, last: int = 40) -> bool:
+        """Tell whether a line runs through, of which only so many of 40 steps are looked at."""
+        (x0, y0), (x1, y1) = line
+        return any(
+            self.left < x0 + (x1 - x0) * part / 40 < self.right
+            and self.low < y0 + (y1 - y0) * part / 40 < self.high
+            for part in range(first, last + 1)
+        )
 
     def overlap(self, other: Box) -> float:
         """Return the area that both cover, in square pixels."""
@@ -54,12 +66,14 @@ class Label(NamedTuple):
     colour: str
 
 
-class Place(NamedTuple):
-    """A candidate: where the text would stand, how far off, and the leader's two ends."""
+class _Place(NamedTuple):
+    """A candidate: where the text would stand, how far off, and the line that leads to it."""
 
     box: Box
     distance: float
-    leader: tuple[tuple[float, float], tuple[float, float]]
+    leader: Line
+    far: bool
+    """Whether the line is drawn."""
 
 
 def place(
@@ -74,102 +88,80 @@ def place(
     Crowded points choose first. `obstacles` are what must not be covered, in pixels; `size` is the
     font size in points.
     """
-    frame = Box(*axes.get_window_extent(renderer).extents)
     scale = axes.figure.dpi / 72
-    taken = list(obstacles)
-    leaders: list[tuple[tuple[float, float], tuple[float, float]]] = []
-    for label in sorted(
-        labels, key=lambda one: (-_crowd(one, labels, 60 * scale), one.x, one.text)
-    ):
-        width, height = _extent(axes, renderer, label.text, size)
+    placing = _Placing(Box(*axes.get_window_extent(renderer).extents), labels, obstacles, scale)
+    for label in placing.order():
+        probe = axes.text(0, 0, label.text, fontsize=size, transform=None)
+        extent = probe.get_window_extent(renderer)
+        probe.remove()
+        _write(axes, label, placing.best(label, extent.width, extent.height), size)
+
+
+class _Placing:
+    """What is taken already while names are placed, in pixels; `scale` is that of a point."""
+
+    def __init__(
+        self, frame: Box, labels: Sequence[Label], obstacles: Sequence[Box], scale: float
+    ) -> None:
+        self.frame = frame
+        self.labels = labels
+        self.taken = list(obstacles)
+        self.leaders: list[Line] = []
+        self.scale = scale
+
+    def order(self) -> list[Label]:
+        """Return the labels, those of crowded points first."""
+
+        def crowd(label: Label) -> int:
+            near = (math.hypot(label.x - one.x, label.y - one.y) for one in self.labels)
+            return sum(distance < 60 * self.scale for distance in near)
+
+        return sorted(self.labels, key=lambda label: (-crowd(label), label.x, label.text))
+
+    def best(self, label: Label, width: float, height: float) -> _Place:
+        """Return the place that costs least, and take it."""
         best, least = None, math.inf
-        for option in _candidates(label, width, height, scale):
-            if (
-                least <= option.distance
-            ):  # no cost is less than the distance, and all others are farther
-                break
-            cost = _cost(option, taken, leaders, frame, scale)
-            cost += _mistaken(option, label, labels, scale)
-            if cost < least:
+        for option in self._options(label, width, height):
+            if least <= option.distance:
+                break  # a cost is no less than the distance, and the others are farther
+            if (cost := self._cost(option, label)) < least:
                 best, least = option, cost
         assert best is not None  # noqa: S101
-        _write(axes, label, best, size)
-        taken.append(best.box)
-        if best.distance > _NO_LEADER * scale:
-            leaders.append(best.leader)
+        self.taken.append(best.box)
+        self.leaders += [best.leader] * best.far
+        return best
+
+    def _options(self, label: Label, width: float, height: float) -> Iterator[_Place]:
+        for distance in _DISTANCES:
+            away = distance * self.scale
+            for step in range(_DIRECTIONS):
+                angle = 2 * math.pi * step / _DIRECTIONS
+                across, up = math.cos(angle), math.sin(angle)
+                # The point of the text's rectangle that faces the marker lies on the circle.
+                x = label.x + across * away + (across - 1) * width / 2
+                y = label.y + up * away + (up - 1) * height / 2
+                box = Box(x - _GAP, y - _GAP, x + width + _GAP, y + height + _GAP)
+                end = min(max(label.x, x), x + width), min(max(label.y, y), y + height)
+                yield _Place(box, away, ((label.x, label.y), end), distance > _NO_LEADER)
+
+    def _cost(self, option: _Place, label: Label) -> float:
+        box, leader = option.box, option.leader
+        covered = sum(box.overlap(other) for other in self.taken)
+        crossed = sum(box.crossed(other) for other in self.leaders)
+        if option.far:  # it may run through what stands where it begins and ends
+            crossed += sum(other.crossed(leader, 8, 38) for other in self.taken)
+            crossed += sum(_cross(leader, other) for other in self.leaders)
+        own = box.away(label.x, label.y) + 4 * self.scale
+        mistaken = any(
+            box.away(other.x, other.y) < own
+            and math.hypot(other.x - label.x, other.y - label.y) > _SAME_PLACE * self.scale
+            for other in self.labels
+        )  # a reader would take the name for that of another, nearer point
+        out = box.outside(self.frame)
+        return 10 * covered + 300 * crossed + 500 * out + 200 * mistaken + option.distance
 
 
-def _crowd(label: Label, labels: Sequence[Label], reach: float) -> int:
-    return sum(math.hypot(label.x - other.x, label.y - other.y) < reach for other in labels)
-
-
-def _extent(axes: Axes, renderer: RendererAgg, text: str, size: float) -> tuple[float, float]:
-    probe = axes.text(0, 0, text, fontsize=size, transform=None)
-    box = probe.get_window_extent(renderer)
-    probe.remove()
-    return box.width, box.height
-
-
-def _candidates(label: Label, width: float, height: float, scale: float) -> Iterator[Place]:
-    for distance in _DISTANCES:
-        for step in range(_DIRECTIONS):
-            angle = 2 * math.pi * step / _DIRECTIONS
-            across, up = math.cos(angle), math.sin(angle)
-            # The point of the text's rectangle that faces the marker lies on the circle.
-            x = label.x + across * distance * scale + (across - 1) * width / 2
-            y = label.y + up * distance * scale + (up - 1) * height / 2
-            box = Box(x - _GAP, y - _GAP, x + width + _GAP, y + height + _GAP)
-            end = (
-                min(max(label.x, x), x + width),
-                min(max(label.y, y), y + height),
-            )
-            yield Place(box, distance * scale, ((label.x, label.y), end))
-
-
-def _cost(
-    option: Place,
-    taken: Sequence[Box],
-    leaders: Sequence[tuple[tuple[float, float], tuple[float, float]]],
-    frame: Box,
-    scale: float,
-) -> float:
-    covered = sum(option.box.overlap(box) for box in taken)
-    crossed = sum(_through(leader, option.box) for leader in leaders)
-    if option.distance > _NO_LEADER * scale:
-        crossed += sum(_through(option.leader, box, skip_ends=True) for box in taken)
-        crossed += sum(_cross(option.leader, leader) for leader in leaders)
-    out = option.box.outside(frame)
-    return 10 * covered + 300 * crossed + 500 * out + option.distance
-
-
-def _mistaken(option: Place, label: Label, labels: Sequence[Label], scale: float) -> float:
-    """Return a penalty where a reader would take the name for that of another, nearer point."""
-    own = option.box.away(label.x, label.y)
-    others = (
-        other
-        for other in labels
-        if math.hypot(other.x - label.x, other.y - label.y) > _SAME_PLACE * scale
-    )
-    return 200.0 * any(option.box.away(other.x, other.y) < own + 4 * scale for other in others)
-
-
-def _through(
-    line: tuple[tuple[float, float], tuple[float, float]], box: Box, *, skip_ends: bool = False
-) -> bool:
-    """Tell whether a line runs through a rectangle; `skip_ends` forgives where it starts."""
-    (x0, y0), (x1, y1) = line
-    first, last = (8, 38) if skip_ends else (0, 40)
-    return any(
-        box.left < x0 + (x1 - x0) * part / 40 < box.right
-        and box.low < y0 + (y1 - y0) * part / 40 < box.high
-        for part in range(first, last + 1)
-    )
-
-
-def _cross(
-    one: tuple[tuple[float, float], tuple[float, float]],
-    other: tuple[tuple[float, float], tuple[float, float]],
-) -> bool:
+def _cross(one: Line, other: Line) -> bool:
     def side(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> float:
         return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
@@ -177,25 +169,17 @@ def _cross(
     return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
 
 
-def _write(axes: Axes, label: Label, option: Place, size: float) -> None:
+def _write(axes: Axes, label: Label, option: _Place, size: float) -> None:
     to_points = 72 / axes.figure.dpi
     box = option.box
     # Of the figure, not in pixels: a PDF has fewer of them than what the places were chosen for.
     (x, y) = axes.figure.transFigure.inverted().transform((label.x, label.y))
     axes.annotate(
-        label.text,
-        xy=(float(x), float(y)),
-        xycoords="figure fraction",
+        label.text, xy=(float(x), float(y)), xycoords="figure fraction",
         xytext=((box.left + _GAP - label.x) * to_points, (box.low + _GAP - label.y) * to_points),
-        textcoords="offset points",
-        fontsize=size,
-        color=label.colour,
-        va="bottom",
-        ha="left",
+        textcoords="offset points", fontsize=size, color=label.colour, va="bottom", ha="left",
         zorder=5,
-    )
-    if option.distance > _NO_LEADER / to_points:
-        (x0, y0), (x1, y1) = option.leader
-        inverse = axes.transData.inverted()
-        (a, b), (c, d) = inverse.transform([(x0, y0), (x1, y1)])
+    )  # fmt: skip
+    if option.far:
+        (a, b), (c, d) = axes.transData.inverted().transform(option.leader)
         axes.plot([a, c], [b, d], color=label.colour, linewidth=0.5, alpha=0.7, zorder=2)

@@ -41,7 +41,7 @@ class Whisker(NamedTuple):
         return tuple((end, high) for end, cut, high in ends if cut)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Axis:
     """An axis from one end to the other; `show` says what a tick reads.
 
@@ -56,7 +56,7 @@ class Axis:
     places: tuple[tuple[float, str], ...] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Mark:
     """A mark at a point; its whisker is upright, or `across` from left to right.
 
@@ -69,6 +69,7 @@ class Mark:
     y: float
     symbol: str
     colour: str
+    note: int
     size: float = 6.5
     hollow: bool = False
     seen: Whisker | None = None
@@ -76,10 +77,9 @@ class Mark:
     faint: bool = False
     label: str = ""
     case: str = ""
-    note: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Line:
     """A line through points; where it is a `wall`, no name is written across it."""
 
@@ -91,18 +91,18 @@ class Line:
     wall: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Rule:
     """A line through the whole panel: `upright` at a place on the axis of x, or level."""
 
     at: float
-    upright: bool = False
     colour: str
     width: float = 1.0
     dash: Dash = "-"
+    upright: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Words:
     """Words at a point, to its `side`: (1, 0) is right of it, (0, 1) above it, and so on.
 
@@ -120,7 +120,7 @@ class Words:
     case: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Key:
     """An entry of the legend: a mark, or a line where `symbol` is empty."""
 
@@ -131,7 +131,7 @@ class Key:
     hollow: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Note:
     """What is said of a mark in full: lines of its own, and all numbers of a case.
 
@@ -148,7 +148,7 @@ class Note:
 Part = Mark | Line | Rule | Words
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Panel:
     """A pair of axes and what stands in them, the last on top."""
 
@@ -214,7 +214,7 @@ def around(values: Iterable[float], room: float) -> Ends:
 
 def row_axis(labels: Sequence[str]) -> Axis:
     """Return an axis with one row for each label, the first at the top."""
-    return Axis(ends=(len(labels) - 0.4, -0.6), places=tuple(enumerate(labels)))
+    return Axis((len(labels) - 0.4, -0.6), places=tuple(enumerate(labels)))
 
 
 def thinned(places: Sequence[tuple[float, str]], most: int) -> list[tuple[float, str]]:

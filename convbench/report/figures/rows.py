@@ -41,16 +41,11 @@ def ratios(data: figuredata.Ratios) -> Picture:
     ends = around([1.0, *values], _ROOM_RATIOS)
     labels = tuple(pair.label for pair in data.pairs)
     parts = [part for row, pair in enumerate(data.pairs) for part in _pair(row, pair, ends)]
+    title = f"divided by {data.baseline} (1 = the same, left is less)"
     panel = Panel(
-        x=Axis(
-            ends=ends,
-            title=f"divided by {data.baseline} (1 = the same, left is less)",
-            log=True,
-            grid=True,
-            show=style.tick_ratio,
-        ),
-        y=row_axis(labels),
-        parts=(Rule(upright=True, at=1, colour="one"), *parts),
+        Axis(ends, title, log=True, grid=True, show=style.tick_ratio),
+        row_axis(labels),
+        (Rule(1, "one", upright=True), *parts),
     )
     return Picture(
         title=data.title,
@@ -58,8 +53,8 @@ def ratios(data: figuredata.Ratios) -> Picture:
         height=1.6 + 0.3 * len(labels),
         pixels=120 + 28 * len(labels),
         keys=(
-            Key(text="multiplications", symbol="s", colour=style.COUNT_COLOUR),
-            Key(text="time (interval)", symbol="o", colour=style.TIME_COLOUR),
+            Key("multiplications", style.COUNT_COLOUR, "s"),
+            Key("time (interval)", style.TIME_COLOUR, "o"),
         ),
         notes=tuple(_pair_note(pair, data) for pair in data.pairs),
         rows=labels,
@@ -68,21 +63,21 @@ def ratios(data: figuredata.Ratios) -> Picture:
 
 def _pair(row: int, pair: figuredata.Pair, ends: Ends) -> Iterator[Part]:
     count, time = pair.multiplications, pair.time.value
-    yield Line(x=(count, time), y=(row, row), colour="link", width=2.2, case=pair.label)
+    yield Line((count, time), (row, row), "link", 2.2, case=pair.label)
     looks = (("s", style.COUNT_COLOUR, count, None),
              ("o", style.TIME_COLOUR, time, whisker(pair.time, ends)))  # fmt: skip
     for symbol, colour, place, seen in looks:
         yield Mark(
-            x=place, y=row, symbol=symbol, colour=colour, hollow=pair.caveat, seen=seen,
-            across=True, case=pair.label, note=row,
+            place, row, symbol, colour, row, hollow=pair.caveat, seen=seen, across=True,
+            case=pair.label,
         )  # fmt: skip
 
 
 def _pair_note(pair: figuredata.Pair, data: figuredata.Ratios) -> Note:
     count, time = pair.multiplications, pair.time
     return Note(
-        title=pair.label,
-        lines=(
+        pair.label,
+        (
             (f"multiplications ÷ {data.baseline}", show.ratio(count)),
             (f"time ÷ {data.baseline}", f"{with_confidence(time)}, {time.verdict}"),
             ("time share ÷ count share", show.ratio(time.value / count) if count else "–"),
@@ -99,27 +94,15 @@ def bars(data: figuredata.Bars) -> Picture:
     labels = tuple(bar.label for bar in data.bars)
     most = _ROOM_COUNTS * max(1, *(bar.multiplications for bar in data.bars))
     times = 0.0, _BARS * max(timed, default=1.0)
-    panels = [
-        Panel(
-            x=Axis(
-                ends=(0, most),
-                title="multiplications (1 MAC = 1 multiplication)",
-                grid=True,
-                show=style.tick_count,
-            ),
-            y=row_axis(labels),
-            parts=tuple(part for row, bar in enumerate(data.bars) for part in _count(row, bar)),
-        )
-    ]
+    name = "multiplications (1 MAC = 1 multiplication)"
+    counts = Axis((0, most), name, grid=True, show=style.tick_count)
+    parts = tuple(part for row, bar in enumerate(data.bars) for part in _count(row, bar))
+    panels = [Panel(counts, row_axis(labels), parts)]
     if timed:
-        axis = Axis(
-            ends=(0, _ROOM_TIMES * times[1]),
-            title="time of a call, with its interval",
-            grid=True,
-            show=style.tick_seconds,
-        )
+        name, ends = "time of a call, with its interval", (0, _ROOM_TIMES * times[1])
+        axis = Axis(ends, name, grid=True, show=style.tick_seconds)
         parts = tuple(part for row, bar in enumerate(data.bars) for part in _time(row, bar, times))
-        panels.append(Panel(x=axis, y=row_axis(labels), parts=parts))
+        panels.append(Panel(axis, row_axis(labels), parts))
     return Picture(
         title=data.title,
         panels=tuple(panels),
@@ -133,30 +116,24 @@ def bars(data: figuredata.Bars) -> Picture:
 
 def _count(row: int, bar: figuredata.Bar) -> Iterator[Part]:
     count = float(bar.multiplications)  # it may exceed 64 bits
-    yield Mark(
-        x=count, y=row, symbol=BAR, colour=style.COUNT_COLOUR, across=True, case=bar.label, note=row
-    )
-    yield Words(x=count, y=row, text=show.count(bar.multiplications), case=bar.label)
+    yield Mark(count, row, BAR, style.COUNT_COLOUR, row, across=True, case=bar.label)
+    yield Words(count, row, show.count(bar.multiplications), case=bar.label)
 
 
 def _time(row: int, bar: figuredata.Bar, ends: Ends) -> Iterator[Part]:
     if bar.seconds is None:
-        yield Words(x=0, y=row, text="not timed", case=bar.label)
+        yield Words(0, row, "not timed", case=bar.label)
         return
     time, seen = bar.seconds.value, whisker(bar.seconds, ends)
-    yield Mark(
-        x=time, y=row, symbol=BAR, colour=style.TIME_COLOUR, seen=seen, across=True,
-        case=bar.label, note=row,
-    )  # fmt: skip
-    end = seen.high if seen else time
-    yield Words(x=end, y=row, text=show.seconds(time), case=bar.label)
+    yield Mark(time, row, BAR, style.TIME_COLOUR, row, seen=seen, across=True, case=bar.label)
+    yield Words(seen.high if seen else time, row, show.seconds(time), case=bar.label)
 
 
 def _bar_note(bar: figuredata.Bar, group: str) -> Note:
     time = with_confidence(bar.seconds) if bar.seconds else "not timed"
     return Note(
-        title=bar.label,
-        lines=(("multiplications", f"{bar.multiplications:,}"), (style.TIME, time)),
+        bar.label,
+        (("multiplications", f"{bar.multiplications:,}"), (style.TIME, time)),
         group=group,
         case=bar.label,
         known={"multiplications": bar.multiplications},

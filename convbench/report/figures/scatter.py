@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _ROOM: Final = 1.6
 _ROOM_ROOFLINE: Final = 2.2
+_INTENSITY: Final = "multiply-accumulates for each byte moved (an unfused program's least)"
+_RATE: Final = "multiply-accumulates a second, with the interval"
 _SHORTEST: Final = 0.05  # of the width: a shorter line in a corner says nothing
 
 
@@ -42,16 +44,9 @@ def scatter(data: Scatter) -> Picture:
         for i, point in enumerate(data.points)
     ]  # fmt: skip
     panel = Panel(
-        x=Axis(
-            ends=across,
-            title="multiplications (1 MAC = 1 multiplication)",
-            log=True,
-            show=style.tick_count,
-        ),
-        y=Axis(
-            ends=up, title="time of a call, with its interval", log=True, show=style.tick_seconds
-        ),
-        parts=(*_rates(across, up), *marks),
+        Axis(across, "multiplications (1 MAC = 1 multiplication)", log=True, show=style.tick_count),
+        Axis(up, "time of a call, with its interval", log=True, show=style.tick_seconds),
+        (*_rates(across, up), *marks),
     )
     notes = tuple(_note(point, data.title) for point in data.points)
     return Picture(title=data.title, panels=(panel,), height=6.2, pixels=540, notes=notes)
@@ -70,15 +65,15 @@ def _mark(
 ) -> Mark:
     colour, symbol = style.look(point.series, series)
     return Mark(
-        x=float(at[0]), y=at[1], symbol=symbol, colour=colour, hollow=point.caveat, seen=seen,
-        faint=True, label=point.label, case=point.series, note=note,
+        float(at[0]), at[1], symbol, colour, note, hollow=point.caveat, seen=seen, faint=True,
+        label=point.label, case=point.series,
     )  # fmt: skip
 
 
 def _note(point: Point, group: str) -> Note:
     return Note(
-        title=point.label,
-        lines=(
+        point.label,
+        (
             ("multiplications", f"{point.multiplications:,}"),
             (style.TIME, with_confidence(point.seconds)),
             ("multiplications a second", show.count(point.multiplications / point.seconds.value)),
@@ -98,11 +93,9 @@ def _rates(across: Ends, up: Ends) -> Iterator[Line | Words]:
         start, end = max(left, low * rate), min(right, high * rate)
         if end < start * (right / left) ** _SHORTEST:
             continue
-        yield Line(x=(start, end), y=(start / rate, end / rate), colour="grid", width=1)
-        yield Words(
-            x=end, y=end / rate, text=style.tick_rate(rate), colour="faint", small=True,
-            side=(0, 1) if end < right else (1, 0),
-        )  # fmt: skip
+        yield Line((start, end), (start / rate, end / rate), "grid", 1)
+        side = (0, 1) if end < right else (1, 0)
+        yield Words(end, end / rate, style.tick_rate(rate), side, "faint", small=True)
 
 
 def roofline(data: Roofline) -> Picture:
@@ -114,35 +107,24 @@ def roofline(data: Roofline) -> Picture:
     up = min(rates) / _ROOM_ROOFLINE, max(*rates, peak) * _ROOM_ROOFLINE
     start = max(across[0], up[0] / copied)
     at = start * (ridge / start) ** 0.08
+    rate = style.tick_rate(float(f"{peak:.3g}"))
     bytes_ = style.short(float(f"{copied:.3g}"), (" ", " k", " M", " G", " T"))
     roof = (
-        Line(x=(start, ridge, across[1]), y=(start * copied, peak, peak), colour="roof", width=1.8,
-             wall=True),
-        Words(x=across[1], y=peak, colour="roof", small=True,
-              text=f"measured\npeak:\n{style.tick_rate(float(f'{peak:.3g}'))}"),
-        Words(x=at, y=at * copied, text=f"measured copy, no cache holds it: {bytes_}B/s",
-              side=(1, 1), colour="roof", small=True, along=(ridge, ridge * copied)),
+        Line((start, ridge, across[1]), (start * copied, peak, peak), "roof", 1.8, wall=True),
+        Words(across[1], peak, f"measured\npeak:\n{rate}", colour="roof", small=True),
+        Words(
+            at, at * copied, f"measured copy, no cache holds it: {bytes_}B/s", (1, 1), "roof",
+            small=True, along=(ridge, ridge * copied),
+        ),
     )  # fmt: skip
     marks = [
         _mark(i, point, data.series, (point.intensity, point.rate), _rate_ends(point))
         for i, point in enumerate(data.points)
     ]
     panel = Panel(
-        x=Axis(
-            ends=across,
-            title="multiply-accumulates for each byte moved (an unfused program's least)",
-            log=True,
-            grid=True,
-            show=style.tick_ratio,
-        ),
-        y=Axis(
-            ends=up,
-            title="multiply-accumulates a second, with the interval",
-            log=True,
-            grid=True,
-            show=style.tick_rate,
-        ),
-        parts=(*roof, *marks),
+        Axis(across, _INTENSITY, log=True, grid=True, show=style.tick_ratio),
+        Axis(up, _RATE, log=True, grid=True, show=style.tick_rate),
+        (*roof, *marks),
     )
     hollow = any(point.caveat for point in data.points)
     return Picture(

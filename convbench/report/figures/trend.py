@@ -41,7 +41,7 @@ _NOTHING: Final = TrendLine(label="", points=())
 
 def trend(data: Trend) -> Picture:
     """Return a panel for each case, in the order given, all over the same runs."""
-    runs = Axis(ends=(-0.6, max(1, len(data.runs)) - 0.4), places=tuple(enumerate(data.runs)))
+    runs = Axis((-0.6, max(1, len(data.runs)) - 0.4), places=tuple(enumerate(data.runs)))
     noted = count()
     panels = tuple(
         _panel(line, data, runs, noted, first=place == 0)
@@ -71,13 +71,12 @@ def _panel(line: TrendLine, data: Trend, runs: Axis, noted: count[int], *, first
     told = any(point.seconds or point.alone is not None for point in line.points)
     middle = len(data.runs) / 2
     parts: list[Part] = [
-        Rule(upright=True, at=run - 0.5, colour="faint", width=1.2, dash=":")
-        for run, _ in data.boundaries
+        Rule(run - 0.5, "faint", 1.2, ":", upright=True) for run, _ in data.boundaries
     ]
     parts += [
         Line(
-            x=(level.first - 0.5, level.last + 0.5), y=(level.seconds,) * 2,
-            colour=style.COUNT_COLOUR, width=1.1, case=line.label,
+            (level.first - 0.5, level.last + 0.5), (level.seconds,) * 2, style.COUNT_COLOUR, 1.1,
+            case=line.label,
         )
         for level in line.levels
     ]  # fmt: skip
@@ -86,42 +85,34 @@ def _panel(line: TrendLine, data: Trend, runs: Axis, noted: count[int], *, first
     for place, change in enumerate(line.changes):
         colour, dash, sign, _ = _CHANGES[change.kind]
         same = sum(other.run == change.run for other in line.changes[:place])
-        parts.append(Rule(upright=True, at=change.run - 0.5, colour=colour, width=1.6, dash=dash))
+        parts.append(Rule(change.run - 0.5, colour, 1.6, dash, upright=True))
         parts.append(
             Words(
-                x=change.run - 0.5, y=low + (0.99 - 0.15 * same) * (high - low),
-                text=f"{sign} {change.text}", side=(-1 if change.run > middle else 1, -1),
-                colour=colour, boxed=True, case=line.label,
+                change.run - 0.5, low + (0.99 - 0.15 * same) * (high - low),
+                f"{sign} {change.text}", (-1 if change.run > middle else 1, -1), colour,
+                boxed=True, case=line.label,
             )
         )  # fmt: skip
     for run, text in _thinned(data) if first else ():
-        parts.append(
-            Words(
-                x=run - 0.5, y=low + 0.01 * (high - low), text=text[:30], colour="one",
-                side=(-1 if run > middle else 1, 1), small=True,
-            )
-        )  # fmt: skip
-    axis = Axis(ends=ends, grid=True, show=style.tick_seconds, places=None if told else ())
-    return Panel(x=runs, y=axis, parts=tuple(parts), title=line.label)
+        y, side = low + 0.01 * (high - low), (-1 if run > middle else 1, 1)
+        parts.append(Words(run - 0.5, y, text[:30], side, "one", small=True))
+    axis = Axis(ends, grid=True, show=style.tick_seconds, places=None if told else ())
+    return Panel(runs, axis, tuple(parts), line.label)
 
 
 def _point(point: TrendPoint, case: str, ends: Ends, note: int) -> Iterator[Part]:
     own = point.alone is None
     if point.seconds:
         yield Mark(
-            x=point.run, y=point.seconds.value, symbol="o", size=6, hollow=not own,
-            colour=style.TIME_COLOUR if own else "faint", seen=whisker(point.seconds, ends),
-            case=case, note=note,
+            point.run, point.seconds.value, "o", style.TIME_COLOUR if own else "faint", note,
+            size=6, hollow=not own, seen=whisker(point.seconds, ends), case=case,
         )  # fmt: skip
         if point.alone is not None:
-            yield Mark(
-                x=point.run, y=point.alone, symbol="o", size=5, colour=style.COUNT_COLOUR,
-                case=case, note=note,
-            )  # fmt: skip
+            yield Mark(point.run, point.alone, "o", style.COUNT_COLOUR, note, size=5, case=case)
     elif point.said:
         low, high = ends
         y = low + 0.02 * (high - low)
-        yield Words(x=point.run, y=y, text=f"× {point.said[:12]}", side=(0, 1), case=case)
+        yield Words(point.run, y, f"× {point.said[:12]}", (0, 1), case=case)
 
 
 def _thinned(data: Trend) -> Iterator[tuple[int, str]]:
@@ -142,20 +133,19 @@ def _note(point: TrendPoint, line: TrendLine, data: Trend) -> Note:
     lines += [
         ("the environment changed", what) for run, what in data.boundaries if run == point.run
     ]
-    return Note(title=line.label, lines=tuple(lines))
+    return Note(line.label, tuple(lines))
 
 
 def _keys(data: Trend) -> Iterator[Key]:
     points = [point for line in data.lines for point in line.points if point.seconds]
     whole = {point.alone is None for point in points}
     if False in whole:
-        text = "without what moved its whole group"
-        yield Key(text=text, symbol="o", colour=style.COUNT_COLOUR)
-        yield Key(text="as measured, with interval", symbol="o", colour="faint", hollow=True)
+        yield Key("without what moved its whole group", style.COUNT_COLOUR, "o")
+        yield Key("as measured, with interval", "faint", "o", hollow=True)
     if True in whole:
-        yield Key(text="measured, with interval", symbol="o", colour=style.TIME_COLOUR)
+        yield Key("measured, with interval", style.TIME_COLOUR, "o")
     for kind in dict.fromkeys(change.kind for line in data.lines for change in line.changes):
         colour, dash, _, words = _CHANGES[kind]
-        yield Key(text=words, colour=colour, dash=dash)
+        yield Key(words, colour, dash=dash)
     if data.boundaries:
-        yield Key(text="the environment changed", colour="faint", dash=":")
+        yield Key("the environment changed", "faint", dash=":")
