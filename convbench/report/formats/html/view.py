@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
-from convbench.report.document import Bullets, Document, Figure, Fold, Heading, Paragraph, Table
+from convbench.report.document import (
+    Bullets,
+    Document,
+    Figure,
+    Fold,
+    Heading,
+    Paragraph,
+    Table,
+    sections,
+)
 from convbench.report.figures import picture
 from convbench.report.formats.html.chart import drawn
 from convbench.report.formats.html.facts import Facts
@@ -85,12 +94,13 @@ def view(document: Document) -> View:
     names = names_of(document)
     facts = Facts(document)
     figures = [block for block in document.walk() if isinstance(block, Figure)]
-    before, parts = _parts(document, names)
+    before, found = sections(document.blocks)
+    used: set[str] = set()
     return View(
         title=plain(document.title),
         scope=plain(document.scope),
         notes=tuple(block.text for block in before if isinstance(block, Paragraph)),
-        parts=parts,
+        parts=tuple(_part(section, names, used) for section in found),
         names=names,
         charts={
             figure.id: drawn(picture(figure.data), names, facts).to_json() for figure in figures
@@ -103,23 +113,10 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def _parts(document: Document, names: Names) -> tuple[list[Block], tuple[Part, ...]]:
-    """Return the blocks before the first section, and the sections."""
-    before: list[Block] = []
-    found: list[tuple[Heading, list[Block]]] = []
-    for block in document.blocks:
-        if isinstance(block, Heading) and block.level <= 2:  # noqa: PLR2004  (a section's level)
-            found.append((block, []))
-        elif found:
-            found[-1][1].append(block)
-        else:
-            before.append(block)
-    used: set[str] = set()
-    return before, tuple(_part(heading, blocks, names, used) for heading, blocks in found)
-
-
-def _part(heading: Heading, blocks: list[Block], names: Names, used: set[str]) -> Part:
-    slug = re.sub(r"[^a-z0-9]+", "-", heading.text.lower()).strip("-") or "section"
+def _part(section: list[Block], names: Names, used: set[str]) -> Part:
+    heading, *blocks = section
+    title = plain(heading.text) if isinstance(heading, Heading) else ""
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
     number = 2
     chosen = slug
     while chosen in used:
@@ -128,9 +125,9 @@ def _part(heading: Heading, blocks: list[Block], names: Names, used: set[str]) -
     points = [item for block in blocks if isinstance(block, Bullets) for item in block.items]
     return Part(
         id=chosen,
-        title=plain(heading.text),
+        title=title,
         cards=tuple(item for item in points if item.answer),
-        blocks=tuple(_shown(blocks, names, plain(heading.text))),
+        blocks=tuple(_shown(blocks, names, title)),
     )
 
 

@@ -16,6 +16,7 @@ from convbench.report.document import (
     Heading,
     Paragraph,
     Table,
+    sections,
 )
 from convbench.report.formats.plain import legible
 from convbench.report.formats.terminal.merging import MERGED, merged
@@ -61,7 +62,8 @@ class _Page:
     def parts(self) -> Iterator[RenderableType]:
         """Yield what is printed, in order."""
         yield self._text(self.document.title, "bold")
-        for section in _sections(self.document.blocks):
+        before, found = sections(self.document.blocks)
+        for section in [before, *found] if before else found:
             yield from self._section(section)
         yield ""
         yield self._text(self._missing(), "dim")
@@ -135,15 +137,3 @@ class _Page:
         if self.dropped:
             missing += f"Left out of tables for width: {', '.join(self.dropped)}. "
         return f"{missing}Other formats have all of it: --format markdown, or all."
-
-
-def _sections(blocks: Sequence[Block]) -> Iterator[tuple[Block, ...]]:
-    """Yield the blocks from one heading of a section to the next; first those before any."""
-    section: list[Block] = []
-    for block in blocks:
-        if isinstance(block, Heading) and block.level == 2 and section:  # noqa: PLR2004
-            yield tuple(section)
-            section = []
-        section.append(block)
-    if section:
-        yield tuple(section)
