@@ -37,7 +37,7 @@ PICTURE = Picture(
                 Line((1, 100), (0, 5), "grid", 1.5),
                 Mark(10, 3, "s", "#0072B2", 0, seen=SEEN, hollow=True),
                 Mark(50, 1, BAR, "#D55E00", 1, across=True),
-                Words(20, 4, "beside <it>"),
+                Words(20, 4, "beside <it>", note=1),
             ),
             title="a panel",
         ),
@@ -83,7 +83,8 @@ def test_the_same_picture_is_drawn_by_the_page():
     assert (symbols["square"]["x"], symbols["square"]["y"]) == ([10], [3])
     assert symbols["square"]["error_y"]["array"] == [1.0]
     assert symbols["triangle-up"]["y"] == [SEEN.high]
-    assert [trace["text"] for trace in made.traces if "text" in trace] == [[" beside &lt;it&gt;"]]
+    (words,) = (trace for trace in made.traces if "text" in trace)
+    assert (words["text"], words["customdata"]) == ([" beside &lt;it&gt;"], [1])
     assert [trace["name"] for trace in made.traces if "name" in trace] == ["a key", "a line"]
     (rule,) = made.layout["shapes"]
     assert (rule["x0"], rule["x1"], rule["yref"]) == (10, 10, "y domain")

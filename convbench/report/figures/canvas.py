@@ -70,7 +70,8 @@ def drawn(picture: Picture) -> Figure:
             loc="outside right upper" if square else "outside lower right",
             ncols=1 if square else 3,
         )  # fmt: skip
-    figure.text(0.97, 0.012, picture.foot, ha="right", fontsize=_LABEL, color=_ROLES["faint"])
+    if picture.foot:
+        figure.text(0.97, 0.012, picture.foot, ha="right", fontsize=_LABEL, color=_ROLES["faint"])
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Final
 
 from convbench.core import text as show
@@ -39,9 +40,9 @@ _CASE: Final = "depthwise_separable"
 def curve(data: Curve) -> Picture:
     """Return one curve for each number of taps, and every pair."""
     across, up = _ends(data)
-    colours = dict(zip(sorted({p.taps for p in data.points}), _CURVES * 99, strict=False))
+    colours = dict(zip(sorted({p.taps for p in data.points}), cycle(_CURVES), strict=False))
     counters = dict.fromkeys(name for point in data.points for name, _ in point.counted)
-    symbols = dict(zip(counters, _COUNTERS * 99, strict=False))
+    symbols = dict(zip(counters, cycle(_COUNTERS), strict=False))
     places = tuple((number, f"{number:,}") for number in sorted({p.channels for p in data.points}))
     spread = list(_spread(data.points))
     panel = Panel(

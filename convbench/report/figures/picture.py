@@ -106,7 +106,8 @@ class Rule:
 class Words:
     """Words at a point, to its `side`: (1, 0) is right of it, (0, 1) above it, and so on.
 
-    along: another point; the words are turned as the line to it is. boxed: on white.
+    along: another point; the words are turned as the line to it is. boxed: on white. case, note: as
+    of a mark.
     """
 
     x: float
@@ -118,6 +119,7 @@ class Words:
     boxed: bool = False
     along: tuple[float, float] | None = None
     case: str = ""
+    note: int | None = None
 
 
 @dataclass(frozen=True)

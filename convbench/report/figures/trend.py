@@ -112,7 +112,7 @@ def _point(point: TrendPoint, case: str, ends: Ends, note: int) -> Iterator[Part
     elif point.said:
         low, high = ends
         y = low + 0.02 * (high - low)
-        yield Words(point.run, y, f"× {point.said[:12]}", (0, 1), case=case)
+        yield Words(point.run, y, f"× {point.said[:12]}", (0, 1), case=case, note=note)
 
 
 def _thinned(data: Trend) -> Iterator[tuple[int, str]]:

@@ -46,7 +46,7 @@ def traces(part: Part, names: Names) -> Iterator[Trace]:
         case Words():
             yield {
                 **shared, "mode": "text", "x": [part.x], "y": [part.y], **_words(part),
-                "cliponaxis": False,
+                "cliponaxis": False, **_noted(part.note),
             }  # fmt: skip
         case Mark():
             yield from _mark(part, shared)
@@ -76,7 +76,7 @@ def _mark(mark: Mark, shared: Trace) -> Iterator[Trace]:
             "marker": {"symbol": f"triangle-{sign}", "size": 8, "color": colour},
         }  # fmt: skip
     trace = {
-        **shared, "x": [mark.x], "y": [mark.y], "customdata": [mark.note], "hoverinfo": "none",
+        **shared, "x": [mark.x], "y": [mark.y], **_noted(mark.note),
     }  # fmt: skip
     if bar:
         filled = {"color": look.colour(mark.colour)}
@@ -92,6 +92,10 @@ def _mark(mark: Mark, shared: Trace) -> Iterator[Trace]:
             "thickness": 1.4, "width": 3.5,
         }  # fmt: skip
     yield trace
+
+
+def _noted(note: int | None) -> Trace:
+    return {} if note is None else {"customdata": [note], "hoverinfo": "none"}
 
 
 def _words(words: Words) -> Trace:
