@@ -17,6 +17,7 @@ from convbench.report.figures.picture import (
     Picture,
     Rule,
     around,
+    steady,
     whisker,
     with_confidence,
 )
@@ -101,7 +102,7 @@ def _spread(points: tuple[CurvePoint, ...]) -> Iterator[tuple[CurvePoint, float]
         same = [point for point in points if point.channels == channels]
         step = min(_STEP, _REACH ** (1 / max(1, len(same) - 1)))
         for index, point in enumerate(same):
-            yield point, channels * step ** (index - (len(same) - 1) / 2)
+            yield point, steady(channels * step ** (index - (len(same) - 1) / 2))
 
 
 def _marks(

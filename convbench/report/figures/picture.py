@@ -214,6 +214,11 @@ def around(values: Iterable[float], room: float) -> Ends:
     return min(found) / room, max(found) * room
 
 
+def steady(value: float) -> float:
+    """Return a computed place in 7 digits: the last ones are not the same on every machine."""
+    return float(f"{value:.7g}")
+
+
 def row_axis(labels: Sequence[str]) -> Axis:
     """Return an axis with one row for each label, the first at the top."""
     return Axis((len(labels) - 0.4, -0.6), places=tuple(enumerate(labels)))

@@ -6,7 +6,7 @@ import html
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.report.figures import style
-from convbench.report.figures.picture import BAR, Line, Mark, Rule, Words
+from convbench.report.figures.picture import BAR, Line, Mark, Rule, Words, steady
 from convbench.report.formats.html import look
 
 if TYPE_CHECKING:
@@ -41,11 +41,12 @@ def traces(part: Part, names: Names) -> Iterator[Trace]:
         case Line():
             yield {
                 **shared, "mode": "lines", "line": stroke(part.colour, part.width),
-                "x": [_steady(x) for x in part.x], "y": [_steady(y) for y in part.y],
+                "x": [steady(x) for x in part.x], "y": [steady(y) for y in part.y],
             }  # fmt: skip
         case Words():
             yield {
-                **shared, "mode": "text", "x": [part.x], "y": [part.y], **_words(part),
+                **shared, "mode": "text", "x": [steady(part.x)],
+                "y": [steady(part.y)], **_words(part),
                 "cliponaxis": False, **_noted(part.note),
             }  # fmt: skip
         case Mark():
@@ -75,9 +76,7 @@ def _mark(mark: Mark, shared: Trace) -> Iterator[Trace]:
             "y": [mark.y if across else end],
             "marker": {"symbol": f"triangle-{sign}", "size": 8, "color": colour},
         }  # fmt: skip
-    trace = {
-        **shared, "x": [mark.x], "y": [mark.y], **_noted(mark.note),
-    }  # fmt: skip
+    trace = {**shared, "x": [mark.x], "y": [mark.y], **_noted(mark.note)}
     if bar:
         filled = {"color": look.colour(mark.colour)}
         trace |= {"type": "bar", "orientation": "h", "width": 0.66, "marker": filled}
@@ -130,8 +129,3 @@ def key(key: Key) -> Trace:
 def stroke(colour: str, width: float, dash: str = "-") -> dict[str, Any]:
     """Return a line; `width` is in points."""
     return {"color": look.colour(colour), "width": round(width * _PIXELS, 2), "dash": _DASHES[dash]}
-
-
-def _steady(value: float) -> float:
-    """Return a computed place in 7 digits: the last ones are not the same on every machine."""
-    return float(f"{value:.7g}")
