@@ -62,19 +62,6 @@ class Note:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Label:
-    """A name to be written beside a point; `name` is its number, or None."""
-
-    x: float
-    y: float
-    low: float
-    high: float
-    text: str
-    colour: str
-    name: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Chart:
     """A chart as the script draws it.
 
@@ -85,6 +72,8 @@ class Chart:
         narrow: what is different in a narrow one, by the path of the setting: "xaxis.domain".
         height: in pixels; in a narrow place `narrow_height`.
         ticks: those that an axis may have; the script takes as many as have room.
+        labels: names to be written beside points, with the ends of the whisker there; `name` is the
+            number of the name.
         rows: the number of the name of each row, for charts that have rows.
         row_axes: the axes on which `rows` are counted.
 
@@ -97,7 +86,7 @@ class Chart:
     narrow: dict[str, Any] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     ticks: dict[str, list[Tick]] = field(default_factory=dict)
-    labels: list[Label] = field(default_factory=list)
+    labels: list[dict[str, Any]] = field(default_factory=list)
     rows: list[int | None] = field(default_factory=list)
     row_axes: list[str] = field(default_factory=list)
 
@@ -214,14 +203,14 @@ def _narrow_height(picture: Picture) -> int:
 
 def _narrow(picture: Picture, *, strip: bool) -> dict[str, Any]:
     """Return what is different where space is short."""
-    keys = len(picture.keys)
     first = picture.panels[0]
     if not picture.rows:
-        found: dict[str, Any] = {"margin.l": 56, "margin.t": 50 + 20 * keys}
+        top = (50 if first.y.title else 30) + 20 * len(picture.keys)
+        found: dict[str, Any] = {"margin.l": 56, "margin.t": top}
         if first.y.title:  # above the chart
             found["yaxis.title.text"] = ""
             found["title"] = {
-                "text": first.y.title, "font": {"size": 13}, "x": 0.01, "xanchor": "left",
+                "text": text(first.y.title), "font": {"size": 13}, "x": 0.01, "xanchor": "left",
                 "y": 0.99, "yanchor": "top",
             }  # fmt: skip
         return found
@@ -302,13 +291,9 @@ def _strip(picture: Picture, names: Names) -> Iterator[Trace]:
             }  # fmt: skip
 
 
-def _label(mark: Mark, names: Names) -> Label:
-    return Label(
-        x=mark.x,
-        y=mark.y,
-        low=mark.seen.low if mark.seen else mark.y,
-        high=mark.seen.high if mark.seen else mark.y,
-        text=text(mark.label),
-        colour=look.TEXT,
-        name=names.number(mark.case),
-    )
+def _label(mark: Mark, names: Names) -> dict[str, Any]:
+    low, high = (mark.seen.low, mark.seen.high) if mark.seen else (mark.y, mark.y)
+    return {
+        "x": mark.x, "y": mark.y, "low": low, "high": high, "text": text(mark.label),
+        "colour": look.TEXT, "name": names.number(mark.case),
+    }  # fmt: skip
