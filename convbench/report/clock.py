@@ -10,8 +10,7 @@ from convbench.report.caveats import caveat
 from convbench.report.counts import MANY_GROUPS, OPEN_GROUPS, folded
 from convbench.report.document import Column, Heading, Paragraph, Table
 from convbench.report.doubts import note, remedy, unknown
-from convbench.report.groups import Group, alike, multiplications, telling
-from convbench.report.groups import timed as all_timed
+from convbench.report.groups import Group, alike, multiplications, telling, timed_rows
 from convbench.report.phrases import LOW_QUANTILE, TIME, WITHIN
 from convbench.report.plots import curve_figure, ratios_figure, scatter_figure, series
 from convbench.runs.frame import times
@@ -70,7 +69,7 @@ def time_section(all_groups: Sequence[Group]) -> tuple[Block, ...]:
 
 
 def _legend(timed: Sequence[Group]) -> str:
-    rows = all_timed(timed)
+    rows = timed_rows(timed)
     several = any(len(row.record.samples) > 1 for row in rows)
     interval = (
         "± is where one more process would fall (95 %; how much they differ is learnt from all "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.core import text as show
 from convbench.machine.resolution import Resolution
-from convbench.report.groups import timed
+from convbench.report.groups import timed_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ def busy(machine: Mapping[str, Any], all_groups: Sequence[Group]) -> str:
     failed = _self_test(machine)
     if failed:
         why.append(failed)
-    rows = timed(all_groups)
+    rows = timed_rows(all_groups)
     marked = [
         row for row in rows if unknown([row]) or any(f.startswith(_DOUBTFUL) for f in row.flags)
     ]

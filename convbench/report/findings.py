@@ -17,7 +17,7 @@ from convbench.report.caveats import named
 from convbench.report.document import FINDINGS, Bullet, Bullets, Paragraph
 from convbench.report.doubts import busy, remedy
 from convbench.report.findings_sure import sureness
-from convbench.report.groups import Group, alike, multiplications, telling, timed
+from convbench.report.groups import Group, alike, multiplications, telling, timed_rows
 from convbench.report.phrases import (
     MOST_NAMES,
     WITHIN,
@@ -25,7 +25,7 @@ from convbench.report.phrases import (
     basis,
     less,
     multiplications_against,
-    rounds,
+    rounds_of,
     tallied,
     verdict,
 )
@@ -72,14 +72,14 @@ def scope(run: Run, all_groups: Sequence[Group]) -> str:
     """Return one line on what was run and what the findings are about."""
     main = main_group(all_groups)
     about = f"; unless said otherwise, of the slot {main.label}" if main else ""
-    number = len(timed(all_groups))
+    number = len(timed_rows(all_groups))
     return f"{show.plural(len(run.records), 'case')}, {number:,} of them timed{about}"
 
 
 def _scope(run: Run, all_groups: Sequence[Group], main: Group | None) -> str:
     text = (
         f"{show.plural(len(run.records), 'case')} in {show.plural(len(all_groups), 'group')}, "
-        f"{len(timed(all_groups)):,} of them timed. Counts are multiplications of one forward "
+        f"{len(timed_rows(all_groups)):,} of them timed. Counts are multiplications of one forward "
         "pass of the batch (1 MAC = 1 multiplication, taps on padding included); times are of one "
         "call."
     )
@@ -227,7 +227,7 @@ def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
 def _told(row: Row) -> bool:
     """Tell whether both had rounds enough for an interval to say anything."""
     both = (row.record, row.baseline or row.record)
-    return min(map(rounds, both)) >= FEWEST_ROUNDS_FOR_A_VERDICT
+    return min(map(rounds_of, both)) >= FEWEST_ROUNDS_FOR_A_VERDICT
 
 
 def _fewer_and_slower(row: Row) -> bool:

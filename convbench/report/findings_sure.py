@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.machine.resolution import Resolution
-from convbench.report import phrases
 from convbench.report.document import Bullet
 from convbench.report.doubts import remedy
-from convbench.report.groups import Group, alike, timed
-from convbench.report.phrases import TIME, WITHIN, tied
+from convbench.report.groups import Group, alike, timed_rows
+from convbench.report.phrases import TIME, WITHIN, rounds_of, tied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +27,8 @@ def sureness(run: Run, all_groups: Sequence[Group], main: Group | None, doubt: s
 
     doubt: why nothing is sure, see `doubts.busy`; empty where nothing speaks against it.
     """
-    rows = timed(all_groups)
-    rounds = [phrases.rounds(row.record) for row in rows]
+    rows = timed_rows(all_groups)
+    rounds = [rounds_of(row.record) for row in rows]
     processes = [len(row.record.samples) for row in rows]
     text = _rounds(rounds, processes)
     text += resolution(run.header.machine) if rounds else ""

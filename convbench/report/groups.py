@@ -77,7 +77,7 @@ def alike(found: Sequence[Row]) -> tuple[Row, ...]:
     return tuple(row for row in found if not does_less(row.record))
 
 
-def timed(all_groups: Sequence[Group]) -> list[Row]:
+def timed_rows(all_groups: Sequence[Group]) -> list[Row]:
     """Return the rows of all groups that have a time to believe."""
     return [row for group in all_groups for row in group.timed]
 

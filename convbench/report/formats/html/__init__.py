@@ -4,7 +4,7 @@
     view      blocks as the template wants them: sections, cards, cells with their raw values
     names     what can be followed through the page, and how each looks
     facts     all numbers of a case, for the label that a pointer shows
-    chart     a picture -> what Plotly draws; look: its colours and marks
+    chart     a picture -> what Plotly draws; traces: its marks; look: colours and signs
 
 page.html.jinja, page.css and script/*.js are the page itself. Plotly and Jinja are imported only
 when a page is made.
