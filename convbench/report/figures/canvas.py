@@ -43,10 +43,9 @@ _STEPS: Final = 60
 
 def drawn(picture: Picture) -> Figure:
     """Return the picture, 9 inches wide, as a figure that is known to no pyplot."""
-    size = (_WIDTH, picture.height)
-    figure = Figure(
-        figsize=size, facecolor="white", dpi=DPI, layout=None if picture.labelled else "constrained"
-    )
+    # Names are placed in pixels, so they must be measured at the size that is saved.
+    made: dict[str, Any] = {"dpi": DPI} if picture.labelled else {"layout": "constrained"}
+    figure = Figure(figsize=(_WIDTH, picture.height), facecolor="white", **made)
     canvas = FigureCanvasAgg(figure)
     number = len(picture.panels)
     rows, columns = (1, number) if picture.beside else (number, 1)
