@@ -45,7 +45,7 @@ _REMEDIES: Final = (
     (("more than 1 value per channel", "more than 1 spatial element"),
      "Call .eval() on it, or give a larger batch: in training a norm takes several values."),
     (("dtype", "data type", "scalar type", "same type", "should be the same", "type Long",
-      "'Long'", "'Half'", "Byte", "not implemented for"),
+      "must be long", "'Long'", "'Half'", "Byte", "not implemented for"),
      "Give inputs of the data type it wants: tensor.to(dtype); on the command line SHAPE:dtype, "
      "like 2x7:int64."),
     (("size", "shape", "channels", "dimension", "Dimension", "Expected ", "mat1 and mat2",
