@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from convbench.audit.verdicts import RIGHT, SILENT, Cell
@@ -72,8 +73,9 @@ class AuditResult:
 
     def cell(self, case: str, counter: str) -> Cell:
         """Return one cell. Raises KeyError for a pair that was not asked."""
-        return self._index()[case, counter]
+        return self._index[case, counter]
 
+    @cached_property
     def _index(self) -> dict[tuple[str, str], Cell]:
         return {(cell.case, cell.counter): cell for cell in self.cells}
 

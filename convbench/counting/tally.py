@@ -25,6 +25,10 @@ class Convention:
     source: str = ""
     """The package and its version."""
 
+    def __str__(self) -> str:
+        """Say it in one line, without the source."""
+        return f"{self.unit}; elementwise: {self.elementwise}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tally(ShownOnPaper, view="tallies"):
@@ -33,8 +37,8 @@ class Tally(ShownOnPaper, view="tallies"):
     Attributes:
         counter: its name.
         macs: multiply-accumulates of convolutions and matrix products.
-        by_operator: MACs by operator.
-        by_module: MACs by qualified module name ("" is the whole).
+        by_operator: MACs by operator; {} where the counter does not tell.
+        by_module: MACs by qualified module name ("" is the whole, and all that some tell).
         elementwise: what the counter counts beside MACs, by operator, in its own unit.
         unsupported: operators the counter met and does not know, with the number of calls: each
             may hide multiplications, so `macs` is then a lower bound.

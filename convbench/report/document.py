@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from convbench.report.figuredata import FigureData
 
 Kind = Literal["text", "integer", "count", "seconds", "ratio", "share", "bytes"]
 """What a column holds. seconds and ratio also take an Interval or a RatioInterval."""
 
+SECTION: Final = 2
+"""Level of the heading of a section."""
 FINDINGS: Final = "findings"
 """`id` of the points that say what the numbers of a run come to."""
 
@@ -32,6 +34,11 @@ class Column:
     key: str
     kind: Kind = "text"
     note: str = ""
+
+    @property
+    def head(self) -> str:
+        """The name, with the note where there is one."""
+        return f"{self.name} ({self.note})" if self.note else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +143,17 @@ class Document:
         return next(
             (b.items for b in self.walk() if isinstance(b, Bullets) and b.id == FINDINGS), ()
         )
+
+
+def sections(blocks: Iterable[Block]) -> tuple[list[Block], list[list[Block]]]:
+    """Return the blocks before any heading of a section, and those from each to the next."""
+    before: list[Block] = []
+    found: list[list[Block]] = []
+    for block in blocks:
+        if isinstance(block, Heading) and block.level <= SECTION:
+            found.append([])
+        (found[-1] if found else before).append(block)
+    return before, found
 
 
 def _walk(blocks: tuple[Block, ...]) -> Iterator[Block]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median, median_low
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ class Row:
         """Tell whether the record is its own baseline."""
         return self.baseline is self.record
 
-    @property
+    @cached_property
     def flags(self) -> tuple[str, ...]:
         """What to know of the samples: as stored, and what the processes together show."""
         record = self.record
@@ -84,7 +85,14 @@ class Row:
 
 
 def rows(run: Run) -> tuple[Row, ...]:
-    """Return one row a record, in the order of the run."""
+    """Return one row a record, in the order of the run; derived once, and kept with the run."""
+    kept: dict[str, tuple[Row, ...]] = vars(run)
+    if _ROWS not in kept:
+        kept[_ROWS] = _derived(run)
+    return kept[_ROWS]
+
+
+def _derived(run: Run) -> tuple[Row, ...]:
     cases = run.by_case()
     groups: dict[tuple[str, str], dict[str, tuple[Samples, ...]]] = {}
     for record in run.records:
@@ -303,3 +311,4 @@ def _other_clocks(record: Record) -> dict[str, float | None]:
 
 
 _MOST_NAMED = 3
+_ROWS = "rows"

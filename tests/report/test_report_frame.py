@@ -8,7 +8,7 @@ import pytest
 from report.report_runs import header, whole_run
 
 from convbench.report.contents import contents
-from convbench.report.csv import render
+from convbench.report.formats.csv import render
 from convbench.runs.frame import COLUMNS, bytes_moved, frame, itemsize, rows
 from convbench.runs.record import Run
 
