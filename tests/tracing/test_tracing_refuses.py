@@ -14,7 +14,7 @@ from convbench.networks.base import NETWORKS
 
 
 def image(*sizes):
-    return torch.empty(1, 3, *sizes, device="meta")
+    return torch.empty(1, 3, *sizes)
 
 
 def multiple_of_8(self, x):
