@@ -151,6 +151,15 @@ def _put_function_modes(modes: list[Any]) -> None:
         _C._push_on_torch_function_stack(mode)
 
 
+def _put_device(before: Any) -> None:
+    """Put back the default device: none is no attribute, since torch 2.6 would look into None."""
+    held = vars(torch._GLOBAL_DEVICE_CONTEXT)
+    if before is None:
+        held.pop("device_context", None)
+    else:
+        held["device_context"] = before
+
+
 def _saving_hooks() -> Any:
     """Return the innermost pair of hooks of tensors that autograd saves, or None."""
     ignore = True  # whether they are traced
@@ -174,7 +183,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     (_function_modes, _put_function_modes),
     (
         lambda: getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None),
-        lambda old: setattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", old),
+        _put_device,
     ),
     (
         lambda: dict(vars(torch._tensor_str.PRINT_OPTS)),

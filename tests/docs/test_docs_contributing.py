@@ -21,6 +21,8 @@ IN_A_FOLDER = [
     # recipe, file of docs/extending.md, how it is listed
     ("A convolution type", "strip", "from convbench.convs.base import TYPES as found"),
     ("A network", "tiny", "from convbench.networks.base import NETWORKS as found"),
+    ("A counter", "hooks", "from convbench.counting.base import COUNTERS as found"),
+    ("A report format", "points", "from convbench.report.renderers import RENDERERS as found"),
 ]
 
 
@@ -41,8 +43,12 @@ def test_a_recipe_is_short(name):
     assert 1 <= len([line for line in steps.splitlines() if line]) <= LONGEST
 
 
-def test_every_rule_has_its_recipe():
-    assert {"A rule of an operator", "A case of the audit", "A convolution type"} <= set(RECIPES)
+def test_everything_that_can_be_added_has_its_recipe():
+    assert set(RECIPES) == {
+        "A convolution type", "A network", "A counter", "A report format", "A stopwatch",
+        "A column", "A number of a cost", "A rule of an operator", "A case of the audit",
+        "A rule of `convbench doctor`",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("recipe", "name", "look"), IN_A_FOLDER)

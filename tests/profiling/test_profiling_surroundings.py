@@ -113,6 +113,8 @@ CHANGES = {
 @pytest.mark.parametrize("case", CHANGES)
 @pytest.mark.filterwarnings("ignore")  # torch warns that anomalies are looked for
 def test_settings_are_put_back(case, asks, backward, monkeypatch):
+    if "precisions" in case or case == "precision of products":
+        pytest.importorskip("torch", minversion="2.9")  # before it there are no such settings
     if case == "saved tensors" and SAVED(True) == "untold":
         pytest.skip("this torch does not tell the hooks of saved tensors, so they are not put back")
     monkeypatch.setattr(threading, "active_count", lambda: 1)  # the tests' own threads are idle
@@ -120,9 +122,10 @@ def test_settings_are_put_back(case, asks, backward, monkeypatch):
     before = settings()
     try:
         profile(module, X, backward=backward)
-    finally:
+        assert settings() == before
+    except BaseException:
         torch.set_default_device(None) if case == "device" else None
-    assert settings() == before
+        raise
     assert profile(nn.Linear(8, 8), X).total.multiplications == 256
 
 
