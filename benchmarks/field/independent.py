@@ -52,6 +52,13 @@ def _reduced_product(args: Any, out: Any) -> int:
     return int(out.numel() * args[1].shape[-1] * args[1].shape[0])
 
 
+def _grouped_product(args: Any, out: Any) -> int:
+    one, other = args[:2]
+    if one.ndim == other.ndim == 2:  # groups are parts of the axis that is summed
+        return int(one.numel() * other.shape[-1])
+    return int(out.numel() * one.shape[-1])
+
+
 def _attention(args: Any, _: Any) -> int:
     query, key, value = args[:3]
     pairs = prod(query.shape[:-1]) * key.shape[-2]
@@ -74,6 +81,7 @@ RULES: dict[str, Rule] = {
     "_convolution": _convolution,
     "mm": _product,
     "bmm": _product,
+    "_grouped_mm": _grouped_product,
     "matmul": _product,
     "dot": lambda args, _: int(args[0].numel()),
     "vdot": lambda args, _: int(args[0].numel()),

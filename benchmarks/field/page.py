@@ -232,8 +232,9 @@ def _again(rows: list[Row]) -> Iterator[str]:
     yield "## A second look"
     yield ""
     yield (
-        f"Each family's smallest network, {len(seen)} of them, was counted twice more and once with "
-        "`backward=True`, on the CPU, with its state compared before and after (names, order, identity and "
+        f"Each family's smallest network, {len(seen)} of them, was counted three times more and once with "
+        "`backward=True`, on the CPU (functions that keep their results, such as positions or anchors, run the "
+        "first time only), with its state compared before and after (names, order, identity and "
         "values of parameters and buffers, train flags, attributes, gradients)."
     )
     yield ""

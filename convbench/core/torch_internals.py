@@ -3,7 +3,7 @@
 Optional names are looked up when they are used; without them convbench does less, and says so:
 
     fast_path_guards           None: every operator is dispatched; counts are the same, slower
-    next_node, current_node    0 and -1: a backward pass is refused with an error (`numbers_nodes`)
+    next_node, current_node    `numbers_nodes` is False: a backward pass is refused with an error
     has_kernel, has_kernel_for False: the operator is unknown, and the count is a lower bound
     SETTINGS                   what is missing is neither read nor put back
     convolution_backend        None: a report says "unknown"

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from convbench.core.errors import RunError
-from convbench.runs.choices import Choice, Request, default_folder, with_processes
+from convbench.runs.choices import (
+    Choice,
+    Request,
+    checked_stopwatch,
+    default_folder,
+    with_processes,
+)
 from convbench.runs.record import RESUMABLE
 from convbench.runs.store import holds_run, load
 from convbench.runs.suite import load_suite, parse_suite, suite_text
@@ -46,7 +52,7 @@ def stored(request: Request) -> Choice:
             seed=found.header.seed,
             out=out,
             resumed=found,
-            stopwatch=found.header.fingerprint.get("stopwatch", ""),
+            stopwatch=checked_stopwatch(found.header.fingerprint.get("stopwatch"), kept["device"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(

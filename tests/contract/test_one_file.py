@@ -146,6 +146,9 @@ def test_a_stopwatch_is_one_file(convbench, tmp_path):
     assert header["fingerprint"]["stopwatch"] == "twice"
     assert "--stopwatch twice" in header["command"]
     convbench(*started, "--resume")  # by the same stopwatch, though it is not named again
+    with pristine():
+        status, _, said = called(["run", "--suite", "s.toml", "--out", "o", "--resume"])
+    assert (status, "There is no stopwatch 'twice'" in said) == (2, True)
     _python(tmp_path, "measured.py")
 
 

@@ -39,7 +39,7 @@ def count_backward(
     layer whose input needs none does not run that part, as in training. Without `backward` only the
     forward is counted, with what it takes gradients of itself.
     """
-    if not torch_internals.numbers_nodes:
+    if backward and not torch_internals.numbers_nodes:
         raise ProfileError(
             f"torch {torch.__version__} does not tell which node of its graph of autograd runs, so "
             "that a backward pass cannot be counted: leave backward out, or use another version."
