@@ -11,6 +11,7 @@ from typing import Final
 
 from convbench.audit.result import AuditError, AuditResult
 from convbench.audit.verdicts import SILENT, Cell
+from convbench.core.files import write_file
 
 OUT: Final = Path("reports/counter-audit")
 FORMATS: Final = ("markdown", "csv")
@@ -63,19 +64,9 @@ def write_audit(result: AuditResult, folder: Path, shown: str | None = None) -> 
     files = {"audit.json": result.text().encode()}
     for name in FORMATS:
         files.update(RENDERERS[name](document))
-    written = []
-    for name, data in files.items():
-        path = folder / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        except OSError as error:
-            raise AuditError(
-                f"{path} cannot be written ({error.strerror or error}): give a folder that you may "
-                "write to."
-            ) from error
-        written.append(path)
-    return tuple(written)
+    return tuple(
+        write_file(folder / name, data, error_type=AuditError) for name, data in files.items()
+    )
 
 
 def _before(folder: Path) -> tuple[Cell, ...]:

@@ -6,11 +6,9 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import Annotated, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+from convbench.core.serialization import Duration, Least, Stored, Whole
 
 _EVERY_ROUND = (
     "cpu_seconds",
@@ -38,7 +36,7 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Samples:
+class Samples(Stored):
     """What a stopwatch said of one competitor, with how it was asked.
 
     Entry `i` of every tuple was measured in round `i`, so two competitors of one `session` pair
@@ -87,28 +85,28 @@ class Samples:
 
     """
 
-    seconds: tuple[float, ...]
-    cpu_seconds: tuple[float, ...]
-    page_faults: tuple[int, ...]
-    involuntary_switches: tuple[int, ...]
-    block: int
-    first_call: float | None
-    warmup_calls: int | None
+    seconds: tuple[Duration, ...]
+    cpu_seconds: tuple[Duration, ...]
+    page_faults: tuple[Whole, ...]
+    involuntary_switches: tuple[Whole, ...]
+    block: Annotated[int, Least(1)]
+    first_call: Duration | None
+    warmup_calls: Whole | None
     stopwatch: str
     seed: int
     threads: int
     session: str
     stop_reason: str
-    others_running: tuple[int, ...] = ()
-    voluntary_switches: tuple[int, ...] = ()
-    waited_seconds: tuple[float, ...] = ()
-    host_seconds: tuple[float, ...] = ()
-    issue_seconds: tuple[float, ...] = ()
-    sm_clock_mhz: tuple[int, ...] = ()
-    throttle_reasons: tuple[int, ...] = ()
+    others_running: tuple[Whole, ...] = ()
+    voluntary_switches: tuple[Whole, ...] = ()
+    waited_seconds: tuple[Duration, ...] = ()
+    host_seconds: tuple[Duration, ...] = ()
+    issue_seconds: tuple[Duration, ...] = ()
+    sm_clock_mhz: tuple[Whole, ...] = ()
+    throttle_reasons: tuple[Whole, ...] = ()
     settled: bool | None = True
     allocator: str = "system"
-    pool_bytes: int = 0
+    pool_bytes: Whole = 0
     process: str = "the caller's"
 
     def __post_init__(self) -> None:
@@ -161,99 +159,8 @@ class Samples:
         every = ("seconds", *_EVERY_ROUND)
         return dataclasses.replace(self, **{name: getattr(self, name)[rounds:] for name in every})
 
-    def to_json(self) -> dict[str, Any]:
-        """Return every field by name, tuples as lists; `json` then keeps each float exactly."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in ((name, getattr(self, name)) for name in _READERS)
-        }
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Samples:
-        """Return the samples that `to_json` wrote.
-
-        Raises:
-            ValueError: keys without a default are missing or keys are unknown, a value is of the
-                wrong kind, or the values do not belong together (see the class).
-
-        """
-        missing = sorted(_NEEDED - data.keys())
-        unknown = sorted(data.keys() - _READERS.keys())
-        if missing or unknown:
-            faults = [f"{', '.join(missing)} missing"] if missing else []
-            faults += [f"{', '.join(map(str, unknown))} unknown"] if unknown else []
-            raise ValueError(
-                f"Samples: {'; '.join(faults)}; give exactly the keys that to_json() writes",
-            )
-        return cls(**{name: _READERS[name](name, value) for name, value in data.items()})
-
 
 def of_process(samples: Samples) -> float:
     """Return seconds of a call in one process: the lower quartile of its rounds, a measured one."""
     ordered = sorted(samples.seconds)
     return ordered[int(QUANTILE * (len(ordered) - 1))]
-
-
-def _number(name: str, value: object) -> float:
-    # A bool is an int to Python, and never a duration.
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong(name, value, "a number")
-    return float(value)
-
-
-def _integer(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _wrong(name, value, "a whole number")
-    return value
-
-
-def _yes_no(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _wrong(name, value, "true or false")
-    return value
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise _wrong(name, value, "text")
-    return value
-
-
-def _or_none(read: Callable[[str, object], Any]) -> Callable[[str, object], Any]:
-    return lambda name, value: None if value is None else read(name, value)
-
-
-def _numbers(name: str, value: object) -> tuple[float, ...]:
-    return tuple(_number(name, entry) for entry in _list(name, value))
-
-
-def _integers(name: str, value: object) -> tuple[int, ...]:
-    return tuple(_integer(name, entry) for entry in _list(name, value))
-
-
-def _list(name: str, value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise _wrong(name, value, "a list")
-    return value
-
-
-def _wrong(name: str, value: object, wanted: str) -> ValueError:
-    return ValueError(f"Samples: {name} holds {value!r}; give {wanted}")
-
-
-_READER_OF_TYPE: dict[str, Callable[[str, object], Any]] = {
-    "tuple[float, ...]": _numbers,
-    "tuple[int, ...]": _integers,
-    "float": _number,
-    "int": _integer,
-    "str": _text,
-    "bool": _yes_no,
-    "float | None": _or_none(_number),
-    "int | None": _or_none(_integer),
-    "bool | None": _or_none(_yes_no),
-}
-# Read from the fields themselves, so that a field added above needs no second line here.
-_READERS = {field.name: _READER_OF_TYPE[str(field.type)] for field in dataclasses.fields(Samples)}
-_NEEDED = {
-    field.name for field in dataclasses.fields(Samples) if field.default is dataclasses.MISSING
-}

@@ -30,14 +30,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 from convbench.core.arithmetic import Quantity, ceiling, is_array, maximum, product, too_many
+from convbench.core.serialization import Stored
 from convbench.core.shown import ShownOnPaper
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost(ShownOnPaper, view="costs"):
+class Cost(ShownOnPaper, Stored, view="costs"):
     """What something costs, under the counting rules at the top of this module.
 
     All counts are for one forward pass of the whole batch. `a + b` adds the counts and keeps the
@@ -104,16 +104,6 @@ class Cost(ShownOnPaper, view="costs"):
         if other == 0:
             return self
         return NotImplemented
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON types."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {**values, "receptive_field": list(self.receptive_field)}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Cost:
-        """Read what `to_json` wrote."""
-        return cls(**{**data, "receptive_field": tuple(data.get("receptive_field", ()))})
 
 
 Reach = tuple[tuple[Quantity, Quantity, Quantity], ...]

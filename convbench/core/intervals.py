@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 Verdict = Literal["faster", "slower", "same", "cannot tell"]
 WIDEST = 2.0
@@ -17,8 +17,8 @@ class Interval:
 
     Attributes:
         value: the estimate, in the unit of the values.
-        low: lower end, `low <= value`.
-        high: upper end, `value <= high`.
+        low: lower end, `low <= value`; null in a file where the ends tell nothing, see `usable`.
+        high: upper end, `value <= high`; likewise.
         confidence: what the interval really reaches. It exceeds what was asked where the next
             narrower pair of order statistics would fall short, and falls below it where there are
             too few values (5 reach 0.9375 at most; a single one reaches 0).
@@ -30,8 +30,8 @@ class Interval:
     """
 
     value: float
-    low: float
-    high: float
+    low: Annotated[float, float | None]
+    high: Annotated[float, float | None]
     confidence: float
     processes: int = 1
     each: tuple[float, ...] = ()
@@ -53,8 +53,8 @@ class RatioInterval:
 
     Attributes:
         value: the estimate; below 1 the numerator is the faster one.
-        low: lower end.
-        high: upper end.
+        low: lower end; null in a file where the ends tell nothing, see `usable`.
+        high: upper end; likewise.
         confidence: what the interval reaches, as in `Interval`.
         paired: whether rounds of one session were compared with one another. Where False the two
             come from different sessions, and whatever else changed between these is in the ratio.
@@ -66,8 +66,8 @@ class RatioInterval:
     """
 
     value: float
-    low: float
-    high: float
+    low: Annotated[float, float | None]
+    high: Annotated[float, float | None]
     confidence: float
     paired: bool
     verdict: Verdict

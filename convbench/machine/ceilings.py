@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
+
+from convbench.core.serialization import Stored
 
 SIDE: Final = 1024
 """Side of the square matrices; on a GPU four times as long."""
@@ -18,7 +20,7 @@ FEWEST: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ceiling:
+class Ceiling(Stored):
     """The most that one data type reached on so many threads of a device.
 
     Attributes:
@@ -36,15 +38,6 @@ class Ceiling:
     threads: int
     multiplications_per_second: float
     bytes_per_second: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields by name."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Ceiling:
-        """Read what `to_json` wrote; TypeError for other fields."""
-        return cls(**data)
 
 
 def measure_ceiling(device: str, dtype: str, threads: int) -> Ceiling:

@@ -17,12 +17,11 @@ work beside, it is many times larger.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from convbench.machine.reading import checked, rows
+from convbench.core.serialization import Stored
 
 FOUND_SHARE: Final = 0.9
 """Share of the trials in which a difference must be found to count as one that can be told."""
@@ -38,7 +37,7 @@ FEWEST_ROUNDS: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class Trial(Stored):
     """One comparison of a call with itself.
 
     Attributes:
@@ -89,7 +88,7 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SizeResolution:
+class SizeResolution(Stored):
     """What the trials found at one size of work.
 
     Attributes:
@@ -146,7 +145,7 @@ class SizeResolution:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resolution:
+class Resolution(Stored):
     """What an A/A test of this machine found.
 
     Attributes:
@@ -227,28 +226,6 @@ class Resolution:
             "aa_page_faults_per_call": max(size.page_faults_per_call for size in self.sizes),
             "aa_steal_share": "unknown" if self.steal_share is None else self.steal_share,
         }
-
-    def to_json(self) -> dict[str, Any]:
-        """Return every field by name, tuples as lists; what is derived is not written."""
-        found = asdict(self)
-        found["sizes"] = [{**size, "trials": list(size["trials"])} for size in found["sizes"]]
-        return found
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Resolution:
-        """Return the resolution that `to_json` wrote.
-
-        Raises:
-            ValueError: keys are missing or unknown, or values are of the wrong kind.
-
-        """
-        top = checked(cls, data)
-        sizes = []
-        for each in rows("sizes", top["sizes"]):
-            size = checked(SizeResolution, each)
-            trials = (Trial(**checked(Trial, one)) for one in rows("trials", size["trials"]))
-            sizes.append(SizeResolution(**{**size, "trials": tuple(trials)}))
-        return cls(**{**top, "sizes": tuple(sizes)})
 
 
 def at_least(events: int, of: int, share: float) -> float:

@@ -10,7 +10,7 @@ from convbench.runs.columns import is_whole
 from convbench.runs.frame import frame
 
 if TYPE_CHECKING:
-    from convbench.report.document import Kind
+    from convbench.core.units import Kind
     from convbench.runs.record import Run
 
 _BYTES: Final = frozenset({"bytes_moved", "pool_bytes"})

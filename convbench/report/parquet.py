@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
 from convbench.core.extras import needed
-from convbench.report.flat import UNITS, flat_tables
+from convbench.report.flat import flat_tables
 from convbench.report.renderers import RENDERERS
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from convbench.report.document import Column, Document, Kind
+    from convbench.core.units import Kind
+    from convbench.report.document import Column, Document
     from convbench.report.flat import Flat
     from convbench.report.renderers import Files
 
@@ -52,7 +53,7 @@ def _arrow(arrow: Any, title: str, table: Flat) -> pa.Table:
     arrays, kinds = [], []
     for index, column in enumerate(table.columns):
         array = _array(arrow, column, [row[index] for row in table.rows])
-        said = {"unit": UNITS[column.kind], "kind": column.kind, "name": column.name}
+        said = {"unit": column.unit, "kind": column.kind, "name": column.name}
         said |= {"note": column.note} if column.note else {}
         arrays.append(array)
         kinds.append(arrow.field(column.key, array.type, metadata=said))

@@ -142,7 +142,7 @@ def _slot_group(group: SlotGroup, condition: Condition) -> Group:
                 name=kind.name,
                 label=kind_label,
                 knobs={name: _plain(value) for name, value in kind.knobs().items()},
-                spec=group.spec.to_json(),
+                spec=group.spec,
                 input_shape=group.spec.input_shape,
                 **condition.values,
                 baseline=f"{baseline} | {label}" if baseline else None,

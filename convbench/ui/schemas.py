@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
+from collections.abc import Callable
 from typing import Any, Final
 
 from convbench.core.registry import unknown
 
-SCHEMAS: Final = {
-    "report": ("convbench.report", "report.schema.json"),
-    "run": ("convbench.runs", "run.schema.json"),
-    "record": ("convbench.runs", "record.schema.json"),
+
+def _report() -> dict[str, Any]:
+    from convbench.core.schema import Schemas
+    from convbench.report.json import TAGGED, Report
+
+    title = "A convbench report as data: report.json"
+    return Schemas(TAGGED).whole(Report, id=f"report:{Report.schema}", title=title)
+
+
+def _run() -> dict[str, Any]:
+    from convbench.core.schema import Schemas
+    from convbench.runs.record import SCHEMA, Header
+
+    return Schemas().whole(Header, id=f"run:{SCHEMA}", title="Header of a convbench run: run.json")
+
+
+def _record() -> dict[str, Any]:
+    from convbench.core.schema import Schemas
+    from convbench.runs.record import SCHEMA, More, Record
+
+    title = "A line of records.jsonl"
+    return Schemas().whole(Record | More, id=f"record:{SCHEMA}", title=title)
+
+
+SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "report": _report,
+    "run": _run,
+    "record": _record,
 }
-"""By name: the package, and the file in its folder schemas. A record is a line of records.jsonl."""
+"""By name; a record is a line of records.jsonl."""
 
 
 def schema_text(name: str) -> str:
-    """Return a schema as it ships; UnknownNameError for a name that is not in SCHEMAS."""
-    if name not in SCHEMAS:
-        raise unknown("schema", name, SCHEMAS)
-    package, file = SCHEMAS[name]
-    return files(package).joinpath("schemas", file).read_text(encoding="utf-8")
+    """Return a schema as text; UnknownNameError for a name that is not in SCHEMAS."""
+    return json.dumps(schema(name), ensure_ascii=False, indent=2) + "\n"
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Return a schema as an object, for a validator."""
-    found: dict[str, Any] = json.loads(schema_text(name))
-    return found
+    """Return a schema as an object, for a validator; raises as `schema_text` does."""
+    if name not in SCHEMAS:
+        raise unknown("schema", name, SCHEMAS)
+    return SCHEMAS[name]()

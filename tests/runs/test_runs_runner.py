@@ -102,8 +102,10 @@ def lines(folder):
 
 def carried_out(found, seconds, folder, budget=1e6, seed=0):
     """Run the groups with scripted times; return the script and what the display was told."""
-    header = Header(version="0", suite={"cases": len([c for g in found for c in g.cases])},
-                    seed=0, command="", started="", fingerprint={})  # fmt: skip
+    planned = {"name": "s", "cases": len([c for g in found for c in g.cases])}
+    header = Header(
+        version="0", suite=planned, seed=0, command="", started="", fingerprint={}
+    )  # fmt: skip
     script = Script(found, seconds, folder)
     before = {}
     if folder.exists():

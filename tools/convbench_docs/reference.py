@@ -8,6 +8,7 @@ import pkgutil
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
+from convbench.core.docstrings import parts
 from convbench_docs import docstrings
 from convbench_docs.text import DocsError, code, fence, plain, table
 
@@ -125,7 +126,7 @@ def _members(cls: type[Any]) -> list[tuple[str, str]]:
             label = f".{name}()"
         else:
             continue
-        first = docstrings.parts(inspect.getdoc(target) or "")
+        first = parts(inspect.getdoc(target) or "")
         said = first[0].items[0] if first else ""
         rows.append((code(label), docstrings.prose(said)))
     return rows

@@ -11,7 +11,8 @@ from convbench.report.html.names import case_rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convbench.report.document import Document, Kind
+    from convbench.core.units import Kind
+    from convbench.report.document import Document
 
 Line = tuple[str, str]
 """What a number is, and the number with its unit."""

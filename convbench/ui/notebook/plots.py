@@ -21,7 +21,6 @@ from convbench.report.plots import (
     series,
 )
 from convbench.runs.frame import bytes_moved
-from convbench.runs.machine import ceilings
 from convbench.runs.reach import ceiling_of
 
 if TYPE_CHECKING:
@@ -86,10 +85,10 @@ def _networks(run: Run, found: Sequence[Group], group: str | None) -> FigureData
 
 def _roofline(run: Run, found: Sequence[Group], group: str | None) -> Roofline:
     chosen = _chosen(found, group)
-    limits = ceilings(run.header.machine)
+    limits = run.header.machine.ceilings
     if not limits:
-        why = run.header.machine.get("failed", "its header holds no measured ceilings")
-        raise _lacking(run, "roofline", str(why))
+        why = run.header.machine.failed or "its header holds no measured ceilings"
+        raise _lacking(run, "roofline", why)
     points = [point for row in chosen.timed if (point := _point(row))]
     limit = next(
         (one for row in chosen.timed if (one := ceiling_of(row.record, limits)) is not None), None
