@@ -19,6 +19,9 @@ UNITS: Final[dict[Kind, Unit]] = {
 }
 """The unit of a column's raw values."""
 
+REAL: Final[frozenset[Kind]] = frozenset({"seconds", "ratio", "share"})
+"""Kinds of real numbers; those of whole numbers are integer, count and bytes."""
+
 _BITS_OF_A_BYTE: Final = 8
 
 

@@ -8,7 +8,8 @@ from convbench.core import text as show
 from convbench.report.agreements import NOT_COUNTED, Counted, agreements
 from convbench.report.document import Bullet, Bullets, Column, Fold, Heading, Paragraph, Table
 from convbench.report.groups import Group, multiplications, telling
-from convbench.runs.frame import Row, bytes_moved, counters
+from convbench.runs.columns import bytes_moved
+from convbench.runs.frame import Row, counters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,8 @@ from convbench.core import text as show
 from convbench.report.document import Bullet
 from convbench.report.doubts import remedy
 from convbench.report.groups import Group, alike
-from convbench.report.phrases import TIME, WITHIN, tied
+from convbench.report.phrases import WITHIN, tied
+from convbench.runs.columns import TIME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
 from convbench.core.extras import needed
+from convbench.core.units import REAL
 from convbench.report.flat import flat_tables
 from convbench.report.renderers import RENDERERS
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from convbench.core.units import Kind
     from convbench.report.document import Column, Document
     from convbench.report.flat import Flat
     from convbench.report.renderers import Files
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 SCHEMA: Final = "2"
 """Version of the files, in their metadata; raised when a column changes its meaning."""
 
-_REAL: Final[frozenset[Kind]] = frozenset({"seconds", "ratio", "share"})
-_WHOLE: Final[frozenset[Kind]] = frozenset({"integer", "count", "bytes"})
 _INT64: Final = 2**63
 _DIGITS: Final = 76
 """Digits of the widest decimal there is."""
@@ -70,9 +68,10 @@ def _array(arrow: Any, column: Column, values: Sequence[Any]) -> Any:
     """Return the values in the narrowest type of their kind that holds them all exactly."""
     there = [value for value in values if value is not None]
     plain = not any(isinstance(value, bool) for value in there)
-    if column.kind in _REAL and all(isinstance(value, int | float) for value in there) and plain:
+    if column.kind in REAL and all(isinstance(value, int | float) for value in there) and plain:
         return arrow.array([None if v is None else float(v) for v in values], arrow.float64())
-    if column.kind in _WHOLE and all(isinstance(value, int) for value in there) and plain:
+    whole = column.kind not in {*REAL, "text"}
+    if whole and all(isinstance(value, int) for value in there) and plain:
         return _whole(arrow, values, there)
     if there and all(isinstance(value, bool) for value in there):
         return arrow.array(values, arrow.bool_())

@@ -11,10 +11,17 @@ from convbench.core.registry import unknown
 
 def _report() -> dict[str, Any]:
     from convbench.core.schema import Schemas
+    from convbench.report.cases import case_schema
     from convbench.report.json import TAGGED, Report
 
     title = "A convbench report as data: report.json"
-    return Schemas(TAGGED).whole(Report, id=f"report:{Report.schema}", title=title)
+    found = Schemas(TAGGED).whole(Report, id=f"report:{Report.schema}", title=title)
+    found["$defs"]["case"] = case_schema()
+    found["properties"]["data"]["items"] |= {
+        "if": {"properties": {"id": {"const": "cases"}}},
+        "then": {"properties": {"rows": {"items": {"$ref": "#/$defs/case"}}}},
+    }
+    return found
 
 
 def _run() -> dict[str, Any]:

@@ -8,7 +8,8 @@ from convbench.convs.base import ConvType
 from convbench.core import text as show
 from convbench.core.costs import Cost
 from convbench.report.phrases import against, multiplications_against
-from convbench.runs.frame import Row, bytes_moved
+from convbench.runs.columns import bytes_moved
+from convbench.runs.frame import Row
 from convbench_docs.sources import RUN, Sources
 from convbench_docs.text import code, plain, table
 

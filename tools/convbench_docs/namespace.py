@@ -27,6 +27,7 @@ def namespace(sources: Sources) -> dict[str, Any]:
         "number": lambda value: plain(f"{value:,}"),
         "significant": lambda value, digits=2: plain(show.significant(value, digits)),
         "fields": reference.field_table,
+        "frame_columns": reference.frame_columns,
         "defaults": reference.defaults_table,
         "entries": reference.entries,
         "public": reference.public,

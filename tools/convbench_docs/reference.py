@@ -150,6 +150,29 @@ def field_table(path: str) -> str:
     return table(("field", "type", "what it is"), rows)
 
 
+def frame_columns() -> str:
+    """Return the columns of a run's frame: name, unit, what it is."""
+    from convbench.core.costs import Cost
+    from convbench.core.units import UNITS
+    from convbench.runs.columns import COLUMNS, COST_NAMES, of_backend, of_counter
+    from convbench.runs.record import Record
+
+    costs = docstrings.documented(Cost).items()
+    said = docstrings.documented(Record) | {
+        COST_NAMES.get(name, name): what for name, what in costs
+    }
+    shown = (*COLUMNS.values(), *of_counter("…"), of_backend("…"))
+    rows = [
+        (
+            code(column.name),
+            plain(UNITS[column.kind]),
+            docstrings.prose(_sentence(column.note or said.get(column.name, ""))),
+        )
+        for column in shown
+    ]
+    return table(("column", "unit", "what it is"), rows)
+
+
 def defaults_table(path: str) -> str:
     """Return the fields of a dataclass with their defaults; raises as `field_table` does."""
     cls = found(path)

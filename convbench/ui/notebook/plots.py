@@ -20,7 +20,7 @@ from convbench.report.plots import (
     scatter_figure,
     series,
 )
-from convbench.runs.frame import bytes_moved
+from convbench.runs.columns import bytes_moved
 from convbench.runs.reach import ceiling_of
 
 if TYPE_CHECKING:
