@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import itertools
 import re
 import textwrap
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from convbench.core.serialization import hints
 
@@ -65,12 +63,12 @@ def _joined(text: str) -> str:
 def documented(cls: type) -> dict[str, str]:
     """Return what is said of each field of a dataclass, or key of a typed dictionary.
 
-    It is looked for in the class's section "Attributes:", in its prose as "name: what it is.", and
-    in the string beneath the field. A field of which nothing is said is left out.
+    It is looked for in the class's section "Attributes:", and in its prose as "name: what it is.".
+    A field of which nothing is said is left out.
     """
     names = list(hints(cls))
     doc = inspect.getdoc(cls) or ""
-    said = {**_beneath(cls), **_in_prose(doc, names)}
+    said = _in_prose(doc, names)
     for part in parts(doc):
         if part.kind == "Attributes":
             said |= dict(_named(part.items))
@@ -96,20 +94,4 @@ def _in_prose(doc: str, names: list[str]) -> dict[str, str]:
         pieces = head.split(part.items[0])
         for heads, text in zip(pieces[1::2], pieces[2::2], strict=True):
             found |= dict.fromkeys(heads.split(", "), text.strip())
-    return found
-
-
-def _beneath(cls: type[Any]) -> dict[str, str]:
-    """Return the strings that stand beneath fields in the source."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-    found: dict[str, str] = {}
-    body = tree.body if isinstance(tree, ast.ClassDef) else []
-    for field, below in itertools.pairwise(body):
-        if (
-            isinstance(field, ast.AnnAssign)
-            and isinstance(field.target, ast.Name)
-            and isinstance(below, ast.Expr)
-            and isinstance(below.value, ast.Constant)
-        ):
-            found[field.target.id] = _joined(str(below.value.value))
     return found

@@ -1,10 +1,11 @@
-"""Files: written whole or not at all."""
+"""Files: written whole or not at all, and read with an error that says what to do."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NoReturn
 
 from convbench.core.errors import ConvbenchError, RunError
 
@@ -40,3 +41,31 @@ def write_file(
             f"{path} cannot be written ({error.strerror or error}): {remedy}."
         ) from error
     return path
+
+
+def read_json(path: Path, remedy: str, error_type: type[ConvbenchError] = RunError) -> Any:
+    """Return what a JSON file holds; `error_type` where it cannot be read, or is not whole."""
+    try:
+        return loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        why = f"cannot be read ({error.strerror or error})"
+    except ValueError as error:
+        why = f"is not whole JSON ({error})"
+    raise error_type(f"{path} {why}: {remedy}.") from None
+
+
+def loads(text: str) -> Any:
+    """Read JSON whose text can be written again; ValueError for NaN, and half a surrogate pair."""
+    data = json.loads(text, parse_constant=_no_number)
+    if "\\ud" in text.lower():  # the only way into a string for one: JSON escapes it
+        dumps(data).encode()
+    return data
+
+
+def dumps(value: Any) -> str:
+    """Return one line of JSON, floats exact, keys in their order."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")

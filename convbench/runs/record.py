@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal, TypedDict
+from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
 from convbench.clock.samples import Samples
 from convbench.core.costs import Cost
-from convbench.core.serialization import Least, Scalar, Stored
+from convbench.core.serialization import Scalar, Stored, Whole
 from convbench.core.shown import VIEWS, Shown
 from convbench.core.spec import ConvSpec
 from convbench.counting.tally import Tally, Unavailable
@@ -77,7 +77,7 @@ class Record(Stored):
     label: str
     knobs: dict[str, Scalar]
     spec: ConvSpec | None
-    input_shape: tuple[Annotated[int, Least(1)], ...]
+    input_shape: tuple[Whole, ...]
     device: str
     dtype: str
     layout: str

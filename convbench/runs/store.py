@@ -10,10 +10,10 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any, Final, NoReturn
+from typing import IO, Final
 
 from convbench.core.errors import RunError
-from convbench.core.files import PART, write_file
+from convbench.core.files import PART, dumps, loads, read_json, write_file
 from convbench.runs.record import SCHEMA, Header, More, Record, Run
 
 HEADER: Final = "run.json"
@@ -78,11 +78,6 @@ class Store:
         self._lock.close()
 
 
-def dumps(value: Any) -> str:
-    """Return one line of JSON, floats exact, keys in their order."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
 def holds_run(path: Path) -> bool:
     """Tell whether the folder holds a run."""
     return (path / HEADER).is_file()
@@ -109,7 +104,7 @@ def load(path: Path) -> Run:
     torn = int(bool(tail))  # a line that its newline did not follow was cut off by a kill
     for number, line in enumerate(full, start=1):
         try:
-            row = _loads(line.decode())
+            row = loads(line.decode())
             if isinstance(row, dict) and "more" in row:
                 more = More.from_json(row)
                 if more.more not in records:
@@ -135,35 +130,12 @@ def load(path: Path) -> Run:
     )
 
 
-def _loads(text: str) -> Any:
-    """Read JSON whose text can be written again; ValueError for half a surrogate pair."""
-    data = json.loads(text, parse_constant=_no_number)
-    if "\\ud" in text.lower():  # the only way into a string for one: JSON escapes it
-        dumps(data).encode()
-    return data
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON")
-
-
 def _load_header(path: Path) -> Header:
     if not path.is_dir():
         raise RunError(f"{path} is not a folder: give a run folder, such as reports/cpu-quick.")
     file = path / HEADER
-    try:
-        data = _loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(
-            f"{path} has no {HEADER}, so it is no convbench run: give a folder that "
-            "`convbench run` wrote."
-        ) from None
-    except OSError as error:
-        raise RunError(f"{file} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise RunError(
-            f"{file} is not whole JSON ({error}): the run is torn; make it again."
-        ) from None
+    remedy = "this is no convbench run, or a torn one: make it again, or give another folder"
+    data = read_json(file, remedy)
     if not isinstance(data, dict) or "schema" not in data or "suite" not in data:
         raise RunError(f"{file} is not a convbench header: give a folder that convbench wrote.")
     if "format" not in data:

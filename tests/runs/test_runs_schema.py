@@ -87,7 +87,7 @@ DAMAGE = [
     ("samples", [{**SAMPLES, "seconds": [1.0, "2", 1.0]}], "samples[0].seconds[1] holds '2'"),
     ("samples", [{**SAMPLES, "seconds": [1.0]}], "cpu_seconds has 3 entries and seconds has 1"),
     ("samples", [{**SAMPLES, "page_faults": [0, -1, 0]}], "page_faults[1] holds -1; give 0 or"),
-    ("input_shape", [1, 0], "Record.input_shape[1] holds 0; give 1 or more"),
+    ("input_shape", [1, -1], "Record.input_shape[1] holds -1; give 0 or more"),
     ("knobs", {"a": [1]}, "Record.knobs.a holds [1]; give"),
     ("published", {"p": ["1 M"]}, "Record.published.p holds ['1 M']; give a list of 2"),
     ("tallies", {"x": {"macs": 1}}, "Record.tallies.x lacks"),

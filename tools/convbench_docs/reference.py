@@ -157,16 +157,15 @@ def frame_columns() -> str:
     from convbench.runs.columns import COLUMNS, COST_NAMES, of_backend, of_counter
     from convbench.runs.record import Record
 
-    costs = docstrings.documented(Cost).items()
-    said = docstrings.documented(Record) | {
-        COST_NAMES.get(name, name): what for name, what in costs
-    }
+    said = docstrings.documented(Record)
+    for name, text in docstrings.documented(Cost).items():
+        said[COST_NAMES.get(name, name)] = text
     shown = (*COLUMNS.values(), *of_counter("…"), of_backend("…"))
     rows = [
         (
             code(column.name),
             plain(UNITS[column.kind]),
-            docstrings.prose(_sentence(column.note or said.get(column.name, ""))),
+            docstrings.prose(_sentence(column.note or said[column.name]).rstrip(".") + "."),
         )
         for column in shown
     ]
