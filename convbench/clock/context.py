@@ -15,7 +15,7 @@ import math
 import os
 import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.calls import (
@@ -33,7 +33,7 @@ from convbench.clock.errand import Order, Outcome, Tell, first_line
 from convbench.clock.estimates import Estimates, over_processes
 from convbench.clock.gathering import Gathering
 from convbench.clock.processes import ready
-from convbench.clock.samples import Samples, of_process
+from convbench.clock.samples import EVERY_ROUND, Samples, of_process
 from convbench.clock.stats import median_interval
 from convbench.core.intervals import Interval
 
@@ -166,9 +166,7 @@ class Part:
     def parts(self, samples: Samples) -> dict[str, Samples]:
         """Return what the hooks read, one value a round."""
         rounds = len(samples.seconds)
-        empty: dict[str, Any] = {
-            item.name: () for item in fields(Samples) if str(item.type).startswith("tuple")
-        }
+        empty: dict[str, Any] = dict.fromkeys(EVERY_ROUND, ())
         return {
             f"{INSIDE} {number}": replace(
                 samples, **{**empty, "seconds": tuple(call.seconds[-rounds:])}

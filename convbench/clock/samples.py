@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from statistics import median
 from typing import Annotated, Final
 
 from convbench.core.serialization import Duration, Least, Stored, Whole
-
-_EVERY_ROUND = (
-    "cpu_seconds",
-    "page_faults",
-    "involuntary_switches",
-    "others_running",
-    "voluntary_switches",
-    "waited_seconds",
-    "host_seconds",
-    "issue_seconds",
-    "sm_clock_mhz",
-    "throttle_reasons",
-)
-
 
 QUANTILE: Final = 0.25
 """Of a process's rounds: its time of a call, see `clock.estimates`."""
@@ -114,22 +99,16 @@ class Samples(Stored):
         rounds = len(self.seconds)
         if not rounds:
             raise ValueError("Samples: seconds is empty; give at least one round")
-        for name in _EVERY_ROUND:
+        for name in EVERY_ROUND:
             length = len(getattr(self, name))
             if length not in {0, rounds}:
                 raise ValueError(
                     f"Samples: {name} has {length} entries and seconds has {rounds}; "
                     "give one entry a round, or none where they are not known",
                 )
-        for name, values in (
-            ("seconds", self.seconds),
-            ("cpu_seconds", self.cpu_seconds),
-            ("waited_seconds", self.waited_seconds),
-            ("host_seconds", self.host_seconds),
-            ("issue_seconds", self.issue_seconds),
-            ("first_call", () if self.first_call is None else (self.first_call,)),
-        ):
-            for value in values:
+        for name in _DURATIONS:
+            held = getattr(self, name)
+            for value in held if name in EVERY_ROUND else {held} - {None}:
                 if not (math.isfinite(value) and value >= 0):
                     raise ValueError(
                         f"Samples: {name} holds {value!r}, which is no duration; "
@@ -156,8 +135,12 @@ class Samples(Stored):
 
     def without(self, rounds: int) -> Samples:
         """Return the samples without the first rounds; ValueError where none would be left."""
-        every = ("seconds", *_EVERY_ROUND)
-        return dataclasses.replace(self, **{name: getattr(self, name)[rounds:] for name in every})
+        return replace(self, **{name: getattr(self, name)[rounds:] for name in EVERY_ROUND})
+
+
+EVERY_ROUND: Final = tuple(item.name for item in fields(Samples) if item.type[:5] == "tuple")
+"""Fields with an entry a round."""
+_DURATIONS: Final = tuple(item.name for item in fields(Samples) if "Duration" in item.type)
 
 
 def of_process(samples: Samples) -> float:

@@ -55,15 +55,8 @@ class Report:
 @RENDERERS.register("json")
 def render(document: Document) -> Files:
     """Return report.json. Values are raw, intervals are objects, a missing value is null."""
-    whole = plain(
-        Report(
-            title=document.title,
-            scope=document.scope,
-            findings=document.findings,
-            blocks=document.blocks,
-            data=document.data,
-        )
-    )
+    names = [item.name for item in fields(Report) if item.name != "schema"]
+    whole = plain(Report(**{name: getattr(document, name) for name in names}))
     text = json.dumps(whole, ensure_ascii=False, allow_nan=False, indent=1)
     return {"report.json": f"{text}\n".encode()}
 

@@ -6,7 +6,7 @@ The frame, the table "cases" of reports, its schema and the documentation read t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from statistics import median, median_low
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +17,6 @@ from convbench.core import text as show
 from convbench.core.costs import Cost
 from convbench.core.units import Kind, itemsize
 from convbench.counting.agreement import judge
-from convbench.counting.tally import Tally
 
 if TYPE_CHECKING:
     from convbench.clock.samples import Samples
@@ -42,15 +41,15 @@ class FrameColumn:
 
     Attributes:
         name: in the frame, and in files.
-        value: what it holds of a row; None where there is nothing.
         kind: of the values.
+        value: what it holds of a row; None where there is nothing.
         note: what it means; empty for a field of a record or of a cost, which say it themselves.
 
     """
 
     name: str
+    kind: Kind
     value: Callable[[Row], Any]
-    kind: Kind = "text"
     note: str = ""
 
 
@@ -63,31 +62,29 @@ def bytes_moved(record: Record) -> int | None:
 def of_counter(name: str) -> tuple[FrameColumn, FrameColumn]:
     """Return the two columns of a counter: what it reports, and whether it agrees."""
 
-    def macs(row: Row) -> int | None:
-        tally = row.record.tallies.get(name)
-        return tally.macs if isinstance(tally, Tally) else None
-
     def agreement(row: Row) -> str | None:
         tally, cost = row.record.tallies.get(name), row.record.cost
         return None if tally is None or cost is None else judge(cost.multiplications, tally).verdict
 
-    note = f"multiply-accumulates that the counter {name} reports"
-    verdict = "whether that is the multiplications that were derived, by its convention"
     return (
-        FrameColumn(f"macs_{name}", macs, "count", note),
-        FrameColumn(f"agreement_{name}", agreement, note=verdict),
+        FrameColumn(
+            f"macs_{name}",
+            "count",
+            lambda row: getattr(row.record.tallies.get(name), "macs", None),
+            f"multiply-accumulates that the counter {name} reports",
+        ),
+        FrameColumn(f"agreement_{name}", "text", agreement, "of that count with the derived one"),
     )
 
 
 def of_backend(key: str) -> FrameColumn:
     """Return the column of something that records say of what ran."""
-    return FrameColumn(
-        f"ran_{key}", lambda row: row.record.ran.get(key), note="identity of what ran, or a setting"
-    )
+    note = "identity of what ran, or a setting"
+    return FrameColumn(f"ran_{key}", "text", lambda row: row.record.ran.get(key), note)
 
 
 def _record(name: str, kind: Kind = "text") -> FrameColumn:
-    return FrameColumn(name, lambda row: getattr(row.record, name), kind)
+    return FrameColumn(name, kind, lambda row: getattr(row.record, name))
 
 
 COST_NAMES: Final = {
@@ -110,7 +107,7 @@ def _costs() -> Iterator[FrameColumn]:
         yield _cost(item.name)
         if item.name == "writes":
             note = "the least an unfused program moves"
-            yield FrameColumn("bytes_moved", lambda row: bytes_moved(row.record), "bytes", note)
+            yield FrameColumn("bytes_moved", "bytes", lambda row: bytes_moved(row.record), note)
 
 
 def _cost(field: str) -> FrameColumn:
@@ -119,7 +116,7 @@ def _cost(field: str) -> FrameColumn:
         return _joined("×", found) if isinstance(found, tuple) else found
 
     kind: Kind = "text" if isinstance(getattr(Cost, field), tuple) else "count"
-    return FrameColumn(COST_NAMES.get(field, field), value, kind, _COST_NOTES.get(field, ""))
+    return FrameColumn(COST_NAMES.get(field, field), kind, value, _COST_NOTES.get(field, ""))
 
 
 def _joined(mark: str, values: Any) -> str | None:
@@ -127,168 +124,159 @@ def _joined(mark: str, values: Any) -> str | None:
 
 
 def _samples(
-    name: str,
-    value: Callable[[tuple[Samples, ...]], Any],
-    kind: Kind = "text",
-    note: str = "",
+    name: str, kind: Kind, value: Callable[[tuple[Samples, ...]], Any], note: str
 ) -> FrameColumn:
     """Return a column of what the samples of a case say; None for a case without any."""
-    return FrameColumn(
-        name, lambda row: value(row.record.samples) if row.record.samples else None, kind, note
-    )
+
+    def of_row(row: Row) -> Any:
+        return value(row.record.samples) if row.record.samples else None
+
+    return FrameColumn(name, kind, of_row, note)
 
 
-def _interval(name: str, what: str, kind: Kind, of: Callable[[Row], Any]) -> list[FrameColumn]:
-    """Return the columns of an interval: its value and ends, and what it reaches."""
+def _interval(name: str, kind: Kind, first: str, of: str, note: str) -> list[FrameColumn]:
+    """Return the columns of an interval: its value, its ends, and what it reaches."""
 
-    def end(which: str) -> Callable[[Row], float | None]:
+    def part(which: str, *, always: bool = False) -> Callable[[Row], float | None]:
         def value(row: Row) -> float | None:
-            found: Interval | RatioInterval | None = of(row)
-            return getattr(found, which) if found and found.usable else None
+            found: Interval | RatioInterval | None = getattr(row, of)
+            return getattr(found, which) if found and (always or found.usable) else None
 
         return value
 
-    said = f"the interval of {what}"
+    said = f"the interval of {first}"
     return [
-        FrameColumn(f"{name}_low", end("low"), kind, f"lower end of {said}"),
-        FrameColumn(f"{name}_high", end("high"), kind, f"upper end of {said}"),
-        FrameColumn(f"{name}_confidence", end("confidence"), "share", f"what {said} reaches"),
+        FrameColumn(first, kind, part("value", always=True), note),
+        FrameColumn(f"{name}_low", kind, part("low"), f"lower end of {said}"),
+        FrameColumn(f"{name}_high", kind, part("high"), f"upper end of {said}"),
+        FrameColumn(f"{name}_confidence", "share", part("confidence"), f"what {said} reaches"),
     ]
 
 
-def _middle(values: list[tuple[float, ...]]) -> float | None:
-    """Return the middle process's median of another clock; None where none looked at it."""
+def _middle(values: Iterable[Sequence[float]]) -> float | None:
+    """Return the middle process's median; None where none was told."""
     told = [median(several) for several in values if several]
     return median_low(told) if told else None
 
 
 def _first_call(samples: tuple[Samples, ...]) -> float | None:
-    told = [s.first_call for s in samples if s.first_call is not None]
-    return median_low(told) if told else None
+    return _middle([s.first_call] for s in samples if s.first_call is not None)
+
+
+def _contaminated(samples: tuple[Samples, ...]) -> float | None:
+    return contaminated_share(samples) if any(map(watched, samples)) else None
+
+
+def _knobs(row: Row) -> str:
+    return json.dumps(row.record.knobs, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def _verdict(row: Row) -> str | None:
-    if row.time:
-        return row.time.verdict
-    return "baseline" if row.is_baseline else None
+    return row.time.verdict if row.time else ("baseline" if row.is_baseline else None)
 
 
-_COUNTS_OF_BASELINE: Final = "divided by those of the case in baseline"
-
+LAST_OF_COUNTS: Final = "ratio_parameters"
+_OTHERS: Final = "divided by those of the case in baseline"
 _ALL: Final = (
     *map(_record, ("case", "group", "slot", "kind", "name", "label")),
-    FrameColumn(
-        "knobs",
-        lambda row: json.dumps(row.record.knobs, sort_keys=True, ensure_ascii=False, default=str),
-    ),
-    FrameColumn("input_shape", lambda row: "×".join(map(str, row.record.input_shape))),
+    FrameColumn("knobs", "text", _knobs),
+    FrameColumn("input_shape", "text", lambda row: "×".join(map(str, row.record.input_shape))),
     *map(_record, ("device", "dtype", "layout")),
     _record("threads", "integer"),
     *map(_record, ("mode", "direction", "cache", "allocator", "status")),
-    FrameColumn("reason", lambda row: row.record.reason or None),
-    FrameColumn("flags", lambda row: _joined("; ", row.flags)),
+    FrameColumn("reason", "text", lambda row: row.record.reason or None),
+    FrameColumn("flags", "text", lambda row: _joined("; ", row.flags)),
     _record("baseline"),
     *_costs(),
-    FrameColumn(
-        "ratio_multiplications", lambda row: row.multiplications, "ratio", _COUNTS_OF_BASELINE
-    ),
-    FrameColumn("ratio_parameters", lambda row: row.parameters, "ratio", _COUNTS_OF_BASELINE),
-    FrameColumn(
-        "seconds_median",
-        lambda row: row.seconds.value if row.seconds else None,
-        "seconds",
-        f"of one call: {TIME}",
-    ),
-    *_interval("seconds", "seconds_median", "seconds", lambda row: row.seconds),
+    FrameColumn("ratio_multiplications", "ratio", lambda row: row.multiplications, _OTHERS),
+    FrameColumn(LAST_OF_COUNTS, "ratio", lambda row: row.parameters, _OTHERS),
+    *_interval("seconds", "seconds", "seconds_median", "seconds", f"of one call: {TIME}"),
     _samples(
         "seconds_processes",
-        lambda samples: " ".join(repr(of_process(s)) for s in samples),
-        note="seconds of one call in each process, in the order of session",
+        "text",
+        lambda found: _joined(" ", (repr(of_process(s)) for s in found)),
+        "seconds of one call in each process, in the order of session",
     ),
     _samples(
         "seconds_mad",
-        lambda samples: median(s.mad for s in samples),
         "seconds",
+        lambda found: median(s.mad for s in found),
         "median absolute deviation from the median within a process",
     ),
     _samples(
         "seconds_minimum",
-        lambda samples: min(s.minimum for s in samples),
         "seconds",
+        lambda found: min(s.minimum for s in found),
         "of the round that was disturbed least",
     ),
-    _samples("seconds_first_call", _first_call, "seconds", "it pays for what is built once"),
-    _samples("processes", len, "integer", "how many timed the case"),
-    _samples(
-        "rounds",
-        lambda samples: sum(len(s.seconds) for s in samples),
-        "integer",
-        "of all processes",
-    ),
+    _samples("seconds_first_call", "seconds", _first_call, "it pays for what is built once"),
+    _samples("processes", "integer", len, "how many timed the case"),
+    _samples("rounds", "integer", lambda found: sum(len(s.seconds) for s in found), "of them all"),
     _samples(
         "calls_per_sample",
-        lambda samples: round(median(s.block for s in samples)),
         "integer",
+        lambda found: round(median(s.block for s in found)),
         "calls that are timed together",
     ),
     _samples(
         "contaminated_share",
-        lambda samples: contaminated_share(samples) if any(map(watched, samples)) else None,
         "share",
-        "of the samples, in which something else had a hand",
+        _contaminated,
+        "of the samples that something else had a hand in",
     ),
-    _samples("page_faults_per_call", faults_per_call, "ratio", "minor and major"),
+    _samples("page_faults_per_call", "ratio", faults_per_call, "minor and major"),
     _samples(
         "pool_bytes",
-        lambda samples: samples[0].pool_bytes,
         "bytes",
+        lambda found: found[0].pool_bytes,
         "read before every sample, so that caches hold something else; 0 where warm",
     ),
     _samples(
         "session",
-        lambda samples: " ".join(s.session for s in samples),
-        note="of each process; shared by all cases that were interleaved",
+        "text",
+        lambda found: _joined(" ", (s.session for s in found)),
+        "of each process; shared by all cases that were interleaved",
     ),
     _samples(
         "stop_reason",
-        lambda samples: _joined("; ", dict.fromkeys(s.stop_reason for s in samples)),
-        note="why there are not more rounds",
+        "text",
+        lambda found: _joined("; ", dict.fromkeys(s.stop_reason for s in found)),
+        "why there are not more rounds",
     ),
     _samples(
         "seconds_host",
-        lambda samples: _middle([s.host_seconds for s in samples]),
         "seconds",
+        lambda found: _middle(s.host_seconds for s in found),
         "by the host's clock, the wait for the device included",
     ),
     _samples(
         "seconds_issue",
-        lambda samples: _middle([s.issue_seconds for s in samples]),
         "seconds",
+        lambda found: _middle(s.issue_seconds for s in found),
         "until the last call of a block had returned: the launching",
     ),
     FrameColumn(
         "seconds_kernel",
-        lambda row: _middle([s.seconds for s in row.record.also.get("kernel", ())]),
         "seconds",
+        lambda row: _middle(s.seconds for s in row.record.also.get("kernel", ())),
         "of the device's kernels alone, replayed from a graph",
     ),
-    FrameColumn(
+    *_interval(
         "ratio_seconds",
-        lambda row: row.time.value if row.time else None,
         "ratio",
+        "ratio_seconds",
+        "time",
         "divided by the time of the case in baseline",
     ),
-    *_interval("ratio_seconds", "ratio_seconds", "ratio", lambda row: row.time),
     FrameColumn(
         "ratio_seconds_processes",
-        lambda row: " ".join(map(repr, row.time.each)) or None if row.time else None,
-        note="the same in each process that timed both",
+        "text",
+        lambda row: _joined(" ", map(repr, row.time.each)) if row.time else None,
+        "the same in each process that timed both",
     ),
-    FrameColumn("verdict", _verdict, note="faster, slower, same, cannot tell; or baseline"),
+    FrameColumn("verdict", "text", _verdict, "faster, slower, same, cannot tell; or baseline"),
     FrameColumn(
-        "no_ratio_because",
-        lambda row: row.no_time or None,
-        note="why ratio_seconds is missing",
+        "no_ratio_because", "text", lambda row: row.no_time or None, "why ratio_seconds is missing"
     ),
 )
 COLUMNS: Final = {column.name: column for column in _ALL}
@@ -296,4 +284,3 @@ COLUMNS: Final = {column.name: column for column in _ALL}
 
 Counters add macs_ and agreement_ after LAST_OF_COUNTS, backends add ran_ at the end.
 """
-LAST_OF_COUNTS: Final = "ratio_parameters"

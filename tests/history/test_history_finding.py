@@ -64,7 +64,8 @@ def test_what_looks_like_a_run_and_cannot_be_read_is_named(tmp_path):
     found = unread(tmp_path)
     assert list(found) == ["newer", "no-header", "no-records", "not-json", "not-ours"]
     for name, words in {
-        "newer": "upgrade convbench", "no-header": "run.json cannot be read", "not-ours": "not a convbench",
+        "newer": "upgrade convbench", "no-header": "run.json cannot be read",
+        "not-ours": "not a convbench",
         "no-records": "has no records.jsonl", "not-json": "not whole JSON",
     }.items():  # fmt: skip
         assert words in found[name]

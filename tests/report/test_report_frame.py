@@ -147,8 +147,8 @@ def test_a_column_that_is_declared_once_is_in_the_frame_the_csv_and_the_schema(m
     """It needs no second line anywhere; the schema refuses the table without it."""
     slowest = FrameColumn(
         "seconds_maximum",
-        lambda row: max((max(s.seconds) for s in row.record.samples), default=None),
         "seconds",
+        lambda row: max((max(s.seconds) for s in row.record.samples), default=None),
         "the slowest round of all processes",
     )
     monkeypatch.setitem(COLUMNS, slowest.name, slowest)
