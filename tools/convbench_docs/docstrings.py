@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
-from typing import Any, Final
+from typing import Final
 
 from convbench.core import docstrings
 from convbench.core.docstrings import ITEM, Part, parts
+from convbench.core.serialization import hints
 from convbench_docs.text import DocsError, bullets, code, fence, plain
 
 _STRESSED: Final = re.compile(r"(?<![\w&#;])&#42;(\w[\w ]*\w)&#42;(?!\w)")  # after `plain`
@@ -56,7 +56,7 @@ def _entry(item: str) -> str:
     return f"{code(match[1])}: {prose(match[2])}" if match else prose(item)
 
 
-def documented(cls: type[Any]) -> dict[str, str]:
+def documented(cls: type) -> dict[str, str]:
     """Return what is said of each field of a dataclass, in the order of the fields.
 
     Raises:
@@ -64,7 +64,7 @@ def documented(cls: type[Any]) -> dict[str, str]:
 
     """
     said = docstrings.documented(cls)
-    if missing := [item.name for item in fields(cls) if item.name not in said]:
+    if missing := [name for name in hints(cls) if name not in said]:
         raise DocsError(
             f"{cls.__module__}.{cls.__qualname__} says nothing of its {', '.join(missing)}: write "
             "it in the class's docstring."
