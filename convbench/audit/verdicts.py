@@ -43,7 +43,7 @@ class Cell(Stored):
     counter: str
     verdict: Verdict
     known: int
-    value: int | None = None
+    value: Annotated[int | None, int | float | None] = None
     macs: Annotated[float | None, int | float | None] = None
     why: str = ""
     changed: tuple[str, ...] = ()

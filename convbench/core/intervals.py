@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from convbench.core.serialization import Least
+
 Verdict = Literal["faster", "slower", "same", "cannot tell"]
 WIDEST = 2.0
 """An interval whose ends differ by more than this factor helps nobody and is not shown."""
@@ -32,8 +34,8 @@ class Interval:
     value: float
     low: Annotated[float, float | None]
     high: Annotated[float, float | None]
-    confidence: float
-    processes: int = 1
+    confidence: Annotated[float, Least(0)]
+    processes: Annotated[int, Least(1)] = 1
     each: tuple[float, ...] = ()
 
     @property
@@ -68,10 +70,10 @@ class RatioInterval:
     value: float
     low: Annotated[float, float | None]
     high: Annotated[float, float | None]
-    confidence: float
+    confidence: Annotated[float, Least(0)]
     paired: bool
     verdict: Verdict
-    processes: int = 1
+    processes: Annotated[int, Least(1)] = 1
     each: tuple[float, ...] = ()
 
     @property

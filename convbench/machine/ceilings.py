@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
-from convbench.core.serialization import Stored
+from convbench.core.serialization import Least, Stored
 
 SIDE: Final = 1024
 """Side of the square matrices; on a GPU four times as long."""
@@ -36,8 +36,8 @@ class Ceiling(Stored):
     device: str
     dtype: str
     threads: int
-    multiplications_per_second: float
-    bytes_per_second: float
+    multiplications_per_second: Annotated[float, Least(0)]
+    bytes_per_second: Annotated[float, Least(0)]
 
 
 def measure_ceiling(device: str, dtype: str, threads: int) -> Ceiling:

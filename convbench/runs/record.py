@@ -150,7 +150,7 @@ class More(Stored):
 
 class _Named(TypedDict):
     name: str
-    cases: int
+    cases: Whole
 
 
 class Planned(_Named, total=False):
