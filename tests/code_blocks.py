@@ -173,6 +173,8 @@ class Story:
                     assert "=" in target or f"\n{target}:" in makefile, f"{where}: {target}"
             case ["pip", "install", what]:
                 check_install(what, where)
+            case ["pre-commit", "install"]:
+                assert (ROOT / ".pre-commit-config.yaml").exists()
             case ["python", path, *_]:
                 assert (ROOT / path).exists(), f"{where}: {path}"
             case _:

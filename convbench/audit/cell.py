@@ -26,6 +26,7 @@ from typing import Any, Final
 from convbench.audit.case import CASES, Case, CaseError
 from convbench.audit.counter import TOOLS, Refusal, Tool
 from convbench.audit.verdicts import Cell, judge
+from convbench.core.errors import one_line
 
 TIME_LIMIT: Final = 60.0
 """Seconds that one cell may take."""
@@ -104,8 +105,7 @@ def _says_unsupported(error: Exception) -> bool:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    text = one_line(error)
     return text if len(text) <= _WORDS else text[: _WORDS - 1] + "…"
 
 

@@ -13,8 +13,9 @@ The reading is not timed. Copies are limited in number; a sample never uses one 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from convbench.core.sources import Read, read_file, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ MOST_COPIES: Final = 32
 MOST_BYTES: Final = 2**30
 """Copies of weights and inputs of all competitors of a group together, at most."""
 _LINE: Final = 64
+L2_MULTIPLE: Final = 4  # one pass over as much as the cache holds leaves some of what was there
+_MOST_CACHES: Final = 8
 
 
 class Evictor(Protocol):
@@ -42,15 +45,25 @@ class Evictor(Protocol):
         ...
 
 
-def last_level_cache() -> int | None:
+def cache_sizes(read: Read = read_file) -> dict[str, int]:
+    """Return KiB of the caches of data that the first processor uses: l1d, l2, …; {} if untold."""
+    found = {}
+    for index in range(_MOST_CACHES):
+        kind, level, size = (
+            read(f"/sys/devices/system/cpu/cpu0/cache/index{index}/{fact}")
+            for fact in ("type", "level", "size")
+        )
+        number = whole(size)
+        if number is not None and kind in {"Data", "Unified"}:
+            name = "l1d" if level == "1" else f"l{level}"
+            found[name] = number * {"M": 1024, "G": 1024**2}.get(size[-1], 1)
+    return found
+
+
+def last_level_cache(read: Read = read_file) -> int | None:
     """Return bytes of the largest cache that the first processor uses; None where untold."""
-    sizes = []
-    for file in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
-        try:
-            sizes.append(int(file.read_text(encoding="ascii").strip().rstrip("K")) * 1024)
-        except (OSError, ValueError):
-            continue
-    return max(sizes, default=None)
+    sizes = cache_sizes(read).values()
+    return max(sizes) * 1024 if sizes else None
 
 
 class HostEvictor:
@@ -72,6 +85,53 @@ class HostEvictor:
     def evict(self) -> None:
         """Change every line of the pool, which pulls each through every cache."""
         self._pool[:: _LINE // 8] += 1
+
+
+class L2Flush:
+    """Overwrites a buffer of four times the L2 cache; an `Evictor`.
+
+    `evict` only queues the writing, on the current stream of the device: whatever is queued there
+    next starts behind it. Call it before a stopwatch, whose events then stand behind it too. The
+    cache is left full of written lines, so the first misses also pay for writing those back, as
+    they do behind a layer that has just stored its output.
+
+    Args:
+        device: "cuda" or "cuda:1".
+
+    Attributes:
+        pool_bytes: bytes of the buffer, which stays allocated.
+
+    Raises:
+        RuntimeError: no such device, or one that does not tell the size of its L2 cache.
+
+    """
+
+    def __init__(self, device: str = "cuda") -> None:
+        """Ask for the cache's size and allocate the buffer."""
+        import torch
+
+        from convbench.clock.cuda_driver import TorchDriver
+
+        TorchDriver(device)  # for its refusals
+        size = int(torch.cuda.get_device_properties(device).L2_cache_size)
+        if size <= 0:
+            raise RuntimeError(
+                f"device {device!r}: its L2 cache is told as {size} bytes, so no buffer can be "
+                "known to empty it; measure warm, or with rotating buffers of your own size",
+            )
+        self.pool_bytes = L2_MULTIPLE * size
+        # A tensor made in inference mode could not be written to outside of it.
+        with torch.inference_mode(mode=False):
+            self._buffer = torch.empty(self.pool_bytes, dtype=torch.uint8, device=device)
+
+    def evict(self) -> None:
+        """Queue the overwriting of the buffer; returns before it is done."""
+        self._buffer.zero_()
+
+
+def evictor_for(device: str) -> Evictor:
+    """Return what empties the caches of "cpu", "cuda" or "cuda:<index>"."""
+    return L2Flush(device) if device.startswith("cuda") else HostEvictor()
 
 
 class ColdWork:

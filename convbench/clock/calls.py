@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from convbench.core.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError, one_line
 
 
 class ContextError(ConvbenchError, ValueError):
@@ -47,7 +48,6 @@ def observed(whole: Call) -> list[Call]:
     calls: list[Call] = []
     running: list[tuple[Call, tuple[Any, ...]]] = []
     counts: dict[str, int] = {}
-    handles = []
 
     def before(name: str) -> Callable[..., None]:
         def hook(leaf: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -69,19 +69,16 @@ def observed(whole: Call) -> list[Call]:
 
     inputs, _ = whole.fresh(copied=True)
     try:
-        for name, leaf in whole.module.named_modules():
-            if leaf is not whole.module and not any(True for _ in leaf.children()):
-                handles.append(leaf.register_forward_pre_hook(before(name), with_kwargs=True))
-                handles.append(leaf.register_forward_hook(after))
-        whole.module(*inputs)
+        with ExitStack() as hooks:
+            for name, leaf in whole.module.named_modules():
+                if leaf is not whole.module and not any(True for _ in leaf.children()):
+                    hooks.callback(
+                        leaf.register_forward_pre_hook(before(name), with_kwargs=True).remove
+                    )
+                    hooks.callback(leaf.register_forward_hook(after).remove)
+            whole.module(*inputs)
     except Exception as error:
-        said = str(error).strip().splitlines()
-        raise ContextError(
-            f"the module raised {type(error).__name__}: {said[0] if said else 'no message'}"
-        ) from error
-    finally:
-        for handle in handles:
-            handle.remove()
+        raise ContextError(f"the module raised {one_line(error)}") from error
     if not calls:
         raise ContextError("no module inside this one was called, so there are no layers to time")
     whole.writes = _differ(inputs, whole.inputs)
@@ -125,7 +122,6 @@ class Instrumented:
         clock = time.perf_counter
         starts: list[float] = []
         spent: list[float] = []
-        handles = []
 
         def before(*_: Any) -> None:
             starts.append(clock())
@@ -133,14 +129,11 @@ class Instrumented:
         def after(*_: Any) -> None:
             spent.append(clock() - starts.pop())
 
-        try:
+        with ExitStack() as hooks:
             for leaf in leaves.values():
-                handles.append(leaf.register_forward_pre_hook(before))
-                handles.append(leaf.register_forward_hook(after))
+                hooks.callback(leaf.register_forward_pre_hook(before).remove)
+                hooks.callback(leaf.register_forward_hook(after).remove)
             output = self._whole.module(*self._inputs)
-        finally:
-            for handle in handles:
-                handle.remove()
         if len(spent) != len(self._calls):
             raise ContextError(
                 f"a run made {len(spent)} calls of layers and the first one {len(self._calls)}: "

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import wraps
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from convbench.clock.samples import Failure, Samples
+from convbench.clock.stopwatch import Reading
+from convbench.core.errors import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from convbench.clock.stopwatch import Reading, Stopwatch, Work
+    from convbench.clock.stopwatch import Stopwatch, Work
 
 WARMUP_WINDOW = 5  # readings in a window
 WARMUP_WINDOWS = 20  # at most
@@ -69,8 +71,7 @@ class Competitor:
         try:
             stage(self)
         except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it is, it is this one's)
-            said = str(error).strip().splitlines()
-            self.failure = Failure(type(error).__name__ + (f": {said[0]}" if said else ""))
+            self.failure = Failure(one_line(error))
 
     def call_first(self) -> None:
         """Time the very first call, which pays for what is built once, and keep its output."""
@@ -136,19 +137,10 @@ class Competitor:
 
     def result(self, *, seed: int, threads: int, session: str, stop_reason: str) -> Samples:
         """Return the samples taken."""
+        told: dict[str, Any] = {item.name: self._every(item.name) for item in fields(Reading)}
         unsettled = "" if self.settled is not False else "; the warm-up had not settled"
         return Samples(
-            seconds=self._per_call("seconds"),
-            cpu_seconds=self._per_call("cpu_seconds"),
-            waited_seconds=self._per_call("waited_seconds"),
-            host_seconds=self._per_call("host_seconds"),
-            issue_seconds=self._per_call("issue_seconds"),
-            page_faults=self._every("page_faults"),
-            involuntary_switches=self._every("involuntary_switches"),
-            others_running=self._every("others_running"),
-            voluntary_switches=self._every("voluntary_switches"),
-            sm_clock_mhz=self._every("sm_clock_mhz"),
-            throttle_reasons=self._every("throttle_reasons"),
+            **told,
             block=self.block,
             first_call=self.first_call,
             warmup_calls=self.warmup_calls,
@@ -161,12 +153,11 @@ class Competitor:
         )
 
     def _every(self, name: str) -> tuple[Any, ...]:
-        """Return what every reading says of `name`; nothing where one does not tell."""
+        """Return what every reading says of `name`, times per call; () where one does not tell."""
         told = tuple(getattr(reading, name) for reading in self.readings)
-        return () if None in told else told
-
-    def _per_call(self, name: str) -> tuple[float, ...]:
-        return tuple(value / self.block for value in self._every(name))
+        if None in told:
+            return ()
+        return tuple(one / self.block for one in told) if name.endswith("seconds") else told
 
     def _prepare(self) -> None:
         """Let work that wants something done right before a sample do it; see `caches`."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 from statistics import median, median_low
 from typing import TYPE_CHECKING, Final
 
-from convbench.clock.nvml import slowdowns
+from convbench.clock.nvml import HELD_DOWN, slowdowns
 from convbench.clock.samples import of_process
 from convbench.clock.stats import outliers
 
@@ -31,8 +31,6 @@ MOST_LOST: Final = 0.5
 """Where every sample lost more than this, none says how long the work itself takes."""
 TIME_SLICE: Final = 0.003
 """Seconds that somebody else runs after an involuntary switch (Linux's base slice, about 3 ms)."""
-HELD_DOWN: Final = 0x8 | 0x20 | 0x40 | 0x80
-"""NVML's reasons that slow a GPU for heat or power: HW slowdown, SW and HW thermal, power brake."""
 MANY: Final = 0.1
 """A share of contaminated samples, or of outliers, from which a row says so."""
 MOVED: Final = 0.02

@@ -15,7 +15,7 @@ import math
 import os
 import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.calls import (
@@ -27,14 +27,14 @@ from convbench.clock.calls import (
     observed,
     work_of,
 )
-from convbench.clock.checking import Digest
 from convbench.clock.contamination import MANY, contaminated_share, flags
-from convbench.clock.errand import Order, Outcome, Tell, first_line
+from convbench.clock.errand import Contestant, Order, Outcome, Tell
 from convbench.clock.estimates import Estimates, over_processes
 from convbench.clock.gathering import Gathering
 from convbench.clock.processes import ready
-from convbench.clock.samples import EVERY_ROUND, Samples, of_process
-from convbench.clock.stats import median_interval
+from convbench.clock.samples import Samples, of_process
+from convbench.clock.stats import exponential, median_interval
+from convbench.core.errors import one_line
 from convbench.core.intervals import Interval
 
 if TYPE_CHECKING:
@@ -117,11 +117,11 @@ def layers_in_context(
         raise ContextError(f"threads={threads}: this machine has {cores} cores; give 1 to {cores}")
     _check_device(module, inputs)
     crew = LayerCrew(module, inputs)
-    order = Order(number=0, session="", seconds=0.0, seed=seed, threads=threads)
+    order = Order(seed=seed, threads=threads)
     try:
         pickle.dumps(crew)
     except Exception as error:  # noqa: BLE001  pickling can raise anything
-        why = f"timed in the caller's process: {first_line(error)}"
+        why = f"timed in the caller's process: {one_line(error)}"
         found = Gathering(crew=crew, order=order, here=why)
         found.ask(budget, FEWEST_ROUNDS)
         return _context(found, budget, (why,))
@@ -132,24 +132,11 @@ def layers_in_context(
 
 
 @dataclass
-class Part:
-    """Something of a module that is timed, as a contestant; see `errand.Contestant`."""
+class Part(Contestant):
+    """Something of the caller's module, which is not checked. calls: where it is the layers."""
 
-    label: str
     work: Callable[[], Any]
     calls: list[Call] = field(default_factory=list)
-    captured: Callable[[], Any] | None = None
-
-    def check_first(self, output: Any, known: tuple[Digest, ...]) -> None:
-        """Check nothing: it is the caller's module."""
-
-    def check_last(self, known: tuple[Digest, ...]) -> tuple[str, ...]:  # noqa: ARG002
-        """Check nothing, likewise."""
-        return ()
-
-    def digests(self) -> tuple[Digest, ...]:
-        """Return nothing: nothing was checked."""
-        return ()
 
     def identity(self) -> dict[str, str]:
         """Return the layers that were called, where it is the whole with its hooks."""
@@ -166,11 +153,8 @@ class Part:
     def parts(self, samples: Samples) -> dict[str, Samples]:
         """Return what the hooks read, one value a round."""
         rounds = len(samples.seconds)
-        empty: dict[str, Any] = dict.fromkeys(EVERY_ROUND, ())
         return {
-            f"{INSIDE} {number}": replace(
-                samples, **{**empty, "seconds": tuple(call.seconds[-rounds:])}
-            )
+            f"{INSIDE} {number}": samples.only(tuple(call.seconds[-rounds:]))
             for number, call in enumerate(self.calls)
         }
 
@@ -188,12 +172,12 @@ class LayerCrew:
         tell(("at", WHOLE))
         whole = Call(WHOLE, self.module, tuple(map(copied_value, self.inputs)))
         calls = observed(whole)
-        yield WHOLE, Part(WHOLE, work_of(whole))
-        yield INSIDE, Part(INSIDE, Instrumented(whole, calls), calls)
+        yield WHOLE, Part(work_of(whole))
+        yield INSIDE, Part(Instrumented(whole, calls), calls)
         for number, call in enumerate(calls):
-            yield f"alone {number}", Part(call.name, work_of(call))
+            yield f"alone {number}", Part(work_of(call))
             if call.producer is not None:
-                yield f"after {number}", Part(call.name, AfterProducer(call))
+                yield f"after {number}", Part(AfterProducer(call))
 
 
 def _failed(found: Gathering) -> tuple[str, Outcome] | None:
@@ -264,9 +248,7 @@ def _share(part: str, layers: int, samples: dict[str, tuple[Samples, ...]]) -> I
     if len(whole) == 1:
         rounds = zip(*(samples[name][0].seconds for name in names), strict=True)
         logs = [math.log(sum(a) / b) for a, b in zip(rounds, whole[0].seconds, strict=True)]
-        found = median_interval(logs)
-        value, low, high = map(math.exp, (found.value, found.low, found.high))
-        return Interval(value=value, low=low, high=high, confidence=found.confidence)
+        return exponential(median_interval(logs))
     return over_processes(
         [
             sum(of_process(samples[name][number]) for name in names) / of_process(one)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from itertools import repeat
 
-from convbench.clock.cuda_driver import CudaDriver, TorchDriver
+from convbench.clock.cuda_driver import CudaDriver, DeviceStopwatch, TorchDriver
 from convbench.clock.cuda_graphs import KernelStopwatch
-from convbench.clock.nvml import StateReader, reader_for, untold
+from convbench.clock.nvml import reader_for
 from convbench.clock.stopwatch import HostUsage, Reading, Stopwatch, WallStopwatch, Work
 
 __all__ = ["CudaDriver", "CudaStopwatch", "clocks_for", "inconsistent", "stopwatch_for"]
@@ -16,7 +15,7 @@ __all__ = ["CudaDriver", "CudaStopwatch", "clocks_for", "inconsistent", "stopwat
 TOLERANCE = 0.02  # by which medians of separate blocks may contradict each other's order
 
 
-class CudaStopwatch:
+class CudaStopwatch(DeviceStopwatch):
     """CUDA events around a block of calls: time on the device's own clock, and on the host's.
 
     `seconds` runs from the first call's start to the last one's end **on the device**. Where a
@@ -28,29 +27,9 @@ class CudaStopwatch:
     CPU time, page faults and switches are the host's, over launching and the wait for the end.
     Clock and slowdowns are read after the block, when all else has been read.
 
-    Args:
-        device: "cuda" or "cuda:1"; work must queue on this device's current stream.
-        driver: stands in for the device; by default the real one, through torch.
-        state: reads clock and slowdowns; by default NVML for the real device, else untold.
-
-    Raises:
-        RuntimeError: torch sees no CUDA device, or not this one.
-
     """
 
     name = "cuda-events"
-
-    def __init__(
-        self,
-        device: str = "cuda",
-        *,
-        driver: CudaDriver | None = None,
-        state: StateReader | None = None,
-    ) -> None:
-        """Find the device."""
-        self.device = device
-        self._driver: CudaDriver = TorchDriver(device) if driver is None else driver
-        self._state = state or (reader_for(device) if driver is None else untold)
 
     def time(self, work: Work, calls: int) -> Reading:
         """Return what `calls` calls of `work` took by the device's events and the host's clock."""
@@ -66,13 +45,8 @@ class CudaStopwatch:
         driver.record(stop)
         driver.synchronize()  # else the stop event may not have a time yet
         end = time.perf_counter_ns()
-        reading = HostUsage.now().since(before, driver.elapsed_ms(start, stop) / 1e3)
-        return replace(
-            reading,
-            host_seconds=(end - begin) / 1e9,
-            issue_seconds=(issued - begin) / 1e9,
-            **self._state()._asdict(),
-        )
+        host = {"host_seconds": (end - begin) / 1e9, "issue_seconds": (issued - begin) / 1e9}
+        return self._read(before, start, stop, **host)
 
 
 def stopwatch_for(device: str) -> Stopwatch:

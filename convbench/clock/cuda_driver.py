@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import repeat
 from typing import Any, Protocol
 
-from convbench.clock.stopwatch import Work
+from convbench.clock.nvml import StateReader, reader_for, untold
+from convbench.clock.stopwatch import HostUsage, Reading, Work
 
 DELAY_CYCLES = 100_000  # of the device's clock, at 1 to 2 GHz 50 to 100 µs: ten graph launches
 
 
 class CudaDriver(Protocol):
-    """The four things that timing by events needs of a device."""
+    """What timing by events, and capturing and replaying a CUDA graph, need of a device."""
 
     def event(self) -> Any:
         """Return a new event that can carry a time."""
@@ -29,10 +31,6 @@ class CudaDriver(Protocol):
     def elapsed_ms(self, start: Any, stop: Any) -> float:
         """Return milliseconds between two recorded events that the device has reached."""
         ...
-
-
-class GraphDriver(CudaDriver, Protocol):
-    """What capturing and replaying a CUDA graph needs besides."""
 
     def warm(self, work: Work, calls: int) -> None:
         """Run the work on a stream beside the current one, and have the current one wait for it."""
@@ -144,6 +142,38 @@ class TorchDriver:
         if sleep is not None:
             with self._cuda.device(self._device):
                 sleep(DELAY_CYCLES)
+
+
+class DeviceStopwatch:
+    """What the stopwatches of a device have in common.
+
+    Args:
+        device: "cuda" or "cuda:1"; work must queue on this device's current stream.
+        driver: stands in for the device; by default the real one, through torch.
+        state: reads clock and slowdowns after a block; by default NVML for the real device, else
+            untold.
+
+    Raises:
+        RuntimeError: torch sees no CUDA device, or not this one.
+
+    """
+
+    def __init__(
+        self,
+        device: str = "cuda",
+        *,
+        driver: CudaDriver | None = None,
+        state: StateReader | None = None,
+    ) -> None:
+        """Find the device."""
+        self.device = device
+        self._driver: CudaDriver = TorchDriver(device) if driver is None else driver
+        self._state = state or (reader_for(device) if driver is None else untold)
+
+    def _read(self, before: HostUsage, start: Any, stop: Any, **more: Any) -> Reading:
+        """Return what lies between two events, what the host has used, and the device's state."""
+        usage = HostUsage.now().since(before, self._driver.elapsed_ms(start, stop) / 1e3)
+        return replace(usage, **more, **self._state()._asdict())
 
 
 class ScriptedDriver:

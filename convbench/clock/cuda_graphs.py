@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import traceback
 from collections import OrderedDict
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from convbench.clock.cuda_driver import GraphDriver, TorchDriver
-from convbench.clock.nvml import StateReader, reader_for, untold
+from convbench.clock.cuda_driver import CudaDriver, DeviceStopwatch, TorchDriver
 from convbench.clock.stopwatch import HostUsage, Reading, Work
+from convbench.core.errors import one_line
 
 WARM_CALLS = 3  # as torch's notes on CUDA graphs do: algorithms are chosen, memory is at hand
 KEPT_GRAPHS = 64  # each holds memory of its own; beyond these the one unused longest goes
@@ -20,7 +19,7 @@ class NotCapturableError(RuntimeError):
     """The work cannot be captured in a CUDA graph; the message says what failed, and where."""
 
 
-class KernelStopwatch:
+class KernelStopwatch(DeviceStopwatch):
     """Time of the kernels alone: a block of calls captured in a CUDA graph, its replay in events.
 
     The device gets the whole block in one launch and waits for no Python between two calls. The
@@ -35,29 +34,13 @@ class KernelStopwatch:
     CPU time, page faults and switches are the host's, over one launch and the wait for the end.
     `host_seconds` and `issue_seconds` are None: one launch tells nothing about launching calls.
 
-    Args:
-        device: "cuda" or "cuda:1"; work must queue on this device's current stream.
-        driver: stands in for the device; by default the real one, through torch.
-        state: reads clock and slowdowns after a block; by default NVML for the real device.
-
-    Raises:
-        RuntimeError: torch sees no CUDA device, or not this one.
-
     """
 
     name = "cuda-kernel"
 
-    def __init__(
-        self,
-        device: str = "cuda",
-        *,
-        driver: GraphDriver | None = None,
-        state: StateReader | None = None,
-    ) -> None:
+    def __init__(self, device: str = "cuda", **stand_ins: Any) -> None:
         """Find the device; nothing is captured before the first question."""
-        self.device = device
-        self._driver: GraphDriver = TorchDriver(device) if driver is None else driver
-        self._state = state or (reader_for(device) if driver is None else untold)
+        super().__init__(device, **stand_ins)
         # By identity, since a callable may be unhashable, with the work itself so that no other
         # one can get its id.
         self._captured: OrderedDict[tuple[int, int], tuple[Work, Any]] = OrderedDict()
@@ -79,9 +62,7 @@ class KernelStopwatch:
         driver.replay(graph)
         driver.record(stop)
         driver.synchronize()
-        after = HostUsage.now()
-        reading = after.since(before, driver.elapsed_ms(start, stop) / 1e3)
-        return replace(reading, **self._state()._asdict())
+        return self._read(before, start, stop)
 
     def release(self) -> None:
         """Forget all captured graphs, and with them the memory that they hold."""
@@ -110,7 +91,7 @@ class Graphed:
 
     """
 
-    def __init__(self, work: Work, driver: GraphDriver) -> None:
+    def __init__(self, work: Work, driver: CudaDriver) -> None:
         """Capture one call."""
         self.work = work
         self.__name__ = f"graphed {_name(work)}"
@@ -123,7 +104,7 @@ class Graphed:
         return self._output
 
 
-def graphed(work: Work, device: str = "cuda", *, driver: GraphDriver | None = None) -> Graphed:
+def graphed(work: Work, device: str = "cuda", *, driver: CudaDriver | None = None) -> Graphed:
     """Return a callable whose call is one replay of `work`, captured here in a CUDA graph.
 
     It returns what the captured call returned: the same tensors at every call, overwritten by it.
@@ -136,17 +117,16 @@ def graphed(work: Work, device: str = "cuda", *, driver: GraphDriver | None = No
     return Graphed(work, TorchDriver(device) if driver is None else driver)
 
 
-def _capture(driver: GraphDriver, work: Work, calls: int) -> tuple[Any, object]:
+def _capture(driver: CudaDriver, work: Work, calls: int) -> tuple[Any, object]:
     """Return the graph and the last output. What the work raises uncaptured comes through as is."""
     driver.warm(work, WARM_CALLS)
     driver.synchronize()
     try:
         return driver.capture(work, calls)
     except Exception as error:
-        said = (str(error).strip() or "no message").splitlines()[0]
         raise NotCapturableError(
             f"{_name(work)}: a CUDA graph of {calls} call(s) could not be captured, since "
-            f"{_place_of(error)} raised {type(error).__name__}: {said}; take out of the work what "
+            f"{_place_of(error)} raised {one_line(error)}; take out of the work what "
             "waits for the device or depends on its values (.item(), .cpu(), print, boolean masks, "
             "copies from unpinned memory), or measure it by events alone, without a graph",
         ) from error

@@ -8,8 +8,8 @@ given to `measure`, the layers of a module.
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, Final, Protocol
@@ -20,6 +20,7 @@ from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Failure, Samples
 from convbench.clock.settings import execution
+from convbench.core.errors import one_line
 
 KERNEL_SHARE: Final = 0.25
 """Of a process's time for rounds, on top of it, for the kernels alone."""
@@ -49,13 +50,14 @@ class Order:
         blocks: calls in a sample, by name, where an earlier process found them.
         digests: of outputs that an earlier process found right, by name.
         without: names that are left out: they failed before.
+        process: what the samples say of where they were taken.
 
     """
 
     seed: int
-    number: int
-    session: str
-    seconds: float
+    number: int = 0
+    session: str = ""
+    seconds: float = 0.0
     min_rounds: int = 4
     max_rounds: int = 100_000
     threads: int = 1
@@ -65,6 +67,7 @@ class Order:
     blocks: Mapping[str, int] = field(default_factory=dict)
     digests: Mapping[str, tuple[Digest, ...]] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
+    process: str = "fresh"
 
     @property
     def first(self) -> bool:
@@ -100,43 +103,39 @@ class OtherValuesError(RuntimeError):
     """With other values in its input a competitor raised; the message says it all."""
 
 
-class Contestant(Protocol):
-    """Something that was built in this process to be timed."""
+class Contestant:
+    """Something that was built in this process to be timed; by itself it checks and says nothing.
 
-    @property
-    def label(self) -> str:
-        """For a progress display."""
-        ...
+    Attributes:
+        work: what is called.
 
-    @property
-    def work(self) -> Callable[[], Any]:
-        """What is called."""
-        ...
+    """
+
+    work: Callable[[], Any]
 
     @property
     def captured(self) -> Callable[[], Any] | None:
         """What a graph of kernels may record; None where it can hold none."""
-        ...
+        return None
 
-    def check_first(self, output: Any, known: tuple[Digest, ...]) -> None:
+    def check_first(self, output: Any, known: tuple[Digest, ...] = ()) -> None:
         """Check the output of the first call; known: digests of right ones, () for none."""
-        ...
 
-    def check_last(self, known: tuple[Digest, ...]) -> tuple[str, ...]:
+    def check_last(self, known: tuple[Digest, ...] = ()) -> tuple[str, ...]:  # noqa: ARG002
         """Check once more, after the timing, with other values in the input; return flags."""
-        ...
+        return ()
 
     def digests(self) -> tuple[Digest, ...]:
         """Return the digests of the outputs that were checked."""
-        ...
+        return ()
 
     def identity(self) -> dict[str, str]:
         """Return what ran."""
-        ...
+        return {}
 
-    def parts(self, samples: Samples) -> dict[str, Samples]:
+    def parts(self, samples: Samples) -> dict[str, Samples]:  # noqa: ARG002
         """Return times of its parts that it took itself, by name."""
-        ...
+        return {}
 
 
 class Crew(Protocol):
@@ -162,23 +161,23 @@ class Crew(Protocol):
 
 
 def do(
-    crew: Crew, order: Order, *, tell: Tell, measure: Measure = measure_group, process: str = ""
+    crew: Crew, order: Order, *, tell: Tell, measure: Measure = measure_group
 ) -> dict[str, Outcome]:
     """Time a crew in this process; return the outcome of each competitor.
 
     tell: is told ("stage", text), ("at", name) where what happens next may end the process, and
     ("at", "") when it could be of any of them. measure: stands in for the sampler in tests.
-    process: what the samples say of where they were taken.
     """
     pads = _moved(order)
     outcomes: dict[str, Outcome] = {}
     racing: dict[str, Contestant] = {}
-    with _quiet(), execution(
+    with warnings.catch_warnings(), execution(
         order.threads, order.device, tf32=order.tf32, grad=order.grad
     ) as settings:  # fmt: skip
+        warnings.simplefilter("ignore")  # torch's about single kernels
         for name, built in crew.build(order, tell):
             if isinstance(built, BaseException):
-                outcomes[name] = Outcome(failure=first_line(built))
+                outcomes[name] = Outcome(failure=one_line(built))
             else:
                 racing[name] = built
         tell(("at", ""))
@@ -194,7 +193,7 @@ def do(
                         outcome.samples,
                         allocator=allocator_in_force(),
                         pool_bytes=getattr(crew, "pool_bytes", 0),
-                        process=process or "fresh",
+                        process=order.process,
                     )
                     outcome = replace(outcome, samples=samples, also=competitor.parts(samples))
                     outcome = _with_kernels(outcome, kernels.get(name))
@@ -215,6 +214,7 @@ def _moved(order: Order) -> list[bytearray]:
 def _timed(
     order: Order, racing: Mapping[str, Contestant], measure: Measure, tell: Tell
 ) -> dict[str, Samples | Failure]:
+    """Return what the sampler found; a wrong first output is a failure of its own kind."""
     wrong: dict[str, str] = {}
 
     def accept(name: str, output: Any) -> None:
@@ -227,18 +227,25 @@ def _timed(
     timed = measure(
         {name: competitor.work for name, competitor in racing.items()},
         stopwatch=stopwatch_for(order.device),
-        seed=order.seed + _SEEDS_APART * order.number,
         budget=order.seconds,
-        min_rounds=order.min_rounds,
-        max_rounds=order.max_rounds,
-        threads=order.threads,
-        session=order.session,
         blocks=order.blocks,
         accept=accept,
         announce=lambda name: tell(("at", name)),
+        **_asked(order),
     )
     return {
         name: _Wrong(wrong[name]) if name in wrong else result for name, result in timed.items()
+    }
+
+
+def _asked(order: Order) -> dict[str, Any]:
+    """Return what both clocks of a process are asked alike."""
+    return {
+        "seed": order.seed + _SEEDS_APART * order.number,
+        "min_rounds": order.min_rounds,
+        "max_rounds": order.max_rounds,
+        "threads": order.threads,
+        "session": order.session,
     }
 
 
@@ -261,13 +268,9 @@ def _kernels(
     return measure_group(
         works,
         stopwatch=stopwatch,
-        seed=order.seed + _SEEDS_APART * order.number,
         budget=order.seconds * KERNEL_SHARE,
-        min_rounds=order.min_rounds,
-        max_rounds=order.max_rounds,
-        threads=order.threads,
         max_block=MOST_CAPTURED,
-        session=order.session,
+        **_asked(order),
     )
 
 
@@ -296,7 +299,7 @@ def _checked(
     except OtherValuesError as error:
         return Outcome(failure=str(error))
     except Exception as error:  # noqa: BLE001  it ran until now, and does no longer
-        return Outcome(failure=first_line(error))
+        return Outcome(failure=one_line(error))
     return Outcome(samples=result, flags=flags)
 
 
@@ -304,20 +307,4 @@ def _identity(competitor: Contestant) -> dict[str, str]:
     try:
         return competitor.identity()
     except Exception as error:  # noqa: BLE001  what ran cannot be told; that it ran is known
-        return {"convolution_backend": f"unknown: {first_line(error)}"}
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says, in a line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep torch's warnings about single kernels off the progress display."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+        return {"convolution_backend": f"unknown: {one_line(error)}"}

@@ -79,14 +79,16 @@ def over_processes(values: Sequence[float], confidence: float = 0.95) -> Interva
     found = _spread([math.log(value) for value in values])
     freedom = found.number - 1
     reach = _t(confidence, freedom) * math.sqrt(found.variance / found.number)
-    return Interval(
-        value=math.exp(found.centre),
-        low=math.exp(found.centre - reach),
-        high=math.exp(found.centre + reach),
+    return Interval.of_logs(
+        *_about(found.centre, reach),
         confidence=confidence,
         processes=len(values),
         each=tuple(values),
     )
+
+
+def _about(centre: float, reach: float) -> tuple[float, float, float]:
+    return centre, centre - reach, centre + reach
 
 
 class Estimates:
@@ -148,8 +150,7 @@ class Estimates:
         if len(pairs) == 1 or len(tops) == len(bottoms) == 1:
             top, bottom = pairs[0] if pairs else (tops[0], bottoms[0])
             wider = _alone(stats.ratio(top, bottom, confidence))
-            rounds = min(len(top.seconds), len(bottom.seconds))
-            return replace(wider, verdict=stats.verdict(wider, rounds, margin))
+            return stats.judged(wider, min(len(top.seconds), len(bottom.seconds)), margin)
         if pairs:
             found = _spread(self._quotients(name, base))
             sd, freedom = self._moderated(base, found)
@@ -159,24 +160,16 @@ class Estimates:
             found, error, freedom = self._apart(name, base)
             rounds = min(sum(len(s.seconds) for s in side) for side in (tops, bottoms))
         reach = _t(confidence, freedom) * error if freedom else 0.0
-        interval = Interval(
-            value=math.exp(found.centre),
-            low=math.exp(found.centre - reach),
-            high=math.exp(found.centre + reach),
+        interval = RatioInterval.of_logs(
+            *_about(found.centre, reach),
             confidence=confidence if freedom else 0.0,
-            processes=len(pairs) or min(len(tops), len(bottoms)),
-        )
-        return RatioInterval(
-            value=interval.value,
-            low=interval.low,
-            high=interval.high,
-            confidence=interval.confidence,
             paired=bool(pairs),
-            # one process against several: how much processes differ is not known of that one
-            verdict=stats.verdict(interval, rounds, margin) if freedom else "cannot tell",
-            processes=interval.processes,
+            verdict="cannot tell",
+            processes=len(pairs) or min(len(tops), len(bottoms)),
             each=tuple(of_process(top) / of_process(bottom) for top, bottom in pairs),
         )
+        # one process against several: how much processes differ is not known of that one
+        return stats.judged(interval, rounds, margin) if freedom else interval
 
     def disturbed(self, name: str) -> tuple[float, ...]:
         """Return what the processes measured that lie far from the others, in seconds."""
@@ -190,12 +183,7 @@ class Estimates:
         several = self.cases[name]
         if not several:
             raise ValueError(f"{name or 'typical'}: no process was measured; give samples of one")
-        for samples in several:
-            if samples.minimum <= 0:
-                raise ValueError(
-                    "a sample took 0 s, so the stopwatch is too coarse for the block of "
-                    f"{samples.block} calls; measure again with a larger block",
-                )
+        stats.check_times(several)
         return several
 
     @cached_property

@@ -119,6 +119,7 @@ class Gathering:
             blocks=self._first(lambda outcome: outcome.samples and outcome.samples.block),
             digests=self._first(lambda outcome: outcome.digests or None),
             without=frozenset(self.outcomes) - frozenset(self.left),
+            process=self.nursery.kind if self.nursery else self.here or "fresh",
         )
         answer = self._asked(order)
         for name, outcome in answer.items():
@@ -145,7 +146,7 @@ class Gathering:
         ear = _Ear(self.told)
         if self.nursery is None:
             measure = {} if self.measure is None else {"measure": self.measure}
-            return do(self.crew, order, tell=ear, process=self.here, **measure)
+            return do(self.crew, order, tell=ear, **measure)
         outcomes: dict[str, Outcome] = {}
         tried_again = False
         while order.without < frozenset(self.outcomes):
@@ -164,21 +165,12 @@ class Gathering:
             except ProcessError as error:
                 return outcomes | {name: Outcome(failure=str(error)) for name in racing}
             else:
-                return outcomes | {
-                    name: _from(outcome, self.nursery.kind) for name, outcome in answer.items()
-                }
+                return outcomes | answer
         return outcomes
 
 
 _RECENT: Final = 3
 _ROUNDS_BESIDE: Final = 4
-
-
-def _from(outcome: Outcome, kind: str) -> Outcome:
-    """Return the outcome, its samples saying what kind of process they are of."""
-    if outcome.samples is None:
-        return outcome
-    return replace(outcome, samples=replace(outcome.samples, process=kind))
 
 
 class _Ear:

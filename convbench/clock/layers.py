@@ -8,7 +8,7 @@ from typing import Any
 from convbench.clock.context import Context, layers_in_context
 from convbench.convs.base import TYPES, make
 from convbench.core.spec import ConvSpec
-from convbench.counting.engine.reference import InputError, argument_of, shape_of
+from convbench.counting.engine.reference import InputError, arguments_of, shape_of
 from convbench.networks.models import load_model
 
 _OF_THE_SLOT = ("out_channels", "kernel_size", "stride", "padding", "dilation", "scale")
@@ -32,7 +32,7 @@ def layers_of(
     import torch
 
     sizes = [shape_of(text) for text in shapes]
-    given = dict(argument_of(text) for text in arguments)
+    given = arguments_of(arguments)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         is_type = reference in TYPES

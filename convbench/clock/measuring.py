@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import reprlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from convbench.clock.arguments import Given, MeasureError, call_of, check, check_whole
@@ -17,35 +17,27 @@ from convbench.clock.checking import (
     denormal_share,
     same_at_any_address,
 )
-from convbench.clock.errand import Order, OtherValuesError, Tell, first_line
+from convbench.clock.errand import Contestant, Order, OtherValuesError, Tell
 from convbench.clock.estimates import Estimates
 from convbench.clock.gathering import Gathering
 from convbench.clock.measurement import Measurement
 from convbench.clock.processes import Allocator, ready
-from convbench.clock.samples import Samples
+from convbench.core.errors import one_line
 
 _SEEDS: Final = 2**32
 _FEWEST_FOR_A_TARGET: Final = 3
 """Processes; fewer know too little of how others differ."""
 
 
-@dataclass
-class Called:
-    """A callable and its inputs, as a contestant; see `errand.Contestant`."""
+class Called(Contestant):
+    """A callable and its inputs."""
 
-    label: str
-    call: Callable[..., Any]
-    inputs: tuple[Any, ...]
-    order: Order
-    captured: Callable[[], Any] | None = None
-    work: Callable[[], Any] = field(init=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self, call: Callable[..., Any], inputs: tuple[Any, ...], order: Order) -> None:
         """Bind the inputs."""
-        call, inputs = self.call, self.inputs
+        self.call, self.inputs, self.order = call, inputs, order
         self.work = (lambda: call(*inputs)) if inputs else call
 
-    def check_first(self, output: Any, known: tuple[Digest, ...]) -> None:
+    def check_first(self, output: Any, known: tuple[Digest, ...] = ()) -> None:
         """Refuse a result that something has yet to go through or await: nothing ran for it."""
         del known
         if isinstance(output, Iterator | AsyncIterator | Awaitable):
@@ -54,7 +46,7 @@ class Called:
                 f"a function that {'goes through' if isinstance(output, Iterator) else 'awaits'} it"
             )
 
-    def check_last(self, known: tuple[Digest, ...]) -> tuple[str, ...]:  # noqa: ARG002
+    def check_last(self, known: tuple[Digest, ...] = ()) -> tuple[str, ...]:  # noqa: ARG002
         """See in the first process that the output follows the input; return what to know."""
         if not self.order.first:
             return ()
@@ -70,21 +62,9 @@ class Called:
             raise
         except Exception as error:  # noqa: BLE001  said of this one; the others keep their times
             raise OtherValuesError(
-                f"with other values in its inputs it raised {first_line(error)}"
+                f"with other values in its inputs it raised {one_line(error)}"
             ) from None
         return tuple(flags)
-
-    def digests(self) -> tuple[Digest, ...]:
-        """Return nothing: what it computes is not known."""
-        return ()
-
-    def identity(self) -> dict[str, str]:
-        """Return nothing: what it is is not known."""
-        return {}
-
-    def parts(self, samples: Samples) -> dict[str, Samples]:  # noqa: ARG002
-        """Return nothing: it is timed as a whole."""
-        return {}
 
 
 @dataclass(frozen=True)
@@ -102,7 +82,7 @@ class CallCrew:
         """Take each callable; as `errand.Crew`."""
         for name, (call, inputs) in self.calls.items():
             if name not in order.without:
-                yield name, Called(name, call, inputs, order)
+                yield name, Called(call, inputs, order)
 
 
 def measure(
@@ -161,14 +141,12 @@ def measure(
     check(calls, budget, base, allocator, target, device)
     check_whole(processes=processes, threads=threads, min_rounds=min_rounds, seed=seed)
     crew = CallCrew(calls)
-    order = Order(
-        number=0, session="", seconds=0.0, seed=seed, threads=threads, device=device, grad=grad
-    )
+    order = Order(seed=seed, threads=threads, device=device, grad=grad)
     try:
         pickle.dumps(crew)
     except Exception as error:  # noqa: BLE001  pickling can raise anything
         return _here(
-            crew, order, budget, min_rounds, f"it cannot travel to another: {first_line(error)}"
+            crew, order, budget, min_rounds, f"it cannot travel to another: {one_line(error)}"
         )
     notes: list[str] = []
     found = Gathering(crew=crew, order=order, nursery=ready(allocator, device=device))

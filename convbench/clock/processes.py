@@ -74,14 +74,8 @@ def fresh(
         ProcessError: the function raised; the message says what.
 
     """
-    with tempfile.TemporaryFile() as complaints:
-        process = _started("main", allocator, complaints)
-        try:
-            return _converse(process, _errand(function, arguments, plugins), told)
-        except (EOFError, BrokenPipeError):
-            raise ProcessDied(_how_it_ended(process.wait(), complaints)) from None
-        finally:
-            _ended(process)
+    with Nursery(allocator=allocator, plugins=plugins, kind="fresh") as one:
+        return one.ask(function, *arguments, told=told)
 
 
 class Nursery:
@@ -94,17 +88,20 @@ class Nursery:
         allocator: as in `fresh`.
         plugins: as in `fresh`.
         device: that the processes will use.
-
-    Attributes:
-        kind: "forked" or "fresh": how its processes begin.
+        kind: "forked" or "fresh": how its processes begin; by default as the device allows.
 
     """
 
     def __init__(
-        self, *, allocator: Allocator = "kept", plugins: Sequence[str] = (), device: str = "cpu"
+        self,
+        *,
+        allocator: Allocator = "kept",
+        plugins: Sequence[str] = (),
+        device: str = "cpu",
+        kind: Literal["forked", "fresh"] | None = None,
     ) -> None:
         """Start the ready process, where there is to be one."""
-        self.kind: Literal["forked", "fresh"] = "forked" if forkable(device) else "fresh"
+        self.kind = kind or ("forked" if forkable(device) else "fresh")
         self._allocator: Allocator = allocator
         self._plugins = tuple(plugins)
         self._process: subprocess.Popen[bytes] | None = None
@@ -115,25 +112,24 @@ class Nursery:
     def ask(self, function: str, *arguments: Any, told: Callable[[Any], None] | None = None) -> Any:
         """Call a function in a process that has done nothing else; as `fresh`, with its errors."""
         errand = _errand(function, arguments, self._plugins)
-        if self.kind == "fresh":
-            return fresh(
-                function, *arguments, allocator=self._allocator, plugins=self._plugins, told=told
-            )
+        forked, kept = self.kind == "forked", False
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._process = self._start()  # something ended it
         self._complaints.seek(0)
         self._complaints.truncate()
         try:
-            return _converse(self._process, errand, told, self._complaints)
+            answer = _converse(self._process, errand, told, self._complaints if forked else None)
+            kept = forked
         except (EOFError, BrokenPipeError):
-            status = self._process.wait()
-            self._end()
-            raise ProcessDied(_how_it_ended(status, self._complaints)) from None
-        except BaseException as error:
-            if not isinstance(error, ProcessError):  # Ctrl-C: what is being said is for nobody
-                self._end()
+            raise ProcessDied(_how_it_ended(self._process.wait(), self._complaints)) from None
+        except ProcessError:
+            kept = forked
             raise
+        finally:
+            if not kept:  # after Ctrl-C, too: what is being said is for nobody
+                self._end()
+        return answer
 
     def close(self) -> None:
         """End the ready process, and whatever it forked."""
@@ -149,7 +145,8 @@ class Nursery:
         self.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        return _started("nursery", self._allocator, self._complaints)
+        role = "nursery" if self.kind == "forked" else "main"
+        return _started(role, self._allocator, self._complaints)
 
     def _end(self) -> None:
         if self._process is not None:
@@ -282,10 +279,9 @@ def _converse(
         return answer[1]
     if answer[0] == "over" and complaints is not None:
         raise ProcessDied(_how_it_ended(answer[1], complaints))
-    said = f"{answer[1]}: {answer[2]}" if answer[2] else answer[1]
     if answer[0] == "ended":  # by SystemExit or KeyboardInterrupt
-        raise ProcessDied(f"it ended its process ({said})")
-    raise ProcessError(said)
+        raise ProcessDied(f"it ended its process ({answer[1]})")
+    raise ProcessError(answer[1])
 
 
 def _how_it_ended(status: int, complaints: IO[bytes]) -> str:

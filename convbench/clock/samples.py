@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields, replace
 from statistics import median
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
+from convbench.clock.stopwatch import Reading
 from convbench.core.serialization import Duration, Least, Stored, Whole
 
 QUANTILE: Final = 0.25
@@ -25,28 +26,21 @@ class Samples(Stored):
     """What a stopwatch said of one competitor, with how it was asked.
 
     Entry `i` of every tuple was measured in round `i`, so two competitors of one `session` pair
-    up by index. Statistics are derived from this and never stored in its place.
+    up by index. But for `seconds` a tuple is empty where untold, and `stopwatch.Reading` says more
+    of what it holds. Statistics are derived from this and never stored in its place.
 
     Attributes:
         seconds: seconds per call, one entry a round (a block's time divided by `block`).
-        cpu_seconds: CPU time of the whole process per call, one entry a round. With several
-            threads it may exceed `seconds`. Empty where untold.
-        page_faults: page faults, minor and major, of the whole block, one entry a round. Empty
-            where untold.
-        involuntary_switches: times the system took the processor away during the block. Empty
-            where untold.
-        others_running: tasks beside this one that ran or wanted to, on the whole machine, at the
-            end of the block. Empty where nobody looked.
-        voluntary_switches: times the process gave a processor up by itself during the block. Empty
-            where untold.
-        waited_seconds: seconds per call that the calling thread was ready to run and another had
-            the processor. Empty where untold.
-        host_seconds: host seconds per call, the wait for the device included. Empty where
-            `seconds` is that already.
-        issue_seconds: host seconds per call until the last call of the block had returned; the
-            launching, on a device. Empty where a call returns when its work is done.
-        sm_clock_mhz: clock of a device's multiprocessors after the block. Empty where untold.
-        throttle_reasons: bits of why the device ran slower than it could. Empty where untold.
+        cpu_seconds: CPU time of the whole process per call, of all threads together.
+        page_faults: page faults, minor and major, of the whole block.
+        involuntary_switches: times the system took the processor away during the block.
+        others_running: tasks beside this one that ran or wanted to, at the end of the block.
+        voluntary_switches: times the process gave a processor up by itself during the block.
+        waited_seconds: seconds per call that the calling thread waited for a processor.
+        host_seconds: host seconds per call, the wait for the device included.
+        issue_seconds: host seconds per call until the last call of the block had returned.
+        sm_clock_mhz: clock of a device's multiprocessors after the block.
+        throttle_reasons: bits of why the device ran slower than it could.
         block: calls in one sample.
         first_call: seconds of the very first call, kept apart: it pays for what is built once.
             None where untold.
@@ -106,9 +100,10 @@ class Samples(Stored):
                     f"Samples: {name} has {length} entries and seconds has {rounds}; "
                     "give one entry a round, or none where they are not known",
                 )
-        for name in _DURATIONS:
-            held = getattr(self, name)
-            for value in held if name in EVERY_ROUND else {held} - {None}:
+        first = () if self.first_call is None else (self.first_call,)
+        times = {name: getattr(self, name) for name in EVERY_ROUND if name.endswith("seconds")}
+        for name, values in {**times, "first_call": first}.items():
+            for value in values:
                 if not (math.isfinite(value) and value >= 0):
                     raise ValueError(
                         f"Samples: {name} holds {value!r}, which is no duration; "
@@ -137,10 +132,14 @@ class Samples(Stored):
         """Return the samples without the first rounds; ValueError where none would be left."""
         return replace(self, **{name: getattr(self, name)[rounds:] for name in EVERY_ROUND})
 
+    def only(self, seconds: tuple[float, ...]) -> Samples:
+        """Return samples taken in the same rounds, of which nothing but the times is known."""
+        told: dict[str, Any] = {**dict.fromkeys(EVERY_ROUND, ()), "seconds": seconds}
+        return replace(self, **told)
 
-EVERY_ROUND: Final = tuple(item.name for item in fields(Samples) if item.type[:5] == "tuple")
-"""Fields with an entry a round."""
-_DURATIONS: Final = tuple(item.name for item in fields(Samples) if "Duration" in item.type)
+
+EVERY_ROUND: Final = tuple(item.name for item in fields(Reading))
+"""Names of what has an entry a round."""
 
 
 def of_process(samples: Samples) -> float:

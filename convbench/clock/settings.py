@@ -115,7 +115,7 @@ def _in_force(device: str, *, on_cuda: bool) -> dict[str, Any]:
         else None,
         "matmul_precision": matmul_precision(),
         "mkldnn_enabled": torch.backends.mkldnn.enabled,
-        "flush_denormal": _flushes_denormals(),
+        "flush_denormal": denormals_flushed(),
         "cudnn_benchmark": cudnn.benchmark if on_cuda else None,
         "cudnn_deterministic": cudnn.deterministic if on_cuda else None,
         "cudnn_enabled": cudnn.enabled if on_cuda else None,
@@ -131,7 +131,7 @@ def _grad_mode() -> str:
     return "grad" if torch.is_grad_enabled() else "no_grad"
 
 
-def _flushes_denormals() -> bool:
+def denormals_flushed() -> bool:
     """Return whether this thread computes with denormals as zeros; torch has no getter."""
     import torch
 

@@ -16,6 +16,7 @@ next (the layout of memory above all) is not in these intervals; `clock.estimate
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 from statistics import NormalDist, median, quantiles
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 from convbench.core.intervals import Interval, RatioInterval, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from convbench.clock.samples import Samples
 
@@ -109,26 +110,22 @@ def ratio(
 
     """
     check_confidence(confidence)
-    for samples in (numerator, denominator):
-        if samples.minimum <= 0:
-            raise ValueError(
-                "ratio: a sample took 0 s, so the stopwatch is too coarse for the block of "
-                f"{samples.block} calls; measure again with a larger block",
-            )
+    check_times((numerator, denominator))
     paired = numerator.session == denominator.session
-    if paired:
-        interval = _paired(numerator, denominator, confidence)
-    else:
-        interval = _unpaired(numerator.seconds, denominator.seconds, confidence, seed)
-    rounds = min(len(numerator.seconds), len(denominator.seconds))
-    return RatioInterval(
+    interval = (
+        exponential(median_interval(paired_logs(numerator, denominator), confidence))
+        if paired
+        else _unpaired(numerator.seconds, denominator.seconds, confidence, seed)
+    )
+    found = RatioInterval(
         value=interval.value,
         low=interval.low,
         high=interval.high,
         confidence=interval.confidence,
         paired=paired,
-        verdict=verdict(interval, rounds, margin),
+        verdict="cannot tell",
     )
+    return judged(found, min(len(numerator.seconds), len(denominator.seconds)), margin)
 
 
 def outliers(values: Sequence[float]) -> tuple[int, ...]:
@@ -159,14 +156,9 @@ def paired_logs(numerator: Samples, denominator: Samples) -> list[float]:
     return [math.log(a / b) for a, b in pairs]
 
 
-def _paired(numerator: Samples, denominator: Samples, confidence: float) -> Interval:
-    logs = median_interval(paired_logs(numerator, denominator), confidence)
-    return Interval(
-        value=math.exp(logs.value),
-        low=math.exp(logs.low),
-        high=math.exp(logs.high),
-        confidence=logs.confidence,
-    )
+def exponential(logs: Interval) -> Interval:
+    """Return the interval whose logarithm this is."""
+    return Interval.of_logs(logs.value, logs.low, logs.high, confidence=logs.confidence)
 
 
 def _unpaired(
@@ -232,9 +224,24 @@ def verdict(interval: Interval | RatioInterval, rounds: int, margin: float = MAR
     return "faster" if interval.high < 1 else "slower"
 
 
+def judged(found: RatioInterval, rounds: int, margin: float = MARGIN) -> RatioInterval:
+    """Return the ratio with its `verdict`."""
+    return replace(found, verdict=verdict(found, rounds, margin))
+
+
 def normal(confidence: float) -> float:
     """Return the two-sided quantile of the normal distribution: 1.96 for 0.95."""
     return NormalDist().inv_cdf((1 + min(confidence, _SUREST)) / 2)
+
+
+def check_times(several: Iterable[Samples]) -> None:
+    """Raise ValueError where a sample took no time."""
+    for samples in several:
+        if samples.minimum <= 0:
+            raise ValueError(
+                "a sample took 0 s, so the stopwatch is too coarse for the block of "
+                f"{samples.block} calls; measure again with a larger block",
+            )
 
 
 def check_confidence(confidence: float) -> None:

@@ -90,23 +90,20 @@ class HostUsage(NamedTuple):
 
     def since(self, earlier: HostUsage, seconds: float) -> Reading:
         """Return a reading of `seconds` with what was used between `earlier` and this."""
+        waited = _more(self.waited_nanoseconds, earlier.waited_nanoseconds)
         return Reading(
             seconds=seconds,
             cpu_seconds=(self.cpu_nanoseconds - earlier.cpu_nanoseconds) / 1e9,
             page_faults=self.page_faults - earlier.page_faults,
             involuntary_switches=self.involuntary_switches - earlier.involuntary_switches,
             others_running=others_running(),
-            voluntary_switches=(
-                None
-                if self.voluntary_switches is None or earlier.voluntary_switches is None
-                else self.voluntary_switches - earlier.voluntary_switches
-            ),
-            waited_seconds=(
-                None
-                if self.waited_nanoseconds is None or earlier.waited_nanoseconds is None
-                else (self.waited_nanoseconds - earlier.waited_nanoseconds) / 1e9
-            ),
+            voluntary_switches=_more(self.voluntary_switches, earlier.voluntary_switches),
+            waited_seconds=None if waited is None else waited / 1e9,
         )
+
+
+def _more(now: int | None, before: int | None) -> int | None:
+    return None if now is None or before is None else now - before
 
 
 def run_delay() -> int | None:
@@ -115,28 +112,24 @@ def run_delay() -> int | None:
     Linux counts them for every thread (schedstat, the second number; sched-stats.rst of its
     documentation), to the nanosecond.
     """
-    try:
-        descriptor = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        return int(os.read(descriptor, 128).split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
-    finally:
-        os.close(descriptor)
+    return _told("/proc/thread-self/schedstat", 1)
 
 
 def others_running() -> int:
     """Return how many tasks beside the caller run or want to, on the whole machine; 0 if untold."""
+    return max(0, (_told("/proc/loadavg", 3) or 0) - 1)
+
+
+def _told(path: str, place: int) -> int | None:
+    """Return the number at a place of a small file of the kernel, up to a slash; None if untold."""
     try:
-        descriptor = os.open("/proc/loadavg", os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
     except OSError:
-        return 0
+        return None
     try:
-        return max(0, int(os.read(descriptor, 128).split()[3].split(b"/")[0]) - 1)
+        return int(os.read(descriptor, 128).split()[place].partition(b"/")[0])
     except (OSError, ValueError, IndexError):
-        return 0
+        return None
     finally:
         os.close(descriptor)
 

@@ -26,6 +26,7 @@ import warnings
 from contextlib import suppress
 from typing import IO, Any, Final, NamedTuple
 
+from convbench.core.errors import one_line
 from convbench.core.plugins import load_plugin
 
 LENGTH = struct.Struct("<Q")
@@ -156,9 +157,7 @@ def _do(errand: Errand, answers: IO[bytes]) -> None:
         result = work(*given, tell=lambda m: send(answers, ("told", m)))
         send(answers, ("result", result))
     except BaseException as error:  # noqa: BLE001  whatever it is, the parent is told
-        said = str(error).strip().splitlines()
-        kind = "error" if isinstance(error, Exception) else "ended"
-        send(answers, (kind, type(error).__name__, said[0] if said else ""))
+        send(answers, ("error" if isinstance(error, Exception) else "ended", one_line(error)))
     answers.flush()
     os._exit(0)  # nothing is left to tidy, and torch's own tidying can hang
 

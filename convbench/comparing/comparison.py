@@ -11,13 +11,13 @@ from convbench.comparing.environment import OF_THE_AXIS, Difference, environment
 from convbench.comparing.judging import Judged, Limits, holm, identical, judge, untimed
 from convbench.comparing.matching import BY, Pair, match
 from convbench.comparing.noise import Noise, Shift, Timed, noise
+from convbench.comparing.tables import timed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from convbench.comparing.sides import Side
     from convbench.core.intervals import Verdict
-    from convbench.runs.record import Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,16 +142,6 @@ def compare(
         scale=found.scale,
         unsettled=found.unsettled,
         times=times,
-    )
-
-
-def timed(record: Record | None) -> bool:
-    """Tell whether a case ran and has times."""
-    return (
-        record is not None
-        and record.status == "ok"
-        and bool(record.samples)
-        and min(samples.minimum for samples in record.samples) > 0
     )
 
 

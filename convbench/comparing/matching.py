@@ -29,6 +29,11 @@ class Pair:
     left: Record | None
     right: Record | None
 
+    @property
+    def sides(self) -> tuple[Record, ...]:
+        """The records that there are, the left one first."""
+        return tuple(record for record in (self.left, self.right) if record is not None)
+
 
 def match(
     left: Iterable[Record], right: Iterable[Record], but: Collection[str] = ()

@@ -25,7 +25,6 @@ The last two need cases to look at: FEWEST_FOR_A_SHIFT in a group, FEWEST_FOR_A_
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 FEWEST_FOR_A_SCALE: Final = 8
 _MANY: Final = 200
 """Cases of a group from which on one of them does not move the median."""
-_LEAST_SPREAD: Final = 1e-4
+LEAST_SPREAD: Final = 1e-4
 """Processes that agree to better than 0.01 % do so by chance, or by a coarse clock."""
 
 
@@ -128,14 +127,11 @@ def noise(cases: Sequence[Timed], *, absolute: bool = False, drift: float = 0.10
     absolute: no common shift is taken away and no scale estimated: for sides that are meant to
     differ, such as two layouts, and for machines that are known to be steady.
     """
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index, case in enumerate(cases):
-        groups[case.group].append(index)
     raw, net, variances, freedom, sizes = (np.zeros(len(cases)) for _ in range(5))
     disturbed = np.zeros((len(cases), 2), dtype=int)
     shifts: dict[str, Shift] = {}
     independent = 0.0
-    for group, members in groups.items():
+    for group, members in units.members(case.group for case in cases).items():
         found = _group([cases[index] for index in members], absolute=absolute)
         raw[members], net[members], shifts[group] = found.raw, found.net, found.shift
         variances[members], freedom[members] = found.variances, found.freedom
@@ -211,7 +207,7 @@ def _group(cases: Sequence[Timed], *, absolute: bool) -> _Group:
     )
     freedom = sum(count - 1.0 for count in counts)
     with np.errstate(invalid="ignore", divide="ignore"):
-        variances = np.where(freedom > 0, np.maximum(squares / freedom, _LEAST_SPREAD**2), np.nan)
+        variances = np.where(freedom > 0, np.maximum(squares / freedom, LEAST_SPREAD**2), np.nan)
     return _Group(
         raw=raw,
         net=net,

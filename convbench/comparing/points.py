@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -122,10 +121,10 @@ def shift_interval(item: Moved) -> RatioInterval:
     """Return what moved a whole group, right / left, with its 95 % interval over processes."""
     shift = item.shift
     reach = quantile(0.95, shift.freedom) * shift.error if shift.freedom else 0.0
-    return RatioInterval(
-        value=math.exp(shift.value),
-        low=math.exp(shift.value - reach),
-        high=math.exp(shift.value + reach),
+    return RatioInterval.of_logs(
+        shift.value,
+        shift.value - reach,
+        shift.value + reach,
         confidence=0.95 if shift.freedom else 0.0,
         paired=False,
         verdict="cannot tell",

@@ -24,7 +24,7 @@ from convbench.clock.estimates import near
 from convbench.clock.samples import of_process
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -67,6 +67,14 @@ def _table(rows: Sequence[dict[Hashable, float]]) -> Array:
         for name, value in row.items():
             table[number, places[name]] = value
     return table
+
+
+def members(groups: Iterable[str]) -> dict[str, list[int]]:
+    """Return for each group the places of its cases, of which the groups are given in order."""
+    found: dict[str, list[int]] = {}
+    for place, group in enumerate(groups):
+        found.setdefault(group, []).append(place)
+    return found
 
 
 def calm(table: Array) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.convs.base import ConvType, Need, knob, register
+from convbench.convs.base import SQUEEZES, Caveat, ConvType, Need, knob, register
 from convbench.core.arithmetic import divides, exact
 from convbench.core.costs import Step
 
@@ -29,6 +29,11 @@ class Bottleneck(ConvType):
     paper = "He et al. (ResNet), arXiv:1512.03385, figure 5"
 
     reduction: int = knob(4, symbol="r", help="N divided by the channels in the middle")
+
+    @property
+    def caveat(self) -> Caveat:
+        """Without a reduction nothing is squeezed."""
+        return Caveat() if self.reduction == 1 else SQUEEZES
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """The reduction divides N."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.convs.base import ConvType, Need, knob, register
+from convbench.convs.base import Caveat, ConvType, Need, knob, register
 from convbench.core.arithmetic import Quantity, same
 from convbench.core.costs import Step
 
@@ -31,6 +31,7 @@ class Depthwise(ConvType):
         "Sifre, Rigid-motion scattering for image classification, thesis 2014; "
         "Chollet (Xception), arXiv:1610.02357"
     )
+    caveat = Caveat("mixes no channels", less=True)
 
     multiplier: int = knob(1, symbol="m", help="output channels for each input channel")
 

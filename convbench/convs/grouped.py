@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.convs.base import ConvType, Need, groups_divide, knob, register
+from convbench.convs.base import (
+    WITHIN_GROUPS,
+    Caveat,
+    ConvType,
+    Need,
+    groups_divide,
+    knob,
+    register,
+)
 from convbench.core.costs import Step
 
 if TYPE_CHECKING:
@@ -31,6 +39,11 @@ class Grouped(ConvType):
     )
 
     groups: int = knob(2, symbol="G", help="parts the channels are split into")
+
+    @property
+    def caveat(self) -> Caveat:
+        """One group is a standard convolution."""
+        return Caveat() if self.groups == 1 else WITHIN_GROUPS
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """Groups divide both channel counts."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from convbench.convs.base import ConvType, Need, register
+from convbench.convs.base import Caveat, ConvType, Need, register
 from convbench.core.arithmetic import Quantity, divides, exact, is_symbolic, product, same
 from convbench.core.costs import Step
 from convbench.core.errors import SpecError
@@ -55,6 +55,13 @@ class Partial(ConvType):
         if is_symbolic(self.fraction):
             return channels * self.fraction
         return exact(channels * self.fraction.numerator, self.fraction.denominator)
+
+    @property
+    def caveat(self) -> Caveat:
+        """The whole of the channels is a standard convolution."""
+        if self.fraction == 1:
+            return Caveat()
+        return Caveat("passes part of the channels through untouched", less=True)
 
     def forced_outputs(self, in_channels: Quantity, stride: int = 1) -> Quantity:
         """N = C."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.convs.base import ConvType, Need, keeps_size_when_pointwise, register
+from convbench.convs.base import Caveat, ConvType, Need, keeps_size_when_pointwise, register
 from convbench.core.costs import Step
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Pointwise(ConvType):
     """
 
     paper = "Lin et al. (Network in Network), arXiv:1312.4400"
+    caveat = Caveat("sees no neighbours", less=True)
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """A 1×1 convolution gives the slot's output size."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.convs.base import ConvType, Need, groups_divide, knob, register
+from convbench.convs.base import SQUEEZES, Caveat, ConvType, Need, groups_divide, knob, register
 from convbench.core.arithmetic import Quantity, at_least, divides, exact, indicator, product, same
 from convbench.core.costs import Step
 from convbench.core.spec import Axis
@@ -42,6 +42,11 @@ class ShuffleNetUnit(ConvType):
 
     def _first_groups(self) -> Quantity:
         return self.groups if self.first_groups is None else self.first_groups
+
+    @property
+    def caveat(self) -> Caveat:
+        """Without a reduction nothing is squeezed."""
+        return Caveat() if self.reduction == 1 else SQUEEZES
 
     def forced_outputs(self, in_channels: Quantity, stride: int = 1) -> Quantity | None:
         """N = C at stride 1; more than C above."""

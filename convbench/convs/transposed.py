@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from convbench.convs.base import ConvType, Need, groups_divide, knob, register
+from convbench.convs.base import (
+    WITHIN_GROUPS,
+    Caveat,
+    ConvType,
+    Need,
+    groups_divide,
+    knob,
+    register,
+)
 from convbench.core.arithmetic import Quantity, at_least, ceil_div, maximum, product
 from convbench.core.costs import Step
 from convbench.core.facts import (
@@ -46,6 +54,11 @@ class Transposed(ConvType):
     upsamples = True
 
     groups: int = knob(1, symbol="G", help="parts the channels are split into")
+
+    @property
+    def caveat(self) -> Caveat:
+        """What groups take away."""
+        return Caveat() if self.groups == 1 else WITHIN_GROUPS
 
     def _axes(self, spec: ConvSpec) -> tuple[Axis, ...]:
         """Each axis from input to output size: what is cropped is in pad_low and pad_high."""

@@ -28,12 +28,39 @@ THE COUNTING RULES
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from inspect import cleandoc
+from typing import Any, Final, Literal, NamedTuple
 
 from convbench.core.arithmetic import Quantity, ceiling, is_array, maximum, product, too_many
 from convbench.core.serialization import Stored
 from convbench.core.shown import ShownOnPaper
+
+
+class Described(NamedTuple):
+    """What a number of a cost is, for everything that shows, writes or checks it.
+
+    title: a narrow heading. note: what the number is, where the title leaves it open. label: a
+    wider heading, where there is one. column: its name in the frame of a run, where it is not the
+    field's. kind: "axes" is one count for each spatial axis. adds: whether the whole is the sum of
+    the steps. padded: whether it depends on the padding, so that it has no formula in symbols.
+    listed: whether a report's table of costs has it, and not only its table of everything.
+    """
+
+    title: str
+    note: str
+    label: str = ""
+    column: str = ""
+    kind: Literal["count", "bytes", "axes"] = "count"
+    adds: bool = True
+    padded: bool = False
+    listed: bool = False
+
+
+def _is(title: str, note: str, *, default: Any = 0, **more: Any) -> Any:
+    """Declare a field of Cost: the one place that says what it is."""
+    return field(default=default, metadata={"is": Described(title, note, **more)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,33 +70,58 @@ class Cost(ShownOnPaper, Stored, view="costs"):
     All counts are for one forward pass of the whole batch. `a + b` adds the counts and keeps the
     larger `peak_live`; `receptive_field` has no meaning for a bare sum, so it is dropped there and
     set by `total`, which knows the order.
-
-    Attributes:
-        multiplications: textbook count, taps on padding included.
-        multiplications_valid: without the taps that lie on padding.
-        additions: one for each multiplication, and one for each output that has a bias.
-        parameters: weights and biases held, each once.
-        elementwise: operations of normalisation, activation, pooling, resizing, gating, addition.
-        reads: elements of inputs and weights, each read once a step.
-        writes: elements of outputs, each written once a step.
-        activations: output elements of convolutions and linear layers.
-        peak_live: elements of activations alive at once, weights not counted, when each is freed
-            after use.
-        receptive_field: input elements on each axis that can reach one output element; () where
-            it does not apply.
-
     """
 
-    multiplications: Quantity = 0
-    multiplications_valid: Quantity = 0
-    additions: Quantity = 0
-    parameters: Quantity = 0
-    elementwise: Quantity = 0
-    reads: Quantity = 0
-    writes: Quantity = 0
-    activations: Quantity = 0
-    peak_live: Quantity = 0
-    receptive_field: tuple[Quantity, ...] = ()
+    multiplications: Quantity = _is(
+        "multiplications",
+        "MACs, taps on padding included; FLOPs would be twice as many",
+        label="multiplications (= MACs)",
+        listed=True,
+    )
+    multiplications_valid: Quantity = _is(
+        "on real input",
+        "the same without taps on padding",
+        label="… without taps on padding",
+        padded=True,
+        listed=True,
+    )
+    additions: Quantity = _is(
+        "additions", "one for each multiplication, and one for each output that has a bias"
+    )
+    parameters: Quantity = _is("parameters", "weights and biases held, each once", listed=True)
+    elementwise: Quantity = _is(
+        "elementwise",
+        "operations of normalisation, activation, pooling, resizing, gating, addition: never MACs",
+        label="elementwise operations",
+        listed=True,
+    )
+    reads: Quantity = _is(
+        "elements read",
+        "elements of inputs and weights, each read once a step",
+        column="elements_read",
+    )
+    writes: Quantity = _is(
+        "elements written",
+        "elements of outputs, each written once a step",
+        column="elements_written",
+    )
+    activations: Quantity = _is(
+        "activations", "output elements of convolutions and linear layers", listed=True
+    )
+    peak_live: Quantity = _is(
+        "most alive",
+        "elements of activations alive at once, each freed after use; weights not counted",
+        label="most elements alive at once",
+        column="peak_live_elements",
+        adds=False,
+    )
+    receptive_field: tuple[Quantity, ...] = _is(
+        "receptive field",
+        "input elements on each axis that can reach one output; none where it does not apply",
+        default=(),
+        kind="axes",
+        adds=False,
+    )
 
     @property
     def macs(self) -> Quantity:
@@ -89,11 +141,7 @@ class Cost(ShownOnPaper, Stored, view="costs"):
         """Add the counts of two costs."""
         if not isinstance(other, Cost):
             return NotImplemented
-        counts = {
-            field.name: getattr(self, field.name) + getattr(other, field.name)
-            for field in fields(self)
-            if field.name not in {"peak_live", "receptive_field"}
-        }
+        counts = {name: getattr(self, name) + getattr(other, name) for name in SUMMED}
         for value in counts.values():
             if is_array(value) and (value < 0).any():  # two counts below 2**63, wrapped around
                 raise too_many()
@@ -104,6 +152,33 @@ class Cost(ShownOnPaper, Stored, view="costs"):
         if other == 0:
             return self
         return NotImplemented
+
+
+FIELDS: Final[dict[str, Described]] = {item.name: item.metadata["is"] for item in fields(Cost)}
+"""What each field of a Cost is, in the order in which all show them."""
+Cost.__doc__ = f"{cleandoc(Cost.__doc__ or '')}\n\nAttributes:\n" + "".join(
+    f"    {name}: {described.note}.\n" for name, described in FIELDS.items()
+)
+SUMMED: Final = tuple(name for name, described in FIELDS.items() if described.adds)
+"""The fields whose whole is the sum of the steps."""
+BYTES_MOVED: Final = Described(
+    "bytes moved",
+    "the least an unfused program moves, each step reading its input and weights once and writing "
+    "its output once",
+    kind="bytes",
+    listed=True,
+)
+
+
+def _shown() -> Iterator[tuple[str, Described]]:
+    for name, described in FIELDS.items():
+        yield name, described
+        if name == "writes":
+            yield "bytes_moved", BYTES_MOVED
+
+
+SHOWN: Final = dict(_shown())
+"""FIELDS, and what follows from them where the data type is known: what a run shows of a cost."""
 
 
 Reach = tuple[tuple[Quantity, Quantity, Quantity], ...]

@@ -67,11 +67,13 @@ def documented(cls: type) -> dict[str, str]:
     A field of which nothing is said is left out.
     """
     names = list(hints(cls))
-    doc = inspect.getdoc(cls) or ""
-    said = _in_prose(doc, names)
-    for part in parts(doc):
-        if part.kind == "Attributes":
-            said |= dict(_named(part.items))
+    said: dict[str, str] = {}
+    for each in reversed(cls.__mro__):
+        doc = inspect.cleandoc(each.__doc__ or "")
+        said |= _in_prose(doc, names)
+        for part in parts(doc):
+            if part.kind == "Attributes":
+                said |= dict(_named(part.items))
     return {name: said[name] for name in names if name in said}
 
 

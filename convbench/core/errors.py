@@ -31,3 +31,18 @@ class DeviceError(ConvbenchError):
 
 class MissingExtraError(ConvbenchError, ImportError):
     """A part whose extra dependency is not installed; the message names the extra."""
+
+
+def first_line(error: object, otherwise: str = "no message") -> str:
+    """Return the first line that an error, or a text, says; `otherwise` where it says nothing."""
+    try:
+        lines = str(error).splitlines()
+    except Exception:  # noqa: BLE001  an error of others, whose own way of telling fails
+        lines = []
+    return next((line.strip() for line in lines if line.strip()), otherwise)
+
+
+def one_line(error: BaseException) -> str:
+    """Return the kind of an error and its first line; the kind alone where it says nothing."""
+    said = first_line(error, "")
+    return type(error).__name__ + (f": {said}" if said else "")

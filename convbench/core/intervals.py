@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from convbench.core.serialization import Least
 
@@ -14,7 +14,7 @@ WIDEST = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Interval:
+class _Around:
     """A value and the interval around it.
 
     Attributes:
@@ -24,10 +24,6 @@ class Interval:
         confidence: what the interval really reaches. It exceeds what was asked where the next
             narrower pair of order statistics would fall short, and falls below it where there are
             too few values (5 reach 0.9375 at most; a single one reaches 0).
-        processes: how many processes it rests on. With 1 it says nothing of what another process
-            would give; with more it is about them, see `clock.estimates`.
-        each: what every process measured, in the unit of the values and in their order; () where
-            nobody kept it.
 
     """
 
@@ -35,13 +31,32 @@ class Interval:
     low: Annotated[float, float | None]
     high: Annotated[float, float | None]
     confidence: Annotated[float, Least(0)]
-    processes: Annotated[int, Least(1)] = 1
-    each: tuple[float, ...] = ()
+
+    @classmethod
+    def of_logs(cls, value: float, low: float, high: float, **more: Any) -> Self:
+        """Return the interval whose value and ends have these logarithms."""
+        return cls(value=math.exp(value), low=math.exp(low), high=math.exp(high), **more)
 
     @property
     def usable(self) -> bool:
         """Whether the ends tell anything: there is an interval, of no more than a factor of 2."""
         return self.confidence > 0 and self.low > 0 and self.high <= WIDEST * self.low
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval(_Around):
+    """A value and the interval around it: `value`, `low`, `high` and `confidence` it reaches.
+
+    Attributes:
+        processes: how many processes it rests on. With 1 it says nothing of what another process
+            would give; with more it is about them, see `clock.estimates`.
+        each: what every process measured, in the unit of the values and in their order; () where
+            nobody kept it.
+
+    """
+
+    processes: int = 1
+    each: tuple[float, ...] = ()
 
     @property
     def half_width(self) -> float:
@@ -50,14 +65,10 @@ class Interval:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RatioInterval:
-    """How many times as long the numerator takes as the denominator.
+class RatioInterval(_Around):
+    """How many times as long the numerator takes as the denominator; below 1 it is the faster one.
 
     Attributes:
-        value: the estimate; below 1 the numerator is the faster one.
-        low: lower end; null in a file where the ends tell nothing, see `usable`.
-        high: upper end; likewise.
-        confidence: what the interval reaches, as in `Interval`.
         paired: whether rounds of one session were compared with one another. Where False the two
             come from different sessions, and whatever else changed between these is in the ratio.
         verdict: the numerator is "faster" or "slower" than the denominator, "same" as far as that
@@ -67,19 +78,10 @@ class RatioInterval:
 
     """
 
-    value: float
-    low: Annotated[float, float | None]
-    high: Annotated[float, float | None]
-    confidence: Annotated[float, Least(0)]
     paired: bool
     verdict: Verdict
     processes: Annotated[int, Least(1)] = 1
     each: tuple[float, ...] = ()
-
-    @property
-    def usable(self) -> bool:
-        """Whether the ends tell anything: there is an interval, of no more than a factor of 2."""
-        return self.confidence > 0 and self.low > 0 and self.high <= WIDEST * self.low
 
     @property
     def half_width(self) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from convbench.core.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError, one_line
 from convbench.core.registry import Registry
 from convbench.counting.tally import Tally, Unavailable
 
@@ -88,5 +88,4 @@ def count_with(name: str, module: nn.Module, inputs: Any) -> Tally | Unavailable
     except ImportError as error:
         return Unavailable(f"{name} is not installed ({error}): pip install {name}")
     except Exception as error:  # noqa: BLE001  a counter may fail in any way; the reason is kept
-        first = str(error).strip().splitlines()
-        return Unavailable(f"{name} failed: {type(error).__name__}: {first[0] if first else ''}")
+        return Unavailable(f"{name} failed: {one_line(error)}")

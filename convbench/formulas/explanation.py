@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from convbench.convs.base import TYPES, ConvType, make
-from convbench.core.costs import Cost, Step
+from convbench.core.costs import FIELDS, Cost, Step
 from convbench.core.errors import SpecError
 from convbench.core.spec import ConvSpec
 from convbench.core.steps import flatten
@@ -155,19 +155,24 @@ def _worked(steps: tuple[Step, ...], cost: Cost) -> list[str]:
     return lines
 
 
-def _cost(cost: Cost) -> list[str]:
-    field = " × ".join(map(str, cost.receptive_field)) or "does not apply"
+def numbers(cost: Cost) -> list[tuple[str, str]]:
+    """Return what a cost says, as (label, number in digits)."""
     return [
-        f"multiplications (= MACs)     {cost.multiplications:,}",
-        f"  without taps on padding    {cost.multiplications_valid:,}",
-        f"additions                    {cost.additions:,}",
-        f"parameters                   {cost.parameters:,}",
-        f"elementwise operations       {cost.elementwise:,}",
-        f"elements read, written       {cost.reads:,}, {cost.writes:,}",
-        f"activations                  {cost.activations:,}",
-        f"most elements alive at once  {cost.peak_live:,}",
-        f"receptive field              {field}",
+        (described.label or described.title, _digits(getattr(cost, name)))
+        for name, described in FIELDS.items()
     ]
+
+
+def _digits(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " × ".join(map(str, value)) or "does not apply"
+    return f"{value:,}"
+
+
+def _cost(cost: Cost) -> list[str]:
+    found = numbers(cost)
+    wide = max(len(label) for label, _ in found)
+    return [f"{label:<{wide}}  {number}" for label, number in found]
 
 
 def _ratio(kind: ConvType, spec: ConvSpec, cost: Cost, versus: str) -> list[str]:

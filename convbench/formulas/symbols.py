@@ -6,22 +6,15 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.convs.base import ConvType, make
+from convbench.core.costs import FIELDS, SUMMED
 from convbench.core.errors import SpecError
 from convbench.core.spec import Axis, ConvSpec
 
 if TYPE_CHECKING:
     import sympy
 
-QUANTITIES: Final = (
-    "multiplications",
-    "additions",
-    "parameters",
-    "elementwise",
-    "reads",
-    "writes",
-    "activations",
-)
-"""What a formula can be of; `multiplications_valid` depends on a padding, which has no symbol."""
+QUANTITIES: Final = tuple(name for name in SUMMED if not FIELDS[name].padded)
+"""What a formula can be of; what depends on the padding has none: a padding has no symbol."""
 
 _AXES: Final = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 

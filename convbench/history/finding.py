@@ -64,11 +64,11 @@ def find_runs(root: Path) -> Finds:
         if error is not None:
             unread.append(Unread(place=place, why=f"cannot be entered: {error.strerror or error}"))
         elif any(name in files for name in (HEADER, RECORDS)):
-            read = _read(path, place, root)
-            if isinstance(read, Entry):
-                entries.append(read)
-            else:
-                unread.append(read)
+            try:
+                entries.append(_read(path, place))
+            except RunError as why:
+                said = str(why).replace(f"{root}{os.sep}", "")
+                unread.append(Unread(place=place, why=said))
     entries.sort(key=lambda entry: (entry.started, entry.place))
     single, copies = _without_copies(entries)
     if not single:
@@ -94,28 +94,18 @@ def _folders(root: Path) -> Iterator[tuple[Path, list[str], OSError | None]]:
         yield Path(error.filename or root), [], error
 
 
-def _read(path: Path, place: str, root: Path) -> Entry | Unread:
+def _read(path: Path, place: str) -> Entry:
+    """Return the run of a folder; RunError where it cannot be read or has no place in time."""
+    run = load(path)
     try:
-        run = load(path)
-    except RunError as error:
-        return Unread(place=place, why=str(error).replace(f"{root}{os.sep}", ""))
-    started = _time(run.header.started)
-    if started is None:
-        return Unread(
-            place=place,
-            why=f"its start, {run.header.started!r}, is no time, so it has no place among the "
-            "others",
-        )
-    return Entry(place=place, run=run, started=started)
-
-
-def _time(text: str) -> datetime | None:
-    """Read ISO 8601; what names no zone is UTC, as `started` is by its definition."""
-    try:
-        time = datetime.fromisoformat(text)
+        started = datetime.fromisoformat(run.header.started)
     except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+        raise RunError(
+            f"its start, {run.header.started!r}, is no time, so it has no place among the others"
+        ) from None
+    # ISO 8601; what names no zone is UTC, as `started` is by its definition
+    zoned = started if started.tzinfo else started.replace(tzinfo=UTC)
+    return Entry(place=place, run=run, started=zoned)
 
 
 def _without_copies(entries: list[Entry]) -> tuple[list[Entry], list[Unread]]:
@@ -123,13 +113,11 @@ def _without_copies(entries: list[Entry]) -> tuple[list[Entry], list[Unread]]:
     single: list[Entry] = []
     copies: list[Unread] = []
     for entry in entries:
-        same = [other for other in single if _copy(entry.run, other.run)]
-        if not same:
+        same = next((other.place for other in single if _copy(entry.run, other.run)), None)
+        if same is None:
             single.append(entry)
         else:
-            copies.append(
-                Unread(place=entry.place, why=f"holds the same run as {same[0].place}: left out")
-            )
+            copies.append(Unread(place=entry.place, why=f"holds the same run as {same}: left out"))
     return single, copies
 
 

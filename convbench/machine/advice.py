@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from convbench.machine.conditions import SEVERITIES, Severity
-from convbench.machine.rules import RULES
+from convbench.machine.rules import RULES, SEVERITIES, Severity
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from convbench.core.serialization import Least, Stored
+
+if TYPE_CHECKING:
+    from convbench.clock.stopwatch import Stopwatch, Work
 
 SIDE: Final = 1024
 """Side of the square matrices; on a GPU four times as long."""
@@ -48,23 +50,24 @@ def measure_ceiling(device: str, dtype: str, threads: int) -> Ceiling:
     import torch
 
     from convbench.clock.caches import ASSUMED_CACHE, TIMES_THE_CACHE, last_level_cache
+    from convbench.clock.cuda import stopwatch_for
     from convbench.clock.settings import execution
 
     on_gpu = device.startswith("cuda")
     side = 4 * SIDE if on_gpu else SIDE
     kind: torch.dtype = getattr(torch, "float32" if dtype == "tf32" else dtype)
-    wait = torch.cuda.synchronize if on_gpu else None
+    stopwatch = stopwatch_for(device)
     with execution(threads, device, tf32=dtype == "tf32"):
         left, right = (torch.randn(side, side, device=device).to(kind) for _ in range(2))
-        product = _best(lambda: left @ right, wait)
+        product = _best(lambda: left @ right, stopwatch)
         images = torch.randn(4, CHANNELS, IMAGE, IMAGE, device=device).to(kind)
         weights = torch.randn(CHANNELS, CHANNELS, 3, 3, device=device).to(kind)
-        convolved = _best(lambda: torch.nn.functional.conv2d(images, weights), wait)
+        convolved = _best(lambda: torch.nn.functional.conv2d(images, weights), stopwatch)
         multiplied = 4 * CHANNELS**2 * 9 * (IMAGE - 2) ** 2
         largest = 2**28 if on_gpu else TIMES_THE_CACHE * (last_level_cache() or ASSUMED_CACHE)
         source = torch.ones(largest // 4, dtype=torch.float32, device=device)
         target = torch.zeros_like(source)
-        copied = _best(lambda: target.copy_(source), wait)
+        copied = _best(lambda: target.copy_(source), stopwatch)
     return Ceiling(
         device=device,
         dtype=dtype,
@@ -74,18 +77,12 @@ def measure_ceiling(device: str, dtype: str, threads: int) -> Ceiling:
     )
 
 
-def _best(work: Callable[[], object], wait: Callable[[], object] | None) -> float:
+def _best(work: Work, stopwatch: Stopwatch) -> float:
     """Return the shortest time of a call in seconds; the best is what a ceiling is about."""
     best = float("inf")
     end = time.perf_counter() + SECONDS
     made = 0
     while made < FEWEST or time.perf_counter() < end:
-        if wait is not None:
-            wait()
-        begin = time.perf_counter()
-        work()
-        if wait is not None:
-            wait()
-        best = min(best, time.perf_counter() - begin)
+        best = min(best, stopwatch.time(work, 1).seconds)
         made += 1
     return best

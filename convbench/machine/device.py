@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from convbench.core.errors import DeviceError
 from convbench.core.units import itemsize
+from convbench.machine.probes.system import memory_available
 
 if TYPE_CHECKING:
     from convbench.core.costs import Cost
@@ -117,16 +118,7 @@ def memory_free(device: str) -> int | None:
         import torch
 
         return int(torch.cuda.mem_get_info(device)[0])
-    if not sys.platform.startswith("linux"):
-        return None
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123  a kernel file
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
+    return memory_available()
 
 
 def too_large(case: Case, cost: Cost) -> str | None:

@@ -9,50 +9,45 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-MUST_MATCH: Final = (
-    "cpu",
-    "cpu_capability",
-    "cpu_flags",
-    "cores_physical",
-    "cores_logical",
-    "cores_usable",
-    "cpu_quota_cores",
-    "smt",
-    "cache_l1d_kib",
-    "cache_l2_kib",
-    "cache_l3_kib",
-    "frequency_max_mhz",
-    "virtual_machine",
-    "frequency_governor",
-    "boost",
-    "machine",
-    "system",
-    "libc",
-    "transparent_huge_pages",
-    "allocator",
-    "malloc_settings",
-    "thread_settings",
-    "python",
-    "torch",
-    "torch_git",
-    "torch_debug",
-    "torch_build_type",
-    "torch_blas",
-    "torch_use_mkldnn",
-    "mkldnn",
-    "mkldnn_version",
-    "mkl_version",
-    "openmp",
-    "matmul_precision",
-    "denormals_flushed",
-    "device",
-    "gpu",
-    "gpu_driver",
-    "cuda",
-    "cudnn",
-    "threads",
-    "convbench",
-)
+GROUPS: Final = {
+    "Processor": (
+        "cpu", "cpu_capability", "cpu_flags", "machine", "cores_physical", "cores_logical",
+        "cores_usable", "cpu_quota_cores", "smt", "cache_l1d_kib", "cache_l2_kib", "cache_l3_kib",
+        "numa_nodes", "frequency_governor", "frequency_mhz", "frequency_max_mhz", "boost",
+        "virtual_machine",
+    ),
+    "System": (
+        "system", "kernel", "libc", "memory_gib", "memory_available_gib",
+        "transparent_huge_pages", "load_1min", "steal_share", "allocator", "malloc_settings",
+        "thread_settings",
+    ),
+    "Device": (
+        "device", "threads", "threads_because", "gpu", "gpu_driver", "gpu_memory_gib",
+        "gpu_capability",
+        "gpu_multiprocessors", "gpu_l2_kib", "gpu_clock_mhz", "gpu_clock_max_mhz",
+        "gpu_memory_clock_mhz", "gpu_persistence", "gpu_power_limit_w", "gpu_temperature_c",
+        "gpu_throttled", "gpu_other_processes",
+    ),
+    "Torch": (
+        "torch", "torch_git", "torch_debug", "torch_build_type", "torch_cxx11_abi", "torch_blas",
+        "torch_use_mkldnn", "mkldnn", "mkldnn_version", "mkl_version", "openmp", "torch_threads",
+        "torch_interop_threads", "denormals_flushed", "matmul_precision", "cuda", "cudnn",
+    ),
+    "Code": ("convbench", "python", "numpy", "fvcore", "git_commit", "git_dirty"),
+}  # fmt: skip
+"""The facts by what they are of, as they are shown; one that stands nowhere here comes last."""
+MAY_DIFFER: Final = frozenset(
+    {
+        "numa_nodes", "frequency_mhz", "kernel", "memory_gib", "memory_available_gib",
+        "load_1min", "steal_share", "threads_because", "gpu_memory_gib", "gpu_capability",
+        "gpu_multiprocessors", "gpu_l2_kib", "gpu_clock_mhz", "gpu_clock_max_mhz",
+        "gpu_memory_clock_mhz", "gpu_persistence", "gpu_power_limit_w", "gpu_temperature_c",
+        "gpu_throttled", "gpu_other_processes", "torch_cxx11_abi", "torch_threads",
+        "torch_interop_threads", "numpy", "fvcore", "git_commit", "git_dirty",
+    }
+)  # fmt: skip
+"""Facts that two runs need not share for their times to compare."""
+MUST_MATCH: Final = tuple(key for keys in GROUPS.values() for key in keys if key not in MAY_DIFFER)
 """Keys that two parts of one run must share: with any of them changed, times do not compare."""
 
 

@@ -7,7 +7,9 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from convbench.core import text as show
 from convbench.machine.advice import Advice
+from convbench.machine.fingerprint import GROUPS
 from convbench.machine.resolution import FOUND_SHARE, Resolution, SizeResolution
 
 WIDTH: Final = 80
@@ -17,34 +19,6 @@ DEFINITION: Final = (
     "the slower. It holds for comparisons as long as these, within one process. “≠1” counts the "
     "trials that found a difference where there is none; about 5 % do by construction."
 )
-
-GROUPS: Final = {
-    "Processor": (
-        "cpu", "cpu_capability", "cpu_flags", "machine", "cores_physical", "cores_logical",
-        "cores_usable", "cpu_quota_cores", "smt", "cache_l1d_kib", "cache_l2_kib", "cache_l3_kib",
-        "numa_nodes", "frequency_governor", "frequency_mhz", "frequency_max_mhz", "boost",
-        "virtual_machine",
-    ),
-    "System": (
-        "system", "kernel", "libc", "memory_gib", "memory_available_gib",
-        "transparent_huge_pages", "load_1min", "steal_share", "allocator", "malloc_settings",
-        "thread_settings",
-    ),
-    "Device": (
-        "device", "threads", "threads_because", "gpu", "gpu_driver", "gpu_memory_gib",
-        "gpu_capability",
-        "gpu_multiprocessors", "gpu_l2_kib", "gpu_clock_mhz", "gpu_clock_max_mhz",
-        "gpu_memory_clock_mhz", "gpu_persistence", "gpu_power_limit_w", "gpu_temperature_c",
-        "gpu_throttled", "gpu_other_processes",
-    ),
-    "Torch": (
-        "torch", "torch_git", "torch_debug", "torch_build_type", "torch_cxx11_abi", "torch_blas",
-        "torch_use_mkldnn", "mkldnn", "mkldnn_version", "mkl_version", "openmp", "torch_threads",
-        "torch_interop_threads", "denormals_flushed", "matmul_precision", "cuda", "cudnn",
-    ),
-    "Code": ("convbench", "python", "numpy", "fvcore", "git_commit", "git_dirty"),
-}  # fmt: skip
-"""Which fact is shown where; one that stands nowhere here is shown last, under Others."""
 
 _MARKS: Final = {"serious": "!!", "warning": "! ", "note": "· "}
 _STYLES: Final = {"serious": "bold red", "warning": "yellow", "note": ""}
@@ -85,11 +59,7 @@ def verdict(resolution: Resolution) -> list[str]:
 
 def percent(share: float | None) -> str:
     """Return a share in per cent to two digits, never rounded to 0: 0.0127 is "1.3 %"."""
-    if share is None or not math.isfinite(share):
-        return "none"
-    if share >= 0.1:  # noqa: PLR2004
-        return f"{100 * share:.0f} %"
-    return f"{100 * share:.1f} %" if share >= 0.01 else f"{100 * share:.2g} %"  # noqa: PLR2004
+    return "none" if share is None or not math.isfinite(share) else show.share(share)
 
 
 def duration(seconds: float) -> str:

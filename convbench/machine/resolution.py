@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
+from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core.serialization import Stored
 
 FOUND_SHARE: Final = 0.9
@@ -31,9 +32,6 @@ FALSE_ALARM: Final = 0.05
 
 CHANCE: Final = 0.01
 """Where chance leaves out 1 so often only with this probability, the intervals are not believed."""
-
-FEWEST_ROUNDS: Final = 5
-"""With fewer, `clock.stats.ratio` gives no verdict, so a trial finds nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +65,7 @@ class Trial(Stored):
     @property
     def excludes_one(self) -> bool:
         """Whether a difference was found where there is none: the interval leaves out 1."""
-        return self.rounds >= FEWEST_ROUNDS and not self.low <= 1 <= self.high
+        return self.rounds >= FEWEST_ROUNDS_FOR_A_VERDICT and not self.low <= 1 <= self.high
 
     @property
     def half_width(self) -> float:
@@ -75,14 +73,14 @@ class Trial(Stored):
 
         Infinite where there were too few rounds for an interval.
         """
-        if self.rounds < FEWEST_ROUNDS:
+        if self.rounds < FEWEST_ROUNDS_FOR_A_VERDICT:
             return math.inf
         return math.sqrt(self.high / self.low) - 1
 
     @property
     def reach(self) -> float:
         """The smallest difference, as a share, that this trial would have found either way."""
-        if self.rounds < FEWEST_ROUNDS:
+        if self.rounds < FEWEST_ROUNDS_FOR_A_VERDICT:
             return math.inf
         return max(self.high, 1 / self.low) - 1
 
@@ -119,7 +117,7 @@ class SizeResolution(Stored):
     @property
     def told(self) -> int:
         """How many trials had rounds enough to tell a difference."""
-        return sum(trial.rounds >= FEWEST_ROUNDS for trial in self.trials)
+        return sum(trial.rounds >= FEWEST_ROUNDS_FOR_A_VERDICT for trial in self.trials)
 
     @property
     def excluding_one(self) -> int:

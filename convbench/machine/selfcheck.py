@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import gc
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.clock.processes import allocator_in_force, ready
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Failure, Samples
 from convbench.clock.stats import ratio
-from convbench.core.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError, first_line
 from convbench.machine.probes.system import cpu_ticks
 from convbench.machine.resolution import Resolution, SizeResolution, Trial
 
@@ -90,8 +90,6 @@ def in_fresh_process(budget: float, threads: int, device: str, seed: int = 0) ->
 
     """
     check_budget(budget)
-    from convbench.clock.processes import ready
-
     found: Resolution = ready(device=device).ask(
         "convbench.machine.selfcheck:errand", budget, threads, device, seed
     )
@@ -179,7 +177,7 @@ def against_itself(
         threads=threads,
         device=device,
         seed=seed,
-        allocator="kept" if os.environ.get("MALLOC_MMAP_MAX_") == "0" else "system",
+        allocator=allocator_in_force(),
         steal_share=(after - stolen) / passed if ticks and passed > 0 else None,
         sizes=tuple(_size(name, calls[name].what, rows) for name, rows in made.items()),
     )
@@ -235,8 +233,7 @@ def _size(name: str, what: str, rows: list[tuple[float, Samples, Trial]]) -> Siz
 
 
 def _cannot(device: str, why: str) -> str:
-    first = next(iter(why.strip().splitlines()), "no reason given")
     return (
-        f"The A/A test cannot time a convolution on {device!r} ({first}): try `convbench doctor "
-        "--device cpu`, and see whether torch works on that device at all."
+        f"The A/A test cannot time a convolution on {device!r} ({first_line(why)}): try "
+        "`convbench doctor --device cpu`, and see whether torch works on that device at all."
     )

@@ -173,7 +173,7 @@ def _said(error: Exception) -> str:
 
 
 def errand(numbers: tuple[int, ...], *, tell: Callable[[Any], None]) -> dict[int, Timed]:  # noqa: ARG001
-    """Time calls with each number of threads in this process, for `processes.Nursery.ask`."""
+    """Time calls with each number of threads in this process, for `clock.processes.Nursery.ask`."""
     import torch
 
     # The slot that the suites begin with: a layer in which threads have something to share.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convbench.core.errors import ConvbenchError, UnknownNameError
+from convbench.core.errors import ConvbenchError, UnknownNameError, one_line
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -73,8 +73,7 @@ def load_program(path: str, arguments: Mapping[str, Any] | None = None) -> Expor
         return torch.export.load(path)
     except Exception as error:  # an archive can be wrong in many ways
         raise ModelError(
-            f"{path} is no exported program ({type(error).__name__}: {_first(error)}): save one "
-            "with torch.export.save."
+            f"{path} is no exported program ({one_line(error)}): save one with torch.export.save."
         ) from error
     finally:
         log.setLevel(before)
@@ -109,7 +108,7 @@ def _factory(reference: str) -> Callable[..., Any]:
         found: Any = _imported(module_name)
     except (Exception, SystemExit) as error:
         raise ModelError(
-            f"{module_name} cannot be imported: {type(error).__name__}: {_first(error)}. Check the "
+            f"{module_name} cannot be imported: {one_line(error)}. Check the "
             "name, and that the package is installed here."
         ) from error
     for name in attribute.split("."):
@@ -164,7 +163,7 @@ def _called(
         except (TypeError, ValueError):
             signature = "(…)"
         raise ModelError(
-            f"{reference}{signature} raised {type(error).__name__}: {_first(error)}. Give what it "
+            f"{reference}{signature} raised {one_line(error)}. Give what it "
             "needs with --arg key=value."
         ) from error
     if not isinstance(module, nn.Module):
@@ -173,8 +172,3 @@ def _called(
             "function or class that makes one."
         )
     return module.eval()
-
-
-def _first(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else "no message"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from convbench.core.errors import RunError
+from convbench.core.errors import RunError, one_line
 
 if TYPE_CHECKING:
     from convbench.clock.arguments import Given
@@ -163,7 +163,7 @@ class Session:
                 timer=_name(taken.options["timer"]) if taken else "",
                 extra=fixture.extra_info,
                 threads=threads,
-                failure="" if call.excinfo is None else _said(call.excinfo.value),
+                failure="" if call.excinfo is None else one_line(call.excinfo.value),
             )
         )
         self._append([record], device="cpu", threads=threads or 1)
@@ -210,7 +210,7 @@ def _tallies(call: Any, inputs: tuple[Any, ...]) -> dict[str, Tally | Unavailabl
     try:
         found = profile(call, *inputs)
     except Exception as error:  # noqa: BLE001  it was timed; that it is not counted is said
-        return {"profile": Unavailable(_said(error))}
+        return {"profile": Unavailable(one_line(error))}
     macs = int(found.forward.multiplications)
     counted = {name: int(counts.multiplications) for name, counts in found.by_operator.items()}
     return {
@@ -242,8 +242,3 @@ def _command(arguments: Sequence[str]) -> str:
 
 def _name(timer: Any) -> str:
     return str(getattr(timer, "__name__", None) or type(timer).__name__)
-
-
-def _said(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"

@@ -19,7 +19,8 @@ def cases_table(run: Run) -> Table:
     plain = table.astype(object).where(table.notna(), None)
     return Table(
         id="cases",
-        caption="Every case with every column; times in seconds.",
+        caption="Every case with every column; times in seconds, counts of one forward pass of "
+        "the whole batch.",
         columns=tuple(
             Column(name=column.name, key=column.name, kind=column.kind, note=column.note)
             for column in columns_of(run)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
-from convbench.report.caveats import caveat
 from convbench.report.counts import MANY_GROUPS, OPEN_GROUPS, folded
 from convbench.report.document import Column, Heading, Paragraph, Table
 from convbench.report.doubts import note, remedy, unknown
@@ -195,7 +194,7 @@ def _ratio_row(row: Row) -> tuple[Any, ...]:
         row.time,
         row.time.verdict if row.time else None,
         gap,
-        caveat(row.record),
+        row.record.caveat.text,
     )
 
 

@@ -1,7 +1,7 @@
 """Document: what a report says, before anyone decides how it looks.
 
 Headings, paragraphs, tables and figures as data. All text is plain text: a renderer escapes it, so
-that names that users chose stay names. Values in tables are raw; `format.cell` shows them.
+that names that users chose stay names. Values in tables are raw; `core.text.cell` shows them.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ class Point:
     """A case in the plane of multiplications and seconds per call.
 
     label: the case. series: name of its type. caveat: whether it does less than the baseline does,
-    as `caveats` says.
+    as its record says.
     """
 
     label: str

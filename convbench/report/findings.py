@@ -13,7 +13,6 @@ from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.core.intervals import WIDEST
 from convbench.report import findings_run as whole
-from convbench.report.caveats import named
 from convbench.report.document import FINDINGS, Bullet, Bullets, Paragraph
 from convbench.report.doubts import busy, remedy
 from convbench.report.findings_sure import sureness
@@ -25,6 +24,7 @@ from convbench.report.phrases import (
     basis,
     less,
     multiplications_against,
+    named,
     tallied,
     verdict,
 )

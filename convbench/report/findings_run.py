@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from convbench.core import text as show
 from convbench.report.agreements import NOT_COUNTED, agreements
-from convbench.report.caveats import named
 from convbench.report.document import Bullet
 from convbench.report.doubts import remedy
 from convbench.report.groups import Group, alike, multiplications, telling
@@ -14,6 +13,7 @@ from convbench.report.phrases import (
     MOST_NAMES,
     against,
     multiplications_against,
+    named,
     tallied,
     tied,
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.report.caveats import does_less
 from convbench.runs.frame import Row, rows
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def typical(row: Row) -> float:
 
 def alike(found: Sequence[Row]) -> tuple[Row, ...]:
     """Return the rows whose type sees and mixes all of its input, in the same order."""
-    return tuple(row for row in found if not does_less(row.record))
+    return tuple(row for row in found if not row.record.caveat.less)
 
 
 def groups(run: Run) -> tuple[Group, ...]:

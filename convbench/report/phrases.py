@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING, Final, get_args
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT, MARGIN
 from convbench.core import text as show
 from convbench.core.intervals import RatioInterval, Verdict
-from convbench.report.caveats import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convbench.runs.frame import Row
+    from convbench.runs.record import Record
 
 MOST_NAMES: Final = 4
 """Names in one sentence; the others are counted."""
 WITHIN: Final = show.percent(MARGIN)
 """Of practical equality, in words."""
 _SAME: Final = 1e-9
+
+
+def named(record: Record) -> str:
+    """Return the label with what the type gives up: pointwise (sees no neighbours)."""
+    text = record.caveat.text
+    return f"{record.label} ({text})" if text else record.label
 
 
 def less(ahead: Sequence[Row], one: str, many: str) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from convbench.core import text as show
 from convbench.counting.tally import Tally
 from convbench.report.axes import said
-from convbench.report.caveats import does_less
 from convbench.report.document import Figure
 from convbench.report.figuredata import Bar, Bars, Curve, CurvePoint, Pair, Point, Ratios, Scatter
 from convbench.report.groups import Group, multiplications
@@ -47,7 +46,7 @@ def scatter_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure 
             series=row.record.name,
             multiplications=multiplications(row),
             seconds=row.seconds,
-            caveat=does_less(row.record),
+            caveat=row.record.caveat.less,
         )
         for row in shown
         if row.seconds
@@ -80,7 +79,7 @@ def ratios_figure(group: Group, number: int) -> Figure | None:
             label=row.record.label,
             multiplications=row.multiplications,
             time=row.time,
-            caveat=does_less(row.record),
+            caveat=row.record.caveat.less,
         )
         for row in sorted(group.compared, key=lambda row: row.multiplications or 0.0)
         if row.time and row.multiplications

@@ -142,6 +142,7 @@ def _slot_group(group: SlotGroup, condition: Condition) -> Group:
                 name=kind.name,
                 label=kind_label,
                 knobs={name: _plain(value) for name, value in kind.knobs().items()},
+                caveat=kind.caveat,
                 spec=group.spec,
                 input_shape=group.spec.input_shape,
                 **condition.values,
@@ -174,7 +175,7 @@ def _baseline(group: SlotGroup, labels: list[str], names: list[str]) -> str | No
 def _network_group(group: NetworkGroup, condition: Condition) -> Group:
     size = "×".join(map(str, group.size))
     label = f"networks @{size} b{group.batch} · {condition.label}"
-    base = "osnet_x1_0" if "osnet_x1_0" in group.names else group.names[0]
+    base = next((name for name in group.names if NETWORKS[name].is_baseline), group.names[0])
     cases = []
     for name in group.names:
         network = NETWORKS[name]

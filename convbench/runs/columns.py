@@ -6,15 +6,16 @@ The frame, the table "cases" of reports, its schema and the documentation read t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import starmap
 from statistics import median, median_low
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.contamination import contaminated_share, faults_per_call, watched
 from convbench.clock.samples import QUANTILE, of_process
 from convbench.core import text as show
-from convbench.core.costs import Cost
+from convbench.core.costs import SHOWN, Described
 from convbench.core.units import Kind, itemsize
 from convbench.counting.agreement import judge
 
@@ -43,7 +44,7 @@ class FrameColumn:
         name: in the frame, and in files.
         kind: of the values.
         value: what it holds of a row; None where there is nothing.
-        note: what it means; empty for a field of a record or of a cost, which say it themselves.
+        note: what it means; empty for a field of a record, which says it itself.
 
     """
 
@@ -87,36 +88,22 @@ def _record(name: str, kind: Kind = "text") -> FrameColumn:
     return FrameColumn(name, kind, lambda row: getattr(row.record, name))
 
 
-COST_NAMES: Final = {
-    "reads": "elements_read",
-    "writes": "elements_written",
-    "peak_live": "peak_live_elements",
-}
-"""Fields of a cost whose columns are called otherwise."""
-_COST_NOTES: Final = {
-    "multiplications": "of one forward pass of the whole batch, taps on padding included",
-    "multiplications_valid": "the same without taps on padding",
-    "elementwise": "operations that are never part of multiplications",
-    "activations": "output elements of convolutions and linear layers",
-}
+def derived(record: Record) -> dict[str, Any]:
+    """Return what a record's cost says, by the names of `core.costs.SHOWN`; None without one."""
+    return {name: _derived(record, name) for name in SHOWN}
 
 
-def _costs() -> Iterator[FrameColumn]:
-    """Yield a column for each field of a cost, and one for the bytes that follow from them."""
-    for item in fields(Cost):
-        yield _cost(item.name)
-        if item.name == "writes":
-            note = "the least an unfused program moves"
-            yield FrameColumn("bytes_moved", "bytes", lambda row: bytes_moved(row.record), note)
+def _derived(record: Record, name: str) -> Any:
+    return bytes_moved(record) if name == "bytes_moved" else getattr(record.cost, name, None)
 
 
-def _cost(field: str) -> FrameColumn:
+def _cost(name: str, described: Described) -> FrameColumn:
     def value(row: Row) -> Any:
-        found = getattr(row.record.cost, field, None)
+        found = _derived(row.record, name)
         return _joined("×", found) if isinstance(found, tuple) else found
 
-    kind: Kind = "text" if isinstance(getattr(Cost, field), tuple) else "count"
-    return FrameColumn(COST_NAMES.get(field, field), kind, value, _COST_NOTES.get(field, ""))
+    kind: Kind = "text" if described.kind == "axes" else described.kind
+    return FrameColumn(described.column or name, kind, value, described.note)
 
 
 def _joined(mark: str, values: Any) -> str | None:
@@ -187,7 +174,7 @@ _ALL: Final = (
     FrameColumn("reason", "text", lambda row: row.record.reason or None),
     FrameColumn("flags", "text", lambda row: _joined("; ", row.flags)),
     _record("baseline"),
-    *_costs(),
+    *starmap(_cost, SHOWN.items()),
     FrameColumn("ratio_multiplications", "ratio", lambda row: row.multiplications, _OTHERS),
     FrameColumn(LAST_OF_COUNTS, "ratio", lambda row: row.parameters, _OTHERS),
     *_interval("seconds", "seconds", "seconds_median", "seconds", f"of one call: {TIME}"),

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from convbench.clock.contamination import flags, hopeless
-from convbench.clock.errand import Measure, Order, Outcome, first_line
+from convbench.clock.errand import Measure, Order, Outcome
 from convbench.clock.estimates import Estimates
 from convbench.clock.gathering import Gathering
 from convbench.clock.processes import Nursery
 from convbench.clock.samples import Samples
 from convbench.clock.stats import MARGIN
+from convbench.core.errors import one_line
 from convbench.core.intervals import RatioInterval
 from convbench.counting.base import COUNTERS, count_with
 from convbench.counting.tally import Tally, Unavailable
@@ -80,9 +81,6 @@ class Track:
             crew=CaseCrew(cases=runnable),
             order=Order(
                 seed=seed,
-                number=0,
-                session="",
-                seconds=0.0,
                 threads=condition.threads,
                 device=condition.device,
                 tf32=condition.dtype == "tf32",
@@ -264,7 +262,7 @@ def _derived(case: Case) -> Record:
         if why := too_large(case, cost):
             return record.failed(why)
     except Exception as error:  # noqa: BLE001  whatever a case does, the run goes on
-        return record.failed(first_line(error))
+        return record.failed(one_line(error))
     return record
 
 
@@ -281,5 +279,5 @@ def _counted(case: Case, record: Record, watcher: Watcher) -> Record:
         inputs = torch.zeros(record.input_shape)
         tallies = {name: count_with(name, module, inputs) for name in COUNTERS}
     except Exception as error:  # noqa: BLE001  it was timed; that it is not counted is said
-        tallies = {name: Unavailable(first_line(error)) for name in COUNTERS}
+        tallies = {name: Unavailable(one_line(error)) for name in COUNTERS}
     return replace(record, tallies=tallies)

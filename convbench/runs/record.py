@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
 from convbench.clock.samples import Samples
+from convbench.convs.base import Caveat
 from convbench.core.costs import Cost
 from convbench.core.serialization import Scalar, Stored, Whole
 from convbench.core.shown import VIEWS, Shown
@@ -45,6 +46,7 @@ class Record(Stored):
         name: of the type or network as it is registered, or of the code.
         label: the name with the knobs that differ from their defaults.
         knobs: all knobs by name; a fraction is text, such as "1/4".
+        caveat: what the type gives up with these knobs, see `convs.base.Caveat`.
         spec: the slot; null for anything but a type.
         input_shape: of the input tensor, batch first.
         device: "cpu" or "cuda:<index>".
@@ -89,6 +91,7 @@ class Record(Stored):
     baseline: str | None = None
     status: Status
     reason: str = ""
+    caveat: Caveat = field(default_factory=Caveat)
     cost: Cost | None = None
     tallies: dict[str, Tally | Unavailable] = field(default_factory=dict)
     samples: tuple[Samples, ...] = ()

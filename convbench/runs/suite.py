@@ -257,7 +257,7 @@ def _networks(table: Table, default: Timing) -> Iterator[NetworkGroup]:
     table.take("title", "")
     timing = _timing(table, default)
     given = table.take("names", "all")
-    names = list(NETWORKS) if given == "all" else given
+    names = [name for name in NETWORKS if NETWORKS[name].in_all] if given == "all" else given
     if not isinstance(names, list) or not names:
         table.wrong("names", given, '"all", or a list of network names')
     for name in names:

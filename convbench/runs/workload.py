@@ -16,6 +16,7 @@ from convbench.clock.checking import (
     denormal_share,
     digest,
 )
+from convbench.clock.errand import Contestant
 from convbench.runs.compiling import compiled
 
 if TYPE_CHECKING:
@@ -24,14 +25,13 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from convbench.clock.samples import Samples
     from convbench.runs.cases import Case
 
 _AFTER: Final = 1_000_003
 """Added to the seed for the values that the input gets after the timing."""
 
 
-class Workload:
+class Workload(Contestant):
     """A case's module and its input, on the device, as the case's condition says.
 
     Nothing runs before `call` is called: so the first call that is timed is the first there is.
@@ -175,10 +175,6 @@ class Workload:
     def digests(self) -> tuple[Digest, ...]:
         """Return the digests of the two outputs that were checked."""
         return tuple(self._digests)
-
-    def parts(self, samples: Samples) -> dict[str, Samples]:  # noqa: ARG002  it has none
-        """Return nothing: a case is timed as a whole."""
-        return {}
 
     @property
     def _dtype(self) -> str:

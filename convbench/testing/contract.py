@@ -19,21 +19,13 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 from convbench.convs.base import ConvType, make
-from convbench.core.costs import Cost
+from convbench.core.costs import SUMMED, Cost
 from convbench.core.errors import SpecError
 from convbench.core.spec import ConvSpec
+from convbench.formulas.symbols import QUANTITIES
 
-COUNTS: Final = (
-    "multiplications",
-    "multiplications_valid",
-    "additions",
-    "parameters",
-    "elementwise",
-    "reads",
-    "writes",
-    "activations",
-)
-SYMBOLIC_COUNTS: Final = ("multiplications", "parameters", "additions", "elementwise")
+COUNTS: Final = SUMMED
+SYMBOLIC_COUNTS: Final = QUANTITIES
 LITERAL_LIMIT: Final = 30_000
 """Nested loops in Python take a second for about a million steps: larger slots are not looped."""
 

@@ -23,10 +23,10 @@ def modules_after(code):
 
 
 TORCH_FREE = [
-    "spec",
-    "costs",
-    "steps",
-    "registry",
+    "core.spec",
+    "core.costs",
+    "core.steps",
+    "core.registry",
     "formulas",
     "runs.code",
     "runs.record",
@@ -41,18 +41,18 @@ TORCH_FREE = [
     "report.terminal",
     "comparing.asked",
     "history.asked",
-    "notebook.costs",
-    "notebook.tallies",
-    "notebook.runs",
-    "notebook.plots",
-    "schemas",
+    "ui.notebook.costs",
+    "ui.notebook.tallies",
+    "ui.notebook.runs",
+    "ui.notebook.plots",
+    "ui.schemas",
     "testing",
     "pytest_plugin",
-    "timing.samples",
-    "timing.stats",
+    "clock.samples",
+    "clock.stats",
     "counting.tally",
     "counting.agreement",
-    "cli",
+    "ui.cli",
 ]
 
 
@@ -168,33 +168,6 @@ def test_explain_does_not_build_what_is_too_large(convbench):
     ).stdout
     assert "not counted" in text
     assert "2,250,000,000,000" in text
-
-
-def test_a_type_is_one_file(fresh, tmp_path):
-    """A file of a few lines is in list, explain, run and the contract."""
-    import json
-
-    (tmp_path / "doubled.py").write_text(PLUGIN)
-    plugin = ("--plugin", "doubled.py")
-    assert "doubled" in fresh(*plugin, "list", "types").stdout
-    assert "86,400" in fresh(*plugin, "explain", "doubled").stdout
-    (tmp_path / "s.toml").write_text(
-        'name = "s"\n[timing]\nprocesses = 1\nself_check = 0\n[[slots]]\nin_channels = 3\n'
-        'out_channels = 8\ninput_size = "7x7"\nkernel_size = 3\ntypes = "all"\n'
-    )
-    fresh(*plugin, "run", "--suite", "s.toml", "--only", "doubled", "--out", "o", "--quiet")
-    rows = [json.loads(x) for x in (tmp_path / "o" / "records.jsonl").read_text().splitlines()]
-    records = [row for row in rows if "case" in row]
-    assert {record["name"] for record in records} == {"standard", "doubled"}
-    assert all(record["samples"] for record in records)
-    assert "doubled" in (tmp_path / "o" / "report.md").read_text()
-    code = (
-        "from convbench.core.plugins import load_plugin\n"
-        f"load_plugin({str(tmp_path / 'doubled.py')!r})\n"
-        "from convbench.testing import check_conv\n"
-        "assert check_conv('doubled', examples=20)['slots'] == 20"
-    )
-    modules_after(code)
 
 
 def test_the_contract_catches_a_wrong_plan(tmp_path):

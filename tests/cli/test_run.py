@@ -178,6 +178,8 @@ SLOW = """
 name = "slow"
 [timing]
 processes = 2
+max_rounds = 10
+budget = 600
 self_check = 0
 [[slots]]
 in_channels = [4, 8, 12, 16]

@@ -3,9 +3,8 @@
 import pytest
 
 from convbench.machine.advice import Advice, advice
-from convbench.machine.conditions import SEVERITIES
 from convbench.machine.fingerprint import fingerprint
-from convbench.machine.rules import RULES
+from convbench.machine.rules import RULES, SEVERITIES
 
 FINE = {
     "device": "cpu", "threads": 4, "cores_usable": 8, "cores_physical": 8, "load_1min": 0.1,

@@ -13,12 +13,12 @@ from types import SimpleNamespace
 import pytest
 from conftest_root import ROOT
 
+from convbench.core import sources
+from convbench.core.sources import members, said_by, whole
 from convbench.machine.fingerprint import MUST_MATCH, differences, fingerprint
-from convbench.machine.probes import sources
 from convbench.machine.probes.code import code, state
 from convbench.machine.probes.gpu import gpu, nvml_facts
 from convbench.machine.probes.processor import processor
-from convbench.machine.probes.sources import members, said_by, whole
 from convbench.machine.probes.system import cpu_ticks, setting, system
 from convbench.machine.probes.torchbuild import build_setting, denormals_flushed
 

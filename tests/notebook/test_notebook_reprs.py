@@ -71,7 +71,7 @@ def hostile_tally(**more):
 
 def test_a_cost_shows_every_count_with_what_it_is():
     text = read(cost("depthwise_separable", SPEC)._repr_html_())
-    assert "multiplications 10,275 MACs: taps on padding included" in text
+    assert "multiplications 10,275 MACs, taps on padding included" in text
     assert "1 MAC = 1 multiplication; of one forward pass of the whole batch." in text
     assert "receptive field 3 × 3" in text
 

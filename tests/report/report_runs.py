@@ -160,6 +160,7 @@ def _type_record(name: str, spec: ConvSpec, group: str, base: str, draw: random.
         name=name,
         label=conv.label,
         knobs=conv.knobs(),
+        caveat=conv.caveat,
         spec=spec,
         input_shape=spec.input_shape,
         device="cpu",

@@ -1,5 +1,6 @@
 """Findings: sentences from the data. What may not be said is tested as much as what is."""
 
+import json
 import random
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from convbench.machine.resolution import Resolution
 from convbench.report.document import Bullets, Paragraph
 from convbench.report.findings import findings, main_group
 from convbench.report.groups import groups
-from convbench.runs.record import Machine, Run
+from convbench.runs.record import Machine, Record, Run
 
 SLOT = SLOTS[1]
 
@@ -96,6 +97,21 @@ def test_a_type_that_does_less_wins_nothing(name):
     assert "but does less" in found["Fastest here"]
     assert found["Try next"].startswith("Try lite in place of standard")
     assert not found["Cheapest by count"].startswith(name)
+
+
+def test_what_a_type_gives_up_goes_with_its_records_whatever_its_name():
+    """A plugin's type is not registered where a run is reported later."""
+    run = timed(standard=1e-3, lite=5e-4, depthwise=1e-5)
+    rows = [
+        {**record.to_json(), **({"name": "mine", "label": "mine"} if record.name == "depthwise"
+                                else {})}
+        for record in run.records
+    ]  # fmt: skip
+    read = [Record.from_json(json.loads(json.dumps(row))) for row in rows]
+    found = points(replace(run, records=tuple(read)))
+    assert "mine (mixes no channels) is faster still, but does less." in found["Fastest here"]
+    assert found["Try next"].startswith("Try lite in place of standard")
+    assert not found["Cheapest by count"].startswith("mine")
 
 
 def test_types_that_need_the_same_share_the_first_place():

@@ -32,7 +32,8 @@ SPEC = {
 }  # fmt: skip
 FIRST = {
     "case": "standard | g", "group": "g", "slot": "s", "kind": "type", "name": "standard",
-    "label": "standard", "knobs": {}, "spec": SPEC, "input_shape": [1, 3, 7, 7], "device": "cpu",
+    "label": "standard", "knobs": {}, "caveat": {"text": "", "less": False},
+    "spec": SPEC, "input_shape": [1, 3, 7, 7], "device": "cpu",
     "dtype": "float32", "layout": "channels_first", "threads": 2, "mode": "eager",
     "direction": "forward", "cache": "warm", "allocator": "system", "baseline": "standard | g",
     "status": "ok", "reason": "", "cost": None,
@@ -68,7 +69,7 @@ def test_a_header_says_what_the_folder_is_and_in_which_version():
     assert Header.from_json(HEADER).machine == Machine()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
 def test_a_run_from_before_the_first_release_is_refused_and_says_what_to_do(tmp_path, version):
     """Their headers had a version alone; none of them is taken for one of today."""
     folder(tmp_path, FIRST, schema=version)
@@ -93,6 +94,10 @@ DAMAGE = [
     ("tallies", {"x": {"macs": 1}}, "Record.tallies.x lacks"),
     ("spec", {**SPEC, "kernel_size": 0}, "Record.spec is none: kernel_size=0"),
     ("cost", {"multiplications": 1.5}, "Record.cost lacks"),
+    ("caveat", None, "Record.caveat holds None; give a table"),
+    ("caveat", {"text": 3, "less": True}, "Record.caveat.text holds 3; give text"),
+    ("caveat", {"text": "", "less": 1}, "Record.caveat.less holds 1; give true or false"),
+    ("caveat", {"text": "", "less": True, "more": 1}, "Record.caveat has 'more'"),
     ("threads", True, "Record.threads holds True; give a whole number"),
     ("samples", [{**SAMPLES, "first_call": 10**400}], "first_call holds 1000"),
 ]

@@ -32,7 +32,7 @@ def state_of(device: ScriptedDriver) -> Callable[[], DeviceState]:
 
 
 def test_nothing_here_needs_torch_to_be_imported() -> None:
-    names = ("cuda", "cuda_cache", "cuda_driver", "cuda_flags", "cuda_graphs", "nvml", "settings")
+    names = ("cuda", "caches", "cuda_driver", "cuda_flags", "cuda_graphs", "nvml", "settings")
     program = "import sys\n" + "\n".join(f"import convbench.clock.{name}" for name in names)
     program += "\nassert not {'torch', 'pynvml'} & set(sys.modules), 'imported'"
     subprocess.run([sys.executable, "-c", program], check=True)

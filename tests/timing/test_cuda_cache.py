@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from convbench.clock.cuda_cache import L2Flush
+from convbench.clock.caches import L2Flush
 
 
 def a_device(monkeypatch: pytest.MonkeyPatch, l2_bytes: int) -> None:

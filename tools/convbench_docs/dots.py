@@ -6,7 +6,6 @@ import math
 from typing import Final
 
 from convbench.core import text as show
-from convbench.report.caveats import does_less
 from convbench.report.groups import Group
 from convbench.runs.frame import Row
 from convbench_docs.svg import Drawing
@@ -77,7 +76,7 @@ def _draw(pen: Drawing, row: Row, scale: _Scale, y: float) -> None:
     if time.usable:
         pen.line((scale.at(time.low), y), (scale.at(time.high), y), colour="time", width=2)
     x = scale.at(count)
-    filled = not does_less(row.record)
+    filled = not row.record.caveat.less
     pen.rect(
         (x - 4.5, y - 4.5),
         (9, 9),

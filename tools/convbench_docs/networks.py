@@ -55,9 +55,7 @@ def _published(derived: int, printed: tuple[str, str] | None) -> str:
 
 def sizes_table() -> str:
     """Return the multiplications of every network at each size that its paper prints."""
-    from convbench.networks.osnet import TABLE_6
-
-    sizes = list(dict.fromkeys(size for _, row in TABLE_6.values() for size in row))
+    sizes = list(dict.fromkeys(size for n in NETWORKS for size in NETWORKS[n].published_sizes()))
     rows = [
         (
             code(name),

@@ -153,14 +153,11 @@ def field_table(path: str) -> str:
 
 def frame_columns() -> str:
     """Return the columns of a run's frame: name, unit, what it is."""
-    from convbench.core.costs import Cost
     from convbench.core.units import UNITS
-    from convbench.runs.columns import COLUMNS, COST_NAMES, of_backend, of_counter
+    from convbench.runs.columns import COLUMNS, of_backend, of_counter
     from convbench.runs.record import Record
 
     said = docstrings.documented(Record)
-    for name, text in docstrings.documented(Cost).items():
-        said[COST_NAMES.get(name, name)] = text
     shown = (*COLUMNS.values(), *of_counter("…"), of_backend("…"))
     rows = [
         (

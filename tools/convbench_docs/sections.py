@@ -11,9 +11,14 @@ from convbench.core import text as show
 from convbench.core.costs import Cost
 from convbench.core.spec import ConvSpec
 from convbench.core.steps import flatten
-from convbench.formulas.explanation import default_slot, explain, in_symbols, versus_for
+from convbench.formulas.explanation import (
+    default_slot,
+    explain,
+    in_symbols,
+    numbers,
+    versus_for,
+)
 from convbench.formulas.symbols import limits
-from convbench.report.caveats import CAVEATS
 from convbench_docs import grids, pipeline
 from convbench_docs.connectivity import Connectivity, connectivity, small_slot
 from convbench_docs.docstrings import prose
@@ -146,23 +151,8 @@ def worked(kind: ConvType, spec: ConvSpec, parts: dict[str, list[str]]) -> str:
 
 
 def _cost_table(cost: Cost) -> str:
-    field = "×".join(map(str, cost.receptive_field)) or "does not apply"
-    rows = [
-        ("multiplications (= MACs)", f"{cost.multiplications:,}"),
-        ("… without taps on padding", f"{cost.multiplications_valid:,}"),
-        ("additions", f"{cost.additions:,}"),
-        ("parameters", f"{cost.parameters:,}"),
-        ("elementwise operations", f"{cost.elementwise:,}"),
-        ("elements read", f"{cost.reads:,}"),
-        ("elements written", f"{cost.writes:,}"),
-        ("most elements alive at once", f"{cost.peak_live:,}"),
-        ("receptive field", field),
-    ]
-    return table(
-        ("one forward pass", "how many"),
-        [(plain(name), plain(number)) for name, number in rows],
-        numbers="lr",
-    )
+    rows = [(plain(label), plain(number)) for label, number in numbers(cost)]
+    return table(("one forward pass", "how many"), rows, numbers="lr")
 
 
 def _shape(shape: tuple[Any, ...]) -> str:
@@ -242,11 +232,10 @@ def when_it_pays(kind: ConvType, sources: Sources) -> str:
     """Return what the docstring says of that, how much it computes, and what was measured."""
     _, *rest = said(kind)
     blocks = [prose(paragraph) for paragraph in rest]
-    caveat = CAVEATS.get(kind.name)
-    if caveat is not None:
+    if kind.caveat.text:
         blocks.append(
             f'!!! warning "Not the same function"\n\n    Against a standard convolution it '
-            f"{plain(caveat.text)}."
+            f"{plain(kind.caveat.text)}."
         )
     blocks.append(arithmetic(sources, kind, versus_for(kind, None)))
     blocks.append(f"### On the clock\n\n{on_the_clock(sources, kind.name)}")

@@ -45,7 +45,7 @@ def page(kind: ConvType, sources: Sources) -> str:
         sections.formula(kind, parts, spec),
         "## Worked example",
         sections.worked(kind, spec, parts),
-        f"## Against {'transposed' if kind.upsamples else 'standard'}",
+        f"## Against {versus_for(kind, None)}",
         sections.against(kind, spec, parts),
         "## When it pays",
         sections.when_it_pays(kind, sources),

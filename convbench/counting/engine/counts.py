@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import prod
 from typing import Final
 
-from convbench.core.costs import Cost
+from convbench.core.costs import FIELDS, Cost
 from convbench.core.spec import Axis
 from convbench.core.steps import Conv, ConvTranspose
 
@@ -67,19 +67,16 @@ class Counts:
 
     def cost(self, parameters: int) -> Cost:
         """Return the Cost, with the parameters of whatever this is the counts of."""
-        return Cost(
-            multiplications=self.multiplications,
-            multiplications_valid=self.multiplications_valid,
-            additions=self.additions,
-            parameters=parameters,
-            elementwise=self.normalisation + self.elementwise,
-            reads=self.reads,
-            writes=self.writes,
-            activations=self.activations,
-        )
+        apart = {
+            "additions": self.additions,
+            "parameters": parameters,
+            "elementwise": self.normalisation + self.elementwise,
+        }
+        return Cost(**{**{name: getattr(self, name) for name in _SHARED}, **apart})
 
 
 NAMES: Final = tuple(item.name for item in fields(Counts))
+_SHARED: Final = tuple(name for name in FIELDS if name in NAMES)
 Shape = tuple[int, ...]
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from torch import Tensor, nn
 
-from convbench.core.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError, first_line
 from convbench.counting.engine.ledger import kind_of
 from convbench.counting.engine.nested import tensors_in
 
@@ -143,7 +143,6 @@ def _said(error: BaseException) -> str:
 
 def first(error: BaseException) -> str:
     """Return an error's kind and the first line of its message, without a full stop."""
-    lines = _said(error).strip().splitlines()
-    said = lines[0].rstrip(". ") if lines else "no message"
+    said = first_line(error).rstrip(". ")
     said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
     return f"{type(error).__name__}: {said}"

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.convs.base import ConvType, make
+from convbench.convs.base import ConvType, make, upsampling
 from convbench.core.arithmetic import Quantity
 from convbench.core.errors import SpecError
 from convbench.core.spec import ConvSpec
@@ -59,7 +59,7 @@ class Grid:
         if "scale" in grid and not kind.upsamples:
             raise SpecError(
                 f"scale={grid['scale']!r}: {kind.name} does not upsample. Leave it out, or sweep "
-                "transposed, resize_conv or subpixel."
+                f"{upsampling()}."
             )
         if base is not None and base.upsamples != kind.upsamples:
             raise SpecError(

@@ -8,11 +8,10 @@ columns, so what depends on one of them is computed once for each and not for ev
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.convs.base import ConvType, make
-from convbench.core.costs import Cost, peak_live
+from convbench.core.costs import SUMMED, peak_live
 from convbench.core.errors import SpecError
 from convbench.core.steps import flatten
 from convbench.formulas.sweeps.grid import Grid, Part
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-COUNTS: Final = tuple(item.name for item in fields(Cost) if item.name != "receptive_field")
+COUNTS: Final = (*SUMMED, "peak_live")
 """The columns of counts, as `Cost` explains them."""
 _LIMIT: Final = 2**63
 _TOO_LARGE: Final = (
@@ -127,7 +126,7 @@ def _counts(kind: ConvType, part: Part) -> dict[str, Any]:
     try:
         plan = kind.plan(part.spec(kind))
         costs = [step.cost for step in flatten(plan)]
-        found = {name: _sum([getattr(cost, name) for cost in costs]) for name in COUNTS[:-1]}
+        found = {name: _sum([getattr(cost, name) for cost in costs]) for name in SUMMED}
         found["peak_live"] = _sum([peak_live(plan)])
     except OverflowError:  # an array times a number that is itself too large
         raise SpecError(_TOO_LARGE) from None

@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.core.errors import first_line
 from convbench.formulas.tracing.errors import TraceError
 
 if TYPE_CHECKING:
@@ -37,9 +38,10 @@ def cause(error: BaseException) -> str:
             "its control flow or a size in it depends on the values of a tensor, which a trace "
             f"does not have{where}"
         )
+    said = first_line(error).rstrip(".")
     if any(kind in _OF_OPERATORS for kind in kinds):
-        return f"an operator in it cannot be traced ({_first_line(error)}){where}"
-    return f"{kinds[0]}: {_first_line(error)}{where}"
+        return f"an operator in it cannot be traced ({said}){where}"
+    return f"{kinds[0]}: {said}{where}"
 
 
 def remedy(error: BaseException, *, runs_fixed: bool) -> str:
@@ -100,8 +102,3 @@ def _chain(error: BaseException) -> list[BaseException]:
         found.append(now)
         now = now.__cause__ or now.__context__
     return found
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else "no message").rstrip(".")

@@ -1,6 +1,5 @@
 """What a machine says of itself, each part as a flat table; untold things are "unknown".
 
-    sources     files, environment and commands that are read; nothing else here opens anything
     processor   model, instructions, cores, quota, caches, frequency
     system      memory, load, steal, kernel, libc, allocator, environment variables
     torchbuild  torch: version, build, threads, denormals

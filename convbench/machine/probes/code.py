@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from convbench.machine.probes.sources import UNKNOWN, said_by
+from convbench.core.sources import UNKNOWN, said_by
 
 
 def code() -> dict[str, Any]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, Final
 
-from convbench.machine.probes.sources import UNKNOWN, Read, read_file
+from convbench.clock.nvml import CLOCK_REASONS, ask, library, prefixed, slowdowns
+from convbench.core.sources import UNKNOWN, Read, read_file
 
 ABSENT: Final = {"gpu": "none", "gpu_driver": "none"}
-
-_IDLE_REASONS: Final = 0x1 | 0x2 | 0x10 | 0x100
-"""Reasons of a low clock that are no throttling: idle, clocks set by the user, sync, display."""
 
 
 def gpu(device: str, read: Read = read_file) -> dict[str, Any]:
@@ -34,7 +31,7 @@ def gpu(device: str, read: Read = read_file) -> dict[str, Any]:
         "gpu_driver": _driver(read("/proc/driver/nvidia/version")),
     }
     index = torch.device(device).index or 0
-    told = nvml_facts(_nvml(), str(getattr(properties, "uuid", "")), index)
+    told = nvml_facts(library(), str(getattr(properties, "uuid", "")), index)
     return found | {
         key: value for key, value in told.items() if value != UNKNOWN or key not in found
     }
@@ -63,7 +60,7 @@ def nvml_facts(nvml: Any, uuid: str, index: int) -> dict[str, Any]:
     except Exception:  # noqa: BLE001  whatever a driver raises, its facts are unknown
         return found
     try:
-        card = _tried(lambda: nvml.nvmlDeviceGetHandleByUUID(_prefixed(uuid))) if uuid else UNKNOWN
+        card = _tried(lambda: nvml.nvmlDeviceGetHandleByUUID(prefixed(uuid))) if uuid else UNKNOWN
         if card == UNKNOWN:
             card = _tried(lambda: nvml.nvmlDeviceGetHandleByIndex(index))
         if card == UNKNOWN:
@@ -78,19 +75,12 @@ def nvml_facts(nvml: Any, uuid: str, index: int) -> dict[str, Any]:
             "gpu_temperature_c": lambda: nvml.nvmlDeviceGetTemperature(
                 card, nvml.NVML_TEMPERATURE_GPU
             ),
-            "gpu_throttled": lambda: bool(_clock_reasons(nvml)(card) & ~_IDLE_REASONS),
+            "gpu_throttled": lambda: _throttled(ask(nvml, CLOCK_REASONS, card)),
             "gpu_other_processes": lambda: _others(nvml.nvmlDeviceGetComputeRunningProcesses(card)),
         }
         return {key: _tried(ask) for key, ask in asked.items()}
     finally:
         _tried(nvml.nvmlShutdown)
-
-
-def _nvml() -> Any:
-    try:
-        return import_module("pynvml")
-    except Exception:  # noqa: BLE001  absent, or broken: either way it tells nothing
-        return None
 
 
 def _tried(ask: Callable[[], Any]) -> Any:
@@ -108,14 +98,8 @@ def _others(processes: list[Any]) -> int:
     return others if others < len(processes) else max(0, others - 1)
 
 
-def _clock_reasons(nvml: Any) -> Any:
-    # The function was renamed; packages know one name or both.
-    older = getattr(nvml, "nvmlDeviceGetCurrentClocksThrottleReasons", None)
-    return getattr(nvml, "nvmlDeviceGetCurrentClocksEventReasons", older)
-
-
-def _prefixed(uuid: str) -> str:
-    return uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
+def _throttled(reasons: int | None) -> bool | str:
+    return UNKNOWN if reasons is None else bool(slowdowns(reasons))
 
 
 def _text(value: str | bytes) -> str:

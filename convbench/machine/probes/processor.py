@@ -7,7 +7,8 @@ import platform
 from collections.abc import Iterator
 from typing import Any, Final
 
-from convbench.machine.probes.sources import UNKNOWN, Read, members, read_file, sysctl, whole
+from convbench.clock.caches import cache_sizes
+from convbench.core.sources import UNKNOWN, Read, members, read_file, sysctl, whole
 
 CPUS: Final = "/sys/devices/system/cpu"
 CGROUPS: Final = "/sys/fs/cgroup"
@@ -100,14 +101,7 @@ def _smt(read: Read, physical: int | str, logical: int | str) -> bool | str:
 
 def _caches(read: Read) -> dict[str, int | str]:
     """Return the sizes in KiB of one instance of each cache; 0 where there is no such cache."""
-    found: dict[str, int | str] = {}
-    for index in range(8):
-        folder = f"{CPUS}/cpu0/cache/index{index}"
-        kind, level = read(f"{folder}/type"), read(f"{folder}/level")
-        size = _kib(read(f"{folder}/size"))
-        if size is not None and kind in {"Data", "Unified"}:
-            found["l1d" if level == "1" else f"l{level}"] = size
-    if found:
+    if found := cache_sizes(read):
         return {level: found.get(level, 0) for level in _GLIBC_CACHE_SIZES}
     return {
         level: _glibc_cache(number)
@@ -115,13 +109,6 @@ def _caches(read: Read) -> dict[str, int | str]:
         or UNKNOWN
         for level, number in _GLIBC_CACHE_SIZES.items()
     }
-
-
-def _kib(size: str) -> int | None:
-    number = whole(size)
-    if number is None:
-        return None
-    return number * {"M": 1024, "G": 1024**2}.get(size[-1], 1)
 
 
 def _glibc_cache(number: int) -> int:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from convbench.machine.probes.sources import UNKNOWN, Read, read_file, whole
+from convbench.core.sources import UNKNOWN, Read, read_file, whole
 
 THREAD_VARIABLES: Final = (
     "OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_PROC_BIND", "OMP_PLACES", "OMP_WAIT_POLICY",
@@ -35,13 +35,14 @@ def system(read: Read = read_file, environment: Mapping[str, str] | None = None)
     """
     variables = os.environ if environment is None else environment
     stolen, total = cpu_ticks(read)
+    available = memory_available(read)
     return {
         "machine": platform.machine(),
         "system": platform.system(),
         "kernel": platform.release(),
         "libc": _libc(),
         "memory_gib": _memory(),
-        "memory_available_gib": _available(read),
+        "memory_available_gib": UNKNOWN if available is None else round(available / 2**30, 1),
         "transparent_huge_pages": _chosen(read("/sys/kernel/mm/transparent_hugepage/enabled")),
         "load_1min": _load(),
         "steal_share": round(stolen / total, 4) if total else UNKNOWN,
@@ -103,12 +104,13 @@ def _memory() -> float | str:
         return UNKNOWN
 
 
-def _available(read: Read) -> float | str:
+def memory_available(read: Read = read_file) -> int | None:
+    """Return the bytes that the system can give without swapping; None where untold."""
     for line in read("/proc/meminfo").splitlines():
         name, _, value = line.partition(":")
         if name == "MemAvailable" and (kib := whole(value)) is not None:
-            return round(kib / 2**20, 1)
-    return UNKNOWN
+            return kib * 1024
+    return None
 
 
 def _chosen(text: str) -> str:

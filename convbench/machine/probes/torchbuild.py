@@ -6,7 +6,8 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-from convbench.machine.probes.sources import UNKNOWN
+from convbench.clock.settings import denormals_flushed
+from convbench.core.sources import UNKNOWN
 
 _ONEDNN: Final = re.compile(r"MKL-DNN v([\w.]+)|oneDNN v([\w.]+)")
 _MKL: Final = re.compile(r"Math Kernel Library Version ([\w.]+)")
@@ -46,14 +47,6 @@ def build_setting(config: str, name: str) -> str:
     found = re.search(rf"\b{name}=([^,\s]*)", config)
     # A value with a slash is a path of the machine that built it.
     return found[1] if found and found[1] and "/" not in found[1] else UNKNOWN
-
-
-def denormals_flushed() -> bool:
-    """Return whether this thread takes denormal numbers for 0, by trying one."""
-    import torch
-
-    half_of_a_denormal = torch.full((8,), 1e-40, dtype=torch.float32) * 0.5
-    return not bool(half_of_a_denormal.any())
 
 
 def installed(package: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
+from convbench.core.costs import SHOWN
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.html.names import case_rows
 
@@ -17,16 +18,14 @@ if TYPE_CHECKING:
 Line = tuple[str, str]
 """What a number is, and the number with its unit."""
 
-_RATIOS: Final[tuple[tuple[str, str, Kind], ...]] = (
-    ("multiplications", "multiplications", "integer"),
-    ("ratio_multiplications", "multiplications ÷ baseline", "ratio"),
+_COUNTS: Final[tuple[tuple[str, str, Kind], ...]] = tuple(
+    (described.column or name, described.title, "bytes" if described.kind == "bytes" else "integer")
+    for name, described in SHOWN.items()
+    if described.listed
 )
-_PLAIN: Final[tuple[tuple[str, str, Kind], ...]] = (
-    ("multiplications_valid", "on real input", "integer"),
-    ("parameters", "parameters", "integer"),
-    ("elementwise", "elementwise", "integer"),
-    ("bytes_moved", "bytes moved", "bytes"),
-    ("activations", "activations", "integer"),
+_RATIOS: Final[tuple[tuple[str, str, Kind], ...]] = (
+    _COUNTS[0],
+    ("ratio_multiplications", "multiplications ÷ baseline", "ratio"),
 )
 _TIMES: Final[tuple[tuple[str, str, Kind], ...]] = (
     ("seconds_first_call", "first call", "seconds"),
@@ -70,7 +69,7 @@ def _lines(row: dict[str, Any]) -> list[Line]:
     lines = _told(row, _RATIOS)
     if row.get("ratio_seconds") is not None:
         lines.append((TIME_RATIO, with_confidence(_ratio(row)) + _more(row.get("verdict"))))
-    lines += _told(row, _PLAIN)
+    lines += _told(row, _COUNTS[1:])
     for key, value in row.items():
         if key.startswith("macs_") and value is not None:
             counter = key.removeprefix("macs_")

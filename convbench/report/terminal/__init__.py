@@ -48,6 +48,13 @@ def render(document: Document, console: Console) -> None:
         console.print(part, width=page.width, highlight=False)
 
 
+def print_document(document: Document, console: Console) -> None:
+    """Print every block of a document but figures and folds, which are for a page."""
+    page = _Page(document, console.width, console.encoding)
+    for part in page.whole():
+        console.print(part, width=page.width, highlight=False)
+
+
 class _Page:
     """Turns a document into what rich prints, in signs that the encoding has."""
 
@@ -65,6 +72,21 @@ class _Page:
             yield from self._section(section)
         yield ""
         yield self._text(self._missing(), "dim")
+
+    def whole(self) -> Iterator[RenderableType]:
+        """Yield what is printed of every block, in order."""
+        yield self._text(self.document.title, "bold")
+        for block in self.document.blocks:
+            if isinstance(block, Heading):
+                yield from self._heading(block.text)
+            elif isinstance(block, Table):
+                yield ""
+                yield from self._table(block)
+            else:
+                yield from self._words(block)
+        if self.dropped:
+            yield ""
+            yield self._text(self._narrow(), "dim")
 
     def _section(self, section: Sequence[Block]) -> Iterator[RenderableType]:
         """Yield a section: whole where it has the findings, else the tables that are shown."""
@@ -133,8 +155,11 @@ class _Page:
         parts += [show.plural(drawn, "figure")] if drawn else []
         missing = f"Not shown here: {show.listing(parts)}. " if parts else ""
         if self.dropped:
-            missing += f"Left out of tables for width: {', '.join(self.dropped)}. "
+            missing += f"{self._narrow()} "
         return f"{missing}Other formats have all of it: --format markdown, or all."
+
+    def _narrow(self) -> str:
+        return f"Left out of tables for width: {', '.join(self.dropped)}."
 
 
 def _sections(blocks: Sequence[Block]) -> Iterator[tuple[Block, ...]]:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _FIRST: Final = (
     "label", "group", "status", "reason", "seconds", "ratio_seconds", "verdict", "fastest",
-    "ratio_multiplications", "ratio_seconds:ends", "seconds:ends", "cheapest", "seconds_baseline",
+    "ratio_multiplications", "ratio_seconds:ends", "seconds:ends", "ratio", "ratio:ends", "what",
+    "cheapest", "seconds_baseline",
     "slot", "multiplications", "parameters", "cases", "gap", "caveat",
 )  # fmt: skip
 """Keys that are kept first, in this order; `:ends` is the interval of a key. Any other after."""

@@ -82,11 +82,11 @@ def compare(
             allow=split(allow) or (),
         )
     )
-    from convbench.ui.terminal.pages import show
+    from convbench.report.terminal import print_document
 
     if markdown is not None:
         _write(document, markdown)
-    show(document, Console(highlight=False), giving_way=("left", "right"))
+    print_document(document, Console(highlight=False))
     raise typer.Exit(outcome.status)
 
 

@@ -37,10 +37,10 @@ def history(
     It looks back and is no gate: the exit status is 0 whatever changed. A gate is `compare`.
     """
     from convbench.history.asked import Asked, answer, write
-    from convbench.ui.terminal.pages import show
+    from convbench.report.terminal import print_document
 
     document = answer(Asked(folder=folder, case=case, threshold=threshold))
     written = None if out is None else write(document, out)
-    show(document, Console(highlight=False))
+    print_document(document, Console(highlight=False))
     if written is not None:
         typer.echo(written)

@@ -5,32 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core.arithmetic import is_array, is_symbolic
+from convbench.core.costs import FIELDS
 from convbench.report.latex.escaping import escape as latex_escape
 from convbench.ui.notebook.markup import box, line, table
 
 if TYPE_CHECKING:
     from convbench.core.costs import Cost
 
-MEANINGS: Final = {
-    "multiplications": "MACs: taps on padding included; FLOPs would be twice as many",
-    "multiplications_valid": "the same without taps on padding",
-    "additions": "one for each multiplication, and of a bias",
-    "parameters": "elements of weights",
-    "elementwise": "operations that are never multiplications: normalisation, activation, pooling",
-    "reads": "elements that an unfused program reads",
-    "writes": "elements that it writes",
-    "activations": "output elements of convolutions and linear layers",
-    "peak_live": "elements of activations alive at once",
-    "receptive_field": "input elements on each axis that one output sees",
-}
-"""What each field of a Cost is, in a few words; in the order in which they are shown."""
-
 CONVENTION: Final = "1 MAC = 1 multiplication; of one forward pass of the whole batch."
 
 
 def html(cost: Cost) -> str:
     """Return a table of the counts that are there."""
-    rows = [(name.replace("_", " "), _shown(value), MEANINGS[name]) for name, value in _rows(cost)]
+    rows = [
+        (name.replace("_", " "), _shown(value), FIELDS[name].note) for name, value in _rows(cost)
+    ]
     head = line(CONVENTION, strong="Cost")
     return box(head, table(("what", "count", "meaning"), rows, numeric=(1,)))
 
@@ -47,7 +36,7 @@ def latex(cost: Cost) -> str:
 
 def _rows(cost: Cost) -> list[tuple[str, Any]]:
     """Return the fields with their values; what does not apply is left out."""
-    found = [(name, getattr(cost, name)) for name in MEANINGS]
+    found = [(name, getattr(cost, name)) for name in FIELDS]
     return [(name, value) for name, value in found if not isinstance(value, tuple) or value]
 
 

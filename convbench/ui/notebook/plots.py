@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core.errors import RunError
 from convbench.core.registry import unknown
-from convbench.report.caveats import does_less
 from convbench.report.figuredata import Roofline, RooflinePoint
 from convbench.report.figures import DPI, figure
 from convbench.report.findings import main_group
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from convbench.report.document import Figure as Drawn
     from convbench.report.figuredata import FigureData
     from convbench.runs.frame import Row
     from convbench.runs.record import Run
@@ -49,38 +49,34 @@ def _png(drawn: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def _data(run: Run, name: str, made: Drawn | None, why: str) -> FigureData:
+    if made is None:
+        raise _lacking(run, name, why)
+    return made.data
+
+
 def _ratio(run: Run, found: Sequence[Group], group: str | None) -> FigureData:
     chosen = _chosen(found, group)
-    made = ratios_figure(chosen, 1)
-    if made is None:
-        raise _lacking(run, "ratio", f"no case of {chosen.label} has a time beside its baseline's")
-    return made.data
+    why = f"no case of {chosen.label} has a time beside its baseline's"
+    return _data(run, "ratio", ratios_figure(chosen, 1), why)
 
 
 def _scatter(run: Run, found: Sequence[Group], group: str | None) -> FigureData:
     chosen = _chosen(found, group)
     made = scatter_figure(chosen, 1, _series(chosen, found))
-    if made is None:
-        raise _lacking(run, "scatter", f"fewer than 2 cases of {chosen.label} were timed")
-    return made.data
+    return _data(run, "scatter", made, f"fewer than 2 cases of {chosen.label} were timed")
 
 
 def _curve(run: Run, found: Sequence[Group], group: str | None) -> FigureData:
     shown = found if group is None else (_chosen(found, group),)
-    made = curve_figure(shown)
-    if made is None:
-        raise _lacking(
-            run, "curve", "no group holds both depthwise_separable and standard as its baseline"
-        )
-    return made.data
+    why = "no group holds both depthwise_separable and standard as its baseline"
+    return _data(run, "curve", curve_figure(shown), why)
 
 
 def _networks(run: Run, found: Sequence[Group], group: str | None) -> FigureData:
     nets = [each for each in found if each.kind == "network"]
     made = networks_figure(_chosen(nets, group)) if nets else None
-    if made is None:
-        raise _lacking(run, "networks", "it holds fewer than 2 networks with a cost")
-    return made.data
+    return _data(run, "networks", made, "it holds fewer than 2 networks with a cost")
 
 
 def _roofline(run: Run, found: Sequence[Group], group: str | None) -> Roofline:
@@ -121,7 +117,7 @@ def _point(row: Row) -> RooflinePoint | None:
         multiplications=int(record.cost.multiplications_valid),
         bytes_moved=moved,
         seconds=row.seconds,
-        caveat=does_less(record),
+        caveat=record.caveat.less,
     )
 
 

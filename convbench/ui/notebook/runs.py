@@ -8,6 +8,7 @@ from convbench.core import text as show
 from convbench.report.contents import contents
 from convbench.report.document import Heading, Paragraph, Table
 from convbench.report.intervals import table_note
+from convbench.runs.job import summary
 from convbench.ui.notebook.markup import box, fold, line, listing, table, warning
 
 if TYPE_CHECKING:
@@ -50,10 +51,8 @@ def _after(document: Document) -> Iterator[str]:
 
 
 def _status(run: Run) -> str:
-    counts: dict[str, int] = {}
-    for record in run.records:
-        counts[record.status] = counts.get(record.status, 0) + 1
-    return show.listing([f"{number} {status}" for status, number in counts.items()]) or "none"
+    counts = summary(run).items()
+    return show.listing([f"{number} {status}" for status, number in counts]) or "none"
 
 
 def _tables(document: Document) -> Iterator[str]:
