@@ -23,9 +23,9 @@ def write_file(
 
     Folders above it are made. Raises `error_type` where it cannot be written; remedy: what to do.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     if path.is_dir():
         raise error_type(f"{path} is a folder: name a file in it.")
+    beside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
