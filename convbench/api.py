@@ -88,9 +88,10 @@ def compare(
 
 
 def count(module: nn.Module, inputs: Any, *, counter: str = "torch") -> Tally:
-    """Count the multiply-accumulates of module(*inputs) with a counter: "torch" or "fvcore".
+    """Count the multiply-accumulates of module(*inputs) with a counter: "torch", "fvcore", ….
 
-    inputs: a tensor or a tuple of positional arguments. The module is left as it was. Operators
+    `convbench list counters` names them all, with the package that each needs. inputs: a tensor or
+    a tuple of positional arguments. The module is left as it was. Operators
     the counter does not know are in `.unsupported`, and `.macs` is then a lower bound. Raises
     UnknownNameError for a counter, CountError when it cannot count this module.
     """

@@ -62,12 +62,13 @@ def blocks(text):
 
 
 def registries():
+    from convbench.clock.stopwatch import STOPWATCHES
     from convbench.convs.base import TYPES
     from convbench.counting.base import COUNTERS
     from convbench.networks.base import NETWORKS
     from convbench.report.renderers import RENDERERS
 
-    return TYPES, COUNTERS, NETWORKS, RENDERERS
+    return TYPES, COUNTERS, NETWORKS, RENDERERS, STOPWATCHES
 
 
 @contextlib.contextmanager

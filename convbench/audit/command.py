@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,7 @@ def audit_command(
     only_list: bool = False,
     jobs: int = 1,
     quiet: bool = False,
+    plugins: Sequence[str] = (),
     echo: Callable[[str], None] = print,
 ) -> int:
     """Run the audit, write its page, and return the exit status: 1 where convbench is wrong.
@@ -39,15 +41,20 @@ def audit_command(
         return 0
     from convbench.audit.run import run_audit
 
-    total = len(ids)
-    told = _Counter(total, echo=None if quiet else _on_one_line)
-    result = run_audit(counters, ids, jobs=jobs, progress=told)
+    done: Counter[str] = Counter()
+
+    def progress(cell: Cell) -> None:
+        done[cell.counter] += 1
+        if done[cell.counter] == len(ids) and not quiet:
+            sys.stderr.write(f"{cell.counter}: {len(ids)} cases asked\n")
+
+    result = run_audit(counters, ids, jobs=jobs, progress=progress, plugins=plugins)
     folder = out or OUT
     for path in write_audit(result, folder):
         echo(str(path))
     for line in summary_lines(result):
         echo(line)
-    return int(any(cell.verdict in SILENT for cell in _own(result)))
+    return int(any(cell.verdict in SILENT for cell in result.of_counter("convbench")))
 
 
 def write_audit(result: AuditResult, folder: Path, shown: str | None = None) -> tuple[Path, ...]:
@@ -116,37 +123,11 @@ def _matching(ids: tuple[str, ...], pattern: str | None) -> list[str]:
 
 def _list(ids: Sequence[str], counters: Sequence[str] | None, echo: Callable[[str], None]) -> None:
     from convbench.audit.case import CASES
-    from convbench.audit.counter import TOOLS
+    from convbench.counting.base import COUNTERS
 
-    for name in counters or TOOLS:
-        tool = TOOLS[name]
-        echo(f"counter  {name}  {tool.version or 'not installed'}  ({tool.convention})")
+    for name in counters or COUNTERS:
+        tool = COUNTERS[name]
+        echo(f"counter  {tool.label}  {tool.version or 'not installed'}  ({tool.convention})")
     for name in ids:
         case = CASES[name]
         echo(f"case     {name}  {case.known:,} = {case.count}")
-
-
-def _own(result: AuditResult) -> tuple[Cell, ...]:
-    return result.of_counter("convbench")
-
-
-class _Counter:
-    """Counts the cells that are there, counter by counter."""
-
-    def __init__(self, total: int, echo: Callable[[str], None] | None) -> None:
-        self.total = total
-        self.echo = echo
-        self.done: dict[str, int] = {}
-
-    def __call__(self, cell: Cell) -> None:
-        """Take one more cell into account."""
-        if self.echo is None:
-            return
-        name = cell.counter
-        self.done[name] = self.done.get(name, 0) + 1
-        if self.done[name] == self.total:
-            self.echo(f"{name}: {self.total} cases asked")
-
-
-def _on_one_line(text: str) -> None:
-    sys.stderr.write(text + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal, Self
 
 from convbench.audit.verdicts import RIGHT, SILENT, Cell
@@ -73,8 +74,9 @@ class AuditResult(Stored):
 
     def cell(self, case: str, counter: str) -> Cell:
         """Return one cell. Raises KeyError for a pair that was not asked."""
-        return self._index()[case, counter]
+        return self._index[case, counter]
 
+    @cached_property
     def _index(self) -> dict[tuple[str, str], Cell]:
         return {(cell.case, cell.counter): cell for cell in self.cells}
 

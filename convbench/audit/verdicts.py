@@ -25,7 +25,6 @@ Verdict = Literal[
 
 RIGHT: Final = frozenset({"right", "right by its convention"})
 SILENT: Final = frozenset({"wrong", "silent zero"})
-ABSENT: Final = frozenset({"not installed", "not built"})
 _MAY_MULTIPLY: Final = frozenset({"mul", "multiply", "prod"})
 """Elementwise by rule, yet a contraction can be written with them, so naming them is a warning."""
 
@@ -74,7 +73,7 @@ def judge(
     """
     if value == known * unit:
         return "right", known, ""
-    listed = dict(parts or {})
+    listed = {name: number for name, number in (parts or {}).items() if number}
     rest = value - sum(listed.values())
     for several in sorted({1, samples}):
         for names, extra in _subsets(extras or {}):

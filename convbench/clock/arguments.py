@@ -11,9 +11,9 @@ from functools import partial
 from types import MethodType
 from typing import Any
 
-from convbench.clock.cuda import clocks_for
+from convbench.clock.cuda import stopwatch_for
 from convbench.clock.processes import ALLOCATORS
-from convbench.core.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError, UnknownNameError
 
 Given = Callable[[], Any] | tuple[Callable[..., Any], Any]
 
@@ -63,6 +63,7 @@ def check(
     allocator: str,
     target: float | None,
     device: str,
+    stopwatch: str = "",
 ) -> None:
     """Refuse what cannot be measured; MeasureError names it, and says what to give."""
     _check_kinds(calls, budget, target, device)
@@ -77,8 +78,8 @@ def check(
     if allocator not in ALLOCATORS:
         raise MeasureError(f"allocator={allocator!r}: give one of {', '.join(ALLOCATORS)}")
     try:
-        clocks_for(device)
-    except (RuntimeError, ValueError) as error:
+        stopwatch_for(device, stopwatch)
+    except (RuntimeError, ValueError, UnknownNameError) as error:
         raise MeasureError(str(error)) from None
 
 

@@ -8,13 +8,21 @@ from itertools import repeat
 from convbench.clock.cuda_driver import CudaDriver, DeviceStopwatch, TorchDriver
 from convbench.clock.cuda_graphs import KernelStopwatch
 from convbench.clock.nvml import reader_for
-from convbench.clock.stopwatch import HostUsage, Reading, Stopwatch, WallStopwatch, Work
+from convbench.clock.stopwatch import (
+    STOPWATCHES,
+    HostUsage,
+    Reading,
+    Stopwatch,
+    WallStopwatch,
+    Work,
+)
 
 __all__ = ["CudaDriver", "CudaStopwatch", "clocks_for", "inconsistent", "stopwatch_for"]
 
 TOLERANCE = 0.02  # by which medians of separate blocks may contradict each other's order
 
 
+@STOPWATCHES.register("cuda-events")
 class CudaStopwatch(DeviceStopwatch):
     """CUDA events around a block of calls: time on the device's own clock, and on the host's.
 
@@ -49,16 +57,21 @@ class CudaStopwatch(DeviceStopwatch):
         return self._read(before, start, stop, **host)
 
 
-def stopwatch_for(device: str) -> Stopwatch:
-    """Return the stopwatch that is right for a device: "cpu", "cuda" or "cuda:<index>".
+def stopwatch_for(device: str, name: str = "") -> Stopwatch:
+    """Return the stopwatch of a name, or else the main one of a device.
+
+    Args:
+        device: "cpu", "cuda" or "cuda:<index>"; whatever the named stopwatch takes.
+        name: of a registered one; the device's main one where it is empty.
 
     Raises:
+        UnknownNameError: a name that is not registered.
         RuntimeError: a CUDA device that is not there.
-        ValueError: any other device. A wall clock would time only the queueing of its work, so
-            there is no default.
+        ValueError: any other device, or one that the named stopwatch is not right for. A wall clock
+            would time only the queueing of its work, so there is no default.
 
     """
-    return next(iter(clocks_for(device).values()))
+    return STOPWATCHES[name](device) if name else next(iter(clocks_for(device).values()))
 
 
 def clocks_for(device: str) -> dict[str, Stopwatch]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from convbench.clock.cuda_driver import CudaDriver, DeviceStopwatch, TorchDriver
-from convbench.clock.stopwatch import HostUsage, Reading, Work
+from convbench.clock.stopwatch import STOPWATCHES, HostUsage, Reading, Work
 from convbench.core.errors import one_line
 
 WARM_CALLS = 3  # as torch's notes on CUDA graphs do: algorithms are chosen, memory is at hand
@@ -19,6 +19,7 @@ class NotCapturableError(RuntimeError):
     """The work cannot be captured in a CUDA graph; the message says what failed, and where."""
 
 
+@STOPWATCHES.register("cuda-kernel")
 class KernelStopwatch(DeviceStopwatch):
     """Time of the kernels alone: a block of calls captured in a CUDA graph, its replay in events.
 

@@ -51,6 +51,7 @@ class Order:
         digests: of outputs that an earlier process found right, by name.
         without: names that are left out: they failed before.
         process: what the samples say of where they were taken.
+        stopwatch: the registered one that times; the device's own where it is empty.
 
     """
 
@@ -64,6 +65,7 @@ class Order:
     device: str = "cpu"
     tf32: bool = False
     grad: bool = False
+    stopwatch: str = ""
     blocks: Mapping[str, int] = field(default_factory=dict)
     digests: Mapping[str, tuple[Digest, ...]] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
@@ -226,7 +228,7 @@ def _timed(
 
     timed = measure(
         {name: competitor.work for name, competitor in racing.items()},
-        stopwatch=stopwatch_for(order.device),
+        stopwatch=stopwatch_for(order.device, order.stopwatch),
         budget=order.seconds,
         blocks=order.blocks,
         accept=accept,
@@ -257,7 +259,7 @@ def _kernels(
     order: Order, racing: Mapping[str, Contestant], timed: Mapping[str, Samples | Failure]
 ) -> dict[str, Samples | Failure]:
     """Return the times of the kernels alone, where a device has a clock for them."""
-    stopwatch = clocks_for(order.device).get("kernel")
+    stopwatch = None if order.stopwatch else clocks_for(order.device).get("kernel")
     works = {
         name: competitor.captured
         for name, competitor in racing.items()

@@ -17,6 +17,7 @@ from convbench.clock.competitor import LONG_CALL
 from convbench.clock.errand import Crew, Measure, Order, Outcome, do
 from convbench.clock.estimates import Estimates
 from convbench.clock.processes import Nursery, ProcessDied, ProcessError
+from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Samples
 
 DO: Final = "convbench.clock.errand:do"
@@ -136,8 +137,7 @@ class Gathering:
 
     def _first(self, told: Callable[[Outcome], Any]) -> dict[str, Any]:
         found = {
-            name: next((value for outcome in said if (value := told(outcome))), None)
-            for name, said in self.outcomes.items()
+            name: next(filter(None, map(told, said)), None) for name, said in self.outcomes.items()
         }
         return {name: value for name, value in found.items() if value}
 
@@ -145,8 +145,7 @@ class Gathering:
         """Return the outcome of every competitor; one that kills its process is asked no more."""
         ear = _Ear(self.told)
         if self.nursery is None:
-            measure = {} if self.measure is None else {"measure": self.measure}
-            return do(self.crew, order, tell=ear, **measure)
+            return do(self.crew, order, tell=ear, measure=self.measure or measure_group)
         outcomes: dict[str, Outcome] = {}
         tried_again = False
         while order.without < frozenset(self.outcomes):

@@ -8,8 +8,9 @@ from functools import cached_property
 from convbench.clock.contamination import flags, hopeless
 from convbench.clock.estimates import Estimates
 from convbench.clock.samples import Samples
-from convbench.core.errors import ConvbenchError, UnknownNameError
+from convbench.core.errors import ConvbenchError
 from convbench.core.intervals import Interval, RatioInterval
+from convbench.core.registry import unknown
 
 
 class MeasurementError(ConvbenchError, ValueError):
@@ -79,8 +80,7 @@ class Measurement:
     def _believed(self, name: str) -> None:
         """Raise for a competitor without a time to believe."""
         if name not in self.samples:
-            known = ", ".join(self.samples)
-            raise UnknownNameError(f"There is no competitor {name!r}; there are: {known}.")
+            raise unknown("competitor", name, self.samples)
         if name in self.failures:
             raise MeasurementError(
                 f"{name} has no time: {self.failures[name]}. Mend it and measure again."

@@ -22,7 +22,9 @@ from convbench.clock.estimates import Estimates
 from convbench.clock.gathering import Gathering
 from convbench.clock.measurement import Measurement
 from convbench.clock.processes import Allocator, ready
+from convbench.clock.stopwatch import STOPWATCHES
 from convbench.core.errors import one_line
+from convbench.core.plugins import brought_by
 
 _SEEDS: Final = 2**32
 _FEWEST_FOR_A_TARGET: Final = 3
@@ -98,6 +100,7 @@ def measure(
     min_rounds: int = 6,
     allocator: Allocator = "kept",
     grad: bool = False,
+    stopwatch: str = "",
 ) -> Measurement:
     """Time competitors together, interleaved in seeded rounds.
 
@@ -124,6 +127,7 @@ def measure(
         min_rounds: a process makes at least so many.
         allocator: "kept" for pages that stay mapped when freed, "system" for whatever it does.
         grad: record gradients; otherwise everything runs in inference mode.
+        stopwatch: name of a registered one, in place of the device's own.
 
     Returns:
         A `Measurement`: `.median(name)` in seconds, `.ratio(name, base)`, `.samples`, `.flags`.
@@ -138,10 +142,14 @@ def measure(
             '{"name": (callable, inputs)}'
         )
     calls = {name: call_of(name, given) for name, given in work.items()}
-    check(calls, budget, base, allocator, target, device)
+    check(calls, budget, base, allocator, target, device, stopwatch)
     check_whole(processes=processes, threads=threads, min_rounds=min_rounds, seed=seed)
     crew = CallCrew(calls)
-    order = Order(seed=seed, threads=threads, device=device, grad=grad)
+    order = Order(seed=seed, threads=threads, device=device, grad=grad, stopwatch=stopwatch)
+    plugins = (brought_by(STOPWATCHES[stopwatch]),) if stopwatch else ()
+    if "__main__" in plugins:
+        why = f"the stopwatch {stopwatch} is defined in __main__"
+        return _here(crew, order, budget, min_rounds, why)
     try:
         pickle.dumps(crew)
     except Exception as error:  # noqa: BLE001  pickling can raise anything
@@ -149,7 +157,7 @@ def measure(
             crew, order, budget, min_rounds, f"it cannot travel to another: {one_line(error)}"
         )
     notes: list[str] = []
-    found = Gathering(crew=crew, order=order, nursery=ready(allocator, device=device))
+    found = Gathering(crew=crew, order=order, nursery=ready(allocator, plugins, device))
     while found.left and found.processes < processes:
         found.ask(budget / processes, min_rounds)
         if strange := _strange(found):

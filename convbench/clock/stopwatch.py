@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+from convbench.core.registry import Registry
 
 try:
     import resource
@@ -68,6 +70,17 @@ class Stopwatch(Protocol):
     def time(self, work: Work, calls: int) -> Reading:
         """Return what `calls` calls of `work` took together."""
         ...
+
+
+def _load_stopwatches() -> None:
+    import convbench.clock.cuda  # noqa: F401  it registers those of a device
+
+
+STOPWATCHES: Final[Registry[Callable[[str], Stopwatch]]] = Registry("stopwatch", _load_stopwatches)
+"""Every registered stopwatch by name, as what makes one for a device: "cpu", "cuda:0", ….
+
+It raises ValueError for a device that it is not right for, RuntimeError for one that is not there.
+"""
 
 
 class HostUsage(NamedTuple):
@@ -142,10 +155,16 @@ def _nothing() -> None:
     """Do nothing, as quickly as a call can."""
 
 
+@STOPWATCHES.register("wall")
 class WallStopwatch:
     """Wall clock of the host. Right for work that is done when the call returns, as on a CPU."""
 
     name = "wall"
+
+    def __init__(self, device: str = "cpu") -> None:
+        """Refuse, with ValueError, a device that is still at work when a call returns."""
+        if device != "cpu":
+            raise ValueError(f"the wall clock would time only the queueing of work on {device!r}")
 
     def overhead(self) -> float:
         """Return seconds that a block without work is said to take: what the clock itself adds."""

@@ -127,10 +127,8 @@ def judge(
     all comparisons. moved: the verdict on the group as a whole; None where it has too few cases to
     see what they share.
     """
-    assert pair.left is not None  # noqa: S101
-    assert pair.right is not None  # noqa: S101
     change, notes = changes(pair)
-    notes = (*notes, *ran(pair.left, pair.right))
+    notes = (*notes, *ran(*pair.sides))
     if effect is None:
         return Judged(
             pair=pair, verdict="cannot tell", reasons=("one-process",), change=change, notes=notes

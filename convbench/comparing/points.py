@@ -96,8 +96,7 @@ def _counts(comparison: Comparison) -> str:
 
 
 def _where(row: Judged) -> str:
-    record = row.pair.right or row.pair.left
-    return f"{row.pair.label} at {record.slot}" if record else row.pair.label
+    return f"{row.pair.label} at {row.pair.sides[-1].slot}"
 
 
 def _shift_points(comparison: Comparison) -> Iterable[Bullet]:

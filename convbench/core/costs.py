@@ -18,7 +18,7 @@ THE COUNTING RULES
 - normalisation, activation, pooling, resize, gating and addition of tensors are `elementwise`
   operations, at the rates of `steps.ELEMENTWISE`, and never MACs;
 - elementwise products that a model sums itself are MACs where they make a contraction: see
-  `counting.by_hand.handmade`;
+  `counting.by_hand.tracker`;
 - a weight used several times counts its parameters once and its multiplications every time;
 - `reads` and `writes` are elements: every step reads its input and its weights once and writes its
   output once (the least an unfused program can move; bytes follow from the data type);

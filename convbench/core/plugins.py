@@ -1,4 +1,4 @@
-"""Types, networks and counters of your own, brought in by file or module name."""
+"""Types, networks, counters and stopwatches of your own, brought in by file or module name."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from typing import Any, Final
 
 from convbench.core.errors import ConvbenchError
 
 
 class PluginError(ConvbenchError):
     """A plugin that cannot be imported."""
+
+
+_PREFIX: Final = "convbench_plugin_"
+
+
+def brought_by(thing: Any) -> str:
+    """Return what `load_plugin` is given in another process for it to have a thing too."""
+    module = str(thing.__module__)
+    return str(sys.modules[module].__file__) if module.startswith(_PREFIX) else module
 
 
 def load_plugin(name: str) -> None:
@@ -26,7 +36,7 @@ def load_plugin(name: str) -> None:
         path = Path(name)
         if not path.is_file():
             raise PluginError(f"--plugin {name}: there is no such file. Check the path.")
-        module = f"convbench_plugin_{path.stem}"
+        module = f"{_PREFIX}{path.stem}"
         spec = importlib.util.spec_from_file_location(module, path)
         if spec is None or spec.loader is None:
             raise PluginError(f"--plugin {name} is not a Python file: give one that ends in .py.")

@@ -26,6 +26,7 @@ class Registry(Generic[T]):
         """`kind` is what a message calls the things: "convolution type", "counter", …."""
         self.kind = kind
         self._items: dict[str, T] = {}
+        self._aliases: dict[str, str] = {}
         self._load = load
         self._loaded = self._loading = False
         self._lock = threading.RLock()
@@ -48,6 +49,10 @@ class Registry(Generic[T]):
 
         return keep
 
+    def alias(self, other: str, name: str) -> None:
+        """Find what is registered as `name` as `other` too; it is listed once, as `name`."""
+        self._aliases[other] = name
+
     def remove(self, name: str) -> None:
         """Forget `name`; for tests that register something of their own."""
         self._items.pop(name, None)
@@ -55,13 +60,15 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> T:
         """Return what is registered as `name`; UnknownNameError offers near names."""
         items = self._all()
+        name = self._aliases.get(name, name)
         if name in items:
             return items[name]
         raise unknown(self.kind, name, items)
 
     def __contains__(self, name: object) -> bool:
         """Tell whether `name` is registered."""
-        return name in self._all()
+        items = self._all()
+        return name in items or name in self._aliases
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names, in the order of registration."""

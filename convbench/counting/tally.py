@@ -29,6 +29,10 @@ class Convention(Stored):
     transposed: str = "input positions"
     source: str = ""
 
+    def __str__(self) -> str:
+        """Say it in one line, without the source."""
+        return f"{self.unit}; elementwise: {self.elementwise}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tally(ShownOnPaper, Stored, view="tallies"):
@@ -37,8 +41,8 @@ class Tally(ShownOnPaper, Stored, view="tallies"):
     Attributes:
         counter: its name.
         macs: multiply-accumulates of convolutions and matrix products.
-        by_operator: MACs by operator.
-        by_module: MACs by qualified module name ("" is the whole).
+        by_operator: MACs by operator; {} where the counter does not tell.
+        by_module: MACs by qualified module name ("" is the whole, and all that some tell).
         elementwise: what the counter counts beside MACs, by operator, in its own unit.
         unsupported: operators the counter met and does not know, with the number of calls: each
             may hide multiplications, so `macs` is then a lower bound.

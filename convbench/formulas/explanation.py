@@ -205,14 +205,14 @@ def _checks(kind: ConvType, spec: ConvSpec, cost: Cost) -> list[str]:
         return [f"not counted: the module would take {need / 2**30:,.1f} GiB to run"]
     import torch
 
-    from convbench.counting.base import COUNTERS, count_with
+    from convbench.counting.base import asked_in_runs, count_with
 
     module, inputs = kind.build(spec).eval(), torch.zeros(spec.input_shape)
     held = sum(weight.numel() for weight in module.parameters())
     lines = [
         f"{'✓' if held == cost.parameters else '✗'} the module has {held:,} parameters",
     ]
-    for name in COUNTERS:
+    for name in asked_in_runs():
         tally = count_with(name, module, inputs)
         verdict, text = judge(cost.multiplications, tally)
         if isinstance(tally, Unavailable):

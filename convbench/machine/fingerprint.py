@@ -22,7 +22,7 @@ GROUPS: Final = {
         "thread_settings",
     ),
     "Device": (
-        "device", "threads", "threads_because", "gpu", "gpu_driver", "gpu_memory_gib",
+        "device", "threads", "threads_because", "stopwatch", "gpu", "gpu_driver", "gpu_memory_gib",
         "gpu_capability",
         "gpu_multiprocessors", "gpu_l2_kib", "gpu_clock_mhz", "gpu_clock_max_mhz",
         "gpu_memory_clock_mhz", "gpu_persistence", "gpu_power_limit_w", "gpu_temperature_c",

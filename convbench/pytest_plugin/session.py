@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from convbench.core import text as show
 from convbench.core.errors import RunError, one_line
 
 if TYPE_CHECKING:
@@ -184,11 +185,8 @@ class Session:
             write.write(f"{outcome:<12}", **({colour: True} if colour else {}))
             write.line(f" {text:<{widest}}  {test}")
         if self._stored:
-            noun = "record" if self._stored == 1 else "records"
-            write.line(
-                f"{self._stored} {noun} in {self._shown}: "
-                f"{shlex.join(['convbench', 'report', self._shown])}"
-            )
+            command = shlex.join(["convbench", "report", self._shown])
+            write.line(f"{show.plural(self._stored, 'record')} in {self._shown}: {command}")
 
     def pytest_unconfigure(self) -> None:
         """Release the folder."""

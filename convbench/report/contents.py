@@ -21,7 +21,7 @@ from convbench.report.document import (
 )
 from convbench.report.doubts import busy, remedy
 from convbench.report.findings import findings, main_group, scope
-from convbench.report.groups import groups, telling
+from convbench.report.groups import groups, telling, timed_rows
 from convbench.report.plots import networks_figure, ratios_figure
 from convbench.report.published import figures
 from convbench.runs.frame import counters
@@ -113,7 +113,7 @@ def _state(run: Run, all_groups: Sequence[Group]) -> tuple[Block, ...]:
     texts = []
     why = busy(run.header.machine, all_groups)
     if why:
-        what = remedy([row for group in all_groups for row in group.timed])
+        what = remedy(timed_rows(all_groups))
         texts.append(
             f"The machine was busy while this was measured: {why}. So nothing below is called "
             f"sure: {what}. convbench doctor says what disturbs."

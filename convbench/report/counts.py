@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
-from convbench.core.costs import SHOWN
 from convbench.report.agreements import NOT_COUNTED, Counted, agreements
 from convbench.report.document import Bullet, Bullets, Column, Fold, Heading, Paragraph, Table
 from convbench.report.groups import Group, telling
-from convbench.runs.columns import derived
+from convbench.runs.columns import LISTED, derived
 from convbench.runs.frame import Row, counters
 
 if TYPE_CHECKING:
@@ -24,10 +23,9 @@ MANY_GROUPS: Final = 6
 _LONG_TABLE: Final = 60
 _MOST_CASES: Final = 6
 
-_LISTED: Final = {name: described for name, described in SHOWN.items() if described.listed}
 _COUNTS: Final = tuple(
     Column(name=described.title, key=name, kind="bytes" if described.kind == "bytes" else "count")
-    for name, described in _LISTED.items()
+    for name, described in LISTED.items()
 )
 COST_COLUMNS: Final = (
     Column(name="case", key="label"),
@@ -109,7 +107,7 @@ def cost_section(all_groups: Sequence[Group]) -> tuple[Block, ...]:
             tables.setdefault(tuple(sorted(content, key=lambda row: row[1])), []).append(group)
     if not tables:
         return heading, Paragraph(text="No case of this run has a derived cost.")
-    notes = (f"“{show.capital(one.title)}”: {one.note}." for one in _LISTED.values())
+    notes = (f"“{show.capital(one.title)}”: {one.note}." for one in LISTED.values())
     legend = Paragraph(
         text="Counts of one forward pass of the whole batch; “÷ baseline” is the ratio of "
         f"multiplications to the group's baseline. {' '.join(notes)}"
@@ -120,7 +118,7 @@ def cost_section(all_groups: Sequence[Group]) -> tuple[Block, ...]:
 
 def _cost_row(row: Row) -> tuple[Any, ...]:
     found = derived(row.record)
-    first, *others = (found[name] for name in _LISTED)
+    first, *others = (found[name] for name in LISTED)
     return (row.record.label, first, row.multiplications, *others)
 
 

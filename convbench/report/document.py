@@ -6,7 +6,7 @@ that names that users chose stay names. Values in tables are raw; `core.text.cel
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -18,6 +18,8 @@ from convbench.report.figuredata import FigureData
 Cell: TypeAlias = bool | float | str | Interval | RatioInterval | None
 """A raw value in a file; null where there is none, or one that is not finite."""
 
+SECTION: Final = 2
+"""Level of the heading of a section."""
 FINDINGS: Final = "findings"
 """`id` of the points that say what the numbers of a run come to."""
 
@@ -45,6 +47,11 @@ class Column:
     def __post_init__(self) -> None:
         """Take the unit of the kind."""
         object.__setattr__(self, "unit", UNITS[self.kind])
+
+    @property
+    def head(self) -> str:
+        """The name, with the note where there is one."""
+        return f"{self.name} ({self.note})" if self.note else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +169,17 @@ class Document:
         return next(
             (b.items for b in self.walk() if isinstance(b, Bullets) and b.id == FINDINGS), ()
         )
+
+
+def sections(blocks: Iterable[Block]) -> tuple[list[Block], list[list[Block]]]:
+    """Return the blocks before any heading of a section, and those from each to the next."""
+    before: list[Block] = []
+    found: list[list[Block]] = []
+    for block in blocks:
+        if isinstance(block, Heading) and block.level <= SECTION:
+            found.append([])
+        (found[-1] if found else before).append(block)
+    return before, found
 
 
 def _walk(blocks: tuple[Block, ...]) -> Iterator[Block]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from convbench.core import text as show
+from convbench.report.groups import timed_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,12 +60,14 @@ def busy(machine: Machine, all_groups: Sequence[Group]) -> str:
     failed = _self_test(machine)
     if failed:
         why.append(failed)
-    timed = [row for group in all_groups for row in group.timed]
-    marked = [any(flag.startswith(_DOUBTFUL) for flag in row.flags) for row in timed]
-    number = sum(mark or bool(unknown([row])) for mark, row in zip(marked, timed, strict=True))
-    if number > MOST * len(timed):
+    rows = timed_rows(all_groups)
+    marked = [
+        row for row in rows if unknown([row]) or any(f.startswith(_DOUBTFUL) for f in row.flags)
+    ]
+    if len(marked) > MOST * len(rows):
         why.append(
-            f"something else had a hand in {number:,} of {show.plural(len(timed), 'timed case')}"
+            f"something else had a hand in {len(marked):,} of "
+            f"{show.plural(len(rows), 'timed case')}"
         )
     return show.listing(why)
 

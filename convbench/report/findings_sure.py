@@ -9,8 +9,8 @@ from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.report.document import Bullet
 from convbench.report.doubts import remedy
-from convbench.report.groups import Group, alike
-from convbench.report.phrases import WITHIN, tied
+from convbench.report.groups import Group, alike, timed_rows
+from convbench.report.phrases import WITHIN, rounds_of, tied
 from convbench.runs.columns import TIME
 
 if TYPE_CHECKING:
@@ -27,12 +27,9 @@ def sureness(run: Run, all_groups: Sequence[Group], main: Group | None, doubt: s
 
     doubt: why nothing is sure, see `doubts.busy`; empty where nothing speaks against it.
     """
-    rounds = [
-        sum(len(process.seconds) for process in row.record.samples)
-        for group in all_groups
-        for row in group.timed
-    ]
-    processes = [len(row.record.samples) for group in all_groups for row in group.timed]
+    rows = timed_rows(all_groups)
+    rounds = [rounds_of(row.record) for row in rows]
+    processes = [len(row.record.samples) for row in rows]
     text = _rounds(rounds, processes)
     text += resolution(run.header.machine) if rounds else ""
     status = Counter(record.status for record in run.records)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from convbench.report.document import Table
 
+Split = tuple[tuple[str, ...], tuple[str, ...], bool]
 _COUNTED = "1 MAC = 1 multiplication, taps on padding included."
 
 
@@ -31,6 +32,24 @@ def table_note(table: Table) -> str:
     if any(len(value.each) > 1 and not show.known(value) for value in around):
         said.append("Processes in parentheses: what they measured, too far apart for an interval.")
     return " ".join(said)
+
+
+def split(table: Table, index: int) -> Split:
+    """Return a column's values as text, what is known around each, and whether it holds numbers.
+
+    So a format may give what is around values a column of its own, where values line up.
+    """
+    kind, values = table.columns[index].kind, [row[index] for row in table.rows]
+    both = [
+        show.parts(value)
+        if isinstance(value, Interval | RatioInterval)
+        else (show.cell(value, kind), "")
+        for value in values
+    ]
+    numeric = kind != "text" or all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in values
+    )
+    return tuple(text for text, _ in both), tuple(around for _, around in both), numeric
 
 
 def _time(found: Sequence[Interval]) -> str:

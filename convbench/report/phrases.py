@@ -53,11 +53,16 @@ def tied(row: Row, other: Row) -> bool:
     return verdict(row, other) in {"same", "cannot tell"}
 
 
+def rounds_of(record: Record) -> int:
+    """Return how many rounds all processes together timed."""
+    return sum(len(process.seconds) for process in record.samples)
+
+
 def basis(row: Row) -> str:
     """Return what the time of a row rests on: 95 % interval, 10 processes, 90 rounds."""
     samples = row.record.samples
-    rounds = show.plural(sum(len(process.seconds) for process in samples), "round")
-    parts = [show.plural(len(samples), "process", "processes"), rounds]
+    parts = [show.plural(len(samples), "process", "processes")]
+    parts.append(show.plural(rounds_of(row.record), "round"))
     if row.seconds and show.known(row.seconds):
         of = " for one more process" if row.seconds.processes > 1 else ""
         parts.insert(0, f"{show.confidence(row.seconds.confidence)} interval{of}")

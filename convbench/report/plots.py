@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.core import text as show
 from convbench.counting.tally import Tally
-from convbench.report.axes import said
 from convbench.report.document import Figure
 from convbench.report.figuredata import Bar, Bars, Curve, CurvePoint, Pair, Point, Ratios, Scatter
+from convbench.report.figures import said
 from convbench.report.groups import Group, multiplications
 
 if TYPE_CHECKING:

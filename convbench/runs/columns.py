@@ -89,8 +89,8 @@ def _record(name: str, kind: Kind = "text") -> FrameColumn:
 
 
 def derived(record: Record) -> dict[str, Any]:
-    """Return what a record's cost says, by the names of `core.costs.SHOWN`; None without one."""
-    return {name: _derived(record, name) for name in SHOWN}
+    """Return what a record's cost says, by the names of the columns; None where it has no cost."""
+    return {told.column or name: _derived(record, name) for name, told in SHOWN.items()}
 
 
 def _derived(record: Record, name: str) -> Any:
@@ -271,3 +271,5 @@ COLUMNS: Final = {column.name: column for column in _ALL}
 
 Counters add macs_ and agreement_ after LAST_OF_COUNTS, backends add ran_ at the end.
 """
+LISTED: Final = {told.column or name: told for name, told in SHOWN.items() if told.listed}
+"""The columns of what was derived that a report's table of costs has."""

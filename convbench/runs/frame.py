@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.contamination import told_again
@@ -54,7 +55,7 @@ class Row:
         """Tell whether the record is its own baseline."""
         return self.baseline is self.record
 
-    @property
+    @cached_property
     def flags(self) -> tuple[str, ...]:
         """What to know of the samples: as stored, and what the processes together show."""
         record = self.record
@@ -74,7 +75,14 @@ class Row:
 
 
 def rows(run: Run) -> tuple[Row, ...]:
-    """Return one row a record, in the order of the run."""
+    """Return one row a record, in the order of the run; derived once, and kept with the run."""
+    kept: dict[str, tuple[Row, ...]] = vars(run)
+    if _ROWS not in kept:
+        kept[_ROWS] = _derived(run)
+    return kept[_ROWS]
+
+
+def _derived(run: Run) -> tuple[Row, ...]:
     cases = run.by_case()
     groups: dict[tuple[str, str], dict[str, tuple[Samples, ...]]] = {}
     for record in run.records:
@@ -190,3 +198,4 @@ def _pandas_type(kind: Kind, values: Iterable[Any]) -> str | None:
 
 _LARGEST: Final = 2**63 - 1
 _MOST_NAMED: Final = 3
+_ROWS: Final = "rows"

@@ -20,7 +20,7 @@ from convbench.clock.samples import Samples
 from convbench.clock.stats import MARGIN
 from convbench.core.errors import one_line
 from convbench.core.intervals import RatioInterval
-from convbench.counting.base import COUNTERS, count_with
+from convbench.counting.base import asked_in_runs, count_with
 from convbench.counting.tally import Tally, Unavailable
 from convbench.machine.device import too_large
 from convbench.runs.cases import Case, Group
@@ -65,7 +65,12 @@ class Track:
     _ratios: tuple[int, list[RatioInterval]] = (-1, [])
 
     def begin(
-        self, nursery: Nursery | None, seed: int, watcher: Watcher, measure: Measure | None
+        self,
+        nursery: Nursery | None,
+        seed: int,
+        watcher: Watcher,
+        measure: Measure | None,
+        stopwatch: str = "",
     ) -> None:
         """Derive every case, and get ready to ask processes about those that can run."""
         self.records = {
@@ -85,6 +90,7 @@ class Track:
                 device=condition.device,
                 tf32=condition.dtype == "tf32",
                 grad=condition.direction == "training",
+                stopwatch=stopwatch,
             ),
             nursery=nursery,
             here="fresh" if measure else "",
@@ -277,7 +283,7 @@ def _counted(case: Case, record: Record, watcher: Watcher) -> Record:
     try:
         module = case.build().eval()
         inputs = torch.zeros(record.input_shape)
-        tallies = {name: count_with(name, module, inputs) for name in COUNTERS}
+        tallies = {name: count_with(name, module, inputs) for name in asked_in_runs()}
     except Exception as error:  # noqa: BLE001  it was timed; that it is not counted is said
-        tallies = {name: Unavailable(one_line(error)) for name in COUNTERS}
+        tallies = {name: Unavailable(one_line(error)) for name in asked_in_runs()}
     return replace(record, tallies=tallies)

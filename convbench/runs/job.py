@@ -98,6 +98,7 @@ def decide(request: Request) -> Job:
             device=choice.device,
             budget=_budget(choice, groups, len(conditions)),
             plugins=request.plugins,
+            stopwatch=choice.stopwatch,
         ),
         command=before.header.command if before else _command(request, choice),
         force=request.force,
@@ -140,9 +141,10 @@ def _command(request: Request, choice: Choice) -> str:
     for plugin in request.plugins:
         parts += ["--plugin", plugin]
     parts += ["run", "--suite", request.suite or choice.suite.name]
-    for option, value in (("--only", request.only), ("--device", request.device)):
+    for option in ("only", "device", "stopwatch"):
+        value = getattr(request, option)
         if value is not None:
-            parts += [option, value]
+            parts += [f"--{option}", value]
     for axis, values in request.axes.items():
         if values is not None:
             parts += [f"--{axis}", ",".join(values)]
@@ -180,6 +182,8 @@ def _opened(job: Job, watcher: Watcher) -> tuple[Store, dict[str, Record], Machi
     axes, suite = job.choice.axes, job.choice.suite
     threads = axes["threads"]
     now = fingerprint(job.plan.device, threads[0], job.choice.threads_because)
+    if job.plan.stopwatch:
+        now["stopwatch"] = job.plan.stopwatch
     if job.resumed is not None:
         changed = differences(job.resumed.header.fingerprint, now)
         if changed and not job.force:

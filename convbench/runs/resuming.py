@@ -40,6 +40,7 @@ def stored(request: Request) -> Choice:
             seed=found.header.seed,
             out=out,
             resumed=found,
+            stopwatch=str(found.header.fingerprint.get("stopwatch", "")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(
@@ -63,6 +64,7 @@ def _check_same(request: Request, choice: Choice) -> None:
         "only": request.only,
         "processes": request.processes,
         "seed": request.seed,
+        "stopwatch": request.stopwatch,
         "device": None,
     }
     if request.device not in {None, "auto"}:

@@ -48,6 +48,7 @@ class Plan:
         device: "cpu" or "cuda:<index>".
         budget: seconds for the whole run, from its start to its report.
         plugins: to be loaded in every process.
+        stopwatch: the registered one that times; the device's own where it is empty.
 
     """
 
@@ -56,6 +57,7 @@ class Plan:
     device: str
     budget: float
     plugins: tuple[str, ...] = ()
+    stopwatch: str = ""
 
 
 def run(
@@ -108,7 +110,7 @@ class _Schedule:
             known = {c.identity: self.before.get(c.identity) for c in group.cases}
             before = {name: record for name, record in known.items() if record is not None}
             track = Track(group=group, flagged=self._flagged, before=before)
-            track.begin(nursery, self.plan.seed, self.watcher, self.measure)
+            track.begin(nursery, self.plan.seed, self.watcher, self.measure, self.plan.stopwatch)
             self.tracks.append(track)
         for track in self.tracks:
             self._first(track)

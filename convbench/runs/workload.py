@@ -230,7 +230,8 @@ def _seeded_like(output: torch.Tensor, seed: int) -> torch.Tensor:
 def chosen_backends(module: nn.Module, inputs: torch.Tensor) -> str:
     """Return which of torch's backends the module's convolutions choose; "unknown" if untold."""
     import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from convbench.core.torch_internals import TorchDispatchMode, convolution_backend
 
     found: dict[str, None] = {}
 
@@ -241,15 +242,12 @@ def chosen_backends(module: nn.Module, inputs: torch.Tensor) -> str:
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             if func is torch.ops.aten.convolution.default:
-                backend: Any = torch._C._select_conv_backend(*args)  # noqa: SLF001  nothing public tells
-                name = str(backend).split(".")[-1]
+                backend = convolution_backend(args)
+                name = "unknown" if backend is None else str(backend).split(".")[-1]
                 found[f"unnamed ({int(backend)})" if "?" in name else name] = None
             return func(*args, **(kwargs or {}))
 
-    try:
-        # inside inference mode torch hands out conv2d whole, and its choice of backend is not seen
-        with torch.inference_mode(mode=False), torch.no_grad(), Watch():
-            module(inputs)
-    except (AttributeError, TypeError):  # a private function of torch, gone or changed
-        return "unknown"
+    # inside inference mode torch hands out conv2d whole, and its choice of backend is not seen
+    with torch.inference_mode(mode=False), torch.no_grad(), Watch():
+        module(inputs)
     return ", ".join(found) or "none"

@@ -12,7 +12,7 @@ from convbench.core.registry import unknown
 def _report() -> dict[str, Any]:
     from convbench.core.schema import Schemas
     from convbench.report.cases import case_schema
-    from convbench.report.json import TAGGED, Report
+    from convbench.report.formats.json import TAGGED, Report
 
     title = "A convbench report as data: report.json"
     found = Schemas(TAGGED).whole(Report, id=f"report:{Report.schema}", title=title)

@@ -107,13 +107,16 @@ def test_version(fresh):
     assert fresh("--version").stdout.strip() == f"convbench {__version__}"
 
 
-@pytest.mark.parametrize("what", ["types", "networks", "suites", "counters", "devices"])
+@pytest.mark.parametrize(
+    "what", ["types", "networks", "suites", "counters", "devices", "stopwatches"]
+)
 def test_list(convbench, what):
     words = {
         "types": list(TYPES),
         "networks": ["osnet_x1_0", "978,875,392"],
         "suites": ["quick", "default", "full", "example"],
-        "counters": ["fvcore", "torch"],
+        "counters": ["fvcore", "torch", "torchtnt", "ask torch, fvcore"],
+        "stopwatches": ["wall", "cuda-events", "cuda-kernel"],
         "devices": ["cpu", "--threads"],
     }
     text = convbench("list", what).stdout

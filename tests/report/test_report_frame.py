@@ -12,7 +12,7 @@ from report.report_runs import header, whole_run
 from convbench.core.costs import Cost
 from convbench.core.units import itemsize
 from convbench.report.contents import contents
-from convbench.report.csv import render
+from convbench.report.formats.csv import render
 from convbench.report.renderers import RENDERERS
 from convbench.runs.columns import COLUMNS, FrameColumn, bytes_moved
 from convbench.runs.frame import frame, rows

@@ -25,8 +25,8 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
-from convbench.report.latex import render
-from convbench.report.latex.escaping import breakable, escape
+from convbench.report.formats.latex import render
+from convbench.report.formats.latex.escaping import breakable, escape
 
 HOSTILE = (
     r"\input{/etc/passwd}",

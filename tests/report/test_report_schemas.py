@@ -19,7 +19,7 @@ from convbench.report import document as doc
 from convbench.report import figuredata
 from convbench.report.contents import contents
 from convbench.report.document import Column, Document, Table
-from convbench.report.json import render
+from convbench.report.formats.json import render
 from convbench.runs.record import SCHEMA, Header, Machine, More, Record, Run
 from convbench.runs.store import load
 from convbench.ui.schemas import SCHEMAS, schema, schema_text

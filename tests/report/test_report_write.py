@@ -105,7 +105,7 @@ def test_a_report_is_written_without_torch(tmp_path):
         "run = Run(header=header, records=())\n"
         f"write_report(run, {str(tmp_path)!r})\n"
         "frame(run)\n"
-        "import convbench.report.drawing.scatter, convbench.report.drawing.bars\n"
+        "import convbench.report.figures.canvas\n"
         "assert 'torch' not in sys.modules, 'torch was imported'\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -97,6 +97,7 @@ def fair(cases, order, _told, **times):
             samples=samples(
                 [times.get(case.skeleton.name, 1e-3) * (1 + 0.01 * (k % 3)) for k in range(8)],
                 session=order.session,
+                process=order.process,
             ),
             digests=((1.0,), (2.0,)) if order.first else (),
         )

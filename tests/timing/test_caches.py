@@ -181,7 +181,7 @@ def cases(cache: str) -> tuple[Case, ...]:
 
 def measured(cache: str, monkeypatch: pytest.MonkeyPatch) -> Samples:
     """Measure it in this process, emptying a small pool."""
-    monkeypatch.setattr(measuring, "HostEvictor", lambda: HostEvictor(6400))
+    monkeypatch.setattr(measuring, "evictor_for", lambda _: HostEvictor(6400))
     order = Order(seed=0, number=0, session="s", seconds=0.05, min_rounds=2, max_rounds=4)
     (outcome,) = do(CaseCrew(cases=cases(cache)), order, tell=lambda _: None).values()
     assert outcome.samples is not None, outcome.failure

@@ -618,7 +618,7 @@ def test_unknown_names_say_what_there_is() -> None:
         lambda: found.ratio("a", "c"),
         lambda: found.ratio("c", "a"),
     ):
-        with pytest.raises(UnknownNameError, match="no competitor 'c'; there are: a, b"):
+        with pytest.raises(UnknownNameError, match=r"no competitor 'c'\. Known: a, b"):
             ask()
 
 

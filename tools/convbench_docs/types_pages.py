@@ -9,6 +9,7 @@ from convbench.core import text as show
 from convbench.formulas.explanation import versus_for
 from convbench.report.findings import main_group
 from convbench.report.groups import multiplications
+from convbench.report.plots import ratios_figure
 from convbench_docs import dots, sections
 from convbench_docs.docstrings import prose
 from convbench_docs.measured import rows_of
@@ -91,10 +92,12 @@ def _in_brief(kind: ConvType, sources: Sources) -> tuple[float | None, str, str]
 def clock_figure(sources: Sources) -> str:
     """Return the drawing of promise and clock in the run's main group; empty where it has none."""
     group = main_group(sources.groups)
-    if group is None:
+    ratios = ratios_figure(group, 1) if group else None
+    if group is None or ratios is None:
         return ""
     caption = (
         f"{group.label}, on {sources.machine} ({RUN}). Left of 1 is less. Hollow marks see or mix "
         "less of their input than a standard convolution does."
     )
-    return figure([dots.drawing(group)], caption)
+    title = f"Promise and clock against {group.baseline_name}"
+    return figure([dots.drawing(ratios, title)], caption)

@@ -22,7 +22,7 @@ _QUOTIENTS: Final = frozenset({"div", "divide", "true_divide"})
 
 
 class _Statistic(NamedTuple):
-    """of: the place of what it is a statistic of."""
+    """of: the origin of what it is a statistic of."""
 
     of: Any
     inverse: bool
@@ -34,10 +34,10 @@ class Divisors:
     def __init__(self, facts: Facts) -> None:
         """`facts` tells what the values are."""
         self.facts = facts
-        self._known = facts.book()
+        self._known = facts.table()
 
     def summed(self, of: Any, result: Any) -> None:
-        """Note a statistic of what stands at the place `of`."""
+        """Note a statistic of what stands at the origin `of`."""
         self._known.put(result, _Statistic(of, inverse=False))
 
     def mapped(self, name: str, args: Sequence[Any], values: list[Any], result: Any) -> None:
@@ -57,7 +57,7 @@ class Divisors:
         """Forget what was known of a tensor that something else was written to."""
         self._known.put(value, None)
 
-    def divides(self, factor: Any, place: Any) -> bool:
-        """Tell whether a factor is one over a statistic of what stands at `place`."""
+    def divides(self, factor: Any, origin: Any) -> bool:
+        """Tell whether a factor is one over a statistic of what stands at `origin`."""
         known = self._known.get(factor)
-        return known is not None and known.inverse and known.of.of_one(place)
+        return known is not None and known.inverse and known.of.of_one(origin)

@@ -1,4 +1,4 @@
-"""What is known of elementwise products until they are summed: the notes of `handmade`."""
+"""What is known of elementwise products until they are summed: the records of `tracker`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from convbench.counting.by_hand.number_kinds import MASK, WHOLE
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class Amount(NamedTuple):
@@ -120,10 +122,10 @@ class Product:
 
 
 class Facts(Protocol):
-    """What has to be known of values, and a book to note things about them in."""
+    """Properties of values, and tables of them: for tensors, or for nodes of an exported graph."""
 
-    def book(self) -> Any:
-        """Return an empty book: get(value) (None where nothing is noted), put(value, note)."""
+    def table(self) -> Any:
+        """Return an empty map from values: get(value) (None where there is none), put(value, x)."""
 
     def is_value(self, item: Any) -> bool:
         """Tell whether an argument is a tensor."""
@@ -137,26 +139,49 @@ class Facts(Protocol):
     def number(self, size: Any) -> int:
         """Return a size or an index as a number."""
 
-    def expanded(self, value: Any) -> tuple[bool, ...]:
-        """Tell of each axis whether a tensor only repeats itself on it."""
+    def tensor(self, value: Any) -> Any:
+        """Return what has the data type and the strides of a tensor."""
 
     def constant(self, value: Any) -> bool:
         """Tell whether a tensor is a weight or a buffer, or made of some alone."""
 
-    def is_complex(self, value: Any) -> bool:
-        """Tell whether a tensor is complex."""
-
-    def scaled(self, value: Any, axes: tuple[int, ...]) -> None:
-        """Take note that products were summed along axes on which a factor is the same."""
-
     def learned(self, value: Any) -> bool:
         """Tell whether a tensor is a parameter, or made of some alone."""
-
-    def kind(self, value: Any) -> int:
-        """Return what a tensor's data type tells of its numbers, by `places`; 0 for floats."""
 
     def what(self, factors: tuple[Any, Any], result: Any) -> Any:
         """Return what to keep of products until they are summed."""
 
     def part(self, value: Any, what: Any) -> Any:
         """Return what to keep of a part of such products that is summed alone."""
+        del value
+        return what
+
+    def scaled(self, value: Any, axes: tuple[int, ...]) -> None:
+        """Record that products were summed along axes on which a factor is the same."""
+        del value, axes  # of interest where sizes are symbols
+
+    def expanded(self, value: Any) -> tuple[bool, ...]:
+        """Tell of each axis whether a tensor only repeats itself on it."""
+        steps = zip(self.shape(value), self.tensor(value).stride(), strict=True)
+        return tuple(size > 1 and isinstance(step, int) and step == 0 for size, step in steps)
+
+    def is_complex(self, value: Any) -> bool:
+        """Tell whether a tensor is complex."""
+        return bool(self.tensor(value).dtype.is_complex)
+
+    def kind(self, value: Any) -> int:
+        """Return the kind of numbers of a data type, as in `number_kinds`; 0 for floats."""
+        kind = self.tensor(value).dtype
+        if kind.is_floating_point or kind.is_complex:
+            return 0
+        return MASK if str(kind) == "torch.bool" else WHOLE
+
+    def prepares(self, factors: Iterable[Any]) -> bool:
+        """Tell whether weights alone are multiplied by a vector of buffers, as by a spectral norm.
+
+        Whatever else is made of weights alone runs each time, and counts.
+        """
+        return any(
+            self.is_value(item) and len(self.shape(item)) == 1 and not self.learned(item)
+            for item in factors
+        )

@@ -1,4 +1,4 @@
-"""The backward pass, counted: which gradients torch really asks for, layer by layer."""
+"""The backward pass, counted: the gradients that torch computes, layer by layer."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.stateless import _reparametrize_module
 
+from convbench.core import torch_internals
+from convbench.counting.engine.attempt import Attempt
+from convbench.counting.engine.callables import Called, recorder_of, took_part
 from convbench.counting.engine.contractions import Weights
-from convbench.counting.engine.engine import Dispatch
-from convbench.counting.engine.ledger import watching
-from convbench.counting.engine.nested import exhausted, tensors_in
-from convbench.counting.engine.posing import Posing
+from convbench.counting.engine.dispatch import Dispatch
+from convbench.counting.engine.errors import ProfileError
+from convbench.counting.engine.function_mode import FunctionMode
+from convbench.counting.engine.module_tensors import meta_copy, parts_of
 from convbench.counting.engine.profile import Profile
 from convbench.counting.engine.provenance import all_tensors
-from convbench.counting.engine.refusals import ProfileError
-from convbench.counting.engine.subjects import Called, ledger_of, took_part
-from convbench.counting.engine.twins import Setting, parts_of, twin
+from convbench.counting.engine.pytree import exhausted, tensors_in
+from convbench.counting.engine.recorder import watching
 
 
 class OutsideError(RuntimeError):
-    """Weights that no part of the module holds: they cannot have twins, so it must be run."""
+    """Weights in no part of the module: no meta tensor can take their place, so it is run."""
 
     def __init__(self) -> None:
         """Say so."""
@@ -30,7 +31,7 @@ class OutsideError(RuntimeError):
 
 
 def count_backward(
-    module: nn.Module, inputs: tuple[Any, ...], setting: Setting, *, how: str, backward: bool = True
+    module: nn.Module, inputs: tuple[Any, ...], attempt: Attempt, *, how: str, backward: bool = True
 ) -> Profile:
     """Count forward and backward of module(*inputs), on the device that the inputs are on.
 
@@ -38,52 +39,57 @@ def count_backward(
     layer whose input needs none does not run that part, as in training. Without `backward` only the
     forward is counted, with what it takes gradients of itself.
     """
+    if not torch_internals.numbers_nodes:
+        raise ProfileError(
+            f"torch {torch.__version__} does not tell which node of its graph of autograd runs, so "
+            "that a backward pass cannot be counted: leave backward out, or use another version."
+        )
     meta = how == "shapes"
-    ledger = ledger_of(module)
+    recorder = recorder_of(module)
     loose = module.loose if isinstance(module, Called) else {}  # used as they are
     copies = {
-        name: (twin(tensor) if meta else tensor.detach().clone()).requires_grad_(
+        name: (meta_copy(tensor) if meta else tensor.detach().clone()).requires_grad_(
             tensor.requires_grad
         )
         for name, tensor in _named(module)
     }
-    setting.follow(copies.values())
+    attempt.follow(copies.values())
     if not meta:
-        setting.there(all_tensors())
+        attempt.add_existing(all_tensors())
     fixed = {name for name, _ in module.named_buffers()}
     weights = Weights(
         [copy for name, copy in copies.items() if name not in fixed], [copies[n] for n in fixed]
     )
-    dispatch = setting.dispatch(ledger, weights, real=not meta)
+    dispatch = attempt.dispatch(recorder, weights, real=not meta)
     dispatch.leaves = {}
-    poses = Posing(dispatch, setting.device if meta else None, mixed=meta)
-    with torch.enable_grad(), watching(ledger):
+    functions = FunctionMode(dispatch, attempt.device if meta else None, mixed=meta)
+    with torch.enable_grad(), watching(recorder):
         # in force for the backward pass too: activation checkpointing runs parts again there
         with (
-            _reparametrize_module(module, copies, tie_weights=True),
+            torch_internals.reparametrized(module, copies, tie_weights=True),
             dispatch,
-            poses,
+            functions,
         ):
             outputs = exhausted(module(*inputs))
             dispatch.returned(outputs)
-            took_part(ledger, {id(tensor): copies[name] for name, tensor in loose.items()})
+            took_part(recorder, {id(tensor): copies[name] for name, tensor in loose.items()})
             if not meta:
-                setting.read_graphs(parts_of(module))
-            forward = Profile.of(module, ledger, how=how)
+                attempt.read_graphs(parts_of(module))
+            forward = Profile.of(module, recorder, how=how)
             if backward:
                 given = [*copies.values(), *tensors_in(inputs)]
                 every = {id(tensor): tensor for tensor in given} | dispatch.leaves
                 wanted = [tensor for tensor in every.values() if tensor.requires_grad]
                 if meta and not _without_values(wanted):
                     raise OutsideError
-                ledger.begin()
-                _differentiate(module, outputs, wanted, dispatch, accumulate=setting.accumulate)
-            ledger.path = ""
-    return forward.with_backward(Profile.of(module, ledger, how=how)) if backward else forward
+                recorder.begin()
+                _differentiate(module, outputs, wanted, dispatch, accumulate=attempt.accumulate)
+            recorder.path = ""
+    return forward.with_backward(Profile.of(module, recorder, how=how)) if backward else forward
 
 
 def _without_values(tensors: list[Tensor]) -> bool:
-    with torch._C.DisableTorchFunction():  # noqa: SLF001  for a twin says that it has some
+    with torch_internals.without_overrides():  # which say that a stand-in has some
         return all(tensor.is_meta for tensor in tensors)
 
 
@@ -97,7 +103,7 @@ def _differentiate(
             "is nothing to take gradients of. Leave backward out, or return the loss."
         )
     ends = [tensor for tensor in found if tensor.requires_grad]
-    dispatch.ledger.without_graph = bool(wanted) and not ends
+    dispatch.recorder.without_graph = bool(wanted) and not ends
     if not ends or not wanted:
         return
     dispatch.known.backward = True

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch._ops import HigherOrderOperator
 
+from convbench.core.torch_internals import HigherOrderOperator, has_kernel_for, parameters
 from convbench.counting.engine.rules import find
 
 
@@ -18,8 +17,7 @@ def composite(func: Any) -> bool:
     """Tell whether an operator is made of others and has no rule of its own."""
     if isinstance(func, HigherOrderOperator):
         return False
-    has = torch._C._dispatch_has_kernel_for_dispatch_key  # noqa: SLF001  no public way
-    return find(func)[2] is None and bool(has(func.name(), "CompositeImplicitAutograd"))
+    return find(func)[2] is None and has_kernel_for(func.name(), "CompositeImplicitAutograd")
 
 
 def itemsize(result: Any) -> int:
@@ -46,5 +44,5 @@ def tensors_among(args: Any) -> list[Tensor]:
 
 def positional(func: Any, args: Any, kwargs: Any) -> tuple[Any, ...]:
     """Put keyword arguments where the schema has them."""
-    missing = func._schema.arguments[len(args) :]  # noqa: SLF001  torch's own description
+    missing = parameters(func)[len(args) :]
     return (*args, *(kwargs.get(item.name, item.default_value) for item in missing))

@@ -24,8 +24,8 @@ def refuse(name: str, args: Any) -> None:
             f"{name} of {' and '.join(_plain(item) for item in dict.fromkeys(types))}: torch wants "
             "one data type"
         )
-    if name == "convolution" and args[6]:
-        _transposed(args)
+    if name == "convolution":
+        (_transposed if args[6] else _window)(args)
 
 
 def _transposed(args: Any) -> None:
@@ -36,6 +36,19 @@ def _transposed(args: Any) -> None:
             raise RuntimeError(
                 f"output_padding={more} of a transposed convolution: torch wants less than its "
                 f"stride ({step}) or its dilation ({spread})"
+            )
+
+
+def _window(args: Any) -> None:
+    """Refuse an input smaller than the kernel: on meta, torch 2.6 gives no outputs for it."""
+    sizes, taps, padding, dilation = args[0].shape[2:], args[1].shape[2:], args[4], args[5]
+    for place, (size, kernel) in enumerate(zip(sizes, taps, strict=True)):
+        padded = size + 2 * padding[min(place, len(padding) - 1)]
+        window = dilation[min(place, len(dilation) - 1)] * (kernel - 1) + 1
+        if padded < window:
+            raise RuntimeError(
+                f"a kernel over {window} positions of an input that has {padded} with its padding: "
+                "torch wants an input of at least the kernel's size"
             )
 
 

@@ -1,7 +1,7 @@
 """Products summed by hand, zeros padded by hand, complex ones taken apart: what is followed.
 
 One operator alone does not show what it is part of, so every one without a rule is shown to
-`Contractions.see`. The conventions are those of `by_hand.handmade`, `padding` and `complexes`.
+`Contractions.see`. The conventions are those of `by_hand.tracker`, `padding` and `complexes`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from convbench.counting.by_hand.followed import FOLLOWED
-from convbench.counting.by_hand.handmade import Handmade
-from convbench.counting.by_hand.kinds import MASK, WHOLE
-from convbench.counting.engine.complexes import Complexes
+from convbench.core.torch_internals import next_node
+from convbench.counting.by_hand.operator_sets import TRACKED
+from convbench.counting.by_hand.products import Facts
+from convbench.counting.by_hand.tracker import ContractionTracker
+from convbench.counting.engine.complex_convolutions import ComplexConvolutions
 from convbench.counting.engine.counts import Counts
-from convbench.counting.engine.ledger import Ledger, sequence_number
-from convbench.counting.engine.noted import Book
 from convbench.counting.engine.padding import Padding
+from convbench.counting.engine.recorder import Recorder
+from convbench.counting.engine.tensor_map import TensorMap
 
 
 class Weights:
@@ -61,27 +62,27 @@ class Weights:
 class Multiplied(NamedTuple):
     """Where and when a product by hand was made.
 
-    node: the number of its node in the graph of autograd. gradients: how many of its factors want
-    one. aside: it prepares a weight.
+    node: the number of its node in the graph of autograd. gradients: how many of its factors
+    require one. prepares: it prepares a weight.
     """
 
     path: str
     node: int
     gradients: int
-    aside: bool
+    prepares: bool
     itemsize: int
 
 
 class Contractions:
     """What is known of tensors in flight: products, sums of products, and zeros around them."""
 
-    def __init__(self, ledger: Ledger, weights: Weights) -> None:
-        """`ledger` tells where we are, `weights` what depends on no input."""
-        self.ledger, self.weights = ledger, weights
-        self.padding, self.complexes = Padding(), Complexes()
-        self.handmade = Handmade(_Facts(weights, ledger))
+    def __init__(self, recorder: Recorder, weights: Weights) -> None:
+        """recorder: gives the running module. weights: the tensors that depend on no input."""
+        self.recorder, self.weights = recorder, weights
+        self.padding, self.complexes = Padding(), ComplexConvolutions()
+        self.tracker = ContractionTracker(_Facts(weights, recorder))
         self.backward = False
-        self.awaited: dict[int, tuple[int, int]] = {}
+        self.pending_gradients: dict[int, tuple[int, int]] = {}
 
     def see(self, name: str, args: Any, result: Any) -> None:
         """Follow one operator that has no rule; note the products that it sums, if any."""
@@ -89,11 +90,11 @@ class Contractions:
             return
         self.padding.see(name, args, result)
         self.complexes.see(name, args, result)
-        if name not in FOLLOWED:
+        if name not in TRACKED:
             if args and result is args[0]:
-                self.handmade.drop(result)
+                self.tracker.drop(result)
             return
-        found = self.handmade.see(name, args, result)
+        found = self.tracker.see(name, args, result)
         if not found:
             return
         outputs = elements(result)
@@ -103,32 +104,35 @@ class Contractions:
                 multiplications=macs, multiplications_valid=macs, by_hand=macs, activations=outputs
             )
             outputs = 0
-            if at.aside:
+            if at.prepares:
                 counts = Counts(preparation=macs)
             elif at.gradients:
-                gradients, size = self.awaited.get(at.node, (0, 0))
+                gradients, size = self.pending_gradients.get(at.node, (0, 0))
                 sign = 1 if amount.factor > 0 else -1
-                self.awaited[at.node] = max(gradients, at.gradients), size + sign * amount.size
-            self.ledger.note(at.path, "mul", counts, at.itemsize)
+                self.pending_gradients[at.node] = (
+                    max(gradients, at.gradients),
+                    size + sign * amount.size,
+                )
+            self.recorder.note(at.path, "mul", counts, at.itemsize)
 
     def written(self, tensor: Tensor) -> None:
         """Take note that a tensor was written to in place."""
         if not self.backward:
-            self.handmade.drop(tensor)
+            self.tracker.drop(tensor)
             self.padding.drop(tensor)
 
     def mapped(self, name: str, before: Tensor, result: Tensor) -> None:
         """Take note of a map of each element by itself, perhaps in place."""
         if result is before:
-            self.handmade.forget(result)
+            self.tracker.forget(result)
             self.padding.drop(result)
         else:
-            self.handmade.places.same(name, result, before)
+            self.tracker.origins.same(name, result, before)
 
     def normed(self, before: Tensor, result: Tensor) -> None:
         """Take note that an operator which torch takes apart was a norm."""
-        self.handmade.forget(result)
-        self.handmade.places.same("rms_norm", result, before)
+        self.tracker.forget(result)
+        self.tracker.origins.same("rms_norm", result, before)
 
     def gradient(self, name: str, args: Any, result: Any, node: int) -> Counts | None:
         """Count a gradient of a contraction; that of a gate or a scale is elementwise, as it is.
@@ -137,10 +141,10 @@ class Contractions:
         """
         if name != "mul" or not all(isinstance(item, Tensor) for item in args[:2]):
             return None
-        gradients, size = self.awaited.get(node, (0, 0))
+        gradients, size = self.pending_gradients.get(node, (0, 0))
         if not gradients:
             return None
-        self.awaited[node] = gradients - 1, size
+        self.pending_gradients[node] = gradients - 1, size
         macs = (
             min(size, result.numel()) * (1, 2, 4)[sum(item.dtype.is_complex for item in args[:2])]
         )
@@ -152,14 +156,14 @@ class Contractions:
         )
 
 
-class _Facts:
-    """What `Handmade` asks, of tensors."""
+class _Facts(Facts):
+    """The `Facts` of tensors."""
 
-    def __init__(self, weights: Weights, ledger: Ledger) -> None:
-        self._weights, self._ledger = weights, ledger
+    def __init__(self, weights: Weights, recorder: Recorder) -> None:
+        self._weights, self._recorder = weights, recorder
 
-    def book(self) -> Book[Any]:
-        return Book()
+    def table(self) -> TensorMap[Any]:
+        return TensorMap()
 
     def is_value(self, item: Any) -> bool:
         return isinstance(item, Tensor)
@@ -173,46 +177,31 @@ class _Facts:
     def number(self, size: Any) -> int:
         return int(size)
 
+    def tensor(self, value: Tensor) -> Tensor:
+        return value
+
     def expanded(self, value: Tensor) -> tuple[bool, ...]:
         if value.layout is not torch.strided or value.is_contiguous():
             return (False,) * value.ndim
-        return tuple(
-            size > 1 and step == 0 for size, step in zip(value.shape, value.stride(), strict=True)
-        )
-
-    def scaled(self, value: Tensor, axes: tuple[int, ...]) -> None:
-        """Nothing hangs on it here, where sizes are numbers."""
+        return super().expanded(value)
 
     def constant(self, value: Tensor) -> bool:
         return value in self._weights
 
-    def is_complex(self, value: Tensor) -> bool:
-        return value.dtype.is_complex
-
     def learned(self, value: Tensor) -> bool:
         return self._weights.learned(value)
 
-    def kind(self, value: Tensor) -> int:
-        kind = value.dtype
-        if kind.is_floating_point or kind.is_complex:
-            return 0
-        return MASK if kind is torch.bool else WHOLE
-
     def what(self, factors: tuple[Tensor, Tensor], result: Tensor) -> Multiplied:
-        aside = all(map(self.constant, factors)) and (
-            "parametrizations" in self._ledger.path or self._weights.prepare(factors)
+        prepares = all(map(self.constant, factors)) and (
+            "parametrizations" in self._recorder.path or self.prepares(factors)
         )
         return Multiplied(
-            self._ledger.path,
-            sequence_number() - 1,
-            0 if aside else sum(item.requires_grad for item in factors),
-            aside,
+            self._recorder.path,
+            next_node() - 1,
+            0 if prepares else sum(item.requires_grad for item in factors),
+            prepares,
             result.element_size(),
         )
-
-    def part(self, value: Tensor, what: Multiplied) -> Multiplied:
-        del value
-        return what
 
 
 def elements(result: Any) -> int:

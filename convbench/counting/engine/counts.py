@@ -1,4 +1,4 @@
-"""What one operator costs: the counting rules of `costs`, applied to shapes that were met."""
+"""What one operator costs: the counting rules of `costs`, applied to shapes."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from convbench.counting.engine.ledger import KIND
+from convbench.counting.engine.recorder import KIND
 
 if TYPE_CHECKING:
     import torch

@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import Tensor
 
-from convbench.counting.engine.restoring import contents_of, items
+from convbench.counting.engine.restoring import items, items_of
 
 _CACHE: type = type(functools.lru_cache(len))
 _DEPTH = 8
@@ -36,7 +36,7 @@ def release(made: Collection[weakref.ref[Tensor]]) -> tuple[list[str], list[str]
     """Take surviving tensors from who keeps them.
 
     Returns who kept some and does no more, and who still does: a cache can be cleared, an item of a
-    list or a dict dropped; what a variable held before, nobody knows. What only autograd's graph
+    list or a dict dropped; what a variable held before is not known. What only autograd's graph
     holds, no code can come by.
     """
     done: list[str] = []
@@ -72,7 +72,7 @@ def _take(value: Any, done: list[str], depth: int, ours: set[int]) -> None:
         elif type(holder) is dict:
             _from_dict(holder, value, done)
         elif isinstance(holder, list | deque):
-            kept = [item for item in contents_of(holder) if item is not value]
+            kept = [item for item in items_of(holder) if item is not value]
             items(holder, kept)
             done.append(f"a {type(holder).__name__}")
         elif isinstance(holder, set):

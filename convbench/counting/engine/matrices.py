@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import torch
 
+from convbench.core.torch_internals import stored
 from convbench.counting.engine.counts import COMPLEX_PRODUCT, Counts, linear, matrix_product
 from convbench.counting.engine.registry import rule
 
@@ -21,82 +22,44 @@ def _complex(*tensors: Any) -> bool:
     return all(tensor.dtype.is_complex for tensor in tensors)
 
 
-def _product(
-    a: Any, b: Any, sizes: tuple[int, int, int, int], *, bias: bool = False
-) -> Counts | None:
-    """Count `sizes` (batch, rows, inner, columns) of a times b, of a sparse one what it stores.
+def _product(a: Any, b: Any, *, bias: bool = False) -> Counts | None:
+    """Count a (*batch, rows, inner) times b (*batch, inner, columns).
 
-    Each stored element of a sparse matrix meets one row or column of the dense one, whatever its
-    format, zeros stored among them. Without values how many are stored is not known, nor how those
-    of two sparse ones meet: then the operator is unknown.
+    A vector is one row, or one column. Each stored element of a sparse matrix meets one row or
+    column of the dense one, whatever its format, zeros stored among them. Without values how many
+    are stored is not known, nor how those of two sparse ones meet: then the operator is unknown.
     """
+    batch, rows, inner = (1, 1, 1, *a.shape)[-3:]
+    columns = b.shape[-1] if b.ndim > 1 else 1
     sparse = [item for item in (a, b) if item.layout in SPARSE]
-    whole = matrix_product(*sizes, bias=bias, complex_numbers=_complex(a, b))
+    whole = matrix_product(batch, rows, inner, columns, bias=bias, complex_numbers=_complex(a, b))
     if not sparse:
         return whole
     if len(sparse) == 2 or sparse[0].is_meta:  # noqa: PLR2004  both
         return None
-    batch, rows, inner, columns = sizes
-    stored = (
-        int(sparse[0].values().numel()) if sparse[0].layout in COMPRESSED else _stored(sparse[0])
-    )
-    macs = stored * (columns if sparse[0] is a else rows)
+    held = sparse[0].values().numel() if sparse[0].layout in COMPRESSED else stored(sparse[0])
+    macs = held * (columns if sparse[0] is a else rows)
     macs *= COMPLEX_PRODUCT if _complex(a, b) else 1
     dense = batch * (inner * columns if sparse[0] is a else rows * inner)
     return replace(
         whole,
         multiplications=macs,
         multiplications_valid=macs,
-        reads=stored + dense + (columns if bias else 0),
+        reads=held + dense + (columns if bias else 0),
     )
 
 
-def _stored(tensor: Any) -> int:
-    if tensor.layout in COMPRESSED:  # blocks are stored whole
-        return int(tensor.values().numel())
-    return int(tensor._nnz())  # noqa: SLF001  its only name
-
-
-@rule("mm", "int_mm", "scaled_mm")
-def _mm(args: Any, result: Any) -> Counts | None:
+@rule("mm", "bmm", "mv", "dot", "vdot", "int_mm", "scaled_mm")
+def _plain_product(args: Any, result: Any) -> Counts | None:
     del result
-    a, b = args[:2]
-    return _product(a, b, (1, a.shape[0], a.shape[1], b.shape[1]))
+    return _product(*args[:2])
 
 
-@rule("addmm", "addmm_activation", "sparse_addmm")
-def _addmm(args: Any, result: Any) -> Counts | None:
+@rule("addmm", "baddbmm", "addbmm", "addmv", "addmm_activation", "sparse_addmm")
+def _added_product(args: Any, result: Any) -> Counts | None:
+    """What the product is added to comes first, and counts as a bias."""
     del result
-    _, a, b = args[:3]
-    return _product(a, b, (1, a.shape[0], a.shape[1], b.shape[1]), bias=True)
-
-
-@rule("bmm")
-def _bmm(args: Any, result: Any) -> Counts | None:
-    del result
-    a, b = args[:2]
-    return _product(a, b, (*a.shape, b.shape[2]))
-
-
-@rule("baddbmm", "addbmm")
-def _baddbmm(args: Any, result: Any) -> Counts | None:
-    del result
-    _, a, b = args[:3]
-    return _product(a, b, (*a.shape, b.shape[2]), bias=True)
-
-
-@rule("mv")
-def _mv(args: Any, result: Any) -> Counts | None:
-    del result
-    a, b = args[:2]
-    return _product(a, b, (1, a.shape[0], a.shape[1], 1))
-
-
-@rule("addmv")
-def _addmv(args: Any, result: Any) -> Counts | None:
-    del result
-    _, a, b = args[:3]
-    return _product(a, b, (1, a.shape[0], a.shape[1], 1), bias=True)
+    return _product(*args[1:3], bias=True)
 
 
 @rule("grouped_mm", "scaled_grouped_mm")
@@ -111,16 +74,9 @@ def _grouped(args: Any, result: Any) -> Counts:
 @rule("weight_int8pack_mm", "weight_int4pack_mm", "weight_int4pack_mm_for_cpu")
 @rule("dyn_quant_matmul_4bit", "weight_int4pack_mm_with_scales_and_zeros")
 def _packed_weight(args: Any, result: Any) -> Counts:
-    """Times a weight in a packing of its own: its shape is told by input and output."""
+    """Times a weight in a packing of its own: its shape follows from input and output."""
     inputs = args[0]
     return matrix_product(1, prod(inputs.shape[:-1]), inputs.shape[-1], result.shape[-1])
-
-
-@rule("dot", "vdot")
-def _dot(args: Any, result: Any) -> Counts:
-    del result
-    a, b = args[:2]
-    return matrix_product(1, 1, a.shape[0], 1, complex_numbers=_complex(a, b))
 
 
 @rule("linear", "mkldnn_linear")

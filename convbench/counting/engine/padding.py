@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from torch import Tensor
 
-from convbench.counting.engine.noted import Book
+from convbench.counting.engine.tensor_map import TensorMap
 
 Pairs = tuple[tuple[int, int], ...]
 """Zeros at the low and the high end of every axis."""
@@ -31,7 +31,7 @@ class Padding:
 
     def __init__(self) -> None:
         """Nothing is padded yet."""
-        self._pairs: Book[tuple[Pairs, list[bool]]] = Book()
+        self._pairs: TensorMap[tuple[Pairs, list[bool]]] = TensorMap()
 
     def __contains__(self, tensor: Tensor) -> bool:
         """Tell whether zeros are known around the tensor."""
@@ -45,7 +45,7 @@ class Padding:
         return known[0] if known is not None and known[1][0] else None
 
     def see(self, name: str, args: Any, result: Any) -> None:
-        """Follow one operator; of any other that writes in place, `drop` is to be told."""
+        """Follow one operator; any other that writes in place is for `drop`."""
         if name == "constant_pad_nd":
             self._padded(args, result)
             return

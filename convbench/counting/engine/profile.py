@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.core.costs import Cost
 from convbench.core.shown import Shown
 from convbench.counting.engine.counts import NAMES, Counts
-from convbench.counting.engine.ledger import kind_of
+from convbench.counting.engine.recorder import kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from convbench.counting.engine.ledger import Ledger
+    from convbench.counting.engine.recorder import Recorder
 
 
 _NUMBERS: Final = attrgetter(*NAMES)
@@ -31,6 +31,16 @@ class Row:
     calls: int
     counts: Counts
     backward: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all numbers by name."""
+        return {
+            "module": self.module,
+            "operator": self.operator,
+            "pass": "backward" if self.backward else "forward",
+            "calls": self.calls,
+            **{name: getattr(self.counts, name) for name in NAMES},
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,38 +86,40 @@ class Profile(Shown, view="profiles"):
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, module: nn.Module, ledger: Ledger, *, how: str) -> Profile:
-        """Gather what the engine met."""
+    def of(cls, module: nn.Module, recorder: Recorder, *, how: str) -> Profile:
+        """Gather what was recorded."""
         from torch.nn.parameter import is_lazy  # torch is there: it ran the module
 
-        used = ledger.used
+        from convbench.core.torch_internals import weights_of
+
+        used = recorder.used
         held = tuple(
             (
                 name,
                 tuple(
                     (id(p), p.numel())
-                    for p in part._parameters.values()  # noqa: SLF001
+                    for p in weights_of(part).values()
                     if p is not None and (used is None or id(p) in used) and not is_lazy(p)
                 )
-                if part._parameters  # noqa: SLF001
+                if weights_of(part)
                 else (),
             )
-            for name, part in ledger.parts
+            for name, part in recorder.parts
         )
         return cls(
             name=kind_of(module),
             rows=tuple(
                 Row(module=path, operator=operator, calls=calls, counts=counts)
-                for (path, operator), (calls, counts) in ledger.rows().items()
+                for (path, operator), (calls, counts) in recorder.rows().items()
             ),
             modules=tuple(
-                (name, kind_of(part), ledger.visits.get(name, 0)) for name, part in ledger.parts
+                (name, kind_of(part), recorder.visits.get(name, 0)) for name, part in recorder.parts
             ),
             parameters=sum({key: size for _, sizes in held for key, size in sizes}.values()),
-            unsupported=dict(sorted(ledger.unknown.items())),
+            unsupported=dict(sorted(recorder.unknown.items())),
             how=how,
             held=held,
-            notes=ledger.notes,
+            notes=recorder.notes,
         )
 
     def with_backward(self, backward: Profile) -> Profile:
@@ -219,16 +231,7 @@ class Profile(Shown, view="profiles"):
             "multiplications": self.total.multiplications,
             "complete": self.complete,
             "unsupported": self.unsupported,
-            "rows": [
-                {
-                    "module": row.module,
-                    "operator": row.operator,
-                    "pass": "backward" if row.backward else "forward",
-                    "calls": row.calls,
-                    **{name: getattr(row.counts, name) for name in NAMES},
-                }
-                for row in self.rows
-            ],
+            "rows": [row.to_json() for row in self.rows],
         }
 
     def __str__(self) -> str:

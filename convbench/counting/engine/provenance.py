@@ -1,4 +1,4 @@
-"""Whether all that ran was seen: a tensor that nobody was seen to make was made unseen.
+"""Whether all that ran was observed: a tensor that no observed operator made shows what was not.
 
 Other threads, compiled code and other libraries can compute past a dispatch mode. What they make
 comes back sooner or later: as an operator's argument, or in what the module returns. Fused parts of
@@ -12,51 +12,52 @@ import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-import torch
 from torch import Tensor, nn
 
+from convbench.core.torch_internals import has_kernel, without_subclasses
+
 UNSEEN: Final = "tensors made out of sight (by a thread, compiled code or another library)"
-"""What a ledger calls them, among the operators without a rule."""
+"""What a recorder calls them, among the operators without a rule."""
 Made = dict[int, weakref.ref[Tensor]]
 """Tensors, weakly, by id: an id is free for another tensor when its own is gone."""
 
 
-class Memory:
-    """The memory of tensors that were there before, or whose making was seen.
+class KnownStorages:
+    """The storages of tensors that existed before, or that an observed operator made.
 
     Views, parameters made of tensors and what `.data` gives are other names for the same memory.
     """
 
     def __init__(self) -> None:
-        """None is known yet."""
+        """Begin without any."""
         self._known: dict[int, weakref.ref[Any]] = {}
-        self._there: list[Tensor] = []
+        self._existing: list[Tensor] = []
 
-    def there(self, tensors: Iterable[Tensor]) -> None:
-        """Take note of tensors that were there before; they are looked at when it is asked."""
-        self._there += tensors
+    def add_existing(self, tensors: Iterable[Tensor]) -> None:
+        """Add tensors that existed before the count; their storages are read when first needed."""
+        self._existing += tensors
 
-    def note(self, tensors: Iterable[Tensor]) -> None:
-        """Take note of tensors; what has no memory of the usual kind is not followed."""
+    def add(self, tensors: Iterable[Tensor]) -> None:
+        """Add the storages of tensors; sparse ones and others without one are left out."""
         for tensor in tensors:
             storage = _storage(tensor)
             if storage is not None:
                 self._known[id(storage)] = weakref.ref(storage)
 
-    def strange(self, tensor: Tensor) -> bool:
-        """Tell whether nobody was seen to make a tensor; it is told once.
+    def is_new(self, tensor: Tensor) -> bool:
+        """Tell whether a tensor's storage was not known, and add it.
 
-        Whole numbers and masks are not looked at: they choose, and are not multiplied.
+        Whole numbers and masks are not checked: they choose, and are not multiplied.
         """
         if not (tensor.is_floating_point() or tensor.is_complex()):
             return False
         storage = _storage(tensor)
         if storage is None or self._knows(storage):
             return False
-        if self._there:
-            with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001  some answer otherwise
-                self.note(self._there)
-            self._there = []
+        if self._existing:
+            with without_subclasses():  # some answer otherwise
+                self.add(self._existing)
+            self._existing = []
             if self._knows(storage):
                 return False
         self._known[id(storage)] = weakref.ref(storage)
@@ -132,4 +133,4 @@ def _passes(kind: str) -> bool:
         )
     if space in {"aten", "prims", "onnx", "cuda", "inductor", "static"}:
         return False
-    return not torch._C._dispatch_has_kernel(kind)  # noqa: SLF001  no public way
+    return not has_kernel(kind)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from convbench.counting.translate import Translation
+
 _MOST = 1 << 60
 """Elements in an input: torch counts bytes in 64 bits."""
 
@@ -72,9 +74,40 @@ def profile_reference(
         return count(module, inputs, backward=backward, strict=strict, device=cpu)
     except (ModelError, ProfileError):
         pass  # it needs data, perhaps: made on the CPU, it fails there with its real reason
-    module = load_model(reference, knobs)
-    inputs = _zeros(given, [], _dtype_of(module), "cpu")
+    module, inputs = _made(reference, given, knobs)
     return count(module, inputs, backward=backward, strict=strict)
+
+
+def translate_reference(
+    reference: str, shapes: Sequence[str], arguments: Sequence[str], counters: Sequence[str]
+) -> list[Translation]:
+    """Say what each counter's number is made of, for the model that `reference` names.
+
+    It is made on the CPU, and asked on zeros as in `profile_reference`. Raises as that does, and as
+    `counting.translate.translate` does.
+    """
+    from convbench.counting.translate import translate
+
+    given, knobs = [input_of(text) for text in shapes], arguments_of(arguments)
+    module, inputs = _made(reference, given, knobs)
+    return [translate(module, inputs, name) for name in counters]
+
+
+def _made(
+    reference: str, given: list[Input], knobs: dict[str, str]
+) -> tuple[nn.Module, tuple[Any, ...]]:
+    """Return a model on the CPU, and zeros for it."""
+    import torch
+
+    if reference.endswith(".pt2"):
+        from convbench.counting.engine.exported import input_types
+
+        program = load_program(reference, knobs)
+        return program.module(), _zeros(
+            given, input_types(program), torch.get_default_dtype(), "cpu"
+        )
+    module = load_model(reference, knobs)
+    return module, _zeros(given, [], _dtype_of(module), "cpu")
 
 
 def _zeros(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import log2, prod
 from typing import Any, Final
 
+from convbench.core.torch_internals import full_name
 from convbench.counting.engine import convolutions, matrices  # which register their rules
 from convbench.counting.engine.counts import Counts
 from convbench.counting.engine.quantised import QUANTISED, QUANTISED_ELEMENTWISE
@@ -87,8 +88,8 @@ def find(operator: Any) -> tuple[str, str, Rule | None]:
     """Return an operator's namespace, bare name and rule."""
     namespace = operator.namespace
     if namespace not in COUNTED and namespace != "quantized":
-        return namespace, operator._schema.name.split("::")[-1], None  # noqa: SLF001  not torch's own
-    name = plain_name(f"{namespace}.{operator._schema.name.split('::')[-1]}")  # noqa: SLF001
+        return namespace, full_name(operator).split("::")[-1], None
+    name = plain_name(full_name(operator))
     if namespace == "quantized":
         return namespace, name, QUANTISED.get(name)
     return namespace, name, RULES.get(name)

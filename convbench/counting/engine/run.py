@@ -2,50 +2,49 @@
 
 from __future__ import annotations
 
-import copy
 import gc
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from threading import RLock
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
 from torch.func import functional_call
 from torch.nn.parameter import is_lazy
 
-from convbench.counting.base import untouched
+from convbench.core.torch_internals import uncompiled
+from convbench.counting.engine.attempt import Attempt, set_up
 from convbench.counting.engine.backward import count_backward
+from convbench.counting.engine.callables import Called, as_module, recorder_of, took_part
 from convbench.counting.engine.contractions import Weights
-from convbench.counting.engine.fast import Fast
-from convbench.counting.engine.leaks import release
-from convbench.counting.engine.ledger import kind_of, watching
-from convbench.counting.engine.nested import exhausted, mapped, tensors_in
-from convbench.counting.engine.posing import Posing
-from convbench.counting.engine.profile import Profile
-from convbench.counting.engine.provenance import all_tensors, fused
-from convbench.counting.engine.refusals import (
+from convbench.counting.engine.errors import (
+    ErrorText,
     ProfileError,
-    Told,
     UnknownOperatorError,
     on_meta,
     refusal,
 )
-from convbench.counting.engine.state import as_it_was
-from convbench.counting.engine.subjects import Called, as_module, ledger_of, took_part
-from convbench.counting.engine.twins import (
-    Setting,
+from convbench.counting.engine.fast_path import FastPath
+from convbench.counting.engine.function_mode import FunctionMode
+from convbench.counting.engine.lazy import settled
+from convbench.counting.engine.leaks import release
+from convbench.counting.engine.module_state import as_it_was
+from convbench.counting.engine.module_tensors import (
     held_by,
-    leaf,
+    meta_copy,
+    meta_leaf,
     parts_of,
-    set_up,
+    real_leaf,
     tensors_of,
-    twin,
-    twin_leaf,
-    values_kept,
 )
+from convbench.counting.engine.profile import Profile
+from convbench.counting.engine.provenance import all_tensors, fused
+from convbench.counting.engine.pytree import exhausted, mapped, tensors_in
+from convbench.counting.engine.recorder import kind_of, watching
 
 __all__ = ["ProfileError", "UnknownOperatorError", "count", "profile"]
 
@@ -59,7 +58,7 @@ _REENTRANT = "use_reentrant=True"
 _ONE_AT_A_TIME = RLock()
 """A count exchanges weights and settings of the process for a while; another would put back its."""
 
-Attempt = Callable[[nn.Module, tuple[Any, ...], Setting], Profile]
+Way = Callable[[nn.Module, tuple[Any, ...], Attempt], Profile]
 
 
 def profile(module: Any, *inputs: Any, backward: bool = False, strict: bool = False) -> Profile:
@@ -118,7 +117,7 @@ def _counted(
     """Count by shapes, or for real where that will not do."""
     parts = parts_of(module)
     if any(map(is_lazy, tensors_of(parts))):
-        module = _settled(module, inputs)
+        module = settled(module, inputs)
         parts = parts_of(module)
     why = _must_run(parts) or ""
     found = (
@@ -151,47 +150,47 @@ def _without_values(
     device: torch.device | None,
 ) -> Profile | str:
     """Count by shapes; return why it must be run where that will not do."""
-    waiting: list[Attempt] = [_with_gradients] if backward else [_by_shapes, _by_twins]
+    waiting: list[Way] = [_with_gradients] if backward else [_by_shapes, _by_meta_copies]
     given = next(tensors_in(inputs), None)
     given = next(iter(tensors_of(parts)), None) if given is None else given
     if device is None and given is not None and not given.is_meta:
         device = given.device
     why, accumulate = "", False
     while waiting:
-        attempt = waiting.pop(0)
-        setting = Setting(device, accumulate=accumulate)
+        way = waiting.pop(0)
+        attempt = Attempt(device, accumulate=accumulate)
         found: Profile | None = None
-        told: Told | None = None
+        failure: ErrorText | None = None
         try:
-            with _in_place(module, parts, setting) as subject:
-                if setting.state is not None and fused(setting.state.scripted):
+            with _in_place(module, parts, attempt) as subject:
+                if attempt.state is not None and fused(attempt.state.scripted):
                     return "it reaches TorchScript that runs fused"
-                found = attempt(subject, inputs, setting)
+                found = way(subject, inputs, attempt)
         except (Exception, SystemExit) as raised:  # noqa: BLE001  whatever it is, running it will tell
-            told = Told.of(raised)
-        told = setting.close() or told
-        kept = _released(module, setting, all_of_them=device is not None)
+            failure = ErrorText.of(raised)
+        failure = attempt.close() or failure
+        kept = _released(module, attempt, all_of_them=device is not None)
         if kept:
             return f"{' and '.join(kept)} kept tensors of the count, which have no values"
-        if told is None:
+        if failure is None:
             return found or ""
-        if told.final:
-            raise ProfileError(told.text)
-        why = told.short
-        if _NO_GRAPH in told.text and not backward:
-            waiting = [_with_graph] if attempt is not _with_graph else []
-        elif _REENTRANT in told.text and not accumulate:
-            waiting, accumulate = [attempt], True
+        if failure.final:
+            raise ProfileError(failure.text)
+        why = failure.short
+        if _NO_GRAPH in failure.text and not backward:
+            waiting = [_with_graph] if way is not _with_graph else []
+        elif _REENTRANT in failure.text and not accumulate:
+            waiting, accumulate = [way], True
     return why
 
 
-def _released(module: nn.Module, setting: Setting, *, all_of_them: bool) -> list[str]:
+def _released(module: nn.Module, attempt: Attempt, *, all_of_them: bool) -> list[str]:
     """Take tensors without values from who keeps them outside the module; return who did.
 
     Of a module that is on the meta device itself, its results may have none.
     """
-    kept, left = release(setting.made.values() if all_of_them else setting.emptied)
-    if (kept or left) and not setting.alone:
+    kept, left = release(attempt.made.values() if all_of_them else attempt.emptied)
+    if (kept or left) and not attempt.alone:
         raise ProfileError(
             f"Another thread runs parts of {kind_of(module)} while it is counted, and holds "
             "tensors of the count: let it wait, or count a copy of the module."
@@ -206,49 +205,54 @@ def _released(module: nn.Module, setting: Setting, *, all_of_them: bool) -> list
     return sorted(set(kept))
 
 
-def _by_shapes(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> Profile:
-    ledger = ledger_of(module)
-    weights = Weights(*held_by(part for _, part in ledger.parts))
-    dispatch = setting.dispatch(ledger, weights, real=False)
-    given = mapped(inputs, twin)
-    setting.follow(tensors_in(given))
-    with torch.no_grad(), watching(ledger), dispatch, Fast(dispatch, setting.device):
+def _by_shapes(module: nn.Module, inputs: tuple[Any, ...], attempt: Attempt) -> Profile:
+    recorder = recorder_of(module)
+    weights = Weights(*held_by(part for _, part in recorder.parts))
+    dispatch = attempt.dispatch(recorder, weights, real=False)
+    given = mapped(inputs, meta_copy)
+    attempt.follow(tensors_in(given))
+    with torch.no_grad(), watching(recorder), dispatch, FastPath(dispatch, attempt.device):
         outputs = exhausted(module(*given))
         dispatch.returned(outputs)
-    return Profile.of(module, ledger, how="shapes")
+    return Profile.of(module, recorder, how="shapes")
 
 
-def _by_twins(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> Profile:
-    """Follow shapes once more, with every weight's twin on the meta device in its place.
+def _by_meta_copies(module: nn.Module, inputs: tuple[Any, ...], attempt: Attempt) -> Profile:
+    """Follow shapes once more, with a copy of every weight on the meta device in its place.
 
     Slower, and right where torch looks at devices and data types before it dispatches anything.
     """
-    ledger = ledger_of(module)
-    parameters = {name: twin(tensor) for name, tensor in module.named_parameters()}
-    buffers = {name: twin(tensor) for name, tensor in module.named_buffers()}
-    twins = {**parameters, **buffers}
+    recorder = recorder_of(module)
+    parameters = {name: meta_copy(tensor) for name, tensor in module.named_parameters()}
+    buffers = {name: meta_copy(tensor) for name, tensor in module.named_buffers()}
+    copies = {**parameters, **buffers}
     weights = Weights(parameters.values(), buffers.values())
-    dispatch = setting.dispatch(ledger, weights, real=False)
-    given = mapped(inputs, twin)
-    setting.follow([*twins.values(), *tensors_in(given)])
-    with torch.no_grad(), watching(ledger), dispatch, Fast(dispatch, setting.device, mixed=True):
-        outputs = exhausted(functional_call(module, twins, given, tie_weights=True))
+    dispatch = attempt.dispatch(recorder, weights, real=False)
+    given = mapped(inputs, meta_copy)
+    attempt.follow([*copies.values(), *tensors_in(given)])
+    with (
+        torch.no_grad(),
+        watching(recorder),
+        dispatch,
+        FastPath(dispatch, attempt.device, mixed=True),
+    ):
+        outputs = exhausted(functional_call(module, copies, given, tie_weights=True))
         dispatch.returned(outputs)
-    took_part(ledger, {id(twins[name]): tensor for name, tensor in module.named_parameters()})
-    return Profile.of(module, ledger, how="shapes")
+    took_part(recorder, {id(copies[name]): tensor for name, tensor in module.named_parameters()})
+    return Profile.of(module, recorder, how="shapes")
 
 
-def _with_gradients(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> Profile:
-    given = mapped(inputs, twin_leaf)
-    setting.follow(tensors_in(given))
-    return count_backward(module, given, setting, how="shapes")
+def _with_autograd(
+    module: nn.Module, inputs: tuple[Any, ...], attempt: Attempt, *, backward: bool
+) -> Profile:
+    given = mapped(inputs, meta_leaf)
+    attempt.follow(tensors_in(given))
+    return count_backward(module, given, attempt, how="shapes", backward=backward)
 
 
-def _with_graph(module: nn.Module, inputs: tuple[Any, ...], setting: Setting) -> Profile:
-    """Follow shapes with autograd, for a forward that takes gradients itself."""
-    given = mapped(inputs, twin_leaf)
-    setting.follow(tensors_in(given))
-    return count_backward(module, given, setting, how="shapes", backward=False)
+_with_gradients: Final = partial(_with_autograd, backward=True)
+_with_graph: Final = partial(_with_autograd, backward=False)
+"""For a forward that takes gradients itself."""
 
 
 def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward: bool) -> Profile:
@@ -257,42 +261,41 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
         raise on_meta(module, inputs, why)
     graph = accumulate = False
     while True:
-        setting = Setting(None, accumulate=accumulate)
+        attempt = Attempt(None, accumulate=accumulate)
         try:
-            with (
-                _in_place(module, parts_of(module), setting) as subject,
-                untouched(subject, draws=False),
-                values_kept(subject),
-            ):
-                if setting.scripted(parts_of(module)):
-                    setting.memory = None  # constants of TorchScript are not in Python
+            with _in_place(module, parts_of(module), attempt) as subject:
+                for tensor in tensors_of(parts_of(subject)):
+                    if not is_lazy(tensor):  # what is fused or scripted writes past the dispatcher
+                        attempt.values.keep(tensor)
+                if attempt.scripted(parts_of(module)):
+                    attempt.storages = None  # constants of TorchScript are not in Python
                 if backward or graph:
-                    given = mapped(inputs, leaf)
-                    return count_backward(subject, given, setting, how=how, backward=backward)
-                return _run(subject, inputs, setting, how)
+                    given = mapped(inputs, real_leaf)
+                    return count_backward(subject, given, attempt, how=how, backward=backward)
+                return _run(subject, inputs, attempt, how)
         except (Exception, SystemExit) as error:
-            told = Told.of(error).text
-            if _NO_GRAPH in told and not (backward or graph):
+            failure = ErrorText.of(error).text
+            if _NO_GRAPH in failure and not (backward or graph):
                 graph = True
-            elif _REENTRANT in told and not accumulate:
+            elif _REENTRANT in failure and not accumulate:
                 accumulate = True
             else:
                 raise refusal(module, inputs, error) from error
         finally:
-            setting.close()
+            attempt.close()
 
 
-def _run(module: nn.Module, inputs: tuple[Any, ...], setting: Setting, how: str) -> Profile:
-    ledger = ledger_of(module)
-    weights = Weights(*held_by(part for _, part in ledger.parts))
-    given = mapped(inputs, leaf)
-    setting.there(all_tensors())
-    dispatch = setting.dispatch(ledger, weights, real=True)
-    with torch.no_grad(), watching(ledger), dispatch, Posing(dispatch, None, mixed=False):
+def _run(module: nn.Module, inputs: tuple[Any, ...], attempt: Attempt, how: str) -> Profile:
+    recorder = recorder_of(module)
+    weights = Weights(*held_by(part for _, part in recorder.parts))
+    given = mapped(inputs, real_leaf)
+    attempt.add_existing(all_tensors())
+    dispatch = attempt.dispatch(recorder, weights, real=True)
+    with torch.no_grad(), watching(recorder), dispatch, FunctionMode(dispatch, None, mixed=False):
         outputs = exhausted(module(*given))
         dispatch.returned(outputs)
-    setting.read_graphs(parts_of(module))
-    return Profile.of(module, ledger, how=how)
+    attempt.read_graphs(parts_of(module))
+    return Profile.of(module, recorder, how=how)
 
 
 def _must_run(parts: list[nn.Module]) -> str | None:
@@ -305,33 +308,8 @@ def _must_run(parts: list[nn.Module]) -> str | None:
     return None
 
 
-def _settled(module: nn.Module, inputs: tuple[Any, ...]) -> nn.Module:
-    """Return a copy whose lazy layers have taken the shapes that the inputs give them."""
-    with torch.random.fork_rng(), torch.no_grad():
-        try:
-            subject = _copied(module).to("meta")
-            subject(*mapped(inputs, twin))
-        except Exception:  # noqa: BLE001  whatever it is, running it will tell
-            subject = _copied(module)
-            try:
-                subject(*mapped(inputs, leaf))
-            except Exception as error:
-                raise refusal(module, inputs, error) from error
-    return subject
-
-
-def _copied(module: nn.Module) -> nn.Module:
-    made: Any = nn.UninitializedBuffer
-    blank = {
-        id(buffer): made(device=buffer.device, dtype=buffer.dtype)
-        for buffer in module.buffers()
-        if is_lazy(buffer)  # which torch cannot copy itself
-    }
-    return copy.deepcopy(module, blank)
-
-
 @contextmanager
-def _in_place(module: nn.Module, parts: list[nn.Module], setting: Setting) -> Iterator[nn.Module]:
+def _in_place(module: nn.Module, parts: list[nn.Module], attempt: Attempt) -> Iterator[nn.Module]:
     """Yield the module to run, and put back what running changes.
 
     One that torch.compile wrapped is run uncompiled.
@@ -339,13 +317,12 @@ def _in_place(module: nn.Module, parts: list[nn.Module], setting: Setting) -> It
     subject = module
     with ExitStack() as stack:
         state = stack.enter_context(as_it_was(parts))
-        setting.state = state
-        setting.there([*tensors_of(parts), *state.tensors()])
+        attempt.state = state
+        attempt.add_existing([*tensors_of(parts), *state.tensors()])
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # the model's own are for who runs it, not for who counts
         if "torch._dynamo" in sys.modules:  # who has compiled something has loaded it: 3 s, 70 MB
-            if isinstance(subject, torch._dynamo.OptimizedModule):  # noqa: SLF001  its only name
-                subject = subject._orig_mod  # noqa: SLF001  as above
+            subject = uncompiled(subject)
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         # casts of weights that an autocast around us keeps: ours have no values
         stack.callback(torch.clear_autocast_cache)

@@ -9,6 +9,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from convbench.core.torch_internals import address, parameters
+
 
 class Values:
     """What real tensors held before they were written to, and which of them the count made itself.
@@ -60,7 +62,7 @@ class Values:
 def storage_of(tensor: Tensor) -> int:
     """Return what identifies the memory of a tensor; 0 for one that has none of the usual kind."""
     try:
-        return int(tensor.untyped_storage()._cdata)  # noqa: SLF001  torch's own identity
+        return address(tensor.untyped_storage())
     except (NotImplementedError, RuntimeError):  # sparse, mkldnn
         return 0
 
@@ -76,7 +78,7 @@ def writes(func: Any) -> tuple[tuple[int, str], ...]:
     unsaid = _STATISTICS if func.overloadpacket.__name__ in _UNSAID else ()
     return tuple(
         (place, argument.name)
-        for place, argument in enumerate(func._schema.arguments)  # noqa: SLF001  torch's own description
+        for place, argument in enumerate(parameters(func))
         if argument.name in unsaid
         or (argument.alias_info is not None and argument.alias_info.is_write)
     )

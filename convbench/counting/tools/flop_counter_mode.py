@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter as Numbers
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from convbench.counting.base import COUNTERS
-from convbench.counting.rules import is_zero_by_rule, plain_name
-from convbench.counting.tally import Convention, Tally
-
-if TYPE_CHECKING:
-    from torch import nn
+from convbench.counting.asking import run_both
+from convbench.counting.base import Answer, Counter, register
+from convbench.counting.rules import plain_name
+from convbench.counting.tally import Convention
 
 
-class FlopCounterMode:
+@register
+class FlopCounterMode(Counter):
     """2 per multiply-accumulate, halved here; operators it does not know count 0, and are listed.
 
     torch's mode says nothing of what it does not know, so a second mode beneath it writes down
@@ -21,15 +20,20 @@ class FlopCounterMode:
     """
 
     name = "torch"
+    title = "FlopCounterMode"
     package = "torch"
+    imports = "torch.utils.flop_counter"
+    convention = Convention(
+        unit="2 per multiply-accumulate (halved here), bias not counted", elementwise="nothing"
+    )
+    unit = 2
+    backward = True
 
-    def count(self, module: nn.Module, inputs: tuple[Any, ...]) -> Tally:
+    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Run module(*inputs) under the mode."""
-        import torch
-        from torch.utils._python_dispatch import TorchDispatchMode
-        from torch.utils.flop_counter import FlopCounterMode as Mode
-        from torch.utils.flop_counter import flop_registry
+        from convbench.core.torch_internals import TorchDispatchMode
 
+        tool = self.load()
         met: Numbers[str] = Numbers()
 
         class Witness(TorchDispatchMode):
@@ -38,35 +42,22 @@ class FlopCounterMode:
             def __torch_dispatch__(
                 self, func: Any, types: Any, args: Any = (), kwargs: Any = None
             ) -> Any:
-                if func._overloadpacket not in flop_registry:  # noqa: SLF001  the table's own key
+                if func.overloadpacket not in tool.flop_registry:
                     met[str(func)] += 1
                 return func(*args, **(kwargs or {}))
 
-        mode = Mode(display=False)
+        mode = tool.FlopCounterMode(display=False)
         with Witness(), mode:
-            module(*inputs)
+            run_both(module, inputs, backward=backward)
         counts = mode.get_flop_counts()
         root = type(module).__name__
-        by_operator = {
-            plain_name(str(op)): flops // 2 for op, flops in counts.get("Global", {}).items()
-        }
         by_module = {
             "" if path in {"Global", root} else path.removeprefix(f"{root}."): sum(ops.values())
-            // 2
             for path, ops in counts.items()
         }
-        return Tally(
-            counter=self.name,
-            macs=mode.get_total_flops() // 2,
-            by_operator=by_operator,
+        return Answer(
+            value=int(mode.get_total_flops()),
+            by_operator={plain_name(str(op)): n for op, n in counts.get("Global", {}).items()},
             by_module=by_module,
-            unsupported={n: c for n, c in sorted(met.items()) if not is_zero_by_rule(n)},
-            convention=Convention(
-                unit="2 per multiply-accumulate (halved here), bias not counted",
-                elementwise="nothing",
-                source=f"torch {torch.__version__}",
-            ),
+            unsaid=dict(met),
         )
-
-
-COUNTERS.register("torch")(FlopCounterMode())

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter as Numbers
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from convbench.counting.base import COUNTERS
-from convbench.counting.rules import is_zero_by_rule
-from convbench.counting.tally import Convention, Tally
-
-if TYPE_CHECKING:
-    from torch import nn
+from convbench.counting.asking import split
+from convbench.counting.base import Answer, Counter, register
+from convbench.counting.tally import Convention
 
 MAC_OPERATORS: Final = frozenset(
     {"conv", "linear", "matmul", "addmm", "bmm", "baddbmm", "einsum", "mm"}
@@ -19,41 +14,33 @@ MAC_OPERATORS: Final = frozenset(
 """fvcore's names for what multiplies and accumulates; the rest of its table is elementwise."""
 
 
-class Fvcore:
+@register
+class Fvcore(Counter):
     """1 per multiply-accumulate; operators it does not know count 0, and are listed here."""
 
     name = "fvcore"
     package = "fvcore"
+    imports = "fvcore.nn"
+    convention = Convention(
+        unit="1 per multiply-accumulate, bias not counted; without what no output depends on",
+        elementwise="batch norm 2 per element (1 without affine), pooling and interpolation as "
+        "its table says; other elementwise operators nothing",
+    )
 
-    def count(self, module: nn.Module, inputs: tuple[Any, ...]) -> Tally:
+    def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Trace module(*inputs) and count the graph."""
-        from fvcore.nn import FlopCountAnalysis
-
-        analysis = FlopCountAnalysis(module, inputs)
+        analysis = self.load().FlopCountAnalysis(module, inputs)
         analysis.unsupported_ops_warnings(enabled=False).uncalled_modules_warnings(enabled=False)
         analysis.tracer_warnings("none")
-        operators = {name: round(number) for name, number in analysis.by_operator().items()}
-        modules = {
-            name: round(sum(n for op, n in counts.items() if op in MAC_OPERATORS))
-            for name, counts in analysis.by_module_and_operator().items()
-        }
-        skipped: Numbers[str] = analysis.unsupported_ops()
-        macs = {name: n for name, n in operators.items() if name in MAC_OPERATORS}
-        return Tally(
-            counter=self.name,
-            macs=sum(macs.values()),
+        counts = {name: round(number) for name, number in analysis.by_operator().items()}
+        macs, parts = split(counts, MAC_OPERATORS.__contains__)
+        return Answer(
+            value=sum(counts.values()),
+            parts=parts,
             by_operator=macs,
-            by_module=modules,
-            elementwise={n: v for n, v in operators.items() if n not in MAC_OPERATORS},
-            unsupported={n: c for n, c in sorted(skipped.items()) if not is_zero_by_rule(n)},
-            convention=Convention(
-                unit="1 per multiply-accumulate, bias not counted; without what "
-                "no output depends on",
-                elementwise="batch norm 2 per element (1 without affine), pooling and "
-                "interpolation as its table says; other elementwise operators nothing",
-                source=f"fvcore {version('fvcore')}",
-            ),
+            by_module={
+                name: round(sum(n for op, n in operators.items() if op in MAC_OPERATORS))
+                for name, operators in analysis.by_module_and_operator().items()
+            },
+            unknown=dict(analysis.unsupported_ops()),
         )
-
-
-COUNTERS.register("fvcore")(Fvcore())

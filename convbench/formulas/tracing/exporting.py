@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.formulas.tracing.errors import TraceError
+from convbench.formulas.tracing.shape_env import no_special_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -114,7 +115,7 @@ def export(
     arguments = _pytree.tree_unflatten(examples, tree)
     given: Any = tuple(_pytree.tree_unflatten(shapes, tree))
     given = _like_signature(module, given)
-    with _quiet(), torch.no_grad(), _no_special_sizes():
+    with _quiet(), torch.no_grad(), no_special_sizes():
         program = torch.export.export(
             stand_in(module), arguments, dynamic_shapes=given, strict=False
         )
@@ -130,7 +131,7 @@ def taken_apart(program: ExportedProgram, operators: Iterable[Any]) -> ExportedP
     chosen = {operator: known[operator] for operator in operators if operator in known}
     if not chosen:
         return program
-    with _quiet(), _no_special_sizes():
+    with _quiet(), no_special_sizes():
         apart: ExportedProgram = program.run_decompositions(chosen)
     return apart
 
@@ -142,6 +143,8 @@ def stand_in(module: nn.Module) -> nn.Module:
     """
     import torch
 
+    from convbench.core.torch_internals import buffers_of, weights_of
+
     if isinstance(module, torch.jit.ScriptModule):
         raise TraceError(
             f"{type(module).__name__} is a scripted module, which torch.export does not take: "
@@ -149,7 +152,7 @@ def stand_in(module: nn.Module) -> nn.Module:
         )
     shared: dict[int, Any] = {}
     for part in module.modules():
-        for item in (*part._parameters.values(), *part._buffers.values(), *vars(part).values()):  # noqa: SLF001
+        for item in (*weights_of(part).values(), *buffers_of(part).values(), *vars(part).values()):
             if isinstance(item, torch.Tensor):
                 shared[id(item)] = item
     try:
@@ -167,19 +170,6 @@ def _like_signature(module: nn.Module, shapes: tuple[Any, ...]) -> tuple[Any, ..
         return shapes
     place = kinds.index(inspect.Parameter.VAR_POSITIONAL)
     return (*shapes[:place], shapes[place:])
-
-
-@contextlib.contextmanager
-def _no_special_sizes() -> Iterator[None]:
-    """Keep torch from treating sizes of 0 and 1 apart, where this torch can."""
-    from torch.fx.experimental import _config
-
-    config: Any = _config
-    if hasattr(config, "backed_size_oblivious"):
-        with config.patch(backed_size_oblivious=True):
-            yield
-    else:
-        yield
 
 
 @contextlib.contextmanager

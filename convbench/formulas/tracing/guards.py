@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from convbench.formulas.tracing.evaluating import value
 from convbench.formulas.tracing.ordering import SEARCHED, SMALLEST, interval, proven, settled
+from convbench.formulas.tracing.shape_env import guards
 from convbench.formulas.tracing.sizes import canonical, presented
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ def conditions(
 ) -> list[sympy.Basic]:
     """Return the ranges and guards of a trace that are not true of every positive size.
 
-    environment: torch's ShapeEnv. ranges: those of the exported program. Guards by which torch
-    chooses the layout of a tensor in memory (whether a size is 1) choose no operator and no
-    shape, and are left out.
+    environment: torch's ShapeEnv. ranges: those of the exported program.
     """
     import sympy
 
@@ -34,9 +33,7 @@ def conditions(
             continue
         low = max(_finite(allowed.lower, SMALLEST), SMALLEST)
         limits[name] = (sympy.Integer(low), sympy.sympify(_finite(allowed.upper, sympy.oo)))
-    replaced = dict(environment.replacements)
-    asked = [guard for guard in environment.guards if not _asks_for_layout(guard)]
-    rewritten = [canonical(guard.expr.xreplace(replaced), names) for guard in asked]
+    rewritten = [canonical(guard, names) for guard in guards(environment)]
     left = [
         _cancelled(part, limits)
         for condition in rewritten
@@ -56,17 +53,6 @@ def conditions(
 
 def _finite(limit: Any, otherwise: Any) -> Any:
     return int(limit) if getattr(limit, "is_Integer", isinstance(limit, int)) else otherwise
-
-
-def _asks_for_layout(guard: Any) -> bool:
-    """Tell whether torch's own tensor machinery asked about strides or about a size of 1."""
-    import sympy
-
-    place = getattr(guard.sloc, "framework_loc", None)
-    path = str(getattr(place, "filename", "")).replace("\\", "/")
-    inner = path.rpartition("/torch/")[2]
-    own = path != inner and (inner.startswith(("_", "fx/")))
-    return own and isinstance(guard.expr, sympy.Ne | sympy.Or)
 
 
 def _open(condition: Any, limits: Mapping[Any, Interval]) -> Iterable[sympy.Basic]:

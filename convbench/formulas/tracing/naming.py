@@ -9,6 +9,8 @@ from convbench.formulas.symbols import symbol
 from convbench.formulas.tracing.causes import spot
 from convbench.formulas.tracing.exporting import CHANNELS
 from convbench.formulas.tracing.guards import conditions
+from convbench.formulas.tracing.shape_env import environment_of, line_that_fixed
+from convbench.formulas.tracing.shape_env import expression as size_expression
 from convbench.formulas.tracing.sizes import quotient
 from convbench.formulas.tracing.writing import text
 
@@ -47,9 +49,7 @@ class Naming:
         ]
         for turn, (value, axes) in enumerate(zip(inputs, traced.axes, strict=True)):
             naming._name_input(value, axes, turn, traced.examples[turn].shape)
-        environment = next(
-            (value.fake_mode.shape_env for value in inputs if value.fake_mode.shape_env), None
-        )
+        environment = environment_of(inputs)
         if environment is not None:
             naming._constrain(environment, program.range_constraints)
             naming._say_why(environment)
@@ -69,7 +69,7 @@ class Naming:
             name, size = (letter if turn == 0 else f"{letter}{turn + 1}"), value.shape[index]
             number = int(shape[index])
             self.places.setdefault(name, (turn, index))
-            expression = _expression(size)
+            expression = size_expression(size)
             if isinstance(expression, int):
                 if letter != CHANNELS and turn == 0:
                     self.fixed[name] = number
@@ -139,18 +139,10 @@ class Naming:
     def _say_why(self, environment: Any) -> None:
         """Note the sizes that torch made numbers, and the line that did it."""
         told = " ".join(self.notes)
-        places = list(getattr(environment, "replacements_slocs", {}).items())
         for name, number in self.fixed.items():
             if f"{name}={number}" in told:
                 continue
-            reason = next(
-                (
-                    _line(place)
-                    for theirs, place in places
-                    if environment.replacements.get(theirs) == number
-                ),
-                "",
-            )
+            reason = _line(line_that_fixed(environment, number))
             self.notes.append(f"Kept as a number, {name}={number}: the module fixes it{reason}.")
 
 
@@ -160,7 +152,9 @@ def _by_layout(value: Any, axes: dict[int, str]) -> dict[int, str]:
         return axes
     batch = {index: name for index, name in axes.items() if index == 0}
     open_ = [
-        index for index in range(value.ndim) if not isinstance(_expression(value.shape[index]), int)
+        index
+        for index in range(value.ndim)
+        if not isinstance(size_expression(value.shape[index]), int)
     ]
     if open_ == [1, 2] and 0 in axes:
         return {1: "H", 2: "W"}
@@ -169,12 +163,6 @@ def _by_layout(value: Any, axes: dict[int, str]) -> dict[int, str]:
     if 1 not in open_ and 2 not in open_:  # noqa: PLR2004
         return batch
     return axes
-
-
-def _expression(size: Any) -> Any:
-    """Return a size as an int, or as torch's expression where it is none."""
-    expression = size if isinstance(size, int) else size.node.expr
-    return int(expression) if getattr(expression, "is_Integer", False) else expression
 
 
 def _whole(number: int) -> Any:
@@ -194,8 +182,7 @@ def _ties(condition: Any) -> bool:
     )
 
 
-def _line(place: Any) -> str:
-    frame = getattr(place, "maybe_user_loc", None) or getattr(place, "framework_loc", None)
+def _line(frame: Any) -> str:
     path = str(getattr(frame, "filename", "")).replace("\\", "/")
     inner = path.rpartition("/torch/")[2]
     if not path or (inner != path and not inner.startswith("nn/")):

@@ -1,13 +1,13 @@
-"""Nodes of an exported graph as the values that `counting.by_hand.handmade` follows."""
+"""Nodes of an exported graph as the values that `counting.by_hand.tracker` follows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convbench.counting.by_hand.followed import FOLLOWED
-from convbench.counting.by_hand.handmade import Handmade
-from convbench.counting.by_hand.kinds import MASK, WHOLE
-from convbench.counting.by_hand.products import Amount
+from convbench.counting.by_hand.operator_sets import TRACKED
+from convbench.counting.by_hand.products import Amount, Facts
+from convbench.counting.by_hand.tracker import ContractionTracker
+from convbench.formulas.tracing.shape_env import example
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 PARTS = frozenset({"split", "chunk", "unbind", "tensor_split", "split_with_sizes"})
 
 
-class Nodes:
-    """What has to be known of nodes: the facts that `Handmade` asks."""
+class Nodes(Facts):
+    """The `Facts` of nodes."""
 
     def __init__(self, parameters: Iterable[Node], buffers: Iterable[Node]) -> None:
         """Take the nodes that stand for parameters and for buffers."""
@@ -26,7 +26,7 @@ class Nodes:
         self._constant = {**self._learned, **dict.fromkeys(buffers, True)}
         self._aside: set[Node] = set()
         self._targets: dict[Node, Node] = {}
-        self.handmade = Handmade(self)
+        self.tracker = ContractionTracker(self)
         self.gates: list[tuple[Node, tuple[int, ...]]] = []
         """Products that were summed along axes on which a factor is the same."""
 
@@ -34,14 +34,14 @@ class Nodes:
         """Follow one operator; return the products that it sums. written: what it writes to."""
         in_place = written is not None
         if in_place and self.is_value(written):
-            self._targets[node] = self._target(written)
+            self._targets[node] = self.target(written)
         values = [item for item in node.all_input_nodes if self.is_value(item)]
         self._constant[node] = bool(values) and all(map(self.constant, values))
         self._learned[node] = self._constant[node] and any(map(self.learned, values))
-        if name in FOLLOWED:
-            return self.handmade.see(name, args, node) or []
+        if name in TRACKED:
+            return self.tracker.see(name, args, node) or []
         if in_place:
-            self.handmade.drop(node)
+            self.tracker.drop(node)
         return []
 
     def item(self, node: Node, name: str) -> None:
@@ -50,17 +50,17 @@ class Nodes:
         self._constant[node], self._learned[node] = self.constant(source), self.learned(source)
         given, turn = source.args, int(node.args[1])  # type: ignore[arg-type]
         if name == "broadcast_tensors":
-            self.handmade.moved("expand", given[0][turn : turn + 1], node, None)
+            self.tracker.moved("expand", given[0][turn : turn + 1], node, None)
         elif not given or not self.is_value(given[0]):
             return
         elif name in PARTS:
-            self.handmade.moved(name, given, node, turn)
-        elif name in FOLLOWED and turn == 0:  # what it gives besides is counted out
-            self.handmade.places.see(name, given, node)
+            self.tracker.moved(name, given, node, turn)
+        elif name in TRACKED and turn == 0:  # what it gives besides is counted out
+            self.tracker.origins.see(name, given, node)
 
-    def book(self) -> _Book:
-        """Return an empty book."""
-        return _Book(self)
+    def table(self) -> _NodeTable:
+        """Return an empty map from nodes."""
+        return _NodeTable(self)
 
     def is_value(self, item: Any) -> bool:
         """Tell whether an argument is a tensor."""
@@ -68,21 +68,19 @@ class Nodes:
 
     def same(self, one: Any, other: Any) -> bool:
         """Tell whether two nodes are one tensor."""
-        return self._target(one) is self._target(other)
+        return self.target(one) is self.target(other)
 
     def shape(self, value: Node) -> tuple[int, ...]:
         """Return a tensor's sizes in the example that was traced."""
-        return tuple(map(_example, _value(value).shape))
+        return tuple(map(example, _value(value).shape))
 
     def number(self, size: Any) -> int:
         """Return a size or an index as a number: that of the example that was traced."""
-        return _example(size if isinstance(size, int) else _value(size))
+        return example(size if isinstance(size, int) else _value(size))
 
-    def expanded(self, value: Node) -> tuple[bool, ...]:
-        """Tell of each axis whether a tensor only repeats itself on it."""
-        tensor = _value(value)
-        steps = zip(self.shape(value), tensor.stride(), strict=True)
-        return tuple(size > 1 and isinstance(step, int) and step == 0 for size, step in steps)
+    def tensor(self, value: Node) -> Any:
+        """Return the example tensor that was traced."""
+        return _value(value)
 
     def constant(self, value: Node) -> bool:
         """Tell whether a node is made of weights and buffers alone."""
@@ -90,16 +88,12 @@ class Nodes:
 
     def take_for(self, value: Node, other: Node) -> None:
         """Take a node for another name of one of another graph."""
-        self._targets[value] = self._target(other)
+        self._targets[value] = self.target(other)
         self._constant[value], self._learned[value] = self.constant(other), self.learned(other)
-
-    def is_complex(self, value: Node) -> bool:
-        """Tell whether a tensor is complex."""
-        return bool(_value(value).dtype.is_complex)
 
     def what(self, factors: tuple[Any, Any], result: Node) -> Node:
         """Keep the product: its sizes tell how many it is."""
-        if all(map(self.constant, factors)) and (parametrizes(result) or self.prepare(factors)):
+        if all(map(self.constant, factors)) and (parametrizes(result) or self.prepares(factors)):
             self._aside.add(result)
         return result
 
@@ -109,13 +103,6 @@ class Nodes:
             self._aside.add(value)
         return value
 
-    def prepare(self, factors: Iterable[Node]) -> bool:
-        """Tell whether weights alone are multiplied by a vector of buffers, as in `counting`."""
-        return any(
-            self.is_value(item) and len(self.shape(item)) == 1 and not self.learned(item)
-            for item in factors
-        )
-
     def aside(self, product: Node) -> bool:
         """Tell whether a product, or a part of it, prepares a weight."""
         return product in self._aside
@@ -124,33 +111,27 @@ class Nodes:
         """Tell whether a node is a parameter, or made of some alone."""
         return self._learned.get(value, False)
 
-    def kind(self, value: Node) -> int:
-        """Return what a tensor's data type tells of its numbers."""
-        kind = _value(value).dtype
-        if kind.is_floating_point or kind.is_complex:
-            return 0
-        return MASK if str(kind) == "torch.bool" else WHOLE
-
     def scaled(self, value: Node, axes: tuple[int, ...]) -> None:
         """Keep what was summed without being a contraction."""
         self.gates.append((value, axes))
 
-    def _target(self, node: Any) -> Any:
+    def target(self, node: Any) -> Any:
+        """Return the node that an operator in place writes to; of any other, the node itself."""
         return self._targets.get(node, node)
 
 
-class _Book:
-    """Notes by node; an operator in place gives the node that it writes to."""
+class _NodeTable:
+    """Entries by node; of an operator in place, those of the node that it writes to."""
 
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
         self._notes: dict[Node, Any] = {}
 
     def get(self, node: Node) -> Any:
-        return self._notes.get(self._nodes._target(node))  # noqa: SLF001  its own book
+        return self._notes.get(self._nodes.target(node))
 
     def put(self, node: Node, note: Any) -> None:
-        self._notes[self._nodes._target(node)] = note  # noqa: SLF001  as above
+        self._notes[self._nodes.target(node)] = note
 
 
 def parametrizes(node: Node) -> bool:
@@ -161,11 +142,3 @@ def parametrizes(node: Node) -> bool:
 
 def _value(item: Any) -> Any:
     return getattr(item, "meta", {}).get("val")
-
-
-def _example(size: Any) -> int:
-    """Return what a size is in the example; 2, for any, where the data decide."""
-    if isinstance(size, int):
-        return size
-    hint = getattr(size.node, "hint", None)
-    return 2 if hint is None else int(hint)

@@ -26,11 +26,6 @@ def transposed(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
     return [(*shapes[0], *shapes[1][1:])]
 
 
-def deformable(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
-    """As a convolution; where its taps lie is sampled, which is elementwise work."""
-    return convolution(shapes, output)
-
-
 def conv_tbc(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
     """Time × batch × channels with a weight of (taps, C, N)."""
     return [(*output, *shapes[1][:2])]
@@ -124,5 +119,6 @@ RULES: Final[dict[str, Callable[[Sequence[Any], Any], list[tuple[Any, ...]]]]] =
 EITHER_WAY: Final = frozenset({"convolution", "convolution_overrideable"})
 """Convolutions that an argument, `transposed`, turns around."""
 
-OTHERS: Final = {"torchvision::deform_conv2d": deformable}
-"""Rules of other packages' operators, by full name."""
+OTHERS: Final = {"torchvision::deform_conv2d": convolution}
+"""Rules of other packages' operators, by full name. Where the taps of a deformable convolution lie
+is sampled, which is elementwise work."""

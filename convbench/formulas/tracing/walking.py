@@ -18,6 +18,7 @@ from convbench.formulas.tracing.operators import (
     convolution,
     transposed,
 )
+from convbench.formulas.tracing.shape_env import expression
 from convbench.formulas.tracing.sizes import canonical, term
 
 if TYPE_CHECKING:
@@ -78,11 +79,14 @@ def walk(program: ExportedProgram, names: Mapping[Any, sympy.Expr]) -> Found:
 
 
 def _size(size: Any, names: Mapping[Any, sympy.Expr]) -> Any:
-    return size if isinstance(size, int) else canonical(size.node.expr, names)
+    found = expression(size)
+    return found if isinstance(found, int) else canonical(found, names)
 
 
 def _walk(graph: Graph, now: Walk) -> None:
-    from torch._ops import HigherOrderOperator, OpOverload
+    from torch._ops import OpOverload
+
+    from convbench.core.torch_internals import HigherOrderOperator, full_name
 
     for node in graph.nodes:
         if node.op != "call_function":
@@ -96,28 +100,30 @@ def _walk(graph: Graph, now: Walk) -> None:
             if source in now.results:
                 now.nodes.take_for(node, now.results[source][node.args[1]])
                 continue
-            schema = getattr(source.target, "_schema", None)
-            now.nodes.item(node, plain_name(schema.name) if schema else "")
+            known = isinstance(source.target, OpOverload)
+            now.nodes.item(node, plain_name(full_name(source.target)) if known else "")
         elif "nesting" in getattr(node.target, "__name__", "") and "increment" in str(node.target):
             now.found.unsupported[_TRANSFORMED] += 1
 
 
 def _gather(node: Node, target: Any, now: Walk) -> None:
-    name = target._schema.name  # noqa: SLF001  "aten::conv2d", which has no public spelling
+    from convbench.core.torch_internals import full_name, parameters
+
+    name, described = full_name(target), parameters(target)
     bare, own, found = plain_name(name), target.namespace in TORCH, now.found
-    args = _positional(node, target)
+    args = _positional(node, described)
     rule = RULES.get(bare) if own else OTHERS.get(name)
     if own and bare in EITHER_WAY:
-        rule = transposed if _argument(node, target, "transposed") else convolution
+        rule = transposed if _argument(node, described, "transposed") else convolution
     if own:
-        _sum(bare, node, args, now, written=_written(target, args))
+        _sum(bare, node, args, now, written=_written(described, args))
     if rule is not None:
         shapes = [_shape(argument, now.size) for argument in args]
         value = node.meta["val"]
         value = value[0] if isinstance(value, list | tuple) else value
         vectors = bare in PREPARING or bare == "matmul"
         if now.nodes.constant(node) and (
-            parametrizes(node) or (vectors and now.nodes.prepare(node.all_input_nodes))
+            parametrizes(node) or (vectors and now.nodes.prepares(node.all_input_nodes))
         ):
             return
         times = COMPLEX_PRODUCT if value.dtype.is_complex else 1
@@ -130,9 +136,9 @@ def _gather(node: Node, target: Any, now: Walk) -> None:
         found.unknown.add(target)
 
 
-def _written(target: Any, args: Sequence[Any]) -> Any:
+def _written(described: Any, args: Sequence[Any]) -> Any:
     """Return the argument that an operator writes to, None where it only makes something new."""
-    for argument, value in zip(target._schema.arguments, args, strict=False):  # noqa: SLF001  as above
+    for argument, value in zip(described, args, strict=False):
         if argument.alias_info is not None and argument.alias_info.is_write:
             return value
     return None
@@ -152,16 +158,15 @@ def _sum(name: str, node: Node, args: Sequence[Any], now: Walk, *, written: Any)
             now.found.least.append(size)
 
 
-def _positional(node: Node, target: Any) -> tuple[Any, ...]:
+def _positional(node: Node, described: Any) -> tuple[Any, ...]:
     """Put keyword arguments where the schema has them."""
-    missing = target._schema.arguments[len(node.args) :]  # noqa: SLF001  torch's own description
+    missing = described[len(node.args) :]
     more = [node.kwargs.get(item.name, item.default_value) for item in missing]
     return (*node.args, *more)
 
 
-def _argument(node: Node, target: Any, name: str) -> Any:
-    positions = [argument.name for argument in target._schema.arguments]  # noqa: SLF001
-    place = positions.index(name)
+def _argument(node: Node, described: Any, name: str) -> Any:
+    place = [argument.name for argument in described].index(name)
     return node.args[place] if place < len(node.args) else node.kwargs.get(name)
 
 

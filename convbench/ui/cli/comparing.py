@@ -82,7 +82,7 @@ def compare(
             allow=split(allow) or (),
         )
     )
-    from convbench.report.terminal import print_document
+    from convbench.report.formats.terminal import print_document
 
     if markdown is not None:
         _write(document, markdown)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from convbench.ui.cli.app import app, split
+from convbench.ui.cli.app import PLUGINS, app, split
 
 
 class Written(StrEnum):
@@ -56,11 +56,24 @@ def profile(
             help="Where to, as its ending says (.md, .csv, .json); else to standard output.",
         ),
     ] = None,
+    explain_counter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,…",
+            help="Say instead why other counters (see `list counters`) show another number.",
+        ),
+    ] = None,
 ) -> None:
     """Count what any network costs, by module: nothing is computed, no weights are held."""
-    from convbench.counting.engine.reference import profile_reference
+    from convbench.counting.engine.reference import profile_reference, translate_reference
     from convbench.ui.terminal.profile import FORMATS, summary, tree
 
+    if explain_counter is not None:
+        with redirect_stdout(sys.stderr):
+            said = translate_reference(model, inputs, arg or [], split(explain_counter) or ("",))
+        for sentence in said:
+            typer.echo(sentence)
+        return
     written = written or form_of(out)
     with redirect_stdout(sys.stderr):  # what the model prints is not what is written here
         found = profile_reference(model, inputs, arg or [], backward=backward, strict=strict)
@@ -147,6 +160,6 @@ def audit(
 
     status = audit_command(
         counters=split(counters), cases=cases, out=out, only_list=listed, jobs=jobs, quiet=quiet,
-        echo=typer.echo,
+        plugins=PLUGINS, echo=typer.echo,
     )  # fmt: skip
     raise typer.Exit(status)

@@ -19,6 +19,7 @@ class Listed(StrEnum):
     suites = "suites"
     counters = "counters"
     devices = "devices"
+    stopwatches = "stopwatches"
 
 
 @app.command("list")
@@ -31,7 +32,7 @@ def list_(
         bool, typer.Option("--example", help="With suites: print the documented example file.")
     ] = False,
 ) -> None:
-    """List the types, networks, suites, counters or devices."""
+    """List the types, networks, suites, counters, devices or stopwatches."""
     if example:
         from convbench.runs.suite import suite_text
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
 from convbench.ui.cli.app import BEGAN, INTERRUPTED, PLUGINS, app, split
 
@@ -47,6 +48,10 @@ def run(
     ] = None,
     allocator: Annotated[
         str | None, typer.Option(help="kept,system: whether freed pages stay mapped.")
+    ] = None,
+    stopwatch: Annotated[
+        str | None,
+        typer.Option(help="See `list stopwatches`. [default: the device's own]"),
     ] = None,
     processes: Annotated[
         int | None,
@@ -103,6 +108,7 @@ def run(
             resume=resume,
             force=force,
             plugins=tuple(PLUGINS),
+            stopwatch=stopwatch,
         )
     )
     if dry_run:
@@ -111,18 +117,25 @@ def run(
     raise typer.Exit(_carry_out(job, quiet=quiet))
 
 
-@app.command()
+class _Report(TyperCommand):
+    """`report`, whose help names the formats that are registered, those of plugins too."""
+
+    def get_params(self, ctx: Any) -> Any:
+        from convbench.report.renderers import RENDERERS, SCREENS
+
+        found: Any = super().get_params(ctx)
+        (option,) = (one for one in found if one.name == "formats")
+        option.help = (
+            f"One or more, with commas. Files: {', '.join(sorted(RENDERERS))}, or all of them. "
+            f"Printed here: {', '.join(sorted(SCREENS))}."
+        )
+        return found
+
+
+@app.command(cls=_Report)
 def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `run` wrote.")],
-    formats: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="NAME,…",
-            help="One or more, with commas. Files: csv, html, json, latex, markdown, parquet, or "
-            "all of them. Printed here: terminal.",
-        ),
-    ] = "markdown,csv",
+    formats: Annotated[str, typer.Option("--format", metavar="NAME,…")] = "markdown,csv",
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where files go; when left out, to RUN.")
     ] = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core.arithmetic import is_array, is_symbolic
 from convbench.core.costs import FIELDS
-from convbench.report.latex.escaping import escape as latex_escape
+from convbench.report.formats.latex.escaping import escape as latex_escape
 from convbench.ui.notebook.markup import box, line, table
 
 if TYPE_CHECKING:

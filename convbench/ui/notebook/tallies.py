@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from convbench.report.latex.escaping import escape as latex_escape
+from convbench.report.formats.latex.escaping import escape as latex_escape
 from convbench.ui.notebook.markup import box, fold, line, table, warning
 
 if TYPE_CHECKING:

@@ -59,18 +59,16 @@ def suites() -> Table:
 
 def counters() -> Table:
     """List the counters, and whether each can run here."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    from convbench.counting.base import COUNTERS
+    from convbench.counting.base import COUNTERS, asked_in_runs
 
     table = _table("Counters", "name", "package", "what it counts")
     for name in COUNTERS:
         counter = COUNTERS[name]
-        try:
-            installed = f"{counter.package} {version(counter.package)}"
-        except PackageNotFoundError:
-            installed = f"not installed: pip install {counter.package}"
-        table.add_row(name, installed, (counter.__doc__ or "").split("\n")[0])
+        table.add_row(name, counter.installed, str(counter.convention))
+    table.caption = (
+        f"`run` and `explain` ask {', '.join(asked_in_runs())}; `audit` asks all that are "
+        "installed, and `profile --explain-counter NAME` says why one shows another number"
+    )
     return table
 
 
@@ -99,12 +97,23 @@ def devices() -> Table:
     return table
 
 
+def stopwatches() -> Table:
+    """List the stopwatches that `run --stopwatch` and `measure` take."""
+    from convbench.clock.stopwatch import STOPWATCHES
+
+    table = _table("Stopwatches", "name", "what it times")
+    for name in STOPWATCHES:
+        table.add_row(name, (STOPWATCHES[name].__doc__ or "").split("\n")[0])
+    return table
+
+
 LISTS: dict[str, Callable[[], Table]] = {
     "types": types,
     "networks": networks,
     "suites": suites,
     "counters": counters,
     "devices": devices,
+    "stopwatches": stopwatches,
 }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from convbench.report.csv import text_of
+from convbench.report.formats.csv import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
