@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import Final
 
 from convbench.audit.result import AuditError, AuditResult
 from convbench.audit.verdicts import SILENT, Cell
+from convbench.core.files import read_json, write_file
 
 OUT: Final = Path("reports/counter-audit")
 FORMATS: Final = ("markdown", "csv")
@@ -70,45 +70,27 @@ def write_audit(result: AuditResult, folder: Path, shown: str | None = None) -> 
     files = {"audit.json": result.text().encode()}
     for name in FORMATS:
         files.update(RENDERERS[name](document))
-    written = []
-    for name, data in files.items():
-        path = folder / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        except OSError as error:
-            raise AuditError(
-                f"{path} cannot be written ({error.strerror or error}): give a folder that you may "
-                "write to."
-            ) from error
-        written.append(path)
-    return tuple(written)
+    return tuple(
+        write_file(folder / name, data, error_type=AuditError) for name, data in files.items()
+    )
 
 
 def _before(folder: Path) -> tuple[Cell, ...]:
     path = folder / "before.json"
     if not path.exists():
         return ()
+    remedy = "it holds cells as audit.json does; take it away to have a page without it"
+    held = read_json(path, remedy, AuditError)
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
         return tuple(Cell.from_json(cell) for cell in held["cells"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AuditError(
-            f"{path} cannot be read ({error}): it holds cells as audit.json does; take it away to "
-            "have a page without it."
-        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise AuditError(f"{path} cannot be read ({error}): {remedy}.") from error
 
 
 def read_audit(folder: Path) -> AuditResult:
-    """Read the audit.json of a folder. Raises AuditError where there is none."""
-    path = folder / "audit.json"
-    try:
-        return AuditResult.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise AuditError(
-            f"{path} cannot be read ({error.strerror or error}): name a folder that "
-            "`convbench audit --out` wrote."
-        ) from error
+    """Read the audit.json of a folder. Raises AuditError where there is none, or no whole one."""
+    remedy = "name a folder that `convbench audit --out` wrote"
+    return AuditResult.from_json(read_json(folder / "audit.json", remedy, AuditError))
 
 
 def summary_lines(result: AuditResult) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields, replace
 from statistics import median
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from convbench.clock.stopwatch import Reading
-from convbench.core.stored import read, written
+from convbench.core.serialization import Duration, Least, Stored, Whole
 
 QUANTILE: Final = 0.25
 """Of a process's rounds: its time of a call, see `clock.estimates`."""
@@ -22,7 +22,7 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Samples:
+class Samples(Stored):
     """What a stopwatch said of one competitor, with how it was asked.
 
     Entry `i` of every tuple was measured in round `i`, so two competitors of one `session` pair
@@ -64,28 +64,28 @@ class Samples:
 
     """
 
-    seconds: tuple[float, ...]
-    cpu_seconds: tuple[float, ...]
-    page_faults: tuple[int, ...]
-    involuntary_switches: tuple[int, ...]
-    block: int
-    first_call: float | None
-    warmup_calls: int | None
+    seconds: tuple[Duration, ...]
+    cpu_seconds: tuple[Duration, ...]
+    page_faults: tuple[Whole, ...]
+    involuntary_switches: tuple[Whole, ...]
+    block: Annotated[int, Least(1)]
+    first_call: Duration | None
+    warmup_calls: Whole | None
     stopwatch: str
     seed: int
     threads: int
     session: str
     stop_reason: str
-    others_running: tuple[int, ...] = ()
-    voluntary_switches: tuple[int, ...] = ()
-    waited_seconds: tuple[float, ...] = ()
-    host_seconds: tuple[float, ...] = ()
-    issue_seconds: tuple[float, ...] = ()
-    sm_clock_mhz: tuple[int, ...] = ()
-    throttle_reasons: tuple[int, ...] = ()
+    others_running: tuple[Whole, ...] = ()
+    voluntary_switches: tuple[Whole, ...] = ()
+    waited_seconds: tuple[Duration, ...] = ()
+    host_seconds: tuple[Duration, ...] = ()
+    issue_seconds: tuple[Duration, ...] = ()
+    sm_clock_mhz: tuple[Whole, ...] = ()
+    throttle_reasons: tuple[Whole, ...] = ()
     settled: bool | None = True
     allocator: str = "system"
-    pool_bytes: int = 0
+    pool_bytes: Whole = 0
     process: str = "the caller's"
 
     def __post_init__(self) -> None:
@@ -136,15 +136,6 @@ class Samples:
         """Return samples taken in the same rounds, of which nothing but the times is known."""
         told: dict[str, Any] = {**dict.fromkeys(EVERY_ROUND, ()), "seconds": seconds}
         return replace(self, **told)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return every field by name, see `core.stored.written`."""
-        return written(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Samples:
-        """Return the samples that `to_json` wrote; ValueError as `core.stored.read`."""
-        return read(cls, data)
 
 
 EVERY_ROUND: Final = tuple(item.name for item in fields(Reading))

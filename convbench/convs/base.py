@@ -28,7 +28,8 @@ class Need(NamedTuple):
     reason: str
 
 
-class Caveat(NamedTuple):
+@dataclass(frozen=True)
+class Caveat:
     """What a type gives up against a standard convolution, where a reader could mistake it.
 
     text: in a few words; empty where there is nothing to warn of. less: whether the type sees or

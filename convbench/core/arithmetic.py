@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from convbench.core.errors import SpecError
 
-Quantity: TypeAlias = Any
-"""An int, an integer NumPy array or a SymPy expression."""
+Quantity: TypeAlias = Annotated[Any, int]
+"""An int, an integer NumPy array or a SymPy expression; in a file an int."""
 
 _INT64_LIMIT = 2.0**63
 

@@ -34,6 +34,7 @@ from inspect import cleandoc
 from typing import Any, Final, Literal, NamedTuple
 
 from convbench.core.arithmetic import Quantity, ceiling, is_array, maximum, product, too_many
+from convbench.core.serialization import Stored
 from convbench.core.shown import ShownOnPaper
 
 
@@ -63,7 +64,7 @@ def _is(title: str, note: str, *, default: Any = 0, **more: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost(ShownOnPaper, view="costs"):
+class Cost(ShownOnPaper, Stored, view="costs"):
     """What something costs, under the counting rules at the top of this module.
 
     All counts are for one forward pass of the whole batch. `a + b` adds the counts and keeps the
@@ -151,21 +152,6 @@ class Cost(ShownOnPaper, view="costs"):
         if other == 0:
             return self
         return NotImplemented
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON types."""
-        values = {name: getattr(self, name) for name in FIELDS}
-        return {k: list(v) if FIELDS[k].kind == "axes" else v for k, v in values.items()}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Cost:
-        """Read what `to_json` wrote; TypeError for anything else. What is not there is 0."""
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        cost = cls(**values)
-        for name, described in FIELDS.items():
-            if not isinstance(getattr(cost, name), tuple if described.kind == "axes" else int):
-                raise TypeError(f"{name} is no number")
-        return cost
 
 
 FIELDS: Final[dict[str, Described]] = {item.name: item.metadata["is"] for item in fields(Cost)}

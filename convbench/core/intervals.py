@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
+
+from convbench.core.serialization import Least
 
 Verdict = Literal["faster", "slower", "same", "cannot tell"]
 WIDEST = 2.0
@@ -17,8 +19,8 @@ class _Around:
 
     Attributes:
         value: the estimate, in the unit of the values.
-        low: lower end, `low <= value`.
-        high: upper end, `value <= high`.
+        low: lower end, `low <= value`; null in a file where the ends tell nothing, see `usable`.
+        high: upper end, `value <= high`; likewise.
         confidence: what the interval really reaches. It exceeds what was asked where the next
             narrower pair of order statistics would fall short, and falls below it where there are
             too few values (5 reach 0.9375 at most; a single one reaches 0).
@@ -26,9 +28,9 @@ class _Around:
     """
 
     value: float
-    low: float
-    high: float
-    confidence: float
+    low: Annotated[float, float | None]
+    high: Annotated[float, float | None]
+    confidence: Annotated[float, Least(0)]
 
     @classmethod
     def of_logs(cls, value: float, low: float, high: float, **more: Any) -> Self:
@@ -78,7 +80,7 @@ class RatioInterval(_Around):
 
     paired: bool
     verdict: Verdict
-    processes: int = 1
+    processes: Annotated[int, Least(1)] = 1
     each: tuple[float, ...] = ()
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from convbench.core.arithmetic import (
     Quantity,
@@ -19,6 +19,7 @@ from convbench.core.arithmetic import (
     product,
 )
 from convbench.core.errors import SpecError
+from convbench.core.serialization import Stored
 
 MAX_DIMS: Final = 3
 _MANY_TAPS: Final = 4096
@@ -145,7 +146,7 @@ class Axis:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvSpec:
+class ConvSpec(Stored):
     """The slot that a convolution fills.
 
     in_channels, out_channels: C and N. input_size: (L,), (H, W) or (D, H, W) in elements.
@@ -307,13 +308,8 @@ class ConvSpec:
         """Return this slot with some fields changed, checked again."""
         return replace(self, **changes)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON types."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
-
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> ConvSpec:
+    def from_json(cls, data: dict[str, Any]) -> Self:
         """Read what `to_json` wrote; SpecError for fields that do not exist."""
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(data) - known):

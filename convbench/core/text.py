@@ -11,7 +11,7 @@ from convbench.core.intervals import WIDEST, Interval, RatioInterval
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convbench.report.document import Kind
+    from convbench.core.units import Kind
 
 MISSING: Final = "–"
 """Shown where there is no value."""

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
+from convbench.core.serialization import Stored
 from convbench.core.shown import ShownOnPaper
 
 
 @dataclass(frozen=True, kw_only=True)
-class Convention:
+class Convention(Stored):
     """What a counter counts, in words, so that two counts are compared on what they share.
 
     `macs` of a Tally is always the shared part: multiplications of convolutions and of matrix
     products, one for each multiply-accumulate, bias and elementwise work left out.
+
+    Attributes:
+        unit: what the counter itself reports: "1 per multiply-accumulate", "2 per
+            multiply-accumulate".
+        elementwise: what it adds for normalisation, activation and pooling: "nothing", …
+        transposed: on which positions it counts a transposed convolution.
+        source: the package and its version.
+
     """
 
     unit: str
-    """What the counter itself reports: "1 per multiply-accumulate", "2 per multiply-accumulate"."""
     elementwise: str
-    """What it adds for normalisation, activation and pooling: "nothing", …"""
     transposed: str = "input positions"
-    """On which positions it counts a transposed convolution."""
     source: str = ""
-    """The package and its version."""
 
     def __str__(self) -> str:
         """Say it in one line, without the source."""
@@ -31,7 +35,7 @@ class Convention:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally(ShownOnPaper, view="tallies"):
+class Tally(ShownOnPaper, Stored, view="tallies"):
     """A counter's result for one forward pass, in `convention`.
 
     Attributes:
@@ -64,29 +68,14 @@ class Tally(ShownOnPaper, view="tallies"):
         bound = "" if self.complete else "≥ "
         return f"{bound}{self.macs:,} MACs ({self.counter})"
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON types; by_module only its total, which a run keeps."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Tally:
-        """Read what `to_json` wrote."""
-        return cls(**{**data, "convention": Convention(**data["convention"])})
-
 
 @dataclass(frozen=True)
-class Unavailable:
-    """A counter that could not count, and why."""
+class Unavailable(Stored):
+    """A counter that could not count. unavailable: why."""
 
-    reason: str
+    unavailable: str
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the reason as JSON."""
-        return {"unavailable": self.reason}
-
-
-def tally_from_json(data: dict[str, Any]) -> Tally | Unavailable:
-    """Read either of the two."""
-    if "unavailable" in data:
-        return Unavailable(data["unavailable"])
-    return Tally.from_json(data)
+    @property
+    def reason(self) -> str:
+        """Why it could not."""
+        return self.unavailable

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 from convbench.comparing.asked import read_share
 from convbench.comparing.judging import Limits
 from convbench.core.errors import RunError
+from convbench.core.files import write_file
 from convbench.history.finding import find_runs
 from convbench.history.history import History, history
 from convbench.history.page import page
-from convbench.runs.store import HEADER, holds_run, write_atomically
+from convbench.runs.store import HEADER, holds_run
 
 if TYPE_CHECKING:
     from convbench.report.document import Document
@@ -87,11 +88,5 @@ def write(document: Document, out: Path) -> Path:
     files = {**RENDERERS["csv"](data), **RENDERERS["markdown"](document)}
     files[PAGE] = files.pop("report.md")
     for name, content in files.items():
-        try:
-            write_atomically(out / name, content)
-        except OSError as error:
-            raise RunError(
-                f"{out / name} cannot be written ({error.strerror or error}): give --out a folder "
-                "that you may write to."
-            ) from None
+        write_file(out / name, content, "give --out a folder that you may write to")
     return out / PAGE

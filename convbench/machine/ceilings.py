@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
-from convbench.core.stored import read, written
+from convbench.core.serialization import Least, Stored
 
 if TYPE_CHECKING:
     from convbench.clock.stopwatch import Stopwatch, Work
@@ -22,7 +22,7 @@ FEWEST: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ceiling:
+class Ceiling(Stored):
     """The most that one data type reached on so many threads of a device.
 
     Attributes:
@@ -38,17 +38,8 @@ class Ceiling:
     device: str
     dtype: str
     threads: int
-    multiplications_per_second: float
-    bytes_per_second: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields by name."""
-        return written(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Ceiling:
-        """Read what `to_json` wrote; ValueError as `core.stored.read`."""
-        return read(cls, data)
+    multiplications_per_second: Annotated[float, Least(0)]
+    bytes_per_second: Annotated[float, Least(0)]
 
 
 def measure_ceiling(device: str, dtype: str, threads: int) -> Ceiling:

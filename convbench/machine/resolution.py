@@ -17,13 +17,12 @@ work beside, it is many times larger.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
-from convbench.core.stored import read, written
+from convbench.core.serialization import Stored
 
 FOUND_SHARE: Final = 0.9
 """Share of the trials in which a difference must be found to count as one that can be told."""
@@ -36,7 +35,7 @@ CHANCE: Final = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class Trial(Stored):
     """One comparison of a call with itself.
 
     Attributes:
@@ -87,7 +86,7 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SizeResolution:
+class SizeResolution(Stored):
     """What the trials found at one size of work.
 
     Attributes:
@@ -144,7 +143,7 @@ class SizeResolution:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resolution:
+class Resolution(Stored):
     """What an A/A test of this machine found.
 
     Attributes:
@@ -225,15 +224,6 @@ class Resolution:
             "aa_page_faults_per_call": max(size.page_faults_per_call for size in self.sizes),
             "aa_steal_share": "unknown" if self.steal_share is None else self.steal_share,
         }
-
-    def to_json(self) -> dict[str, Any]:
-        """Return every field by name; what is derived is not written."""
-        return written(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Resolution:
-        """Return the resolution that `to_json` wrote; ValueError as `core.stored.read`."""
-        return read(cls, data)
 
 
 def at_least(events: int, of: int, share: float) -> float:

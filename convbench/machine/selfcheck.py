@@ -90,11 +90,10 @@ def in_fresh_process(budget: float, threads: int, device: str, seed: int = 0) ->
 
     """
     check_budget(budget)
-    return Resolution.from_json(
-        ready(device=device).ask(
-            "convbench.machine.selfcheck:errand", budget, threads, device, seed
-        )
+    found: Resolution = ready(device=device).ask(
+        "convbench.machine.selfcheck:errand", budget, threads, device, seed
     )
+    return found
 
 
 def errand(
@@ -104,15 +103,15 @@ def errand(
     seed: int,
     *,
     tell: Callable[[Any], None] | None = None,  # noqa: ARG001  there is nothing to tell meanwhile
-) -> dict[str, Any]:
-    """Do the same as `self_check`, for `clock.processes.fresh`: what `to_json` writes."""
+) -> Resolution:
+    """Do the same as `self_check`, for `processes.fresh`."""
     import torch  # noqa: F401
 
     # Each trial collects garbage first. In a process of its own what is imported can be left out
     # of that, or short trials would spend most of their time on it.
     gc.collect()
     gc.freeze()
-    return self_check(budget, threads, device, seed).to_json()
+    return self_check(budget, threads, device, seed)
 
 
 def against_itself(

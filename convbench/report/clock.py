@@ -10,9 +10,9 @@ from convbench.report.counts import MANY_GROUPS, OPEN_GROUPS, folded
 from convbench.report.document import Column, Heading, Paragraph, Table
 from convbench.report.doubts import note, remedy, unknown
 from convbench.report.groups import Group, alike, multiplications, telling, timed_rows
-from convbench.report.phrases import LOW_QUANTILE, TIME, WITHIN
+from convbench.report.phrases import WITHIN
 from convbench.report.plots import curve_figure, ratios_figure, scatter_figure, series
-from convbench.runs.frame import times
+from convbench.runs.columns import COLUMNS, LOW_QUANTILE, TIME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,17 +20,23 @@ if TYPE_CHECKING:
     from convbench.report.document import Block
     from convbench.runs.frame import Row
 
+
+def _of_frame(key: str, name: str) -> Column:
+    """Return a column of the frame under another name for readers."""
+    return Column(name=name, key=key, kind=COLUMNS[key].kind)
+
+
 LATENCY_COLUMNS: Final = (
     Column(name="case", key="label"),
     Column(name="time of a call", key="seconds", kind="seconds"),
     Column(name="spread", key="mad_share", kind="share"),
-    Column(name="processes", key="processes", kind="integer"),
-    Column(name="rounds", key="rounds", kind="integer"),
-    Column(name="calls a sample", key="calls_per_sample", kind="integer"),
-    Column(name="first call", key="seconds_first_call", kind="seconds"),
-    Column(name="kernels alone", key="seconds_kernel", kind="seconds"),
-    Column(name="host", key="seconds_host", kind="seconds"),
-    Column(name="launching", key="seconds_issue", kind="seconds"),
+    _of_frame("processes", "processes"),
+    _of_frame("rounds", "rounds"),
+    _of_frame("calls_per_sample", "calls a sample"),
+    _of_frame("seconds_first_call", "first call"),
+    _of_frame("seconds_kernel", "kernels alone"),
+    _of_frame("seconds_host", "host"),
+    _of_frame("seconds_issue", "launching"),
     Column(name="flags", key="flags"),
 )
 SOMETIMES: Final = (
@@ -163,16 +169,16 @@ def _why_no_ratios(group: Group) -> str:
 
 
 def _latency_row(row: Row) -> tuple[Any, ...]:
-    flat = times(row)
-    spread, typical = flat["seconds_mad"], flat["seconds_median"]
-    values = {
-        **flat,
-        "label": row.record.label,
+    spread, typical = (COLUMNS[key].value(row) for key in ("seconds_mad", "seconds_median"))
+    own = {
         "seconds": row.seconds,
         "mad_share": spread / typical if typical else None,
         "flags": "; ".join(row.flags),
     }
-    return tuple(values[column.key] for column in LATENCY_COLUMNS)
+    return tuple(
+        own[column.key] if column.key in own else COLUMNS[column.key].value(row)
+        for column in LATENCY_COLUMNS
+    )
 
 
 def _ratio_row(row: Row) -> tuple[Any, ...]:

@@ -8,8 +8,8 @@ from convbench.core import text as show
 from convbench.report.agreements import NOT_COUNTED, Counted, agreements
 from convbench.report.document import Bullet, Bullets, Column, Fold, Heading, Paragraph, Table
 from convbench.report.groups import Group, telling
-from convbench.runs.columns import LISTED
-from convbench.runs.frame import Row, counters, derived
+from convbench.runs.columns import LISTED, derived
+from convbench.runs.frame import Row, counters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

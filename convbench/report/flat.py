@@ -11,18 +11,7 @@ from convbench.report.document import Column, Table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from convbench.report.document import Document, Kind
-
-UNITS: Final[dict[Kind, str]] = {
-    "text": "",
-    "integer": "1",
-    "count": "1",
-    "seconds": "s",
-    "ratio": "1",
-    "share": "1",
-    "bytes": "B",
-}
-"""The unit of a column's raw values; a share is a fraction of 1, and text has none."""
+    from convbench.report.document import Document
 
 GROUP: Final = Column(name="group", key="group", note="the group of cases the row belongs to")
 """First column of a table that was put together from parts."""

@@ -55,7 +55,7 @@ def split(table: Table, index: int) -> Split:
 def _time(found: Sequence[Interval]) -> str:
     if max(value.processes for value in found) > 1:
         return f"where one more process would fall ({_basis(found)})"
-    from convbench.report.phrases import LOW_QUANTILE  # numpy comes with it
+    from convbench.runs.columns import LOW_QUANTILE  # numpy comes with it
 
     return f"the interval of the {LOW_QUANTILE} of its rounds ({_basis(found)})"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
-from convbench.clock.samples import QUANTILE
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT, MARGIN
 from convbench.core import text as show
 from convbench.core.intervals import RatioInterval, Verdict
@@ -19,15 +18,6 @@ MOST_NAMES: Final = 4
 """Names in one sentence; the others are counted."""
 WITHIN: Final = show.percent(MARGIN)
 """Of practical equality, in words."""
-LOW_QUANTILE: Final = {0.25: "lower quartile", 0.5: "median"}.get(
-    QUANTILE, f"{show.percent(QUANTILE)} quantile"
-)
-"""What a process's time of a call is of its rounds, in words."""
-TIME: Final = (
-    f"the {LOW_QUANTILE} of a process's rounds, since what disturbs only adds time; of several "
-    "processes the middle one"
-)
-"""What the time of a call is, so that each one that is shown was measured."""
 _SAME: Final = 1e-9
 
 

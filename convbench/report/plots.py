@@ -6,7 +6,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from convbench.core import text as show
-from convbench.core.spec import ConvSpec
 from convbench.counting.tally import Tally
 from convbench.report.document import Figure
 from convbench.report.figuredata import Bar, Bars, Curve, CurvePoint, Pair, Point, Ratios, Scatter
@@ -135,7 +134,8 @@ def curve_figure(all_groups: Sequence[Group]) -> Figure | None:
 def _family(group: Group) -> str:
     """Name what slots share when they differ in the output channels alone."""
     record = group.rows[0].record
-    spec = ConvSpec.from_json(record.spec or {})
+    if (spec := record.spec) is None:
+        return group.label
     one = spec.label.replace(f"→{spec.out_channels} ", "→N ", 1)
     return group.label.replace(spec.label, one, 1)
 
@@ -147,7 +147,7 @@ def _curve_point(group: Group) -> CurvePoint | None:
         return None
     if separable.baseline is not standard.record or not separable.multiplications:
         return None
-    spec = ConvSpec.from_json(separable.record.spec)
+    spec = separable.record.spec
     taps = 1
     for axis in spec.axes:
         taps *= int(axis.kernel)

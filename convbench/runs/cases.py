@@ -143,7 +143,7 @@ def _slot_group(group: SlotGroup, condition: Condition) -> Group:
                 label=kind_label,
                 knobs={name: _plain(value) for name, value in kind.knobs().items()},
                 caveat=kind.caveat,
-                spec=group.spec.to_json(),
+                spec=group.spec,
                 input_shape=group.spec.input_shape,
                 **condition.values,
                 baseline=f"{baseline} | {label}" if baseline else None,

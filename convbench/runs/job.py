@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from convbench.core.errors import ConvbenchError, RunError, SuiteError
 from convbench.runs.cases import Group, all_cases, expand
@@ -18,7 +18,7 @@ from convbench.runs.choices import Choice, Request, choose
 from convbench.runs.conditions import Condition, combinations
 from convbench.runs.groups import Watcher
 from convbench.runs.machine import know_thyself
-from convbench.runs.record import Header, Record, Run
+from convbench.runs.record import Header, Machine, Record, Run
 from convbench.runs.resuming import stored
 from convbench.runs.runner import Plan, run
 from convbench.runs.store import Store, holds_run, load, locked
@@ -171,7 +171,7 @@ def carry_out(job: Job, watcher: Watcher, spent: Callable[[], float] | None = No
         store.close()
 
 
-def _opened(job: Job, watcher: Watcher) -> tuple[Store, dict[str, Record], dict[str, Any]]:
+def _opened(job: Job, watcher: Watcher) -> tuple[Store, dict[str, Record], Machine]:
     """Take the folder for this process.
 
     Returns the store, the records that are there, read under the lock, and what the machine is.

@@ -12,7 +12,6 @@ from convbench.runs.choices import (
     default_folder,
     with_processes,
 )
-from convbench.runs.record import RESUMABLE
 from convbench.runs.store import holds_run, load
 from convbench.runs.suite import load_suite, parse_suite, suite_text
 
@@ -31,11 +30,6 @@ def stored(request: Request) -> Choice:
     if not holds_run(out):
         raise RunError(f"{out} holds no run to resume: leave --resume out to begin one there.")
     found = load(out)
-    if found.header.schema < RESUMABLE:
-        raise RunError(
-            f"{out} was made by an older convbench (schema {found.header.schema}), which timed in "
-            "another way: begin another run with --out. `convbench report` still reads it."
-        )
     kept = found.header.suite
     try:
         choice = Choice(
@@ -45,7 +39,7 @@ def stored(request: Request) -> Choice:
             text=kept["text"],
             device=kept["device"],
             axes={axis: tuple(values) for axis, values in kept["axes"].items()},
-            threads_because=found.header.fingerprint.get("threads_because", "as the run says"),
+            threads_because=str(found.header.fingerprint.get("threads_because", "as the run says")),
             processes=kept.get("processes"),
             budget=request.budget or kept.get("budget"),
             only=kept["only"],

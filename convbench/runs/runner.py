@@ -17,7 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 from convbench.clock.errand import Measure
 from convbench.clock.processes import ready
@@ -25,8 +25,7 @@ from convbench.machine.device import import_seconds
 from convbench.runs import reach
 from convbench.runs.cases import Group
 from convbench.runs.groups import Track, Watcher
-from convbench.runs.machine import ceilings
-from convbench.runs.record import Record
+from convbench.runs.record import Machine, Record
 from convbench.runs.store import Store
 
 MOST_TIMES: Final = 4
@@ -66,7 +65,7 @@ def run(
     store: Store,
     before: Mapping[str, Record],
     watcher: Watcher,
-    machine: dict[str, Any] | None = None,
+    machine: Machine | None = None,
     measure: Measure | None = None,
     spent: Callable[[], float] | None = None,
 ) -> None:
@@ -82,7 +81,7 @@ def run(
         plan=plan,
         store=store,
         watcher=watcher,
-        machine=machine or {},
+        machine=machine or Machine(),
         measure=measure,
         spent=spent or (lambda: time.perf_counter() - begin),
         before=before,
@@ -94,7 +93,7 @@ class _Schedule:
     plan: Plan
     store: Store
     watcher: Watcher
-    machine: dict[str, Any]
+    machine: Machine
     measure: Measure | None
     spent: Callable[[], float]
     before: Mapping[str, Record]
@@ -163,9 +162,8 @@ class _Schedule:
         """Return the record, flagged where it does more than the device can."""
         if record.status != "ok" or not record.samples:
             return record
-        limits = ceilings(self.machine)
-        bytes_ = self.machine.get("cache_bytes")
-        more = reach.flags(record, reach.ceiling_of(record, limits), bytes_)
+        ceiling = reach.ceiling_of(record, self.machine.ceilings)
+        more = reach.flags(record, ceiling, self.machine.cache_bytes)
         return replace(record, flags=(*record.flags, *more))
 
 

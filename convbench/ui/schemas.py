@@ -3,51 +3,57 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
-from textwrap import indent
+from collections.abc import Callable
 from typing import Any, Final
 
-from convbench.core.costs import FIELDS
 from convbench.core.registry import unknown
-from convbench.core.text import capital
 
-SCHEMAS: Final = {
-    "report": ("convbench.report", "report.schema.json"),
-    "run": ("convbench.runs", "run.schema.json"),
-    "record": ("convbench.runs", "record.schema.json"),
+
+def _report() -> dict[str, Any]:
+    from convbench.core.schema import Schemas
+    from convbench.report.cases import case_schema
+    from convbench.report.formats.json import TAGGED, Report
+
+    title = "A convbench report as data: report.json"
+    found = Schemas(TAGGED).whole(Report, id=f"report:{Report.schema}", title=title)
+    found["$defs"]["case"] = case_schema()
+    found["properties"]["data"]["items"] |= {
+        "if": {"properties": {"id": {"const": "cases"}}},
+        "then": {"properties": {"rows": {"items": {"$ref": "#/$defs/case"}}}},
+    }
+    return found
+
+
+def _run() -> dict[str, Any]:
+    from convbench.core.schema import Schemas
+    from convbench.runs.record import SCHEMA, Header
+
+    return Schemas().whole(Header, id=f"run:{SCHEMA}", title="Header of a convbench run: run.json")
+
+
+def _record() -> dict[str, Any]:
+    from convbench.core.schema import Schemas
+    from convbench.runs.record import SCHEMA, More, Record
+
+    title = "A line of records.jsonl"
+    return Schemas().whole(Record | More, id=f"record:{SCHEMA}", title=title)
+
+
+SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "report": _report,
+    "run": _run,
+    "record": _record,
 }
-_COST: Final = '"cost": {}'
-"""What stands in a file where the fields of a cost come."""
-"""By name: the package, and the file in its folder schemas. A record is a line of records.jsonl."""
+"""By name; a record is a line of records.jsonl."""
 
 
 def schema_text(name: str) -> str:
-    """Return a schema as it is published; UnknownNameError for a name that is not in SCHEMAS."""
-    if name not in SCHEMAS:
-        raise unknown("schema", name, SCHEMAS)
-    package, file = SCHEMAS[name]
-    text = files(package).joinpath("schemas", file).read_text(encoding="utf-8")
-    return text.replace(_COST, f'"cost": {indent(json.dumps(_cost(), indent=2), " " * 4).lstrip()}')
-
-
-def _cost() -> dict[str, Any]:
-    """Return the form of a cost, from the description of its fields."""
-    properties = {
-        name: {
-            "$ref": f"#/$defs/{'numbers' if described.kind == 'axes' else 'count'}",
-            "description": f"{capital(described.note)}.",
-        }
-        for name, described in FIELDS.items()
-    }
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": list(properties),
-        "properties": properties,
-    }
+    """Return a schema as text; UnknownNameError for a name that is not in SCHEMAS."""
+    return json.dumps(schema(name), ensure_ascii=False, indent=2) + "\n"
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Return a schema as an object, for a validator."""
-    found: dict[str, Any] = json.loads(schema_text(name))
-    return found
+    """Return a schema as an object, for a validator; raises as `schema_text` does."""
+    if name not in SCHEMAS:
+        raise unknown("schema", name, SCHEMAS)
+    return SCHEMAS[name]()

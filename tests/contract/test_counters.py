@@ -11,7 +11,7 @@ from torch import nn
 from convbench import count
 from convbench.counting.agreement import judge
 from convbench.counting.base import COUNTERS, CountError, count_with
-from convbench.counting.tally import Tally, Unavailable, tally_from_json
+from convbench.counting.tally import Tally, Unavailable
 
 PLAIN = {
     # what, (module, input shape, multiply-accumulates)
@@ -71,7 +71,7 @@ def test_the_convention_is_declared(counter):
     tally = count(nn.Conv1d(1, 1, 1), torch.zeros(1, 1, 1), counter=counter)
     assert "multiply-accumulate" in tally.convention.unit
     assert any(ch.isdigit() for ch in tally.convention.source), "the version is named"
-    assert tally_from_json(tally.to_json()) == tally
+    assert Tally.from_json(tally.to_json()) == tally
 
 
 class Training(nn.Module):
@@ -143,7 +143,7 @@ def test_a_counter_that_cannot_run_says_why(counter):
     with pytest.raises(CountError, match=f"{re.escape(counter)} failed"):
         count(Broken(1, 1), torch.zeros(1), counter=counter)
     assert torch.nn.functional.relu is RELU
-    assert tally_from_json(found.to_json()) == found
+    assert Unavailable.from_json(found.to_json()) == found
 
 
 def test_a_missing_package_says_what_to_install(monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from convbench.convs.base import TYPES, make
+from convbench.convs.base import TYPES, Caveat, make
 from convbench.core.errors import SpecError
 from convbench.testing import check_conv_in, draw_slot
 
@@ -76,7 +76,7 @@ CAVEATS = [
 
 @pytest.mark.parametrize(("name", "knobs", "text", "less"), CAVEATS)
 def test_a_type_says_what_it_gives_up_with_its_knobs(name, knobs, text, less):
-    assert make(name, knobs).caveat == (text, less)
+    assert make(name, knobs).caveat == Caveat(text, less)
 
 
 @pytest.mark.parametrize("name", list(TYPES))

@@ -161,7 +161,7 @@ def _type_record(name: str, spec: ConvSpec, group: str, base: str, draw: random.
         label=conv.label,
         knobs=conv.knobs(),
         caveat=conv.caveat,
-        spec=spec.to_json(),
+        spec=spec,
         input_shape=spec.input_shape,
         device="cpu",
         dtype=dtype,

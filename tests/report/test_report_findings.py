@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from report.report_runs import SLOTS, header, samples, type_group, whole_run
 
+from convbench.machine.resolution import Resolution
 from convbench.report.document import Bullets, Paragraph
 from convbench.report.findings import findings, main_group
 from convbench.report.groups import groups
-from convbench.runs.record import Record, Run
+from convbench.runs.record import Machine, Record, Run
 
 SLOT = SLOTS[1]
 
@@ -186,7 +187,7 @@ def test_so_is_one_whose_machine_failed_its_own_test():
     told = {"budget": 1.0, "seconds": 1.0, "threads": 1, "device": "cpu", "seed": 0,
             "allocator": "kept", "steal_share": 0.0, "sizes": [size]}  # fmt: skip
     run = timed(standard=1e-3, depthwise_separable=4e-4)
-    run = replace(run, header=header(machine={"resolution": told}))
+    run = replace(run, header=header(machine=Machine(resolution=Resolution.from_json(told))))
     assert answers(run)["How sure"].startswith("Not sure: the machine was busy.")
     assert "it called 4 of 4 equal pairs different" in points(run)["Try next"]
 

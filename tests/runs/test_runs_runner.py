@@ -102,8 +102,10 @@ def lines(folder):
 
 def carried_out(found, seconds, folder, budget=1e6, seed=0):
     """Run the groups with scripted times; return the script and what the display was told."""
-    header = Header(version="0", suite={"cases": len([c for g in found for c in g.cases])},
-                    seed=0, command="", started="", fingerprint={})  # fmt: skip
+    planned = {"name": "s", "cases": len([c for g in found for c in g.cases])}
+    header = Header(
+        version="0", suite=planned, seed=0, command="", started="", fingerprint={}
+    )  # fmt: skip
     script = Script(found, seconds, folder)
     before = {}
     if folder.exists():
@@ -334,7 +336,7 @@ def test_more_of_a_case_that_is_not_there_is_damage(tmp_path):
     path = tmp_path / "o" / "records.jsonl"
     first, *others = path.read_text().splitlines()
     path.write_text("\n".join([*others, first]) + "\n")
-    with pytest.raises(RunError, match=r"line 2, is not a record \(KeyError"):
+    with pytest.raises(RunError, match=r"line 2, is not a record .*no record before it"):
         load(tmp_path / "o")
 
 

@@ -7,6 +7,7 @@ import inspect
 import io
 
 from convbench.core import costs
+from convbench.core.docstrings import parts
 from convbench.counting.tally import Tally
 from convbench_docs import docstrings
 from convbench_docs.sources import AUDIT, Sources
@@ -76,7 +77,7 @@ def renderers() -> str:
 
     points = []
     for name in RENDERERS:
-        doc = docstrings.parts(inspect.getdoc(RENDERERS[name]) or "")
+        doc = parts(inspect.getdoc(RENDERERS[name]) or "")
         said = docstrings.prose(doc[0].items[0]) if doc else "–"
         points.append(f"{code(name)}: {said}")
     return bullets(points)

@@ -1,68 +1,17 @@
-"""Docstrings in parts, and as Markdown; what they say of each field of a dataclass."""
+"""Docstrings as Markdown; `convbench.core.docstrings` takes them apart."""
 
 from __future__ import annotations
 
-import ast
-import inspect
-import itertools
 import re
-import textwrap
-from dataclasses import fields
-from typing import Any, Final, NamedTuple
+from typing import Final
 
+from convbench.core import docstrings
+from convbench.core.docstrings import ITEM, Part, parts
+from convbench.core.serialization import hints
 from convbench_docs.text import DocsError, bullets, code, fence, plain
 
-SECTIONS: Final = ("Args", "Attributes", "Returns", "Yields", "Raises")
-_HEAD: Final = re.compile(rf"^({'|'.join(SECTIONS)}):$")
-_ITEM: Final = re.compile(r"^([*\w][\w., *]*): +(.*)", flags=re.DOTALL)
 _STRESSED: Final = re.compile(r"(?<![\w&#;])&#42;(\w[\w ]*\w)&#42;(?!\w)")  # after `plain`
 _IN_CODE: Final = re.compile(r"`([^`]+)`")
-
-
-class Part(NamedTuple):
-    """A part of a docstring.
-
-    kind: "text", "code", "list", or the name of a section. items: paragraphs, lines of code, points
-    of a list, or "name: text" of a section.
-    """
-
-    kind: str
-    items: tuple[str, ...]
-
-
-def parts(doc: str) -> tuple[Part, ...]:
-    """Return the parts of a docstring that `inspect.getdoc` has cleaned."""
-    found: list[Part] = []
-    blocks = re.split(r"\n\s*\n", doc.strip("\n"))
-    for block in blocks:
-        first, _, rest = block.partition("\n")
-        if _HEAD.match(first):
-            found.append(Part(first[:-1], _items(textwrap.dedent(rest))))
-        elif block.startswith(("    ", ">>>")):
-            found.append(Part("code", (textwrap.dedent(block),)))
-        elif block.startswith("- ") or "\n- " in block:
-            head, *points = re.split(r"(?:^|\n)- ", block)
-            if head.strip():
-                found.append(Part("text", (_joined(head),)))
-            found.append(Part("list", tuple(map(_joined, points))))
-        else:
-            found.append(Part("text", (_joined(block),)))
-    return tuple(found)
-
-
-def _items(block: str) -> tuple[str, ...]:
-    """Return the items of a section: what is indented belongs to the line above it."""
-    items: list[str] = []
-    for line in block.splitlines():
-        if (items and line.startswith(" ")) or (items and not _ITEM.match(line)):
-            items[-1] += f" {line.strip()}"
-        elif line.strip():
-            items.append(line.strip())
-    return tuple(items)
-
-
-def _joined(text: str) -> str:
-    return " ".join(text.split())
 
 
 def prose(text: str) -> str:
@@ -98,72 +47,26 @@ def markdown(doc: str, without: tuple[str, ...] = ()) -> str:
 
 
 def _begins_with(part: Part, names: tuple[str, ...]) -> bool:
-    match = _ITEM.match(part.items[0]) if part.kind == "text" else None
+    match = ITEM.match(part.items[0]) if part.kind == "text" else None
     return match is not None and match[1].partition(",")[0] in names
 
 
 def _entry(item: str) -> str:
-    match = _ITEM.match(item)
+    match = ITEM.match(item)
     return f"{code(match[1])}: {prose(match[2])}" if match else prose(item)
 
 
-def documented(cls: type[Any]) -> dict[str, str]:
+def documented(cls: type) -> dict[str, str]:
     """Return what is said of each field of a dataclass, in the order of the fields.
-
-    It is looked for in the class's section "Attributes:", in its prose as "name: what it is.", and
-    in the string beneath the field.
 
     Raises:
         DocsError: a field of which nothing is said.
 
     """
-    names = [item.name for item in fields(cls)]
-    doc = inspect.getdoc(cls) or ""
-    said = {**_beneath(cls), **_in_prose(doc, names)}
-    for part in parts(doc):
-        if part.kind == "Attributes":
-            said |= dict(_named(part.items))
-    if missing := [name for name in names if name not in said]:
+    said = docstrings.documented(cls)
+    if missing := [name for name in hints(cls) if name not in said]:
         raise DocsError(
             f"{cls.__module__}.{cls.__qualname__} says nothing of its {', '.join(missing)}: write "
             "it in the class's docstring."
         )
-    return {name: said[name] for name in names}
-
-
-def _named(items: tuple[str, ...]) -> list[tuple[str, str]]:
-    found = []
-    for item in items:
-        if match := _ITEM.match(item):
-            found += [(name.strip(), match[2]) for name in match[1].split(",")]
-    return found
-
-
-def _in_prose(doc: str, names: list[str]) -> dict[str, str]:
-    """Return the texts of "name: text. other, third: text." where these are fields."""
-    one = "|".join(map(re.escape, names))
-    head = re.compile(rf"(?:(?<=[.?!] )|(?<=^))((?:{one})(?:, (?:{one}))*): ")
-    found: dict[str, str] = {}
-    for part in parts(doc):
-        if part.kind != "text":
-            continue
-        pieces = head.split(part.items[0])
-        for heads, text in zip(pieces[1::2], pieces[2::2], strict=True):
-            found |= dict.fromkeys(heads.split(", "), text.strip())
-    return found
-
-
-def _beneath(cls: type[Any]) -> dict[str, str]:
-    """Return the strings that stand beneath fields in the source."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-    found: dict[str, str] = {}
-    body = tree.body if isinstance(tree, ast.ClassDef) else []
-    for field, below in itertools.pairwise(body):
-        if (
-            isinstance(field, ast.AnnAssign)
-            and isinstance(field.target, ast.Name)
-            and isinstance(below, ast.Expr)
-            and isinstance(below.value, ast.Constant)
-        ):
-            found[field.target.id] = _joined(str(below.value.value))
-    return found
+    return said

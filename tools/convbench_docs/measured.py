@@ -8,8 +8,8 @@ from convbench.convs.base import ConvType
 from convbench.core import text as show
 from convbench.core.costs import Cost
 from convbench.report.phrases import against, multiplications_against
-from convbench.runs.frame import Row, bytes_moved
-from convbench.runs.machine import ceilings
+from convbench.runs.columns import bytes_moved
+from convbench.runs.frame import Row
 from convbench_docs.sources import RUN, Sources
 from convbench_docs.text import code, plain, table
 
@@ -92,7 +92,7 @@ _NEAR: Final = 2.0
 
 def balance(sources: Sources) -> float | None:
     """Return the multiplications that the run's machine makes while it moves a byte, at best."""
-    found = ceilings(sources.run.header.machine)
+    found = sources.run.header.machine.ceilings
     return found[0].multiplications_per_second / found[0].bytes_per_second if found else None
 
 

@@ -27,6 +27,7 @@ def namespace(sources: Sources) -> dict[str, Any]:
         "number": lambda value: plain(f"{value:,}"),
         "significant": lambda value, digits=2: plain(show.significant(value, digits)),
         "fields": reference.field_table,
+        "frame_columns": reference.frame_columns,
         "defaults": reference.defaults_table,
         "entries": reference.entries,
         "public": reference.public,
@@ -168,12 +169,9 @@ class _Pages:
 
     def resolution(self) -> str:
         """Return what the run's machine could tell of itself, for each size of work."""
-        from convbench.machine.resolution import Resolution
-
-        told = self._sources.run.header.machine.get("resolution")
-        if not told:
+        found = self._sources.run.header.machine.resolution
+        if found is None:
             return plain("the run did not ask")
-        found = Resolution.from_json(told)
         return plain(
             f"{found.excluding_one} of {found.trials} comparisons of a call with itself were "
             "called different"

@@ -6,8 +6,10 @@ import importlib
 import inspect
 import pkgutil
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any
+from typing import Any, is_typeddict
 
+from convbench.core.docstrings import parts
+from convbench.core.serialization import hints
 from convbench_docs import docstrings
 from convbench_docs.text import DocsError, code, fence, plain, table
 
@@ -125,28 +127,47 @@ def _members(cls: type[Any]) -> list[tuple[str, str]]:
             label = f".{name}()"
         else:
             continue
-        first = docstrings.parts(inspect.getdoc(target) or "")
+        first = parts(inspect.getdoc(target) or "")
         said = first[0].items[0] if first else ""
         rows.append((code(label), docstrings.prose(said)))
     return rows
 
 
 def field_table(path: str) -> str:
-    """Return the fields of a dataclass: name, type, what the docstring says of it.
+    """Return the fields of a dataclass or typed dictionary: name, type, what is said of it.
 
     Raises:
         DocsError: no dataclass, or a field of which nothing is said.
 
     """
     cls = found(path)
-    if not is_dataclass(cls) or not isinstance(cls, type):
+    if not isinstance(cls, type) or not (is_dataclass(cls) or is_typeddict(cls)):
         raise DocsError(f"{path} is no dataclass, and a page shows its fields: name another.")
-    said = docstrings.documented(cls)
+    kinds = {item.name: item.type for item in fields(cls)} if is_dataclass(cls) else hints(cls)
     rows = [
-        (code(item.name), code(_kind(item.type)), docstrings.prose(_sentence(said[item.name])))
-        for item in fields(cls)
+        (code(name), code(_kind(kinds[name])), docstrings.prose(_sentence(text)))
+        for name, text in docstrings.documented(cls).items()
     ]
     return table(("field", "type", "what it is"), rows)
+
+
+def frame_columns() -> str:
+    """Return the columns of a run's frame: name, unit, what it is."""
+    from convbench.core.units import UNITS
+    from convbench.runs.columns import COLUMNS, of_backend, of_counter
+    from convbench.runs.record import Record
+
+    said = docstrings.documented(Record)
+    shown = (*COLUMNS.values(), *of_counter("…"), of_backend("…"))
+    rows = [
+        (
+            code(column.name),
+            plain(UNITS[column.kind]),
+            docstrings.prose(_sentence(column.note or said[column.name]).rstrip(".") + "."),
+        )
+        for column in shown
+    ]
+    return table(("column", "unit", "what it is"), rows)
 
 
 def defaults_table(path: str) -> str:
@@ -165,7 +186,9 @@ def defaults_table(path: str) -> str:
 
 
 def _kind(annotation: Any) -> str:
-    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "?")
+    if isinstance(annotation, str):
+        return annotation
+    return annotation.__name__ if type(annotation) is type else str(annotation)
 
 
 def _sentence(text: str) -> str:

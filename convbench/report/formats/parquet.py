@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
 from convbench.core.extras import needed
-from convbench.report.flat import UNITS, flat_tables
+from convbench.core.units import REAL
+from convbench.report.flat import flat_tables
 from convbench.report.renderers import RENDERERS
 
 if TYPE_CHECKING:
@@ -15,15 +16,13 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from convbench.report.document import Column, Document, Kind
+    from convbench.report.document import Column, Document
     from convbench.report.flat import Flat
     from convbench.report.renderers import Files
 
 SCHEMA: Final = "2"
 """Version of the files, in their metadata; raised when a column changes its meaning."""
 
-_REAL: Final[frozenset[Kind]] = frozenset({"seconds", "ratio", "share"})
-_WHOLE: Final[frozenset[Kind]] = frozenset({"integer", "count", "bytes"})
 _INT64: Final = 2**63
 _DIGITS: Final = 76
 """Digits of the widest decimal there is."""
@@ -52,7 +51,7 @@ def _arrow(arrow: Any, title: str, table: Flat) -> pa.Table:
     arrays, kinds = [], []
     for index, column in enumerate(table.columns):
         array = _array(arrow, column, [row[index] for row in table.rows])
-        said = {"unit": UNITS[column.kind], "kind": column.kind, "name": column.name}
+        said = {"unit": column.unit, "kind": column.kind, "name": column.name}
         said |= {"note": column.note} if column.note else {}
         arrays.append(array)
         kinds.append(arrow.field(column.key, array.type, metadata=said))
@@ -68,9 +67,9 @@ def _arrow(arrow: Any, title: str, table: Flat) -> pa.Table:
 def _array(arrow: Any, column: Column, values: Sequence[Any]) -> Any:
     """Return the values in the narrowest type of their kind that holds them all exactly."""
     there = [value for value in values if value is not None]
-    real = column.kind in _REAL
+    real = column.kind in REAL
     # a column of text may hold numbers throughout, as that of a seed does
-    if (there or real or column.kind in _WHOLE) and all(
+    if (there or real or column.kind != "text") and all(
         isinstance(value, int | float) and not isinstance(value, bool) for value in there
     ):
         if not real and all(isinstance(value, int) for value in there):

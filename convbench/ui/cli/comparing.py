@@ -91,8 +91,8 @@ def compare(
 
 
 def _write(document: Document, path: Path) -> None:
+    from convbench.core.files import write_file
     from convbench.report.renderers import RENDERERS
-    from convbench.runs.store import write_text
 
     (page,) = RENDERERS["markdown"](document).values()
-    write_text(path, page.decode())
+    write_file(path, page, "name another file")

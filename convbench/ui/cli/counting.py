@@ -106,9 +106,9 @@ def write(text: str, out: Path | None) -> None:
     if out is None:
         typer.echo(text, nl=False)
         return
-    from convbench.runs.store import write_text
+    from convbench.core.files import write_file
 
-    write_text(out, text)
+    write_file(out, text, "name another file")
     typer.echo(out)
 
 

@@ -19,8 +19,7 @@ from convbench.report.plots import (
     scatter_figure,
     series,
 )
-from convbench.runs.frame import bytes_moved
-from convbench.runs.machine import ceilings
+from convbench.runs.columns import bytes_moved
 from convbench.runs.reach import ceiling_of
 
 if TYPE_CHECKING:
@@ -82,10 +81,10 @@ def _networks(run: Run, found: Sequence[Group], group: str | None) -> FigureData
 
 def _roofline(run: Run, found: Sequence[Group], group: str | None) -> Roofline:
     chosen = _chosen(found, group)
-    limits = ceilings(run.header.machine)
+    limits = run.header.machine.ceilings
     if not limits:
-        why = run.header.machine.get("failed", "its header holds no measured ceilings")
-        raise _lacking(run, "roofline", str(why))
+        why = run.header.machine.failed or "its header holds no measured ceilings"
+        raise _lacking(run, "roofline", why)
     points = [point for row in chosen.timed if (point := _point(row))]
     limit = next(
         (one for row in chosen.timed if (one := ceiling_of(row.record, limits)) is not None), None

@@ -15,7 +15,8 @@ from convbench.report.formats.html.names import case_rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convbench.report.document import Column, Document, Kind
+    from convbench.core.units import Kind
+    from convbench.report.document import Column, Document
 
 Line = tuple[str, str]
 """What a number is, and the number with its unit."""
