@@ -31,6 +31,7 @@ def stored(request: Request) -> Choice:
         raise RunError(f"{out} holds no run to resume: leave --resume out to begin one there.")
     found = load(out)
     kept = found.header.suite
+    named = str(found.header.fingerprint.get("stopwatch", ""))
     try:
         choice = Choice(
             suite=with_processes(
@@ -46,7 +47,7 @@ def stored(request: Request) -> Choice:
             seed=found.header.seed,
             out=out,
             resumed=found,
-            stopwatch=checked_stopwatch(found.header.fingerprint.get("stopwatch"), kept["device"]),
+            stopwatch=checked_stopwatch(named, kept["device"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(
