@@ -30,7 +30,7 @@ def _torchvision():
     """Import torchvision, whose compiled part need not load: no layer here is in it."""
     if importlib.util.find_spec("torchvision") is None:
         pytest.skip("torchvision is not installed: pip install --no-deps torchvision")
-    from convbench.core.vision import declare_operators
+    from convbench.core.torchvision_import import declare_operators
 
     declare_operators()
     return importlib.import_module("torchvision")

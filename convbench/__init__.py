@@ -6,7 +6,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from convbench.core.shown import VIEWS
+from convbench.core.notebook_views import VIEWS
 from convbench.core.version import __version__ as __version__
 
 if TYPE_CHECKING:

@@ -72,7 +72,7 @@ def compare(
     no common shift away. allow: keys of the environment that may differ, or "all" alone. Raises
     RunError, saying what cannot be compared. How a comparison ends as a gate: `comparing.gate`.
     """
-    from convbench.comparing.asked import Asked, found
+    from convbench.comparing.command import Asked, found
 
     return found(
         Asked(

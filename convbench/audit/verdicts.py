@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Annotated, Final, Literal
 
 from convbench.core.serialization import Stored
-from convbench.counting.rules import is_zero_by_rule, plain_name
+from convbench.counting.zero_cost import is_zero_by_rule, plain_name
 
 Verdict = Literal[
     "right",

@@ -5,7 +5,7 @@
     sampler           the order of competitors, the rounds, and until when
     samples           the raw times that come of it, and the time of a call in one process
     processes         where it happens: forked from a process that is ready, or started anew
-    errand            what one process does with the competitors of a group
+    group_process     what one process does with the competitors of a group
     gathering         one process after the other is asked about them: the engine of all that times
     estimates         times and ratios over processes, with their intervals and verdicts
     stats             the same of the rounds of one process

@@ -14,13 +14,13 @@ from statistics import median
 from typing import Any, Final
 
 from convbench.clock.competitor import LONG_CALL
-from convbench.clock.errand import Crew, Measure, Order, Outcome, do
 from convbench.clock.estimates import Estimates
+from convbench.clock.group_process import Crew, Measure, Order, Outcome, do
 from convbench.clock.processes import Nursery, ProcessDied, ProcessError
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Samples
 
-DO: Final = "convbench.clock.errand:do"
+DO: Final = "convbench.clock.group_process:do"
 
 Told = Callable[[str], None]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from convbench.clock.context import Context, layers_in_context
+from convbench.clock.layers_in_context import Context, layers_in_context
 from convbench.convs.base import TYPES, make
 from convbench.core.spec import ConvSpec
-from convbench.counting.engine.reference import InputError, arguments_of, shape_of
+from convbench.counting.engine.by_name import InputError, arguments_of, shape_of
 from convbench.networks.models import load_model
 
 _OF_THE_SLOT = ("out_channels", "kernel_size", "stride", "padding", "dilation", "scale")

@@ -17,9 +17,9 @@ from convbench.clock.checking import (
     denormal_share,
     same_at_any_address,
 )
-from convbench.clock.errand import Contestant, Order, OtherValuesError, Tell
 from convbench.clock.estimates import Estimates
 from convbench.clock.gathering import Gathering
+from convbench.clock.group_process import Contestant, Order, OtherValuesError, Tell
 from convbench.clock.measurement import Measurement
 from convbench.clock.processes import Allocator, ready
 from convbench.clock.stopwatch import STOPWATCHES
@@ -81,7 +81,7 @@ class CallCrew:
         return tuple(self.calls)
 
     def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Called]]:  # noqa: ARG002
-        """Take each callable; as `errand.Crew`."""
+        """Take each callable; as `group_process.Crew`."""
         for name, (call, inputs) in self.calls.items():
             if name not in order.without:
                 yield name, Called(call, inputs, order)

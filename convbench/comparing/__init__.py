@@ -10,7 +10,7 @@
     tables       what its tables share with those of a history
     points       what a page says at its top
     page         a Comparison -> Document, for every renderer
-    asked        what somebody asked to be compared -> the answer
+    command      what somebody asked to be compared -> the answer
 
 Nothing here measures, and nothing imports torch. It uses `runs`, and `report` for its pages.
 """

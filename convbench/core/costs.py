@@ -18,7 +18,7 @@ THE COUNTING RULES
 - normalisation, activation, pooling, resize, gating and addition of tensors are `elementwise`
   operations, at the rates of `steps.ELEMENTWISE`, and never MACs;
 - elementwise products that a model sums itself are MACs where they make a contraction: see
-  `counting.by_hand.tracker`;
+  `counting.by_hand.contractions`;
 - a weight used several times counts its parameters once and its multiplications every time;
 - `reads` and `writes` are elements: every step reads its input and its weights once and writes its
   output once (the least an unfused program can move; bytes follow from the data type);
@@ -34,8 +34,8 @@ from inspect import cleandoc
 from typing import Any, Final, Literal, NamedTuple
 
 from convbench.core.arithmetic import Quantity, ceiling, is_array, maximum, product, too_many
+from convbench.core.notebook_views import ShownOnPaper
 from convbench.core.serialization import Stored
-from convbench.core.shown import ShownOnPaper
 
 
 class Described(NamedTuple):

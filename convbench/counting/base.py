@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convbench.core.errors import ConvbenchError, one_line
 from convbench.core.registry import Registry
-from convbench.counting.rules import is_zero_by_rule
 from convbench.counting.tally import Convention, Tally, Unavailable
+from convbench.counting.zero_cost import is_zero_by_rule
 
 if TYPE_CHECKING:
     from torch import nn
@@ -161,8 +161,9 @@ def register(kind: type[Counter]) -> type[Counter]:
 
 
 def asked_in_runs() -> list[str]:
-    """Return the names of the counters that runs and explanations ask."""
-    return [name for name in COUNTERS if COUNTERS[name].in_runs]
+    """Return the names of the counters that runs and explanations ask, in the order of files."""
+    asked = [name for name in COUNTERS if COUNTERS[name].in_runs]
+    return sorted(asked, key=lambda name: type(COUNTERS[name]).__module__)
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from convbench.core.notebook_views import ShownOnPaper
 from convbench.core.serialization import Stored
-from convbench.core.shown import ShownOnPaper
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from convbench.comparing.judging import Limits
 from convbench.comparing.units import mean
 from convbench.history.changes import Found, Level, find
 from convbench.history.exact import Event, events
-from convbench.history.finding import Entry, Unread
+from convbench.history.run_folders import Entry, Unread
 from convbench.history.series import Series, logs, series
 from convbench.history.shares import take_away
 from convbench.runs.frame import rows
@@ -20,7 +20,7 @@ from convbench.runs.frame import rows
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from convbench.history.finding import Finds
+    from convbench.history.run_folders import Finds
     from convbench.history.shares import Floats
     from convbench.runs.frame import Row
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from convbench.history.changes import Level
     from convbench.history.exact import Event
-    from convbench.history.finding import Entry
     from convbench.history.history import History
+    from convbench.history.run_folders import Entry
 
 MOST_ROWS: Final = 100
 """Changes that a page shows; the others are counted, and in the data."""

@@ -40,7 +40,7 @@ from statistics import fmean
 from typing import Any, Final, NamedTuple, Protocol
 
 from convbench.clock.processes import ProcessError, ready
-from convbench.machine.neighbour import Neighbour
+from convbench.machine.busy_process import Neighbour
 
 MOST_LONGER: Final = 1.25
 """How many times as long a call may last beside a neighbour, for its number of threads to hold."""

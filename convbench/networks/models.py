@@ -129,7 +129,7 @@ def _imported(name: str) -> ModuleType:
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
-    from convbench.core.vision import declare_operators
+    from convbench.core.torchvision_import import declare_operators
 
     declare_operators()
     return importlib.import_module(name)

@@ -7,7 +7,7 @@
     figures     a figure's data -> a picture, which says what is drawn -> PNG or PDF
     renderers   what a renderer is; formats are found through `RENDERERS` and `SCREENS`
     formats     one file or folder for each format
-    flat        tables as data, for the formats that are for data
+    table_data  tables as data, for the formats that are for data
     write       a run and some formats -> files
 
 How a value looks to a reader is in `core.text`. A report never measures, and nothing here imports

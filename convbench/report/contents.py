@@ -23,7 +23,7 @@ from convbench.report.doubts import busy, remedy
 from convbench.report.findings import findings, main_group, scope
 from convbench.report.groups import groups, telling, timed_rows
 from convbench.report.plots import networks_figure, ratios_figure
-from convbench.report.published import figures
+from convbench.report.published_figures import figures
 from convbench.runs.frame import counters
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from convbench.report.phrases import (
     tallied,
     tied,
 )
-from convbench.report.published import figures
+from convbench.report.published_figures import figures
 from convbench.runs.frame import counters
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from convbench.clock.contamination import flags, hopeless
-from convbench.clock.errand import Measure, Order, Outcome
 from convbench.clock.estimates import Estimates
 from convbench.clock.gathering import Gathering
+from convbench.clock.group_process import Measure, Order, Outcome
 from convbench.clock.processes import Nursery
 from convbench.clock.samples import Samples
 from convbench.clock.stats import MARGIN

@@ -1,4 +1,4 @@
-"""The cases of a group as a crew: what `clock.errand` builds and times in a process."""
+"""The cases of a group as a crew: what `clock.group_process` builds and times in a process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from convbench.clock.caches import evictor_for
-from convbench.clock.errand import Order, Tell
+from convbench.clock.group_process import Order, Tell
 from convbench.runs.cases import Case
 from convbench.runs.workload import Workload
 
@@ -27,7 +27,7 @@ class CaseCrew:
         return tuple(case.identity for case in self.cases)
 
     def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Workload | BaseException]]:
-        """Build each case with its weights and input on the device; as `clock.errand.Crew`."""
+        """Build each case with its weights and input on the device; as `Crew`."""
         cases = [case for case in self.cases if case.identity not in order.without]
         condition = cases[0].condition
         evictor = None if condition.cache == "warm" else evictor_for(condition.device)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypedDict
 from convbench.clock.samples import Samples
 from convbench.convs.base import Caveat
 from convbench.core.costs import Cost
+from convbench.core.notebook_views import VIEWS, Shown
 from convbench.core.serialization import Scalar, Stored, Whole
-from convbench.core.shown import VIEWS, Shown
 from convbench.core.spec import ConvSpec
 from convbench.counting.tally import Tally, Unavailable
 from convbench.machine.ceilings import Ceiling

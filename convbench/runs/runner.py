@@ -19,10 +19,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from convbench.clock.errand import Measure
+from convbench.clock.group_process import Measure
 from convbench.clock.processes import ready
 from convbench.machine.device import import_seconds
-from convbench.runs import reach
+from convbench.runs import ceiling_share as reach
 from convbench.runs.cases import Group
 from convbench.runs.groups import Track, Watcher
 from convbench.runs.record import Machine, Record

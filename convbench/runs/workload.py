@@ -16,7 +16,7 @@ from convbench.clock.checking import (
     denormal_share,
     digest,
 )
-from convbench.clock.errand import Contestant
+from convbench.clock.group_process import Contestant
 from convbench.runs.compiling import compiled
 
 if TYPE_CHECKING:

@@ -39,8 +39,8 @@ TORCH_FREE = [
     "report.formats.json",
     "report.formats.parquet",
     "report.formats.terminal",
-    "comparing.asked",
-    "history.asked",
+    "comparing.command",
+    "history.command",
     "ui.notebook.costs",
     "ui.notebook.tallies",
     "ui.notebook.runs",
@@ -88,7 +88,7 @@ def test_help_imports_no_torch():
 def test_the_public_names_are_functions_whatever_was_imported_before():
     code = (
         "import convbench.core.costs, convbench.formulas.symbols, convbench.counting.base\n"
-        "import convbench.api, convbench.comparing.asked\n"
+        "import convbench.api, convbench.comparing.command\n"
         "from convbench import ConvSpec, build, cost, count, formula, load_run\n"
         "assert all(map(callable, (ConvSpec, build, cost, count, formula, load_run)))"
     )

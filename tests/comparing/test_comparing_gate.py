@@ -301,7 +301,7 @@ def test_the_page_names_what_is_slower_and_escapes_what_people_named():
 def test_comparing_imports_no_torch():
     code = (
         "import sys\n"
-        "import convbench.comparing.asked, convbench.comparing.page\n"
+        "import convbench.comparing.command, convbench.comparing.page\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -14,7 +14,7 @@ from conftest_root import ROOT
 
 from convbench.clock.processes import ProcessDied, fresh
 from convbench.machine import threads
-from convbench.machine.neighbour import Neighbour
+from convbench.machine.busy_process import Neighbour
 from convbench.machine.threads import (
     FEWEST_ROUNDS,
     SECONDS,
@@ -282,7 +282,7 @@ def test_a_neighbour_that_was_killed_is_an_error():
 def test_a_neighbour_ends_with_its_process_however_that_ends():
     code = (
         "import sys\n"
-        "from convbench.machine.neighbour import Neighbour\n"
+        "from convbench.machine.busy_process import Neighbour\n"
         "neighbour = Neighbour()\n"
         "with neighbour.busy(0.2):\n"
         "    print(neighbour.pid, flush=True)\n"

@@ -8,7 +8,7 @@ import pytest
 from history import histories
 
 from convbench.core.errors import RunError
-from convbench.history.finding import find_runs
+from convbench.history.run_folders import find_runs
 
 RECORDS = [histories.record(0, 0)]
 

@@ -14,7 +14,7 @@ from report.report_runs import SLOTS, header, whole_run
 
 from convbench.core.errors import RunError, UnknownNameError
 from convbench.report.figures.labels import Box
-from convbench.runs.reach import shares
+from convbench.runs.ceiling_share import shares
 from convbench.runs.record import Machine, Run
 from convbench.runs.store import load
 from convbench.ui.notebook.plots import PLOTS

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from convbench.core.vision import declare_operators
+from convbench.core.torchvision_import import declare_operators
 
 
 def _imported(name):

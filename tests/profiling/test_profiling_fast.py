@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from convbench.counting.engine import run
-from convbench.counting.engine.contractions import Weights
 from convbench.counting.engine.counts import Counts
 from convbench.counting.engine.dispatch import Dispatch
 from convbench.counting.engine.fast_path import FastPath
+from convbench.counting.engine.hand_written import Weights
 from convbench.counting.engine.recorder import Recorder
 from convbench.counting.engine.run import profile
 from convbench.counting.engine.shape_rules import FAST

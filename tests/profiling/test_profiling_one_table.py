@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from convbench.core.vision import declare_operators
+from convbench.core.torchvision_import import declare_operators
 from convbench.counting.engine.rules import RULES, find
 from convbench.counting.engine.run import profile
-from convbench.counting.rules import PREPARING, TRANSFORM, ZERO_BY_RULE, ZERO_OF_VISION
+from convbench.counting.zero_cost import PREPARING, TRANSFORM, ZERO_BY_RULE, ZERO_OF_VISION
 from convbench.formulas.tracing import network_formula
 from convbench.formulas.tracing.operators import OTHERS
 from convbench.formulas.tracing.operators import RULES as OF_PROGRAMS

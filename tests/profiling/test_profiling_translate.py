@@ -9,7 +9,7 @@ from torch import nn
 
 from convbench.audit.case import CASES
 from convbench.counting.base import COUNTERS, CountError
-from convbench.counting.translate import Term, Translation, _explain, translate
+from convbench.counting.discrepancies import Term, Translation, _explain, translate
 from convbench.networks.base import NETWORKS
 
 

@@ -11,9 +11,9 @@ from rich.console import Console
 from convbench.core.intervals import Interval
 from convbench.report.contents import contents
 from convbench.report.document import Column, Document, Fold, Heading, Paragraph, Table
-from convbench.report.formats.plain import STAND_INS, legible
 from convbench.report.formats.terminal import render
 from convbench.report.formats.terminal.narrowing import narrowed
+from convbench.report.legible import STAND_INS, legible
 from convbench.runs.record import Run
 
 HOSTILE = (

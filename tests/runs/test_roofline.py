@@ -7,7 +7,7 @@ import pytest
 from convbench.clock.samples import Samples
 from convbench.core.costs import Cost
 from convbench.machine.ceilings import Ceiling, measure_ceiling
-from convbench.runs.reach import ceiling_of, flags, shares
+from convbench.runs.ceiling_share import ceiling_of, flags, shares
 from convbench.runs.record import Machine, Record
 from convbench.runs.runner import _Schedule
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from convbench.clock.errand import Order, Outcome, do
+from convbench.clock.group_process import Order, Outcome, do
 from convbench.clock.processes import ProcessDied, ProcessError, ready
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Samples
@@ -68,7 +68,7 @@ class Scripted:
         self.orders = []
 
     def ask(self, function, crew, order, *, told):
-        assert function == "convbench.clock.errand:do"
+        assert function == "convbench.clock.group_process:do"
         self.orders.append(order)
         cases = [case for case in crew.cases if case.identity not in order.without]
         return self.answer(cases, order, told)

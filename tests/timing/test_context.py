@@ -12,8 +12,11 @@ from scripted import samples
 from torch import nn
 
 from convbench.clock import calls as calls_room
-from convbench.clock import context
-from convbench.clock.context import (
+from convbench.clock import layers_in_context as context
+from convbench.clock.gathering import Gathering
+from convbench.clock.group_process import Order, Outcome, do
+from convbench.clock.layers import layers_of
+from convbench.clock.layers_in_context import (
     INSIDE,
     WHOLE,
     Context,
@@ -22,13 +25,10 @@ from convbench.clock.context import (
     LayerTimes,
     layers_in_context,
 )
-from convbench.clock.errand import Order, Outcome, do
-from convbench.clock.gathering import Gathering
-from convbench.clock.layers import layers_of
 from convbench.clock.processes import ProcessDied, ProcessError
 from convbench.clock.samples import Failure, Samples
 from convbench.core.intervals import Interval
-from convbench.counting.engine.reference import InputError
+from convbench.counting.engine.by_name import InputError
 from convbench.ui.terminal.context import lines
 
 

@@ -19,8 +19,8 @@ from torch import nn
 
 import convbench
 from convbench.clock import gathering, measuring
-from convbench.clock.errand import Outcome
 from convbench.clock.estimates import of_process
+from convbench.clock.group_process import Outcome
 from convbench.clock.measurement import Measurement, MeasurementError
 from convbench.clock.measuring import MeasureError, measure
 from convbench.clock.processes import ProcessDied, ProcessError, ready

@@ -21,7 +21,7 @@ from tracing.tracing_nets import (
     Wrapped,
 )
 
-from convbench.core.vision import declare_operators
+from convbench.core.torchvision_import import declare_operators
 from convbench.counting.engine.run import profile
 from convbench.formulas.tracing import network_formula
 from convbench.networks.base import NETWORKS

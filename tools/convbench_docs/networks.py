@@ -9,7 +9,7 @@ from convbench.core import text as show
 from convbench.core.costs import Step
 from convbench.core.steps import flatten
 from convbench.networks.base import NETWORKS, Network
-from convbench.report.published import meets
+from convbench.report.published_figures import meets
 from convbench_docs.measured import sentence
 from convbench_docs.sources import Sources
 from convbench_docs.svg import Drawing, figure

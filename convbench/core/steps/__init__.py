@@ -1,6 +1,7 @@
 """The primitive steps that plans are made of. Each knows its cost, under the rules of `costs`."""
 
 from convbench.core.steps.branches import Branches, flatten
+from convbench.core.steps.convolutions import Conv, ConvTranspose, Linear, MixedConv
 from convbench.core.steps.elementwise import (
     ELEMENTWISE,
     Elementwise,
@@ -10,7 +11,6 @@ from convbench.core.steps.elementwise import (
     Pool,
     Resize,
 )
-from convbench.core.steps.multiplying import Conv, ConvTranspose, Linear, MixedConv
 
 __all__ = [
     "ELEMENTWISE",

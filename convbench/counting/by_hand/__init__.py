@@ -1,6 +1,6 @@
 """Contractions that a model writes as elementwise products and sums.
 
-tracker         the rule, and the products followed from operator to operator
+contractions    the rule, and the products followed from operator to operator
 products        products that are not summed yet; what has to be known of tensors
 origins         which elements of which tensor a tensor is made of
 number_kinds    masks, integers and noise, whose products are no contraction

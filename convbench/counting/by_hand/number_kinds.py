@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.counting.by_hand.axes import MOVES
-from convbench.counting.rules import ELEMENTWISE
+from convbench.counting.zero_cost import ELEMENTWISE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

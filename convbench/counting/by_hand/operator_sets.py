@@ -7,7 +7,7 @@ from typing import Final
 from convbench.counting.by_hand.axes import MOVES
 from convbench.counting.by_hand.divisors import STATISTICS
 from convbench.counting.by_hand.number_kinds import KEEPS_KIND
-from convbench.counting.rules import ELEMENTWISE, NORMALISATION, RESIZE
+from convbench.counting.zero_cost import ELEMENTWISE, NORMALISATION, RESIZE
 
 POINTWISE: Final = frozenset(
     name for name in ELEMENTWISE | NORMALISATION if "backward" not in name and name != "glu"

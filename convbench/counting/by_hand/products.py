@@ -1,4 +1,4 @@
-"""What is known of elementwise products until they are summed: the records of `tracker`."""
+"""What is known of elementwise products until they are summed: the records of `contractions`."""
 
 from __future__ import annotations
 

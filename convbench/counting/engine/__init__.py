@@ -5,7 +5,7 @@ dispatch          the dispatch mode, which sees every operator
 function_mode     the function mode above it: devices, changes of tensors, errors
 fast_path         a function mode that answers common calls, by shape_rules
 rules             the rule of an operator: convolutions, matrices, quantised, or zero
-contractions      what is followed between operators: products, padding, complex numbers
+hand_written      what is followed between operators: products, padding, complex numbers
 recorder          calls by module; profile: the result
 provenance        tensors that no observed operator made
 attempt           what one try at a count shares and leaves behind

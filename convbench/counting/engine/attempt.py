@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from convbench.core.torch_internals import without_subclasses
-from convbench.counting.engine.contractions import Weights
 from convbench.counting.engine.dispatch import Dispatch
 from convbench.counting.engine.errors import ErrorText
+from convbench.counting.engine.hand_written import Weights
 from convbench.counting.engine.module_state import State
 from convbench.counting.engine.provenance import KnownStorages, Made, fused
 from convbench.counting.engine.recorder import Recorder

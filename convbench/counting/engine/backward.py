@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from convbench.core import torch_internals
 from convbench.counting.engine.attempt import Attempt
 from convbench.counting.engine.callables import Called, recorder_of, took_part
-from convbench.counting.engine.contractions import Weights
 from convbench.counting.engine.dispatch import Dispatch
 from convbench.counting.engine.errors import ProfileError
 from convbench.counting.engine.function_mode import FunctionMode
+from convbench.counting.engine.hand_written import Weights
 from convbench.counting.engine.module_tensors import meta_copy, parts_of
 from convbench.counting.engine.profile import Profile
 from convbench.counting.engine.provenance import all_tensors

@@ -7,7 +7,7 @@ from typing import Any
 
 from convbench.counting.engine.counts import Counts, convolution
 from convbench.counting.engine.registry import rule, spatial
-from convbench.counting.rules import DIRECT
+from convbench.counting.zero_cost import DIRECT
 
 
 def count_convolution(

@@ -27,8 +27,8 @@ from convbench.core.torch_internals import (
 )
 from convbench.counting.engine.calls import composite, flat, itemsize, positional, tensors_among
 from convbench.counting.engine.checks import refuse
-from convbench.counting.engine.contractions import Contractions, Weights, elements
 from convbench.counting.engine.counts import Counts
+from convbench.counting.engine.hand_written import Contractions, Weights, elements
 from convbench.counting.engine.module_state import State
 from convbench.counting.engine.process_state import RandomStream
 from convbench.counting.engine.provenance import UNSEEN, KnownStorages, Made
@@ -36,7 +36,7 @@ from convbench.counting.engine.pytree import tensors_in
 from convbench.counting.engine.recorder import Recorder
 from convbench.counting.engine.rules import QUANTISED_ELEMENTWISE, find, zero
 from convbench.counting.engine.values import Values, storage_of, written
-from convbench.counting.rules import MOVEMENT, PREPARING
+from convbench.counting.zero_cost import MOVEMENT, PREPARING
 
 PADDED_AT: Final = {"convolution": 0, "convolution_backward": 1}
 SMALL: Final = 1 << 12

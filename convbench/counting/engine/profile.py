@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core.costs import Cost
-from convbench.core.shown import Shown
+from convbench.core.notebook_views import Shown
 from convbench.counting.engine.counts import NAMES, Counts
 from convbench.counting.engine.recorder import kind_of
 

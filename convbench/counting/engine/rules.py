@@ -1,7 +1,7 @@
 """How each dispatched operator is counted.
 
 An operator is counted by its rule (in `convolutions`, `matrices`, `quantised`), or is zero by the
-rules of `counting.rules`, or is unknown.
+rules of `counting.zero_cost`, or is unknown.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from convbench.counting.engine import convolutions, matrices  # which register t
 from convbench.counting.engine.counts import Counts
 from convbench.counting.engine.quantised import QUANTISED, QUANTISED_ELEMENTWISE
 from convbench.counting.engine.registry import RULES, Rule, rule, spatial
-from convbench.counting.rules import (
+from convbench.counting.zero_cost import (
     ELEMENTWISE,
     MOVEMENT,
     NORMALISATION,

@@ -20,7 +20,6 @@ from convbench.core.torch_internals import uncompiled
 from convbench.counting.engine.attempt import Attempt, set_up
 from convbench.counting.engine.backward import count_backward
 from convbench.counting.engine.callables import Called, as_module, recorder_of, took_part
-from convbench.counting.engine.contractions import Weights
 from convbench.counting.engine.errors import (
     ErrorText,
     ProfileError,
@@ -30,6 +29,7 @@ from convbench.counting.engine.errors import (
 )
 from convbench.counting.engine.fast_path import FastPath
 from convbench.counting.engine.function_mode import FunctionMode
+from convbench.counting.engine.hand_written import Weights
 from convbench.counting.engine.lazy import settled
 from convbench.counting.engine.leaks import release
 from convbench.counting.engine.module_state import as_it_was

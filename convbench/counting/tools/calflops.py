@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from convbench.core.vision import declare_operators
+from convbench.core.torchvision_import import declare_operators
 from convbench.counting.base import Answer, Counter, register
 from convbench.counting.tally import Convention
 

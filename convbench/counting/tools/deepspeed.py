@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from convbench.core.vision import declare_operators
+from convbench.core.torchvision_import import declare_operators
 from convbench.counting.base import Answer, Counter, register
 from convbench.counting.tally import Convention
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter as Numbers
 from typing import Any
 
-from convbench.counting.asking import run_both
 from convbench.counting.base import Answer, Counter, register
-from convbench.counting.rules import plain_name
 from convbench.counting.tally import Convention
+from convbench.counting.tool_output import run_both
+from convbench.counting.zero_cost import plain_name
 
 
 @register

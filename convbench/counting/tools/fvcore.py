@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from convbench.counting.asking import split
 from convbench.counting.base import Answer, Counter, register
 from convbench.counting.tally import Convention
+from convbench.counting.tool_output import split
 
 MAC_OPERATORS: Final = frozenset(
     {"conv", "linear", "matmul", "addmm", "bmm", "baddbmm", "einsum", "mm"}

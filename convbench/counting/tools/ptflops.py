@@ -7,10 +7,10 @@ import importlib
 import io
 from typing import Any, ClassVar
 
-from convbench.core.vision import declare_operators
-from convbench.counting.asking import arguments
+from convbench.core.torchvision_import import declare_operators
 from convbench.counting.base import Answer, Counter, Refusal, register
 from convbench.counting.tally import Convention
+from convbench.counting.tool_output import arguments
 
 
 class _Ptflops(Counter):

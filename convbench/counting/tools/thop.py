@@ -8,9 +8,9 @@ from dataclasses import replace
 from importlib.metadata import distribution
 from typing import Any, Final
 
-from convbench.counting.asking import split
 from convbench.counting.base import Answer, Counter, register
 from convbench.counting.tally import Convention
+from convbench.counting.tool_output import split
 
 FOLDER: Final = "CONVBENCH_AUDIT_ULTRALYTICS"
 """Environment variable: the folder that `pip install --target` put ultralytics-thop in."""

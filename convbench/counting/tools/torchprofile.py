@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from convbench.counting.asking import split
 from convbench.counting.base import Answer, Counter, register
 from convbench.counting.tally import Convention
+from convbench.counting.tool_output import split
 
 _MACS = frozenset(
     f"aten::{name}"

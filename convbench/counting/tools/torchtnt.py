@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from convbench.counting.asking import run_both
 from convbench.counting.base import Answer, Counter, register
 from convbench.counting.tally import Convention
+from convbench.counting.tool_output import run_both
 
 
 @register

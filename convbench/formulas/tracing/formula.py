@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from convbench.core.errors import SpecError
-from convbench.core.shown import Shown
+from convbench.core.notebook_views import Shown
 from convbench.formulas.tracing.evaluating import LIMIT, bound, value
 from convbench.formulas.tracing.writing import LATEX, text, write
 

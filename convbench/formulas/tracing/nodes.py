@@ -1,12 +1,12 @@
-"""Nodes of an exported graph as the values that `counting.by_hand.tracker` follows."""
+"""Nodes of an exported graph as the values that `counting.by_hand.contractions` follows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from convbench.counting.by_hand.contractions import ContractionTracker
 from convbench.counting.by_hand.operator_sets import TRACKED
 from convbench.counting.by_hand.products import Amount, Facts
-from convbench.counting.by_hand.tracker import ContractionTracker
 from convbench.formulas.tracing.shape_env import example
 
 if TYPE_CHECKING:

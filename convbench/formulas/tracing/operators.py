@@ -2,14 +2,14 @@
 
 The rules are those of `costs`. One function for each kind of operator; each gets the shapes of the
 tensor arguments, None where there is none, and of the output, and returns the sizes to multiply:
-a list of products. An operator that is not here is zero by `counting.rules`, or unknown.
+a list of products. An operator that is not here is zero by `counting.zero_cost`, or unknown.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.counting.rules import DIRECT
+from convbench.counting.zero_cost import DIRECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,7 +114,7 @@ RULES: Final[dict[str, Callable[[Sequence[Any], Any], list[tuple[Any, ...]]]]] =
         attention,
     ),
 }
-"""Rules of torch's own operators, by `counting.rules.plain_name`."""
+"""Rules of torch's own operators, by `counting.zero_cost.plain_name`."""
 
 EITHER_WAY: Final = frozenset({"convolution", "convolution_overrideable"})
 """Convolutions that an argument, `transposed`, turns around."""

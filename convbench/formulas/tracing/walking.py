@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.counting.rules import PREPARING, TRANSFORM, is_zero_by_rule, plain_name
+from convbench.counting.zero_cost import PREPARING, TRANSFORM, is_zero_by_rule, plain_name
 from convbench.formulas.tracing.nodes import Nodes, parametrizes
 from convbench.formulas.tracing.operators import (
     EITHER_WAY,

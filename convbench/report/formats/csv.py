@@ -7,8 +7,8 @@ import io
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.report.flat import flat_tables
 from convbench.report.renderers import RENDERERS
+from convbench.report.table_data import flat_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.core import text as show
 from convbench.core.extras import needed
 from convbench.core.units import REAL
-from convbench.report.flat import flat_tables
 from convbench.report.renderers import RENDERERS
+from convbench.report.table_data import flat_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from convbench.report.document import Column, Document
-    from convbench.report.flat import Flat
     from convbench.report.renderers import Files
+    from convbench.report.table_data import Flat
 
 SCHEMA: Final = "2"
 """Version of the files, in their metadata; raised when a column changes its meaning."""

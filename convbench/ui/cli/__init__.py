@@ -5,7 +5,7 @@ from convbench.ui.cli import (  # noqa: F401  each registers commands
     comparing,
     counting,
     history,
-    looking,
+    list_explain,
     running,
     schemas,
 )

@@ -66,7 +66,7 @@ def compare(
     4 something cannot be told, and --strict was given; 5 incomparable: environments that must match
     and do not, or cases that one side lacks. 1 and 2 are no verdicts.
     """
-    from convbench.comparing.asked import Asked, answer
+    from convbench.comparing.command import Asked, answer
 
     document, outcome = answer(
         Asked(

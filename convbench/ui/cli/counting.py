@@ -65,7 +65,7 @@ def profile(
     ] = None,
 ) -> None:
     """Count what any network costs, by module: nothing is computed, no weights are held."""
-    from convbench.counting.engine.reference import profile_reference, translate_reference
+    from convbench.counting.engine.by_name import profile_reference, translate_reference
     from convbench.ui.terminal.profile import FORMATS, summary, tree
 
     if explain_counter is not None:
@@ -88,7 +88,7 @@ def profile(
 
 def form_of(out: Path | None) -> Written | None:
     """Return what a file's ending says to write; InputError where it says nothing."""
-    from convbench.counting.engine.reference import InputError
+    from convbench.counting.engine.by_name import InputError
 
     if out is None:
         return None
@@ -130,7 +130,7 @@ def formula(
     ] = "auto",
 ) -> None:
     """Show any network's exact multiplications as a formula in its batch and resolution."""
-    from convbench.formulas.tracing.reference import formula_reference
+    from convbench.formulas.tracing.by_name import formula_reference
 
     names = dynamic if dynamic == "auto" else split(dynamic)
     with redirect_stdout(sys.stderr):

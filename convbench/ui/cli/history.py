@@ -36,7 +36,7 @@ def history(
 
     It looks back and is no gate: the exit status is 0 whatever changed. A gate is `compare`.
     """
-    from convbench.history.asked import Asked, answer, write
+    from convbench.history.command import Asked, answer, write
     from convbench.report.formats.terminal import print_document
 
     document = answer(Asked(folder=folder, case=case, threshold=threshold))

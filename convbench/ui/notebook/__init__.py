@@ -4,5 +4,5 @@
     costs, tallies, formulas, profiles, runs    one kind of thing each
     plots       the figures that `Run.plot` can draw
 
-The types themselves name one of these as their view (`core.shown`), and stay free of all this.
+The types themselves name one of these as their view (`core.notebook_views`) and import none.
 """

@@ -19,8 +19,8 @@ from convbench.report.plots import (
     scatter_figure,
     series,
 )
+from convbench.runs.ceiling_share import ceiling_of
 from convbench.runs.columns import bytes_moved
-from convbench.runs.reach import ceiling_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convbench.clock.context import Context
+from convbench.clock.layers_in_context import Context
 from convbench.core import text as show
 from convbench.core.intervals import Interval
 

@@ -18,9 +18,9 @@ from convbench.report.document import (
     Table,
     sections,
 )
-from convbench.report.formats.plain import legible
 from convbench.report.formats.terminal.merging import MERGED, merged
 from convbench.report.formats.terminal.narrowing import narrowed
+from convbench.report.legible import legible
 from convbench.report.renderers import SCREENS
 
 if TYPE_CHECKING:

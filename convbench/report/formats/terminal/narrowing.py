@@ -12,8 +12,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from convbench.core import text as show
-from convbench.report.formats.plain import legible
 from convbench.report.intervals import split
+from convbench.report.legible import legible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from convbench.counting.translate import Translation
+    from convbench.counting.discrepancies import Translation
 
 _MOST = 1 << 60
 """Elements in an input: torch counts bytes in 64 bits."""
@@ -84,9 +84,9 @@ def translate_reference(
     """Say what each counter's number is made of, for the model that `reference` names.
 
     It is made on the CPU, and asked on zeros as in `profile_reference`. Raises as that does, and as
-    `counting.translate.translate` does.
+    `counting.discrepancies.translate` does.
     """
-    from convbench.counting.translate import translate
+    from convbench.counting.discrepancies import translate
 
     given, knobs = [input_of(text) for text in shapes], arguments_of(arguments)
     module, inputs = _made(reference, given, knobs)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from convbench.comparing.asked import read_share
+from convbench.comparing.command import read_share
 from convbench.comparing.judging import Limits
 from convbench.core.errors import RunError
 from convbench.core.files import write_file
-from convbench.history.finding import find_runs
 from convbench.history.history import History, history
 from convbench.history.page import page
+from convbench.history.run_folders import find_runs
 from convbench.runs.store import HEADER, holds_run
 
 if TYPE_CHECKING:

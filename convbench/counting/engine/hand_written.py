@@ -1,7 +1,7 @@
 """Products summed by hand, zeros padded by hand, complex ones taken apart: what is followed.
 
 One operator alone does not show what it is part of, so every one without a rule is shown to
-`Contractions.see`. The conventions are those of `by_hand.tracker`, `padding` and `complexes`.
+`Contractions.see`. The conventions are those of `by_hand.contractions`, `padding` and `complexes`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from convbench.core.torch_internals import next_node
+from convbench.counting.by_hand.contractions import ContractionTracker
 from convbench.counting.by_hand.operator_sets import TRACKED
 from convbench.counting.by_hand.products import Facts
-from convbench.counting.by_hand.tracker import ContractionTracker
 from convbench.counting.engine.complex_convolutions import ComplexConvolutions
 from convbench.counting.engine.counts import Counts
 from convbench.counting.engine.padding import Padding

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from convbench.core.errors import one_line
 from convbench.counting.base import COUNTERS, CountError, ask, untouched
-from convbench.counting.rules import is_zero_by_rule
+from convbench.counting.zero_cost import is_zero_by_rule
 
 if TYPE_CHECKING:
     from torch import nn

@@ -74,7 +74,7 @@ def explain(
     """Show a type's idea, steps, formula, worked numbers, ratio, and what the counters say."""
     from convbench.formulas.explanation import explain as sections
     from convbench.formulas.explanation import versus_for
-    from convbench.ui.asking import type_and_slot
+    from convbench.ui.slots import type_and_slot
 
     asked = {
         "in_channels": in_channels,

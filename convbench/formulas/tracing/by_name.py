@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convbench.counting.engine.reference import arguments_of, input_of
+from convbench.counting.engine.by_name import arguments_of, input_of
 from convbench.formulas.tracing.command import formula_command
 from convbench.networks.base import NETWORKS
 from convbench.networks.models import ModelError, load_model

@@ -28,9 +28,9 @@ from convbench.clock.calls import (
     work_of,
 )
 from convbench.clock.contamination import MANY, contaminated_share, flags
-from convbench.clock.errand import Contestant, Order, Outcome, Tell
 from convbench.clock.estimates import Estimates, over_processes
 from convbench.clock.gathering import Gathering
+from convbench.clock.group_process import Contestant, Order, Outcome, Tell
 from convbench.clock.processes import ready
 from convbench.clock.samples import Samples, of_process
 from convbench.clock.stats import exponential, median_interval
@@ -168,7 +168,7 @@ class LayerCrew:
     names: tuple[str, ...] = (WHOLE, INSIDE)
 
     def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Part]]:  # noqa: ARG002
-        """Run the module once and make a part of each of its layers' calls; as `errand.Crew`."""
+        """Run the module once and make a part of each of its layers' calls; as `Crew`."""
         tell(("at", WHOLE))
         whole = Call(WHOLE, self.module, tuple(map(copied_value, self.inputs)))
         calls = observed(whole)
