@@ -18,6 +18,7 @@ test: $(READY)  ## the whole test suite, in as many processes as there are cores
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 types: $(READY)
 	$(BIN)/mypy

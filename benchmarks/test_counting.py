@@ -3,7 +3,7 @@
 import pytest
 
 from convbench import count
-from convbench.counting.base import COUNTERS
+from convbench.counting.base import asked_in_runs
 from convbench.networks.base import NETWORKS
 
 NAME = "osnet_x0_25"
@@ -18,7 +18,7 @@ def network():
 
 
 @pytest.mark.benchmark(group="counting")
-@pytest.mark.parametrize("counter", list(COUNTERS))
+@pytest.mark.parametrize("counter", asked_in_runs())
 def test_counter(benchmark, network, counter):
     """Count once."""
     module, inputs = network

@@ -5,6 +5,7 @@ after another in one process, and prints how many times longer than `profile` ea
 """
 
 import gc
+import importlib
 import importlib.util
 import statistics
 import subprocess
@@ -24,24 +25,15 @@ MEMORY_MB = {"forward": 6, "backward": 16}
 """What counting may hold at its peak beyond what importing holds, in megabytes: a few, and the
 graph of autograd where the backward pass is counted too."""
 
-_LIBRARIES = []
-
 
 def _torchvision():
     """Import torchvision, whose compiled part need not load: no layer here is in it."""
     if importlib.util.find_spec("torchvision") is None:
         pytest.skip("torchvision is not installed: pip install --no-deps torchvision")
-    import torch
+    from convbench.core.torchvision_import import declare_operators
 
-    try:
-        import torchvision
-    except RuntimeError:  # operator torchvision::nms does not exist
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _LIBRARIES.append(library)
-        import torchvision
-    return torchvision
+    declare_operators()
+    return importlib.import_module("torchvision")
 
 
 def network(name, device="cpu"):
@@ -64,7 +56,7 @@ def counters(name):
     from fvcore.nn import FlopCountAnalysis
     from torch.utils.flop_counter import FlopCounterMode
 
-    from convbench.profiling.run import profile
+    from convbench.counting.engine.run import profile
 
     module, inputs = network(name)
     on_meta = network(name, "meta")
@@ -173,7 +165,7 @@ import sys, torch
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from test_profiling import NETWORKS, network
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 NETWORKS["resnet50"] = ({size}, {size})
 module, _ = network("resnet50", "meta")
 def high():  # in kB; getrusage's would begin at the peak of the process that started this one

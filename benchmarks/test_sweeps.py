@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from convbench.formulas.sweeps import sweep
+from convbench.formulas.tracing import plan_formula
 from convbench.networks.base import NETWORKS
-from convbench.sweeps import sweep
-from convbench.tracing import plan_formula
 
 GRID = {
     "in_channels": range(8, 808, 8),

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from convbench.core.notebook_views import VIEWS
+from convbench.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from convbench.api import (
@@ -16,9 +21,8 @@ if TYPE_CHECKING:
         profile,
         sweep,
     )
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
-__version__ = "0.1.0"
 __all__ = [
     "ConvSpec",
     "build",
@@ -33,10 +37,14 @@ __all__ = [
 ]
 
 
+for _view in ("costs", "formulas", "plots", "profiles", "runs", "tallies"):
+    VIEWS[_view] = partial(import_module, f"convbench.ui.notebook.{_view}")
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: `import convbench` imports no torch."""
     if name == "ConvSpec":
-        from convbench.spec import ConvSpec
+        from convbench.core.spec import ConvSpec
 
         return ConvSpec
     if name in __all__:

@@ -1,6 +1,6 @@
 """`python -m convbench`, and the `convbench` command."""
 
-from convbench.cli import main
+from convbench.ui.cli import main
 
 if __name__ == "__main__":
     main()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from convbench.clock.measuring import measure
 from convbench.convs.base import make
-from convbench.costs import Cost
+from convbench.core.costs import Cost
+from convbench.core.spec import ConvSpec
 from convbench.counting.base import CountError, count_with
 from convbench.counting.tally import Tally, Unavailable
-from convbench.formulas import formula
+from convbench.formulas.symbols import formula
 from convbench.runs.record import Run
-from convbench.spec import ConvSpec
-from convbench.timing.measuring import measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from convbench.comparing.comparison import Comparison
-    from convbench.profiling.profile import Profile
+    from convbench.counting.engine.profile import Profile
 
 __all__ = [
     "build",
@@ -72,7 +72,7 @@ def compare(
     no common shift away. allow: keys of the environment that may differ, or "all" alone. Raises
     RunError, saying what cannot be compared. How a comparison ends as a gate: `comparing.gate`.
     """
-    from convbench.comparing.asked import Asked, found
+    from convbench.comparing.command import Asked, found
 
     return found(
         Asked(
@@ -88,9 +88,10 @@ def compare(
 
 
 def count(module: nn.Module, inputs: Any, *, counter: str = "torch") -> Tally:
-    """Count the multiply-accumulates of module(*inputs) with a counter: "torch" or "fvcore".
+    """Count the multiply-accumulates of module(*inputs) with a counter: "torch", "fvcore", ….
 
-    inputs: a tensor or a tuple of positional arguments. The module is left as it was. Operators
+    `convbench list counters` names them all, with the package that each needs. inputs: a tensor or
+    a tuple of positional arguments. The module is left as it was. Operators
     the counter does not know are in `.unsupported`, and `.macs` is then a lower bound. Raises
     UnknownNameError for a counter, CountError when it cannot count this module.
     """
@@ -105,16 +106,16 @@ def profile(
 ) -> Profile:
     """Count what module(*inputs) costs, by module and operator, computing nothing.
 
-    See `convbench.profiling.run.profile`, which this is; it imports torch when it is called.
+    See `convbench.counting.engine.run.profile`, which this is; it imports torch when it is called.
     """
-    from convbench.profiling.run import profile as count_module
+    from convbench.counting.engine.run import profile as count_module
 
     return count_module(module, *inputs, backward=backward, strict=strict)
 
 
 def sweep(name: str, *, ratio_to: str | None = None, **grid: Any) -> pd.DataFrame:
-    """Return the costs of every combination that fits, as a DataFrame; see `convbench.sweeps`."""
-    from convbench.sweeps import sweep as derive
+    """Return the costs of every combination that fits, as a DataFrame; see `formulas.sweeps`."""
+    from convbench.formulas.sweeps import sweep as derive
 
     return derive(name, ratio_to=ratio_to, **grid)
 

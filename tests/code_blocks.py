@@ -62,12 +62,13 @@ def blocks(text):
 
 
 def registries():
+    from convbench.clock.stopwatch import STOPWATCHES
     from convbench.convs.base import TYPES
     from convbench.counting.base import COUNTERS
     from convbench.networks.base import NETWORKS
     from convbench.report.renderers import RENDERERS
 
-    return TYPES, COUNTERS, NETWORKS, RENDERERS
+    return TYPES, COUNTERS, NETWORKS, RENDERERS, STOPWATCHES
 
 
 @contextlib.contextmanager
@@ -99,7 +100,7 @@ class Story:
         )
         # On a machine that is busy with other tests something else may have most of every sample,
         # and a measurement then gives no time, as it should. A page must not hang on that.
-        monkeypatch.setattr("convbench.timing.measurement.hopeless", lambda _: False)
+        monkeypatch.setattr("convbench.clock.measurement.hopeless", lambda _: False)
         monkeypatch.chdir(folder)
         monkeypatch.syspath_prepend(folder)
 
@@ -150,7 +151,7 @@ class Story:
         self.done["examples"] += len(test.examples)
 
     def module(self, block):
-        from convbench.plugins import load_plugin
+        from convbench.core.plugins import load_plugin
 
         path = self.folder / f"block_{block.line}.py"
         path.write_text(block.code, encoding="utf-8")
@@ -173,6 +174,8 @@ class Story:
                     assert "=" in target or f"\n{target}:" in makefile, f"{where}: {target}"
             case ["pip", "install", what]:
                 check_install(what, where)
+            case ["pre-commit", "install"]:
+                assert (ROOT / ".pre-commit-config.yaml").exists()
             case ["python", path, *_]:
                 assert (ROOT / path).exists(), f"{where}: {path}"
             case _:
@@ -200,14 +203,14 @@ class Story:
 
 
 def app():
-    from convbench.cli import app as found
+    from convbench.ui.cli import app as found
 
     return found
 
 
 def called(words):
     """Call the command line in this process; return its status and what it wrote."""
-    from convbench.cli import main
+    from convbench.ui.cli import main
 
     out, err, before = io.StringIO(), io.StringIO(), sys.argv
     sys.argv = ["convbench", *words]

@@ -114,7 +114,7 @@ def threads(*, tell):
 
 def place(number, *, tell):
     import torch
-    from convbench.timing.errand import Order, _moved
+    from convbench.clock.group_process import Order, _moved
     moved = _moved(Order(seed=1, number=number, session="", seconds=1))
     return [torch.empty(size).data_ptr() for size in (250, 1000, 100_000)]
 """

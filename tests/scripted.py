@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from convbench.timing.samples import Samples
+from convbench.clock.samples import Samples
 
 
 def samples(seconds: Iterable[float], session: str = "s", **changes: Any) -> Samples:

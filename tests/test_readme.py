@@ -23,7 +23,7 @@ def test_the_type_to_begin_with_keeps_the_contract(tmp_path):
     (code,) = [block.code for block in blocks(README) if "@register" in block.code]
     (tmp_path / "my_type.py").write_text(code)
     check = (
-        "from convbench.plugins import load_plugin\n"
+        "from convbench.core.plugins import load_plugin\n"
         "load_plugin('my_type.py')\n"
         "from convbench.testing import check_conv\n"
         "assert check_conv('my_type', examples=20)['slots'] == 20\n"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convbench.timing.variances import prior, quantile
+from convbench.clock.variances import prior, quantile
 
 Array = np.ndarray
 Within = Callable[[Array], Array]

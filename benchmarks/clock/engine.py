@@ -15,10 +15,10 @@ from claim import Claim, at_least, at_most
 from torch import nn
 
 from convbench import ConvSpec, build, measure
-from convbench.timing.estimates import typical
-from convbench.timing.measurement import Measurement, MeasurementError
-from convbench.timing.samples import of_process
-from convbench.timing.stats import RatioInterval
+from convbench.clock.estimates import typical
+from convbench.clock.measurement import Measurement, MeasurementError
+from convbench.clock.samples import of_process
+from convbench.core.intervals import RatioInterval
 
 PROCESSES = 10
 PAIRS = 5

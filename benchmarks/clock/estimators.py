@@ -18,9 +18,10 @@ from claim import Claim, Note
 from recorded import Recorded, as_samples, record, recorded
 from running import TWIN
 
-from convbench.timing import stats
-from convbench.timing.estimates import Estimates
-from convbench.timing.samples import QUANTILE
+from convbench.clock import stats
+from convbench.clock.estimates import Estimates
+from convbench.clock.samples import QUANTILE
+from convbench.core.intervals import Interval
 
 PROCESSES = 10
 DRAWS = 60
@@ -49,7 +50,7 @@ class Judged:
         self.spans.append(high - low)
         self.covered.append(low <= true <= high)
         said = stats.verdict(
-            stats.Interval(value=1, low=math.exp(low), high=math.exp(high), confidence=0.95),
+            Interval(value=1, low=math.exp(low), high=math.exp(high), confidence=0.95),
             stats.FEWEST_ROUNDS_FOR_A_VERDICT,
         )
         if case == TWIN:
@@ -118,7 +119,7 @@ def judge(
 
 
 def as_is(several: Sequence[Draw], into: Judged) -> None:
-    """Ask `convbench.timing.estimates`, as runs do, about the draws of one group."""
+    """Ask `convbench.clock.estimates`, as runs do, about the draws of one group."""
     data = several[0].data
     base = data.cases[data.base]
     for one in several:

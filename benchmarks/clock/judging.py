@@ -13,9 +13,9 @@ from statistics import median
 from claim import Claim, at_least, at_most
 from running import TWIN
 
+from convbench.core.intervals import Interval, RatioInterval
 from convbench.runs.frame import Row, rows
 from convbench.runs.record import Run
-from convbench.timing.stats import Interval, RatioInterval
 
 CLEAR, SMALL = 1.25, 1.10
 """Ratios truly beyond these are to be told."""

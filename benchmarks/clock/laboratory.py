@@ -16,13 +16,14 @@ from claim import Claim
 from noise import busy
 
 from convbench import ConvSpec, build
-from convbench.timing.caches import ColdWork, HostEvictor, copies_for
-from convbench.timing.contamination import contaminated_share
-from convbench.timing.sampler import measure_group
-from convbench.timing.samples import Samples
-from convbench.timing.settings import execution
-from convbench.timing.stats import RatioInterval, ratio
-from convbench.timing.stopwatch import Reading, WallStopwatch, Work
+from convbench.clock.caches import ColdWork, HostEvictor, copies_for
+from convbench.clock.contamination import contaminated_share
+from convbench.clock.sampler import measure_group
+from convbench.clock.samples import Samples
+from convbench.clock.settings import execution
+from convbench.clock.stats import ratio
+from convbench.clock.stopwatch import Reading, WallStopwatch, Work
+from convbench.core.intervals import RatioInterval
 
 
 def convolution(channels: int = 32, side: int = 28, kernel: int = 3, seed: int = 0) -> Work:

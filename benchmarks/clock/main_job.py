@@ -19,9 +19,9 @@ from judging import Case
 from running import PLUGIN, SUITE, TWIN, Made, convbench, has_budget, make
 
 from convbench import load_run
+from convbench.clock.estimates import of_process
 from convbench.runs.frame import rows
 from convbench.runs.record import Run
-from convbench.timing.estimates import of_process
 
 STATES = {"quiet": 0, "one neighbour": 1, "two neighbours": 2}
 ALL = "all states"

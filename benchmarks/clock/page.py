@@ -8,7 +8,7 @@ from pathlib import Path
 
 from claim import Claim, Note
 
-from convbench.runs.fingerprint import fingerprint
+from convbench.machine.fingerprint import fingerprint
 
 HEAD = """# What the clock claims, and whether it held
 

@@ -19,8 +19,8 @@ import numpy as np
 from running import PLUGIN, SUITE, make
 
 from convbench import load_run
+from convbench.clock.samples import Samples
 from convbench.runs.store import HEADER
-from convbench.timing.samples import Samples
 
 _NAME = re.compile(r"(?P<group>.+?)-n(?P<neighbours>\d+)(-t(?P<threads>\d+))?")
 _BASES = ("standard", "osnet_x1_0")

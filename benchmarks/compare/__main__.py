@@ -20,11 +20,11 @@ from pathlib import Path
 import invented
 import trials
 
+from convbench.clock.contamination import contaminated_share
+from convbench.clock.samples import Samples, of_process
 from convbench.comparing.comparison import compare
 from convbench.comparing.gate import outcome
 from convbench.comparing.sides import Side, load_side
-from convbench.timing.contamination import contaminated_share
-from convbench.timing.samples import Samples, of_process
 
 HERE = Path(__file__).parent
 SLOW = "slow"

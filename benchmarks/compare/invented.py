@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from trials import WANTED, Claim, false, slowed
 
+from convbench.clock.samples import Samples
 from convbench.comparing.comparison import compare
 from convbench.comparing.gate import OK, REGRESSION, outcome
 from convbench.comparing.sides import Side
 from convbench.runs.record import Header, Record
-from convbench.timing.samples import Samples
 
 GROUPS, CASES = 6, 17
 ROUNDS = 9

@@ -10,11 +10,11 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from convbench.clock.samples import Samples
 from convbench.comparing.comparison import Comparison, compare
 from convbench.comparing.gate import OK, REGRESSION, outcome
 from convbench.comparing.sides import Side
 from convbench.runs.record import Record
-from convbench.timing.samples import Samples
 
 WANTED = 0.05
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import convbench
-from convbench.profiling.run import ProfileError
+from convbench.counting.engine.run import ProfileError
 
 Make = Callable[[], tuple[nn.Module, tuple[Any, ...]]]
 Row = dict[str, Any]

@@ -143,7 +143,7 @@ def _columns(counts: list[Row]) -> Iterator[str]:
     yield ""
     yield (
         "Elementwise products that a model sums itself, by the class of the module that multiplies. Which "
-        "of them count is one stated rule (`convbench/counting/handmade.py`)."
+        "of them count is one stated rule (`convbench/counting/by_hand/contractions.py`)."
     )
     yield ""
     lines = []

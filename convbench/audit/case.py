@@ -24,8 +24,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from convbench.errors import ConvbenchError
-from convbench.registry import Registry
+from convbench.core.errors import ConvbenchError
+from convbench.core.registry import Registry
 
 if TYPE_CHECKING:
     from torch import nn

@@ -3,6 +3,8 @@
     python -m convbench.audit.cell CASE COUNTER        one cell, as JSON on standard output
     python -m convbench.audit.cell --serve COUNTER     a line of JSON for each case id on input
 
+Before either, --plugin FILE.py, repeatable, brings a counter of one's own.
+
 Importing a tool takes longer than asking it. So `--serve` imports torch and the tool, and uses
 nothing of them: each case is answered by a fork, in a process of its own that nobody shares, and
 that is ended when it takes too long. A fork also tells which modules it had to import, and those
@@ -24,20 +26,25 @@ from dataclasses import replace
 from typing import Any, Final
 
 from convbench.audit.case import CASES, Case, CaseError
-from convbench.audit.counter import TOOLS, Refusal, Tool
-from convbench.audit.verdicts import Cell, judge
+from convbench.audit.verdicts import Cell, Verdict, judge
+from convbench.core.errors import one_line
+from convbench.core.plugins import load_plugin
+from convbench.counting.base import COUNTERS, Counter, Refusal
 
+FORKS: Final = hasattr(os, "fork")
+"""Whether this system can fork; else every cell has a process that is started for it."""
 TIME_LIMIT: Final = 60.0
 """Seconds that one cell may take."""
 _WORDS: Final = 160
 _READ: Final = 1 << 16
 
 
-def ask(case: Case, tool: Tool) -> Cell:
+def ask(case: Case, tool: Counter) -> Cell:
     """Ask a counter that is loaded for the count of one case, and judge the answer."""
     from convbench.audit.state import changes, take
+    from convbench.counting.census import declared, samples
 
-    empty = Cell(case=case.id, counter=tool.name, verdict="refuses", known=case.known)
+    empty = Cell(case=case.id, counter=tool.label, verdict="refuses", known=case.known)
     try:
         module, inputs = case.build()
         spare, spare_inputs = case.build()
@@ -45,56 +52,36 @@ def ask(case: Case, tool: Tool) -> Cell:
         return replace(empty, verdict="not built", why=str(error))
     if case.backward and not tool.backward:
         return replace(empty, verdict="forward only", why="it counts no backward pass")
-    samples = _samples(inputs) if tool.per_sample else 1
-    extras = _extras(tool, spare, spare_inputs, samples)
+    extras = declared(tool, spare, spare_inputs)
     before = take(module)
+    verdict: Verdict
+    value, macs = None, None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            answer = tool.count(module, inputs, backward=case.backward)
+            said = tool.count(module, inputs, backward=case.backward)
     except Exception as error:  # noqa: BLE001  a tool may fail in any way, and that is the finding
         refused = isinstance(error, (Refusal, NotImplementedError)) or _says_unsupported(error)
-        return replace(
-            empty,
-            verdict="refuses" if refused else "crashes",
-            why=_first_line(error),
-            changed=changes(before, take(module)),
+        verdict, why = "refuses" if refused else "crashes", _shortened(one_line(error))
+    else:
+        value = said.value
+        verdict, macs, why = judge(
+            case.known,
+            value,
+            unit=tool.unit,
+            parts=said.parts,
+            extras=extras,
+            unknown=tuple(sorted(said.unknown)),
+            samples=samples(tool, inputs),
         )
-    verdict, macs, why = judge(
-        case.known,
-        answer.value,
-        unit=tool.unit,
-        parts=answer.parts,
-        extras=extras,
-        unknown=answer.unknown,
-        samples=samples,
-    )
     return replace(
         empty,
         verdict=verdict,
-        value=answer.value,
+        value=value,
         macs=macs,
         why=why,
         changed=changes(before, take(module)),
     )
-
-
-def _extras(tool: Tool, module: Any, inputs: tuple[Any, ...], samples: int) -> dict[str, int]:
-    """Return what the tool declares to count beside MACs, as numbers for this program."""
-    if not tool.extras:
-        return {}
-    from convbench.audit.census import census
-
-    found = census(module, inputs)
-    return {
-        kind: rate * found.get(kind, 0) // (samples if kind in tool.averaged else 1)
-        for kind, rate in tool.extras.items()
-    }
-
-
-def _samples(inputs: tuple[Any, ...]) -> int:
-    shape: tuple[int, ...] = getattr(inputs[0], "shape", ())
-    return int(shape[0]) if len(shape) else 1
 
 
 def _says_unsupported(error: Exception) -> bool:
@@ -103,34 +90,32 @@ def _says_unsupported(error: Exception) -> bool:
     return home not in {"builtins", "torch"}
 
 
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+def _shortened(text: str) -> str:
     return text if len(text) <= _WORDS else text[: _WORDS - 1] + "…"
 
 
-def load(name: str) -> tuple[Tool, str]:
+def load(name: str) -> tuple[Counter, str]:
     """Return a counter, imported, and why it could not be ("" where it could)."""
     import torch
 
     torch.set_num_threads(1)
-    tool = TOOLS[name]
+    tool = COUNTERS[name]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tool.load()
     except Exception as error:  # noqa: BLE001  a tool that cannot be imported is not there
-        return tool, _first_line(error)
+        return tool, _shortened(one_line(error))
     return tool, ""
 
 
-def answer(case_id: str, tool: Tool, missing: str) -> Cell:
+def answer(case_id: str, tool: Counter, missing: str) -> Cell:
     """Return the cell of one case, for a counter that may be missing."""
     case = CASES[case_id]
     if missing:
         return Cell(
             case=case.id,
-            counter=tool.name,
+            counter=tool.label,
             verdict="not installed",
             known=case.known,
             why=missing,
@@ -139,19 +124,20 @@ def answer(case_id: str, tool: Tool, missing: str) -> Cell:
 
 
 def serve(name: str, limit: float) -> None:
-    """Answer the case ids on standard input, each from a fork of this process."""
+    """Answer the case ids on standard input, each from a fork of this process if it can fork."""
     with _quiet() as out:
-        tool, missing = load(name) if TOOLS[name].warm else (TOOLS[name], None)
+        tool, missing = load(name) if COUNTERS[name].warm else (COUNTERS[name], None)
         list(CASES)
         out.write(json.dumps({"version": "" if missing else tool.version}) + "\n")
         out.flush()
         for line in sys.stdin:
-            cell = _forked(line.strip(), tool, missing, limit)
+            asked = line.strip()
+            cell = _forked(asked, tool, missing, limit) if FORKS else answer(asked, *load(name))
             out.write(json.dumps(cell.to_json()) + "\n")
             out.flush()
 
 
-def _forked(case_id: str, tool: Tool, missing: str | None, limit: float) -> Cell:
+def _forked(case_id: str, tool: Counter, missing: str | None, limit: float) -> Cell:
     """Answer one case in a fork; missing is None for a tool that the fork itself has to import."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -181,7 +167,7 @@ def _forked(case_id: str, tool: Tool, missing: str | None, limit: float) -> Cell
         return Cell.from_json(told)
     return failed(
         case_id,
-        tool.name,
+        tool.label,
         f"no answer in {limit:g} s" if late else f"its process died (status {status})",
     )
 
@@ -229,6 +215,9 @@ def _quiet() -> Any:
 
 def main(words: list[str]) -> None:
     """Run what the command line asks for; see the top of this module."""
+    while words[0] == "--plugin":
+        _, name, *words = words
+        load_plugin(name)
     limit = float(os.environ.get("CONVBENCH_AUDIT_LIMIT", TIME_LIMIT))
     if words[0] == "--serve":
         serve(words[1], limit)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from convbench.audit.result import AuditError, AuditResult
 from convbench.audit.verdicts import SILENT, Cell
+from convbench.core.files import read_json, write_file
 
 OUT: Final = Path("reports/counter-audit")
 FORMATS: Final = ("markdown", "csv")
@@ -24,6 +25,7 @@ def audit_command(
     only_list: bool = False,
     jobs: int = 1,
     quiet: bool = False,
+    plugins: Sequence[str] = (),
     echo: Callable[[str], None] = print,
 ) -> int:
     """Run the audit, write its page, and return the exit status: 1 where convbench is wrong.
@@ -39,15 +41,20 @@ def audit_command(
         return 0
     from convbench.audit.run import run_audit
 
-    total = len(ids)
-    told = _Counter(total, echo=None if quiet else _on_one_line)
-    result = run_audit(counters, ids, jobs=jobs, progress=told)
+    done: Counter[str] = Counter()
+
+    def progress(cell: Cell) -> None:
+        done[cell.counter] += 1
+        if done[cell.counter] == len(ids) and not quiet:
+            sys.stderr.write(f"{cell.counter}: {len(ids)} cases asked\n")
+
+    result = run_audit(counters, ids, jobs=jobs, progress=progress, plugins=plugins)
     folder = out or OUT
     for path in write_audit(result, folder):
         echo(str(path))
     for line in summary_lines(result):
         echo(line)
-    return int(any(cell.verdict in SILENT for cell in _own(result)))
+    return int(any(cell.verdict in SILENT for cell in result.of_counter("convbench")))
 
 
 def write_audit(result: AuditResult, folder: Path, shown: str | None = None) -> tuple[Path, ...]:
@@ -63,45 +70,27 @@ def write_audit(result: AuditResult, folder: Path, shown: str | None = None) -> 
     files = {"audit.json": result.text().encode()}
     for name in FORMATS:
         files.update(RENDERERS[name](document))
-    written = []
-    for name, data in files.items():
-        path = folder / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        except OSError as error:
-            raise AuditError(
-                f"{path} cannot be written ({error.strerror or error}): give a folder that you may "
-                "write to."
-            ) from error
-        written.append(path)
-    return tuple(written)
+    return tuple(
+        write_file(folder / name, data, error_type=AuditError) for name, data in files.items()
+    )
 
 
 def _before(folder: Path) -> tuple[Cell, ...]:
     path = folder / "before.json"
     if not path.exists():
         return ()
+    remedy = "it holds cells as audit.json does; take it away to have a page without it"
+    held = read_json(path, remedy, AuditError)
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
         return tuple(Cell.from_json(cell) for cell in held["cells"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AuditError(
-            f"{path} cannot be read ({error}): it holds cells as audit.json does; take it away to "
-            "have a page without it."
-        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise AuditError(f"{path} cannot be read ({error}): {remedy}.") from error
 
 
 def read_audit(folder: Path) -> AuditResult:
-    """Read the audit.json of a folder. Raises AuditError where there is none."""
-    path = folder / "audit.json"
-    try:
-        return AuditResult.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise AuditError(
-            f"{path} cannot be read ({error.strerror or error}): name a folder that "
-            "`convbench audit --out` wrote."
-        ) from error
+    """Read the audit.json of a folder. Raises AuditError where there is none, or no whole one."""
+    remedy = "name a folder that `convbench audit --out` wrote"
+    return AuditResult.from_json(read_json(folder / "audit.json", remedy, AuditError))
 
 
 def summary_lines(result: AuditResult) -> list[str]:
@@ -134,37 +123,11 @@ def _matching(ids: tuple[str, ...], pattern: str | None) -> list[str]:
 
 def _list(ids: Sequence[str], counters: Sequence[str] | None, echo: Callable[[str], None]) -> None:
     from convbench.audit.case import CASES
-    from convbench.audit.counter import TOOLS
+    from convbench.counting.base import COUNTERS
 
-    for name in counters or TOOLS:
-        tool = TOOLS[name]
-        echo(f"counter  {name}  {tool.version or 'not installed'}  ({tool.convention})")
+    for name in counters or COUNTERS:
+        tool = COUNTERS[name]
+        echo(f"counter  {tool.label}  {tool.version or 'not installed'}  ({tool.convention})")
     for name in ids:
         case = CASES[name]
         echo(f"case     {name}  {case.known:,} = {case.count}")
-
-
-def _own(result: AuditResult) -> tuple[Cell, ...]:
-    return result.of_counter("convbench")
-
-
-class _Counter:
-    """Counts the cells that are there, counter by counter."""
-
-    def __init__(self, total: int, echo: Callable[[str], None] | None) -> None:
-        self.total = total
-        self.echo = echo
-        self.done: dict[str, int] = {}
-
-    def __call__(self, cell: Cell) -> None:
-        """Take one more cell into account."""
-        if self.echo is None:
-            return
-        name = cell.counter
-        self.done[name] = self.done.get(name, 0) + 1
-        if self.done[name] == self.total:
-            self.echo(f"{name}: {self.total} cases asked")
-
-
-def _on_one_line(text: str) -> None:
-    sys.stderr.write(text + "\n")

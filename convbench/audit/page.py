@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from convbench.audit.result import AuditResult, CaseInfo, CounterInfo
+from convbench.audit.result import AuditResult
 from convbench.audit.verdicts import Cell, Verdict
 from convbench.report.document import (
     Block,
@@ -53,6 +53,20 @@ _MARKS: Final[dict[Verdict, str]] = {
     "not built": "",
 }
 
+_SCORES: Final = {
+    "right": "Right",
+    "by_convention": "Right by its convention",
+    "flagged": "Wrong, flagged",
+    "silent": "Silently wrong or 0",
+    "no_answer": "Refuses or crashes",
+    "forward_only": "Not asked",
+    "asked": "Of",
+    "touched": "Left something changed",
+}
+"""What a summary says of a counter: the fields of its score, and the columns' names."""
+_NUMBERS: Final = {*_SCORES, "before", "now", "known"}
+_NOTES: Final = {"forward_only": "no backward"}
+
 
 def page(
     result: AuditResult, out: str = "reports/counter-audit", before: Sequence[Cell] = ()
@@ -61,7 +75,7 @@ def page(
 
     before: what convbench itself answered before its last mends, where that was not right.
     """
-    counters = result.installed
+    families = dict.fromkeys(case.family for case in result.cases)
     return Document(
         title="Which counter is right",
         blocks=(
@@ -71,7 +85,7 @@ def page(
             *_absent(result),
             Heading(level=2, text="The matrix"),
             Bullets(items=tuple(Bullet(text=text, lead=mark) for mark, text in _LEGEND)),
-            *(_matrix(result, family, counters) for family in _families(result)),
+            *(_matrix(result, family) for family in families),
             *_mended(result, before),
             Heading(level=2, text="What is counted"),
             Paragraph(
@@ -120,41 +134,18 @@ def _opening(result: AuditResult) -> str:
 
 
 def _summary(result: AuditResult) -> Table:
-    rows: list[tuple[Any, ...]] = []
-    for item in result.installed:
-        score = result.score(item.name)
-        rows.append(
-            (
-                item.name,
-                item.version,
-                score.right,
-                score.by_convention,
-                score.flagged,
-                score.silent,
-                score.no_answer,
-                score.forward_only,
-                score.asked,
-                score.touched,
-                item.convention,
-            )
-        )
-    return Table(
-        id="audit_summary",
-        caption="Of each counter's cases, how many it had right, and how the others ended.",
-        columns=(
-            Column(name="Counter", key="counter"),
-            Column(name="Version", key="version"),
-            Column(name="Right", key="right", kind="integer"),
-            Column(name="Right by its convention", key="by_convention", kind="integer"),
-            Column(name="Wrong, flagged", key="flagged", kind="integer"),
-            Column(name="Silently wrong or 0", key="silent", kind="integer"),
-            Column(name="Refuses or crashes", key="no_answer", kind="integer"),
-            Column(name="Not asked", key="forward_only", kind="integer", note="no backward"),
-            Column(name="Of", key="asked", kind="integer"),
-            Column(name="Left something changed", key="touched", kind="integer"),
-            Column(name="What it says it counts", key="convention"),
+    scores = [(item, result.score(item.name)) for item in result.installed]
+    return _table(
+        "audit_summary",
+        (
+            (item.name, item.version, *(getattr(score, key) for key in _SCORES), item.convention)
+            for item, score in scores
         ),
-        rows=tuple(rows),
+        caption="Of each counter's cases, how many it had right, and how the others ended.",
+        counter="Counter",
+        version="Version",
+        **_SCORES,
+        convention="What it says it counts",
     )
 
 
@@ -181,51 +172,38 @@ def _mended(result: AuditResult, before: Sequence[Cell]) -> tuple[Block, ...]:
             text="The column of convbench on the same cases, before it was mended and now. Its "
             "marks are those of the matrix: what is flagged is said as a lower bound (≥)."
         ),
-        Table(
-            id="audit_mended",
-            caption="",
-            columns=(
-                Column(name="Case", key="case"),
-                Column(name="Before", key="before", kind="integer"),
-                Column(name="Mark", key="before_mark"),
-                Column(name="Now", key="now", kind="integer"),
-                Column(name="Mark", key="now_mark"),
-                Column(name="Right", key="right", kind="integer"),
-            ),
-            rows=tuple(
+        _table(
+            "audit_mended",
+            (
                 (cell.case, cell.value, mark(cell), found.value, mark(found), cell.known)
                 for cell in before
                 if (found := now.get(cell.case)) is not None
             ),
+            case="Case",
+            before="Before",
+            before_mark="Mark",
+            now="Now",
+            now_mark="Mark",
+            right="Right",
         ),
     )
 
 
-def _families(result: AuditResult) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(case.family for case in result.cases))
-
-
-def _matrix(result: AuditResult, family: str, counters: tuple[CounterInfo, ...]) -> Table:
-    index = {(cell.case, cell.counter): cell for cell in result.cells}
+def _matrix(result: AuditResult, family: str) -> Table:
     unbuilt = {cell.case for cell in result.cells if cell.verdict == "not built"}
     cases = [case for case in result.cases if case.family == family and case.id not in unbuilt]
-    return Table(
-        id="audit_matrix",
-        caption=family.capitalize(),
-        part=family,
-        columns=(
-            Column(name="Case", key="case"),
-            *(Column(name=item.name, key=item.name) for item in counters),
-        ),
-        rows=tuple(
-            (_short(case), *(mark(index[case.id, item.name]) for item in counters))
+    names = [item.name for item in result.installed]
+    return _table(
+        "audit_matrix",
+        (
+            (case.id.partition("/")[2], *(mark(result.cell(case.id, name)) for name in names))
             for case in cases
         ),
+        caption=family.capitalize(),
+        part=family,
+        case="Case",
+        **dict(zip(names, names, strict=True)),
     )
-
-
-def _short(case: CaseInfo) -> str:
-    return case.id.partition("/")[2]
 
 
 def _notes(result: AuditResult) -> Bullets:
@@ -235,19 +213,13 @@ def _notes(result: AuditResult) -> Bullets:
 
 
 def _cases(result: AuditResult) -> Table:
-    return Table(
-        id="audit_cases",
-        caption="",
-        columns=(
-            Column(name="Case", key="case"),
-            Column(name="Count", key="count"),
-            Column(name="Multiplications", key="known", kind="integer"),
-            Column(name="Pass", key="pass"),
-        ),
-        rows=tuple(
+    return _table(
+        "audit_cases",
+        (
             (case.id, case.count, case.known, "both" if case.backward else "forward")
             for case in result.cases
         ),
+        **{"case": "Case", "count": "Count", "known": "Multiplications", "pass": "Pass"},
     )
 
 
@@ -257,35 +229,53 @@ def _touched(result: AuditResult) -> Table:
         found = Counter(what for cell in result.of_counter(item.name) for what in cell.changed)
         said = ", ".join(f"{what} ({times})" for what, times in sorted(found.items()))
         rows.append((item.name, said or "nothing"))
-    return Table(
-        id="audit_touched",
+    return _table(
+        "audit_touched",
+        rows,
         caption="What each counter left changed, and in how many cases.",
-        columns=(Column(name="Counter", key="counter"), Column(name="Changed", key="changed")),
-        rows=tuple(rows),
+        counter="Counter",
+        changed="Changed",
     )
 
 
 def _cells(result: AuditResult) -> Table:
+    """Return every cell; as data only, so that no column needs a name of its own."""
+    keys = ("case", "counter", "verdict", "known", "value", "macs", "why")
     return Table(
         id="audit_cells",
         caption="",
-        columns=tuple(
-            Column(name=name, key=name)
-            for name in ("case", "counter", "verdict", "known", "value", "macs", "why", "changed")
-        ),
+        columns=tuple(Column(name=key, key=key) for key in (*keys, "changed")),
         rows=tuple(
-            (
-                cell.case,
-                cell.counter,
-                cell.verdict,
-                cell.known,
-                cell.value,
-                cell.macs,
-                cell.why,
-                "; ".join(cell.changed),
-            )
+            (*(getattr(cell, key) for key in keys), "; ".join(cell.changed))
             for cell in result.cells
         ),
+    )
+
+
+def _table(
+    name: str,
+    rows: Iterable[tuple[Any, ...]],
+    /,
+    *,
+    caption: str = "",
+    part: str = "",
+    **columns: str,
+) -> Table:
+    """Return a table of columns named by key; those that hold numbers are known by their keys."""
+    return Table(
+        id=name,
+        caption=caption,
+        part=part,
+        columns=tuple(
+            Column(
+                name=text,
+                key=key,
+                kind="integer" if key in _NUMBERS else "text",
+                note=_NOTES.get(key, ""),
+            )
+            for key, text in columns.items()
+        ),
+        rows=tuple(rows),
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, Literal, Self
 
 from convbench.audit.verdicts import RIGHT, SILENT, Cell
-from convbench.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError
+from convbench.core.serialization import Stored
 
 SCHEMA: Final = 1
 
@@ -62,9 +63,10 @@ class Score:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditResult:
+class AuditResult(Stored):
     """Every cell, case by case. environment: versions of what all counters run on."""
 
+    schema: Literal[1] = SCHEMA
     environment: dict[str, str]
     counters: tuple[CounterInfo, ...]
     cases: tuple[CaseInfo, ...]
@@ -72,8 +74,9 @@ class AuditResult:
 
     def cell(self, case: str, counter: str) -> Cell:
         """Return one cell. Raises KeyError for a pair that was not asked."""
-        return self._index()[case, counter]
+        return self._index[case, counter]
 
+    @cached_property
     def _index(self) -> dict[tuple[str, str], Cell]:
         return {(cell.case, cell.counter): cell for cell in self.cells}
 
@@ -114,30 +117,19 @@ class AuditResult:
         }
         return tuple(case.id for case in self.cases if case.id not in wrong)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON types."""
-        return {
-            "schema": SCHEMA,
-            "environment": self.environment,
-            "counters": [asdict(item) for item in self.counters],
-            "cases": [asdict(item) for item in self.cases],
-            "cells": [cell.to_json() for cell in self.cells],
-        }
-
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> AuditResult:
-        """Read what `to_json` wrote. Raises AuditError for another schema."""
-        if data.get("schema") != SCHEMA:
+    def from_json(cls, data: Any) -> Self:
+        """Read what `to_json` wrote. Raises AuditError for another schema, or what is none."""
+        schema = data.get("schema") if isinstance(data, dict) else None
+        if schema != SCHEMA:
             raise AuditError(
-                f"An audit of schema {data.get('schema')!r} cannot be read; this is schema "
-                f"{SCHEMA}: run the audit again."
+                f"An audit of schema {schema!r} cannot be read; this is schema {SCHEMA}: run the "
+                "audit again."
             )
-        return cls(
-            environment=dict(data["environment"]),
-            counters=tuple(CounterInfo(**item) for item in data["counters"]),
-            cases=tuple(CaseInfo(**item) for item in data["cases"]),
-            cells=tuple(Cell.from_json(item) for item in data["cells"]),
-        )
+        try:
+            return super().from_json(data)
+        except ValueError as error:
+            raise AuditError(f"This is no audit ({error}): run the audit again.") from None
 
     def text(self) -> str:
         """Return the JSON text: one cell a line, so that a change reads as one."""

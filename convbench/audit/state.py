@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 _HOOKS = (
     "_forward_hooks",
@@ -23,86 +23,54 @@ _FUNCTIONS = (
     (torch.Tensor, ("matmul", "mm", "__matmul__", "mul", "__mul__", "add", "__add__", "sum")),
     (nn.Module, ("__call__", "_call_impl", "forward")),
 )
+_KEYS, _VALUES, _PICKLES = "state_dict keys", "state_dict values", "picklability"
+
+State = dict[str, Any]
+"""What is compared, by name: taken before a count, and again after it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class State:
-    """What is compared: taken before a count, and again after it."""
-
-    keys: tuple[str, ...]
-    values: tuple[torch.Tensor, ...]
-    gradients: tuple[torch.Tensor | None, ...]
-    modes: tuple[bool, ...]
-    wanted: tuple[bool, ...]
-    hooks: tuple[int, ...]
-    attributes: tuple[tuple[str, ...], ...]
-    random: torch.Tensor
-    functions: tuple[Any, ...]
-    pickles: bool
-
-
-def take(module: nn.Module, *, attributes: bool = True) -> State:
+def take(module: nn.Module) -> State:
     """Copy what a counter could change."""
-    held = module.state_dict(keep_vars=True) if _has_state(module) else {}
-    parts = list(module.modules())
-    parameters = list(module.parameters())
-    return State(
-        keys=tuple(held),
-        values=tuple(_copy(value) for value in held.values() if _solid(value)),
-        gradients=tuple(None if p.grad is None else p.grad.clone() for p in parameters),
-        modes=tuple(part.training for part in parts),
-        wanted=tuple(parameter.requires_grad for parameter in parameters),
-        hooks=tuple(len(getattr(part, name, ())) for part in parts for name in _HOOKS),
-        attributes=tuple(tuple(sorted(vars(part))) for part in parts) if attributes else (),
-        random=torch.get_rng_state(),
-        functions=tuple(getattr(owner, name) for owner, names in _FUNCTIONS for name in names),
-        pickles=_pickles(module),
-    )
+    stateful = bool(list(module.parameters()) or list(module.buffers()))
+    held = module.state_dict(keep_vars=True) if stateful else {}
+    parts, parameters = list(module.modules()), list(module.parameters())
+    return {
+        _KEYS: tuple(held),
+        _VALUES: [
+            value.detach().clone()
+            for value in held.values()
+            if isinstance(value, torch.Tensor) and not is_lazy(value)
+        ],
+        "gradients": [None if p.grad is None else p.grad.clone() for p in parameters],
+        "train flags": [part.training for part in parts],
+        "requires_grad": [parameter.requires_grad for parameter in parameters],
+        "hooks": [len(getattr(part, name, ())) for part in parts for name in _HOOKS],
+        "attributes": [sorted(vars(part)) for part in parts],
+        "random state": torch.get_rng_state(),
+        "torch's functions": [
+            getattr(owner, name) for owner, names in _FUNCTIONS for name in names
+        ],
+        _PICKLES: _pickles(module),
+    }
 
 
 def changes(before: State, after: State) -> tuple[str, ...]:
-    """Name what differs, in a fixed order; empty where everything is as it was."""
-    same_values = len(before.values) == len(after.values) and all(
-        _equal(old, new) for old, new in zip(before.values, after.values, strict=True)
-    )
-    same_gradients = len(before.gradients) == len(after.gradients) and all(
-        _equal(old, new) for old, new in zip(before.gradients, after.gradients, strict=True)
-    )
-    tests = {
-        "state_dict keys": before.keys == after.keys,
-        "state_dict values": same_values or before.keys != after.keys,
-        "gradients": same_gradients,
-        "train flags": before.modes == after.modes,
-        "requires_grad": before.wanted == after.wanted,
-        "hooks": before.hooks == after.hooks,
-        "attributes": before.attributes == after.attributes,
-        "random state": torch.equal(before.random, after.random),
-        "torch's functions": all(
-            old is new for old, new in zip(before.functions, after.functions, strict=True)
-        ),
-        "picklability": after.pickles or not before.pickles,
-    }
-    return tuple(name for name, unchanged in tests.items() if not unchanged)
+    """Name what differs, in a fixed order; empty where everything is as it was.
+
+    Values are compared only where the keys are the same, and a module may begin to pickle.
+    """
+    found = [name for name, old in before.items() if not _same(old, after[name])]
+    if _KEYS in found:
+        found = [name for name in found if name != _VALUES]
+    return tuple(name for name in found if name != _PICKLES or before[_PICKLES])
 
 
-def _has_state(module: nn.Module) -> bool:
-    return bool(list(module.parameters()) or list(module.buffers()))
-
-
-def _solid(value: Any) -> bool:
-    from torch.nn.parameter import is_lazy
-
-    return isinstance(value, torch.Tensor) and not is_lazy(value)
-
-
-def _copy(value: torch.Tensor) -> torch.Tensor:
-    return value.detach().clone()
-
-
-def _equal(old: torch.Tensor | None, new: torch.Tensor | None) -> bool:
-    if old is None or new is None:
-        return old is new
-    return old.shape == new.shape and old.dtype == new.dtype and bool(torch.equal(old, new))
+def _same(old: Any, new: Any) -> bool:
+    if isinstance(old, list):
+        return len(old) == len(new) and all(map(_same, old, new))
+    if isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor):
+        return old.shape == new.shape and old.dtype == new.dtype and torch.equal(old, new)
+    return old is new or (not isinstance(old, torch.Tensor) and bool(old == new))
 
 
 def _pickles(module: nn.Module) -> bool:

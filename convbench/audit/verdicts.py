@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from convbench.counting.rules import is_zero_by_rule, plain_name
+from convbench.core.serialization import Stored
+from convbench.counting.zero_cost import is_zero_by_rule, plain_name
 
 Verdict = Literal[
     "right",
@@ -24,13 +25,12 @@ Verdict = Literal[
 
 RIGHT: Final = frozenset({"right", "right by its convention"})
 SILENT: Final = frozenset({"wrong", "silent zero"})
-ABSENT: Final = frozenset({"not installed", "not built"})
 _MAY_MULTIPLY: Final = frozenset({"mul", "multiply", "prod"})
 """Elementwise by rule, yet a contraction can be written with them, so naming them is a warning."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class Cell(Stored):
     """One case asked of one counter.
 
     known: the multiplications. value: the tool's number in its own unit. macs: that number as
@@ -42,8 +42,8 @@ class Cell:
     counter: str
     verdict: Verdict
     known: int
-    value: int | None = None
-    macs: float | None = None
+    value: Annotated[int | None, int | float | None] = None
+    macs: Annotated[float | None, int | float | None] = None
     why: str = ""
     changed: tuple[str, ...] = ()
 
@@ -51,15 +51,6 @@ class Cell:
     def factor(self) -> float | None:
         """How many times too many multiplications; None without a number."""
         return None if self.macs is None else self.macs / self.known
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON types."""
-        return {**asdict(self), "changed": list(self.changed)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Cell:
-        """Read what `to_json` wrote."""
-        return cls(**{**data, "changed": tuple(data["changed"])})
 
 
 def judge(
@@ -82,7 +73,7 @@ def judge(
     """
     if value == known * unit:
         return "right", known, ""
-    listed = dict(parts or {})
+    listed = {name: number for name, number in (parts or {}).items() if number}
     rest = value - sum(listed.values())
     for several in sorted({1, samples}):
         for names, extra in _subsets(extras or {}):

@@ -6,18 +6,18 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from convbench.clock.variances import quantile
 from convbench.comparing.environment import OF_THE_AXIS, Difference, environments
 from convbench.comparing.judging import Judged, Limits, holm, identical, judge, untimed
 from convbench.comparing.matching import BY, Pair, match
 from convbench.comparing.noise import Noise, Shift, Timed, noise
-from convbench.timing.variances import quantile
+from convbench.comparing.tables import timed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from convbench.comparing.sides import Side
-    from convbench.runs.record import Record
-    from convbench.timing.stats import Verdict
+    from convbench.core.intervals import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +73,7 @@ class Comparison:
     @property
     def counted(self) -> int:
         """How many cases have counts on both sides, derived or by a counter."""
-        pairs = [(row.pair.left, row.pair.right) for row in self.rows]
-        both = [(left, right) for left, right in pairs if left and right]
+        both = [row.pair.sides for row in self.shared]
         return sum(
             bool((a.cost and b.cost) or a.tallies.keys() & b.tallies.keys()) for a, b in both
         )
@@ -111,17 +110,16 @@ def compare(
     blocked = any(item.in_the_way for item in differences)
     but = (BY if not times else ()) if by is None else (by,)
     pairs = match(left.records, right.records, but)
-    same = {id(pair) for pair in pairs if times and _identical(pair)}
-    timed = [
-        pair for pair in pairs if times and not blocked and _timed(pair) and id(pair) not in same
-    ]
+    told = [pair for pair in pairs if times and all(map(timed, (pair.left, pair.right)))]
+    same = {id(pair) for pair in told if pair.sides[0].samples == pair.sides[1].samples}
+    judging = [pair for pair in told if not blocked and id(pair) not in same]
     found = noise(
-        [_of(pair, left, right) for pair in timed],
+        [_of(pair, left, right) for pair in judging],
         absolute=limits.absolute or by is not None,
         drift=limits.drift,
     )
     moved = _moved(found.shifts, limits)
-    judged = dict(zip(map(id, timed), _judged(timed, found, moved, limits), strict=True))
+    judged = dict(zip(map(id, judging), _judged(judging, found, moved, limits), strict=True))
     rows = tuple(
         judged.get(id(pair))
         or (identical(pair) if id(pair) in same else untimed(pair, _why(pair, blocked=blocked)))
@@ -145,28 +143,9 @@ def compare(
     )
 
 
-def timed(record: Record | None) -> bool:
-    """Tell whether a case ran and has times."""
-    return (
-        record is not None
-        and record.status == "ok"
-        and bool(record.samples)
-        and min(samples.minimum for samples in record.samples) > 0
-    )
-
-
-def _timed(pair: Pair) -> bool:
-    return timed(pair.left) and timed(pair.right)
-
-
-def _identical(pair: Pair) -> bool:
-    return _timed(pair) and (pair.left and pair.left.samples) == (pair.right and pair.right.samples)
-
-
 def _of(pair: Pair, left: Side, right: Side) -> Timed:
-    assert pair.left is not None  # noqa: S101
-    assert pair.right is not None  # noqa: S101
-    return Timed(group=pair.group, left=left.samples(pair.left), right=right.samples(pair.right))
+    one, other = pair.sides
+    return Timed(group=pair.group, left=left.samples(one), right=right.samples(other))
 
 
 def _why(pair: Pair, *, blocked: bool) -> str:
@@ -175,7 +154,7 @@ def _why(pair: Pair, *, blocked: bool) -> str:
         return "only-left"
     if pair.left is None:
         return "only-right"
-    return "environment" if blocked and _timed(pair) else "not-timed"
+    return "environment" if blocked and all(map(timed, pair.sides)) else "not-timed"
 
 
 def _judged(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.errors import RunError
-from convbench.runs.fingerprint import MUST_MATCH
+from convbench.core.errors import RunError
+from convbench.machine.fingerprint import MUST_MATCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from convbench.core.costs import FIELDS, SUMMED
 from convbench.counting.tally import Tally
 
 if TYPE_CHECKING:
@@ -13,10 +14,8 @@ if TYPE_CHECKING:
 Change = Literal["", "count changed", "broken", "mended"]
 
 _OF_THE_AXES: Final = ("output_dtype", "device", "threads")
-_COUNTS: Final = (
-    "multiplications", "parameters", "additions", "elementwise", "multiplications_valid",
-    "activations", "reads", "writes",
-)  # fmt: skip
+_COUNTS: Final = tuple(sorted(SUMMED, key=lambda name: FIELDS[name].padded))
+"""What does not depend on the padding is named first."""
 _MOST_COUNTS: Final = 3
 """Counts of one case that are named: where one changed, most others did."""
 

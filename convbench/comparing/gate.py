@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from convbench.comparing.comparison import timed
 from convbench.comparing.judging import Limits
-from convbench.errors import RunError
+from convbench.comparing.tables import timed
+from convbench.core import text as show
+from convbench.core.errors import RunError
 
 if TYPE_CHECKING:
     from convbench.comparing.comparison import Comparison
@@ -145,8 +146,8 @@ def _lacking(comparison: Comparison) -> list[str]:
     told = [row for row in comparison.shared if timed(row.pair.left) and timed(row.pair.right)]
     single = told and all("one-process" in row.reasons for row in told)
     kinds = {
-        f"{_number(gone, 'case is', 'cases are')} on the left side only": gone,
-        f"{_number(untimed, 'case has', 'cases have')} times on the left side only": (
+        f"{show.plural(gone, 'case is', 'cases are')} on the left side only": gone,
+        f"{show.plural(untimed, 'case has', 'cases have')} times on the left side only": (
             untimed if comparison.times else 0
         ),
         "no time can be judged, with one process a side": single if comparison.times else 0,
@@ -160,11 +161,7 @@ def _unsure(comparison: Comparison) -> list[str]:
     rows = len(comparison.found("cannot tell"))
     groups = sum(item.verdict == "cannot tell" for item in comparison.moved)
     kinds = {
-        f"{_number(rows, 'row', 'rows')} cannot be told": rows,
-        f"{_number(groups, 'group', 'groups')} moved as a whole": groups,
+        f"{show.plural(rows, 'row', 'rows')} cannot be told": rows,
+        f"{show.plural(groups, 'group', 'groups')} moved as a whole": groups,
     }
     return [*(text for text, number in kinds.items() if number), *_lacking(comparison)]
-
-
-def _number(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"

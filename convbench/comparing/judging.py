@@ -7,7 +7,7 @@ The verdicts of the clock are four, always of the right side against the left on
   (Holm, A simple sequentially rejective multiple test procedure, 1979). Or the whole group is, by
   more than runs drift;
 - **same**: the whole interval of the ratio lies within the threshold, which is the margin of
-  practical equality here (`timing.stats.verdict`);
+  practical equality here (`clock.stats.verdict`);
 - **cannot tell**: anything else. It is an answer: measure longer, in more processes, in more quiet.
 
 What the program needs is judged apart, and exactly: a count that differs is **count changed**, and
@@ -20,11 +20,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from convbench.clock import stats
+from convbench.clock.contamination import contaminated_share
+from convbench.clock.samples import QUANTILE
+from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.comparing.exact import changes, ran
-from convbench.timing import stats
-from convbench.timing.contamination import contaminated_share
-from convbench.timing.samples import QUANTILE
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, Interval, RatioInterval, Verdict
+from convbench.core.intervals import RatioInterval, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,8 +109,7 @@ class Judged:
     @property
     def ran(self) -> bool:
         """Whether the case ran on one side or both: not where it was skipped on both."""
-        sides = (self.pair.left, self.pair.right)
-        return any(record is not None and record.status == "ok" for record in sides)
+        return any(record.status == "ok" for record in self.pair.sides)
 
 
 def untimed(pair: Pair, reason: str) -> Judged:
@@ -127,18 +127,13 @@ def judge(
     all comparisons. moved: the verdict on the group as a whole; None where it has too few cases to
     see what they share.
     """
-    assert pair.left is not None  # noqa: S101
-    assert pair.right is not None  # noqa: S101
     change, notes = changes(pair)
-    notes = (*notes, *ran(pair.left, pair.right))
+    notes = (*notes, *ran(*pair.sides))
     if effect is None:
         return Judged(
             pair=pair, verdict="cannot tell", reasons=("one-process",), change=change, notes=notes
         )
-    rounds = min(
-        sum(len(samples.seconds) for samples in record.samples)
-        for record in (pair.left, pair.right)
-    )
+    rounds = min(sum(len(samples.seconds) for samples in record.samples) for record in pair.sides)
     ratio = _ratio(pair, effect, rounds, limits)
     verdict, reasons = (
         _verdict(effect, ratio, sure=sure, moved=moved, limits=limits)
@@ -161,23 +156,15 @@ def judge(
 
 def _ratio(pair: Pair, effect: Effect, rounds: int, limits: Limits) -> RatioInterval:
     """Return the net effect with its interval, and what that alone says."""
-    low, high = map(math.exp, effect.interval(limits.confidence))
-    interval = Interval(
-        value=math.exp(effect.net),
-        low=low,
-        high=high,
+    found = RatioInterval.of_logs(
+        effect.net,
+        *effect.interval(limits.confidence),
         confidence=limits.confidence,
-        processes=min(len(r.samples) for r in (pair.left, pair.right) if r is not None),
-    )
-    return RatioInterval(
-        value=interval.value,
-        low=low,
-        high=high,
-        confidence=interval.confidence,
         paired=False,
-        verdict=stats.verdict(interval, rounds, limits.threshold),
-        processes=interval.processes,
+        verdict="cannot tell",
+        processes=min(len(record.samples) for record in pair.sides),
     )
+    return stats.judged(found, rounds, limits.threshold)
 
 
 def _verdict(  # noqa: PLR0911  a line for each reason
@@ -230,8 +217,7 @@ def _dirty(pair: Pair) -> float:
     return max(
         sum(contaminated_share([one]) > _SEEN_THROUGH for one in record.samples)
         / len(record.samples)
-        for record in (pair.left, pair.right)
-        if record is not None
+        for record in pair.sides
     )
 
 

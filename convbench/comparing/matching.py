@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.errors import RunError
+from convbench.core.errors import RunError
 from convbench.runs.conditions import AXES
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ class Pair:
     group: str
     left: Record | None
     right: Record | None
+
+    @property
+    def sides(self) -> tuple[Record, ...]:
+        """The records that there are, the left one first."""
+        return tuple(record for record in (self.left, self.right) if record is not None)
 
 
 def match(

@@ -1,7 +1,7 @@
 """How far times of unchanged cases lie apart, and what is left when that is taken away.
 
 A run says of each case what its processes gave: y[i, p], the log of the time of case i in process p
-(`timing.estimates.of_process`). A rerun of the very same program differs from it in three ways, and
+(`clock.estimates.of_process`). A rerun of the very same program differs from it in three ways, and
 each is met; what was disturbed is left out before (`units`):
 
 - **processes differ** in a case, by their memory's layout above all. A few of them say little of
@@ -25,29 +25,28 @@ The last two need cases to look at: FEWEST_FOR_A_SHIFT in a group, FEWEST_FOR_A_
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy import special
 
+from convbench.clock.variances import chance, moderated, quantile
 from convbench.comparing import units
 from convbench.comparing.units import FEWEST_FOR_A_SHIFT
-from convbench.timing.variances import chance, moderated, quantile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from convbench.clock.samples import Samples
     from convbench.comparing.units import Array
-    from convbench.timing.samples import Samples
 
 FEWEST_FOR_A_SCALE: Final = 8
 _MANY: Final = 200
 """Cases of a group from which on one of them does not move the median."""
-_LEAST_SPREAD: Final = 1e-4
+LEAST_SPREAD: Final = 1e-4
 """Processes that agree to better than 0.01 % do so by chance, or by a coarse clock."""
 
 
@@ -128,14 +127,11 @@ def noise(cases: Sequence[Timed], *, absolute: bool = False, drift: float = 0.10
     absolute: no common shift is taken away and no scale estimated: for sides that are meant to
     differ, such as two layouts, and for machines that are known to be steady.
     """
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index, case in enumerate(cases):
-        groups[case.group].append(index)
     raw, net, variances, freedom, sizes = (np.zeros(len(cases)) for _ in range(5))
     disturbed = np.zeros((len(cases), 2), dtype=int)
     shifts: dict[str, Shift] = {}
     independent = 0.0
-    for group, members in groups.items():
+    for group, members in units.members(case.group for case in cases).items():
         found = _group([cases[index] for index in members], absolute=absolute)
         raw[members], net[members], shifts[group] = found.raw, found.net, found.shift
         variances[members], freedom[members] = found.variances, found.freedom
@@ -211,7 +207,7 @@ def _group(cases: Sequence[Timed], *, absolute: bool) -> _Group:
     )
     freedom = sum(count - 1.0 for count in counts)
     with np.errstate(invalid="ignore", divide="ignore"):
-        variances = np.where(freedom > 0, np.maximum(squares / freedom, _LEAST_SPREAD**2), np.nan)
+        variances = np.where(freedom > 0, np.maximum(squares / freedom, LEAST_SPREAD**2), np.nan)
     return _Group(
         raw=raw,
         net=net,

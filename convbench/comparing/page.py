@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.comparing.comparison import timed
+from convbench.clock.estimates import typical
 from convbench.comparing.judging import REASONS, Judged
 from convbench.comparing.points import points, shift_interval
-from convbench.report import format as show
+from convbench.comparing.tables import lean, one_condition, timed
+from convbench.core import text as show
 from convbench.report.document import (
     Bullet,
     Bullets,
@@ -18,7 +19,6 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
-from convbench.timing.estimates import typical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,19 +60,22 @@ def _unjudged(comparison: Comparison) -> tuple[Judged, ...]:
 def _rows(title: str, rows: Sequence[Judged], comparison: Comparison) -> tuple[Block, ...]:
     if not rows:
         return ()
-    identity = title.lower().replace(" ", "-")
-    more = len(rows) - _MANY
-    caption = f"{more} more rows are in the data." if more > 0 else ""
-    return Heading(level=2, text=title), _table(identity, caption, rows[:_MANY], comparison)
+    return Heading(level=2, text=title), _first(title, rows, comparison)
 
 
 def _folded(title: str, rows: Sequence[Judged], comparison: Comparison) -> tuple[Block, ...]:
     if not rows:
         return ()
+    summary = f"{show.plural(len(rows), 'row')} {title}"
+    return (Fold(summary=summary, blocks=(_first(title, rows, comparison),)),)
+
+
+def _first(title: str, rows: Sequence[Judged], comparison: Comparison) -> Table:
+    """Return a table of the first rows, named by its title; the others are counted."""
     more = len(rows) - _MANY
     caption = f"{more} more rows are in the data." if more > 0 else ""
-    table = _table(title.replace(",", "").replace(" ", "-"), caption, rows[:_MANY], comparison)
-    return (Fold(summary=f"{show.plural(len(rows), 'row')} {title}", blocks=(table,)),)
+    identity = title.lower().replace(",", "").replace(" ", "-")
+    return _table(identity, caption, rows[:_MANY], comparison)
 
 
 def _table(identity: str, caption: str, rows: Sequence[Judged], comparison: Comparison) -> Table:
@@ -93,34 +96,14 @@ def _table(identity: str, caption: str, rows: Sequence[Judged], comparison: Comp
         Column(name="why", key="reasons"),
         Column(name="to know", key="notes"),
     )
-    cells = [_cells(row, _place(row, comparison)) for row in rows]
-    used = [
-        index
-        for index, column in enumerate(columns)
-        if identity == DATA
-        or (
-            any(line[index] not in {None, ""} for line in cells)
-            and column.key != "verdict"
-            and (taken or column.key != "raw")
-        )
+    places = [
+        (row.pair.group, record.slot) for row in comparison.rows if (record := row.pair.sides[0])
     ]
-    return Table(
-        id=identity,
-        caption=caption,
-        columns=tuple(columns[index] for index in used),
-        rows=tuple(tuple(line[index] for index in used) for line in cells),
-    )
-
-
-def _place(row: Judged, comparison: Comparison) -> str:
-    """Return the slot, or the whole group where the cases run under several conditions."""
-    conditions = {
-        item.pair.group.removeprefix(record.slot)
-        for item in comparison.rows
-        if (record := item.pair.left or item.pair.right)
-    }
-    record = row.pair.left or row.pair.right
-    return record.slot if record and len(conditions) == 1 else row.pair.group
+    alike = one_condition(places)
+    cells = [_cells(row, row.pair.sides[0].slot if alike else row.pair.group) for row in rows]
+    keep = [column.key for column in columns] if identity == DATA else []
+    drop = ("verdict",) if taken else ("verdict", "raw")
+    return lean(identity, caption, columns, cells, keep=keep, drop=drop)
 
 
 def _cells(row: Judged, place: str) -> tuple[Any, ...]:

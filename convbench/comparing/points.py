@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from convbench.clock.variances import quantile
 from convbench.comparing.gate import STATUSES
 from convbench.comparing.noise import FEWEST_FOR_A_SCALE
-from convbench.report import format as show
+from convbench.core import text as show
+from convbench.core.intervals import RatioInterval
 from convbench.report.document import Bullet
-from convbench.timing.stats import RatioInterval
-from convbench.timing.variances import quantile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,8 +96,7 @@ def _counts(comparison: Comparison) -> str:
 
 
 def _where(row: Judged) -> str:
-    record = row.pair.right or row.pair.left
-    return f"{row.pair.label} at {record.slot}" if record else row.pair.label
+    return f"{row.pair.label} at {row.pair.sides[-1].slot}"
 
 
 def _shift_points(comparison: Comparison) -> Iterable[Bullet]:
@@ -122,10 +120,10 @@ def shift_interval(item: Moved) -> RatioInterval:
     """Return what moved a whole group, right / left, with its 95 % interval over processes."""
     shift = item.shift
     reach = quantile(0.95, shift.freedom) * shift.error if shift.freedom else 0.0
-    return RatioInterval(
-        value=math.exp(shift.value),
-        low=math.exp(shift.value - reach),
-        high=math.exp(shift.value + reach),
+    return RatioInterval.of_logs(
+        shift.value,
+        shift.value - reach,
+        shift.value + reach,
         confidence=0.95 if shift.freedom else 0.0,
         paired=False,
         verdict="cannot tell",

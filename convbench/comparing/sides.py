@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from convbench.errors import RunError
-from convbench.runs.fingerprint import differences
+from convbench.core.errors import RunError
+from convbench.machine.fingerprint import differences
 from convbench.runs.store import HEADER, RECORDS, holds_run, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from convbench.clock.samples import Samples
     from convbench.runs.record import Header, Record, Run
-    from convbench.timing.samples import Samples
 
 _WORST_FIRST: Final = ("failed", "invalid", "skipped", "ok")
 

@@ -4,7 +4,7 @@ A table is [case, unit]: the log of the time of a call, nan where a unit has non
 of a group are shared by its cases, though not by all of them: a run that has swept over all cases
 may go on with some of them in more processes.
 
-- A unit is **disturbed** where it lies far from the others, as `timing.estimates` has it: in what
+- A unit is **disturbed** where it lies far from the others, as `clock.estimates` has it: in what
   all cases of the group share in it, or in one case alone. It is left out, so that it cannot move
   the rest; but no more than a quarter of a case's units: more are no accident, and their scatter
   counts. Of three, none can be told to be the odd one.
@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from convbench.timing.estimates import near
-from convbench.timing.samples import of_process
+from convbench.clock.estimates import near
+from convbench.clock.samples import of_process
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from convbench.timing.samples import Samples
+    from convbench.clock.samples import Samples
 
 Array: TypeAlias = "NDArray[np.float64]"
 FEWEST_FOR_A_SHIFT: Final = 8
@@ -67,6 +67,14 @@ def _table(rows: Sequence[dict[Hashable, float]]) -> Array:
         for name, value in row.items():
             table[number, places[name]] = value
     return table
+
+
+def members(groups: Iterable[str]) -> dict[str, list[int]]:
+    """Return for each group the places of its cases, of which the groups are given in order."""
+    found: dict[str, list[int]] = {}
+    for place, group in enumerate(groups):
+        found.setdefault(group, []).append(place)
+    return found
 
 
 def calm(table: Array) -> Array:

@@ -1,1 +1,4 @@
-"""The convolution types, one file each; `base` says what a type is."""
+"""The convolution types, one file each; `base` says what a type is.
+
+They use `core` alone.
+"""

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
-from convbench.arithmetic import Quantity, divides, holds, indicator, same
-from convbench.costs import Cost, Step, total
-from convbench.errors import SpecError
-from convbench.registry import Registry
-from convbench.spec import whole
-from convbench.steps import Branches, Conv, Elementwise
+from convbench.core.arithmetic import Quantity, divides, holds, indicator, same
+from convbench.core.costs import Cost, Step, total
+from convbench.core.errors import SpecError
+from convbench.core.registry import Registry
+from convbench.core.spec import whole
+from convbench.core.steps import Branches, Conv, Elementwise
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import Axis, ConvSpec
+    from convbench.core.spec import Axis, ConvSpec
 
 
 class Need(NamedTuple):
@@ -26,6 +26,23 @@ class Need(NamedTuple):
 
     met: Any
     reason: str
+
+
+@dataclass(frozen=True)
+class Caveat:
+    """What a type gives up against a standard convolution, where a reader could mistake it.
+
+    text: in a few words; empty where there is nothing to warn of. less: whether the type sees or
+    mixes less of its input: then it is no cheaper way to the same thing, and wins nothing. What a
+    type does to the accuracy of a network is not measured by this package at all.
+    """
+
+    text: str = ""
+    less: bool = False
+
+
+WITHIN_GROUPS: Final = Caveat("mixes channels only within groups", less=True)
+SQUEEZES: Final = Caveat("squeezes the channels in between")
 
 
 def knob(
@@ -43,9 +60,10 @@ def knob(
 class ConvType:
     """A convolution type: a frozen dataclass whose fields are its knobs.
 
-    A subclass gives `plan` and `build`, and `requirements` where it cannot fill every slot. Its
-    docstring says, in paragraphs, what it is and when it pays; `paper` names the source. Register
-    it with `@register("name")` and every command, report and contract test knows it.
+    A subclass gives `plan` and `build`, `requirements` where it cannot fill every slot, and
+    `caveat` where it does less than a standard convolution. Its docstring says, in paragraphs, what
+    it is and when it pays; `paper` names the source. Register it with `@register("name")` and every
+    command, report and contract test knows it.
     """
 
     name: ClassVar[str] = ""
@@ -68,6 +86,11 @@ class ConvType:
             object.__setattr__(self, item.name, checked)
         if not isinstance(self.block, bool):
             raise SpecError(f"block={self.block!r} is neither True nor False: give one of them.")
+
+    @property
+    def caveat(self) -> Caveat:
+        """What the type gives up with the knobs that it has: nothing, unless it says so."""
+        return Caveat()
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """Yield what the slot must meet for this type to fill it, most basic first."""
@@ -104,8 +127,7 @@ class ConvType:
         else:
             yield Need(
                 spec.scale is None,
-                f"the slot upsamples by {spec.scale} and {self.name} does not: "
-                "use transposed, resize_conv or subpixel",
+                f"the slot upsamples by {spec.scale} and {self.name} does not: use {upsampling()}",
             )
         yield from self.requirements(spec)
 
@@ -239,6 +261,12 @@ def make(name: str, knobs: Mapping[str, Any] | None = None) -> ConvType:
         if given not in known:
             raise SpecError(f"{name} has no knob {given!r}: its knobs are {', '.join(known)}.")
     return cls(**dict(knobs or {}))
+
+
+def upsampling() -> str:
+    """Return the names of the types that upsample, as a choice: one, two or three."""
+    *others, last = (name for name in TYPES if TYPES[name].upsamples)
+    return f"{', '.join(others)} or {last}"
 
 
 def keeps_size_when_pointwise(spec: ConvSpec) -> Iterator[Need]:

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import divides, exact
-from convbench.convs.base import ConvType, Need, knob, register
-from convbench.costs import Step
+from convbench.convs.base import SQUEEZES, Caveat, ConvType, Need, knob, register
+from convbench.core.arithmetic import divides, exact
+from convbench.core.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("bottleneck")
@@ -29,6 +29,11 @@ class Bottleneck(ConvType):
     paper = "He et al. (ResNet), arXiv:1512.03385, figure 5"
 
     reduction: int = knob(4, symbol="r", help="N divided by the channels in the middle")
+
+    @property
+    def caveat(self) -> Caveat:
+        """Without a reduction nothing is squeezed."""
+        return Caveat() if self.reduction == 1 else SQUEEZES
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """The reduction divides N."""
@@ -55,7 +60,7 @@ class Bottleneck(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build down, across, up; as a block with batch norm, ReLU and the identity."""
-        from convbench import modules
+        from convbench.core import modules
 
         middle = spec.out_channels // self.reduction
         at_input = [axis.pointwise_input() for axis in spec.axes]

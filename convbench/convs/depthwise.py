@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import Quantity, same
-from convbench.convs.base import ConvType, Need, knob, register
-from convbench.costs import Step
+from convbench.convs.base import Caveat, ConvType, Need, knob, register
+from convbench.core.arithmetic import Quantity, same
+from convbench.core.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("depthwise")
@@ -31,6 +31,7 @@ class Depthwise(ConvType):
         "Sifre, Rigid-motion scattering for image classification, thesis 2014; "
         "Chollet (Xception), arXiv:1610.02357"
     )
+    caveat = Caveat("mixes no channels", less=True)
 
     multiplier: int = knob(1, symbol="m", help="output channels for each input channel")
 
@@ -61,7 +62,7 @@ class Depthwise(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build one convolution with as many groups as channels."""
-        from convbench import modules
+        from convbench.core import modules
 
         conv = modules.convolution(
             spec.in_channels, spec.out_channels, spec.axes, groups=spec.in_channels, bias=spec.bias

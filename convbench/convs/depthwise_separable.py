@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import ConvType, register
-from convbench.costs import Step
+from convbench.core.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("depthwise_separable")
@@ -40,7 +40,7 @@ class DepthwiseSeparable(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build depthwise, then pointwise; as a block with batch norm and ReLU after each."""
-        from convbench import modules
+        from convbench.core import modules
 
         channels = spec.in_channels
         at_output = [axis.pointwise_output() for axis in spec.axes]

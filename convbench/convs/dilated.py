@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import ConvType, knob, register
-from convbench.costs import Step
-from convbench.spec import Axis
+from convbench.core.costs import Step
+from convbench.core.spec import Axis
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("dilated")
@@ -56,7 +56,7 @@ class Dilated(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build one convolution with spread taps."""
-        from convbench import modules
+        from convbench.core import modules
 
         conv = modules.convolution(
             spec.in_channels, spec.out_channels, self._axes(spec), bias=spec.bias

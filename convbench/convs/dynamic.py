@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import Quantity, maximum, product
 from convbench.convs.base import ConvType, knob, register
-from convbench.costs import Step
-from convbench.errors import SpecError
-from convbench.steps import Branches, Elementwise, GlobalPool, Linear, MixedConv
+from convbench.core.arithmetic import Quantity, maximum, product
+from convbench.core.costs import Step
+from convbench.core.errors import SpecError
+from convbench.core.steps import Branches, Elementwise, GlobalPool, Linear, MixedConv
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("dynamic")
@@ -96,7 +96,7 @@ class Dynamic(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build the attention and the convolution that uses it."""
-        from convbench import modules
+        from convbench.core import modules
 
         attention = modules.KernelAttention(
             spec.in_channels, self._hidden(spec), self.experts, self.temperature

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import ConvType, register
-from convbench.costs import Step
-from convbench.spec import Axis
+from convbench.core.costs import Step
+from convbench.core.spec import Axis
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("flattened")
@@ -55,7 +55,7 @@ class Flattened(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build the lateral filter, then one depthwise filter for each axis."""
-        from convbench import modules
+        from convbench.core import modules
 
         channels = spec.out_channels
         at_input = [axis.pointwise_input() for axis in spec.axes]

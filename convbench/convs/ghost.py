@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import divides, exact, product
 from convbench.convs.base import ConvType, Need, knob, register
-from convbench.costs import Step
-from convbench.spec import Axis
-from convbench.steps import Branches, Move
+from convbench.core.arithmetic import divides, exact, product
+from convbench.core.costs import Step
+from convbench.core.spec import Axis
+from convbench.core.steps import Branches, Move
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("ghost")
@@ -67,7 +67,7 @@ class Ghost(ConvType):
         """Build the computed channels and their copies; as a block each with batch norm, ReLU."""
         from torch import nn
 
-        from convbench import modules
+        from convbench.core import modules
 
         computed = spec.out_channels // self.ratio
         derived = computed * (self.ratio - 1)

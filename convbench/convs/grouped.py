@@ -6,13 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.convs.base import ConvType, Need, groups_divide, knob, register
-from convbench.costs import Step
+from convbench.convs.base import (
+    WITHIN_GROUPS,
+    Caveat,
+    ConvType,
+    Need,
+    groups_divide,
+    knob,
+    register,
+)
+from convbench.core.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("grouped")
@@ -32,6 +40,11 @@ class Grouped(ConvType):
 
     groups: int = knob(2, symbol="G", help="parts the channels are split into")
 
+    @property
+    def caveat(self) -> Caveat:
+        """One group is a standard convolution."""
+        return Caveat() if self.groups == 1 else WITHIN_GROUPS
+
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """Groups divide both channel counts."""
         return groups_divide(
@@ -47,7 +60,7 @@ class Grouped(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build one convolution with groups."""
-        from convbench import modules
+        from convbench.core import modules
 
         conv = modules.convolution(
             spec.in_channels, spec.out_channels, spec.axes, groups=self.groups, bias=spec.bias

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import ConvType, knob, register
-from convbench.costs import Step
+from convbench.core.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("inverted_residual")
@@ -45,7 +45,7 @@ class InvertedResidual(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build up, depthwise, down; as a block with batch norm, ReLU6 and the identity."""
-        from convbench import modules
+        from convbench.core import modules
 
         middle = self.expansion * spec.in_channels
         at_input = [axis.pointwise_input() for axis in spec.axes]

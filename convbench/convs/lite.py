@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import ConvType, register
-from convbench.costs import Step
+from convbench.core.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("lite")
@@ -39,7 +39,7 @@ class Lite(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build pointwise, then depthwise; as a block with batch norm and ReLU after both."""
-        from convbench import modules
+        from convbench.core import modules
 
         channels = spec.out_channels
         at_input = [axis.pointwise_input() for axis in spec.axes]

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import Quantity, divides, exact, is_symbolic, product, same
-from convbench.convs.base import ConvType, Need, register
-from convbench.costs import Step
-from convbench.errors import SpecError
-from convbench.steps import Move
+from convbench.convs.base import Caveat, ConvType, Need, register
+from convbench.core.arithmetic import Quantity, divides, exact, is_symbolic, product, same
+from convbench.core.costs import Step
+from convbench.core.errors import SpecError
+from convbench.core.steps import Move
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("partial")
@@ -56,6 +56,13 @@ class Partial(ConvType):
             return channels * self.fraction
         return exact(channels * self.fraction.numerator, self.fraction.denominator)
 
+    @property
+    def caveat(self) -> Caveat:
+        """The whole of the channels is a standard convolution."""
+        if self.fraction == 1:
+            return Caveat()
+        return Caveat("passes part of the channels through untouched", less=True)
+
     def forced_outputs(self, in_channels: Quantity, stride: int = 1) -> Quantity:
         """N = C."""
         del stride
@@ -93,7 +100,7 @@ class Partial(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build the convolution of a part, joined with the rest."""
-        from convbench import modules
+        from convbench.core import modules
 
         part = self._convolved(spec.in_channels)
         conv = modules.convolution(part, part, spec.axes, bias=spec.bias)

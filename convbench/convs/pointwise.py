@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.convs.base import ConvType, Need, keeps_size_when_pointwise, register
-from convbench.costs import Step
+from convbench.convs.base import Caveat, ConvType, Need, keeps_size_when_pointwise, register
+from convbench.core.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("pointwise")
@@ -25,6 +25,7 @@ class Pointwise(ConvType):
     """
 
     paper = "Lin et al. (Network in Network), arXiv:1312.4400"
+    caveat = Caveat("sees no neighbours", less=True)
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """A 1×1 convolution gives the slot's output size."""
@@ -43,7 +44,7 @@ class Pointwise(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build one 1×1 convolution with the slot's stride."""
-        from convbench import modules
+        from convbench.core import modules
 
         axes = [axis.subsampled() for axis in spec.axes]
         conv = modules.convolution(spec.in_channels, spec.out_channels, axes, bias=spec.bias)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import (
+    WITHIN_GROUPS,
+    Caveat,
     ConvType,
     Need,
     groups_divide,
@@ -14,12 +16,13 @@ from convbench.convs.base import (
     knob,
     register,
 )
-from convbench.costs import Step
+from convbench.convs.pointwise import Pointwise
+from convbench.core.costs import Step
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("pointwise_grouped")
@@ -34,6 +37,13 @@ class PointwiseGrouped(ConvType):
     paper = "Zhang et al. (ShuffleNet), arXiv:1707.01083"
 
     groups: int = knob(2, symbol="G", help="parts the channels are split into")
+
+    @property
+    def caveat(self) -> Caveat:
+        """Those of a 1×1 convolution and of groups."""
+        if self.groups == 1:
+            return Pointwise.caveat
+        return Caveat(f"{Pointwise.caveat.text}, {WITHIN_GROUPS.text}", less=True)
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
         """Groups divide both channel counts; a 1×1 convolution gives the slot's output size."""
@@ -56,7 +66,7 @@ class PointwiseGrouped(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build one 1×1 convolution with the slot's stride."""
-        from convbench import modules
+        from convbench.core import modules
 
         axes = [axis.subsampled() for axis in spec.axes]
         conv = modules.convolution(

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.convs.base import ConvType, Need, knob, register
-from convbench.costs import Step
-from convbench.steps import Resize
+from convbench.core.costs import Step
+from convbench.core.steps import Resize
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("resize_conv")
@@ -56,7 +56,7 @@ class ResizeConv(ConvType):
         """Build an Upsample, then the convolution."""
         from torch import nn
 
-        from convbench import modules
+        from convbench.core import modules
 
         linear = ("linear", "bilinear", "trilinear")[spec.dims - 1]
         resize = (

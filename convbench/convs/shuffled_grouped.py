@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import product
 from convbench.convs.base import ConvType, Need, groups_divide, knob, register
-from convbench.costs import Step
-from convbench.spec import Axis
-from convbench.steps import Move
+from convbench.core.arithmetic import product
+from convbench.core.costs import Step
+from convbench.core.spec import Axis
+from convbench.core.steps import Move
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("shuffled_grouped")
@@ -69,7 +69,7 @@ class ShuffledGrouped(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build grouped, shuffle, grouped; as a block with batch norm and ReLU after each."""
-        from convbench import modules
+        from convbench.core import modules
 
         channels, groups = spec.out_channels, self.groups
         return modules.chain(

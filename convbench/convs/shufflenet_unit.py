@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import Quantity, at_least, divides, exact, indicator, product, same
-from convbench.convs.base import ConvType, Need, groups_divide, knob, register
-from convbench.costs import Step
-from convbench.spec import Axis
-from convbench.steps import Branches, Elementwise, Move, Pool
+from convbench.convs.base import SQUEEZES, Caveat, ConvType, Need, groups_divide, knob, register
+from convbench.core.arithmetic import Quantity, at_least, divides, exact, indicator, product, same
+from convbench.core.costs import Step
+from convbench.core.spec import Axis
+from convbench.core.steps import Branches, Elementwise, Move, Pool
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("shufflenet_unit")
@@ -42,6 +42,11 @@ class ShuffleNetUnit(ConvType):
 
     def _first_groups(self) -> Quantity:
         return self.groups if self.first_groups is None else self.first_groups
+
+    @property
+    def caveat(self) -> Caveat:
+        """Without a reduction nothing is squeezed."""
+        return Caveat() if self.reduction == 1 else SQUEEZES
 
     def forced_outputs(self, in_channels: Quantity, stride: int = 1) -> Quantity | None:
         """N = C at stride 1; more than C above."""
@@ -153,7 +158,7 @@ class ShuffleNetUnit(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build the path and what runs beside it."""
-        from convbench import modules
+        from convbench.core import modules
 
         strided = self._strided(spec)
         middle = spec.out_channels // self.reduction

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import Quantity
 from convbench.convs.base import ConvType, Need, knob, register
-from convbench.costs import Step
-from convbench.spec import Axis
+from convbench.core.arithmetic import Quantity
+from convbench.core.costs import Step
+from convbench.core.spec import Axis
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("spatially_separable")
@@ -67,7 +67,7 @@ class SpatiallySeparable(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build one convolution for each axis; as a block with batch norm and ReLU after each."""
-        from convbench import modules
+        from convbench.core import modules
 
         parts: list[nn.Module] = []
         for inputs, outputs, axes in self._passes(spec):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import product
 from convbench.convs.base import ConvType, register
-from convbench.costs import Step
-from convbench.facts import convolution_matrix, flipped_kernel_difference, matrix_lines
+from convbench.core.arithmetic import product
+from convbench.core.costs import Step
+from convbench.core.facts import convolution_matrix, flipped_kernel_difference, matrix_lines
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("standard")
@@ -35,7 +35,7 @@ class Standard(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build one convolution."""
-        from convbench import modules
+        from convbench.core import modules
 
         return modules.chain(
             modules.convolution(spec.in_channels, spec.out_channels, spec.axes, bias=spec.bias),

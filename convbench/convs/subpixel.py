@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import Quantity, product, same
 from convbench.convs.base import ConvType, Need, register
-from convbench.costs import Step
-from convbench.spec import Axis
-from convbench.steps import Move
+from convbench.core.arithmetic import Quantity, product, same
+from convbench.core.costs import Step
+from convbench.core.spec import Axis
+from convbench.core.steps import Move
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 @register("subpixel")
@@ -62,7 +62,7 @@ class Subpixel(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build the convolution, then the shuffle."""
-        from convbench import modules
+        from convbench.core import modules
 
         scale: int = 1 if spec.scale is None else spec.scale
         many = spec.out_channels * scale**spec.dims

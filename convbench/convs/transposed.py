@@ -6,23 +6,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from convbench.arithmetic import Quantity, at_least, ceil_div, maximum, product
-from convbench.convs.base import ConvType, Need, groups_divide, knob, register
-from convbench.costs import Step
-from convbench.facts import (
+from convbench.convs.base import (
+    WITHIN_GROUPS,
+    Caveat,
+    ConvType,
+    Need,
+    groups_divide,
+    knob,
+    register,
+)
+from convbench.core.arithmetic import Quantity, at_least, ceil_div, maximum, product
+from convbench.core.costs import Step
+from convbench.core.facts import (
     convolution_matrix,
     matrix_lines,
     overlap_by_phase,
     overlap_counts,
     overlap_picture,
 )
-from convbench.spec import Axis
-from convbench.steps import ConvTranspose
+from convbench.core.spec import Axis
+from convbench.core.steps import ConvTranspose
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.spec import ConvSpec
+    from convbench.core.spec import ConvSpec
 
 
 MOST_SHOWN = 5
@@ -46,6 +54,11 @@ class Transposed(ConvType):
     upsamples = True
 
     groups: int = knob(1, symbol="G", help="parts the channels are split into")
+
+    @property
+    def caveat(self) -> Caveat:
+        """What groups take away."""
+        return Caveat() if self.groups == 1 else WITHIN_GROUPS
 
     def _axes(self, spec: ConvSpec) -> tuple[Axis, ...]:
         """Each axis from input to output size: what is cropped is in pad_low and pad_high."""
@@ -93,7 +106,7 @@ class Transposed(ConvType):
 
     def build(self, spec: ConvSpec) -> nn.Module:
         """Build one transposed convolution; an uneven crop is PyTorch's output_padding."""
-        from convbench import modules
+        from convbench.core import modules
 
         axes = self._axes(spec)
         conv: nn.Module = modules.TRANSPOSED[spec.dims](

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import pkgutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from convbench.counting.tally import Tally, Unavailable
-from convbench.errors import ConvbenchError
-from convbench.registry import Registry
+from convbench.core.errors import ConvbenchError, one_line
+from convbench.core.registry import Registry
+from convbench.counting.tally import Convention, Tally, Unavailable
+from convbench.counting.zero_cost import is_zero_by_rule
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,58 +25,194 @@ class CountError(ConvbenchError):
     """A counter that could not count a module."""
 
 
-class Counter(Protocol):
-    """Counts the multiply-accumulates of one forward pass."""
+class Refusal(ConvbenchError):  # noqa: N818  it is no fault: the tool says that it cannot
+    """A tool that says itself that it cannot count this."""
 
-    name: str
-    package: str
 
-    def count(self, module: nn.Module, inputs: tuple[Any, ...]) -> Tally:
-        """Return the tally of module(*inputs); any exception means that it cannot count it."""
-        ...
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a tool said; every number is in the tool's own unit.
+
+    Attributes:
+        value: its number.
+        parts: what of that it lists apart, by its own account no multiply-accumulates.
+        by_operator: the rest of it by operator; {} where the tool does not tell.
+        by_module: the same by qualified module name ("" is the whole); {} as above.
+        unknown: operators that the tool says it does not know, with the number of calls; 1 where
+            it does not tell that.
+        unsaid: operators that it does not know and says nothing of, as the adapter saw them run.
+
+    """
+
+    value: int
+    parts: dict[str, int] = field(default_factory=dict)
+    by_operator: dict[str, int] = field(default_factory=dict)
+    by_module: dict[str, int] = field(default_factory=dict)
+    unknown: dict[str, int] = field(default_factory=dict)
+    unsaid: dict[str, int] = field(default_factory=dict)
+
+
+class Counter:
+    """A tool that counts multiply-accumulates, used as its documentation says.
+
+    Subclass it, set the class variables, write `count`, and decorate it with `register`. The first
+    line of its docstring is what `convbench list counters` shows. What a tool counts beside
+    multiply-accumulates is declared, never fitted: `Answer.parts` where the tool itself says how
+    much of its number that is, `extras` where it only says at what rate.
+
+    Attributes:
+        name: it is found by.
+        title: as the audit's matrix names it, and found by too; the name where it is empty.
+        package: as pip installs it.
+        imports: the module that is imported to ask it.
+        convention: what it counts, in words; its source is filled in when it is asked.
+        unit: its operations for one multiply-accumulate.
+        extras: what it counts beside them and does not list apart, as the rate for one element of
+            a kind that `census` knows.
+        backward: whether it can be asked for a backward pass.
+        per_sample: whether its number is the mean of one sample; averaged: the extras in that mean.
+        warm: whether it may be imported before the fork that it is asked in.
+        in_runs: whether runs and explanations ask it. One that they do not ask may leave something
+            behind in a module, so `count_with` gives it a copy.
+
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str] = ""
+    package: ClassVar[str]
+    imports: ClassVar[str] = ""
+    convention: ClassVar[Convention]
+    unit: ClassVar[int] = 1
+    extras: ClassVar[dict[str, int]] = {}
+    backward: ClassVar[bool] = False
+    per_sample: ClassVar[bool] = False
+    averaged: ClassVar[frozenset[str]] = frozenset()
+    warm: ClassVar[bool] = True
+    in_runs: ClassVar[bool] = True
+
+    def load(self) -> Any:
+        """Import the tool and return its module; ImportError where it is not installed."""
+        return importlib.import_module(self.imports) if self.imports else None
+
+    def count(
+        self, module: nn.Module, inputs: tuple[Any, ...], *, backward: bool = False
+    ) -> Answer:
+        """Ask the tool what module(*inputs) costs, with the gradients where backward is set.
+
+        Raises Refusal where the tool says that it cannot; anything else is a crash.
+        """
+        raise NotImplementedError
+
+    @property
+    def label(self) -> str:
+        """Its title, or its name."""
+        return self.title or self.name
+
+    @property
+    def version(self) -> str:
+        """The installed version; empty where it is not installed."""
+        try:
+            return version(self.package)
+        except PackageNotFoundError:
+            return ""
+
+    @property
+    def installed(self) -> str:
+        """The package and its version, or how to install it."""
+        found = self.version
+        return f"{self.package} {found}" if found else f"not installed: pip install {self.package}"
+
+    def tally(self, answer: Answer, module: nn.Module, inputs: tuple[Any, ...]) -> Tally:
+        """Return an answer for module(*inputs) in the shared part, without what is declared."""
+        from convbench.counting.census import declared, samples
+
+        with untouched(module):
+            beside = {**answer.parts, **declared(self, module, inputs)}
+        macs = (answer.value - sum(beside.values())) * samples(self, inputs) // self.unit
+        missed = {**answer.unknown, **answer.unsaid}
+        return Tally(
+            counter=self.name,
+            macs=macs,
+            by_operator={name: n // self.unit for name, n in answer.by_operator.items()},
+            by_module={name: n // self.unit for name, n in answer.by_module.items()} or {"": macs},
+            elementwise=beside,
+            unsupported={n: c for n, c in sorted(missed.items()) if not is_zero_by_rule(n)},
+            convention=replace(self.convention, source=f"{self.package} {self.version}"),
+        )
 
 
 def _load_counters() -> None:
-    import convbench.counting as package
+    import convbench.counting.tools as package
 
     for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
         importlib.import_module(f"{package.__name__}.{module.name}")
 
 
 COUNTERS: Final[Registry[Counter]] = Registry("counter", _load_counters)
-"""Every registered counter by name."""
+"""Every registered counter by name; add one with a file in `tools/`, or with a plugin."""
+
+
+def register(kind: type[Counter]) -> type[Counter]:
+    """Register an instance of the decorated class under its name, and its title."""
+    COUNTERS.register(kind.name)(kind())
+    if kind.title:
+        COUNTERS.alias(kind.title, kind.name)
+    return kind
+
+
+def asked_in_runs() -> list[str]:
+    """Return the names of the counters that runs and explanations ask, in the order of files."""
+    asked = [name for name in COUNTERS if COUNTERS[name].in_runs]
+    return sorted(asked, key=lambda name: type(COUNTERS[name]).__module__)
 
 
 @contextmanager
-def untouched(module: nn.Module, *, draws: bool = True) -> Iterator[None]:
+def untouched(module: nn.Module) -> Iterator[None]:
     """Put back, afterwards, what a forward pass may change: buffers, random state, flags.
 
     Batch norm in training mode updates its statistics in every forward pass, dropout draws random
-    numbers, and a counter's own forward pass must leave neither behind. draws: put random numbers
-    back too, which are one stream for all threads.
+    numbers, and a counter's own forward pass must leave neither behind.
     """
     import torch
 
-    before = [
-        (part, part.training, dict(part._buffers))  # noqa: SLF001  no public way to put one back
-        for part in module.modules()
-        if not isinstance(part, torch.jit.ScriptModule)
-    ]
-    values = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
+    from convbench.counting.engine.module_state import as_it_was
+    from convbench.counting.engine.module_tensors import held_by, parts_of
+    from convbench.counting.engine.values import Values
+
+    parts, values = parts_of(module), Values()
+    for buffer in held_by(parts)[1]:
+        values.keep(buffer)
     try:
-        with torch.random.fork_rng(enabled=draws), torch.no_grad(), warnings.catch_warnings():
+        with torch.random.fork_rng(), as_it_was(parts), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns about constants that do not matter here
             yield
     finally:
-        for part, training, buffers in before:
-            part.training = training
-            part._buffers.clear()  # noqa: SLF001  as above
-            part._buffers.update(buffers)  # noqa: SLF001  as above
-        for buffer, value in values:
-            with torch.inference_mode(mode=buffer.is_inference()), torch.no_grad():
-                if buffer.shape != value.shape:
-                    buffer.resize_(value.shape)
-                buffer.copy_(value)
+        values.restore()
+
+
+@contextmanager
+def unpatched() -> Iterator[None]:
+    """Put back torch's functions: some tools replace them, and leave theirs where they fail."""
+    import torch
+
+    owners = (torch, torch.nn.functional, torch.Tensor, torch.nn.Module)
+    before = [dict(vars(owner)) for owner in owners]
+    try:
+        yield
+    finally:
+        for owner, held in zip(owners, before, strict=True):
+            for name, now in dict(vars(owner)).items():
+                if name in held and held[name] is not now:
+                    setattr(owner, name, held[name])
+                elif name not in held and isinstance(owner, type):
+                    delattr(owner, name)  # it hid what a base class has
+
+
+def ask(counter: Counter, module: nn.Module, inputs: tuple[Any, ...]) -> Answer:
+    """Ask a counter what module(*inputs) costs, and leave everything as it was; as `count`."""
+    with untouched(module), unpatched():
+        counter.load()
+        return counter.count(module if counter.in_runs else copy.deepcopy(module), inputs)
 
 
 def count_with(name: str, module: nn.Module, inputs: Any) -> Tally | Unavailable:
@@ -83,10 +223,8 @@ def count_with(name: str, module: nn.Module, inputs: Any) -> Tally | Unavailable
     counter = COUNTERS[name]
     arguments = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
     try:
-        with untouched(module):
-            return counter.count(module, arguments)
+        return counter.tally(ask(counter, module, arguments), module, arguments)
     except ImportError as error:
-        return Unavailable(f"{name} is not installed ({error}): pip install {name}")
+        return Unavailable(f"{name} is not installed ({error}): pip install {counter.package}")
     except Exception as error:  # noqa: BLE001  a counter may fail in any way; the reason is kept
-        first = str(error).strip().splitlines()
-        return Unavailable(f"{name} failed: {type(error).__name__}: {first[0] if first else ''}")
+        return Unavailable(f"{name} failed: {one_line(error)}")

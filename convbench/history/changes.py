@@ -26,17 +26,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy import special
 
+from convbench.clock.variances import chance, quantile
 from convbench.comparing.judging import Limits
+from convbench.comparing.units import middle
 from convbench.history.scatter import Scatter, scatter
 from convbench.history.windows import windows
-from convbench.timing.variances import chance, quantile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from convbench.history.shares import Floats
@@ -106,7 +109,7 @@ class _Tests:
     def __init__(self, learnt: Scatter, tries: NDArray[np.int64]) -> None:
         units = learnt.units
         told = np.isfinite(units)
-        centred = units - _middle(units)[:, None]
+        centred = units - np.nan_to_num(middle(units, axis=1))[:, None]
         sums = [
             np.concatenate([np.zeros((len(units), 1)), np.cumsum(part, axis=1)], axis=1)
             for part in (
@@ -130,10 +133,7 @@ class _Tests:
         self.valid = enough & (freedom > 0)
         variance = learnt.freedom * learnt.variance + np.maximum(squares, 0.0)
         variance = np.maximum(variance / np.maximum(freedom, 1), _LEAST)
-        error = np.sqrt(
-            np.maximum(variance / left, before[3] / left**2)
-            + np.maximum(variance / right, after[3] / right**2)
-        )
+        error = _error(variance, (left, right), (before[3], after[3]))
         difference = after[1] / right - before[1] / left
         self.effect = difference * learnt.yardstick[:, None]
         self.t = difference / error
@@ -205,18 +205,16 @@ class _Series:
         runs = self._units[start:stop]
         return np.asarray(runs[np.isfinite(runs)])
 
-    def _within(self, start: int, stop: int) -> float:
-        return float(self._learnt.within[self._series, start:stop].sum())
-
     def _level(self, start: int, split: int, stop: int) -> Level:
         before, after = self._told(start, split), self._told(split, stop)
         freedom = self._learnt.freedom + len(before) + len(after) - 2
         squares = self._squares(start, split) + self._squares(split, stop)
         variance = (self._learnt.freedom * self._learnt.variance + squares) / freedom
-        error = self._unit * math.sqrt(
-            max(variance / len(before), self._within(start, split) / len(before) ** 2)
-            + max(variance / len(after), self._within(split, stop) / len(after) ** 2)
-        )
+        within = [
+            self._learnt.within[self._series, first:last].sum()
+            for first, last in ((start, split), (split, stop))
+        ]
+        error = self._unit * float(_error(variance, (len(before), len(after)), within))
         value = self._unit * float(after.mean() - before.mean())
         reach = quantile(self._limits.confidence, freedom) * error
         return Level(
@@ -235,11 +233,13 @@ class _Series:
         return self._known or (level.low * level.high > 0 and beyond)
 
 
-def _middle(units: Floats) -> Floats:
-    return np.array(
-        [float(np.median(line[np.isfinite(line)])) if np.isfinite(line).any() else 0.0
-         for line in units]
-    )  # fmt: skip
+def _error(variance: Any, numbers: Sequence[Any], within: Sequence[Any]) -> Any:
+    """Return the standard error of a difference of two levels, each of a number of runs.
+
+    within: sums of what the runs' own processes leave open; they count where they say more.
+    """
+    parts = zip(numbers, within, strict=True)
+    return np.sqrt(sum(np.maximum(variance / n, own / n**2) for n, own in parts))
 
 
 def _smallest(learnt: Scatter, tested: int, confidence: float) -> tuple[float, float]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from convbench.comparing.tables import lean, timed
+from convbench.core import text as show
 from convbench.history.plot import by_how_much
-from convbench.history.series import timed
-from convbench.history.tables import commit, lean
-from convbench.report import format as show
+from convbench.history.tables import commit
 from convbench.report.document import Column, Table
 
 if TYPE_CHECKING:

@@ -9,17 +9,18 @@ import numpy as np
 
 from convbench.comparing.environment import Difference, environments
 from convbench.comparing.judging import Limits
+from convbench.comparing.units import mean
 from convbench.history.changes import Found, Level, find
 from convbench.history.exact import Event, events
-from convbench.history.finding import Entry, Unread
+from convbench.history.run_folders import Entry, Unread
 from convbench.history.series import Series, logs, series
-from convbench.history.shares import mean_over, take_away
+from convbench.history.shares import take_away
 from convbench.runs.frame import rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from convbench.history.finding import Finds
+    from convbench.history.run_folders import Finds
     from convbench.history.shares import Floats
     from convbench.runs.frame import Row
 
@@ -85,7 +86,7 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
         events=events(cases),
         found=find(shares.left, shares.known, limits),
         rows=tuple({row.record.case: row for row in rows(entry.run)} for entry in finds.runs),
-        alone=np.where(shares.known[:, None], mean_over(shares.left), np.nan),
+        alone=np.where(shares.known[:, None], mean(shares.left, axis=-1), np.nan),
         shares={group: _about_the_middle(block) for group, block in shares.common.items()},
         moved=find(groups, np.ones(len(groups), dtype=bool), whole)
         if len(groups)
@@ -94,8 +95,8 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
 
 
 def _about_the_middle(block: Floats) -> Floats:
-    means = mean_over(block)
-    return np.asarray(means - np.median(means[np.isfinite(means)]))
+    means = mean(block, axis=-1)
+    return np.asarray(means - np.nanmedian(means))
 
 
 def _differences(fingerprints: list[dict[str, Any]]) -> tuple[tuple[Difference, ...], ...]:

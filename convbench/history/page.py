@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from convbench.core import text as show
 from convbench.history.following import case_table, data_table
 from convbench.history.plot import trend_figure
 from convbench.history.tables import (
@@ -17,14 +18,13 @@ from convbench.history.tables import (
     runs_table,
     unread_table,
 )
-from convbench.report import format as show
 from convbench.report.document import Bullet, Bullets, Document, Fold, Heading, Paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from convbench.history.history import History
-    from convbench.report.document import Block
+    from convbench.report.document import Block, Table
 
 MOST_CASES: Final = 6
 """Cases that a page follows run by run."""
@@ -40,8 +40,8 @@ def page(history: History, chosen: Sequence[int]) -> Document:
         *_changes(history),
         Heading(level=2, text="Runs"),
         runs_table(history),
-        *_boundaries(history),
-        *_unread(history),
+        *_part("What changed of the environment", environment_table(history)),
+        *_part("Not read", unread_table(history)),
         *_cases(history, shown),
         *_groups(history),
         *_method(history),
@@ -198,16 +198,9 @@ def _changes(history: History) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _boundaries(history: History) -> tuple[Block, ...]:
-    if not any(history.in_the_way(run) for run in range(len(history.runs))):
-        return ()
-    return Heading(level=3, text="What changed of the environment"), environment_table(history)
-
-
-def _unread(history: History) -> tuple[Block, ...]:
-    if not history.unread:
-        return ()
-    return Heading(level=3, text="Not read"), unread_table(history)
+def _part(title: str, table: Table) -> tuple[Block, ...]:
+    """Return a table below the one of runs, if it has any rows."""
+    return (Heading(level=3, text=title), table) if table.rows else ()
 
 
 def _cases(history: History, shown: Sequence[int]) -> tuple[Block, ...]:

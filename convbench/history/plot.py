@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from convbench.history.series import timed
-from convbench.report import format as show
+from convbench.comparing.tables import timed
+from convbench.core import text as show
 from convbench.report.document import Figure
 from convbench.report.figuredata import Trend, TrendChange, TrendLevel, TrendLine, TrendPoint
 

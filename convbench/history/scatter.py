@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import special
 
-from convbench.comparing.noise import FEWEST_FOR_A_SCALE
-from convbench.history.shares import mean_over
-from convbench.timing.variances import inverse_trigamma, moderated
+from convbench.clock.variances import inverse_trigamma, moderated
+from convbench.comparing.noise import FEWEST_FOR_A_SCALE, LEAST_SPREAD
+from convbench.comparing.units import mean
 
 if TYPE_CHECKING:
     from convbench.history.shares import Floats
@@ -35,8 +35,6 @@ a normal one, and then even a thousand cases do not make its variance known."""
 _KEPT: Final = 0.75
 _DRAWS: Final = 4000
 _NORMAL_QUARTILES: Final = 1.349
-_LEAST: Final = 1e-4
-"""Processes that agree to better than 0.01 % do so by chance, or by a coarse clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +56,7 @@ class Scatter:
 
 def scatter(values: Floats) -> Scatter:
     """Learn the scatter from [case, run, process], the groups' shares taken away already."""
-    means = mean_over(values)
+    means = mean(values, axis=-1)
     yardstick, told = _yardstick(values, means)
     units = means / yardstick[:, None]
     within = _within(values, means) / yardstick[:, None] ** 2
@@ -85,8 +83,10 @@ def _yardstick(values: Floats, means: Floats) -> tuple[Floats, bool]:
         return np.ones(len(values)), False
     rest = np.nan_to_num(values - means[..., None])
     own = (rest**2).sum(axis=(-1, -2)) / np.maximum(freedom, 1)
-    drawn, _, _ = moderated(np.where(freedom > 0, np.maximum(own, _LEAST**2), np.nan), freedom)
-    inverse = mean_over(np.where(number > 0, 1 / np.maximum(number, 1), np.nan))
+    drawn, _, _ = moderated(
+        np.where(freedom > 0, np.maximum(own, LEAST_SPREAD**2), np.nan), freedom
+    )
+    inverse = mean(np.where(number > 0, 1 / np.maximum(number, 1), np.nan), axis=-1)
     return np.sqrt(drawn * np.nan_to_num(inverse, nan=1.0)), True
 
 
@@ -98,7 +98,7 @@ def _between(units: Floats) -> tuple[float, float]:
         if len(runs) > 1:
             kept = _kept(np.diff(runs)[None, :])[0]
             middle, width = _by_chance(len(runs))
-            logs.append(math.log(max(kept, _LEAST**2)) - middle)
+            logs.append(math.log(max(kept, LEAST_SPREAD**2)) - middle)
             widths.append(width)
     if len(logs) < FEWEST_FOR_A_SCALE:
         return 1.0, 0.0

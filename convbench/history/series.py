@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convbench.comparing.matching import identity
-from convbench.comparing.units import calm, of_processes
+from convbench.comparing.tables import timed
+from convbench.comparing.units import calm, members, of_processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convbench.clock.samples import Samples
     from convbench.comparing.matching import Key
     from convbench.history.shares import Floats
     from convbench.runs.record import Record, Run
-    from convbench.timing.samples import Samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,16 +37,6 @@ class Series:
     def times(self) -> int:
         """How many runs have a time of it."""
         return sum(timed(record) for record in self.records)
-
-
-def timed(record: Record | None) -> bool:
-    """Tell whether a run has a time of the case that can be believed."""
-    return (
-        record is not None
-        and record.status == "ok"
-        and bool(record.samples)
-        and min(samples.minimum for samples in record.samples) > 0
-    )
 
 
 def series(runs: Sequence[Run]) -> tuple[Series, ...]:
@@ -75,12 +65,9 @@ def logs(cases: Sequence[Series]) -> Floats:
     were disturbed are left out, as `comparing.units` has it.
     """
     runs = len(cases[0].records) if cases else 0
-    members: dict[str, list[int]] = defaultdict(list)
-    for index, case in enumerate(cases):
-        members[case.group].append(index)
     blocks = [
         (rows, run, calm(of_processes([_samples(cases[row].records[run]) for row in rows])))
-        for rows in members.values()
+        for rows in members(case.group for case in cases).values()
         for run in range(runs)
     ]
     width = max((block.shape[1] for *_, block in blocks), default=0)

@@ -9,13 +9,12 @@ changed leave the shares where they are, and so does a case that some runs lack.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from convbench.comparing.units import FEWEST_FOR_A_SHIFT
+from convbench.comparing.units import FEWEST_FOR_A_SHIFT, members, middle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,10 +46,7 @@ def take_away(values: Floats, groups: Sequence[str]) -> Shares:
     left = values.copy()
     known = np.zeros(len(groups), dtype=bool)
     common: dict[str, Floats] = {}
-    members: dict[str, list[int]] = defaultdict(list)
-    for index, group in enumerate(groups):
-        members[group].append(index)
-    for group, rows in members.items():
+    for group, rows in members(groups).items():
         shares = _polished(values[rows])
         if np.isfinite(shares).any():
             left[rows] -= shares
@@ -67,23 +63,8 @@ def _polished(block: Floats) -> Floats:
     shares = np.where(enough, 0.0, np.nan)
     if not enough.any():
         return shares
+    seen = np.where(told, block, np.nan)
     for _ in range(_ROUNDS):
-        rest = np.where(told, block, np.nan) - shares
-        centres = np.array([_median(line[np.isfinite(line)]) for line in rest])
-        rest = np.where(told, block, np.nan) - centres[:, None, None]
-        for place in zip(*np.nonzero(enough), strict=True):
-            column = rest[(slice(None), *place)]
-            shares[place] = _median(column[np.isfinite(column)])
+        centres = middle((seen - shares).reshape(len(seen), -1), axis=1)
+        shares = np.where(enough, middle(seen - centres[:, None, None], axis=0), np.nan)
     return shares
-
-
-def _median(values: Floats) -> float:
-    return float(np.median(values)) if len(values) else np.nan
-
-
-def mean_over(values: Floats) -> Floats:
-    """Return the mean over the last axis of what is a number; nan where nothing is."""
-    told = np.isfinite(values)
-    number = told.sum(axis=-1)
-    total = np.where(told, values, 0.0).sum(axis=-1)
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan)

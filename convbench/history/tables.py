@@ -6,20 +6,20 @@ import math
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.clock.contamination import MANY, contaminated_share
+from convbench.comparing.tables import lean, one_condition, timed
+from convbench.core import text as show
+from convbench.core.intervals import RatioInterval
 from convbench.history.plot import by_how_much
-from convbench.history.series import timed
-from convbench.report import format as show
 from convbench.report.document import Column, Table
-from convbench.timing.contamination import MANY, contaminated_share
-from convbench.timing.stats import RatioInterval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convbench.history.changes import Level
     from convbench.history.exact import Event
-    from convbench.history.finding import Entry
     from convbench.history.history import History
+    from convbench.history.run_folders import Entry
 
 MOST_ROWS: Final = 100
 """Changes that a page shows; the others are counted, and in the data."""
@@ -50,6 +50,7 @@ def runs_table(history: History) -> Table:
         columns,
         rows,
         keep=("run", "started", "timed", "folder"),
+        drop=("version",) if len({row[3] for row in rows}) == 1 else (),
     )
 
 
@@ -157,9 +158,9 @@ def _level(history: History, level: Level) -> Row:
 
 def _where(history: History, series: int) -> str:
     """Return the slot, or the group where cases run under several conditions."""
-    conditions = {item.group.removeprefix(item.slot) for item in history.cases}
     case = history.cases[series]
-    return case.slot if len(conditions) == 1 else case.group
+    alike = one_condition((item.group, item.slot) for item in history.cases)
+    return case.slot if alike else case.group
 
 
 def _before(history: History, series: int, run: int) -> int:
@@ -169,10 +170,10 @@ def _before(history: History, series: int, run: int) -> int:
 
 
 def _interval(level: Level, confidence: float) -> RatioInterval:
-    return RatioInterval(
-        value=math.exp(level.value),
-        low=math.exp(level.low),
-        high=math.exp(level.high),
+    return RatioInterval.of_logs(
+        level.value,
+        level.low,
+        level.high,
         confidence=confidence,
         paired=False,
         verdict="slower" if level.low > 0 else "faster" if level.high < 0 else "cannot tell",
@@ -227,25 +228,4 @@ def unread_table(history: History) -> Table:
         caption="Folders that look like runs, and why they are not among them.",
         columns=(Column(name="folder", key="folder"), Column(name="why", key="why")),
         rows=tuple((item.place, item.why) for item in history.unread),
-    )
-
-
-def lean(
-    identity: str, caption: str, columns: Sequence[Column], rows: Sequence[Row], keep: Sequence[str]
-) -> Table:
-    """Return a table without the columns that say nothing: empty ones, and one version for all."""
-    used = [
-        index
-        for index, column in enumerate(columns)
-        if column.key in keep
-        or (
-            any(row[index] not in {None, ""} for row in rows)
-            and not (column.key == "version" and len({row[index] for row in rows}) == 1)
-        )
-    ]
-    return Table(
-        id=identity,
-        caption=caption,
-        columns=tuple(columns[index] for index in used),
-        rows=tuple(tuple(row[index] for index in used) for row in rows),
     )

@@ -1,1 +1,4 @@
-"""The networks, one file a family; `base` says what a network is."""
+"""The networks, one file a family; `base` says what a network is, `models` finds a module by name.
+
+They use `core` and `convs`.
+"""

@@ -7,9 +7,9 @@ import pkgutil
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from convbench.arithmetic import Quantity
-from convbench.costs import Cost, Step, total
-from convbench.registry import Registry
+from convbench.core.arithmetic import Quantity
+from convbench.core.costs import Cost, Step, total
+from convbench.core.registry import Registry
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +26,13 @@ class Network:
     input_size: ClassVar[tuple[int, ...]] = (224, 224)
     """Height and width that the family is used at."""
     in_channels: ClassVar[int] = 3
+    in_all: ClassVar[bool] = False
+    """Whether a suite means the family too by `names = "all"`; it can name any."""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the ratios of a group refer to this network, wherever in the group it stands."""
+        return False
 
     def plan(self, batch: Quantity, size: tuple[Quantity, ...]) -> tuple[Step, ...]:
         """Return what happens, in order, for (batch, in_channels, *size) at inference."""
@@ -39,6 +46,10 @@ class Network:
         """Return others' figures at this input size: quantity -> (as printed, source)."""
         del size
         return {}
+
+    def published_sizes(self) -> tuple[tuple[int, ...], ...]:
+        """Return the input sizes that others print multiplications for."""
+        return ()
 
     def cost(self, batch: Quantity = 1, size: tuple[Quantity, ...] | None = None) -> Cost:
         """Return the summed cost of the plan, at the family's input size unless given."""

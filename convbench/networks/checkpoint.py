@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from convbench.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError, first_line, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,12 +79,12 @@ def _read(path: str | Path) -> Any:
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} is not a checkpoint of plain tensors, and nothing else is loaded, as it could "
-            f"run code ({_first_line(error)}). Give a file that holds a state_dict only; if you "
+            f"run code ({first_line(error)}). Give a file that holds a state_dict only; if you "
             "trust this one, load it yourself and save its state_dict anew with torch.save."
         ) from error
     except Exception as error:  # a broken file can raise anything from inside the reader
         raise CheckpointError(
-            f"{path} is not a checkpoint ({type(error).__name__}: {_first_line(error)}). "
+            f"{path} is not a checkpoint ({one_line(error)}). "
             "Give a file that torch.save wrote, whole."
         ) from error
 
@@ -111,11 +111,6 @@ def _named_tensors(content: Any, path: str | Path) -> tuple[dict[str, Any], list
         else:
             stored[name] = value
     return stored, rest
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else "no further reason given"
 
 
 def _some(names: Mapping[str, Any]) -> str:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from convbench.convs.pointwise import Pointwise
 from convbench.convs.standard import Standard
-from convbench.spec import Axis, ConvSpec
-from convbench.steps import Elementwise, Pool
+from convbench.core.spec import Axis, ConvSpec
+from convbench.core.steps import Elementwise, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from convbench.arithmetic import Quantity
-    from convbench.costs import Step
+    from convbench.core.arithmetic import Quantity
+    from convbench.core.costs import Step
 
 
 class Map(NamedTuple):

@@ -6,21 +6,29 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from convbench.arithmetic import Quantity, at_least, divides, exact, holds, is_array, is_symbolic
 from convbench.convs.lite import Lite
 from convbench.convs.pointwise import Pointwise
 from convbench.convs.standard import Standard
-from convbench.errors import SpecError
+from convbench.core.arithmetic import (
+    Quantity,
+    at_least,
+    divides,
+    exact,
+    holds,
+    is_array,
+    is_symbolic,
+)
+from convbench.core.errors import SpecError
+from convbench.core.steps import Branches, Gating, GlobalPool, Linear
 from convbench.networks.base import NETWORKS, Network
 from convbench.networks.flow import Map, Part, conv_norm, elementwise, named, pool, slot
-from convbench.steps import Branches, Gating, GlobalPool, Linear
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torch import nn
 
-    from convbench.costs import Step
+    from convbench.core.costs import Step
 
 CHANNELS: Final = (64, 256, 384, 512)
 """Output channels of the stem, conv2, conv3 and conv4 at width 1 (paper, Table 1)."""
@@ -38,7 +46,7 @@ MIN_SIZE: Final = 13
 """Least height and width: of 12 elements the last average pool gets one, and it pools two."""
 
 PAPER: Final = "arXiv:1905.00953v5"
-TABLE_6: Final[dict[Fraction, tuple[str, dict[tuple[int, int], str]]]] = {
+TABLE_6: Final[dict[Fraction, tuple[str, dict[tuple[int, ...], str]]]] = {
     # width: (parameters, multiply-adds at each size). Table 6; also Table 1 for the first of all.
     # Parameters are without the identity classifier, which inference does not run.
     Fraction(1): (
@@ -88,6 +96,7 @@ class OSNet(Network):
 
     paper = f"Zhou et al., ICCV 2019, {PAPER}"
     input_size = (256, 128)
+    in_all = True
 
     width: Quantity = 1
     blocks: tuple[int, int, int] = (2, 2, 2)
@@ -244,14 +253,28 @@ class OSNet(Network):
         if self._sweeps or self.instance_norm:
             return {}
         found = {}
-        row = TABLE_6.get(self.width)
-        if row and not self.full_conv and self.blocks == (2, 2, 2) and tuple(size) in row[1]:
-            found["multiplications"] = (row[1][size[0], size[1]], f"{PAPER} Table 6")
+        if printed := self._table_6().get(tuple(size)):
+            found["multiplications"] = (printed, f"{PAPER} Table 6")
         key = (self.width, self.blocks, self.full_conv, self.num_classes)
         if key in PARAMETERS:
             printed, where = PARAMETERS[key]
             found["parameters"] = (printed, f"{PAPER} {where}")
         return found
+
+    def published_sizes(self) -> tuple[tuple[int, ...], ...]:
+        """Return those of the paper's Table 6."""
+        return tuple(self._table_6())
+
+    def _table_6(self) -> dict[tuple[int, ...], str]:
+        """Return the multiplications that Table 6 prints of this network, by input size."""
+        if self._sweeps or self.instance_norm or self.full_conv or self.blocks != (2, 2, 2):
+            return {}
+        return TABLE_6.get(self.width, ("", {}))[1]
+
+    @property
+    def is_baseline(self) -> bool:
+        """The whole width, plain."""
+        return not self._sweeps and self == OSNet()
 
 
 def _is_count(value: object) -> bool:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from convbench.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError
 
 if TYPE_CHECKING:
+    from convbench.clock.arguments import Given
+    from convbench.clock.measurement import Measurement
     from convbench.pytest_plugin.options import Timing
     from convbench.pytest_plugin.session import Session
     from convbench.testing.speed import Faster
-    from convbench.timing.arguments import Given
-    from convbench.timing.measurement import Measurement
 
 
 class Convbench:
@@ -106,7 +106,7 @@ class Convbench:
         """
         __tracebackhide__ = True
         session = self._ready()
-        from convbench.report import format as show
+        from convbench.core import text as show
 
         try:
             found = self._timed(

@@ -81,12 +81,11 @@ def parallel(config: pytest.Config) -> bool:
 
 def check_folder(folder: Path) -> None:
     """Refuse a folder that no run can be stored in, before anything is measured."""
-    from convbench.runs.store import HEADER, holds_run
+    from convbench.runs.store import foreign, holds_run
 
     if folder.exists() and not folder.is_dir():
         raise pytest.UsageError(f"--convbench-out={folder} is a file: give a folder")
-    foreign = folder.is_dir() and any(item.name != f".{HEADER}.part" for item in folder.iterdir())
-    if foreign and not holds_run(folder):
+    if folder.is_dir() and foreign(folder) and not holds_run(folder):
         raise pytest.UsageError(
             f"--convbench-out={folder} is not empty and holds no convbench run: give another folder"
         )

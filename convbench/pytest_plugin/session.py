@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from convbench.errors import RunError
+from convbench.core import text as show
+from convbench.core.errors import RunError, one_line
 
 if TYPE_CHECKING:
+    from convbench.clock.arguments import Given
+    from convbench.clock.measurement import Measurement
     from convbench.counting.tally import Tally, Unavailable
     from convbench.pytest_plugin.options import Timing
     from convbench.runs.record import Record
     from convbench.runs.store import Store
-    from convbench.timing.arguments import Given
-    from convbench.timing.measurement import Measurement
 
 _COLOURS: Final = {"holds": "green", "fails": "red", "cannot tell": "yellow"}
 _OUT: Final = "--convbench-out"
@@ -62,9 +63,9 @@ class Session:
         """Store a measurement of a test as records, at once."""
         if self._out is None:
             return
+        from convbench.clock.arguments import call_of
         from convbench.runs.code import Timed, measured
         from convbench.testing.timed import label_of
-        from convbench.timing.arguments import call_of
 
         self._measurements[test] += 1
         number = self._measurements[test]
@@ -100,8 +101,8 @@ class Session:
         self._stored += len(records)
 
     def _opened(self, device: str, threads: int) -> Store:
-        from convbench import __version__
-        from convbench.runs.fingerprint import fingerprint
+        from convbench.core.version import __version__
+        from convbench.machine.fingerprint import fingerprint
         from convbench.runs.job import set_aside
         from convbench.runs.record import Header
         from convbench.runs.store import Store
@@ -126,7 +127,7 @@ class Session:
 
     def pytest_report_header(self) -> str:
         """Say at the top that times are taken, and where they go."""
-        from convbench import __version__
+        from convbench.core.version import __version__
 
         stored = f", stored in {self._shown}" if self._shown else ""
         return f"convbench: {__version__}, timing assertions run{stored}"
@@ -163,7 +164,7 @@ class Session:
                 timer=_name(taken.options["timer"]) if taken else "",
                 extra=fixture.extra_info,
                 threads=threads,
-                failure="" if call.excinfo is None else _said(call.excinfo.value),
+                failure="" if call.excinfo is None else one_line(call.excinfo.value),
             )
         )
         self._append([record], device="cpu", threads=threads or 1)
@@ -184,11 +185,8 @@ class Session:
             write.write(f"{outcome:<12}", **({colour: True} if colour else {}))
             write.line(f" {text:<{widest}}  {test}")
         if self._stored:
-            noun = "record" if self._stored == 1 else "records"
-            write.line(
-                f"{self._stored} {noun} in {self._shown}: "
-                f"{shlex.join(['convbench', 'report', self._shown])}"
-            )
+            command = shlex.join(["convbench", "report", self._shown])
+            write.line(f"{show.plural(self._stored, 'record')} in {self._shown}: {command}")
 
     def pytest_unconfigure(self) -> None:
         """Release the folder."""
@@ -201,16 +199,16 @@ def _tallies(call: Any, inputs: tuple[Any, ...]) -> dict[str, Tally | Unavailabl
     """Return our own count of a module, where one is timed."""
     from torch import nn
 
-    from convbench import __version__
+    from convbench.core.version import __version__
+    from convbench.counting.engine.run import profile
     from convbench.counting.tally import Convention, Tally, Unavailable
-    from convbench.profiling.run import profile
 
     if not isinstance(call, nn.Module):
         return {}
     try:
         found = profile(call, *inputs)
     except Exception as error:  # noqa: BLE001  it was timed; that it is not counted is said
-        return {"profile": Unavailable(_said(error))}
+        return {"profile": Unavailable(one_line(error))}
     macs = int(found.forward.multiplications)
     counted = {name: int(counts.multiplications) for name, counts in found.by_operator.items()}
     return {
@@ -242,8 +240,3 @@ def _command(arguments: Sequence[str]) -> str:
 
 def _name(timer: Any) -> str:
     return str(getattr(timer, "__name__", None) or type(timer).__name__)
-
-
-def _said(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"

@@ -3,13 +3,13 @@
     contents    Run -> Document: which tables, figures and sentences, in which order
     findings    the sentences at the top, made from the data; doubts: when nothing is sure
     document    the neutral Document that every renderer reads
-    format      how a value looks to a reader; axes: how far those of figures go
+    figuredata  what a figure shows, as data; plots: from groups to it
+    figures     a figure's data -> a picture, which says what is drawn -> PNG or PDF
     renderers   what a renderer is; formats are found through `RENDERERS` and `SCREENS`
-    markdown, latex, json, csv, parquet    one format each, for files
-    terminal    a format for the screen
-    flat        tables as data, for the formats that are for data
-    figures     a figure's data -> PNG or PDF
+    formats     one file or folder for each format
+    table_data  tables as data, for the formats that are for data
     write       a run and some formats -> files
 
-A report never measures, and nothing here imports torch.
+How a value looks to a reader is in `core.text`. A report never measures, and nothing here imports
+torch. It uses `runs` and what that uses.
 """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from convbench.counting.agreement import Agreement, judge
@@ -42,15 +43,12 @@ def agreements(run: Run) -> tuple[Counted, ...]:
     ones that no counter saw.
     """
     names = counters(run)
-    found: dict[tuple[object, ...], Counted] = {}
-    for record in run.records:
-        if record.cost is None or (record.status == "skipped" and not record.tallies):
-            continue
-        one = _counted(record, names)
-        key = (one.slot, one.label, one.derived, one.verdicts, one.macs, one.explanations)
-        before = found[key].cases if key in found else 0
-        found[key] = Counted(**{**vars(one), "cases": before + 1})
-    return tuple(found.values())
+    found = Counter(
+        _counted(record, names)
+        for record in run.records
+        if record.cost and (record.status != "skipped" or record.tallies)
+    )
+    return tuple(replace(one, cases=number) for one, number in found.items())
 
 
 def _counted(record: Record, names: tuple[str, ...]) -> Counted:

@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
+from convbench.core.units import REAL
 from convbench.report.document import Column, Table
-from convbench.report.phrases import TIME
-from convbench.runs.columns import is_whole
-from convbench.runs.frame import frame
+from convbench.runs.columns import COLUMNS, FrameColumn, of_backend, of_counter
+from convbench.runs.frame import columns_of, frame
 
 if TYPE_CHECKING:
-    from convbench.report.document import Kind
     from convbench.runs.record import Run
-
-_BYTES: Final = frozenset({"bytes_moved", "pool_bytes"})
-_INTEGERS: Final = frozenset({"threads", "processes", "rounds", "calls_per_sample"})
-_SHARES: Final = frozenset({"contaminated_share"})
-NOTES: Final = {
-    "multiplications": "of one forward pass of the whole batch, taps on padding included",
-    "multiplications_valid": "the same without taps on padding",
-    "elementwise": "operations that are never part of multiplications",
-    "bytes_moved": "the least an unfused program moves",
-    "activations": "output elements of convolutions and linear layers",
-    "ratio_multiplications": "divided by those of the case in baseline",
-    "ratio_parameters": "divided by those of the case in baseline",
-    "seconds_median": f"of one call: {TIME}",
-    "seconds_low": "lower end of the interval of seconds_median",
-    "seconds_high": "upper end of the interval of seconds_median",
-    "seconds_confidence": "what the interval of seconds_median reaches",
-    "seconds_processes": "seconds of one call in each process, in the order of session",
-    "ratio_seconds": "divided by the time of the case in baseline",
-    "ratio_seconds_low": "lower end of the interval of ratio_seconds",
-    "ratio_seconds_high": "upper end of the interval of ratio_seconds",
-    "ratio_seconds_confidence": "what the interval of ratio_seconds reaches",
-    "ratio_seconds_processes": "the same in each process that timed both",
-}
-"""What columns mean, where the name and the unit leave it open."""
 
 
 def cases_table(run: Run) -> Table:
@@ -44,34 +19,30 @@ def cases_table(run: Run) -> Table:
     plain = table.astype(object).where(table.notna(), None)
     return Table(
         id="cases",
-        caption="Every case with every column; times in seconds.",
+        caption="Every case with every column; times in seconds, counts of one forward pass of "
+        "the whole batch.",
         columns=tuple(
-            Column(name=name, key=name, kind=_kind(name), note=_note(name))
-            for name in map(str, table.columns)
+            Column(name=column.name, key=column.name, kind=column.kind, note=column.note)
+            for column in columns_of(run)
         ),
         rows=tuple(plain.itertuples(index=False, name=None)),
     )
 
 
-def _kind(name: str) -> Kind:  # noqa: PLR0911  (one line for each kind)
-    if name in _BYTES:
-        return "bytes"
-    if name in _INTEGERS:
-        return "integer"
-    if name.endswith("_processes"):
-        return "text"
-    if name in _SHARES or name.endswith("_confidence"):
-        return "share"
-    if name.startswith("seconds_"):
-        return "seconds"
-    if name.startswith("ratio_"):
-        return "ratio"
-    if is_whole(name):
-        return "count"
-    return "ratio" if name == "page_faults_per_call" else "text"
+def case_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a row of that table: its columns, and what they hold."""
+    of_any = (*of_counter("[^ ]+"), of_backend(".+"))
+    return {
+        "description": 'A row of the table "cases"; a value that is missing is null.',
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(COLUMNS),
+        "properties": {name: _value(column) for name, column in COLUMNS.items()},
+        "patternProperties": {f"^{column.name}$": _value(column) for column in of_any},
+    }
 
 
-def _note(name: str) -> str:
-    if name.startswith("macs_"):
-        return f"multiply-accumulates that the counter {name.removeprefix('macs_')} reports"
-    return NOTES.get(name, "")
+def _value(column: FrameColumn) -> dict[str, Any]:
+    number = "number" if column.kind in REAL else "integer"
+    found: dict[str, Any] = {"type": ["string" if column.kind == "text" else number, "null"]}
+    return {**found, "description": column.note} if column.note else found

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.report import format as show
-from convbench.report.caveats import caveat
+from convbench.core import text as show
 from convbench.report.counts import MANY_GROUPS, OPEN_GROUPS, folded
 from convbench.report.document import Column, Heading, Paragraph, Table
 from convbench.report.doubts import note, remedy, unknown
-from convbench.report.groups import Group, alike, multiplications, telling
-from convbench.report.phrases import LOW_QUANTILE, TIME, WITHIN
+from convbench.report.groups import Group, alike, multiplications, telling, timed_rows
+from convbench.report.phrases import WITHIN
 from convbench.report.plots import curve_figure, ratios_figure, scatter_figure, series
-from convbench.runs.frame import times
+from convbench.runs.columns import COLUMNS, LOW_QUANTILE, TIME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,17 +20,23 @@ if TYPE_CHECKING:
     from convbench.report.document import Block
     from convbench.runs.frame import Row
 
+
+def _of_frame(key: str, name: str) -> Column:
+    """Return a column of the frame under another name for readers."""
+    return Column(name=name, key=key, kind=COLUMNS[key].kind)
+
+
 LATENCY_COLUMNS: Final = (
     Column(name="case", key="label"),
     Column(name="time of a call", key="seconds", kind="seconds"),
     Column(name="spread", key="mad_share", kind="share"),
-    Column(name="processes", key="processes", kind="integer"),
-    Column(name="rounds", key="rounds", kind="integer"),
-    Column(name="calls a sample", key="calls_per_sample", kind="integer"),
-    Column(name="first call", key="seconds_first_call", kind="seconds"),
-    Column(name="kernels alone", key="seconds_kernel", kind="seconds"),
-    Column(name="host", key="seconds_host", kind="seconds"),
-    Column(name="launching", key="seconds_issue", kind="seconds"),
+    _of_frame("processes", "processes"),
+    _of_frame("rounds", "rounds"),
+    _of_frame("calls_per_sample", "calls a sample"),
+    _of_frame("seconds_first_call", "first call"),
+    _of_frame("seconds_kernel", "kernels alone"),
+    _of_frame("seconds_host", "host"),
+    _of_frame("seconds_issue", "launching"),
     Column(name="flags", key="flags"),
 )
 SOMETIMES: Final = (
@@ -68,7 +74,7 @@ def time_section(all_groups: Sequence[Group]) -> tuple[Block, ...]:
 
 
 def _legend(timed: Sequence[Group]) -> str:
-    rows = [row for group in timed for row in group.timed]
+    rows = timed_rows(timed)
     several = any(len(row.record.samples) > 1 for row in rows)
     interval = (
         "± is where one more process would fall (95 %; how much they differ is learnt from all "
@@ -121,9 +127,7 @@ def _group_blocks(
         rows=tuple(_latency_row(row) for row in group.timed),
         part=group.label,
     )
-    for key in SOMETIMES:
-        latency = _without_empty(latency, key)
-    blocks: list[Block] = [latency]
+    blocks: list[Block] = [_without_empty(latency, SOMETIMES)]
     rows = group.compared or group.paced
     if rows:
         table = Table(
@@ -133,9 +137,8 @@ def _group_blocks(
             rows=tuple(_ratio_row(row) for row in rows),
             part=group.label,
         )
-        for key in ("caveat", *(() if group.compared else ("ratio_multiplications", "gap"))):
-            table = _without_empty(table, key)
-        blocks.append(table)
+        sometimes = ("caveat", *(() if group.compared else ("ratio_multiplications", "gap")))
+        blocks.append(_without_empty(table, sometimes))
     elif len(group.timed) > 1:
         blocks.append(Paragraph(text=f"No time ratios here: {_why_no_ratios(group)}."))
     if group in drawn:
@@ -149,17 +152,14 @@ def _group_blocks(
     return tuple(blocks)
 
 
-def _without_empty(table: Table, key: str) -> Table:
-    """Return the table without the column `key` where no row has anything in it."""
-    index = next(i for i, column in enumerate(table.columns) if column.key == key)
-    if any(row[index] for row in table.rows):
-        return table
-    return Table(
-        id=table.id,
-        caption=table.caption,
-        columns=(*table.columns[:index], *table.columns[index + 1 :]),
-        rows=tuple((*row[:index], *row[index + 1 :]) for row in table.rows),
-        part=table.part,
+def _without_empty(table: Table, keys: Sequence[str]) -> Table:
+    """Return the table without those of these columns that have nothing in any row."""
+    columns = enumerate(table.columns)
+    kept = [i for i, c in columns if c.key not in keys or any(row[i] for row in table.rows)]
+    return replace(
+        table,
+        columns=tuple(table.columns[i] for i in kept),
+        rows=tuple(tuple(row[i] for i in kept) for row in table.rows),
     )
 
 
@@ -169,16 +169,16 @@ def _why_no_ratios(group: Group) -> str:
 
 
 def _latency_row(row: Row) -> tuple[Any, ...]:
-    flat = times(row)
-    spread, typical = flat["seconds_mad"], flat["seconds_median"]
-    values = {
-        **flat,
-        "label": row.record.label,
+    spread, typical = (COLUMNS[key].value(row) for key in ("seconds_mad", "seconds_median"))
+    own = {
         "seconds": row.seconds,
         "mad_share": spread / typical if typical else None,
         "flags": "; ".join(row.flags),
     }
-    return tuple(values[column.key] for column in LATENCY_COLUMNS)
+    return tuple(
+        own[column.key] if column.key in own else COLUMNS[column.key].value(row)
+        for column in LATENCY_COLUMNS
+    )
 
 
 def _ratio_row(row: Row) -> tuple[Any, ...]:
@@ -189,7 +189,7 @@ def _ratio_row(row: Row) -> tuple[Any, ...]:
         row.time,
         row.time.verdict if row.time else None,
         gap,
-        caveat(row.record),
+        row.record.caveat.text,
     )
 
 

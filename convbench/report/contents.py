@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.core import text as show
 from convbench.counting.tally import Tally, Unavailable
-from convbench.report import format as show
 from convbench.report.cases import cases_table
 from convbench.report.clock import time_section
 from convbench.report.counts import agreement_section, cost_section
@@ -21,9 +21,9 @@ from convbench.report.document import (
 )
 from convbench.report.doubts import busy, remedy
 from convbench.report.findings import findings, main_group, scope
-from convbench.report.groups import groups, telling
+from convbench.report.groups import groups, telling, timed_rows
 from convbench.report.plots import networks_figure, ratios_figure
-from convbench.report.published import figures
+from convbench.report.published_figures import figures
 from convbench.runs.frame import counters
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ IN_FORCE: Final = (
     "mkldnn_enabled", "flush_denormal", "interop_threads", "cudnn_enabled", "cudnn_benchmark",
     "cudnn_deterministic", "tf32",
 )  # fmt: skip
-"""Settings of torch that `timing.settings` sets and reads, in the order of the table."""
+"""Settings of torch that `clock.settings` sets and reads, in the order of the table."""
 
 
 RULES: Final = {
@@ -66,7 +66,7 @@ RULES: Final = {
         "the accuracy of a network is not measured here."
     ),
 }
-"""The counting rules in a reader's words; they stand in full in `convbench.costs`."""
+"""The counting rules in a reader's words; they stand in full in `convbench.core.costs`."""
 
 
 def contents(run: Run) -> Document:
@@ -113,7 +113,7 @@ def _state(run: Run, all_groups: Sequence[Group]) -> tuple[Block, ...]:
     texts = []
     why = busy(run.header.machine, all_groups)
     if why:
-        what = remedy([row for group in all_groups for row in group.timed])
+        what = remedy(timed_rows(all_groups))
         texts.append(
             f"The machine was busy while this was measured: {why}. So nothing below is called "
             f"sure: {what}. convbench doctor says what disturbs."

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.report import format as show
+from convbench.core import text as show
 from convbench.report.agreements import NOT_COUNTED, Counted, agreements
 from convbench.report.document import Bullet, Bullets, Column, Fold, Heading, Paragraph, Table
-from convbench.report.groups import Group, multiplications, telling
-from convbench.runs.frame import Row, bytes_moved, counters
+from convbench.report.groups import Group, telling
+from convbench.runs.columns import LISTED, derived
+from convbench.runs.frame import Row, counters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,15 +23,15 @@ MANY_GROUPS: Final = 6
 _LONG_TABLE: Final = 60
 _MOST_CASES: Final = 6
 
+_COUNTS: Final = tuple(
+    Column(name=described.title, key=name, kind="bytes" if described.kind == "bytes" else "count")
+    for name, described in LISTED.items()
+)
 COST_COLUMNS: Final = (
     Column(name="case", key="label"),
-    Column(name="multiplications", key="multiplications", kind="count"),
+    _COUNTS[0],
     Column(name="÷ baseline", key="ratio_multiplications", kind="ratio"),
-    Column(name="on real input", key="multiplications_valid", kind="count"),
-    Column(name="parameters", key="parameters", kind="count"),
-    Column(name="elementwise", key="elementwise", kind="count"),
-    Column(name="bytes moved", key="bytes_moved", kind="bytes"),
-    Column(name="activations", key="activations", kind="count"),
+    *_COUNTS[1:],
 )
 
 
@@ -106,34 +107,19 @@ def cost_section(all_groups: Sequence[Group]) -> tuple[Block, ...]:
             tables.setdefault(tuple(sorted(content, key=lambda row: row[1])), []).append(group)
     if not tables:
         return heading, Paragraph(text="No case of this run has a derived cost.")
+    notes = (f"“{show.capital(one.title)}”: {one.note}." for one in LISTED.values())
     legend = Paragraph(
-        text=(
-            "Counts of one forward pass of the whole batch. “÷ baseline” is the ratio of "
-            "multiplications to the group's baseline. “On real input” leaves out the taps that "
-            "lie on padding. “Elementwise” (normalisation, activation, pooling, addition) is "
-            "never part of multiplications. “Bytes moved” is the least an unfused program can "
-            "move: each step reads its input and weights once and writes its output once. "
-            "“Activations” are output elements of convolutions and linear layers."
-        )
+        text="Counts of one forward pass of the whole batch; “÷ baseline” is the ratio of "
+        f"multiplications to the group's baseline. {' '.join(notes)}"
     )
     parts = [(shared[0], _cost_blocks(rows, shared)) for rows, shared in tables.items()]
     return heading, legend, *folded(parts)
 
 
 def _cost_row(row: Row) -> tuple[Any, ...]:
-    cost = row.record.cost
-    if cost is None:
-        return ()
-    return (
-        row.record.label,
-        multiplications(row),
-        row.multiplications,
-        cost.multiplications_valid,
-        cost.parameters,
-        cost.elementwise,
-        bytes_moved(row.record),
-        cost.activations,
-    )
+    found = derived(row.record)
+    first, *others = (found[name] for name in LISTED)
+    return (row.record.label, first, row.multiplications, *others)
 
 
 def _cost_blocks(rows: tuple[tuple[Any, ...], ...], shared: Sequence[Group]) -> tuple[Block, ...]:

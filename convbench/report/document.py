@@ -1,60 +1,84 @@
 """Document: what a report says, before anyone decides how it looks.
 
 Headings, paragraphs, tables and figures as data. All text is plain text: a renderer escapes it, so
-that names that users chose stay names. Values in tables are raw; `format.cell` shows them.
+that names that users chose stay names. Values in tables are raw; `core.text.cell` shows them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from convbench.core.intervals import Interval, RatioInterval
+from convbench.core.serialization import Least
+from convbench.core.units import UNITS, Kind, Unit
+from convbench.report.figuredata import FigureData
 
-    from convbench.report.figuredata import FigureData
+Cell: TypeAlias = bool | float | str | Interval | RatioInterval | None
+"""A raw value in a file; null where there is none, or one that is not finite."""
 
-Kind = Literal["text", "integer", "count", "seconds", "ratio", "share", "bytes"]
-"""What a column holds. seconds and ratio also take an Interval or a RatioInterval."""
-
+SECTION: Final = 2
+"""Level of the heading of a section."""
 FINDINGS: Final = "findings"
 """`id` of the points that say what the numbers of a run come to."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column: its name for readers, its key for files, the kind of its values.
+    """A column of a table.
 
-    `note` says the unit or convention, and stands with the table.
+    Attributes:
+        name: for readers.
+        key: of its values in files.
+        kind: what the values are. A share is a fraction: 0.05 is 5 %. seconds and ratio also take
+            an Interval or a RatioInterval. A column of text may hold plain numbers.
+        note: unit or convention, in words; may be empty. It stands with the table.
+        unit: of the raw values: seconds, bytes, 1 for plain numbers; empty for text.
+
     """
 
     name: str
     key: str
     kind: Kind = "text"
     note: str = ""
+    unit: Unit = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the unit of the kind."""
+        object.__setattr__(self, "unit", UNITS[self.kind])
+
+    @property
+    def head(self) -> str:
+        """The name, with the note where there is one."""
+        return f"{self.name} ({self.note})" if self.note else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heading:
-    """A heading; level 2 is a section of the report, 3 a part of it."""
+    """A heading. level: 2 is a section of the report, 3 a part of it."""
 
-    level: int
+    level: Annotated[int, Least(2)]
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paragraph:
-    """A paragraph of plain text."""
+    """A paragraph. text: plain."""
 
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bullet:
-    """One point of a list; `lead` is what it is about and stands out.
+    """One point of a list.
 
-    `answer` is what a reader takes away, in a few words, where the point has such a thing: `text`
-    says all of it too, so that a format may leave the answer out or show it large.
+    Attributes:
+        text: what it says, as plain text.
+        lead: what it is about; it stands out, and may be empty.
+        answer: what a reader takes away, in a few words; empty where the point has no such thing.
+            The text says all of it too, so that a format may leave the answer out or show it large.
+
     """
 
     text: str
@@ -64,7 +88,10 @@ class Bullet:
 
 @dataclass(frozen=True, kw_only=True)
 class Bullets:
-    """A list of points; `id` names one that a format may look for, such as FINDINGS."""
+    """A list of points.
+
+    id: "findings" for what the numbers come to; empty for any other list.
+    """
 
     items: tuple[Bullet, ...]
     id: str = ""
@@ -72,7 +99,7 @@ class Bullets:
 
 @dataclass(frozen=True, kw_only=True)
 class Code:
-    """Text to be copied as it is, such as a command."""
+    """Code. text: to be copied as it is, such as a command."""
 
     text: str
 
@@ -81,20 +108,26 @@ class Code:
 class Table:
     """A table of raw values.
 
-    Tables of one `id` have the same columns and are parts of one whole; `part` says which (the
-    group of cases). A format for data may put them together again.
+    Attributes:
+        id: name of the table. Tables of one id have the same columns and are parts of one whole,
+            which a format for data may put together again.
+        part: which part: the group of cases. Empty where the table is whole.
+        caption: what it holds.
+        columns: in the order of a page.
+        rows: raw values, in a file by the key of their column; every row has every key.
+
     """
 
     id: str
     caption: str
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Any, ...], ...]
+    rows: Annotated[tuple[tuple[Any, ...], ...], list[dict[str, Cell]]]
     part: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A figure as data; `id` is its file name without suffix, `alt` what it shows in words."""
+    """A figure as data. id: its file name without suffix. alt: what it shows, in words."""
 
     id: str
     caption: str
@@ -136,6 +169,17 @@ class Document:
         return next(
             (b.items for b in self.walk() if isinstance(b, Bullets) and b.id == FINDINGS), ()
         )
+
+
+def sections(blocks: Iterable[Block]) -> tuple[list[Block], list[list[Block]]]:
+    """Return the blocks before any heading of a section, and those from each to the next."""
+    before: list[Block] = []
+    found: list[list[Block]] = []
+    for block in blocks:
+        if isinstance(block, Heading) and block.level <= SECTION:
+            found.append([])
+        (found[-1] if found else before).append(block)
+    return before, found
 
 
 def _walk(blocks: tuple[Block, ...]) -> Iterator[Block]:

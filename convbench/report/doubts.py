@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from convbench.doctor.resolution import Resolution
-from convbench.report import format as show
+from convbench.core import text as show
+from convbench.report.groups import timed_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
     from convbench.report.groups import Group
     from convbench.runs.frame import Row
+    from convbench.runs.record import Machine
 
 _DOUBTFUL: Final = ("contaminated", "disturbed")
 """Kinds of flags that say that something else had a hand in a row."""
@@ -50,7 +50,7 @@ def note(rows: Sequence[Row]) -> str:
     )
 
 
-def busy(machine: Mapping[str, Any], all_groups: Sequence[Group]) -> str:
+def busy(machine: Machine, all_groups: Sequence[Group]) -> str:
     """Return why nothing in a run is to be called sure, as a clause; empty where nothing is why.
 
     So it is where the machine's test of itself failed, and where most of the timed rows are
@@ -60,22 +60,21 @@ def busy(machine: Mapping[str, Any], all_groups: Sequence[Group]) -> str:
     failed = _self_test(machine)
     if failed:
         why.append(failed)
-    timed = [row for group in all_groups for row in group.timed]
-    marked = [any(flag.startswith(_DOUBTFUL) for flag in row.flags) for row in timed]
-    number = sum(mark or bool(unknown([row])) for mark, row in zip(marked, timed, strict=True))
-    if number > MOST * len(timed):
+    rows = timed_rows(all_groups)
+    marked = [
+        row for row in rows if unknown([row]) or any(f.startswith(_DOUBTFUL) for f in row.flags)
+    ]
+    if len(marked) > MOST * len(rows):
         why.append(
-            f"something else had a hand in {number:,} of {show.plural(len(timed), 'timed case')}"
+            f"something else had a hand in {len(marked):,} of "
+            f"{show.plural(len(rows), 'timed case')}"
         )
     return show.listing(why)
 
 
-def _self_test(machine: Mapping[str, Any]) -> str:
-    try:
-        found = Resolution.from_json(machine["resolution"])
-    except (ValueError, TypeError, KeyError):
-        return ""  # that there is none is said where its result would stand
-    if found.believable:
+def _self_test(machine: Machine) -> str:
+    found = machine.resolution  # that there is none is said where its result would stand
+    if found is None or found.believable:
         return ""
     return (
         f"timed against itself, it called {found.excluding_one} of {found.trials} equal pairs "

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from convbench.timing.stats import Interval, RatioInterval
+from convbench.core.intervals import Interval, RatioInterval
+from convbench.core.serialization import Whole
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
     """A case in the plane of multiplications and seconds per call.
 
-    `caveat` marks one that does less than the baseline does, as `caveats` says.
+    label: the case. series: name of its type. caveat: whether it does less than the baseline does,
+    as its record says.
     """
 
     label: str
@@ -25,7 +26,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Scatter:
-    """Time against multiplications. `series` are all names of the run: each has its own look."""
+    """Time of a call against multiplications. series: all types of the run; each has its look."""
 
     title: str
     points: tuple[Point, ...]
@@ -34,7 +35,10 @@ class Scatter:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Two ratios of a case to its baseline: multiplications, and time with its interval."""
+    """Two ratios of a case to its baseline: multiplications, and time with its interval.
+
+    label: the case. multiplications: divided by those of the baseline. caveat: as of a `Point`.
+    """
 
     label: str
     multiplications: float
@@ -44,7 +48,7 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Ratios:
-    """Time ratio beside multiplication ratio, one row a case; `baseline` is what 1 means."""
+    """Time ratio beside multiplication ratio, one row a case. baseline: the case that is 1."""
 
     title: str
     baseline: str
@@ -53,7 +57,11 @@ class Ratios:
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """A pair depthwise separable / standard: channels N, taps |K|, and its ratios."""
+    """A pair depthwise separable / standard.
+
+    channels: N, the output channels. taps: |K|, all taps of the kernel. derived: ratio of derived
+    multiplications. counted: ratio of counted multiplications, as [counter, ratio].
+    """
 
     channels: int
     taps: int
@@ -64,7 +72,7 @@ class CurvePoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """The ratio 1/N + 1/|K| over N, and the pairs of a run beside it."""
+    """Depthwise separable divided by standard, 1/N + 1/|K|, and the pairs of a run beside it."""
 
     points: tuple[CurvePoint, ...]
     title: str = ""
@@ -72,7 +80,7 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """A network: its multiplications and, where it was timed, seconds per call."""
+    """A network: its multiplications and, where it was timed, seconds per call. label: its name."""
 
     label: str
     multiplications: int
@@ -95,7 +103,7 @@ class TrendPoint:
     None where it cannot be told. said: of a run without a time, why (failed, skipped).
     """
 
-    run: int
+    run: Whole
     seconds: Interval | None
     alone: float | None = None
     said: str = ""
@@ -103,19 +111,19 @@ class TrendPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class TrendChange:
-    """From run `run` on something is otherwise than before; `text` says what in a few words."""
+    """Something is otherwise than before. run: the first where it is. text: what, in short."""
 
-    run: int
+    run: Whole
     kind: Literal["slower", "faster", "count"]
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrendLevel:
-    """The usual time in seconds from run `first` to run `last`, both within."""
+    """The usual time of some runs. first: place in `Trend.runs`. last: likewise, within."""
 
-    first: int
-    last: int
+    first: Whole
+    last: Whole
     seconds: float
 
 
@@ -131,15 +139,16 @@ class TrendLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """Cases over runs, a panel each; `runs` are names, the oldest first.
+    """Cases over runs, a panel each.
 
-    boundaries: places in `runs` before which the environment changed, with what of it did.
+    runs: names, the oldest first. boundaries: [place in runs before which the environment changed,
+    what of it did].
     """
 
     title: str
     runs: tuple[str, ...]
     lines: tuple[TrendLine, ...]
-    boundaries: tuple[tuple[int, str], ...] = ()
+    boundaries: tuple[tuple[Whole, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

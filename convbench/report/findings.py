@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+from convbench.core import text as show
+from convbench.core.intervals import WIDEST
 from convbench.report import findings_run as whole
-from convbench.report import format as show
-from convbench.report.caveats import named
 from convbench.report.document import FINDINGS, Bullet, Bullets, Paragraph
 from convbench.report.doubts import busy, remedy
 from convbench.report.findings_sure import sureness
-from convbench.report.groups import Group, alike, multiplications, telling
+from convbench.report.groups import Group, alike, multiplications, telling, timed_rows
 from convbench.report.phrases import (
     MOST_NAMES,
     WITHIN,
@@ -23,17 +24,18 @@ from convbench.report.phrases import (
     basis,
     less,
     multiplications_against,
+    named,
+    rounds_of,
     tallied,
     verdict,
 )
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, WIDEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convbench.core.intervals import Interval
     from convbench.runs.frame import Row
     from convbench.runs.record import Run
-    from convbench.timing.stats import Interval
 
 _SEVERAL = 2
 
@@ -68,18 +70,18 @@ def main_group(all_groups: Sequence[Group]) -> Group | None:
 
 def scope(run: Run, all_groups: Sequence[Group]) -> str:
     """Return one line on what was run and what the findings are about."""
-    timed = sum(len(group.timed) for group in all_groups)
     main = main_group(all_groups)
     about = f"; unless said otherwise, of the slot {main.label}" if main else ""
-    return f"{show.plural(len(run.records), 'case')}, {timed:,} of them timed{about}"
+    number = len(timed_rows(all_groups))
+    return f"{show.plural(len(run.records), 'case')}, {number:,} of them timed{about}"
 
 
 def _scope(run: Run, all_groups: Sequence[Group], main: Group | None) -> str:
-    timed = sum(len(group.timed) for group in all_groups)
     text = (
         f"{show.plural(len(run.records), 'case')} in {show.plural(len(all_groups), 'group')}, "
-        f"{timed:,} of them timed. Counts are multiplications of one forward pass of the batch "
-        "(1 MAC = 1 multiplication, taps on padding included); times are of one call."
+        f"{len(timed_rows(all_groups)):,} of them timed. Counts are multiplications of one forward "
+        "pass of the batch (1 MAC = 1 multiplication, taps on padding included); times are of one "
+        "call."
     )
     if main is None:
         return text
@@ -173,10 +175,9 @@ def _separable(main: Group, types: Sequence[Group]) -> Bullet | None:
     where = "Here" if group is main else f"In {group.label}"
     text = f"{where} it {multiplications_against(row.multiplications or 0.0, 'standard')}"
     text += f" and {against(row.time, 'standard')}." if row.time else f"; time: {row.no_time}."
-    timed = [other.time for _, other in pairs if other.time]
-    if timed[1:]:
-        verdicts = [time.verdict for time in timed]
-        text += f" Over the {len(timed)} groups that timed both it is {tallied(verdicts)}."
+    verdicts = [other.time.verdict for _, other in pairs if other.time]
+    if verdicts[1:]:
+        text += f" Over the {len(verdicts)} groups that timed both it is {tallied(verdicts)}."
     return Bullet(lead="depthwise_separable against standard", text=text)
 
 
@@ -226,8 +227,7 @@ def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
 def _told(row: Row) -> bool:
     """Tell whether both had rounds enough for an interval to say anything."""
     both = (row.record, row.baseline or row.record)
-    rounds = [sum(len(samples.seconds) for samples in record.samples) for record in both]
-    return bool(min(rounds) >= FEWEST_ROUNDS_FOR_A_VERDICT)
+    return min(map(rounds_of, both)) >= FEWEST_ROUNDS_FOR_A_VERDICT
 
 
 def _fewer_and_slower(row: Row) -> bool:

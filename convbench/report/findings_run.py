@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convbench.report import format as show
+from convbench.core import text as show
 from convbench.report.agreements import NOT_COUNTED, agreements
-from convbench.report.caveats import named
 from convbench.report.document import Bullet
 from convbench.report.doubts import remedy
 from convbench.report.groups import Group, alike, multiplications, telling
@@ -14,10 +13,11 @@ from convbench.report.phrases import (
     MOST_NAMES,
     against,
     multiplications_against,
+    named,
     tallied,
     tied,
 )
-from convbench.report.published import figures
+from convbench.report.published_figures import figures
 from convbench.runs.frame import counters
 
 if TYPE_CHECKING:

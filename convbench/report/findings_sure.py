@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from convbench.doctor.resolution import Resolution
-from convbench.report import format as show
+from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+from convbench.core import text as show
 from convbench.report.document import Bullet
 from convbench.report.doubts import remedy
-from convbench.report.groups import Group, alike
-from convbench.report.phrases import TIME, WITHIN, tied
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+from convbench.report.groups import Group, alike, timed_rows
+from convbench.report.phrases import WITHIN, rounds_of, tied
+from convbench.runs.columns import TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from convbench.runs.record import Run
+    from convbench.runs.record import Machine, Run
 
 FEW_ROUNDS: Final = 10
 """Below this the report says that an interval rests on few rounds."""
@@ -27,12 +27,9 @@ def sureness(run: Run, all_groups: Sequence[Group], main: Group | None, doubt: s
 
     doubt: why nothing is sure, see `doubts.busy`; empty where nothing speaks against it.
     """
-    rounds = [
-        sum(len(process.seconds) for process in row.record.samples)
-        for group in all_groups
-        for row in group.timed
-    ]
-    processes = [len(row.record.samples) for group in all_groups for row in group.timed]
+    rows = timed_rows(all_groups)
+    rounds = [rounds_of(row.record) for row in rows]
+    processes = [len(row.record.samples) for row in rows]
     text = _rounds(rounds, processes)
     text += resolution(run.header.machine) if rounds else ""
     status = Counter(record.status for record in run.records)
@@ -67,16 +64,12 @@ def _known(main: Group | None, doubt: str) -> str:
     return f"{text}. Which of {near + 1} is fastest: not sure" if near else text
 
 
-def resolution(machine: Mapping[str, Any]) -> str:
+def resolution(machine: Machine) -> str:
     """Return what the machine's test of itself found, as sentences; empty where none was made."""
-    if "failed" in machine:
-        return f" The machine's A/A test failed: {machine['failed']}."
-    if "resolution" not in machine:
+    if machine.failed:
+        return f" The machine's A/A test failed: {machine.failed}."
+    if (found := machine.resolution) is None:
         return ""
-    try:
-        found = Resolution.from_json(machine["resolution"])
-    except (ValueError, TypeError, KeyError) as error:
-        return f" What the machine's A/A test found cannot be read: {error}."
     told = [
         f"{size.smallest_difference:.1%} at {show.seconds(size.seconds_per_call)} a call"
         for size in found.sizes

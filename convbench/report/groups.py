@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convbench.report.caveats import does_less
 from convbench.runs.frame import Row, rows
 
 if TYPE_CHECKING:
@@ -47,8 +46,7 @@ class Group:
     @property
     def compared(self) -> tuple[Row, ...]:
         """Rows with both ratios to the baseline, fastest first; the baseline is not among them."""
-        both = [row for row in self.timed if row.time and row.multiplications is not None]
-        return tuple(sorted(both, key=lambda row: row.time.value if row.time else 0.0))
+        return tuple(row for row in self.paced if row.multiplications is not None)
 
     @property
     def paced(self) -> tuple[Row, ...]:
@@ -75,7 +73,12 @@ def typical(row: Row) -> float:
 
 def alike(found: Sequence[Row]) -> tuple[Row, ...]:
     """Return the rows whose type sees and mixes all of its input, in the same order."""
-    return tuple(row for row in found if not does_less(row.record))
+    return tuple(row for row in found if not row.record.caveat.less)
+
+
+def timed_rows(all_groups: Sequence[Group]) -> list[Row]:
+    """Return the rows of all groups that have a time to believe."""
+    return [row for group in all_groups for row in group.timed]
 
 
 def groups(run: Run) -> tuple[Group, ...]:

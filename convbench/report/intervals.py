@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convbench.report import format as show
-from convbench.timing.stats import Interval, RatioInterval
+from convbench.core import text as show
+from convbench.core.intervals import Interval, RatioInterval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convbench.report.document import Table
 
+Split = tuple[tuple[str, ...], tuple[str, ...], bool]
 _COUNTED = "1 MAC = 1 multiplication, taps on padding included."
 
 
@@ -33,10 +34,28 @@ def table_note(table: Table) -> str:
     return " ".join(said)
 
 
+def split(table: Table, index: int) -> Split:
+    """Return a column's values as text, what is known around each, and whether it holds numbers.
+
+    So a format may give what is around values a column of its own, where values line up.
+    """
+    kind, values = table.columns[index].kind, [row[index] for row in table.rows]
+    both = [
+        show.parts(value)
+        if isinstance(value, Interval | RatioInterval)
+        else (show.cell(value, kind), "")
+        for value in values
+    ]
+    numeric = kind != "text" or all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in values
+    )
+    return tuple(text for text, _ in both), tuple(around for _, around in both), numeric
+
+
 def _time(found: Sequence[Interval]) -> str:
     if max(value.processes for value in found) > 1:
         return f"where one more process would fall ({_basis(found)})"
-    from convbench.report.phrases import LOW_QUANTILE  # numpy comes with it
+    from convbench.runs.columns import LOW_QUANTILE  # numpy comes with it
 
     return f"the interval of the {LOW_QUANTILE} of its rounds ({_basis(found)})"
 

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
-from convbench.report import format as show
-from convbench.report.caveats import named
-from convbench.timing.samples import QUANTILE
-from convbench.timing.stats import (
-    FEWEST_ROUNDS_FOR_A_VERDICT,
-    MARGIN,
-    RatioInterval,
-    Verdict,
-)
+from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT, MARGIN
+from convbench.core import text as show
+from convbench.core.intervals import RatioInterval, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convbench.runs.frame import Row
+    from convbench.runs.record import Record
 
 MOST_NAMES: Final = 4
 """Names in one sentence; the others are counted."""
 WITHIN: Final = show.percent(MARGIN)
 """Of practical equality, in words."""
-LOW_QUANTILE: Final = {0.25: "lower quartile", 0.5: "median"}.get(
-    QUANTILE, f"{show.percent(QUANTILE)} quantile"
-)
-"""What a process's time of a call is of its rounds, in words."""
-TIME: Final = (
-    f"the {LOW_QUANTILE} of a process's rounds, since what disturbs only adds time; of several "
-    "processes the middle one"
-)
-"""What the time of a call is, so that each one that is shown was measured."""
 _SAME: Final = 1e-9
+
+
+def named(record: Record) -> str:
+    """Return the label with what the type gives up: pointwise (sees no neighbours)."""
+    text = record.caveat.text
+    return f"{record.label} ({text})" if text else record.label
 
 
 def less(ahead: Sequence[Row], one: str, many: str) -> str:
@@ -61,11 +53,16 @@ def tied(row: Row, other: Row) -> bool:
     return verdict(row, other) in {"same", "cannot tell"}
 
 
+def rounds_of(record: Record) -> int:
+    """Return how many rounds all processes together timed."""
+    return sum(len(process.seconds) for process in record.samples)
+
+
 def basis(row: Row) -> str:
     """Return what the time of a row rests on: 95 % interval, 10 processes, 90 rounds."""
     samples = row.record.samples
-    rounds = show.plural(sum(len(process.seconds) for process in samples), "round")
-    parts = [show.plural(len(samples), "process", "processes"), rounds]
+    parts = [show.plural(len(samples), "process", "processes")]
+    parts.append(show.plural(rounds_of(row.record), "round"))
     if row.seconds and show.known(row.seconds):
         of = " for one more process" if row.seconds.processes > 1 else ""
         parts.insert(0, f"{show.confidence(row.seconds.confidence)} interval{of}")

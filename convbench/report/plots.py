@@ -5,14 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from convbench.core import text as show
 from convbench.counting.tally import Tally
-from convbench.report import format as show
-from convbench.report.axes import said
-from convbench.report.caveats import does_less
 from convbench.report.document import Figure
 from convbench.report.figuredata import Bar, Bars, Curve, CurvePoint, Pair, Point, Ratios, Scatter
+from convbench.report.figures import said
 from convbench.report.groups import Group, multiplications
-from convbench.spec import ConvSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +46,7 @@ def scatter_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure 
             series=row.record.name,
             multiplications=multiplications(row),
             seconds=row.seconds,
-            caveat=does_less(row.record),
+            caveat=row.record.caveat.less,
         )
         for row in shown
         if row.seconds
@@ -81,7 +79,7 @@ def ratios_figure(group: Group, number: int) -> Figure | None:
             label=row.record.label,
             multiplications=row.multiplications,
             time=row.time,
-            caveat=does_less(row.record),
+            caveat=row.record.caveat.less,
         )
         for row in sorted(group.compared, key=lambda row: row.multiplications or 0.0)
         if row.time and row.multiplications
@@ -136,7 +134,8 @@ def curve_figure(all_groups: Sequence[Group]) -> Figure | None:
 def _family(group: Group) -> str:
     """Name what slots share when they differ in the output channels alone."""
     record = group.rows[0].record
-    spec = ConvSpec.from_json(record.spec or {})
+    if (spec := record.spec) is None:
+        return group.label
     one = spec.label.replace(f"→{spec.out_channels} ", "→N ", 1)
     return group.label.replace(spec.label, one, 1)
 
@@ -148,7 +147,7 @@ def _curve_point(group: Group) -> CurvePoint | None:
         return None
     if separable.baseline is not standard.record or not separable.multiplications:
         return None
-    spec = ConvSpec.from_json(separable.record.spec)
+    spec = separable.record.spec
     taps = 1
     for axis in spec.axes:
         taps *= int(axis.kernel)

@@ -1,4 +1,4 @@
-"""What a renderer is, and all that are registered. One file a format; it is found here.
+"""What a renderer is, and all that are registered: each a file or folder in `formats`.
 
 A format is for files (RENDERERS) or for the screen (SCREENS); no name is in both.
 """
@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from convbench.registry import Registry
+from convbench.core.registry import Registry
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +31,7 @@ Screen: TypeAlias = "Callable[[Document, Console], None]"
 
 
 def _load_renderers() -> None:
-    import convbench.report as package
+    import convbench.report.formats as package
 
     for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
         importlib.import_module(f"{package.__name__}.{module.name}")

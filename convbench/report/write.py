@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from convbench.errors import MissingExtraError, RunError
-from convbench.registry import unknown
+from convbench.core.errors import MissingExtraError
+from convbench.core.files import write_file
+from convbench.core.registry import unknown
 from convbench.report.contents import contents
 from convbench.report.renderers import RENDERERS, SCREENS
 
@@ -67,18 +67,7 @@ def write_report(
             if missing is None:
                 raise
             missing(name, error)
-    written = []
-    for name, data in files.items():
-        path = Path(out) / name
-        try:
-            _write(path, data)
-        except OSError as error:
-            raise RunError(
-                f"{path} cannot be written ({error.strerror or error}): "
-                "give a folder that you may write to."
-            ) from error
-        written.append(path)
-    return tuple(written)
+    return tuple(write_file(Path(out) / name, data) for name, data in files.items())
 
 
 def print_report(run: Run, formats: Sequence[str], console: Console) -> None:
@@ -99,14 +88,3 @@ def split_formats(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...
             raise unknown("report format", name, known)
     screens = tuple(dict.fromkeys(name for name in names if name in SCREENS))
     return tuple(name for name in names if name not in SCREENS), screens
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

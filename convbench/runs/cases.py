@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from convbench.convs.base import ConvType
-from convbench.costs import Cost
-from convbench.errors import SuiteError
+from convbench.core.costs import Cost
+from convbench.core.errors import SuiteError
+from convbench.core.spec import ConvSpec
 from convbench.networks.base import NETWORKS
 from convbench.runs.conditions import Condition
 from convbench.runs.record import Record
 from convbench.runs.suite import NetworkGroup, SlotGroup, Suite, Timing
-from convbench.spec import ConvSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,8 @@ def _slot_group(group: SlotGroup, condition: Condition) -> Group:
                 name=kind.name,
                 label=kind_label,
                 knobs={name: _plain(value) for name, value in kind.knobs().items()},
-                spec=group.spec.to_json(),
+                caveat=kind.caveat,
+                spec=group.spec,
                 input_shape=group.spec.input_shape,
                 **condition.values,
                 baseline=f"{baseline} | {label}" if baseline else None,
@@ -174,7 +175,7 @@ def _baseline(group: SlotGroup, labels: list[str], names: list[str]) -> str | No
 def _network_group(group: NetworkGroup, condition: Condition) -> Group:
     size = "×".join(map(str, group.size))
     label = f"networks @{size} b{group.batch} · {condition.label}"
-    base = "osnet_x1_0" if "osnet_x1_0" in group.names else group.names[0]
+    base = next((name for name in group.names if NETWORKS[name].is_baseline), group.names[0])
     cases = []
     for name in group.names:
         network = NETWORKS[name]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from convbench.errors import SuiteError
+from convbench.core.errors import SuiteError
 from convbench.runs.conditions import AXES, default
 from convbench.runs.record import Run
 from convbench.runs.suite import (
@@ -35,6 +35,7 @@ class Request:
     resume: bool = False
     force: bool = False
     plugins: tuple[str, ...] = ()
+    stopwatch: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +53,12 @@ class Choice:
     seed: int
     out: Path
     resumed: Run | None = None
+    stopwatch: str = ""
 
 
 def choose(request: Request) -> Choice:
     """Make the choices of a new run; the errors are those of `job.decide`."""
-    from convbench.runs.device import resolve_device, resolve_threads
+    from convbench.machine.device import resolve_device, resolve_threads
 
     name = "default" if request.suite is None else request.suite
     suite = load_suite(name)
@@ -74,6 +76,7 @@ def choose(request: Request) -> Choice:
         only=request.only,
         seed=request.seed or 0,
         out=request.out or default_folder(device, suite.name),
+        stopwatch=checked_stopwatch(request.stopwatch, device),
     )
 
 
@@ -107,6 +110,22 @@ def checked_budget(seconds: float | None) -> float | None:
             "60s, 10m or 2h; starting and reporting alone take some 10 s."
         )
     return seconds
+
+
+def checked_stopwatch(name: str | None, device: str) -> str:
+    """Return the name, "" for the device's own; an error where there is no such one for it."""
+    from convbench.clock.cuda import stopwatch_for
+
+    if not name:
+        return ""
+    try:
+        stopwatch_for(device, name)
+    except (RuntimeError, ValueError) as error:
+        raise SuiteError(
+            f"--stopwatch {name} does not go with --device {device}: {error}. Leave it out for the "
+            "device's own."
+        ) from None
+    return name
 
 
 def with_processes(suite: Suite, processes: int | None) -> Suite:

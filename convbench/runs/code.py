@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from convbench.clock.contamination import flags
+from convbench.clock.measurement import Measurement, MeasurementError
+from convbench.clock.samples import Samples
 from convbench.counting.tally import Tally, Unavailable
 from convbench.runs.record import Record
-from convbench.timing.contamination import flags
-from convbench.timing.measurement import Measurement, MeasurementError
-from convbench.timing.samples import Samples
 
 UNKNOWN: Final = "unknown"
 """Data type and layout of what is given no tensor."""

@@ -1,53 +1,275 @@
-"""The columns of a run's frame, and what each of them holds."""
+"""The columns of a run's frame, each declared once: what it is called, what it holds, and of what.
+
+The frame, the table "cases" of reports, its schema and the documentation read them here.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import starmap
+from statistics import median, median_low
+from typing import TYPE_CHECKING, Any, Final
+
+from convbench.clock.contamination import contaminated_share, faults_per_call, watched
+from convbench.clock.samples import QUANTILE, of_process
+from convbench.core import text as show
+from convbench.core.costs import SHOWN, Described
+from convbench.core.units import Kind, itemsize
+from convbench.counting.agreement import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from convbench.clock.samples import Samples
+    from convbench.core.intervals import Interval, RatioInterval
+    from convbench.runs.frame import Row
+    from convbench.runs.record import Record
+
+LOW_QUANTILE: Final = {0.25: "lower quartile", 0.5: "median"}.get(
+    QUANTILE, f"{show.percent(QUANTILE)} quantile"
+)
+"""What a process's time of a call is of its rounds, in words."""
+TIME: Final = (
+    f"the {LOW_QUANTILE} of a process's rounds, since what disturbs only adds time; of several "
+    "processes the middle one"
+)
+"""What the time of a call is, so that each one that is shown was measured."""
 
 
-def is_whole(column: str) -> bool:
-    """Tell whether a column of the frame holds whole numbers."""
-    return column in _WHOLE or column.startswith("macs_")
+@dataclass(frozen=True)
+class FrameColumn:
+    """A column: a value of each row.
+
+    Attributes:
+        name: in the frame, and in files.
+        kind: of the values.
+        value: what it holds of a row; None where there is nothing.
+        note: what it means; empty for a field of a record, which says it itself.
+
+    """
+
+    name: str
+    kind: Kind
+    value: Callable[[Row], Any]
+    note: str = ""
 
 
-def kind(column: str, values: Iterable[Any]) -> str | None:
-    """Return the pandas type of a column of numbers; None for text, and for counts too large."""
-    if is_whole(column):
-        small = all(abs(value) <= _LARGEST for value in values if value is not None)
-        return "Int64" if small else None
-    if column.endswith("_processes"):
-        return None
-    if column.startswith(("seconds_", "ratio_")) or column in _REAL:
-        return "Float64"
-    return None
+def bytes_moved(record: Record) -> int | None:
+    """Return the least bytes an unfused program moves; None without a cost or a known dtype."""
+    size = itemsize(record.dtype)
+    return int(record.cost.bytes_moved(size)) if record.cost and size else None
 
 
-_LARGEST = 2**63 - 1
+def of_counter(name: str) -> tuple[FrameColumn, FrameColumn]:
+    """Return the two columns of a counter: what it reports, and whether it agrees."""
 
-_WHOLE = frozenset(
-    {
-        "threads", "multiplications", "multiplications_valid", "additions", "parameters",
-        "elementwise", "elements_read", "elements_written", "bytes_moved", "activations",
-        "peak_live_elements", "processes", "rounds", "calls_per_sample", "pool_bytes",
-    }
-)  # fmt: skip
+    def agreement(row: Row) -> str | None:
+        tally, cost = row.record.tallies.get(name), row.record.cost
+        return None if tally is None or cost is None else judge(cost.multiplications, tally).verdict
 
-_REAL = frozenset({"contaminated_share", "page_faults_per_call"})
+    return (
+        FrameColumn(
+            f"macs_{name}",
+            "count",
+            lambda row: getattr(row.record.tallies.get(name), "macs", None),
+            f"multiply-accumulates that the counter {name} reports",
+        ),
+        FrameColumn(f"agreement_{name}", "text", agreement, "of that count with the derived one"),
+    )
 
-COLUMNS = (
-    "case", "group", "slot", "kind", "name", "label", "knobs", "input_shape", "device", "dtype",
-    "layout", "threads", "mode", "direction", "cache", "allocator", "status", "reason", "flags",
-    "baseline", "multiplications", "multiplications_valid", "additions", "parameters",
-    "elementwise", "elements_read", "elements_written", "bytes_moved", "activations",
-    "peak_live_elements", "receptive_field", "ratio_multiplications", "ratio_parameters",
-    "seconds_median", "seconds_low", "seconds_high", "seconds_confidence", "seconds_processes",
-    "seconds_mad", "seconds_minimum", "seconds_first_call", "processes", "rounds",
-    "calls_per_sample", "contaminated_share", "page_faults_per_call", "pool_bytes", "session",
-    "stop_reason", "seconds_host", "seconds_issue", "seconds_kernel", "ratio_seconds",
-    "ratio_seconds_low", "ratio_seconds_high", "ratio_seconds_confidence",
-    "ratio_seconds_processes", "verdict", "no_ratio_because",
-)  # fmt: skip
-"""The columns that every frame has; counters add macs_ and agreement_, backends add ran_."""
+
+def of_backend(key: str) -> FrameColumn:
+    """Return the column of something that records say of what ran."""
+    note = "identity of what ran, or a setting"
+    return FrameColumn(f"ran_{key}", "text", lambda row: row.record.ran.get(key), note)
+
+
+def _record(name: str, kind: Kind = "text") -> FrameColumn:
+    return FrameColumn(name, kind, lambda row: getattr(row.record, name))
+
+
+def derived(record: Record) -> dict[str, Any]:
+    """Return what a record's cost says, by the names of the columns; None where it has no cost."""
+    return {told.column or name: _derived(record, name) for name, told in SHOWN.items()}
+
+
+def _derived(record: Record, name: str) -> Any:
+    return bytes_moved(record) if name == "bytes_moved" else getattr(record.cost, name, None)
+
+
+def _cost(name: str, described: Described) -> FrameColumn:
+    def value(row: Row) -> Any:
+        found = _derived(row.record, name)
+        return _joined("×", found) if isinstance(found, tuple) else found
+
+    kind: Kind = "text" if described.kind == "axes" else described.kind
+    return FrameColumn(described.column or name, kind, value, described.note)
+
+
+def _joined(mark: str, values: Any) -> str | None:
+    return mark.join(map(str, values)) or None
+
+
+def _samples(
+    name: str, kind: Kind, value: Callable[[tuple[Samples, ...]], Any], note: str
+) -> FrameColumn:
+    """Return a column of what the samples of a case say; None for a case without any."""
+
+    def of_row(row: Row) -> Any:
+        return value(row.record.samples) if row.record.samples else None
+
+    return FrameColumn(name, kind, of_row, note)
+
+
+def _interval(name: str, kind: Kind, first: str, of: str, note: str) -> list[FrameColumn]:
+    """Return the columns of an interval: its value, its ends, and what it reaches."""
+
+    def part(which: str, *, always: bool = False) -> Callable[[Row], float | None]:
+        def value(row: Row) -> float | None:
+            found: Interval | RatioInterval | None = getattr(row, of)
+            return getattr(found, which) if found and (always or found.usable) else None
+
+        return value
+
+    said = f"the interval of {first}"
+    return [
+        FrameColumn(first, kind, part("value", always=True), note),
+        FrameColumn(f"{name}_low", kind, part("low"), f"lower end of {said}"),
+        FrameColumn(f"{name}_high", kind, part("high"), f"upper end of {said}"),
+        FrameColumn(f"{name}_confidence", "share", part("confidence"), f"what {said} reaches"),
+    ]
+
+
+def _middle(values: Iterable[Sequence[float]]) -> float | None:
+    """Return the middle process's median; None where none was told."""
+    told = [median(several) for several in values if several]
+    return median_low(told) if told else None
+
+
+def _first_call(samples: tuple[Samples, ...]) -> float | None:
+    return _middle([s.first_call] for s in samples if s.first_call is not None)
+
+
+def _contaminated(samples: tuple[Samples, ...]) -> float | None:
+    return contaminated_share(samples) if any(map(watched, samples)) else None
+
+
+def _knobs(row: Row) -> str:
+    return json.dumps(row.record.knobs, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _verdict(row: Row) -> str | None:
+    return row.time.verdict if row.time else ("baseline" if row.is_baseline else None)
+
+
+LAST_OF_COUNTS: Final = "ratio_parameters"
+_OTHERS: Final = "divided by those of the case in baseline"
+_ALL: Final = (
+    *map(_record, ("case", "group", "slot", "kind", "name", "label")),
+    FrameColumn("knobs", "text", _knobs),
+    FrameColumn("input_shape", "text", lambda row: "×".join(map(str, row.record.input_shape))),
+    *map(_record, ("device", "dtype", "layout")),
+    _record("threads", "integer"),
+    *map(_record, ("mode", "direction", "cache", "allocator", "status")),
+    FrameColumn("reason", "text", lambda row: row.record.reason or None),
+    FrameColumn("flags", "text", lambda row: _joined("; ", row.flags)),
+    _record("baseline"),
+    *starmap(_cost, SHOWN.items()),
+    FrameColumn("ratio_multiplications", "ratio", lambda row: row.multiplications, _OTHERS),
+    FrameColumn(LAST_OF_COUNTS, "ratio", lambda row: row.parameters, _OTHERS),
+    *_interval("seconds", "seconds", "seconds_median", "seconds", f"of one call: {TIME}"),
+    _samples(
+        "seconds_processes",
+        "text",
+        lambda found: _joined(" ", (repr(of_process(s)) for s in found)),
+        "seconds of one call in each process, in the order of session",
+    ),
+    _samples(
+        "seconds_mad",
+        "seconds",
+        lambda found: median(s.mad for s in found),
+        "median absolute deviation from the median within a process",
+    ),
+    _samples(
+        "seconds_minimum",
+        "seconds",
+        lambda found: min(s.minimum for s in found),
+        "of the round that was disturbed least",
+    ),
+    _samples("seconds_first_call", "seconds", _first_call, "it pays for what is built once"),
+    _samples("processes", "integer", len, "how many timed the case"),
+    _samples("rounds", "integer", lambda found: sum(len(s.seconds) for s in found), "of them all"),
+    _samples(
+        "calls_per_sample",
+        "integer",
+        lambda found: round(median(s.block for s in found)),
+        "calls that are timed together",
+    ),
+    _samples(
+        "contaminated_share",
+        "share",
+        _contaminated,
+        "of the samples that something else had a hand in",
+    ),
+    _samples("page_faults_per_call", "ratio", faults_per_call, "minor and major"),
+    _samples(
+        "pool_bytes",
+        "bytes",
+        lambda found: found[0].pool_bytes,
+        "read before every sample, so that caches hold something else; 0 where warm",
+    ),
+    _samples(
+        "session",
+        "text",
+        lambda found: _joined(" ", (s.session for s in found)),
+        "of each process; shared by all cases that were interleaved",
+    ),
+    _samples(
+        "stop_reason",
+        "text",
+        lambda found: _joined("; ", dict.fromkeys(s.stop_reason for s in found)),
+        "why there are not more rounds",
+    ),
+    _samples(
+        "seconds_host",
+        "seconds",
+        lambda found: _middle(s.host_seconds for s in found),
+        "by the host's clock, the wait for the device included",
+    ),
+    _samples(
+        "seconds_issue",
+        "seconds",
+        lambda found: _middle(s.issue_seconds for s in found),
+        "until the last call of a block had returned: the launching",
+    ),
+    FrameColumn(
+        "seconds_kernel",
+        "seconds",
+        lambda row: _middle(s.seconds for s in row.record.also.get("kernel", ())),
+        "of the device's kernels alone, replayed from a graph",
+    ),
+    *_interval(
+        "ratio_seconds",
+        "ratio",
+        "ratio_seconds",
+        "time",
+        "divided by the time of the case in baseline",
+    ),
+    FrameColumn(
+        "ratio_seconds_processes",
+        "text",
+        lambda row: _joined(" ", map(repr, row.time.each)) if row.time else None,
+        "the same in each process that timed both",
+    ),
+    FrameColumn("verdict", "text", _verdict, "faster, slower, same, cannot tell; or baseline"),
+    FrameColumn(
+        "no_ratio_because", "text", lambda row: row.no_time or None, "why ratio_seconds is missing"
+    ),
+)
+COLUMNS: Final = {column.name: column for column in _ALL}
+"""The columns that every frame has, by name, in their order.
+
+Counters add macs_ and agreement_ after LAST_OF_COUNTS, backends add ran_ at the end.
+"""
+LISTED: Final = {told.column or name: told for name, told in SHOWN.items() if told.listed}
+"""The columns of what was derived that a report's table of costs has."""

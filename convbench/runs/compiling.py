@@ -34,7 +34,8 @@ def compiled(
 
     """
     import torch
-    from torch._dynamo.utils import counters
+
+    from convbench.core.torch_internals import compiled_graphs
 
     _lift_the_limit()
     forward: Callable[..., Any] = torch.compile(module, fullgraph=True, dynamic=False)
@@ -42,11 +43,11 @@ def compiled(
         if anew:
             stack.enter_context(_without_caches())
             torch.compile(_something_small, fullgraph=True)(torch.zeros(8))
-        before = counters["stats"]["unique_graphs"]
+        before = compiled_graphs()
         begin = time.perf_counter()
         run(forward)
         seconds = time.perf_counter() - begin
-    if counters["stats"]["unique_graphs"] <= before:
+    if compiled_graphs() <= before:
         raise NotCompiledError(
             "torch.compile compiled nothing and would run the module as it is: time it in mode "
             "eager"

@@ -6,13 +6,12 @@ A new axis is a field of `Condition`, its values in AXES, and a line in `Conditi
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from convbench.timing.caches import CACHE_MODES
-from convbench.timing.processes import ALLOCATORS, Allocator
+from convbench.clock.caches import CACHE_MODES
+from convbench.clock.processes import ALLOCATORS, Allocator
 
 AXES: Final[dict[str, tuple[str, ...] | None]] = {
     "dtype": ("float32", "float64", "tf32", "bfloat16", "float16"),
@@ -24,7 +23,6 @@ AXES: Final[dict[str, tuple[str, ...] | None]] = {
     "allocator": ALLOCATORS,
 }
 """The axes and what each may be. The first value is the default."""
-_BITS_OF_A_BYTE: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +100,3 @@ def combinations(device: str, axes: Mapping[str, tuple[Any, ...]]) -> Iterator[C
     names = [name for name in AXES if name in axes]
     for values in itertools.product(*(axes[name] for name in names)):
         yield Condition(device=device, **dict(zip(names, values, strict=True)))
-
-
-def itemsize(dtype: str) -> int | None:
-    """Return the bytes of one element: 4 for "float32", 1 for "float8_e4m3fn"; None if unknown."""
-    bits = re.search(r"\d+", dtype)
-    return int(bits.group()) // _BITS_OF_A_BYTE or None if bits else None

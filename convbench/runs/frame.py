@@ -5,31 +5,23 @@ Everything here is derived from a run; nothing is measured and nothing is writte
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median, median_low
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
-from convbench.counting.agreement import judge
-from convbench.counting.tally import Tally
-from convbench.report import format as show
-from convbench.runs.columns import COLUMNS, kind
-from convbench.runs.conditions import itemsize
-from convbench.timing.contamination import (
-    contaminated_share,
-    faults_per_call,
-    told_again,
-    watched,
-)
-from convbench.timing.estimates import Estimates
-from convbench.timing.samples import of_process
-from convbench.timing.stats import Interval, RatioInterval
+from convbench.clock.contamination import told_again
+from convbench.clock.estimates import Estimates
+from convbench.core import text as show
+from convbench.core.intervals import Interval, RatioInterval
+from convbench.core.units import REAL, Kind
+from convbench.runs.columns import COLUMNS, LAST_OF_COUNTS, FrameColumn, of_backend, of_counter
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from convbench.clock.samples import Samples
     from convbench.runs.record import Record, Run
-    from convbench.timing.samples import Samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +55,7 @@ class Row:
         """Tell whether the record is its own baseline."""
         return self.baseline is self.record
 
-    @property
+    @cached_property
     def flags(self) -> tuple[str, ...]:
         """What to know of the samples: as stored, and what the processes together show."""
         record = self.record
@@ -83,7 +75,14 @@ class Row:
 
 
 def rows(run: Run) -> tuple[Row, ...]:
-    """Return one row a record, in the order of the run."""
+    """Return one row a record, in the order of the run; derived once, and kept with the run."""
+    kept: dict[str, tuple[Row, ...]] = vars(run)
+    if _ROWS not in kept:
+        kept[_ROWS] = _derived(run)
+    return kept[_ROWS]
+
+
+def _derived(run: Run) -> tuple[Row, ...]:
     cases = run.by_case()
     groups: dict[tuple[str, str], dict[str, tuple[Samples, ...]]] = {}
     for record in run.records:
@@ -153,15 +152,18 @@ def _ratio(record: Record, base: Record, estimates: Estimates) -> tuple[RatioInt
         return None, str(error)
 
 
-def bytes_moved(record: Record) -> int | None:
-    """Return the least bytes an unfused program moves; None without a cost or a known dtype."""
-    size = itemsize(record.dtype)
-    return int(record.cost.bytes_moved(size)) if record.cost and size else None
-
-
 def counters(run: Run) -> tuple[str, ...]:
     """Return the names of all counters in the run, in the order of their first appearance."""
     return tuple(dict.fromkeys(name for record in run.records for name in record.tallies))
+
+
+def columns_of(run: Run) -> tuple[FrameColumn, ...]:
+    """Return the columns of the run's frame: those of every frame, of counters and of backends."""
+    columns = list(COLUMNS.values())
+    place = list(COLUMNS).index(LAST_OF_COUNTS) + 1
+    columns[place:place] = [column for name in counters(run) for column in of_counter(name)]
+    ran = dict.fromkeys(key for record in run.records for key in record.ran)
+    return (*columns, *map(of_backend, ran))
 
 
 def frame(run: Run) -> pd.DataFrame:
@@ -170,136 +172,30 @@ def frame(run: Run) -> pd.DataFrame:
     Times are in seconds per call and counts are for one forward pass of the whole batch. The ratio_
     columns divide by the case named in `baseline`; the ends of an interval that spans more than a
     factor of 2 are missing, and _processes has what each process measured. A missing value is
-    `<NA>`; columns of numbers
-    have pandas' nullable types, so that a count stays a whole number; a column with a count beyond
-    64 bits holds Python's integers instead.
+    `<NA>`; columns of numbers have pandas' nullable types, so that a count stays a whole number; a
+    column with a count beyond 64 bits holds Python's integers instead.
     """
     import pandas as pd
 
-    names = counters(run)
-    ran = tuple(dict.fromkeys(key for record in run.records for key in record.ran))
-    records = [_flat(row, names, ran) for row in rows(run)]
-    columns = list(records[0]) if records else list(COLUMNS)
-    table = pd.DataFrame(records, columns=columns, dtype=object)
-    kinds = {name: kind(name, (row[name] for row in records)) for name in columns}
-    return table.astype({name: found for name, found in kinds.items() if found})
+    found = rows(run)
+    columns = columns_of(run)
+    values = {column.name: [column.value(row) for row in found] for column in columns}
+    kinds = {column.name: _pandas_type(column.kind, values[column.name]) for column in columns}
+    return pd.DataFrame(values, dtype=object).astype(
+        {name: known for name, known in kinds.items() if known}
+    )
 
 
-def _flat(row: Row, names: tuple[str, ...], ran: tuple[str, ...]) -> dict[str, Any]:
-    record = row.record
-    return {
-        **_identity(row),
-        **_counts(row),
-        **_tallies(record, names),
-        **times(row),
-        **{f"ran_{key}": record.ran.get(key) for key in ran},
-    }
+def _pandas_type(kind: Kind, values: Iterable[Any]) -> str | None:
+    """Return the type of a column of numbers; None for text, and for counts too large."""
+    if kind == "text":
+        return None
+    if kind in REAL:
+        return "Float64"
+    small = all(abs(value) <= _LARGEST for value in values if value is not None)
+    return "Int64" if small else None
 
 
-def _identity(row: Row) -> dict[str, Any]:
-    record = row.record
-    return {
-        "case": record.case,
-        "group": record.group,
-        "slot": record.slot,
-        "kind": record.kind,
-        "name": record.name,
-        "label": record.label,
-        "knobs": json.dumps(record.knobs, sort_keys=True, ensure_ascii=False, default=str),
-        "input_shape": "×".join(map(str, record.input_shape)),
-        "device": record.device,
-        "dtype": record.dtype,
-        "layout": record.layout,
-        "threads": record.threads,
-        "mode": record.mode,
-        "direction": record.direction,
-        "cache": record.cache,
-        "allocator": record.allocator,
-        "status": record.status,
-        "reason": record.reason or None,
-        "flags": "; ".join(row.flags) or None,
-        "baseline": record.baseline,
-    }
-
-
-def _counts(row: Row) -> dict[str, Any]:
-    cost = row.record.cost
-    return {
-        "multiplications": cost.multiplications if cost else None,
-        "multiplications_valid": cost.multiplications_valid if cost else None,
-        "additions": cost.additions if cost else None,
-        "parameters": cost.parameters if cost else None,
-        "elementwise": cost.elementwise if cost else None,
-        "elements_read": cost.reads if cost else None,
-        "elements_written": cost.writes if cost else None,
-        "bytes_moved": bytes_moved(row.record),
-        "activations": cost.activations if cost else None,
-        "peak_live_elements": cost.peak_live if cost else None,
-        "receptive_field": "×".join(map(str, cost.receptive_field)) or None if cost else None,
-        "ratio_multiplications": row.multiplications,
-        "ratio_parameters": row.parameters,
-    }
-
-
-def _tallies(record: Record, names: tuple[str, ...]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name in names:
-        tally = record.tallies.get(name)
-        values[f"macs_{name}"] = tally.macs if isinstance(tally, Tally) else None
-        values[f"agreement_{name}"] = (
-            judge(record.cost.multiplications, tally).verdict
-            if tally is not None and record.cost
-            else None
-        )
-    return values
-
-
-def times(row: Row) -> dict[str, Any]:
-    """Return what a row says of time, by the names of the frame's columns."""
-    samples, seconds, time = row.record.samples, row.seconds, row.time
-    around = seconds if seconds and seconds.usable else None
-    ends = time if time and time.usable else None
-    first_calls = [s.first_call for s in samples if s.first_call is not None]
-    return {
-        "seconds_median": seconds.value if seconds else None,
-        "seconds_low": around.low if around else None,
-        "seconds_high": around.high if around else None,
-        "seconds_confidence": around.confidence if around else None,
-        "seconds_processes": " ".join(repr(of_process(s)) for s in samples) or None,
-        "seconds_mad": median(s.mad for s in samples) if samples else None,
-        "seconds_minimum": min((s.minimum for s in samples), default=None),
-        "seconds_first_call": median_low(first_calls) if first_calls else None,
-        "processes": len(samples) or None,
-        "rounds": sum(len(s.seconds) for s in samples) or None,
-        "calls_per_sample": round(median(s.block for s in samples)) if samples else None,
-        "contaminated_share": contaminated_share(samples) if any(map(watched, samples)) else None,
-        "page_faults_per_call": faults_per_call(samples),
-        "pool_bytes": samples[0].pool_bytes if samples else None,
-        "session": " ".join(s.session for s in samples) or None,
-        "stop_reason": "; ".join(dict.fromkeys(s.stop_reason for s in samples)) or None,
-        **_other_clocks(row.record),
-        "ratio_seconds": time.value if time else None,
-        "ratio_seconds_low": ends.low if ends else None,
-        "ratio_seconds_high": ends.high if ends else None,
-        "ratio_seconds_confidence": ends.confidence if ends else None,
-        "ratio_seconds_processes": " ".join(map(repr, time.each)) or None if time else None,
-        "verdict": time.verdict if time else ("baseline" if row.is_baseline else None),
-        "no_ratio_because": row.no_time or None,
-    }
-
-
-def _other_clocks(record: Record) -> dict[str, float | None]:
-    """Return the times by the other clocks of a device: the host's, launching, kernels alone."""
-
-    def middle(values: list[tuple[float, ...]]) -> float | None:
-        told = [median(several) for several in values if several]
-        return median_low(told) if told else None
-
-    return {
-        "seconds_host": middle([s.host_seconds for s in record.samples]),
-        "seconds_issue": middle([s.issue_seconds for s in record.samples]),
-        "seconds_kernel": middle([s.seconds for s in record.also.get("kernel", ())]),
-    }
-
-
-_MOST_NAMED = 3
+_LARGEST: Final = 2**63 - 1
+_MOST_NAMED: Final = 3
+_ROWS: Final = "rows"

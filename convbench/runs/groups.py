@@ -11,19 +11,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from convbench.counting.base import COUNTERS, count_with
+from convbench.clock.contamination import flags, hopeless
+from convbench.clock.estimates import Estimates
+from convbench.clock.gathering import Gathering
+from convbench.clock.group_process import Measure, Order, Outcome
+from convbench.clock.processes import Nursery
+from convbench.clock.samples import Samples
+from convbench.clock.stats import MARGIN
+from convbench.core.errors import one_line
+from convbench.core.intervals import RatioInterval
+from convbench.counting.base import asked_in_runs, count_with
 from convbench.counting.tally import Tally, Unavailable
+from convbench.machine.device import too_large
 from convbench.runs.cases import Case, Group
-from convbench.runs.device import too_large
 from convbench.runs.measuring import CaseCrew
 from convbench.runs.record import More, Record
-from convbench.timing.contamination import flags, hopeless
-from convbench.timing.errand import Measure, Order, Outcome, first_line
-from convbench.timing.estimates import Estimates
-from convbench.timing.gathering import Gathering
-from convbench.timing.processes import Nursery
-from convbench.timing.samples import Samples
-from convbench.timing.stats import MARGIN, RatioInterval
 
 
 class Watcher(Protocol):
@@ -63,7 +65,12 @@ class Track:
     _ratios: tuple[int, list[RatioInterval]] = (-1, [])
 
     def begin(
-        self, nursery: Nursery | None, seed: int, watcher: Watcher, measure: Measure | None
+        self,
+        nursery: Nursery | None,
+        seed: int,
+        watcher: Watcher,
+        measure: Measure | None,
+        stopwatch: str = "",
     ) -> None:
         """Derive every case, and get ready to ask processes about those that can run."""
         self.records = {
@@ -79,13 +86,11 @@ class Track:
             crew=CaseCrew(cases=runnable),
             order=Order(
                 seed=seed,
-                number=0,
-                session="",
-                seconds=0.0,
                 threads=condition.threads,
                 device=condition.device,
                 tf32=condition.dtype == "tf32",
                 grad=condition.direction == "training",
+                stopwatch=stopwatch,
             ),
             nursery=nursery,
             here="fresh" if measure else "",
@@ -263,7 +268,7 @@ def _derived(case: Case) -> Record:
         if why := too_large(case, cost):
             return record.failed(why)
     except Exception as error:  # noqa: BLE001  whatever a case does, the run goes on
-        return record.failed(first_line(error))
+        return record.failed(one_line(error))
     return record
 
 
@@ -278,7 +283,7 @@ def _counted(case: Case, record: Record, watcher: Watcher) -> Record:
     try:
         module = case.build().eval()
         inputs = torch.zeros(record.input_shape)
-        tallies = {name: count_with(name, module, inputs) for name in COUNTERS}
+        tallies = {name: count_with(name, module, inputs) for name in asked_in_runs()}
     except Exception as error:  # noqa: BLE001  it was timed; that it is not counted is said
-        tallies = {name: Unavailable(first_line(error)) for name in COUNTERS}
+        tallies = {name: Unavailable(one_line(error)) for name in asked_in_runs()}
     return replace(record, tallies=tallies)

@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from convbench.errors import ConvbenchError, RunError, SuiteError
+from convbench.core.errors import ConvbenchError, RunError, SuiteError
 from convbench.runs.cases import Group, all_cases, expand
 from convbench.runs.choices import Choice, Request, choose
 from convbench.runs.conditions import Condition, combinations
 from convbench.runs.groups import Watcher
 from convbench.runs.machine import know_thyself
-from convbench.runs.record import Header, Record, Run
+from convbench.runs.record import Header, Machine, Record, Run
 from convbench.runs.resuming import stored
 from convbench.runs.runner import Plan, run
 from convbench.runs.store import Store, holds_run, load, locked
@@ -98,6 +98,7 @@ def decide(request: Request) -> Job:
             device=choice.device,
             budget=_budget(choice, groups, len(conditions)),
             plugins=request.plugins,
+            stopwatch=choice.stopwatch,
         ),
         command=before.header.command if before else _command(request, choice),
         force=request.force,
@@ -140,9 +141,10 @@ def _command(request: Request, choice: Choice) -> str:
     for plugin in request.plugins:
         parts += ["--plugin", plugin]
     parts += ["run", "--suite", request.suite or choice.suite.name]
-    for option, value in (("--only", request.only), ("--device", request.device)):
+    for option in ("only", "device", "stopwatch"):
+        value = getattr(request, option)
         if value is not None:
-            parts += [option, value]
+            parts += [f"--{option}", value]
     for axis, values in request.axes.items():
         if values is not None:
             parts += [f"--{axis}", ",".join(values)]
@@ -169,17 +171,19 @@ def carry_out(job: Job, watcher: Watcher, spent: Callable[[], float] | None = No
         store.close()
 
 
-def _opened(job: Job, watcher: Watcher) -> tuple[Store, dict[str, Record], dict[str, Any]]:
+def _opened(job: Job, watcher: Watcher) -> tuple[Store, dict[str, Record], Machine]:
     """Take the folder for this process.
 
     Returns the store, the records that are there, read under the lock, and what the machine is.
     """
-    from convbench import __version__
-    from convbench.runs.fingerprint import differences, fingerprint
+    from convbench.core.version import __version__
+    from convbench.machine.fingerprint import differences, fingerprint
 
     axes, suite = job.choice.axes, job.choice.suite
     threads = axes["threads"]
     now = fingerprint(job.plan.device, threads[0], job.choice.threads_because)
+    if job.plan.stopwatch:
+        now["stopwatch"] = job.plan.stopwatch
     if job.resumed is not None:
         changed = differences(job.resumed.header.fingerprint, now)
         if changed and not job.force:

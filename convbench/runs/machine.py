@@ -9,26 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from convbench.roofline.ceilings import Ceiling, measure_ceiling
-from convbench.timing.processes import ProcessError, ready
+from convbench.clock.processes import ProcessError, ready
+from convbench.machine.ceilings import measure_ceiling
+from convbench.runs.record import Machine
 
 
 def know_thyself(
     device: str, kinds: tuple[tuple[str, int], ...], seconds: float, seed: int
-) -> dict[str, Any]:
-    """Return what the machine is: see `examine`; a part that failed is its reason instead.
+) -> Machine:
+    """Return what the machine is: see `examine`; where that failed, the reason.
 
     kinds: (data type, threads) of which to measure ceilings. seconds: of the A/A test; 0 for none
     of either.
     """
     if not seconds:
-        return {}
+        return Machine()
     try:
-        found: dict[str, Any] = ready(device=device).ask(
+        found: Machine = ready(device=device).ask(
             "convbench.runs.machine:examine", device, kinds, seconds, seed
         )
     except ProcessError as error:
-        return {"failed": str(error)}
+        return Machine(failed=str(error))
     return found
 
 
@@ -39,26 +40,21 @@ def examine(
     seed: int,
     *,
     tell: Callable[[Any], None],
-) -> dict[str, Any]:
-    """Measure the machine in this process: "resolution" and "ceilings", as JSON types."""
-    from convbench.doctor.selfcheck import self_check
-    from convbench.timing.caches import last_level_cache
+) -> Machine:
+    """Measure the machine in this process: its ceilings, and its A/A test."""
+    from convbench.clock.caches import last_level_cache
+    from convbench.machine.selfcheck import self_check
 
     ceilings = []
     for dtype, threads in kinds:
         try:
-            ceilings.append(measure_ceiling(device, dtype, threads).to_json())
+            ceilings.append(measure_ceiling(device, dtype, threads))
         except RuntimeError:  # a data type that the device cannot multiply has no ceiling
             continue
     threads = kinds[0][1]
     tell("measuring the machine against itself")
-    return {
-        "cache_bytes": last_level_cache() if device == "cpu" else None,
-        "ceilings": ceilings,
-        "resolution": self_check(seconds, threads, device, seed).to_json(),
-    }
-
-
-def ceilings(machine: dict[str, Any]) -> tuple[Ceiling, ...]:
-    """Return the ceilings that a header holds; none for a run that did not measure them."""
-    return tuple(Ceiling.from_json(item) for item in machine.get("ceilings", ()))
+    return Machine(
+        cache_bytes=last_level_cache() if device == "cpu" else None,
+        ceilings=tuple(ceilings),
+        resolution=self_check(seconds, threads, device, seed),
+    )

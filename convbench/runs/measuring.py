@@ -1,14 +1,14 @@
-"""The cases of a group as a crew: what `timing.errand` builds and times in a process."""
+"""The cases of a group as a crew: what `clock.group_process` builds and times in a process."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from convbench.clock.caches import evictor_for
+from convbench.clock.group_process import Order, Tell
 from convbench.runs.cases import Case
 from convbench.runs.workload import Workload
-from convbench.timing.caches import Evictor, HostEvictor
-from convbench.timing.errand import Order, Tell
 
 
 @dataclass(kw_only=True)
@@ -27,10 +27,10 @@ class CaseCrew:
         return tuple(case.identity for case in self.cases)
 
     def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Workload | BaseException]]:
-        """Build each case with its weights and input on the device; as `errand.Crew`."""
+        """Build each case with its weights and input on the device; as `Crew`."""
         cases = [case for case in self.cases if case.identity not in order.without]
         condition = cases[0].condition
-        evictor = None if condition.cache == "warm" else _evictor(condition.device)
+        evictor = None if condition.cache == "warm" else evictor_for(condition.device)
         self.pool_bytes = evictor.pool_bytes if evictor else 0
         for case in cases:
             tell(("at", case.identity))
@@ -52,11 +52,3 @@ def _built(case: Case, order: Order) -> Workload:
         workload = Workload(case, order.seed)
     workload.get_ready(anew=order.first)
     return workload
-
-
-def _evictor(device: str) -> Evictor:
-    if device.startswith("cuda"):
-        from convbench.timing.cuda_cache import L2Flush
-
-        return L2Flush(device)
-    return HostEvictor()

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
-from convbench.costs import Cost
-from convbench.counting.tally import Tally, Unavailable, tally_from_json
-from convbench.timing.samples import Samples
+from convbench.clock.samples import Samples
+from convbench.convs.base import Caveat
+from convbench.core.costs import Cost
+from convbench.core.notebook_views import VIEWS, Shown
+from convbench.core.serialization import Scalar, Stored, Whole
+from convbench.core.spec import ConvSpec
+from convbench.counting.tally import Tally, Unavailable
+from convbench.machine.ceilings import Ceiling
+from convbench.machine.resolution import Resolution
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-SCHEMA: Final = 4
-"""Version of the files on disk. Older ones are read as if they said what was then the only way.
+FORMAT: Final = "convbench run"
+"""What a header says that it is. Files from before the first release do not say it."""
+SCHEMA: Final = 1
+"""Version of the files on disk.
 
-- 1 (0.1.0): the first; one process a run, its samples an object, or null.
-- 2 (0.2.0): `samples` is a list, one entry a process; `also` has other clocks; records name mode,
-  direction, cache and allocator (eager, forward, warm and the system's before); the header has
-  `machine`, what the machine said of itself before the run.
-- 3 (0.2.0): kind "code", for what tests of users time; samples of another tool's clock, which say
-  by null or an empty list what it does not tell (first call, warm-up, page faults, …).
-- 4 (0.3.0): many processes a case; a line of records.jsonl may be a `More`, what one more process
-  adds to a record before it; `samples[].process` may be "forked".
+- 1 (0.1.0): the first release. A line of records.jsonl is a `Record`, or a `More`: what one more
+  process adds to a record before it.
 """
-RESUMABLE: Final = 4
-"""The first schema whose runs can be gone on with: those before timed in another way."""
 
 Kind = Literal["type", "network", "code"]
 
@@ -35,7 +35,7 @@ Status = Literal["ok", "skipped", "failed", "invalid"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class Record(Stored):
     """One case of a run: what it is, and all that was derived, counted and timed.
 
     Attributes:
@@ -45,8 +45,9 @@ class Record:
         kind: "type", "network", or "code" for anything else that was timed, see `runs.code`.
         name: of the type or network as it is registered, or of the code.
         label: the name with the knobs that differ from their defaults.
-        knobs: all knobs by name, as JSON types.
-        spec: the slot's fields; null for anything but a type.
+        knobs: all knobs by name; a fraction is text, such as "1/4".
+        caveat: what the type gives up with these knobs, see `convs.base.Caveat`.
+        spec: the slot; null for anything but a type.
         input_shape: of the input tensor, batch first.
         device: "cpu" or "cuda:<index>".
         dtype: of weights and inputs; "tf32" is float32 computed with TF32.
@@ -54,8 +55,8 @@ class Record:
         threads: of the host.
         mode: "eager", "compile" or "cuda_graph".
         direction: "forward" or "training" (forward and backward).
-        cache: what the caches hold, see `timing.caches`.
-        allocator: whether freed pages stay mapped, see `timing.processes`.
+        cache: what the caches hold, see `clock.caches`.
+        allocator: whether freed pages stay mapped, see `clock.processes`.
         baseline: the case of this group that ratios refer to; null where there is none.
         status: ok; skipped (does not fit, with the reason); failed (an error, with its text);
             invalid (measured, and not to be believed).
@@ -76,9 +77,9 @@ class Record:
     kind: Kind
     name: str
     label: str
-    knobs: dict[str, Any]
-    spec: dict[str, Any] | None
-    input_shape: tuple[int, ...]
+    knobs: dict[str, Scalar]
+    spec: ConvSpec | None
+    input_shape: tuple[Whole, ...]
     device: str
     dtype: str
     layout: str
@@ -90,6 +91,7 @@ class Record:
     baseline: str | None = None
     status: Status
     reason: str = ""
+    caveat: Caveat = field(default_factory=Caveat)
     cost: Cost | None = None
     tallies: dict[str, Tally | Unavailable] = field(default_factory=dict)
     samples: tuple[Samples, ...] = ()
@@ -98,62 +100,13 @@ class Record:
     flags: tuple[str, ...] = ()
     ran: dict[str, str] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON types."""
-        row = {item.name: getattr(self, item.name) for item in fields(self)}
-        row["input_shape"] = list(self.input_shape)
-        row["flags"] = list(self.flags)
-        row["cost"] = self.cost.to_json() if self.cost else None
-        row["samples"] = [samples.to_json() for samples in self.samples]
-        row["also"] = {
-            name: [samples.to_json() for samples in several] for name, several in self.also.items()
-        }
-        row["tallies"] = {name: tally.to_json() for name, tally in self.tallies.items()}
-        row["published"] = {name: list(pair) for name, pair in self.published.items()}
-        return row
-
-    @classmethod
-    def from_json(cls, row: dict[str, Any]) -> Record:
-        """Read what `to_json` wrote; ValueError, KeyError or TypeError for anything else."""
-        row = _upgraded(row)
-        words = ("case", "group", "slot", "name", "label", "device", "dtype", "layout", "reason",
-                 "mode", "direction", "cache", "allocator")  # fmt: skip
-        for name in words:
-            if not isinstance(row[name], str):
-                raise TypeError(f"{name} is no text")
-        if row["status"] not in get_args(Status):
-            raise ValueError(f"status {row['status']!r} is not known")
-        if row["kind"] not in get_args(Kind):
-            raise ValueError(f"kind {row['kind']!r} is not known")
-        counts = [v for k, v in (row["cost"] or {}).items() if k != "receptive_field"]
-        counts += [tally["macs"] for tally in row["tallies"].values() if "macs" in tally]
-        if row["cost"] == {} or not all(isinstance(count, int) for count in counts):
-            raise TypeError("a count is no number")
-        if not all(isinstance(text, str) for pair in row["published"].values() for text in pair):
-            raise TypeError("a published figure is no text")
-        return cls(
-            **{
-                **row,
-                "input_shape": tuple(row["input_shape"]),
-                "flags": tuple(row["flags"]),
-                "cost": Cost.from_json(row["cost"]) if row["cost"] else None,
-                "samples": tuple(Samples.from_json(item) for item in row["samples"]),
-                "also": {
-                    name: tuple(Samples.from_json(item) for item in several)
-                    for name, several in row["also"].items()
-                },
-                "tallies": {k: tally_from_json(v) for k, v in row["tallies"].items()},
-                "published": {k: (v[0], v[1]) for k, v in row["published"].items()},
-            }
-        )
-
     def failed(self, reason: str) -> Record:
         """Return this record as failed for `reason`."""
         return replace(self, status="failed", reason=reason)
 
 
 @dataclass(frozen=True, kw_only=True)
-class More:
+class More(Stored):
     """What one more process added to a record that is written already: a line of its own.
 
     Attributes:
@@ -170,8 +123,8 @@ class More:
     status: Status
     reason: str
     flags: tuple[str, ...]
-    samples: tuple[Samples, ...] = ()
-    also: dict[str, tuple[Samples, ...]] = field(default_factory=dict)
+    samples: tuple[Samples, ...]
+    also: dict[str, tuple[Samples, ...]]
 
     @classmethod
     def between(cls, before: Record, now: Record) -> More:
@@ -197,101 +150,86 @@ class More:
             also={name: (*record.also.get(name, ()), *self.also.get(name, ())) for name in names},
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {
-            "more": self.more,
-            "status": self.status,
-            "reason": self.reason,
-            "flags": list(self.flags),
-            "samples": [samples.to_json() for samples in self.samples],
-            "also": {name: [s.to_json() for s in told] for name, told in self.also.items()},
-        }
 
-    @classmethod
-    def from_json(cls, row: dict[str, Any]) -> More:
-        """Read what `to_json` wrote; ValueError, KeyError or TypeError for anything else."""
-        if row["status"] not in get_args(Status):
-            raise ValueError(f"status {row['status']!r} is not known")
-        for name in ("more", "reason"):
-            if not isinstance(row[name], str):
-                raise TypeError(f"{name} is no text")
-        return cls(
-            more=row["more"],
-            status=row["status"],
-            reason=row["reason"],
-            flags=tuple(row["flags"]),
-            samples=tuple(Samples.from_json(item) for item in row["samples"]),
-            also={
-                name: tuple(Samples.from_json(item) for item in told)
-                for name, told in row["also"].items()
-            },
-        )
+class _Named(TypedDict):
+    name: str
+    cases: Whole
 
 
-def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of any schema as one of the newest."""
-    if "also" in row:
-        return row
-    samples = row["samples"]
-    return {
-        "mode": "eager",
-        "direction": "forward",
-        "cache": "warm",
-        "allocator": "system",
-        **row,
-        "samples": [samples] if samples else [],
-        "also": {},
-    }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Header:
-    """What holds for a whole run: run.json.
+class Planned(_Named, total=False):
+    """What was to be done: the suite, and what the command said.
 
     Attributes:
-        schema: version of the files, see `SCHEMA`.
-        version: of convbench.
-        suite: the suite as it was resolved: name, number of cases, axes, and its text.
-        seed: of weights, inputs and order.
-        command: how to make it again.
-        started: ISO 8601, UTC.
-        fingerprint: the environment, see `runs.fingerprint`.
-        machine: what the machine said of itself before the run: its A/A test and its ceilings, see
-            `runs.machine`; empty where nobody asked.
+        name: of the suite.
+        description: what the suite says of itself.
+        cases: how many were planned; a run with fewer records is not finished.
+        only: regular expression that chose the cases; null for all.
+        device: "cpu" or "cuda:<index>".
+        axes: what every slot was measured with: data types, layouts, threads, modes, directions,
+            caches, allocators.
+        processes: of a group, at least, where the command said so; else the suite says it.
+        budget: seconds for the whole run.
+        text: the suite file, whole.
 
     """
 
-    schema: int = SCHEMA
-    version: str
-    suite: dict[str, Any]
-    seed: int
-    command: str
-    started: str
-    fingerprint: dict[str, Any]
-    machine: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def checked(cls, data: dict[str, Any]) -> Header:
-        """Read what `to_json` wrote; TypeError or ValueError for anything else."""
-        header = cls(**data)
-        for name, kind in (
-            ("suite", dict), ("fingerprint", dict), ("machine", dict), ("command", str),
-            ("started", str), ("version", str), ("seed", int),
-        ):  # fmt: skip
-            if not isinstance(getattr(header, name), kind):
-                raise TypeError(f"{name} is no {kind.__name__}")
-        if not isinstance(header.suite.get("cases"), int):
-            raise TypeError("suite.cases is no number")
-        return header
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the header as JSON types."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+    description: str
+    only: str | None
+    device: str
+    axes: dict[str, list[str | int]]
+    processes: int | None
+    budget: float
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class Machine(Stored):
+    """What the machine said of itself before the run; nothing where it was not asked.
+
+    Attributes:
+        failed: why it could not say; else empty.
+        cache_bytes: of the last-level cache; null where unknown, and on a GPU.
+        ceilings: the most that it reached, of each data type and number of threads.
+        resolution: its A/A test, timed against itself; null where none was made.
+
+    """
+
+    failed: str = ""
+    cache_bytes: int | None = None
+    ceilings: tuple[Ceiling, ...] = ()
+    resolution: Resolution | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header(Stored):
+    """What holds for a whole run: run.json.
+
+    Attributes:
+        format: what the folder is: "convbench run".
+        schema: version of the files, see `SCHEMA`.
+        version: of convbench.
+        suite: the suite as it was resolved.
+        seed: of weights, inputs and order.
+        command: how to make it again.
+        started: ISO 8601, UTC.
+        fingerprint: the environment, see `machine.fingerprint`; "unknown" where a thing is untold.
+        machine: what the machine said of itself before the run.
+
+    """
+
+    format: Literal["convbench run"] = FORMAT
+    schema: Literal[1] = SCHEMA
+    version: str
+    suite: Planned
+    seed: int
+    command: str
+    started: str
+    fingerprint: dict[str, Scalar]
+    machine: Machine = Machine()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Shown, view="runs"):
     """A run as it lies on disk. `torn`: lines of records.jsonl that could not be read."""
 
     header: Header
@@ -316,15 +254,8 @@ class Run:
         the group to draw, where a figure is of one; the most telling when left out.
         Raises UnknownNameError for a name or a group, RunError where the run lacks what it needs.
         """
-        from convbench.notebook.plots import plot
-
-        return plot(self, name, group)
-
-    def _repr_html_(self) -> str:
-        """Show in a notebook what the numbers say, and the tables they rest on."""
-        from convbench.notebook import runs
-
-        return runs.html(self)
+        figure: Figure = VIEWS["plots"]().plot(self, name, group)
+        return figure
 
     def by_case(self) -> dict[str, Record]:
         """Return the records by case."""

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convbench.errors import RunError
-from convbench.runs.choices import Choice, Request, default_folder, with_processes
-from convbench.runs.record import RESUMABLE
+from convbench.core.errors import RunError
+from convbench.runs.choices import (
+    Choice,
+    Request,
+    checked_stopwatch,
+    default_folder,
+    with_processes,
+)
 from convbench.runs.store import holds_run, load
 from convbench.runs.suite import load_suite, parse_suite, suite_text
 
@@ -16,7 +21,7 @@ def stored(request: Request) -> Choice:
 
     Raises RunError for a folder without a run, and for an option that says something else.
     """
-    from convbench.runs.device import resolve_device, resolve_threads
+    from convbench.machine.device import resolve_device, resolve_threads
 
     out = request.out
     if out is None:
@@ -25,12 +30,8 @@ def stored(request: Request) -> Choice:
     if not holds_run(out):
         raise RunError(f"{out} holds no run to resume: leave --resume out to begin one there.")
     found = load(out)
-    if found.header.schema < RESUMABLE:
-        raise RunError(
-            f"{out} was made by an older convbench (schema {found.header.schema}), which timed in "
-            "another way: begin another run with --out. `convbench report` still reads it."
-        )
     kept = found.header.suite
+    named = str(found.header.fingerprint.get("stopwatch", ""))
     try:
         choice = Choice(
             suite=with_processes(
@@ -39,13 +40,14 @@ def stored(request: Request) -> Choice:
             text=kept["text"],
             device=kept["device"],
             axes={axis: tuple(values) for axis, values in kept["axes"].items()},
-            threads_because=found.header.fingerprint.get("threads_because", "as the run says"),
+            threads_because=str(found.header.fingerprint.get("threads_because", "as the run says")),
             processes=kept.get("processes"),
             budget=request.budget or kept.get("budget"),
             only=kept["only"],
             seed=found.header.seed,
             out=out,
             resumed=found,
+            stopwatch=checked_stopwatch(named, kept["device"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(
@@ -58,7 +60,7 @@ def stored(request: Request) -> Choice:
 
 
 def _check_same(request: Request, choice: Choice) -> None:
-    from convbench.runs.device import resolve_device
+    from convbench.machine.device import resolve_device
 
     if request.suite is not None and suite_text(request.suite) != choice.text:
         raise RunError(
@@ -69,6 +71,7 @@ def _check_same(request: Request, choice: Choice) -> None:
         "only": request.only,
         "processes": request.processes,
         "seed": request.seed,
+        "stopwatch": request.stopwatch,
         "device": None,
     }
     if request.device not in {None, "auto"}:

@@ -17,17 +17,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
-from convbench.roofline import reach
+from convbench.clock.group_process import Measure
+from convbench.clock.processes import ready
+from convbench.machine.device import import_seconds
+from convbench.runs import ceiling_share as reach
 from convbench.runs.cases import Group
-from convbench.runs.device import import_seconds
 from convbench.runs.groups import Track, Watcher
-from convbench.runs.machine import ceilings
-from convbench.runs.record import Record
+from convbench.runs.record import Machine, Record
 from convbench.runs.store import Store
-from convbench.timing.errand import Measure
-from convbench.timing.processes import ready
 
 MOST_TIMES: Final = 4
 """The sweep's processes: a verdict that would take more stays open."""
@@ -49,6 +48,7 @@ class Plan:
         device: "cpu" or "cuda:<index>".
         budget: seconds for the whole run, from its start to its report.
         plugins: to be loaded in every process.
+        stopwatch: the registered one that times; the device's own where it is empty.
 
     """
 
@@ -57,6 +57,7 @@ class Plan:
     device: str
     budget: float
     plugins: tuple[str, ...] = ()
+    stopwatch: str = ""
 
 
 def run(
@@ -64,7 +65,7 @@ def run(
     store: Store,
     before: Mapping[str, Record],
     watcher: Watcher,
-    machine: dict[str, Any] | None = None,
+    machine: Machine | None = None,
     measure: Measure | None = None,
     spent: Callable[[], float] | None = None,
 ) -> None:
@@ -80,7 +81,7 @@ def run(
         plan=plan,
         store=store,
         watcher=watcher,
-        machine=machine or {},
+        machine=machine or Machine(),
         measure=measure,
         spent=spent or (lambda: time.perf_counter() - begin),
         before=before,
@@ -92,7 +93,7 @@ class _Schedule:
     plan: Plan
     store: Store
     watcher: Watcher
-    machine: dict[str, Any]
+    machine: Machine
     measure: Measure | None
     spent: Callable[[], float]
     before: Mapping[str, Record]
@@ -109,7 +110,7 @@ class _Schedule:
             known = {c.identity: self.before.get(c.identity) for c in group.cases}
             before = {name: record for name, record in known.items() if record is not None}
             track = Track(group=group, flagged=self._flagged, before=before)
-            track.begin(nursery, self.plan.seed, self.watcher, self.measure)
+            track.begin(nursery, self.plan.seed, self.watcher, self.measure, self.plan.stopwatch)
             self.tracks.append(track)
         for track in self.tracks:
             self._first(track)
@@ -161,9 +162,8 @@ class _Schedule:
         """Return the record, flagged where it does more than the device can."""
         if record.status != "ok" or not record.samples:
             return record
-        limits = ceilings(self.machine)
-        bytes_ = self.machine.get("cache_bytes")
-        more = reach.flags(record, reach.ceiling_of(record, limits), bytes_)
+        ceiling = reach.ceiling_of(record, self.machine.ceilings)
+        more = reach.flags(record, ceiling, self.machine.cache_bytes)
         return replace(record, flags=(*record.flags, *more))
 
 

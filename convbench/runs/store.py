@@ -10,9 +10,10 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
-from convbench.errors import RunError
+from convbench.core.errors import RunError
+from convbench.core.files import PART, dumps, loads, read_json, write_file
 from convbench.runs.record import SCHEMA, Header, More, Record, Run
 
 HEADER: Final = "run.json"
@@ -32,11 +33,12 @@ class Store:
         """Begin a run in a folder that holds none; RunError if it cannot be written."""
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if any(item.name != f".{HEADER}.part" for item in path.iterdir()):
+            if foreign(path):
                 raise RunError(
                     f"{path} is not empty and holds no convbench run: give --out another folder."
                 )
-            write_atomically(path / HEADER, json.dumps(header.to_json(), indent=2) + "\n")
+            text = json.dumps(header.to_json(), indent=2) + "\n"
+            write_file(path / HEADER, text, "give --out a folder that can be")
             store = cls(path, locked(path))
         except OSError as error:
             raise _unwritable(path, error) from None
@@ -76,14 +78,16 @@ class Store:
         self._lock.close()
 
 
-def dumps(value: Any) -> str:
-    """Return one line of JSON, floats exact, keys in their order."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
 def holds_run(path: Path) -> bool:
     """Tell whether the folder holds a run."""
     return (path / HEADER).is_file()
+
+
+def foreign(path: Path) -> bool:
+    """Tell whether the folder holds more than a header that was cut off while it was written."""
+    return any(
+        not (item.name.startswith(f".{HEADER}.") and item.suffix == PART) for item in path.iterdir()
+    )
 
 
 def load(path: Path) -> Run:
@@ -100,90 +104,56 @@ def load(path: Path) -> Run:
     torn = int(bool(tail))  # a line that its newline did not follow was cut off by a kill
     for number, line in enumerate(full, start=1):
         try:
-            row = _loads(line.decode())
-            if "more" in row:
+            row = loads(line.decode())
+            if isinstance(row, dict) and "more" in row:
                 more = More.from_json(row)
+                if more.more not in records:
+                    raise ValueError(f"there is no record before it of {more.more!r}")
                 records[more.more] = more.onto(records[more.more])
             else:
                 record = Record.from_json(row)
                 records[record.case] = record
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except ValueError as error:
             if number == len(full) and not tail:
                 torn = 1
                 continue
             raise RunError(
-                f"{path / RECORDS}, line {number}, is not a record ({type(error).__name__}: "
-                f"{error}): the file was changed by hand or damaged; restore it or make the run "
-                "again."
+                f"{path / RECORDS}, line {number}, is not a record ({error}): the file was "
+                "changed by hand or damaged; restore it or make the run again."
             ) from None
-    planned = header.suite.get("cases", len(records))
     return Run(
         header=header,
         records=tuple(records.values()),
         path=path,
         torn=torn,
-        finished=len(records) >= planned,
+        finished=len(records) >= header.suite["cases"],
     )
-
-
-def _loads(text: str) -> Any:
-    """Read JSON whose text can be written again; ValueError for half a surrogate pair."""
-    data = json.loads(text)
-    if "\\ud" in text.lower():  # the only way into a string for one: JSON escapes it
-        dumps(data).encode()
-    return data
 
 
 def _load_header(path: Path) -> Header:
     if not path.is_dir():
         raise RunError(f"{path} is not a folder: give a run folder, such as reports/cpu-quick.")
     file = path / HEADER
-    try:
-        data = _loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(
-            f"{path} has no {HEADER}, so it is no convbench run: give a folder that "
-            "`convbench run` wrote."
-        ) from None
-    except OSError as error:
-        raise RunError(f"{file} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise RunError(
-            f"{file} is not whole JSON ({error}): the run is torn; make it again."
-        ) from None
+    remedy = "this is no convbench run, or a torn one: make it again, or give another folder"
+    data = read_json(file, remedy)
     if not isinstance(data, dict) or "schema" not in data or "suite" not in data:
         raise RunError(f"{file} is not a convbench header: give a folder that convbench wrote.")
-    if data["schema"] not in range(1, SCHEMA + 1) or data["schema"] is True:
+    if "format" not in data:
+        raise RunError(
+            f"{file} is from before the first release of convbench (schema {data['schema']!r}), "
+            "whose files are not read any more: make the run again."
+        )
+    if data["schema"] != SCHEMA or data["schema"] is True:
         raise RunError(
             f"{file} has schema {data['schema']!r} and this convbench reads up to {SCHEMA}: "
             "upgrade convbench."
         )
     try:
-        return Header.checked(data)
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{file} is not a header of schema {SCHEMA}: {error}.") from None
-
-
-def write_atomically(path: Path, text: str | bytes) -> None:
-    """Write a file beside its place, then move it there: never half a file under its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("wb") as file:
-        file.write(text.encode() if isinstance(text, str) else text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file that a user named; RunError if it cannot be."""
-    if path.is_dir():
-        raise RunError(f"{path} is a folder: name a file in it.")
-    try:
-        write_atomically(path, text)
-    except OSError as error:
+        return Header.from_json(data)
+    except ValueError as error:
         raise RunError(
-            f"{path} cannot be written: {error.strerror or error}: name another file."
+            f"{file} is not a header of schema {SCHEMA} ({error}): the file was changed by hand or "
+            "damaged; restore it or make the run again."
         ) from None
 
 

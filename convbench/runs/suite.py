@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from convbench.convs.base import TYPES, ConvType, make
-from convbench.errors import SuiteError, UnknownNameError
-from convbench.networks.base import NETWORKS
-from convbench.runs.conditions import AXES
-from convbench.runs.reading import (
+from convbench.core.errors import SuiteError, UnknownNameError
+from convbench.core.reading import (
     Table,
     grid,
     read_bool,
@@ -23,7 +21,9 @@ from convbench.runs.reading import (
     read_number,
     read_size,
 )
-from convbench.spec import ConvSpec
+from convbench.core.spec import ConvSpec
+from convbench.networks.base import NETWORKS
+from convbench.runs.conditions import AXES
 
 LEAST_SELF_CHECK: Final = 1.0
 MOST_SELF_CHECK: Final = 3600.0
@@ -257,7 +257,7 @@ def _networks(table: Table, default: Timing) -> Iterator[NetworkGroup]:
     table.take("title", "")
     timing = _timing(table, default)
     given = table.take("names", "all")
-    names = list(NETWORKS) if given == "all" else given
+    names = [name for name in NETWORKS if NETWORKS[name].in_all] if given == "all" else given
     if not isinstance(names, list) or not names:
         table.wrong("names", given, '"all", or a list of network names')
     for name in names:

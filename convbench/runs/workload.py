@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.runs.compiling import compiled
-from convbench.timing.caches import ColdWork, Evictor, copies_for
-from convbench.timing.checking import (
+from convbench.clock.caches import ColdWork, Evictor, copies_for
+from convbench.clock.checking import (
     MANY_DENORMALS,
     Digest,
     Reference,
@@ -17,6 +16,8 @@ from convbench.timing.checking import (
     denormal_share,
     digest,
 )
+from convbench.clock.group_process import Contestant
+from convbench.runs.compiling import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,13 +26,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from convbench.runs.cases import Case
-    from convbench.timing.samples import Samples
 
 _AFTER: Final = 1_000_003
 """Added to the seed for the values that the input gets after the timing."""
 
 
-class Workload:
+class Workload(Contestant):
     """A case's module and its input, on the device, as the case's condition says.
 
     Nothing runs before `call` is called: so the first call that is timed is the first there is.
@@ -84,7 +84,7 @@ class Workload:
         if mode == "compile":
             self._forward, self.compile_seconds = compiled(self.module, self.call_with, anew=anew)
         elif mode == "cuda_graph":
-            from convbench.timing.cuda_graphs import graphed
+            from convbench.clock.cuda_graphs import graphed
 
             self._graph = graphed(self.call, self.case.skeleton.device)
 
@@ -176,10 +176,6 @@ class Workload:
         """Return the digests of the two outputs that were checked."""
         return tuple(self._digests)
 
-    def parts(self, samples: Samples) -> dict[str, Samples]:  # noqa: ARG002  it has none
-        """Return nothing: a case is timed as a whole."""
-        return {}
-
     @property
     def _dtype(self) -> str:
         return self.case.skeleton.dtype
@@ -234,7 +230,8 @@ def _seeded_like(output: torch.Tensor, seed: int) -> torch.Tensor:
 def chosen_backends(module: nn.Module, inputs: torch.Tensor) -> str:
     """Return which of torch's backends the module's convolutions choose; "unknown" if untold."""
     import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from convbench.core.torch_internals import TorchDispatchMode, convolution_backend
 
     found: dict[str, None] = {}
 
@@ -245,15 +242,12 @@ def chosen_backends(module: nn.Module, inputs: torch.Tensor) -> str:
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             if func is torch.ops.aten.convolution.default:
-                backend: Any = torch._C._select_conv_backend(*args)  # noqa: SLF001  nothing public tells
-                name = str(backend).split(".")[-1]
+                backend = convolution_backend(args)
+                name = "unknown" if backend is None else str(backend).split(".")[-1]
                 found[f"unnamed ({int(backend)})" if "?" in name else name] = None
             return func(*args, **(kwargs or {}))
 
-    try:
-        # inside inference mode torch hands out conv2d whole, and its choice of backend is not seen
-        with torch.inference_mode(mode=False), torch.no_grad(), Watch():
-            module(inputs)
-    except (AttributeError, TypeError):  # a private function of torch, gone or changed
-        return "unknown"
+    # inside inference mode torch hands out conv2d whole, and its choice of backend is not seen
+    with torch.inference_mode(mode=False), torch.no_grad(), Watch():
+        module(inputs)
     return ", ".join(found) or "none"

@@ -19,21 +19,13 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 from convbench.convs.base import ConvType, make
-from convbench.costs import Cost
-from convbench.errors import SpecError
-from convbench.spec import ConvSpec
+from convbench.core.costs import SUMMED, Cost
+from convbench.core.errors import SpecError
+from convbench.core.spec import ConvSpec
+from convbench.formulas.symbols import QUANTITIES
 
-COUNTS: Final = (
-    "multiplications",
-    "multiplications_valid",
-    "additions",
-    "parameters",
-    "elementwise",
-    "reads",
-    "writes",
-    "activations",
-)
-SYMBOLIC_COUNTS: Final = ("multiplications", "parameters", "additions", "elementwise")
+COUNTS: Final = SUMMED
+SYMBOLIC_COUNTS: Final = QUANTITIES
 LITERAL_LIMIT: Final = 30_000
 """Nested loops in Python take a second for about a million steps: larger slots are not looped."""
 
@@ -127,8 +119,8 @@ def check_conv_in(kind: ConvType, spec: ConvSpec) -> bool:
     import torch
 
     from convbench.counting.base import count_with
-    from convbench.counting.literal import LiteralLoops
     from convbench.counting.tally import Tally
+    from convbench.testing.literal import LiteralLoops
 
     where = f"{kind.label} in {spec.label}"
     cost = kind.cost(spec)

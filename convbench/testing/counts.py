@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.convs.base import ConvType, make
-from convbench.errors import SpecError, UnknownNameError
-from convbench.report import format as show
-from convbench.spec import ConvSpec
+from convbench.core import text as show
+from convbench.core.errors import SpecError, UnknownNameError
+from convbench.core.spec import ConvSpec
 
 if TYPE_CHECKING:
-    from convbench.profiling.profile import Profile
+    from convbench.counting.engine.profile import Profile
 
 FORMULA: Final = "formula"
 PROFILE: Final = "profile"
@@ -80,7 +80,8 @@ def assert_multiplications(
     Args:
         module: a module (or any function of tensors); or a convolution type, by name or itself.
         inputs: a tensor or a tuple of them; for a type, the `ConvSpec` of its slot.
-        expected: multiplications of the whole batch, by the counting rules of `convbench.costs`.
+        expected: multiplications of the whole batch, by the counting rules of
+            `convbench.core.costs`.
         counter: who counts. "formula", which is what a type is asked unless another is named;
             "profile", convbench's own count of the operators that run, which is what a module
             is asked; or a registered counter ("torch", "fvcore"), by its own convention.
@@ -243,7 +244,7 @@ def _checked(**numbers: int | None) -> None:
 
 
 def _profiled(module: Any, inputs: Any) -> Profile:
-    from convbench.profiling.run import profile
+    from convbench.counting.engine.run import profile
 
     arguments = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
     return profile(module, *arguments)

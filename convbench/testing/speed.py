@@ -18,16 +18,17 @@ import unittest
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from convbench.report import format as show
+from convbench.clock.arguments import Given, MeasureError
+from convbench.clock.contamination import contaminated_share
+from convbench.clock.measurement import Measurement, MeasurementError
+from convbench.clock.samples import QUANTILE
+from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+from convbench.core import text as show
+from convbench.core.intervals import WIDEST, RatioInterval
 from convbench.testing.timed import label_of, timed
-from convbench.timing.arguments import Given, MeasureError
-from convbench.timing.contamination import contaminated_share
-from convbench.timing.measurement import Measurement, MeasurementError
-from convbench.timing.samples import QUANTILE
-from convbench.timing.stats import FEWEST_ROUNDS_FOR_A_VERDICT, WIDEST, RatioInterval
 
 if TYPE_CHECKING:
-    from convbench.timing.samples import Samples
+    from convbench.clock.samples import Samples
 
 Outcome = Literal["holds", "fails", "cannot tell"]
 

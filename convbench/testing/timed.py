@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-from convbench.timing.arguments import Given, call_of
-from convbench.timing.measurement import Measurement
-from convbench.timing.measuring import measure
+from convbench.clock.arguments import Given, call_of
+from convbench.clock.measurement import Measurement
+from convbench.clock.measuring import measure
 
 _LONGEST_LABEL: Final = 60
 _CHANGED_BY_TRAINING: Final = ("BatchNorm", "SyncBatchNorm", "Dropout", "RReLU", "FeatureAlpha")

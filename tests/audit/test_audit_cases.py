@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from convbench.audit.case import CASES, Case, CaseError, case, evaluate
-from convbench.errors import DuplicateNameError
+from convbench.core.errors import DuplicateNameError
 
 aten = torch.ops.aten
 IDS = tuple(CASES)

@@ -12,13 +12,13 @@ from conftest_root import ROOT
 from convbench.audit import cell as cells
 from convbench.audit import run as runs
 from convbench.audit.case import CASES
-from convbench.audit.counter import TOOLS, Answer, Refusal, Tool
 from convbench.audit.result import AuditError, AuditResult
 from convbench.audit.run import run_audit
-from convbench.errors import UnknownNameError
+from convbench.core.errors import UnknownNameError
+from convbench.counting.base import COUNTERS, Answer, Counter, Refusal
 
 
-class Scripted(Tool):
+class Scripted(Counter):
     """A tool that does what a test tells it to."""
 
     name = "scripted"
@@ -29,10 +29,7 @@ class Scripted(Tool):
         for name, value in options.items():
             setattr(self, name, value)
 
-    def load(self):
-        pass
-
-    def count(self, module, inputs, *, backward):
+    def count(self, module, inputs, *, backward=False):
         found = self.action(module, inputs)
         return found if isinstance(found, Answer) else Answer(value=found)
 
@@ -48,7 +45,7 @@ ANSWERS = [
     (lambda m, x: _raise(NotImplementedError("no")), "refuses", "NotImplementedError: no"),
     (lambda m, x: _raise(KeyError("lost")), "crashes", "KeyError: 'lost'"),
     (lambda m, x: _raise(ValueError()), "crashes", "ValueError"),
-    (lambda m, x: Answer(value=0, unknown=("aten::einsum",)), "flagged", "aten::einsum"),
+    (lambda m, x: Answer(value=0, unknown={"aten::einsum": 1}), "flagged", "aten::einsum"),
 ]  # fmt: skip
 
 
@@ -148,10 +145,21 @@ def test_an_audit_is_every_cell_in_order_and_survives_json():
 
 
 def test_without_forks_each_cell_has_a_process_of_its_own(monkeypatch):
-    monkeypatch.setattr(runs, "_column", runs._one_by_one)
-    result = run_audit(["FlopCounterMode"], ["plain/3x3"])
-    assert [cell.verdict for cell in result.cells] == ["right"]
+    monkeypatch.setattr(runs, "FORKS", False)
+    began, popen = [], subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **o: began.append(a) or popen(*a, **o))
+    result = run_audit(["FlopCounterMode"], ["plain/3x3", "plain/stride 2"])
+    assert [cell.verdict for cell in result.cells] == ["right", "right"]
     assert result.counters[0].version
+    assert len(began) == 2
+
+
+def test_a_worker_that_hangs_is_ended(monkeypatch):
+    monkeypatch.setattr(runs, "_GRACE", 0.0)
+    result = run_audit(["FlopCounterMode"], ["plain/3x3"], limit=0.01)
+    assert [(cell.verdict, cell.why) for cell in result.cells] == [
+        ("crashes", "the counter ended its worker")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +180,7 @@ def test_another_schema_is_refused():
         AuditResult.from_json({"schema": 99})
 
 
-@pytest.mark.parametrize("name", tuple(TOOLS))
+@pytest.mark.parametrize("name", tuple(COUNTERS))
 def test_every_installed_counter_answers_the_plainest_case(name):
     result = run_audit([name], ["plain/3x3"])
     (cell,) = result.cells

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from conftest_root import ROOT
 
-from convbench.cli import main
+from convbench.ui.cli import main
 
 SMALL = """
 name = "small"

@@ -129,6 +129,12 @@ def change_header(folder, **changes):
     (folder / "run.json").write_text(json.dumps({**header, **changes}))
 
 
+def drop_format(folder):
+    header = json.loads((folder / "run.json").read_text())
+    del header["format"]
+    (folder / "run.json").write_text(json.dumps({**header, "schema": 4}))
+
+
 def change_record(folder, **changes):
     """Change the first record, and keep one behind it: a bad last line would count as torn."""
     lines = (folder / "records.jsonl").read_text().splitlines()
@@ -149,13 +155,30 @@ FOLDERS = [
         "line 1, is not a record",
     ),
     ("unknown header field", lambda f: change_header(f, mood="good"), "not a header of schema"),
-    ("a suite that is none", lambda f: change_header(f, suite=3), "suite is no dict"),
-    ("an empty suite", lambda f: change_header(f, suite={}), "suite.cases is no number"),
-    ("no fingerprint", lambda f: change_header(f, fingerprint=None), "fingerprint is no dict"),
+    (
+        "a suite that is none",
+        lambda f: change_header(f, suite=3),
+        "suite holds 3; give a table",
+    ),
+    ("an empty suite", lambda f: change_header(f, suite={}), "Header.suite lacks cases, name"),
+    (
+        "no fingerprint",
+        lambda f: change_header(f, fingerprint=None),
+        "fingerprint holds None; give a table",
+    ),
+    ("before the first release", drop_format, "before the first release"),
     ("schema nought", lambda f: change_header(f, schema=0), "reads up to"),
-    ("a record without its group", lambda f: change_record(f, group=None), "group is no text"),
-    ("an unknown status", lambda f: change_record(f, status="weird"), "is not known"),
-    ("an empty cost", lambda f: change_record(f, cost={}), "a count is no number"),
+    (
+        "a record without its group",
+        lambda f: change_record(f, group=None),
+        "group holds None; give text",
+    ),
+    (
+        "an unknown status",
+        lambda f: change_record(f, status="weird"),
+        "status holds 'weird'",
+    ),
+    ("an empty cost", lambda f: change_record(f, cost={}), "Record.cost lacks activations"),
 ]
 
 

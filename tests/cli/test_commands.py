@@ -23,10 +23,10 @@ def modules_after(code):
 
 
 TORCH_FREE = [
-    "spec",
-    "costs",
-    "steps",
-    "registry",
+    "core.spec",
+    "core.costs",
+    "core.steps",
+    "core.registry",
     "formulas",
     "runs.code",
     "runs.record",
@@ -35,24 +35,24 @@ TORCH_FREE = [
     "runs.cases",
     "report.contents",
     "report.write",
-    "report.latex",
-    "report.json",
-    "report.parquet",
-    "report.terminal",
-    "comparing.asked",
-    "history.asked",
-    "notebook.costs",
-    "notebook.tallies",
-    "notebook.runs",
-    "notebook.plots",
-    "schemas",
+    "report.formats.latex",
+    "report.formats.json",
+    "report.formats.parquet",
+    "report.formats.terminal",
+    "comparing.command",
+    "history.command",
+    "ui.notebook.costs",
+    "ui.notebook.tallies",
+    "ui.notebook.runs",
+    "ui.notebook.plots",
+    "ui.schemas",
     "testing",
     "pytest_plugin",
-    "timing.samples",
-    "timing.stats",
+    "clock.samples",
+    "clock.stats",
     "counting.tally",
     "counting.agreement",
-    "cli",
+    "ui.cli",
 ]
 
 
@@ -79,7 +79,7 @@ def test_help_imports_no_torch():
     code = (
         "import sys\n"
         "sys.argv = ['convbench', '--help']\n"
-        "from convbench.cli import main\n"
+        "from convbench.ui.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass"
     )
     assert "torch" not in modules_after(code)
@@ -87,7 +87,8 @@ def test_help_imports_no_torch():
 
 def test_the_public_names_are_functions_whatever_was_imported_before():
     code = (
-        "import convbench.costs, convbench.formulas, convbench.counting.base, convbench.api\n"
+        "import convbench.core.costs, convbench.formulas.symbols, convbench.counting.base\n"
+        "import convbench.api, convbench.comparing.command\n"
         "from convbench import ConvSpec, build, cost, count, formula, load_run\n"
         "assert all(map(callable, (ConvSpec, build, cost, count, formula, load_run)))"
     )
@@ -106,13 +107,16 @@ def test_version(fresh):
     assert fresh("--version").stdout.strip() == f"convbench {__version__}"
 
 
-@pytest.mark.parametrize("what", ["types", "networks", "suites", "counters", "devices"])
+@pytest.mark.parametrize(
+    "what", ["types", "networks", "suites", "counters", "devices", "stopwatches"]
+)
 def test_list(convbench, what):
     words = {
         "types": list(TYPES),
         "networks": ["osnet_x1_0", "978,875,392"],
         "suites": ["quick", "default", "full", "example"],
-        "counters": ["fvcore", "torch"],
+        "counters": ["fvcore", "torch", "torchtnt", "ask torch, fvcore"],
+        "stopwatches": ["wall", "cuda-events", "cuda-kernel"],
         "devices": ["cpu", "--threads"],
     }
     text = convbench("list", what).stdout
@@ -169,40 +173,13 @@ def test_explain_does_not_build_what_is_too_large(convbench):
     assert "2,250,000,000,000" in text
 
 
-def test_a_type_is_one_file(fresh, tmp_path):
-    """A file of a few lines is in list, explain, run and the contract."""
-    import json
-
-    (tmp_path / "doubled.py").write_text(PLUGIN)
-    plugin = ("--plugin", "doubled.py")
-    assert "doubled" in fresh(*plugin, "list", "types").stdout
-    assert "86,400" in fresh(*plugin, "explain", "doubled").stdout
-    (tmp_path / "s.toml").write_text(
-        'name = "s"\n[timing]\nprocesses = 1\nself_check = 0\n[[slots]]\nin_channels = 3\n'
-        'out_channels = 8\ninput_size = "7x7"\nkernel_size = 3\ntypes = "all"\n'
-    )
-    fresh(*plugin, "run", "--suite", "s.toml", "--only", "doubled", "--out", "o", "--quiet")
-    rows = [json.loads(x) for x in (tmp_path / "o" / "records.jsonl").read_text().splitlines()]
-    records = [row for row in rows if "case" in row]
-    assert {record["name"] for record in records} == {"standard", "doubled"}
-    assert all(record["samples"] for record in records)
-    assert "doubled" in (tmp_path / "o" / "report.md").read_text()
-    code = (
-        "from convbench.plugins import load_plugin\n"
-        f"load_plugin({str(tmp_path / 'doubled.py')!r})\n"
-        "from convbench.testing import check_conv\n"
-        "assert check_conv('doubled', examples=20)['slots'] == 20"
-    )
-    modules_after(code)
-
-
 def test_the_contract_catches_a_wrong_plan(tmp_path):
     """The same file with a wrong number of channels does not pass."""
     wrong = PLUGIN.replace("spec.in_channels, spec.out_channels),)", "1, spec.out_channels),)")
     assert wrong != PLUGIN
     (tmp_path / "wrong.py").write_text(wrong)
     code = (
-        "from convbench.plugins import load_plugin\n"
+        "from convbench.core.plugins import load_plugin\n"
         f"load_plugin({str(tmp_path / 'wrong.py')!r})\n"
         "from convbench.testing import check_conv\n"
         "try:\n    check_conv('doubled', examples=20)\n"

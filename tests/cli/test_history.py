@@ -106,7 +106,7 @@ def test_help_says_that_it_is_no_gate(convbench):
 def test_history_imports_no_torch():
     code = (
         "import sys\n"
-        "import convbench.history.asked, convbench.terminal.pages\n"
+        "import convbench.history.command, convbench.report.formats.terminal\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

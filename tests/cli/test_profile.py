@@ -306,3 +306,19 @@ def test_one_message_and_the_status_of_bad_input(what, convbench, more, tmp_path
     done = convbench("profile", *arguments, code=2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_why_a_counter_shows_another_number(convbench, models, tmp_path):
+    given = ("--input", "1x3x8x8", "--explain-counter")
+    text = convbench("profile", "mine:small", *given, "fvcore,FlopCounterMode").stdout
+    assert text == (
+        "fvcore: 4,176 = 3,888 + 288 (batch_norm)\nFlopCounterMode: 7,776 = 2 × 3,888\n"
+    )
+    import torch
+
+    program = torch.export.export(torch.nn.Conv2d(3, 4, 3), (torch.zeros(1, 3, 8, 8),))
+    torch.export.save(program, tmp_path / "saved.pt2")
+    text = convbench("profile", "saved.pt2", *given, "torch").stdout
+    assert text == "torch: 7,776 = 2 × 3,888\n"
+    said = convbench("profile", "mine:small", *given, "fvcor", code=2).stderr
+    assert "Did you mean fvcore" in said

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from conftest_root import ROOT
@@ -11,6 +12,13 @@ from convbench.report.renderers import RENDERERS, SCREENS
 from convbench.report.write import ALL
 
 QUICK = ROOT / "reports" / "cpu-quick"
+PLUGIN = """
+from convbench.report.renderers import RENDERERS
+
+@RENDERERS.register("titles")
+def render(document):
+    return {"titles.txt": document.title.encode()}
+"""
 
 
 def test_help_names_every_format_and_no_other(convbench):
@@ -18,6 +26,20 @@ def test_help_names_every_format_and_no_other(convbench):
     files, printed = re.search(r"Files: (.*?)\. Printed here: (.*?)\.", text).groups()
     assert set(files.replace(", or all of them", "").split(", ")) == set(RENDERERS)
     assert set(printed.split(", ")) == set(SCREENS)
+
+
+def test_a_format_of_a_plugin_is_a_choice_like_any_other(fresh, tmp_path):
+    (tmp_path / "titles.py").write_text(PLUGIN, encoding="utf-8")
+    options = ("--plugin", "titles.py", "report")
+    assert "parquet, titles, or all" in " ".join(
+        fresh(*options, "--help").stdout.replace("│", " ").split()
+    )
+    known = fresh(*options, QUICK, "--format", "zzz", code=2).stderr
+    assert "titles, terminal" in " ".join(known.split())
+    done = fresh(*options, QUICK, "--format", "titles,csv", "--out", "o")
+    assert done.stdout.split()[0] == str(Path("o", "titles.txt"))
+    title = (tmp_path / "o" / "titles.txt").read_text(encoding="utf-8")
+    assert title == "What convolutions cost: the quick suite on cpu"
 
 
 def test_the_default_writes_what_it_did_into_the_run(convbench, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from conftest_root import ROOT
 from plugin_text import PLUGIN
 
-from convbench.doctor.threads import default_threads
+from convbench.machine.threads import default_threads
 from convbench.runs.groups import HOPELESS
 from convbench.runs.store import load
 
@@ -85,7 +85,7 @@ def test_the_default_number_of_threads_is_said_with_its_reason(convbench, small,
 
 
 def test_a_number_of_threads_that_was_asked_for_is_not_tried(convbench, small, monkeypatch):
-    monkeypatch.setattr("convbench.doctor.threads.default_threads", lambda device: 1 / 0)
+    monkeypatch.setattr("convbench.machine.threads.default_threads", lambda device: 1 / 0)
     dry = convbench("run", "--suite", small, "--threads", "1", "--dry-run").stdout
     assert dry.splitlines()[-1] == "--threads 1: as asked"
 
@@ -141,7 +141,7 @@ def test_the_same_seed_gives_the_same_order_and_another_does_not_lose_the_first(
 # What runs in the background of a shell ignores Ctrl-C, and so would what it starts.
 HEEDING = (
     "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "from convbench.cli import main\nmain()"
+    "from convbench.ui.cli import main\nmain()"
 )
 
 

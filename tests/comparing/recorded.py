@@ -12,11 +12,11 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from convbench.clock.samples import Samples
 from convbench.comparing.sides import Side
-from convbench.costs import Cost
+from convbench.core.costs import Cost
 from convbench.counting.tally import Convention, Tally
 from convbench.runs.record import Header, Record
-from convbench.timing.samples import Samples
 
 ENVIRONMENT = {"cpu": "An Invented CPU", "torch": "2.13.0", "device": "cpu", "load_1min": 0.1}
 

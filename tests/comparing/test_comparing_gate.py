@@ -22,10 +22,10 @@ from convbench.comparing.gate import (
 )  # fmt: skip
 from convbench.comparing.judging import Limits
 from convbench.comparing.page import page
-from convbench.errors import RunError
+from convbench.core.errors import RunError
+from convbench.machine.fingerprint import MUST_MATCH
 from convbench.report.document import Paragraph, Table
 from convbench.report.renderers import RENDERERS
-from convbench.runs.fingerprint import MUST_MATCH
 
 WHOLE = {key: f"the {key}" for key in MUST_MATCH}
 CALM = (1.0, 1.001, 0.999)
@@ -301,7 +301,7 @@ def test_the_page_names_what_is_slower_and_escapes_what_people_named():
 def test_comparing_imports_no_torch():
     code = (
         "import sys\n"
-        "import convbench.comparing.asked, convbench.comparing.page\n"
+        "import convbench.comparing.command, convbench.comparing.page\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -206,7 +206,7 @@ def test_many_counts_of_one_case_are_not_all_named():
     other = runs.cost(1001, parameters=11, additions=11, elementwise=11, reads=11)
     _, notes = changes(pair(runs.record(), runs.record(cost=other)))
     assert notes == (
-        "multiplications 1,000 → 1,001", "parameters 10 → 11", "additions 10 → 11",
+        "multiplications 1,000 → 1,001", "additions 10 → 11", "parameters 10 → 11",
         "and 2 more counts",
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from comparing import recorded as runs
 from convbench.comparing.environment import environments
 from convbench.comparing.matching import BY, check_apart, match, nearest, split
 from convbench.comparing.sides import load_side, side
-from convbench.errors import RunError
+from convbench.core.errors import RunError
 from convbench.runs.record import Run
 from convbench.runs.store import Store
 
@@ -172,7 +172,7 @@ def test_a_repeat_that_lost_its_header_is_not_left_out(tmp_path):
     for name in ("1", "2"):
         write(tmp_path / "all" / name, runs.record(seconds=(1.0,), run=name))
     (tmp_path / "all" / "2" / "run.json").unlink()
-    with pytest.raises(RunError, match=r"has no run\.json"):
+    with pytest.raises(RunError, match=r"run\.json cannot be read"):
         load_side(tmp_path / "all")
 
 

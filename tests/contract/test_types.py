@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from convbench.convs.base import TYPES, make
-from convbench.errors import SpecError
+from convbench.convs.base import TYPES, Caveat, make
+from convbench.core.errors import SpecError
 from convbench.testing import check_conv_in, draw_slot
 
 KNOBS = {
@@ -51,6 +51,32 @@ def test_a_type_says_what_it_is(name):
     assert "pays" in cls.idea(), "the docstring says when the type pays"
     assert cls.paper, "the type names its source"
     assert "\n\n" in cls.idea(), "the first paragraph says what it is, the others why"
+
+
+GROUPS = "mixes channels only within groups"
+CAVEATS = [
+    # (type, knobs, what it gives up, whether it sees or mixes less of its input)
+    ("standard", {}, "", False),
+    ("depthwise", {}, "mixes no channels", True),
+    ("pointwise", {}, "sees no neighbours", True),
+    ("pointwise_grouped", {}, f"sees no neighbours, {GROUPS}", True),
+    ("pointwise_grouped", {"groups": 1}, "sees no neighbours", True),
+    ("grouped", {}, GROUPS, True),
+    ("grouped", {"groups": 1}, "", False),
+    ("transposed", {}, "", False),
+    ("transposed", {"groups": 2}, GROUPS, True),
+    ("partial", {}, "passes part of the channels through untouched", True),
+    ("partial", {"fraction": "1"}, "", False),
+    ("bottleneck", {}, "squeezes the channels in between", False),
+    ("bottleneck", {"reduction": 1}, "", False),
+    ("shufflenet_unit", {}, "squeezes the channels in between", False),
+    ("shufflenet_unit", {"reduction": 1}, "", False),
+]
+
+
+@pytest.mark.parametrize(("name", "knobs", "text", "less"), CAVEATS)
+def test_a_type_says_what_it_gives_up_with_its_knobs(name, knobs, text, less):
+    assert make(name, knobs).caveat == Caveat(text, less)
 
 
 @pytest.mark.parametrize("name", list(TYPES))

@@ -3,13 +3,13 @@
 import pytest
 from code_blocks import Story, blocks
 from conftest_root import ROOT
+from convbench_docs import sections, types_pages
+from convbench_docs.filling import fill
+from convbench_docs.namespace import namespace
+from convbench_docs.sources import Sources
+from convbench_docs.text import fence
 
 from convbench.convs.base import TYPES, make
-from convbench.docs import sections, types_pages
-from convbench.docs.filling import fill
-from convbench.docs.namespace import namespace
-from convbench.docs.sources import Sources
-from convbench.docs.text import fence
 
 DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))

@@ -2,18 +2,18 @@
 
 import pytest
 from conftest_root import ROOT
+from convbench_docs import docstrings, grids, pipeline, reference, types_pages
+from convbench_docs.connectivity import connectivity, small_slot
+from convbench_docs.filling import fill
+from convbench_docs.namespace import namespace
+from convbench_docs.sources import Sources
+from convbench_docs.svg import Drawing, figure
+from convbench_docs.text import DocsError, anchor, code, fence, plain, table
 from plugin_text import PLUGIN
 
 from convbench import ConvSpec
 from convbench.convs.base import TYPES, make
-from convbench.docs import docstrings, grids, pipeline, reference, types_pages
-from convbench.docs.connectivity import connectivity, small_slot
-from convbench.docs.filling import fill
-from convbench.docs.namespace import namespace
-from convbench.docs.sources import Sources
-from convbench.docs.svg import Drawing, figure
-from convbench.docs.text import DocsError, anchor, code, fence, plain, table
-from convbench.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError
 
 SOURCES = Sources(ROOT)
 NASTY = "<script>alert(1)</script> a|b `c` [d](e) *f* _g_ $h$ ![i](j) {{k}} &amp; 1. l"
@@ -231,8 +231,8 @@ def test_a_field_of_which_nothing_is_said_is_an_error():
 
 
 def test_fields_are_found_wherever_they_are_said():
+    from convbench.clock.samples import Samples
     from convbench.runs.suite import Suite, Timing
-    from convbench.timing.samples import Samples
 
     assert docstrings.documented(Timing)["min_rounds"] == "in each process."
     assert docstrings.documented(Samples)["block"] == "calls in one sample."
@@ -244,7 +244,7 @@ def test_every_public_name_and_command_is_on_its_page():
     import typer
 
     import convbench
-    from convbench.cli import app
+    from convbench.ui.cli import app
 
     public = words(rendered(reference.public("convbench")))
     for name in convbench.__all__:
@@ -262,7 +262,7 @@ def test_every_public_name_and_command_is_on_its_page():
     ("text", "said"),
     [
         ("[[= nothing_of_this_name() ]]", "nothing_of_this_name"),
-        ('[[= constant("convbench.timing.sampler.NO") ]]', "convbench.timing.sampler.NO"),
+        ('[[= constant("convbench.clock.sampler.NO") ]]', "convbench.clock.sampler.NO"),
         ('[[= time("lite", "no such slot") ]]', "no such slot"),
         ('[[= clock_trial("aa", "no such words") ]]', "no such words"),
         ('[[= excerpt("README.md", "no such line") ]]', "no such line"),

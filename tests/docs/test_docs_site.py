@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 from conftest_root import ROOT
+from convbench_docs import sections
 
 from convbench.convs.base import TYPES, make
-from convbench.docs import sections
 
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convbench.doctor.resolution import Resolution, SizeResolution, Trial
+from convbench.machine.resolution import Resolution, SizeResolution, Trial
 
 
 def trial(low, high, value=None, rounds=40, settled=True):

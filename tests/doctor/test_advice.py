@@ -2,10 +2,9 @@
 
 import pytest
 
-from convbench.doctor.advice import Advice, advice
-from convbench.doctor.conditions import SEVERITIES
-from convbench.doctor.rules import RULES
-from convbench.runs.fingerprint import fingerprint
+from convbench.machine.advice import Advice, advice
+from convbench.machine.fingerprint import fingerprint
+from convbench.machine.rules import RULES, SEVERITIES
 
 FINE = {
     "device": "cpu", "threads": 4, "cores_usable": 8, "cores_physical": 8, "load_1min": 0.1,

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import pytest
 from conftest_root import ROOT
 
-from convbench.doctor.advice import Advice
-from convbench.doctor.page import duration, page, percent, verdict
-from convbench.doctor.resolution import Resolution, SizeResolution, Trial
-from convbench.runs.fingerprint import fingerprint
+from convbench.machine.advice import Advice
+from convbench.machine.fingerprint import fingerprint
+from convbench.machine.page import duration, page, percent, verdict
+from convbench.machine.resolution import Resolution, SizeResolution, Trial
 
 PERCENTS = [
     (0.0, "0 %"), (0.00034, "0.034 %"), (0.0063, "0.63 %"), (0.0127, "1.3 %"), (0.05, "5.0 %"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convbench.doctor.resolution import Resolution, SizeResolution, Trial, at_least
+from convbench.machine.resolution import Resolution, SizeResolution, Trial, at_least
 
 TRIALS = [
     # (what, low, value, high, rounds; excludes 1, half-width, reach)
@@ -159,15 +159,15 @@ def broken(data, path, value):
 
 
 WRONG = [
-    (("budget",), ..., "budget missing"),
-    (("mood",), "good", "mood missing or unknown"),
+    (("budget",), ..., "Resolution lacks budget"),
+    (("mood",), "good", "has 'mood', which is not known"),
     (("threads",), 1.5, "threads holds 1.5"),
     (("threads",), True, "threads holds True"),
     (("sizes",), [], "sizes is empty"),
     (("sizes",), "two", "give a list"),
-    (("sizes", 0), 3, "no table"),
+    (("sizes", 0), 3, r"sizes\[0\] holds 3; give a table"),
     (("sizes", 0, "trials"), [], "trials is empty"),
-    (("sizes", 0, "trials", 0, "low"), "small", "low holds 'small'"),
+    (("sizes", 0, "trials", 0, "low"), "small", r"sizes\[0\].trials\[0\].low holds \'small\'"),
     (("sizes", 0, "trials", 0, "low"), -1, "no interval"),
 ]
 

@@ -9,18 +9,18 @@ import sys
 import pytest
 from conftest_root import ROOT
 
-from convbench.doctor.calls import Call, sized
-from convbench.doctor.resolution import Resolution
-from convbench.doctor.selfcheck import (
+from convbench.clock.sampler import measure_group
+from convbench.clock.stats import ratio
+from convbench.clock.stopwatch import ScriptedStopwatch
+from convbench.machine.calls import Call, sized
+from convbench.machine.resolution import Resolution
+from convbench.machine.selfcheck import (
     SelfCheckError,
     against_itself,
     in_fresh_process,
     self_check,
     trials_for,
 )
-from convbench.timing.sampler import measure_group
-from convbench.timing.stats import ratio
-from convbench.timing.stopwatch import ScriptedStopwatch
 
 
 @pytest.fixture(autouse=True)
@@ -208,7 +208,7 @@ def test_in_a_fresh_process_pages_are_kept():
 def test_importing_the_doctor_imports_nothing_heavy():
     code = (
         "import sys\n"
-        "import convbench.doctor, convbench.doctor.page, convbench.doctor.command\n"
+        "import convbench.machine, convbench.machine.page, convbench.machine.command\n"
         "heavy = {'torch', 'pandas', 'matplotlib', 'sympy', 'rich'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
@@ -219,7 +219,7 @@ def test_the_self_check_needs_no_pandas():
     code = (
         "import sys\n"
         "sys.modules['pandas'] = None\n"
-        "from convbench.doctor.selfcheck import self_check\n"
+        "from convbench.machine.selfcheck import self_check\n"
         "found = self_check(1.0, 1, 'cpu', 0)\n"
         "assert found.trials + found.too_short == 8"
     )

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 from conftest_root import ROOT
 
-from convbench.doctor import threads
-from convbench.doctor.neighbour import Neighbour
-from convbench.doctor.threads import (
+from convbench.clock.processes import ProcessDied, fresh
+from convbench.machine import threads
+from convbench.machine.busy_process import Neighbour
+from convbench.machine.threads import (
     FEWEST_ROUNDS,
     SECONDS,
     Timed,
@@ -23,7 +24,6 @@ from convbench.doctor.threads import (
     judge,
     timed,
 )
-from convbench.timing.processes import ProcessDied, fresh
 
 CANDIDATES = [
     # (torch's number, quota in cores, numbers to try, what limits them)
@@ -170,7 +170,7 @@ def unset(monkeypatch):
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
-    monkeypatch.setattr("convbench.doctor.probes.processor._quota", lambda read: "none")
+    monkeypatch.setattr("convbench.machine.probes.processor._quota", lambda read: "none")
     default_threads.cache_clear()
     yield monkeypatch
     default_threads.cache_clear()
@@ -222,7 +222,7 @@ def test_what_sets_nothing_is_tried_once(unset, value):
 
 
 def test_a_quota_is_told(unset):
-    unset.setattr("convbench.doctor.probes.processor._quota", lambda read: 4.0)
+    unset.setattr("convbench.machine.probes.processor._quota", lambda read: 4.0)
     unset.setattr(threads, "ready", asking(lambda _, numbers: found(n2=(1, 1), n1=(2, 2))))
     number, because = default_threads("cpu")
     assert number == 2
@@ -247,7 +247,7 @@ def test_where_it_cannot_be_tried_it_is_half(unset, error, because):
 
 
 def test_on_the_real_clock():
-    told = fresh("convbench.doctor.threads:errand", (2, 1))
+    told = fresh("convbench.machine.threads:errand", (2, 1))
     assert list(told) == [2, 1]
     for each in told.values():
         assert len(each.alone) == len(each.beside) >= FEWEST_ROUNDS
@@ -282,7 +282,7 @@ def test_a_neighbour_that_was_killed_is_an_error():
 def test_a_neighbour_ends_with_its_process_however_that_ends():
     code = (
         "import sys\n"
-        "from convbench.doctor.neighbour import Neighbour\n"
+        "from convbench.machine.busy_process import Neighbour\n"
         "neighbour = Neighbour()\n"
         "with neighbour.busy(0.2):\n"
         "    print(neighbour.pid, flush=True)\n"

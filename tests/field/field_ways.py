@@ -5,11 +5,11 @@ import warnings
 import torch
 from torch import nn
 
-from convbench.profiling import run
-from convbench.profiling.nested import tensors_in
-from convbench.profiling.posing import Posing
-from convbench.profiling.run import profile
-from convbench.tracing import network_formula
+from convbench.counting.engine import run
+from convbench.counting.engine.function_mode import FunctionMode
+from convbench.counting.engine.pytree import tensors_in
+from convbench.counting.engine.run import profile
+from convbench.formulas.tracing import network_formula
 
 SAID = -1
 """In place of a number: a lower bound, and it says so."""
@@ -57,11 +57,11 @@ def for_real(case, **_):
 
 def slow(case, *, patch):
     """Without answers from `shapes`: each call is dispatched."""
-    patch.setattr(run, "Fast", Posing_)
+    patch.setattr(run, "FastPath", Dispatching)
     return by_shapes(case)
 
 
-class Posing_(Posing):  # noqa: N801  beside the one that it is
+class Dispatching(FunctionMode):
     def __init__(self, dispatch, device=None, *, mixed=False):
         super().__init__(dispatch, device, mixed=mixed)
 

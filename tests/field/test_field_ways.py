@@ -15,8 +15,8 @@ from field.field_ways import FORWARD_ALONE, SAID, WAYS, ask
 
 from convbench.audit.case import CASES as AUDIT
 from convbench.audit.case import CaseError
-from convbench.errors import ConvbenchError
-from convbench.profiling.run import profile
+from convbench.core.errors import ConvbenchError
+from convbench.counting.engine.run import profile
 
 assert field.field_networks.CASES is field.field_reports.CASES is FIELD
 

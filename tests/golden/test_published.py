@@ -9,7 +9,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 import pytest
 
 from convbench import ConvSpec, cost
-from convbench.costs import Cost
+from convbench.core.costs import Cost
 
 
 def printed(value, unit, figure, rounding=ROUND_HALF_UP):

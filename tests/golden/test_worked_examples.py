@@ -101,7 +101,7 @@ def test_a_dilated_3x3_sees(rate, sees):
 
 def test_stacked_at_rates_1_2_4_sees_3_7_15():
     from convbench.convs.base import make
-    from convbench.costs import total
+    from convbench.core.costs import total
 
     spec = ConvSpec(
         in_channels=1, out_channels=1, input_size=(32, 32), kernel_size=3, padding="same"
@@ -122,14 +122,14 @@ def test_the_ratio_of_separable_to_standard_in_symbols():
 
 
 def test_the_limit_of_spatially_separable_is_two_over_k():
-    from convbench.formulas import limits
+    from convbench.formulas.symbols import limits
 
     ratio = formula("spatially_separable", ratio_to="standard")
     assert str(dict(limits(ratio))["then N = C"]) == "2/K"
 
 
 def test_the_limit_of_resize_conv_is_the_scale_squared():
-    from convbench.formulas import limits
+    from convbench.formulas.symbols import limits
 
     ratio = formula("resize_conv", ratio_to="transposed")
     found = dict(limits(ratio, upsampling=True))
@@ -151,14 +151,14 @@ def test_subpixel_equals_resize_conv_and_a_transposed_of_scaled_kernel():
 
 
 def test_a_checkerboard_is_where_the_kernel_is_no_multiple_of_the_scale():
-    from convbench.facts import overlap_counts
+    from convbench.core.facts import overlap_counts
 
     assert overlap_counts(4, 3, 2) == [1, 1, 2, 1, 2, 1, 2, 1, 1]
     assert set(overlap_counts(6, 4, 2)[4:-4]) == {2}
 
 
 def test_flipping_the_kernel_turns_correlation_into_convolution():
-    from convbench.facts import flipped_kernel_difference
+    from convbench.core.facts import flipped_kernel_difference
 
     assert flipped_kernel_difference() < 1e-12
 
@@ -168,7 +168,7 @@ def test_the_transposed_matrix_is_the_matrix_transposed():
     import torch
     from torch.nn import functional
 
-    from convbench.facts import convolution_matrix
+    from convbench.core.facts import convolution_matrix
 
     taps = torch.tensor([2.0, 3.0, 5.0])
     written = convolution_matrix(size=7, kernel=3, stride=2)

@@ -7,8 +7,8 @@ import shutil
 import pytest
 from history import histories
 
-from convbench.errors import RunError
-from convbench.history.finding import find_runs
+from convbench.core.errors import RunError
+from convbench.history.run_folders import find_runs
 
 RECORDS = [histories.record(0, 0)]
 
@@ -53,7 +53,7 @@ def test_what_looks_like_a_run_and_cannot_be_read_is_named(tmp_path):
     for name, files in {
         "not-json": {"run.json": "{", "records.jsonl": ""},
         "not-ours": {"run.json": '{"name": "another tool"}'},
-        "newer": {"run.json": '{"schema": 99, "suite": {}}'},
+        "newer": {"run.json": '{"format": "convbench run", "schema": 99, "suite": {}}'},
         "no-records": {"run.json": (tmp_path / "r0" / "run.json").read_text()},
         "no-header": {"records.jsonl": ""},
         "other": {"notes.txt": "not a run"},
@@ -64,7 +64,8 @@ def test_what_looks_like_a_run_and_cannot_be_read_is_named(tmp_path):
     found = unread(tmp_path)
     assert list(found) == ["newer", "no-header", "no-records", "not-json", "not-ours"]
     for name, words in {
-        "newer": "upgrade convbench", "no-header": "has no run.json", "not-ours": "not a convbench",
+        "newer": "upgrade convbench", "no-header": "run.json cannot be read",
+        "not-ours": "not a convbench",
         "no-records": "has no records.jsonl", "not-json": "not whole JSON",
     }.items():  # fmt: skip
         assert words in found[name]

@@ -8,9 +8,9 @@ import pytest
 from comparing import recorded
 from history import histories
 
-from convbench.history.finding import find_runs
 from convbench.history.history import history
 from convbench.history.page import MOST_CASES, page
+from convbench.history.run_folders import find_runs
 from convbench.report.document import Bullets, Figure, Table
 from convbench.report.figures import draw
 from convbench.report.renderers import RENDERERS

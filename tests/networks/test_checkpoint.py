@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from convbench.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError
 from convbench.networks.checkpoint import CheckpointError, LoadReport, load_checkpoint
 from convbench.networks.osnet import OSNet
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import sympy
 
-from convbench.costs import Cost
-from convbench.errors import SpecError
+from convbench.core.costs import Cost
+from convbench.core.errors import SpecError
+from convbench.core.steps import Elementwise, Gating, flatten
 from convbench.networks.base import NETWORKS
 from convbench.networks.osnet import OSNet
-from convbench.steps import Elementwise, Gating, flatten
 
 QUARTERS = {
     "1.0": Fraction(1),

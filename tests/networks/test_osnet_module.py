@@ -14,9 +14,9 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from convbench.core.steps import Conv, Elementwise, Linear, flatten
 from convbench.networks.base import NETWORKS
 from convbench.networks.osnet import OSNet
-from convbench.steps import Conv, Elementwise, Linear, flatten
 
 NAMES = [name for name in NETWORKS if isinstance(NETWORKS[name], OSNet)]
 SIZES = [(256, 128), (13, 14), (97, 55), (50, 129)]

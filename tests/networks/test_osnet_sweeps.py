@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sympy
 
-from convbench.costs import Cost, path_reach
+from convbench.core.costs import Cost, path_reach
 from convbench.networks.osnet import OSNet
 
 COUNTS = (

@@ -12,13 +12,12 @@ from conftest_root import ROOT
 from matplotlib.figure import Figure
 from report.report_runs import SLOTS, header, whole_run
 
-from convbench.errors import RunError, UnknownNameError
-from convbench.notebook.plots import PLOTS
-from convbench.report.drawing.labels import Box
-from convbench.roofline.reach import shares
-from convbench.runs.machine import ceilings
-from convbench.runs.record import Run
+from convbench.core.errors import RunError, UnknownNameError
+from convbench.report.figures.labels import Box
+from convbench.runs.ceiling_share import shares
+from convbench.runs.record import Machine, Run
 from convbench.runs.store import load
+from convbench.ui.notebook.plots import PLOTS
 
 QUICK = ROOT / "reports" / "cpu-quick"
 
@@ -104,7 +103,7 @@ LACKING = [
     ("a pair", ALONE, "curve", "no group holds both"),
     ("ceilings", whole_run(), "roofline", "its header holds no measured ceilings"),
     ("a test of the machine",
-     replace(whole_run(), header=header(machine={"failed": "it died"})), "roofline", "it died"),
+     replace(whole_run(), header=header(machine=Machine(failed="it died"))), "roofline", "it died"),
 ]  # fmt: skip
 
 
@@ -119,15 +118,14 @@ def test_a_run_without_what_a_plot_needs_says_what_it_lacks(what, run, name, say
 
 def test_a_ceiling_of_another_device_is_no_ceiling(quick):
     header_ = quick.header
-    machine = {**header_.machine, "ceilings": [
-        {**one, "dtype": "bfloat16"} for one in header_.machine["ceilings"]
-    ]}  # fmt: skip
+    ceilings = tuple(replace(one, dtype="bfloat16") for one in header_.machine.ceilings)
+    machine = replace(header_.machine, ceilings=ceilings)
     with pytest.raises(RunError, match="whose ceiling was measured"):
         replace(quick, header=replace(header_, machine=machine)).plot("roofline")
 
 
 def test_the_roofline_is_made_of_the_measured_ceilings_and_of_what_was_reached(quick):
-    (limit,) = ceilings(quick.header.machine)
+    (limit,) = quick.header.machine.ceilings
     (axes,) = quick.plot("roofline").axes
     roof = next(line for line in axes.lines if len(line.get_xdata()) == 3)
     x, y = roof.get_xdata(), roof.get_ydata()

@@ -13,7 +13,7 @@ from conftest_root import ROOT
 from report.report_runs import header, whole_run
 
 from convbench import ConvSpec, cost, count, formula, profile
-from convbench.costs import Cost
+from convbench.core.costs import Cost
 from convbench.counting.tally import Convention, Tally
 from convbench.runs.record import Run
 
@@ -71,7 +71,7 @@ def hostile_tally(**more):
 
 def test_a_cost_shows_every_count_with_what_it_is():
     text = read(cost("depthwise_separable", SPEC)._repr_html_())
-    assert "multiplications 10,275 MACs: taps on padding included" in text
+    assert "multiplications 10,275 MACs, taps on padding included" in text
     assert "1 MAC = 1 multiplication; of one forward pass of the whole batch." in text
     assert "receptive field 3 × 3" in text
 
@@ -117,7 +117,7 @@ def test_a_profile_shows_totals_and_modules(network):
 
 
 def test_a_formula_is_mathematics_with_where_it_holds(network):
-    from convbench.tracing.network import network_formula
+    from convbench.formulas.tracing.network import network_formula
 
     found = network_formula(*network)
     text = read(found._repr_html_())
@@ -195,9 +195,9 @@ def test_what_is_for_paper_compiles(tmp_path, network):
 
 def test_nothing_of_this_is_imported_before_it_is_asked_for():
     code = (
-        "import convbench.costs, convbench.counting.tally, convbench.runs.record, sys\n"
-        "assert not [m for m in sys.modules if m.startswith('convbench.notebook')]\n"
-        "cost = convbench.costs.Cost(multiplications=5)\n"
+        "import convbench.core.costs, convbench.counting.tally, convbench.runs.record, sys\n"
+        "assert not [m for m in sys.modules if m.startswith('convbench.ui.notebook')]\n"
+        "cost = convbench.core.costs.Cost(multiplications=5)\n"
         "assert '5' in cost._repr_html_()\n"
         "heavy = {'torch', 'pandas', 'matplotlib', 'sympy', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from convbench.timing.arguments import call_of
-from convbench.timing.measurement import Measurement
-from convbench.timing.samples import Samples
+from convbench.clock.arguments import call_of
+from convbench.clock.measurement import Measurement
+from convbench.clock.samples import Samples
 
 ROUNDS = 20
 

@@ -10,12 +10,12 @@ import torch
 from plugin.plugin_script import Script, busy, samples, spread
 from torch import nn
 
+from convbench.clock.arguments import MeasureError
+from convbench.clock.measurement import Measurement, MeasurementError
+from convbench.core.intervals import RatioInterval
 from convbench.testing import CannotTellError, assert_faster, compare_speed, judge
 from convbench.testing.speed import basis, conclusion
 from convbench.testing.timed import label_of, timed
-from convbench.timing.arguments import MeasureError
-from convbench.timing.measurement import Measurement, MeasurementError
-from convbench.timing.stats import RatioInterval
 
 INF, NAN = float("inf"), float("nan")
 

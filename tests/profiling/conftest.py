@@ -7,30 +7,15 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-_LIBRARIES = []
-
-
-def declare_operators():
-    """Declare what importing torchvision asks for, where its compiled part does not load.
-
-    No network that is counted here needs that part.
-    """
-    if _LIBRARIES or hasattr(torch.ops.torchvision, "nms"):
-        return
-    library = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _LIBRARIES.append(library)
+from convbench.core.torchvision_import import declare_operators
 
 
 def _imported(name):
     for needed in dict.fromkeys(("torchvision", name)):
         if importlib.util.find_spec(needed) is None:
             pytest.skip(f"{needed} is not installed: pip install --no-deps {needed}")
-    try:
-        importlib.import_module("torchvision")
-    except RuntimeError:  # operator torchvision::nms does not exist
-        declare_operators()
+    declare_operators()
+    importlib.import_module("torchvision")
     return importlib.import_module(name)
 
 

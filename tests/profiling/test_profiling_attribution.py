@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 
 class Written(nn.Module):

@@ -12,8 +12,8 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
+from convbench.counting.engine.run import profile
 from convbench.networks.base import NETWORKS
-from convbench.profiling.run import profile
 
 CASES = {
     # name: (how to make it, input size, its first layer)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 IMAGE = torch.zeros(1, 3, 16, 16)
 MACS = 4 * 3 * 9 * 14 * 14

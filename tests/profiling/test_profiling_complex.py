@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from convbench.profiling.run import profile
-from convbench.tracing import network_formula
+from convbench.counting.engine.run import profile
+from convbench.formulas.tracing import network_formula
 
 KIND = torch.complex64
 IMAGE = torch.zeros(1, 3, 8, 8, dtype=KIND)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 X = torch.zeros(2, 8)
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 C, H, W = 4, 6, 5
 IMAGE = (2, C, H, W)

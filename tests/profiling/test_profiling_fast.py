@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
+from convbench.counting.engine import run
+from convbench.counting.engine.counts import Counts
+from convbench.counting.engine.dispatch import Dispatch
+from convbench.counting.engine.fast_path import FastPath
+from convbench.counting.engine.hand_written import Weights
+from convbench.counting.engine.recorder import Recorder
+from convbench.counting.engine.run import profile
+from convbench.counting.engine.shape_rules import FAST
+from convbench.counting.engine.values import Values
 from convbench.networks.base import NETWORKS
-from convbench.profiling import run
-from convbench.profiling.contractions import Weights
-from convbench.profiling.counts import Counts
-from convbench.profiling.engine import Dispatch
-from convbench.profiling.fast import Fast
-from convbench.profiling.ledger import Ledger
-from convbench.profiling.run import profile
-from convbench.profiling.shapes import FAST
-from convbench.profiling.values import Values
 
 MANY = settings(
     max_examples=150,
@@ -157,15 +157,15 @@ ARGUMENTS = {
 
 def under(mode, function, arguments, options):
     """What a call gives and costs, with the fast path or without; the error if it raises."""
-    ledger = Ledger(nn.Module())
-    dispatch = Dispatch(ledger, Weights([], []), real=False, values=Values())
+    recorder = Recorder(nn.Module())
+    dispatch = Dispatch(recorder, Weights([], []), real=False, values=Values())
     with torch.no_grad(), dispatch, mode(dispatch):
         try:
             result = function(*arguments, **options)
         except Exception as error:  # noqa: BLE001  that both raise is what counts
             return type(error).__name__
     total = Counts()
-    for _, _, counts, _ in ledger.events:
+    for _, _, counts, _ in recorder.events:
         total = total + counts
     layout = [step for n, step in zip(result.shape, result.stride(), strict=True) if n > 1]
     return tuple(result.shape), result.dtype, layout, total
@@ -183,15 +183,17 @@ def test_an_answer_is_what_the_operator_gives_and_costs(function, data):
     arguments, options = ARGUMENTS.get(function, one_in_place)(data.draw)
     copies = tuple(x.clone() if isinstance(x, Tensor) else x for x in arguments)
     expected = under(slow, function, copies, options)
-    assert under(Fast, function, arguments, options) == expected
+    assert under(FastPath, function, arguments, options) == expected
 
 
 def test_something_is_answered_at_once(monkeypatch):
     """Else the comparisons above would compare nothing."""
     seen = set()
     module = NETWORKS["osnet_x0_25"].build().eval()
-    noted = Fast._noted
-    monkeypatch.setattr(Fast, "_noted", lambda self, f, a: (seen.add(f[0]), noted(self, f, a))[1])
+    noted = FastPath._recorded
+    monkeypatch.setattr(
+        FastPath, "_recorded", lambda self, f, a: (seen.add(f[0]), noted(self, f, a))[1]
+    )
     profile(module, torch.zeros(1, 3, 64, 32))
     assert {"convolution", "linear", "batch_norm", "relu", "sigmoid", "mul", "add"} <= seen
 

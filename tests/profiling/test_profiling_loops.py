@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 LAYERS = {
     (1, False): nn.Conv1d,

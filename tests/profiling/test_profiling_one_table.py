@@ -1,5 +1,6 @@
 """One list of what counts, whatever the device and the way: profile, formula, a real run."""
 
+import importlib
 import math
 
 import pytest
@@ -7,13 +8,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from convbench.counting.rules import PREPARING, TRANSFORM, ZERO_BY_RULE, ZERO_OF_VISION
-from convbench.profiling.rules import RULES, find
-from convbench.profiling.run import profile
-from convbench.terminal.profile import summary
-from convbench.tracing import network_formula
-from convbench.tracing.operators import OTHERS
-from convbench.tracing.operators import RULES as OF_PROGRAMS
+from convbench.core.torchvision_import import declare_operators
+from convbench.counting.engine.rules import RULES, find
+from convbench.counting.engine.run import profile
+from convbench.counting.zero_cost import PREPARING, TRANSFORM, ZERO_BY_RULE, ZERO_OF_VISION
+from convbench.formulas.tracing import network_formula
+from convbench.formulas.tracing.operators import OTHERS
+from convbench.formulas.tracing.operators import RULES as OF_PROGRAMS
+from convbench.ui.terminal.profile import summary
 
 B, N, D = 2, 5, 8
 
@@ -156,6 +158,8 @@ def test_fourier_transforms_stand_apart(case, backward):
 
 @pytest.mark.parametrize("case", FOURIER)
 def test_a_formula_names_them(case):
+    if torch.__version__.startswith("2.6."):
+        pytest.skip("torch 2.6 traces no Fourier transform of sizes that are not fixed")
     formula = network_formula(Fourier(FOURIER[case][0]), torch.ones(2, 4, 6))
     assert formula.complete, formula.unsupported
     assert formula.evaluate(**formula.given, **formula.fixed) == 8 * 36
@@ -177,8 +181,11 @@ def test_what_a_formula_counts_a_profile_counts():
     assert set(PREPARING) <= set(RULES)
 
 
+declare_operators()
 LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
-if not hasattr(torch.ops.torchvision, "deform_conv2d"):
+if hasattr(torch.ops.torchvision, "deform_conv2d"):  # its compiled part fits: define nothing twice
+    importlib.import_module("torchvision")
+else:
     LIBRARY.define(
         "deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, "
         "int stride_h, int stride_w, int pad_h, int pad_w, int dil_h, int dil_w, int groups, "
@@ -225,7 +232,7 @@ MORE = {
         16 * 32 * 48,
     ),
     "groups": (
-        torch._grouped_mm,
+        getattr(torch, "_grouped_mm", None),
         (image(3, 16, 32).bfloat16(), image(3, 32, 48).bfloat16()),
         3 * 16 * 32 * 48,
     ),
@@ -244,6 +251,8 @@ MORE = {
 
 @pytest.mark.parametrize("case", MORE)
 def test_rules_of_rarer_operators(case):
+    if case.startswith("groups") and not hasattr(torch, "_grouped_mm"):
+        pytest.skip("this torch has no products of groups")
     function, inputs, macs = MORE[case]
     found = profile(function, *inputs)
     assert found.complete, found.unsupported

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 
 class Written(nn.Module):

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from convbench.profiling import engine
-from convbench.profiling.run import ProfileError, profile
+from convbench.counting.engine import dispatch
+from convbench.counting.engine.run import ProfileError, profile
 
 X = (2, 8)
 SEEN = []
@@ -189,7 +189,7 @@ def test_a_table_that_a_function_keeps_is_real():
 
 def test_one_too_large_to_compute_is_taken_back(monkeypatch):
     """It is counted for real then, and says so: the cache holds what a call leaves in it."""
-    monkeypatch.setattr(engine, "LARGE", 5000)
+    monkeypatch.setattr(dispatch, "LARGE", 5000)
     causal.cache_clear()
     module, x = Attends().eval(), torch.randn(1, N, 8)
     found = profile(module, x)

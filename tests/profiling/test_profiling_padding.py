@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 IMAGE = torch.ones(1, 3, 8, 6)
 

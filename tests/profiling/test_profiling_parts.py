@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from convbench.profiling.run import profile
-from convbench.tracing import network_formula
+from convbench.counting.engine.run import profile
+from convbench.formulas.tracing import network_formula
 
 B, N, D = 2, 9, 8
 ALL = B * N * D

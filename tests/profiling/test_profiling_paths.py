@@ -8,11 +8,11 @@ from torch import nn
 from torch.nn import functional
 
 from convbench.convs.base import make
+from convbench.core.spec import ConvSpec
+from convbench.counting.engine import run
+from convbench.counting.engine.counts import NAMES
+from convbench.counting.engine.run import profile
 from convbench.networks.base import NETWORKS
-from convbench.profiling import run
-from convbench.profiling.counts import NAMES
-from convbench.profiling.run import profile
-from convbench.spec import ConvSpec
 
 
 class Squeeze(nn.Module):
@@ -115,7 +115,7 @@ def test_the_fast_path_counts_as_the_operators_do(name, monkeypatch):
     made, shape = NETS[name]
     module, inputs = made().eval(), torch.zeros(shape)
     fast = profile(module, inputs)
-    monkeypatch.setattr(run, "Fast", lambda *_, **__: contextlib.nullcontext())
+    monkeypatch.setattr(run, "FastPath", lambda *_, **__: contextlib.nullcontext())
     slow = profile(module, inputs)
     assert fast.how == slow.how == "shapes"
     assert facts(fast) == facts(slow)
@@ -159,5 +159,5 @@ def test_networks_of_others(name, torchvision, unheld, monkeypatch):
     shape = (1, 3, 16, 224, 224) if name == "mvit_v2_s" else (1, 3, 224, 224)
     inputs = torch.empty(shape, device="meta")
     fast = profile(module, inputs)
-    monkeypatch.setattr(run, "Fast", lambda *_, **__: contextlib.nullcontext())
+    monkeypatch.setattr(run, "FastPath", lambda *_, **__: contextlib.nullcontext())
     assert facts(profile(module, inputs)) == facts(fast)

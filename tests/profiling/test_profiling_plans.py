@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from convbench.convs.base import TYPES, make
+from convbench.counting.engine.run import profile
 from convbench.networks.base import NETWORKS
-from convbench.profiling.run import profile
 from convbench.testing import COUNTS, draw_slot
 
 ODD = [(57, 33), (31, 100), (13, 13)]

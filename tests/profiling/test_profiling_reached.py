@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 X = torch.zeros(9, 8)
 MACS = 9 * 8 * 4
@@ -222,3 +222,25 @@ def test_a_working_folder_that_is_gone(tmp_path, monkeypatch):
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert profile(nn.Linear(8, 4), X).total.multiplications == MACS
+
+
+def test_a_variable_of_a_closure_without_a_value_has_none_again():
+    def make():
+        def fill(x):
+            nonlocal kept
+            kept = x
+            return x * 2
+
+        def read():
+            return kept
+
+        if False:
+            kept = None
+        return fill, read
+
+    fill, read = make()
+    with pytest.raises(NameError):
+        read()
+    profile(fill, torch.zeros(2, 3))
+    with pytest.raises(NameError):
+        read()

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from convbench.errors import ConvbenchError, SpecError
-from convbench.profiling.run import ProfileError, profile
+from convbench.core.errors import ConvbenchError, SpecError
+from convbench.counting.engine.checks import refuse
+from convbench.counting.engine.run import ProfileError, profile
+from convbench.formulas.tracing import network_formula
 from convbench.testing import assert_cost_at_most, assert_multiplications, check_conv
-from convbench.tracing import network_formula
 
 
 class Product(nn.Module):
@@ -28,6 +29,7 @@ INVALID = {
     "two float types": (Product(torch.bfloat16), torch.ones(2, 3)),
     "batches of two types": (Product(torch.float64), torch.ones(4, 2, 3)),
     "half a convolution": (nn.Conv2d(3, 4, 3).half(), torch.ones(2, 3, 8, 8)),
+    "a kernel larger than the input": (nn.Conv2d(3, 4, 5, dilation=2), torch.ones(1, 3, 8, 8)),
     "output padding": (nn.ConvTranspose2d(3, 3, 3, output_padding=1), torch.ones(1, 3, 4, 4)),
     "output padding in 1d": (
         nn.ConvTranspose1d(3, 3, 3, stride=2, output_padding=2), torch.ones(1, 3, 4)
@@ -44,15 +46,29 @@ def test_what_torch_refuses_is_refused(what, backward):
     with pytest.raises(ProfileError, match=type(module).__name__):
         profile(module, x, backward=backward)
     meta = copy.deepcopy(module).to("meta")
-    with pytest.raises(ProfileError, match=r"data type|output_padding|the same"):
+    with pytest.raises(ProfileError, match=r"data type|output_padding|the same|[Kk]ernel"):
         profile(meta, x.to("meta"), backward=backward)
 
 
+def test_a_kernel_that_does_not_fit_is_refused_by_shapes_alone():
+    """Not every torch does so on meta: 2.6 gives no outputs, and no multiplications with them."""
+    x, weight = torch.empty(1, 3, 8, 8, device="meta"), torch.empty(4, 3, 5, 5, device="meta")
+    with pytest.raises(RuntimeError, match="a kernel over 9 positions of an input that has 8"):
+        refuse("convolution", (x, weight, None, [1, 1], [0, 0], [2, 2], False, [0, 0], 1))
+    refuse("convolution", (x, weight, None, [1, 1], [1, 1], [2, 2], False, [0, 0], 1))
+
+
 @pytest.mark.parametrize(
-    "layer", [nn.ConvTranspose2d(3, 3, 3, dilation=2, output_padding=1), nn.Linear(3, 3).bfloat16()]
+    "layer",
+    [
+        nn.ConvTranspose2d(3, 3, 3, dilation=2, output_padding=1),
+        nn.Conv2d(3, 3, 4),
+        nn.Conv2d(3, 3, 3, padding=1, dilation=2),
+        nn.Linear(3, 3).bfloat16(),
+    ],
 )
 def test_what_torch_takes_is_counted(layer):
-    shape = (1, 3, 4, 4) if isinstance(layer, nn.ConvTranspose2d) else (2, 3)
+    shape = (2, 3) if isinstance(layer, nn.Linear) else (1, 3, 4, 4)
     x = torch.ones(shape, dtype=layer.weight.dtype)
     layer(x)
     assert profile(layer, x).how == "shapes"

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 X = torch.zeros(4, 8)
 
@@ -37,9 +37,12 @@ PRECISE = [
         (BACKENDS.mkldnn, ("conv", "matmul")),
         (BACKENDS.cuda.matmul, ()),
     )
-    for item in (owner, *(getattr(owner, name) for name in names))
     if hasattr(BACKENDS, "fp32_precision")
+    for item in (owner, *(getattr(owner, name) for name in names))
 ]
+
+
+SAVED = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", lambda _: "untold")
 
 
 def settings():
@@ -63,7 +66,7 @@ def settings():
         "future": torch.__future__.get_swap_module_params_on_conversion(),
         "warns": torch.is_warn_always_enabled(),
         "prints": str(torch.tensor(1 / 3)),
-        "saved": torch._C._autograd._top_saved_tensors_default_hooks(True),
+        "saved": SAVED(True),
         "path": list(sys.path),
         "folder": os.getcwd(),  # noqa: PTH109  as a model would
         "environment": dict(os.environ),
@@ -110,14 +113,19 @@ CHANGES = {
 @pytest.mark.parametrize("case", CHANGES)
 @pytest.mark.filterwarnings("ignore")  # torch warns that anomalies are looked for
 def test_settings_are_put_back(case, asks, backward, monkeypatch):
+    if "precisions" in case or case == "precision of products":
+        pytest.importorskip("torch", minversion="2.9")  # before it there are no such settings
+    if case == "saved tensors" and SAVED(True) == "untold":
+        pytest.skip("this torch does not tell the hooks of saved tensors, so they are not put back")
     monkeypatch.setattr(threading, "active_count", lambda: 1)  # the tests' own threads are idle
     module = Changes(CHANGES[case], asks=asks)
     before = settings()
     try:
         profile(module, X, backward=backward)
-    finally:
+        assert settings() == before
+    except BaseException:
         torch.set_default_device(None) if case == "device" else None
-    assert settings() == before
+        raise
     assert profile(nn.Linear(8, 8), X).total.multiplications == 256
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 X = torch.ones(3, 5)
 

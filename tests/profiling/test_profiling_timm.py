@@ -12,7 +12,7 @@ ConvMixer is printed without its depthwise convolutions: there they are taken aw
 import pytest
 import torch
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 TABLE = {
     # name: (input size, 10⁹ MACs as printed, 10⁶ parameters as printed)

@@ -13,7 +13,7 @@ whose input size is not given (at 520×960, 12 updates, one count is 409.324, th
 import pytest
 import torch
 
-from convbench.profiling.run import profile
+from convbench.counting.engine.run import profile
 
 _CLASSIFICATION = """
     alexnet convnext_base convnext_large convnext_small convnext_tiny densenet121 densenet161

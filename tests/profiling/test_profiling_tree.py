@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from convbench.counting.engine.counts import NAMES
+from convbench.counting.engine.run import profile
 from convbench.networks.base import NETWORKS
-from convbench.profiling.counts import NAMES
-from convbench.profiling.run import profile
 
 CONV = 4 * 4 * 9 * 64
 IMAGE = torch.zeros(1, 4, 8, 8)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from convbench.counting.rules import ZERO_BY_RULE
-from convbench.profiling.rules import RULES
-from convbench.profiling.run import ProfileError, UnknownOperatorError, profile
+from convbench.counting.engine.rules import RULES
+from convbench.counting.engine.run import ProfileError, UnknownOperatorError, profile
+from convbench.counting.zero_cost import ZERO_BY_RULE
 
 LIBRARY = torch.library.Library("convbench_tests", "FRAGMENT")
 for name in ("twice", "mm", "add", "relu"):

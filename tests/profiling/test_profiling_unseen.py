@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from convbench.profiling.run import UnknownOperatorError, profile
+from convbench.counting.engine.run import UnknownOperatorError, profile
 
 X = (2, 3, 8, 8)
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
-from convbench.profiling.run import ProfileError, profile
+from convbench.counting.engine.run import ProfileError, profile
 
 INPUT = (2, 3, 8, 8)
 
@@ -210,7 +210,8 @@ def test_a_large_tensor_that_the_model_makes_takes_no_memory():
 def test_counting_does_not_load_the_compiler():
     """It takes 3 s and 70 MB, and nobody compiled anything."""
     code = (
-        "import sys, torch; from torch import nn; from convbench.profiling.run import profile; "
+        "import sys, torch; from torch import nn; "
+        "from convbench.counting.engine.run import profile; "
         "profile(nn.Conv2d(3, 4, 3), torch.zeros(1, 3, 8, 8), backward=True); "
         "print('torch._dynamo' in sys.modules)"
     )

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from convbench.profiling.exported import input_types, layered
-from convbench.profiling.run import profile
+from convbench.counting.engine.exported import input_types, layered
+from convbench.counting.engine.run import profile
 
 X = (2, 8)
 SMALL, LARGE = 2 * 8 * 8, 2 * 8 * 80

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from convbench.profiling.run import ProfileError, profile
-from convbench.terminal.profile import summary
+from convbench.counting.engine.run import ProfileError, profile
+from convbench.ui.terminal.profile import summary
 
 IMAGE = torch.zeros(1, 3, 8, 8)
 

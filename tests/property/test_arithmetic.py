@@ -6,7 +6,7 @@ import sympy
 
 from convbench import ConvSpec, cost
 from convbench.convs.base import TYPES, make
-from convbench.errors import SpecError
+from convbench.core.errors import SpecError
 from convbench.testing import COUNTS, draw_slot
 
 

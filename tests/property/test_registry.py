@@ -2,8 +2,8 @@
 
 import pytest
 
-from convbench.errors import DuplicateNameError, UnknownNameError
-from convbench.registry import Registry
+from convbench.core.errors import DuplicateNameError, UnknownNameError
+from convbench.core.registry import Registry
 
 
 def test_a_registry():

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from convbench.errors import DuplicateNameError
-from convbench.registry import Registry
+from convbench.core.errors import DuplicateNameError
+from convbench.core.registry import Registry
 
 THREADS = 8
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from convbench import ConvSpec
-from convbench.errors import SpecError
+from convbench.core.errors import SpecError
 
 GOOD = {"in_channels": 3, "out_channels": 8, "input_size": (7, 7), "kernel_size": 3}
 

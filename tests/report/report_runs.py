@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from convbench.clock.samples import Samples
 from convbench.convs.base import TYPES, make
-from convbench.costs import Cost
+from convbench.core.costs import Cost
+from convbench.core.spec import ConvSpec
 from convbench.counting.tally import Convention, Tally, Unavailable
 from convbench.runs.record import Header, Record, Run
-from convbench.spec import ConvSpec
-from convbench.timing.samples import Samples
 
 CONVENTIONS = {
     "fvcore": Convention(
@@ -160,7 +160,8 @@ def _type_record(name: str, spec: ConvSpec, group: str, base: str, draw: random.
         name=name,
         label=conv.label,
         knobs=conv.knobs(),
-        spec=spec.to_json(),
+        caveat=conv.caveat,
+        spec=spec,
         input_shape=spec.input_shape,
         device="cpu",
         dtype=dtype,

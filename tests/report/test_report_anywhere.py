@@ -23,7 +23,7 @@ class Absent:
             raise ImportError(f"{name} is not on this machine")
 
 sys.meta_path.insert(0, Absent())
-from convbench.cli import main
+from convbench.ui.cli import main
 main()
 """
 PLACES = [

@@ -10,7 +10,7 @@ from convbench.counting.agreement import judge
 from convbench.report.agreements import agreements
 from convbench.report.contents import contents
 from convbench.report.document import Bullets, Code, Figure, Fold, Paragraph, Table
-from convbench.report.markdown import markdown
+from convbench.report.formats.markdown import markdown
 from convbench.runs.record import Run
 
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from report.report_runs import whole_run
 
+from convbench.core.intervals import Interval
 from convbench.report.contents import contents
-from convbench.report.csv import harmless, render
 from convbench.report.document import Column, Document, Table
-from convbench.timing.stats import Interval
+from convbench.report.formats.csv import harmless, render
 
 FORMULAS = [
     "=1+1", "=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(1,1)", "\t=1+1", "\r=1+1", "\n=1",

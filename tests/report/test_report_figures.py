@@ -6,17 +6,13 @@ import random
 
 import matplotlib as mpl
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.container import ErrorbarContainer
 from report.report_runs import SLOTS, header, many_groups, samples, type_group, whole_run
 
 from convbench.convs.base import TYPES, ConvType, register
-from convbench.report.axes import said
+from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.contents import contents
 from convbench.report.document import Figure
-from convbench.report.drawing import style
-from convbench.report.drawing.labels import Box
-from convbench.report.drawing.scatter import scatter
 from convbench.report.figuredata import (
     Bar,
     Bars,
@@ -32,10 +28,10 @@ from convbench.report.figuredata import (
     TrendLine,
     TrendPoint,
 )  # fmt: skip
-from convbench.report.figures import draw
+from convbench.report.figures import draw, said, style
 from convbench.report.figures import figure as canvas_of
+from convbench.report.figures.labels import Box
 from convbench.runs.record import Run
-from convbench.timing.stats import Interval, RatioInterval
 
 
 def figures(run):
@@ -89,16 +85,15 @@ def test_labels_of_a_scatter_do_not_collide(run):
 
 def label_boxes(data):
     """Return where each name stands, in pixels, drawn as the file is."""
-    with mpl.style.context("default"):
-        canvas = scatter(data)
-        renderer = FigureCanvasAgg(canvas).get_renderer()
-        names = {style.plain(point.label) for point in data.points}
-        (axes,) = canvas.axes
-        return {
-            text.get_text(): Box(*text.get_window_extent(renderer).extents)
-            for text in axes.texts
-            if text.get_text() in names
-        }
+    canvas = canvas_of(data)
+    renderer = canvas.canvas.get_renderer()
+    names = {style.plain(point.label) for point in data.points}
+    (axes,) = canvas.axes
+    return {
+        text.get_text(): Box(*text.get_window_extent(renderer).extents)
+        for text in axes.texts
+        if text.get_text() in names
+    }
 
 
 def test_a_crowd_of_equal_points_is_still_legible():

@@ -1,15 +1,17 @@
 """Findings: sentences from the data. What may not be said is tested as much as what is."""
 
+import json
 import random
 from dataclasses import replace
 
 import pytest
 from report.report_runs import SLOTS, header, samples, type_group, whole_run
 
+from convbench.machine.resolution import Resolution
 from convbench.report.document import Bullets, Paragraph
 from convbench.report.findings import findings, main_group
 from convbench.report.groups import groups
-from convbench.runs.record import Run
+from convbench.runs.record import Machine, Record, Run
 
 SLOT = SLOTS[1]
 
@@ -97,6 +99,21 @@ def test_a_type_that_does_less_wins_nothing(name):
     assert not found["Cheapest by count"].startswith(name)
 
 
+def test_what_a_type_gives_up_goes_with_its_records_whatever_its_name():
+    """A plugin's type is not registered where a run is reported later."""
+    run = timed(standard=1e-3, lite=5e-4, depthwise=1e-5)
+    rows = [
+        {**record.to_json(), **({"name": "mine", "label": "mine"} if record.name == "depthwise"
+                                else {})}
+        for record in run.records
+    ]  # fmt: skip
+    read = [Record.from_json(json.loads(json.dumps(row))) for row in rows]
+    found = points(replace(run, records=tuple(read)))
+    assert "mine (mixes no channels) is faster still, but does less." in found["Fastest here"]
+    assert found["Try next"].startswith("Try lite in place of standard")
+    assert not found["Cheapest by count"].startswith("mine")
+
+
 def test_types_that_need_the_same_share_the_first_place():
     text = points(timed(standard=1e-3, depthwise_separable=4e-4, lite=8e-4))["Cheapest by count"]
     assert text.startswith("depthwise_separable and lite need 14.65 M multiplications, 7.9× fewer")
@@ -170,7 +187,7 @@ def test_so_is_one_whose_machine_failed_its_own_test():
     told = {"budget": 1.0, "seconds": 1.0, "threads": 1, "device": "cpu", "seed": 0,
             "allocator": "kept", "steal_share": 0.0, "sizes": [size]}  # fmt: skip
     run = timed(standard=1e-3, depthwise_separable=4e-4)
-    run = replace(run, header=header(machine={"resolution": told}))
+    run = replace(run, header=header(machine=Machine(resolution=Resolution.from_json(told))))
     assert answers(run)["How sure"].startswith("Not sure: the machine was busy.")
     assert "it called 4 of 4 equal pairs different" in points(run)["Try next"]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from convbench.report import format as show
-from convbench.timing.stats import Interval, RatioInterval
+from convbench.core import text as show
+from convbench.core.intervals import Interval, RatioInterval
 
 
 def interval(value, low, high, confidence=0.95, each=()):

@@ -1,16 +1,23 @@
 """The frame: one row a case, units in the names, nothing lost on the way to CSV."""
 
 import io
-from dataclasses import replace
+import json
+from dataclasses import fields, replace
 
+import jsonschema
 import pandas as pd
 import pytest
 from report.report_runs import header, whole_run
 
+from convbench.core.costs import Cost
+from convbench.core.units import itemsize
 from convbench.report.contents import contents
-from convbench.report.csv import render
-from convbench.runs.frame import COLUMNS, bytes_moved, frame, itemsize, rows
+from convbench.report.formats.csv import render
+from convbench.report.renderers import RENDERERS
+from convbench.runs.columns import COLUMNS, FrameColumn, bytes_moved
+from convbench.runs.frame import frame, rows
 from convbench.runs.record import Run
+from convbench.ui.schemas import schema
 
 
 def test_one_row_a_case_in_order():
@@ -134,3 +141,42 @@ def test_an_interval_beyond_a_factor_of_2_has_no_ends_and_the_row_names_who_was_
     for name in ("seconds", "ratio_seconds"):
         low, high = row[f"{name}_low"], row[f"{name}_high"]
         assert (pd.isna(low) and pd.isna(high)) or high <= 2 * low
+
+
+def test_a_column_that_is_declared_once_is_in_the_frame_the_csv_and_the_schema(monkeypatch):
+    """It needs no second line anywhere; the schema refuses the table without it."""
+    slowest = FrameColumn(
+        "seconds_maximum",
+        "seconds",
+        lambda row: max((max(s.seconds) for s in row.record.samples), default=None),
+        "the slowest round of all processes",
+    )
+    monkeypatch.setitem(COLUMNS, slowest.name, slowest)
+    run = whole_run()
+    index, record = next((i, r) for i, r in enumerate(run.records) if r.samples)
+    expected = max(max(samples.seconds) for samples in record.samples)
+    table = frame(run)
+    assert table["seconds_maximum"].dtype == "Float64"
+    assert table["seconds_maximum"][index] == expected
+    document = contents(run)
+    back = pd.read_csv(io.BytesIO(render(document)["tables/cases.csv"]))
+    assert back["seconds_maximum"][index] == expected
+    published = schema("report")
+    said = published["$defs"]["case"]["properties"]["seconds_maximum"]
+    assert said == {
+        "type": ["number", "null"], "description": "the slowest round of all processes",
+    }  # fmt: skip
+    check = jsonschema.Draft202012Validator(published)
+    report = json.loads(RENDERERS["json"](document)["report.json"])
+    check.validate(report)
+    (column,) = [c for c in report["data"][0]["columns"] if c["key"] == slowest.name]
+    assert (column["unit"], column["note"]) == ("s", slowest.note)
+    for row in report["data"][0]["rows"]:
+        del row[slowest.name]
+    assert not check.is_valid(report)
+
+
+def test_a_field_of_a_cost_is_a_column():
+    names = {item.name for item in fields(Cost)} - set(COLUMNS)
+    assert names == {"reads", "writes", "peak_live"}
+    assert {"elements_read", "elements_written", "peak_live_elements"} <= set(COLUMNS)

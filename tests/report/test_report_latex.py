@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report.report_runs import whole_run
 
+from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.contents import contents
 from convbench.report.document import (
     Bullet,
@@ -24,9 +25,8 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
-from convbench.report.latex import render
-from convbench.report.latex.escaping import breakable, escape
-from convbench.timing.stats import Interval, RatioInterval
+from convbench.report.formats.latex import render
+from convbench.report.formats.latex.escaping import breakable, escape
 
 HOSTILE = (
     r"\input{/etc/passwd}",

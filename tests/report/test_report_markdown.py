@@ -12,7 +12,7 @@ from report.report_runs import whole_run
 
 from convbench.report.contents import contents
 from convbench.report.document import Bullet, Bullets, Code, Column, Fold, Heading, Paragraph, Table
-from convbench.report.markdown import escape, markdown, render
+from convbench.report.formats.markdown import escape, markdown, render
 
 GOLDEN = Path(__file__).parent / "golden" / "report.md"
 HOSTILE = (

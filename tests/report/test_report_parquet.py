@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 from report.report_runs import whole_run
 
-from convbench.errors import MissingExtraError
+from convbench.core.errors import MissingExtraError
+from convbench.core.intervals import Interval
 from convbench.report.contents import contents
-from convbench.report.csv import render as csv
 from convbench.report.document import Column, Document, Table
-from convbench.report.parquet import render
-from convbench.timing.stats import Interval
+from convbench.report.formats.csv import render as csv
+from convbench.report.formats.parquet import render
 
 
 @pytest.fixture(scope="module")

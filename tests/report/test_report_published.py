@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from report.report_runs import whole_run
 
-from convbench.report.published import figures, meets
+from convbench.report.published_figures import figures, meets
 
 
 @pytest.mark.parametrize(

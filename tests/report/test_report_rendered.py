@@ -17,10 +17,10 @@ from report.noisy import noisy_run
 from report.report_runs import whole_run
 from rich.console import Console
 
-from convbench.report import csv, html, latex, markdown, parquet, terminal
-from convbench.report import json as report_json
+from convbench.clock.contamination import contaminated
 from convbench.report.contents import contents
-from convbench.timing.contamination import contaminated
+from convbench.report.formats import csv, html, latex, markdown, parquet, terminal
+from convbench.report.formats import json as report_json
 
 UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
 TIME = re.compile(r"(?<![\w.,])([\d,]*\.?\d+) (s|ms|µs|ns)\b")

@@ -9,20 +9,20 @@ import pytest
 from conftest_root import ROOT
 from report.report_runs import header, many_groups, whole_run
 
-from convbench.costs import Cost
+from convbench.clock.samples import Samples
+from convbench.core.costs import Cost
+from convbench.core.errors import UnknownNameError
+from convbench.core.intervals import Interval, RatioInterval
+from convbench.core.spec import ConvSpec
 from convbench.counting.tally import Convention, Tally, Unavailable
-from convbench.errors import UnknownNameError
 from convbench.report import document as doc
 from convbench.report import figuredata
 from convbench.report.contents import contents
 from convbench.report.document import Column, Document, Table
-from convbench.report.json import render
-from convbench.runs.record import SCHEMA, Header, More, Record, Run
+from convbench.report.formats.json import render
+from convbench.runs.record import SCHEMA, Header, Machine, More, Record, Run
 from convbench.runs.store import load
-from convbench.schemas import SCHEMAS, schema, schema_text
-from convbench.spec import ConvSpec
-from convbench.timing.samples import Samples
-from convbench.timing.stats import Interval, RatioInterval
+from convbench.ui.schemas import SCHEMAS, schema, schema_text
 
 QUICK = ROOT / "reports" / "cpu-quick"
 
@@ -58,10 +58,7 @@ def objects(node, path="$"):
 def test_a_schema_has_an_id_with_its_version_and_refuses_what_it_does_not_name(name):
     whole = schema(name)
     said = top(name)["properties"].get("schema", {})
-    version = {"report": said.get("const"), "run": max(said.get("enum", [0])), "record": SCHEMA}[
-        name
-    ]
-    assert whole["$id"] == f"urn:convbench:{name}:{version}"
+    assert whole["$id"] == f"urn:convbench:{name}:{said.get('const', SCHEMA)}"
     closed = [path for path, node in objects(whole) if "properties" in node and "required" in node]
     assert closed
     for path, node in objects(whole):
@@ -104,10 +101,10 @@ def test_synthetic_records_are_too():
     for record in (*whole_run().records, *many_groups().records[:40]):
         check.validate(json.loads(json.dumps(record.to_json(), default=str)))
     made = header(
-        suite={"name": "quick", "cases": 3, "budget": 60.0}, machine={"failed": "no time"}
+        suite={"name": "quick", "cases": 3, "budget": 60.0}, machine=Machine(failed="no time")
     )
     validator("run").validate(made.to_json())
-    validator("run").validate(replace(made, machine={}).to_json())
+    validator("run").validate(replace(made, machine=Machine()).to_json())
 
 
 @pytest.mark.parametrize(
@@ -118,9 +115,9 @@ def test_synthetic_records_are_too():
         ("record", ("$defs", "more"), More),
         ("record", ("$defs", "cost"), Cost),
         ("record", ("$defs", "tally"), Tally),
-        ("record", ("$defs", "tally", "properties", "convention"), Convention),
+        ("record", ("$defs", "convention"), Convention),
         ("record", ("$defs", "samples"), Samples),
-        ("record", ("$defs", "spec"), ConvSpec),
+        ("record", ("$defs", "conv_spec"), ConvSpec),
         ("report", ("$defs", "interval"), Interval),
         ("report", ("$defs", "ratio_interval"), RatioInterval),
     ],
@@ -138,7 +135,8 @@ BLOCKS = ("Heading", "Paragraph", "Bullets", "Code", "Table", "Figure", "Fold")
 
 def test_the_schema_of_a_report_names_every_block_and_every_figure():
     defs = schema("report")["$defs"]
-    blocks = {choice["$ref"].rpartition("/")[2] for choice in defs["block"]["oneOf"]}
+    choices = schema("report")["properties"]["blocks"]["items"]["oneOf"]
+    blocks = {choice["$ref"].rpartition("/")[2] for choice in choices}
     assert blocks == {name.lower() for name in BLOCKS}
     drawn = {kind.__name__.lower() for kind in figuredata.FigureData.__args__}
     choices = defs["figure"]["properties"]["data"]["oneOf"]

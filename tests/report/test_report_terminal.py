@@ -8,13 +8,13 @@ from report.report_runs import header, many_groups, whole_run
 from rich.cells import cell_len
 from rich.console import Console
 
+from convbench.core.intervals import Interval
 from convbench.report.contents import contents
 from convbench.report.document import Column, Document, Fold, Heading, Paragraph, Table
-from convbench.report.plain import STAND_INS, legible
-from convbench.report.terminal import render
-from convbench.report.terminal.narrowing import narrowed
+from convbench.report.formats.terminal import render
+from convbench.report.formats.terminal.narrowing import narrowed
+from convbench.report.legible import STAND_INS, legible
 from convbench.runs.record import Run
-from convbench.timing.stats import Interval
 
 HOSTILE = (
     "\x1b[31mred\x1b[0m \x1b]0;title\x07",

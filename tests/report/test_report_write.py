@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from report.report_runs import header, whole_run
 
-from convbench.errors import RunError, UnknownNameError
+from convbench.core.errors import RunError, UnknownNameError
 from convbench.report.contents import contents
 from convbench.report.renderers import RENDERERS
 from convbench.report.write import write_report
@@ -105,7 +105,7 @@ def test_a_report_is_written_without_torch(tmp_path):
         "run = Run(header=header, records=())\n"
         f"write_report(run, {str(tmp_path)!r})\n"
         "frame(run)\n"
-        "import convbench.report.drawing.scatter, convbench.report.drawing.bars\n"
+        "import convbench.report.figures.canvas\n"
         "assert 'torch' not in sys.modules, 'torch was imported'\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from convbench.costs import Cost
-from convbench.roofline.ceilings import Ceiling, measure_ceiling
-from convbench.roofline.reach import ceiling_of, flags, shares
-from convbench.runs.record import Record
+from convbench.clock.samples import Samples
+from convbench.core.costs import Cost
+from convbench.machine.ceilings import Ceiling, measure_ceiling
+from convbench.runs.ceiling_share import ceiling_of, flags, shares
+from convbench.runs.record import Machine, Record
 from convbench.runs.runner import _Schedule
-from convbench.timing.samples import Samples
 
 CEILING = Ceiling(
     device="cpu", dtype="float32", threads=1, multiplications_per_second=1e9, bytes_per_second=1e9
@@ -82,7 +82,7 @@ def test_the_ceiling_is_that_of_the_same_device_type_and_threads():
 def test_the_runner_adds_the_flags_to_a_believed_row_only():
     schedule = _Schedule(
         plan=None, store=None, watcher=None, measure=None, spent=None, before={},
-        machine={"ceilings": [CEILING.to_json()]},
+        machine=Machine(ceilings=(CEILING,)),
     )  # fmt: skip
     fast = record(multiplications=1_200_000, flags=("page faults: 3 a call",))
     assert len(schedule._flagged(fast).flags) == 2

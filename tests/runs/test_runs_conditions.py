@@ -2,9 +2,10 @@
 
 import pytest
 
-from convbench.errors import SuiteError
+from convbench.core.errors import SuiteError
+from convbench.core.units import itemsize
 from convbench.runs.cases import expand
-from convbench.runs.conditions import AXES, Condition, combinations, default, itemsize
+from convbench.runs.conditions import AXES, Condition, combinations, default
 from convbench.runs.record import Record
 from convbench.runs.suite import parse_suite
 

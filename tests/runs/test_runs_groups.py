@@ -6,17 +6,17 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from convbench.clock.group_process import Order, Outcome, do
+from convbench.clock.processes import ProcessDied, ProcessError, ready
+from convbench.clock.sampler import measure_group
+from convbench.clock.samples import Samples
 from convbench.convs.base import make
+from convbench.core.spec import ConvSpec
 from convbench.runs.cases import expand
 from convbench.runs.conditions import Condition
 from convbench.runs.groups import HOPELESS, Track
 from convbench.runs.measuring import CaseCrew
 from convbench.runs.suite import SlotGroup, Suite, Timing
-from convbench.spec import ConvSpec
-from convbench.timing.errand import Order, Outcome, do
-from convbench.timing.processes import ProcessDied, ProcessError, ready
-from convbench.timing.sampler import measure_group
-from convbench.timing.samples import Samples
 
 SPEC = ConvSpec(
     in_channels=4, out_channels=4, input_size=(8, 8), kernel_size=3, padding="same", batch=2
@@ -68,7 +68,7 @@ class Scripted:
         self.orders = []
 
     def ask(self, function, crew, order, *, told):
-        assert function == "convbench.timing.errand:do"
+        assert function == "convbench.clock.group_process:do"
         self.orders.append(order)
         cases = [case for case in crew.cases if case.identity not in order.without]
         return self.answer(cases, order, told)
@@ -97,6 +97,7 @@ def fair(cases, order, _told, **times):
             samples=samples(
                 [times.get(case.skeleton.name, 1e-3) * (1 + 0.01 * (k % 3)) for k in range(8)],
                 session=order.session,
+                process=order.process,
             ),
             digests=((1.0,), (2.0,)) if order.first else (),
         )
@@ -326,7 +327,7 @@ class Wrong(Caching):
     [(Caching, "after the timing the output was wrong"), (Wrong, "before the timing the output")],
 )
 def test_a_stub_is_found_out_and_has_no_time(monkeypatch, stub, said):
-    from convbench.timing import checking
+    from convbench.clock import checking
 
     found = group("standard", "lite")
     kind = type(found.cases[0].kind)
@@ -405,7 +406,7 @@ def test_a_real_process_that_is_killed_fails_one_case_and_the_rest_is_measured(t
     from plugin_text import PLUGIN
 
     from convbench.convs.base import TYPES
-    from convbench.plugins import load_plugin
+    from convbench.core.plugins import load_plugin
 
     deadly = tmp_path / "deadly_kind.py"
     killing = (
@@ -445,7 +446,7 @@ def test_a_case_that_calls_exit_fails_alone(monkeypatch):
 
 
 def test_copies_of_a_group_share_one_limit():
-    from convbench.timing.caches import MOST_BYTES, MOST_COPIES, copies_for
+    from convbench.clock.caches import MOST_BYTES, MOST_COPIES, copies_for
 
     assert copies_for(1) == MOST_COPIES
     assert copies_for(MOST_BYTES // 10) == 10

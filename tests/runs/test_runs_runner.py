@@ -8,8 +8,11 @@ from types import SimpleNamespace
 import pytest
 from scripted import samples
 
+from convbench.clock.estimates import Estimates
+from convbench.clock.samples import Failure, Samples
 from convbench.convs.base import make
-from convbench.errors import RunError
+from convbench.core.errors import RunError
+from convbench.core.spec import ConvSpec
 from convbench.runs import runner
 from convbench.runs.cases import expand
 from convbench.runs.conditions import Condition
@@ -18,9 +21,6 @@ from convbench.runs.record import Header
 from convbench.runs.runner import MOST_TIMES, Plan, run
 from convbench.runs.store import Store, load
 from convbench.runs.suite import SlotGroup, Suite, Timing
-from convbench.spec import ConvSpec
-from convbench.timing.estimates import Estimates
-from convbench.timing.samples import Failure, Samples
 
 
 @pytest.fixture(autouse=True)
@@ -102,8 +102,10 @@ def lines(folder):
 
 def carried_out(found, seconds, folder, budget=1e6, seed=0):
     """Run the groups with scripted times; return the script and what the display was told."""
-    header = Header(version="0", suite={"cases": len([c for g in found for c in g.cases])},
-                    seed=0, command="", started="", fingerprint={})  # fmt: skip
+    planned = {"name": "s", "cases": len([c for g in found for c in g.cases])}
+    header = Header(
+        version="0", suite=planned, seed=0, command="", started="", fingerprint={}
+    )  # fmt: skip
     script = Script(found, seconds, folder)
     before = {}
     if folder.exists():
@@ -334,7 +336,7 @@ def test_more_of_a_case_that_is_not_there_is_damage(tmp_path):
     path = tmp_path / "o" / "records.jsonl"
     first, *others = path.read_text().splitlines()
     path.write_text("\n".join([*others, first]) + "\n")
-    with pytest.raises(RunError, match=r"line 2, is not a record \(KeyError"):
+    with pytest.raises(RunError, match=r"line 2, is not a record .*no record before it"):
         load(tmp_path / "o")
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from convbench import ConvSpec, cost
 from convbench.convs.base import TYPES, make
-from convbench.errors import SpecError
-from convbench.sweeps import sweep
-from convbench.sweeps.table import COUNTS
+from convbench.core.errors import SpecError
+from convbench.formulas.sweeps import sweep
+from convbench.formulas.sweeps.table import COUNTS
 
 KNOBS = {
     "grouped": {"groups": [1, 2, 3]},

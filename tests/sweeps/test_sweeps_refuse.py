@@ -2,8 +2,8 @@
 
 import pytest
 
-from convbench.errors import SpecError, UnknownNameError
-from convbench.sweeps import sweep
+from convbench.core.errors import SpecError, UnknownNameError
+from convbench.formulas.sweeps import sweep
 
 PLAIN = {"in_channels": 4, "out_channels": 4, "input_size": "9x9", "kernel_size": 3}
 
@@ -66,7 +66,10 @@ def test_importing_sweeps_imports_no_torch():
     import subprocess
     import sys
 
-    program = "import sys, convbench.sweeps, convbench.tracing; print('torch' in sys.modules)"
+    program = (
+        "import sys, convbench.formulas.sweeps, convbench.formulas.tracing; "
+        "print('torch' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], check=False, capture_output=True, text=True
     )

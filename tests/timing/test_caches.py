@@ -3,48 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from convbench.clock import caches
+from convbench.clock.caches import ColdWork, HostEvictor, copies_for, last_level_cache
+from convbench.clock.group_process import Order, do
+from convbench.clock.sampler import measure_group
+from convbench.clock.samples import Samples
+from convbench.clock.stopwatch import ScriptedStopwatch
 from convbench.convs.base import make
+from convbench.core.spec import ConvSpec
 from convbench.runs import measuring
 from convbench.runs.cases import Case, expand
 from convbench.runs.conditions import Condition
 from convbench.runs.measuring import CaseCrew
 from convbench.runs.suite import SlotGroup, Suite, Timing
 from convbench.runs.workload import Workload
-from convbench.spec import ConvSpec
-from convbench.timing import caches
-from convbench.timing.caches import ColdWork, HostEvictor, copies_for, last_level_cache
-from convbench.timing.errand import Order, do
-from convbench.timing.sampler import measure_group
-from convbench.timing.samples import Samples
-from convbench.timing.stopwatch import ScriptedStopwatch
 
 # --- the cache and what empties it ---------------------------------------------------------
 
 SYSTEMS = [
-    # what the files of the caches say -> bytes of the largest
-    ({"index0": "32K", "index1": "32K", "index2": "1024K", "index3": "36608K"}, 36608 * 1024),
-    ({"index0": "48K\n", "index2": "2048K\n"}, 2 * 2**20),
-    ({"index0": "48K", "index1": "unknown"}, 48 * 1024),
-    ({}, None),
+    # what the files of the caches say: type, level, size -> bytes of the largest
+    (["Data 1 32K", "Instruction 1 64K", "Unified 2 1024K", "Unified 3 36608K"], 36608 * 1024),
+    (["Data 1 48K", "", "Unified 2 2M"], 2 * 2**20),
+    (["Data 1 48K", "Unified 2 unknown"], 48 * 1024),
+    ([], None),
 ]
 
 
-@pytest.mark.parametrize(("files", "size"), SYSTEMS)
-def test_the_last_level_cache_is_the_largest(
-    files: dict[str, str], size: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, text in files.items():
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "size").write_text(text)
-    (tmp_path / "index9" / "size").mkdir(parents=True)  # which cannot be read
-    monkeypatch.setattr(caches, "Path", lambda _: tmp_path)
-    assert last_level_cache() == size
+@pytest.mark.parametrize(("caches_told", "size"), SYSTEMS)
+def test_the_last_level_cache_is_the_largest(caches_told: list[str], size: int | None) -> None:
+    files = {
+        f"index{index}/{fact}": text
+        for index, told in enumerate(caches_told)
+        for fact, text in zip(("type", "level", "size"), told.split(), strict=False)
+    }
+    assert last_level_cache(lambda path: files.get(path.partition("cache/")[2], "")) == size
 
 
 @pytest.mark.parametrize(("cache", "pool"), [(2**20, 3 * 2**20), (None, 3 * 64 * 2**20)])
@@ -184,7 +181,7 @@ def cases(cache: str) -> tuple[Case, ...]:
 
 def measured(cache: str, monkeypatch: pytest.MonkeyPatch) -> Samples:
     """Measure it in this process, emptying a small pool."""
-    monkeypatch.setattr(measuring, "HostEvictor", lambda: HostEvictor(6400))
+    monkeypatch.setattr(measuring, "evictor_for", lambda _: HostEvictor(6400))
     order = Order(seed=0, number=0, session="s", seconds=0.05, min_rounds=2, max_rounds=4)
     (outcome,) = do(CaseCrew(cases=cases(cache)), order, tell=lambda _: None).values()
     assert outcome.samples is not None, outcome.failure

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import convbench
-from convbench.timing.checking import (
+from convbench.clock.checking import (
     TOLERANCES,
     Reference,
     WrongResultError,
@@ -22,7 +22,7 @@ from convbench.timing.checking import (
     digest,
     same_at_any_address,
 )
-from convbench.timing.measurement import MeasurementError
+from convbench.clock.measurement import MeasurementError
 
 
 class Remembering(nn.Module):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from convbench.timing.contamination import (
+from convbench.clock.contamination import (
     HELD_DOWN,
     TIME_SLICE,
     contaminated,
@@ -18,8 +18,8 @@ from convbench.timing.contamination import (
     lost_shares,
     told_again,
 )
-from convbench.timing.samples import Samples
-from convbench.timing.stats import outliers
+from convbench.clock.samples import Samples
+from convbench.clock.stats import outliers
 
 ROUNDS = 20
 

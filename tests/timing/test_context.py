@@ -11,11 +11,12 @@ import torch
 from scripted import samples
 from torch import nn
 
-from convbench.profiling.reference import InputError
-from convbench.terminal.context import lines
-from convbench.timing import calls as calls_room
-from convbench.timing import context
-from convbench.timing.context import (
+from convbench.clock import calls as calls_room
+from convbench.clock import layers_in_context as context
+from convbench.clock.gathering import Gathering
+from convbench.clock.group_process import Order, Outcome, do
+from convbench.clock.layers import layers_of
+from convbench.clock.layers_in_context import (
     INSIDE,
     WHOLE,
     Context,
@@ -24,12 +25,11 @@ from convbench.timing.context import (
     LayerTimes,
     layers_in_context,
 )
-from convbench.timing.errand import Order, Outcome, do
-from convbench.timing.gathering import Gathering
-from convbench.timing.layers import layers_of
-from convbench.timing.processes import ProcessDied, ProcessError
-from convbench.timing.samples import Failure, Samples
-from convbench.timing.stats import Interval
+from convbench.clock.processes import ProcessDied, ProcessError
+from convbench.clock.samples import Failure, Samples
+from convbench.core.intervals import Interval
+from convbench.counting.engine.by_name import InputError
+from convbench.ui.terminal.context import lines
 
 
 class Block(nn.Module):
@@ -426,7 +426,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> list[Any]:
     """Return the module and the inputs that `layers_of` would have timed."""
     seen: list[Any] = []
     monkeypatch.setattr(
-        "convbench.timing.layers.layers_in_context",
+        "convbench.clock.layers.layers_in_context",
         lambda module, *inputs, **_: seen.extend([module, *inputs]),
     )
     layers_of(*arguments, budget=1.0, threads=1, seed=3)

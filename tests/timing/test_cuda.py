@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
-from convbench.timing.cuda import CudaStopwatch, clocks_for, inconsistent, stopwatch_for
-from convbench.timing.cuda_driver import ScriptedDriver
-from convbench.timing.cuda_graphs import KernelStopwatch
-from convbench.timing.nvml import DeviceState
-from convbench.timing.stopwatch import HostUsage, WallStopwatch
+from convbench.clock.cuda import CudaStopwatch, clocks_for, inconsistent, stopwatch_for
+from convbench.clock.cuda_driver import ScriptedDriver
+from convbench.clock.cuda_graphs import KernelStopwatch
+from convbench.clock.nvml import DeviceState
+from convbench.clock.stopwatch import HostUsage, WallStopwatch
 
 
 def tells(device: ScriptedDriver, what: str) -> Callable[[], None]:
@@ -32,8 +32,8 @@ def state_of(device: ScriptedDriver) -> Callable[[], DeviceState]:
 
 
 def test_nothing_here_needs_torch_to_be_imported() -> None:
-    names = ("cuda", "cuda_cache", "cuda_driver", "cuda_flags", "cuda_graphs", "nvml", "settings")
-    program = "import sys\n" + "\n".join(f"import convbench.timing.{name}" for name in names)
+    names = ("cuda", "caches", "cuda_driver", "cuda_flags", "cuda_graphs", "nvml", "settings")
+    program = "import sys\n" + "\n".join(f"import convbench.clock.{name}" for name in names)
     program += "\nassert not {'torch', 'pynvml'} & set(sys.modules), 'imported'"
     subprocess.run([sys.executable, "-c", program], check=True)
 
@@ -114,7 +114,7 @@ def test_without_cuda_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 def test_each_device_has_its_clocks_and_others_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from convbench.timing import cuda
+    from convbench.clock import cuda
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from convbench.timing.cuda_cache import L2Flush
+from convbench.clock.caches import L2Flush
 
 
 def a_device(monkeypatch: pytest.MonkeyPatch, l2_bytes: int) -> None:
@@ -62,7 +62,7 @@ def test_a_real_flush_makes_a_small_kernel_slower() -> None:
         pytest.skip("torch sees no CUDA device here")
     from statistics import median
 
-    from convbench.timing.cuda_graphs import KernelStopwatch
+    from convbench.clock.cuda_graphs import KernelStopwatch
 
     flush = L2Flush()
     assert flush.pool_bytes == 4 * torch.cuda.get_device_properties(0).L2_cache_size

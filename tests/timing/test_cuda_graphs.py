@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from convbench.timing import cuda_graphs
-from convbench.timing.cuda_driver import ScriptedDriver, TorchDriver
-from convbench.timing.cuda_graphs import KernelStopwatch, NotCapturableError, graphed
-from convbench.timing.nvml import DeviceState
+from convbench.clock import cuda_graphs
+from convbench.clock.cuda_driver import ScriptedDriver, TorchDriver
+from convbench.clock.cuda_graphs import KernelStopwatch, NotCapturableError, graphed
+from convbench.clock.nvml import DeviceState
 
 
 def captures(device: ScriptedDriver) -> list[int]:

@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from convbench.timing.nvml import UNTOLD, DeviceState, reader_for, slowdowns
+from convbench.clock.nvml import UNTOLD, DeviceState, reader_for, slowdowns
 
 
 class FakeNvml(ModuleType):

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import each, processes, samples
 
-from convbench.timing import stats
-from convbench.timing.estimates import (
+from convbench.clock import stats
+from convbench.clock.estimates import (
     _ALONE,
     _DRIFT,
     Estimates,
@@ -21,9 +21,9 @@ from convbench.timing.estimates import (
     over_processes,
     typical,
 )
-from convbench.timing.samples import Samples, of_process
-from convbench.timing.stats import Interval, RatioInterval
-from convbench.timing.variances import moderated, quantile
+from convbench.clock.samples import Samples, of_process
+from convbench.clock.variances import moderated, quantile
+from convbench.core.intervals import Interval, RatioInterval
 
 # --- one process ---------------------------------------------------------------------------
 

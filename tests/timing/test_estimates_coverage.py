@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scripted import samples
 
-from convbench.timing.estimates import Estimates
-from convbench.timing.samples import of_process
+from convbench.clock.estimates import Estimates
+from convbench.clock.samples import of_process
 
 TRIALS = 300
 PROCESSES = 10

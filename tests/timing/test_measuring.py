@@ -18,15 +18,15 @@ from conftest_root import ROOT
 from torch import nn
 
 import convbench
-from convbench.errors import UnknownNameError
-from convbench.timing import gathering, measuring
-from convbench.timing.errand import Outcome
-from convbench.timing.estimates import of_process
-from convbench.timing.measurement import Measurement, MeasurementError
-from convbench.timing.measuring import MeasureError, measure
-from convbench.timing.processes import ProcessDied, ProcessError, ready
-from convbench.timing.samples import Samples
-from convbench.timing.stats import Interval, RatioInterval
+from convbench.clock import gathering, measuring
+from convbench.clock.estimates import of_process
+from convbench.clock.group_process import Outcome
+from convbench.clock.measurement import Measurement, MeasurementError
+from convbench.clock.measuring import MeasureError, measure
+from convbench.clock.processes import ProcessDied, ProcessError, ready
+from convbench.clock.samples import Samples
+from convbench.core.errors import UnknownNameError
+from convbench.core.intervals import Interval, RatioInterval
 
 QUICK: dict[str, Any] = {"budget": 0.1, "min_rounds": 2, "processes": 1}
 
@@ -618,7 +618,7 @@ def test_unknown_names_say_what_there_is() -> None:
         lambda: found.ratio("a", "c"),
         lambda: found.ratio("c", "a"),
     ):
-        with pytest.raises(UnknownNameError, match="no competitor 'c'; there are: a, b"):
+        with pytest.raises(UnknownNameError, match=r"no competitor 'c'\. Known: a, b"):
             ask()
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from errands import ERRANDS, gone
 
-from convbench.timing import processes
-from convbench.timing.processes import Nursery, ProcessDied, forkable, ready
+from convbench.clock import processes
+from convbench.clock.processes import Nursery, ProcessDied, forkable, ready
 
 FORKED = pytest.mark.skipif(not forkable("cpu"), reason="nothing is forked on this system")
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from errands import ERRANDS, gone
 
-from convbench.timing import processes, worker
-from convbench.timing.processes import (
+from convbench.clock import processes, worker
+from convbench.clock.processes import (
     Nursery,
     ProcessDied,
     ProcessError,
@@ -25,7 +25,7 @@ from convbench.timing.processes import (
     fresh,
     ready,
 )
-from convbench.timing.worker import LENGTH, receive, send
+from convbench.clock.worker import LENGTH, receive, send
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 Ask = Callable[..., Any]
@@ -241,7 +241,7 @@ PARENT = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:] = {path!r}
-from convbench.timing.processes import fresh, ready
+from convbench.clock.processes import fresh, ready
 ask = fresh if {kind!r} == "fresh" else ready().ask
 try:
     ask("errands_of_tests:{name}", told=lambda pids: print(*pids, flush=True))

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convbench.timing.sampler import Failure, measure_group, rounds_for
-from convbench.timing.samples import Samples
-from convbench.timing.stats import median_interval, outliers, ratio
-from convbench.timing.stopwatch import ScriptedStopwatch, WallStopwatch
+from convbench.clock.sampler import Failure, measure_group, rounds_for
+from convbench.clock.samples import Samples
+from convbench.clock.stats import median_interval, outliers, ratio
+from convbench.clock.stopwatch import ScriptedStopwatch, WallStopwatch
 
 
 def named(name: str, log: list[str] | None = None) -> Callable[[], None]:

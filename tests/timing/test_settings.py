@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from convbench.timing.settings import execution
+from convbench.clock.settings import execution
 
 BACKENDS: Any = torch.backends
 CUDNN: Any = torch.backends.cudnn
@@ -293,7 +293,7 @@ def test_whatever_is_found_is_put_back_with_what_follows_what(found: str, tf32: 
 def test_flags_that_nobody_has_set(before: str, tf32: bool, after: str, said: str) -> None:
     program = f"""
 import torch
-from convbench.timing.settings import execution
+from convbench.clock.settings import execution
 {before}
 with execution(None, "cuda", tf32={tf32}):
     pass

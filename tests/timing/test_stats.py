@@ -10,15 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import samples
 
-from convbench.timing.stats import (
-    Interval,
-    RatioInterval,
-    median_interval,
-    outliers,
-    quantile_interval,
-    ratio,
-    verdict,
-)
+from convbench.clock.stats import median_interval, outliers, quantile_interval, ratio, verdict
+from convbench.core.intervals import Interval, RatioInterval
 
 TRIALS = 1500
 

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from convbench.timing import stopwatch as stopwatch_module
-from convbench.timing.stopwatch import HostUsage, Reading, ScriptedStopwatch, WallStopwatch
+from convbench.clock import stopwatch as stopwatch_module
+from convbench.clock.stopwatch import HostUsage, Reading, ScriptedStopwatch, WallStopwatch
 
 
 def nothing() -> None:

@@ -7,8 +7,8 @@ import itertools
 import pytest
 import torch
 
-from convbench.timing.arguments import MeasureError, call_of
-from convbench.timing.measuring import measure
+from convbench.clock.arguments import MeasureError, call_of
+from convbench.clock.measuring import measure
 
 
 def generating(n=3):

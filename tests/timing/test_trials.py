@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from report import report_runs
 
-from convbench.report import format as show
+from convbench.core import text as show
 from convbench.runs import frame
 from convbench.runs.record import Run
 

@@ -21,10 +21,10 @@ from tracing.tracing_nets import (
     Wrapped,
 )
 
-from convbench.audit.vision import declare_operators
+from convbench.core.torchvision_import import declare_operators
+from convbench.counting.engine.run import profile
+from convbench.formulas.tracing import network_formula
 from convbench.networks.base import NETWORKS
-from convbench.profiling.run import profile
-from convbench.tracing import network_formula
 
 
 def counted(module, *inputs):

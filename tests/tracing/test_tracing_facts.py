@@ -19,10 +19,10 @@ from tracing.tracing_nets import (
     Tokens,
 )
 
+from convbench.formulas.tracing import formula_command, network_formula, plan_formula
+from convbench.formulas.tracing.sizes import canonical, floor_div
+from convbench.formulas.tracing.writing import text
 from convbench.networks.base import NETWORKS
-from convbench.tracing import formula_command, network_formula, plan_formula
-from convbench.tracing.sizes import canonical, floor_div
-from convbench.tracing.writing import text
 
 OSNET = (
     "64·B·(147·⌈H/2⌉·⌈W/2⌉ + 3572·⌈H/4⌉·⌈W/4⌉ + 9102·⌊(H + 3)/8⌋·⌊(W + 3)/8⌋ "
@@ -156,7 +156,7 @@ def test_operators_have_formulas_of_their_own():
 
 def test_an_unknown_operator_makes_a_lower_bound():
     module = Chooses(lambda self, x: torch.linalg.svdvals(self.conv(x)))
-    formula = network_formula(module, image(9, 9))
+    formula = network_formula(module, torch.empty(1, 3, 9, 9))
     assert formula.unsupported == {"linalg_svdvals": 1}
     assert not formula.complete
     assert str(formula) == "≥ 108·B·(H - 2)·(W - 2)"

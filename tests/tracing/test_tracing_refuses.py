@@ -6,15 +6,15 @@ import torch
 from torch import nn
 from tracing.tracing_nets import Chooses, Fixed, Scaled
 
-from convbench.errors import SpecError
+from convbench.core.errors import SpecError
+from convbench.counting.engine.run import profile
+from convbench.formulas.tracing import TraceError, formula_command, network_formula, plan_formula
+from convbench.formulas.tracing.writing import text
 from convbench.networks.base import NETWORKS
-from convbench.profiling.run import profile
-from convbench.tracing import TraceError, formula_command, network_formula, plan_formula
-from convbench.tracing.writing import text
 
 
 def image(*sizes):
-    return torch.empty(1, 3, *sizes, device="meta")
+    return torch.empty(1, 3, *sizes)
 
 
 def multiple_of_8(self, x):

@@ -15,7 +15,7 @@ from convbench.audit.cases.parts import Forward, image
 
 def _vision(name: str) -> Any:
     """Return an operator of torchvision's compiled part."""
-    from convbench.audit.vision import declare_operators
+    from convbench.core.torchvision_import import declare_operators
 
     declare_operators()
     operators = importlib.import_module("torchvision.ops")

@@ -127,7 +127,7 @@ def _standardised() -> Program:
 
 @case("plumbing/timm Conv2dSame", "6*8 * 3*3 * 5*5", needs=("timm", "torchvision"))
 def _timm_same() -> Program:
-    from convbench.audit.vision import import_timm
+    from convbench.core.torchvision_import import import_timm
 
     layer: nn.Module = import_timm().layers.Conv2dSame(8, 6, 3, stride=2, bias=False)
     return layer, image(1, 8, 10, 10)
@@ -140,7 +140,7 @@ def _timm_same() -> Program:
     note="standardising the weight is work on weights alone",
 )
 def _timm_standardised() -> Program:
-    from convbench.audit.vision import import_timm
+    from convbench.core.torchvision_import import import_timm
 
     layer: nn.Module = import_timm().layers.StdConv2d(8, 6, 3, padding=1, bias=False)
     return layer, image(1, 8, 10, 10)

@@ -9,7 +9,7 @@ from report.report_runs import many_groups, whole_run
 
 from convbench.report.contents import contents
 from convbench.report.document import Document
-from convbench.report.html.page import page
+from convbench.report.formats.html.page import page
 from convbench.runs.store import load
 
 AWKWARD = (

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from report.html.html_pages import AWKWARD, awkward, committed, folded, html, read
 from report.report_runs import header, whole_run
 
-from convbench.errors import MissingExtraError
+from convbench.core.errors import MissingExtraError
 from convbench.report.contents import contents
 from convbench.report.document import Figure, Fold, Table
-from convbench.report.html.page import embed, page
+from convbench.report.formats.html.page import embed, page
 from convbench.report.renderers import RENDERERS
 from convbench.report.write import write_report
 from convbench.runs.record import Run
@@ -49,7 +49,7 @@ def test_the_hash_seed_changes_nothing_and_torch_is_not_needed():
         "import hashlib, sys\n"
         "from pathlib import Path\n"
         "from convbench.report.contents import contents\n"
-        "from convbench.report.html.page import page\n"
+        "from convbench.report.formats.html.page import page\n"
         "from convbench.runs.store import load\n"
         "text = page(contents(load(Path('reports/cpu-quick'))))\n"
         "assert 'torch' not in sys.modules\n"

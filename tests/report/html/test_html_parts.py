@@ -8,18 +8,18 @@ import pytest
 from report.html.html_pages import awkward, committed
 from report.report_runs import header, whole_run
 
+from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.contents import contents
 from convbench.report.document import Bullets, Column, Document, Figure, Table
-from convbench.report.drawing import style
 from convbench.report.figuredata import Bar, Bars, Curve, Pair, Ratios, Scatter
-from convbench.report.html import look
-from convbench.report.html.charts import drawn
-from convbench.report.html.charts.chart import log_ticks, text
-from convbench.report.html.facts import Facts
-from convbench.report.html.names import names_of
-from convbench.report.html.view import grid, view
+from convbench.report.figures import picture, style
+from convbench.report.formats.html import look
+from convbench.report.formats.html.chart import drawn, log_ticks
+from convbench.report.formats.html.facts import Facts
+from convbench.report.formats.html.names import names_of
+from convbench.report.formats.html.traces import text
+from convbench.report.formats.html.view import grid, view
 from convbench.runs.record import Run
-from convbench.timing.stats import Interval, RatioInterval
 
 RATIO = RatioInterval(value=0.5, low=0.4, high=0.6, confidence=0.95, paired=True, verdict="faster")
 
@@ -32,7 +32,7 @@ def shown():
 def charts(document, kind):
     names, facts = names_of(document), Facts(document)
     return {
-        block.id: (block.data, drawn(block.data, names, facts))
+        block.id: (block.data, drawn(picture(block.data), names, facts))
         for block in document.walk()
         if isinstance(block, Figure) and isinstance(block.data, kind)
     }
@@ -102,7 +102,7 @@ def test_no_colour_of_a_chart_is_left_without_a_dark_one():
 
     for chart in view(committed()).charts.values():
         assert set(colours(chart)) <= set(look.DARK)
-    scripts = files("convbench.report.html") / "script"
+    scripts = files("convbench.report.formats.html") / "script"
     for script in scripts.iterdir():
         assert set(re.findall("#[0-9A-Fa-f]{6}", script.read_text())) <= set(look.DARK)
 
@@ -146,12 +146,12 @@ def test_ratios_name_what_they_are_divided_by():
     pair = Pair(label="x", multiplications=0.25, time=RATIO)
     data = Ratios(title="g", baseline="<base>", pairs=(pair,))
     document = Document(title="", blocks=())
-    chart = drawn(data, names_of(document), Facts(document))
-    lines = dict(chart.notes[0].lines)
+    shown = drawn(picture(data), names_of(document), Facts(document))
+    lines = dict(shown.notes[0].lines)
     assert lines["multiplications ÷ <base>"] == "0.250"
     assert lines["time ÷ <base>"] == "0.500 (0.40–0.60), 95 % interval, faster"
     assert lines["time share ÷ count share"] == "2.00"
-    assert "&lt;base&gt;" in chart.layout["xaxis"]["title"]["text"]
+    assert "&lt;base&gt;" in shown.layout["xaxis"]["title"]["text"]
 
 
 def test_a_network_that_was_not_timed_says_so():
@@ -161,11 +161,10 @@ def test_a_network_that_was_not_timed_says_so():
         Bar(label="b", multiplications=20, seconds=None),
     )
     document = Document(title="", blocks=())
-    chart = drawn(Bars(title="t", bars=bars), names_of(document), Facts(document))
-    assert dict(chart.notes[1].lines)["time of a call"] == "not timed"
-    assert [" not timed"] in [trace.get("text") for trace in chart.traces]
-    whiskers = [trace["error_x"] for trace in chart.traces if "error_x" in trace]
-    assert whiskers == [{"visible": False}]
+    shown = drawn(picture(Bars(title="t", bars=bars)), names_of(document), Facts(document))
+    assert dict(shown.notes[1].lines)["time of a call"] == "not timed"
+    assert [" not timed"] in [trace.get("text") for trace in shown.traces]
+    assert not [trace for trace in shown.traces if "error_x" in trace]
 
 
 def test_derived_and_counted_lie_on_the_curve():

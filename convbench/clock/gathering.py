@@ -1,0 +1,186 @@
+"""One process after the other is asked about a crew; what they say is kept, and who fails leaves.
+
+This is the engine of `run`, `measure` and `layers`: they differ in the crew, and in how many
+processes they ask.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import Any, Final
+
+from convbench.clock.competitor import LONG_CALL
+from convbench.clock.estimates import Estimates
+from convbench.clock.group_process import Crew, Measure, Order, Outcome, do
+from convbench.clock.processes import Nursery, ProcessDied, ProcessError
+from convbench.clock.sampler import measure_group
+from convbench.clock.samples import Samples
+
+DO: Final = "convbench.clock.group_process:do"
+
+Told = Callable[[str], None]
+
+
+@dataclass
+class Gathering:
+    """What is known of a crew so far.
+
+    Attributes:
+        crew: what competes.
+        order: what every process is told; number, session and seconds are set for each.
+        nursery: where processes come from; None: they are asked for in this process.
+        here: why they are, as the samples then say.
+        measure: stands in for the sampler, and everything then happens in this process: for tests.
+        told: is told what is being done, in words.
+        outcomes: of each competitor, one entry a process that was asked about it.
+        earlier: processes whose outcomes are known from before this began.
+        took: seconds that each process took in all.
+        rounds: seconds that its rounds took, as far as the samples tell.
+
+    """
+
+    crew: Crew
+    order: Order
+    nursery: Nursery | None = None
+    here: str = ""
+    measure: Measure | None = None
+    told: Told | None = None
+    outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
+    earlier: int = 0
+    took: list[float] = field(default_factory=list)
+    rounds: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing known."""
+        for name in self.crew.names:
+            self.outcomes.setdefault(name, [])
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The competitors that have not failed."""
+        return tuple(
+            name for name, said in self.outcomes.items() if not any(o.failure for o in said)
+        )
+
+    @property
+    def processes(self) -> int:
+        """How many processes have been asked."""
+        return self.earlier + len(self.took)
+
+    def samples(self, name: str) -> tuple[Samples, ...]:
+        """Return the samples of a competitor, one entry a process; () where it failed."""
+        return tuple(o.samples for o in self.outcomes[name] if o.samples is not None)
+
+    def failure(self, name: str) -> Outcome | None:
+        """Return the first failure of a competitor, a wrong result before any other; or None."""
+        failed = [outcome for outcome in self.outcomes[name] if outcome.failure]
+        return next((outcome for outcome in failed if outcome.wrong), next(iter(failed), None))
+
+    @property
+    def estimates(self) -> Estimates:
+        """What the samples of those that have not failed say."""
+        found = {name: self.samples(name) for name in self.left}
+        return Estimates({name: several for name, several in found.items() if several})
+
+    @property
+    def overhead(self) -> float:
+        """Seconds of a process beside its rounds, as the last ones had it.
+
+        The first process has more to do than any other, which is then not known yet: building,
+        first calls and checks take some rounds' time.
+        """
+        if len(self.took) == 1:
+            return _ROUNDS_BESIDE * self.a_round
+        known = [a - b for a, b in zip(self.took[1:], self.rounds[1:], strict=True)]
+        return max(0.0, median(known[-_RECENT:]))
+
+    @property
+    def a_round(self) -> float:
+        """Seconds of a round of all competitors, as the last processes had it."""
+        counts = [
+            max((len(o.samples.seconds) for o in said[-1:] if o.samples), default=0)
+            for said in self.outcomes.values()
+        ]
+        return self.rounds[-1] / max(1, *counts) if self.rounds and counts else 0.0
+
+    def ask(self, seconds: float, min_rounds: int = 4, max_rounds: int = 100_000) -> None:
+        """Ask one more process about those that have not failed."""
+        begin = time.perf_counter()
+        order = replace(
+            self.order,
+            number=self.processes,
+            session=uuid.uuid4().hex[:12],
+            seconds=seconds,
+            min_rounds=min_rounds,
+            max_rounds=max_rounds,
+            blocks=self._first(lambda outcome: outcome.samples and outcome.samples.block),
+            digests=self._first(lambda outcome: outcome.digests or None),
+            without=frozenset(self.outcomes) - frozenset(self.left),
+            process=self.nursery.kind if self.nursery else self.here or "fresh",
+        )
+        answer = self._asked(order)
+        for name, outcome in answer.items():
+            self.outcomes.setdefault(name, []).append(outcome)
+        self.took.append(time.perf_counter() - begin)
+        # with the untimed call before each sample
+        self.rounds.append(
+            sum(
+                sum(o.samples.seconds) * (o.samples.block + (o.samples.minimum < LONG_CALL))
+                for o in answer.values()
+                if o.samples
+            )
+        )
+
+    def _first(self, told: Callable[[Outcome], Any]) -> dict[str, Any]:
+        found = {
+            name: next(filter(None, map(told, said)), None) for name, said in self.outcomes.items()
+        }
+        return {name: value for name, value in found.items() if value}
+
+    def _asked(self, order: Order) -> dict[str, Outcome]:
+        """Return the outcome of every competitor; one that kills its process is asked no more."""
+        ear = _Ear(self.told)
+        if self.nursery is None:
+            return do(self.crew, order, tell=ear, measure=self.measure or measure_group)
+        outcomes: dict[str, Outcome] = {}
+        tried_again = False
+        while order.without < frozenset(self.outcomes):
+            ear = _Ear(self.told)
+            racing = frozenset(self.outcomes) - order.without
+            try:
+                answer: dict[str, Outcome] = self.nursery.ask(DO, self.crew, order, told=ear)
+            except ProcessDied as error:
+                if ear.at:
+                    outcomes[ear.at] = Outcome(failure=str(error))
+                    order = replace(order, without=order.without | {ear.at})
+                elif tried_again:
+                    why = f"twice, while its group was timed, {error}"
+                    return outcomes | {name: Outcome(failure=why) for name in racing}
+                tried_again = tried_again or not ear.at  # it may have been chosen to make room
+            except ProcessError as error:
+                return outcomes | {name: Outcome(failure=str(error)) for name in racing}
+            else:
+                return outcomes | answer
+        return outcomes
+
+
+_RECENT: Final = 3
+_ROUNDS_BESIDE: Final = 4
+
+
+class _Ear:
+    """Hears what a process tells, and remembers which competitor it was at."""
+
+    def __init__(self, told: Told | None) -> None:
+        self.at = ""
+        self._told = told
+
+    def __call__(self, message: tuple[Any, ...]) -> None:
+        if message[0] == "at":
+            self.at = message[1]
+        elif self._told is not None:
+            self._told(message[1])

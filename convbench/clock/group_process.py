@@ -1,0 +1,312 @@
+"""What one process does with the competitors of a group: build, call first, check, time, check.
+
+`do` is called there by `clock.gathering`, through `clock.processes`; everything that goes in and
+comes out pickles. What competes is built by a `Crew` in that process: cases of a run, callables
+given to `measure`, the layers of a module.
+"""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import Any, Final, Protocol
+
+from convbench.clock.checking import Digest, WrongResultError
+from convbench.clock.cuda import clocks_for, inconsistent, stopwatch_for
+from convbench.clock.processes import allocator_in_force
+from convbench.clock.sampler import measure_group
+from convbench.clock.samples import Failure, Samples
+from convbench.clock.settings import execution
+from convbench.core.errors import one_line
+
+KERNEL_SHARE: Final = 0.25
+"""Of a process's time for rounds, on top of it, for the kernels alone."""
+MOST_CAPTURED: Final = 200
+"""Calls that a graph of kernels holds at most: each is recorded, which takes time and memory."""
+_SEEDS_APART: Final = 7919
+"""Between the orders of two processes, so that no two have the same."""
+_PADS: Final = 64
+_PAD_POWERS: Final = (6, 17)
+"""Of 2, for the bytes of the blocks that move a process's heap: forked ones begin with the same.
+
+As many small ones as large ones, or small tensors would lie in the same few holes in all of them.
+"""
+
+Tell = Callable[[tuple[Any, ...]], None]
+Measure = Callable[..., dict[str, Samples | Failure]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a process is told beside its crew.
+
+    Attributes:
+        number: which of the group's processes it is, from 0. The first checks in full, says what
+            ran, and finds how many calls make a sample.
+        seconds: of rounds; starting, first calls, warm-up and checks come on top.
+        blocks: calls in a sample, by name, where an earlier process found them.
+        digests: of outputs that an earlier process found right, by name.
+        without: names that are left out: they failed before.
+        process: what the samples say of where they were taken.
+        stopwatch: the registered one that times; the device's own where it is empty.
+
+    """
+
+    seed: int
+    number: int = 0
+    session: str = ""
+    seconds: float = 0.0
+    min_rounds: int = 4
+    max_rounds: int = 100_000
+    threads: int = 1
+    device: str = "cpu"
+    tf32: bool = False
+    grad: bool = False
+    stopwatch: str = ""
+    blocks: Mapping[str, int] = field(default_factory=dict)
+    digests: Mapping[str, tuple[Digest, ...]] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
+    process: str = "fresh"
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the first process of the group."""
+        return self.number == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a process has to say of a competitor.
+
+    Attributes:
+        samples: raw times; None where it failed.
+        also: the same by other clocks, or of its parts, by name.
+        failure: why it has no samples; empty where it has.
+        wrong: it was measured, and its output was not right.
+        flags: what to know of it, as "kind: what was seen".
+        ran: identity of what ran.
+        digests: of its outputs, before and after the timing.
+
+    """
+
+    samples: Samples | None = None
+    also: dict[str, Samples] = field(default_factory=dict)
+    failure: str = ""
+    wrong: bool = False
+    flags: tuple[str, ...] = ()
+    ran: dict[str, str] = field(default_factory=dict)
+    digests: tuple[Digest, ...] = ()
+
+
+class OtherValuesError(RuntimeError):
+    """With other values in its input a competitor raised; the message says it all."""
+
+
+class Contestant:
+    """Something that was built in this process to be timed; by itself it checks and says nothing.
+
+    Attributes:
+        work: what is called.
+
+    """
+
+    work: Callable[[], Any]
+
+    @property
+    def captured(self) -> Callable[[], Any] | None:
+        """What a graph of kernels may record; None where it can hold none."""
+        return None
+
+    def check_first(self, output: Any, known: tuple[Digest, ...] = ()) -> None:
+        """Check the output of the first call; known: digests of right ones, () for none."""
+
+    def check_last(self, known: tuple[Digest, ...] = ()) -> tuple[str, ...]:  # noqa: ARG002
+        """Check once more, after the timing, with other values in the input; return flags."""
+        return ()
+
+    def digests(self) -> tuple[Digest, ...]:
+        """Return the digests of the outputs that were checked."""
+        return ()
+
+    def identity(self) -> dict[str, str]:
+        """Return what ran."""
+        return {}
+
+    def parts(self, samples: Samples) -> dict[str, Samples]:  # noqa: ARG002
+        """Return times of its parts that it took itself, by name."""
+        return {}
+
+
+class Crew(Protocol):
+    """What competes in a group; it pickles.
+
+    Attributes:
+        names: of the competitors.
+        pool_bytes: memory that is gone through before every sample; 0 for none.
+
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the competitors."""
+        ...
+
+    def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Contestant | BaseException]]:
+        """Build each competitor that is not left out, or say why it cannot be.
+
+        tell: is told ("at", name) before what may end the process.
+        """
+        ...
+
+
+def do(
+    crew: Crew, order: Order, *, tell: Tell, measure: Measure = measure_group
+) -> dict[str, Outcome]:
+    """Time a crew in this process; return the outcome of each competitor.
+
+    tell: is told ("stage", text), ("at", name) where what happens next may end the process, and
+    ("at", "") when it could be of any of them. measure: stands in for the sampler in tests.
+    """
+    pads = _moved(order)
+    outcomes: dict[str, Outcome] = {}
+    racing: dict[str, Contestant] = {}
+    with warnings.catch_warnings(), execution(
+        order.threads, order.device, tf32=order.tf32, grad=order.grad
+    ) as settings:  # fmt: skip
+        warnings.simplefilter("ignore")  # torch's about single kernels
+        for name, built in crew.build(order, tell):
+            if isinstance(built, BaseException):
+                outcomes[name] = Outcome(failure=one_line(built))
+            else:
+                racing[name] = built
+        tell(("at", ""))
+        if racing:
+            tell(("stage", "timing"))
+            timed = _timed(order, racing, measure, tell)
+            kernels = _kernels(order, racing, timed)
+            in_force = {key: str(value) for key, value in settings.items() if value is not None}
+            for name, competitor in racing.items():
+                outcome = _checked(competitor, timed[name], order.digests.get(name, ()))
+                if outcome.samples is not None:
+                    samples = replace(
+                        outcome.samples,
+                        allocator=allocator_in_force(),
+                        pool_bytes=getattr(crew, "pool_bytes", 0),
+                        process=order.process,
+                    )
+                    outcome = replace(outcome, samples=samples, also=competitor.parts(samples))
+                    outcome = _with_kernels(outcome, kernels.get(name))
+                    if order.first:
+                        known = {**_identity(competitor), **in_force}
+                        outcome = replace(outcome, ran=known, digests=competitor.digests())
+                outcomes[name] = outcome
+    del pads
+    return outcomes
+
+
+def _moved(order: Order) -> list[bytearray]:
+    """Return blocks of memory of random sizes: what is built after them lies elsewhere."""
+    draw = random.Random(order.seed + _SEEDS_APART * order.number)  # noqa: S311  a layout
+    return [bytearray(int(2 ** draw.uniform(*_PAD_POWERS))) for _ in range(_PADS)]
+
+
+def _timed(
+    order: Order, racing: Mapping[str, Contestant], measure: Measure, tell: Tell
+) -> dict[str, Samples | Failure]:
+    """Return what the sampler found; a wrong first output is a failure of its own kind."""
+    wrong: dict[str, str] = {}
+
+    def accept(name: str, output: Any) -> None:
+        try:
+            racing[name].check_first(output, order.digests.get(name, ()))
+        except WrongResultError as error:
+            wrong[name] = str(error)
+            raise
+
+    timed = measure(
+        {name: competitor.work for name, competitor in racing.items()},
+        stopwatch=stopwatch_for(order.device, order.stopwatch),
+        budget=order.seconds,
+        blocks=order.blocks,
+        accept=accept,
+        announce=lambda name: tell(("at", name)),
+        **_asked(order),
+    )
+    return {
+        name: _Wrong(wrong[name]) if name in wrong else result for name, result in timed.items()
+    }
+
+
+def _asked(order: Order) -> dict[str, Any]:
+    """Return what both clocks of a process are asked alike."""
+    return {
+        "seed": order.seed + _SEEDS_APART * order.number,
+        "min_rounds": order.min_rounds,
+        "max_rounds": order.max_rounds,
+        "threads": order.threads,
+        "session": order.session,
+    }
+
+
+class _Wrong(Failure):
+    """A failure that is a wrong result."""
+
+
+def _kernels(
+    order: Order, racing: Mapping[str, Contestant], timed: Mapping[str, Samples | Failure]
+) -> dict[str, Samples | Failure]:
+    """Return the times of the kernels alone, where a device has a clock for them."""
+    stopwatch = None if order.stopwatch else clocks_for(order.device).get("kernel")
+    works = {
+        name: competitor.captured
+        for name, competitor in racing.items()
+        if competitor.captured is not None and isinstance(timed[name], Samples)
+    }
+    if stopwatch is None or not works:
+        return {}
+    return measure_group(
+        works,
+        stopwatch=stopwatch,
+        budget=order.seconds * KERNEL_SHARE,
+        max_block=MOST_CAPTURED,
+        **_asked(order),
+    )
+
+
+def _with_kernels(outcome: Outcome, kernel: Samples | Failure | None) -> Outcome:
+    """Return the outcome with the kernels' times, and with a flag where the clocks disagree."""
+    if kernel is None or outcome.samples is None:
+        return outcome
+    if isinstance(kernel, Failure):
+        return replace(outcome, flags=(*outcome.flags, f"kernels not timed: {kernel.reason}"))
+    host = median(outcome.samples.host_seconds or outcome.samples.seconds)
+    apart = inconsistent(host, outcome.samples.median, kernel.median)
+    flags = (*outcome.flags, f"clocks: {apart}") if apart else outcome.flags
+    return replace(outcome, also={**outcome.also, "kernel": kernel}, flags=flags)
+
+
+def _checked(
+    competitor: Contestant, result: Samples | Failure, known: tuple[Digest, ...]
+) -> Outcome:
+    """Return the samples, if the output they were taken of is right to the end."""
+    if isinstance(result, Failure):
+        return Outcome(failure=result.reason, wrong=isinstance(result, _Wrong))
+    try:
+        flags = competitor.check_last(known)
+    except WrongResultError as error:
+        return Outcome(failure=str(error), wrong=True)
+    except OtherValuesError as error:
+        return Outcome(failure=str(error))
+    except Exception as error:  # noqa: BLE001  it ran until now, and does no longer
+        return Outcome(failure=one_line(error))
+    return Outcome(samples=result, flags=flags)
+
+
+def _identity(competitor: Contestant) -> dict[str, str]:
+    try:
+        return competitor.identity()
+    except Exception as error:  # noqa: BLE001  what ran cannot be told; that it ran is known
+        return {"convolution_backend": f"unknown: {one_line(error)}"}

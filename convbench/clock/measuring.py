@@ -1,0 +1,220 @@
+"""`convbench.measure`: time anything callable, in processes of its own wherever it can travel."""
+
+from __future__ import annotations
+
+import pickle
+import reprlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from convbench.clock.arguments import Given, MeasureError, call_of, check, check_whole
+from convbench.clock.checking import (
+    MANY_DENORMALS,
+    Digest,
+    WrongResultError,
+    checkable,
+    denormal_share,
+    same_at_any_address,
+)
+from convbench.clock.estimates import Estimates
+from convbench.clock.gathering import Gathering
+from convbench.clock.group_process import Contestant, Order, OtherValuesError, Tell
+from convbench.clock.measurement import Measurement
+from convbench.clock.processes import Allocator, ready
+from convbench.clock.stopwatch import STOPWATCHES
+from convbench.core.errors import one_line
+from convbench.core.plugins import brought_by
+
+_SEEDS: Final = 2**32
+_FEWEST_FOR_A_TARGET: Final = 3
+"""Processes; fewer know too little of how others differ."""
+
+
+class Called(Contestant):
+    """A callable and its inputs."""
+
+    def __init__(self, call: Callable[..., Any], inputs: tuple[Any, ...], order: Order) -> None:
+        """Bind the inputs."""
+        self.call, self.inputs, self.order = call, inputs, order
+        self.work = (lambda: call(*inputs)) if inputs else call
+
+    def check_first(self, output: Any, known: tuple[Digest, ...] = ()) -> None:
+        """Refuse a result that something has yet to go through or await: nothing ran for it."""
+        del known
+        if isinstance(output, Iterator | AsyncIterator | Awaitable):
+            raise MeasureError(
+                f"its call returns a {type(output).__name__}, for which nothing has run yet; give "
+                f"a function that {'goes through' if isinstance(output, Iterator) else 'awaits'} it"
+            )
+
+    def check_last(self, known: tuple[Digest, ...] = ()) -> tuple[str, ...]:  # noqa: ARG002
+        """See in the first process that the output follows the input; return what to know."""
+        if not self.order.first:
+            return ()
+        flags = []
+        shares = [denormal_share(i) for i in self.inputs if _is_floating(i)]
+        if max(shares, default=0) >= MANY_DENORMALS:
+            flags.append(f"{max(shares):.1%} of an input's values are denormal")
+        if self.inputs and not checkable(self.inputs):
+            flags.append("its output is not checked, for want of a float tensor to change")
+        try:
+            same_at_any_address(self.call, self.inputs, self.order.seed % _SEEDS)
+        except WrongResultError:
+            raise
+        except Exception as error:  # noqa: BLE001  said of this one; the others keep their times
+            raise OtherValuesError(
+                f"with other values in its inputs it raised {one_line(error)}"
+            ) from None
+        return tuple(flags)
+
+
+@dataclass(frozen=True)
+class CallCrew:
+    """Callables with their inputs, by name."""
+
+    calls: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that the caller gave."""
+        return tuple(self.calls)
+
+    def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Called]]:  # noqa: ARG002
+        """Take each callable; as `group_process.Crew`."""
+        for name, (call, inputs) in self.calls.items():
+            if name not in order.without:
+                yield name, Called(call, inputs, order)
+
+
+def measure(
+    work: Mapping[str, Given],
+    *,
+    budget: float = 5.0,
+    processes: int = 10,
+    seed: int = 0,
+    threads: int = 1,
+    device: str = "cpu",
+    base: str | None = None,
+    target: float | None = None,
+    min_rounds: int = 6,
+    allocator: Allocator = "kept",
+    grad: bool = False,
+    stopwatch: str = "",
+) -> Measurement:
+    """Time competitors together, interleaved in seeded rounds.
+
+    Each is `(callable, inputs)`, called as `callable(*inputs)`, or a callable without arguments.
+    A module should be in the mode (`eval()`) and on the device that it is to be timed in. What
+    pickles is timed in processes of its own; what does not (a lambda, something defined in
+    `__main__`) is timed in this one, once, and `.notes` says so and why. What ends its process (a
+    crash, no memory) has no time, and is not tried in this one.
+
+    Where there are inputs, tensors among them are changed in place after the timing, and the
+    output must follow: something that remembers its output by the input's address has no time.
+
+    Args:
+        work: competitors by name.
+        budget: seconds of timed rounds, all processes together; starting them, first calls and
+            checks come on top.
+        processes: each times everything. With several, intervals cover what differs between them.
+        seed: of the order.
+        threads: intra-op threads.
+        device: "cpu", "cuda" or "cuda:<index>": whose clock is right for the work.
+        base: the competitor that `target` refers to; the first, unless given.
+        target: relative half-width of every ratio's interval (0.01: 1 %) at which no further
+            process is asked; at least 3 are.
+        min_rounds: a process makes at least so many.
+        allocator: "kept" for pages that stay mapped when freed, "system" for whatever it does.
+        grad: record gradients; otherwise everything runs in inference mode.
+        stopwatch: name of a registered one, in place of the device's own.
+
+    Returns:
+        A `Measurement`: `.median(name)` in seconds, `.ratio(name, base)`, `.samples`, `.flags`.
+
+    Raises:
+        MeasureError: nothing to time, or an argument that cannot be, each named.
+
+    """
+    if not isinstance(work, Mapping):
+        raise MeasureError(
+            f"work={reprlib.repr(work)}: give competitors by name, as "
+            '{"name": (callable, inputs)}'
+        )
+    calls = {name: call_of(name, given) for name, given in work.items()}
+    check(calls, budget, base, allocator, target, device, stopwatch)
+    check_whole(processes=processes, threads=threads, min_rounds=min_rounds, seed=seed)
+    crew = CallCrew(calls)
+    order = Order(seed=seed, threads=threads, device=device, grad=grad, stopwatch=stopwatch)
+    plugins = (brought_by(STOPWATCHES[stopwatch]),) if stopwatch else ()
+    if "__main__" in plugins:
+        why = f"the stopwatch {stopwatch} is defined in __main__"
+        return _here(crew, order, budget, min_rounds, why)
+    try:
+        pickle.dumps(crew)
+    except Exception as error:  # noqa: BLE001  pickling can raise anything
+        return _here(
+            crew, order, budget, min_rounds, f"it cannot travel to another: {one_line(error)}"
+        )
+    notes: list[str] = []
+    found = Gathering(crew=crew, order=order, nursery=ready(allocator, plugins, device))
+    while found.left and found.processes < processes:
+        found.ask(budget / processes, min_rounds)
+        if strange := _strange(found):
+            why = f"a fresh one could not: {strange}"
+            return _here(crew, order, budget, min_rounds, why)
+        if target is None or found.processes < _FEWEST_FOR_A_TARGET:
+            continue
+        if _widest(found.estimates, base or next(iter(calls))) <= target:
+            notes.append(
+                f"target met after {found.processes} processes: ratios known to ±{target:.2%}"
+            )
+            break
+    return _measurement(found, notes)
+
+
+def _strange(found: Gathering) -> str:
+    """Return why the first process could not even begin, as where nothing can be imported there."""
+    if found.processes > 1 or found.left:
+        return ""
+    reasons = {said[0].failure for said in found.outcomes.values()}
+    (reason, *others) = reasons
+    begins = ("ModuleNotFoundError", "ImportError", "AttributeError", "UnpicklingError")
+    return reason if not others and reason.startswith(begins) else ""
+
+
+def _here(crew: CallCrew, order: Order, budget: float, min_rounds: int, why: str) -> Measurement:
+    """Time everything in this process, once: several times in one is not several processes."""
+    note = f"timed in this process, since {why}"
+    found = Gathering(crew=crew, order=order, here=note)
+    found.ask(budget, min_rounds)
+    return _measurement(found, [note])
+
+
+def _widest(estimates: Estimates, base: str) -> float:
+    """Return the largest half-width of the ratios to `base`; infinite where there is none."""
+    if base not in estimates.cases:
+        return float("inf")
+    widths = [estimates.ratio(name, base).half_width for name in estimates.cases if name != base]
+    return max(widths, default=float("inf"))
+
+
+def _measurement(found: Gathering, notes: list[str]) -> Measurement:
+    failures = {name: why for name in found.outcomes if (why := found.failure(name))}
+    said = [
+        f"{name}: {flag}"
+        for name, several in found.outcomes.items()
+        for outcome in several
+        for flag in outcome.flags
+    ]
+    return Measurement(
+        samples={name: () if name in failures else found.samples(name) for name in found.outcomes},
+        failures={name: outcome.failure for name, outcome in failures.items()},
+        notes=tuple(dict.fromkeys([*notes, *said])),
+    )
+
+
+def _is_floating(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor) and value.is_floating_point()

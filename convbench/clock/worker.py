@@ -1,0 +1,172 @@
+"""The other end of `clock.processes`: a process that does errands and says what came of them.
+
+The parent writes one pickled errand to standard input and keeps it open: when it closes, however
+the parent ended, this process ends too. Messages go back on what was standard output; anything
+that is printed goes to standard error instead.
+
+`main` does one errand and ends. `nursery` imports torch, runs nothing of it, and forks a child for
+every errand: a child begins as a process does that has just imported torch, in a few milliseconds.
+Between the two messages are passed on whole, so that a child that dies in the middle of one takes
+nothing else along.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import pickle
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import warnings
+from contextlib import suppress
+from typing import IO, Any, Final, NamedTuple
+
+from convbench.core.errors import one_line
+from convbench.core.plugins import load_plugin
+
+LENGTH = struct.Struct("<Q")
+_OURS: Final = "convbench."
+"""What the nursery imports before it forks: of other modules it is not known what they start."""
+
+
+class Errand(NamedTuple):
+    """A function to be called, its arguments pickled, and what is loaded, found and near by then.
+
+    plugins: loaded first. path: where modules are found. folder: the working folder.
+    """
+
+    module: str
+    function: str
+    plugins: tuple[str, ...]
+    arguments: bytes
+    path: tuple[str, ...]
+    folder: str
+
+
+def send(stream: IO[bytes], message: Any) -> None:
+    """Write one message: its length, then its pickle."""
+    pass_on(stream, pickle.dumps(message))
+
+
+def pass_on(stream: IO[bytes], data: bytes) -> None:
+    """Write one message that is pickled already."""
+    stream.write(LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> Any:
+    """Read one message; EOFError where the stream ends before it does."""
+    return pickle.loads(received(stream))  # noqa: S301  from the process that started this one
+
+
+def received(stream: IO[bytes]) -> bytes:
+    """Read one message and leave it pickled; EOFError as `receive`."""
+    (length,) = LENGTH.unpack(_exactly(stream, LENGTH.size))
+    return _exactly(stream, length)
+
+
+def _exactly(stream: IO[bytes], count: int) -> bytes:
+    parts = []
+    while count and (part := stream.read(count)):  # one without a buffer gives what there is
+        parts.append(part)
+        count -= len(part)
+    if count:
+        raise EOFError
+    return b"".join(parts)
+
+
+def main() -> None:
+    """Do the errand on standard input."""
+    answers = _begin()
+    questions = sys.stdin.buffer
+    errand = receive(questions)
+    threading.Thread(target=_follow, args=(questions,), daemon=True).start()
+    _do(errand, answers)
+
+
+def nursery() -> None:
+    """Fork a child for every errand on standard input, one at a time, until it closes."""
+    answers = _begin()
+    import torch  # noqa: F401
+
+    warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
+    questions = sys.stdin.buffer
+    while True:
+        try:
+            errand = receive(questions)
+        except EOFError:
+            os._exit(0)
+        if errand.module.startswith(_OURS):
+            with suppress(Exception):  # the child fails too, and says how
+                importlib.import_module(errand.module)
+        gc.collect()
+        gc.freeze()  # what is imported is no child's garbage
+        here, there = socket.socketpair()
+        child = os.fork()
+        if not child:
+            here.close()
+            os.close(questions.fileno())
+            threading.Thread(target=_follow, args=(there.makefile("rb"),), daemon=True).start()
+            _do(errand, there.makefile("wb"))
+        there.close()
+        _mind(child, here, questions, answers)
+
+
+def _mind(child: int, here: socket.socket, questions: IO[bytes], answers: IO[bytes]) -> None:
+    """Pass on what a child says until it ends, and say how it did; end it if the parent ended."""
+    # without a buffer: a message that lies in one would not wake `select`
+    said: Any = here.makefile("rb", buffering=0)
+    while True:
+        watched: list[Any] = [here, questions]
+        ready, _, _ = select.select(watched, [], [])
+        if questions in ready:  # nothing is asked meanwhile: it has closed
+            os.kill(child, signal.SIGKILL)
+            os._exit(1)
+        try:
+            pass_on(answers, received(said))
+        except EOFError:
+            break
+    said.close()
+    here.close()
+    _, status = os.waitpid(child, 0)
+    send(answers, ("over", os.waitstatus_to_exitcode(status)))
+
+
+def _begin() -> IO[bytes]:
+    """Leave Ctrl-C to the parent, which ends this process; return where answers go."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return answers
+
+
+def _do(errand: Errand, answers: IO[bytes]) -> None:
+    """Do an errand, send what comes of it, and end this process."""
+    try:
+        sys.path[:] = errand.path
+        os.chdir(errand.folder)
+        for plugin in errand.plugins:
+            load_plugin(plugin)
+        work = getattr(importlib.import_module(errand.module), errand.function)
+        given = pickle.loads(errand.arguments)  # noqa: S301  from the process that started this one
+        result = work(*given, tell=lambda m: send(answers, ("told", m)))
+        send(answers, ("result", result))
+    except BaseException as error:  # noqa: BLE001  whatever it is, the parent is told
+        send(answers, ("error" if isinstance(error, Exception) else "ended", one_line(error)))
+    answers.flush()
+    os._exit(0)  # nothing is left to tidy, and torch's own tidying can hang
+
+
+def _follow(stream: IO[bytes]) -> None:
+    """End with the parent, however it ended."""
+    stream.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Errors a user can cause. Each message says what was given, why it cannot be, and what to do."""
+
+
+class ConvbenchError(Exception):
+    """Base of every error that the command line reports in one message with exit status 2."""
+
+
+class SpecError(ConvbenchError, ValueError):
+    """A slot, or a convolution type in a slot, that cannot exist."""
+
+
+class UnknownNameError(ConvbenchError, LookupError):
+    """A name that no registry holds; the message offers the nearest ones."""
+
+
+class DuplicateNameError(ConvbenchError, ValueError):
+    """A name registered twice."""
+
+
+class RunError(ConvbenchError):
+    """A run folder that cannot be read, written or continued."""
+
+
+class SuiteError(ConvbenchError, ValueError):
+    """A suite file that says something it cannot mean."""
+
+
+class DeviceError(ConvbenchError):
+    """A device, data type or thread count that this machine does not have."""
+
+
+class MissingExtraError(ConvbenchError, ImportError):
+    """A part whose extra dependency is not installed; the message names the extra."""
+
+
+def first_line(error: object, otherwise: str = "no message") -> str:
+    """Return the first line that an error, or a text, says; `otherwise` where it says nothing."""
+    try:
+        lines = str(error).splitlines()
+    except Exception:  # noqa: BLE001  an error of others, whose own way of telling fails
+        lines = []
+    return next((line.strip() for line in lines if line.strip()), otherwise)
+
+
+def one_line(error: BaseException) -> str:
+    """Return the kind of an error and its first line; the kind alone where it says nothing."""
+    said = first_line(error, "")
+    return type(error).__name__ + (f": {said}" if said else "")

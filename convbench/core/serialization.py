@@ -1,0 +1,249 @@
+"""Dataclasses as JSON types and back: what a file holds is declared once, by the types.
+
+What is annotated `Annotated[T, J]` is a `T` in Python and a `J` in a file; `Least(n)` in the place
+of J bounds a number. Files have every field of a dataclass and no other. `core.schema` describes
+them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache, partial
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    Self,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+Scalar: TypeAlias = bool | int | float | str | None
+Read: TypeAlias = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Least:
+    """The smallest number that a field may hold."""
+
+    bound: float
+
+
+Whole: TypeAlias = Annotated[int, Least(0)]
+"""A number of things."""
+Duration: TypeAlias = Annotated[float, Least(0)]
+
+
+class Stored:
+    """A dataclass that files hold."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every field by name, as JSON types; `json` then keeps each float exactly."""
+        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}  # type: ignore[arg-type]
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        """Return what `to_json` wrote.
+
+        Raises:
+            ValueError: keys are missing or unknown, a value is of the wrong kind, or the values do
+                not belong together; it says which.
+
+        """
+        kind: type = cls
+        try:
+            found: Self = _reader(kind)(data)
+        except ReadError as error:
+            raise error.at(cls.__name__) from None
+        return found
+
+
+class ReadError(ValueError):
+    """A value that is not of its type. said: what it is instead; path: to it, outermost first."""
+
+    def __init__(self, said: str, path: tuple[str | int, ...] = ()) -> None:
+        """Take what is wrong, of the value at a path."""
+        super().__init__(said, path)
+        self.said, self.path = said, path
+
+    def at(self, key: str | int) -> ReadError:
+        """Return the same error of what holds the value under this key, or at this place."""
+        return ReadError(self.said, (key, *self.path))
+
+    def __str__(self) -> str:
+        """Say where, as in "Samples.seconds[2]", and what."""
+        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+        return f"{''.join(steps).removeprefix('.')} {self.said}"
+
+
+def plain(value: Any) -> Any:
+    """Return a dataclass as a dictionary, tuples as lists, and all else as it is."""
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if is_dataclass(value):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+    return value
+
+
+def tag(cls: type) -> str:
+    """Return the name of a dataclass in schemas, and in what says which it is: "trend_line"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+@cache
+def hints(cls: type) -> dict[str, Any]:
+    """Return the type of each field of a dataclass, or key of a typed dictionary."""
+    found = get_type_hints(cls, include_extras=True)
+    return {item.name: found[item.name] for item in fields(cls)} if is_dataclass(cls) else found
+
+
+def needed(cls: type) -> frozenset[str]:
+    """Return the names that a file must have: all of a dataclass."""
+    keys: frozenset[str] = getattr(cls, "__required_keys__", frozenset(hints(cls)))
+    return keys
+
+
+@cache
+def _reader(kind: Any) -> Read:  # noqa: PLR0911  (one line for each kind of type)
+    origin, args = get_origin(kind), get_args(kind)
+    if kind in _OF_TYPE:
+        return _OF_TYPE[kind]
+    if is_dataclass(kind) or is_typeddict(kind):
+        return partial(_object, kind)
+    if origin is Annotated:
+        bound = args[1]
+        return (
+            partial(_bounded, _reader(args[0]), bound)
+            if isinstance(bound, Least)
+            else _reader(bound)
+        )
+    if origin is Literal:
+        return partial(_one_of, args)
+    if origin is dict:
+        return partial(_table, _reader(args[1]))
+    if origin is list or args[-1:] == (Ellipsis,):
+        return partial(_array, origin, _reader(args[0]))
+    if origin is tuple:
+        return partial(_fixed, tuple(map(_reader, args)))
+    if origin in {Union, UnionType}:
+        return partial(_either, tuple(map(_reader, args)), NoneType in args)
+    raise TypeError(f"{kind} is no type that a file can hold")
+
+
+def _wrong(value: object, wanted: str) -> ReadError:
+    return ReadError(f"holds {value!r:.200}; give {wanted}")
+
+
+def _kind(types: type | UnionType, wanted: str, value: object) -> Any:
+    if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
+        raise _wrong(value, wanted)
+    return value
+
+
+def _number(value: object) -> float:
+    try:
+        number = float(_kind(int | float, "a number", value))
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise _wrong(value, "a finite number")
+    return number
+
+
+def _bounded(read: Read, least: Least, value: object) -> Any:
+    number = read(value)
+    if number < least.bound:
+        raise _wrong(value, f"{least.bound} or more")
+    return number
+
+
+def _one_of(known: tuple[Any, ...], value: object) -> Any:
+    if not any(value == one and type(value) is type(one) for one in known):
+        raise _wrong(value, f"one of {', '.join(map(repr, known))}")
+    return value
+
+
+def _array(origin: type, read: Read, value: object) -> Any:
+    items: Sequence[Any] = _kind(list | tuple, "a list", value)
+    return origin(_each(read, enumerate(items)))
+
+
+def _fixed(readers: tuple[Read, ...], value: object) -> tuple[Any, ...]:
+    if len(_kind(list | tuple, "a list", value)) != len(readers):
+        raise _wrong(value, f"a list of {len(readers)}")
+    return tuple(_each(lambda pair: pair[0](pair[1]), enumerate(zip(readers, value, strict=True))))  # type: ignore[call-overload]
+
+
+def _table(read: Read, value: object) -> dict[str, Any]:
+    table: dict[str, Any] = _kind(dict, "a table", value)
+    return dict(zip(table, _each(read, table.items()), strict=True))
+
+
+def _each(read: Read, items: Any) -> list[Any]:
+    found = []
+    for key, item in items:
+        try:
+            found.append(read(item))
+        except ReadError as error:
+            raise error.at(key) from None
+    return found
+
+
+@cache
+def _fields(cls: type) -> dict[str, Read]:
+    return {key: _reader(kind) for key, kind in hints(cls).items()}
+
+
+def _object(cls: type, value: object) -> Any:
+    table: dict[str, Any] = _kind(dict, "a table", value)
+    known = _fields(cls)
+    said = []
+    if lacks := sorted(needed(cls) - table.keys()):
+        said.append(f"lacks {', '.join(lacks)}")
+    if unknown := sorted(table.keys() - known.keys()):
+        said.append(f"has {', '.join(map(repr, unknown))}, which is not known")
+    if said:
+        raise ReadError(" and ".join(said))
+    found = {}
+    for key, item in table.items():
+        try:
+            found[key] = known[key](item)
+        except ReadError as error:
+            raise error.at(key) from None
+    try:
+        return cls(**found)
+    except ValueError as error:  # values that do not belong together
+        raise ReadError(f"is none: {error}") from None
+
+
+def _either(readers: tuple[Read, ...], nothing: bool, value: object) -> Any:  # noqa: FBT001
+    if nothing and value is None:
+        return None
+    errors = []
+    for read in readers:
+        try:
+            return read(value)
+        except ReadError as error:
+            errors.append(error)
+    raise max(errors, key=lambda error: len(error.path))  # that of the type it is most like
+
+
+_OF_TYPE: Final[dict[Any, Read]] = {
+    Any: lambda value: value,
+    bool: partial(_kind, bool, "true or false"),
+    int: partial(_kind, int, "a whole number"),
+    float: _number,
+    str: partial(_kind, str, "text"),
+    NoneType: partial(_kind, NoneType, "null"),
+}

@@ -1,0 +1,192 @@
+"""The record of a count: every call of an operator, and the module that was running."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import sys
+import threading
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from operator import add, attrgetter
+from threading import get_ident
+from typing import Any, Final
+
+import torch
+from torch import nn
+from torch.nn.modules import module as hooks
+
+from convbench.core.torch_internals import children_of, next_node
+from convbench.counting.engine.counts import NAMES, Counts
+
+KIND: Final = "_convbench_kind"
+"""Where a module that stands for another keeps the name of that one's type."""
+
+
+def kind_of(part: nn.Module) -> str:
+    """Return the name of a module's type, or of the type that it stands for."""
+    return str(vars(part).get(KIND) or type(part).__name__)
+
+
+class Recorder:
+    """Every call of an operator, the operators without a rule, and the module that runs.
+
+    drew: random numbers were drawn. without_graph: no output requires a gradient, but weights do.
+    elsewhere: calls of its parts by other threads, which nobody counts. used: the tensors that
+    operators were given, by id, where only they are to be counted as held. outside: modules that
+    ran and are none of its parts, by id.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        """Name every module of the tree by its first name."""
+        self.parts = _named(module)
+        self.names = {id(part): name for name, part in self.parts}
+        self.events: list[tuple[str, str, Counts, int]] = []
+        self.unknown: dict[str, int] = {}
+        self.again: dict[tuple[str, str], int] = {}
+        self.path = ""
+        self.stack: list[str] = []
+        self.visits: dict[str, int] = {}
+        self.elsewhere = 0
+        self.drew = self.without_graph = False
+        self.used: set[int] | None = None
+        self.outside: dict[int, nn.Module] = {}
+        self._nodes, self._makers = [-1], [""]
+
+    def entered(self, path: str) -> None:
+        """Note that nodes of the graph of autograd are from here on made in a module."""
+        self.path = path
+        self._nodes.append(next_node())
+        self._makers.append(path)
+
+    def made_by(self, node: int) -> str:
+        """Return the module in which a node was made, by its number: they count up."""
+        return self._makers[bisect_right(self._nodes, node) - 1]
+
+    def begin(self) -> None:
+        """Forget the calls so far: another pass begins."""
+        self.events.clear()
+        self.again.clear()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know of the count, in sentences."""
+        found = []
+        training = (name for name, part in self.parts if getattr(part, "training", False))
+        idle = [name for name in training if not self._ran(name)] if self.drew else []
+        if idle:
+            parts = "1 part" if len(idle) == 1 else f"{len(idle)} parts"
+            found.append(
+                f"random numbers were drawn, and {parts} in training mode did not run "
+                f"({idle[0]} first): where layers are dropped at random, another draw counts "
+                "otherwise"
+            )
+        if self.without_graph:
+            found.append(
+                "no output wants a gradient, so that nothing was counted backward: does its "
+                "forward run under torch.no_grad or torch.inference_mode?"
+            )
+        return tuple(found)
+
+    def _ran(self, name: str) -> bool:
+        return any(other == name or other.startswith(f"{name}.") for other in self.visits)
+
+    def add(self, operator: str, counts: Counts, itemsize: int) -> None:
+        """Note one call of an operator, in the module that is running."""
+        self.events.append((self.path, operator, counts, itemsize))
+
+    def note(self, path: str, operator: str, counts: Counts, itemsize: int) -> None:
+        """Note more about calls in a module, which were noted already."""
+        self.events.append((path, operator, counts, itemsize))
+        self.again[path, operator] = self.again.get((path, operator), 0) + 1
+
+    def miss(self, operator: str, times: int = 1) -> None:
+        """Note calls of an operator that has no rule."""
+        self.unknown[operator] = self.unknown.get(operator, 0) + times
+
+    def rows(self) -> dict[tuple[str, str], tuple[int, Counts]]:
+        """Return calls and summed counts by (module, operator), in the order first met."""
+        sums: dict[tuple[str, str], list[int]] = {}
+        calls: dict[tuple[str, str], int] = {}
+        for path, operator, counts, itemsize in self.events:
+            key = (path, operator)
+            row = sums.get(key)
+            if row is None:
+                row = sums[key] = list(_NUMBERS(counts))
+                calls[key] = 1
+            else:
+                row[:] = map(add, row, _NUMBERS(counts))
+                calls[key] += 1
+            row[_MOVED] += (counts.reads + counts.writes) * itemsize
+        return {
+            key: (calls[key] - self.again.get(key, 0), Counts.of(row)) for key, row in sums.items()
+        }
+
+
+def _named(module: nn.Module) -> tuple[tuple[str, nn.Module], ...]:
+    """Return a module and all inside it, each by its first name: as named_modules(), and faster."""
+    found: dict[int, tuple[str, nn.Module]] = {}
+    waiting = [("", module)]
+    while waiting:
+        name, part = waiting.pop()
+        if id(part) not in found:
+            found[id(part)] = name, part
+            prefix = name and f"{name}."
+            children = [*children_of(part).items()]
+            waiting += [(prefix + key, child) for key, child in children[::-1] if child is not None]
+    return tuple(found.values())
+
+
+def _drawn() -> tuple[Any, bytes]:
+    """Return where the random numbers of Python and NumPy stand."""
+    numpy: Any = sys.modules.get("numpy.random")
+    return random.getstate(), pickle.dumps(numpy.get_state() if numpy else None)
+
+
+_NUMBERS: Final = attrgetter(*NAMES)
+_MOVED: Final = NAMES.index("bytes_moved")
+
+
+@contextmanager
+def watching(recorder: Recorder) -> Iterator[None]:
+    """Follow which module runs, by torch's own global hooks, removed afterwards."""
+    names, stack, visits, here = recorder.names, recorder.stack, recorder.visits, get_ident()
+    entered = recorder.entered if torch.is_grad_enabled() else partial(setattr, recorder, "path")
+
+    def enter(module: nn.Module, _: Any) -> None:
+        if get_ident() != here:
+            if id(module) in names:
+                recorder.elsewhere += 1
+                recorder.miss("modules that another thread ran")
+            return
+        name = names.get(id(module))
+        if name is None and len(stack) < 2:  # noqa: PLR2004  the module itself, and this one
+            recorder.outside[id(module)] = module
+        stack.append(recorder.path)
+        if name is not None:
+            entered(name)
+            visits[name] = visits.get(name, 0) + 1
+
+    def leave(module: nn.Module, _: Any, __: Any) -> None:
+        if stack and get_ident() == here:
+            entered(stack.pop())
+
+    def begin(*_: Any) -> None:
+        sys.setprofile(None)
+        recorder.miss("threads that it started, where nothing is counted")
+
+    profiled = threading.getprofile()
+    threading.setprofile(begin)
+    before = hooks.register_module_forward_pre_hook(enter)
+    after = hooks.register_module_forward_hook(leave, always_call=True)
+    drops = getattr(recorder.parts[0][1], "training", False)  # layers at random, perhaps
+    drawn = _drawn() if drops else None
+    try:
+        yield
+    finally:
+        threading.setprofile(profiled)
+        recorder.drew = recorder.drew or (drops and _drawn() != drawn)
+        before.remove()
+        after.remove()

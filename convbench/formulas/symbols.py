@@ -1,0 +1,178 @@
+"""Plans read with symbols: the formula in a report is the code that the counts come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final
+
+from convbench.convs.base import ConvType, make
+from convbench.core.costs import FIELDS, SUMMED
+from convbench.core.errors import SpecError
+from convbench.core.spec import Axis, ConvSpec
+
+if TYPE_CHECKING:
+    import sympy
+
+QUANTITIES: Final = tuple(name for name in SUMMED if not FIELDS[name].padded)
+"""What a formula can be of; what depends on the padding has none: a padding has no symbol."""
+
+_AXES: Final = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
+
+
+def symbol(name: str) -> sympy.Symbol:
+    """Return the positive integer symbol that formulas use for `name`, such as N or H_out."""
+    import sympy
+
+    return sympy.Symbol(name, integer=True, positive=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SymbolicSpec(ConvSpec):
+    """A slot of symbols whose output size is a symbol too, so that stride and padding drop out.
+
+    B batch, C input and N output channels, K taps a side, H and W input positions, H_out and W_out
+    output positions (L in 1d; D, H, W in 3d), s the scale of an upsampling slot.
+    """
+
+    @classmethod
+    def of(cls, kind: ConvType, dims: int, *, bias: bool = False, stride: int = 1) -> SymbolicSpec:
+        """Return the slot of `dims` spatial axes for a type, with its own N where it forces one.
+
+        The stride is a number: it enters the sizes, which are symbols, and the form of a few types.
+        """
+        if not isinstance(dims, int) or dims not in _AXES:
+            raise SpecError(f"dims={dims!r}: give 1, 2 or 3 spatial axes.")
+        forced = kind.forced_outputs(symbol("C"), stride)
+        return cls(
+            in_channels=symbol("C"),
+            out_channels=symbol("N") if forced is None else forced,
+            input_size=tuple(symbol(name) for name in _AXES[dims]),
+            kernel_size=symbol("K"),
+            stride=stride,
+            batch=symbol("B"),
+            bias=bias,
+            scale=symbol("s") if kind.upsamples else None,
+        )
+
+    def _axis(self, index: int) -> Axis:
+        size = self.input_size[index]
+        return Axis(
+            input=size if self.scale is None else size * self.scale,
+            output=symbol(f"{_AXES[self.dims][index]}_out"),
+            kernel=self.kernel_size[index],
+        )
+
+
+def symbolic_type(name: str, knobs: dict[str, Any]) -> ConvType:
+    """Return the type with a symbol for every knob that has one and was not given."""
+    plain = make(name, knobs)
+    free = {
+        item.name: symbol(item.metadata["symbol"])
+        for item in fields(plain)
+        if item.metadata.get("symbol") and item.name not in knobs
+    }
+    return make(name, {**knobs, **free})
+
+
+def formula(
+    name: str,
+    *,
+    ratio_to: str | None = None,
+    quantity: str = "multiplications",
+    dims: int = 2,
+    bias: bool = False,
+    stride: int = 1,
+    **knobs: Any,
+) -> sympy.Expr:
+    """Return the formula of a type's cost as a SymPy expression.
+
+    quantity: one of QUANTITIES. ratio_to: another type, to divide by its formula. dims: spatial
+    axes. stride: matters to types that are built otherwise when they stride (shufflenet_unit).
+    knobs: the type's own; those left out are symbols (G groups, E experts, …). The type
+    in `ratio_to` has its default knobs.
+    Raises SpecError for a quantity, type or knob that does not exist, or two types that never fill
+    the same slot.
+
+    >>> formula("depthwise_separable", ratio_to="standard")
+    1/N + K**(-2)
+    """
+    import sympy
+
+    if quantity not in QUANTITIES:
+        raise SpecError(f"quantity={quantity!r} has no formula: choose {', '.join(QUANTITIES)}.")
+    kind = symbolic_type(name, knobs)
+    spec = SymbolicSpec.of(kind, dims, bias=bias, stride=stride)
+    expression = sympy.sympify(getattr(kind.cost(spec), quantity))
+    if ratio_to is not None:
+        base = make(ratio_to)
+        divisor = sympy.sympify(getattr(base.cost(spec), quantity))
+        if divisor == 0:
+            raise SpecError(f"{ratio_to} has no {quantity}: a ratio to it says nothing.")
+        return sympy.expand(sympy.cancel(expression / divisor), force=True)
+    return sympy.factor_terms(sympy.expand(expression))
+
+
+def limits(ratio: sympy.Expr, *, upsampling: bool = False) -> tuple[tuple[str, sympy.Expr], ...]:
+    """Return where a multiplication ratio goes, as (in which case, the limit).
+
+    ratio: what `formula(…, ratio_to=…)` gave. Only rational functions have limits here; of others
+    what can be said is said. For a large image the slot is one without padding, at stride 1, or
+    enlarged by s.
+    """
+    import sympy
+
+    taps, inputs, outputs, scale = (symbol(name) for name in ("K", "C", "N", "s"))
+    found: list[tuple[str, sympy.Expr]] = []
+    large = ratio
+    for name in {axis for axes in _AXES.values() for axis in axes}:
+        size, positions = symbol(name), symbol(f"{name}_out")
+        if upsampling:
+            large = large.subs(positions, scale * (size - 1) + taps)
+        else:
+            large, size = large.subs(size, positions + taps - 1), positions
+        if size in large.free_symbols and large.is_rational_function(size):
+            large = sympy.limit(large, size, sympy.oo)
+    large = sympy.expand(large)
+    if large != ratio:
+        how = "padding" if upsampling else "padding, stride 1"
+        found.append((f"large image, no {how}", large))
+    if inputs in large.free_symbols and outputs in large.free_symbols:
+        found.append(("then N = C", sympy.expand(sympy.cancel(large.subs(inputs, outputs)))))
+    for label, free in (("many output channels, N → ∞", outputs), ("large kernel, K → ∞", taps)):
+        if free in large.free_symbols and large.is_rational_function(free):
+            found.append((label, sympy.expand(sympy.limit(large, free, sympy.oo))))
+    return tuple(
+        (label, value) for label, value in found if value != ratio and value.is_finite is not False
+    )
+
+
+def value_at(expression: sympy.Expr, kind: ConvType, spec: ConvSpec) -> Any:
+    """Return a formula's value at a slot's numbers, or None where it does not apply there.
+
+    It applies where the kernel is the same on every axis, for one K stands for all.
+    """
+    if len(set(spec.kernel_size)) > 1:
+        return None
+    names = _AXES[spec.dims]
+    numbers = {
+        "B": spec.batch,
+        "C": spec.in_channels,
+        "N": spec.out_channels,
+        "K": spec.kernel_size[0],
+        "s": spec.scale,
+        **dict(zip(names, spec.input_size, strict=True)),
+        **{f"{name}_out": n for name, n in zip(names, spec.output_size, strict=True)},
+    }
+    numbers |= {
+        item.metadata["symbol"]: getattr(kind, item.name)
+        for item in fields(kind)
+        if item.metadata.get("symbol")
+    }
+    import sympy
+
+    values = {
+        symbol(name): sympy.Rational(str(number))
+        for name, number in numbers.items()
+        if number is not None
+    }
+    return expression.xreplace(values)

@@ -1,0 +1,36 @@
+"""From a model's reference to the lines that say its formula."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convbench.counting.engine.by_name import arguments_of, input_of
+from convbench.formulas.tracing.command import formula_command
+from convbench.networks.base import NETWORKS
+from convbench.networks.models import ModelError, load_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def formula_reference(
+    reference: str,
+    shape: str,
+    arguments: Sequence[str] = (),
+    *,
+    dynamic: str | Iterable[str] = "auto",
+) -> list[str]:
+    """Return the formula of the model that `reference` names (see `networks.models`), in lines.
+
+    A registered network gives its plan's formula; any other is traced, on the meta device where it
+    can be made there. Raises ModelError, InputError, TraceError or SpecError.
+    """
+    wanted = input_of(shape)
+    sizes, given = wanted.shape, arguments_of(arguments)
+    if reference in NETWORKS and not given:
+        return formula_command(NETWORKS[reference], sizes, dynamic=dynamic)
+    try:
+        module = load_model(reference, given, device="meta")
+    except ModelError:
+        module = load_model(reference, given)
+    return formula_command(module, sizes, dynamic=dynamic, kind=wanted.kind)

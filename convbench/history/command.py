@@ -1,0 +1,92 @@
+"""What somebody asked to see of a history, in words -> the answer, and files of it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from convbench.comparing.command import read_share
+from convbench.comparing.judging import Limits
+from convbench.core.errors import RunError
+from convbench.core.files import write_file
+from convbench.history.history import History, history
+from convbench.history.page import page
+from convbench.history.run_folders import find_runs
+from convbench.runs.store import HEADER, holds_run
+
+if TYPE_CHECKING:
+    from convbench.report.document import Document
+
+PAGE: Final = "history.md"
+"""The page's file: not `report.md`, which is a run's."""
+_NEAR: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A history as it is asked for on the command line."""
+
+    folder: Path
+    case: str | None = None
+    threshold: str | None = None
+
+
+def answer(asked: Asked) -> Document:
+    """Return the page of the history.
+
+    Raises:
+        RunError: no run there, a threshold that is none, or an expression that is wrong or that no
+            case's name matches.
+
+    """
+    limits = Limits(threshold=read_share("threshold", asked.threshold, Limits.threshold))
+    pattern = None if asked.case is None else _pattern(asked.case)
+    found = history(find_runs(asked.folder), limits)
+    return page(found, found.telling if pattern is None else _matching(found, pattern))
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise RunError(
+            f"--case {text!r} is no regular expression ({error}): mend it; brackets and dots that "
+            "are meant as such take a backslash."
+        ) from None
+
+
+def _matching(found: History, pattern: re.Pattern[str]) -> tuple[int, ...]:
+    chosen = tuple(index for index, case in enumerate(found.cases) if pattern.search(case.name))
+    if chosen:
+        return chosen
+    labels = list(dict.fromkeys(case.label for case in found.cases))
+    near = difflib.get_close_matches(pattern.pattern, labels, n=_NEAR, cutoff=0.4)
+    hint = f"Near ones are {', '.join(near)}." if near else f"Types there: {', '.join(labels[:8])}."
+    names = [case.name for case in found.cases]
+    example = f" A whole name is {names[0]!r}." if names else ""
+    raise RunError(f"--case {pattern.pattern!r} matches no case of these runs. {hint}{example}")
+
+
+def write(document: Document, out: Path) -> Path:
+    """Write the page, its figure and its data below a folder, and return the page's path.
+
+    Raises:
+        RunError: the folder is a run's, or cannot be written.
+
+    """
+    from convbench.report.renderers import RENDERERS
+
+    if holds_run(out):
+        raise RunError(
+            f"--out {out} holds a run ({HEADER}), and figures and tables of its own report: give "
+            "another folder."
+        )
+    data = replace(document, blocks=())
+    files = {**RENDERERS["csv"](data), **RENDERERS["markdown"](document)}
+    files[PAGE] = files.pop("report.md")
+    for name, content in files.items():
+        write_file(out / name, content, "give --out a folder that you may write to")
+    return out / PAGE

@@ -1,0 +1,139 @@
+"""Which device, how many threads, and how much memory there is."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from convbench.core.errors import DeviceError
+from convbench.core.units import itemsize
+from convbench.machine.probes.system import memory_available
+
+if TYPE_CHECKING:
+    from convbench.core.costs import Cost
+    from convbench.runs.cases import Case
+
+_ROOM: Final = 0.8
+"""Share of the free memory that a case may plan to use: allocators and others need the rest."""
+
+
+_took: list[float] = []
+
+
+def import_seconds() -> float | None:
+    """Return how long this process took to import torch; None where others had before."""
+    return _took[0] if _took else None
+
+
+def _import_torch() -> None:
+    """Import torch, and remember how long that took: a fresh process takes as long."""
+    if "torch" in sys.modules:
+        return
+    begin = time.perf_counter()
+    import torch  # noqa: F401
+
+    _took.append(time.perf_counter() - begin)
+
+
+def resolve_device(wanted: str) -> str:
+    """Return the device to use: 'auto' is the first GPU if there is one, else the CPU.
+
+    Raises DeviceError for one that this machine does not have.
+    """
+    _import_torch()
+    import torch
+
+    if wanted == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    if wanted == "cpu":
+        return "cpu"
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        raise DeviceError(
+            f"There is no device {wanted!r}: give auto, cpu, or cuda:0, cuda:1, …."
+        ) from None
+    if device.type == "cpu":
+        raise DeviceError(f"There is one CPU, called 'cpu', and no {wanted!r}: give cpu.")
+    if device.type != "cuda":
+        raise DeviceError(f"convbench does not time {device.type!r}: give auto, cpu or cuda:0.")
+    if not torch.cuda.is_available():
+        why = (
+            "this torch was built without CUDA: install a CUDA build"
+            if torch.version.cuda is None
+            else "torch finds no CUDA device: check the driver with nvidia-smi"
+        )
+        raise DeviceError(f"--device {wanted} was asked for, and {why}, or use --device cpu.")
+    index = 0 if device.index is None else device.index
+    if index >= torch.cuda.device_count():
+        raise DeviceError(
+            f"There is no {wanted}: this machine has {torch.cuda.device_count()} CUDA device(s), "
+            "counted from cuda:0."
+        )
+    return f"cuda:{index}"
+
+
+class ThreadsChosen(NamedTuple):
+    """The numbers of threads to use, and in words why these."""
+
+    numbers: tuple[int, ...]
+    because: str
+
+
+def resolve_threads(wanted: tuple[int, ...] | None, device: str = "cpu") -> ThreadsChosen:
+    """Return the numbers of threads to use: those wanted, or one that can be measured here.
+
+    That one is found by trying (`machine.threads`), once in a process. DeviceError when there are
+    not as many cores as are wanted.
+    """
+    if wanted is None:
+        from convbench.machine.threads import default_threads
+
+        found = default_threads(device)
+        return ThreadsChosen((found.number,), found.because)
+    cores = os.cpu_count() or 1
+    for threads in wanted:
+        if not 1 <= threads <= cores:
+            raise DeviceError(
+                f"--threads {threads}: this machine has {cores} cores; give 1 to {cores}."
+            )
+    return ThreadsChosen(tuple(dict.fromkeys(wanted)), "as asked")
+
+
+def memory_needed(cost: Cost, itemsize: int) -> int:
+    """Return about how many bytes a case holds at once.
+
+    Weights twice (the float32 copy that was built, and the one that runs), and the largest moment
+    of its activations twice, for the workspace of the kernels.
+    """
+    need: int = cost.parameters * (4 + itemsize) + 2 * cost.peak_live * max(itemsize, 4)
+    return need
+
+
+def memory_free(device: str) -> int | None:
+    """Return the free bytes of the device, or None where they cannot be told."""
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
+    return memory_available()
+
+
+def too_large(case: Case, cost: Cost) -> str | None:
+    """Return why the case does not fit into memory, or None.
+
+    Asked before anything is built: a system that overcommits would kill the whole run instead.
+    """
+    need = memory_needed(cost, itemsize(case.skeleton.dtype) or 8)
+    if case.skeleton.direction == "training":
+        need += 3 * cost.activations * 4 + cost.parameters * 8  # kept for the backward, gradients
+    for device in dict.fromkeys(("cpu", case.skeleton.device)):
+        free = memory_free(device)
+        if free is not None and need > _ROOM * free:
+            return (
+                f"out of memory: it needs about {need / 2**30:,.1f} GiB and {device} has "
+                f"{free / 2**30:,.1f} GiB free; use a smaller batch or slot"
+            )
+    return None

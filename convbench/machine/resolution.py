@@ -1,0 +1,231 @@
+"""How small a difference a machine can tell, derived from trials in which there was none.
+
+**Definition.** In an A/A trial the same call is timed as two competitors, for some seconds, and
+the interval of their ratio is taken as for any two. A true difference of a factor 1 + d would have
+moved that interval by this factor, and been found where the moved interval leaves out 1. The
+smallest difference told is the smallest d that would have been found in at least 90 % of the
+trials, whichever of the two was the slower: of the trials' reaches (how far the interval's farther
+end lies from 1, as a factor), the one that 90 % of them do not exceed.
+
+It holds for comparisons as long as the trials, in one process. A longer one tells smaller
+differences, by how much depends on what the noise is made of; no law is assumed. What differs from
+one process to the next is not in it. From 10 trials it is the second largest reach, from 9 or fewer
+the largest, and as uncertain as such ends are. It holds for the machine as it was: while others
+work beside, it is many times larger.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Final
+
+from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+from convbench.core.serialization import Stored
+
+FOUND_SHARE: Final = 0.9
+"""Share of the trials in which a difference must be found to count as one that can be told."""
+
+FALSE_ALARM: Final = 0.05
+"""Share of the A/A intervals that may leave out 1, by their construction."""
+
+CHANCE: Final = 0.01
+"""Where chance leaves out 1 so often only with this probability, the intervals are not believed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial(Stored):
+    """One comparison of a call with itself.
+
+    Attributes:
+        value: the ratio found; the true one is 1.
+        low: lower end of its interval.
+        high: upper end.
+        rounds: rounds it rests on.
+        settled: whether the warm-up of both competitors had settled, for which short trials leave
+            little time; it is no reason for a warning, since the trials before were warm.
+
+    Raises:
+        ValueError: not 0 < low <= value <= high, or no round.
+
+    """
+
+    value: float
+    low: float
+    high: float
+    rounds: int
+    settled: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what is no interval of a ratio."""
+        if not (0 < self.low <= self.value <= self.high < math.inf and self.rounds >= 1):
+            raise ValueError(f"Trial: {self} is no interval; give 0 < low <= value <= high")
+
+    @property
+    def excludes_one(self) -> bool:
+        """Whether a difference was found where there is none: the interval leaves out 1."""
+        return self.rounds >= FEWEST_ROUNDS_FOR_A_VERDICT and not self.low <= 1 <= self.high
+
+    @property
+    def half_width(self) -> float:
+        """Half the interval's width, as a share: 0.01 for one from ÷1.01 to ×1.01.
+
+        Infinite where there were too few rounds for an interval.
+        """
+        if self.rounds < FEWEST_ROUNDS_FOR_A_VERDICT:
+            return math.inf
+        return math.sqrt(self.high / self.low) - 1
+
+    @property
+    def reach(self) -> float:
+        """The smallest difference, as a share, that this trial would have found either way."""
+        if self.rounds < FEWEST_ROUNDS_FOR_A_VERDICT:
+            return math.inf
+        return max(self.high, 1 / self.low) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeResolution(Stored):
+    """What the trials found at one size of work.
+
+    Attributes:
+        name: "tiny" or "middle".
+        what: the call, in words.
+        seconds_per_call: median over the trials.
+        seconds_per_trial: of one comparison, warm-up included; the mean over the trials.
+        page_faults_per_call: the mean; 0 where the system does not tell.
+        trials: one comparison each.
+
+    Raises:
+        ValueError: no trials.
+
+    """
+
+    name: str
+    what: str
+    seconds_per_call: float
+    seconds_per_trial: float
+    page_faults_per_call: float
+    trials: tuple[Trial, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse an empty result."""
+        if not self.trials:
+            raise ValueError(f"SizeResolution {self.name!r}: trials is empty; give at least one")
+
+    @property
+    def told(self) -> int:
+        """How many trials had rounds enough to tell a difference."""
+        return sum(trial.rounds >= FEWEST_ROUNDS_FOR_A_VERDICT for trial in self.trials)
+
+    @property
+    def excluding_one(self) -> int:
+        """How many trials found a difference where there is none; about 5 % by construction."""
+        return sum(trial.excludes_one for trial in self.trials)
+
+    @property
+    def widest(self) -> float:
+        """The largest half-width, as a share."""
+        return max(trial.half_width for trial in self.trials)
+
+    @property
+    def typical(self) -> float:
+        """The median half-width, as a share."""
+        return median(trial.half_width for trial in self.trials)
+
+    @property
+    def smallest_difference(self) -> float | None:
+        """The smallest difference told, as a share (see the module); None if none can be."""
+        reaches = sorted(trial.reach for trial in self.trials)
+        found = reaches[math.ceil(FOUND_SHARE * len(reaches)) - 1]
+        return found if math.isfinite(found) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolution(Stored):
+    """What an A/A test of this machine found.
+
+    Attributes:
+        budget: seconds it was given.
+        seconds: seconds it took.
+        threads: intra-op threads in force.
+        device: "cpu" or "cuda:<index>".
+        seed: of the inputs and of the order of the rounds.
+        allocator: "kept" where the environment had freed pages stay mapped, else "system".
+        steal_share: share of the processors' time that the hypervisor gave to others meanwhile;
+            None where untold.
+        sizes: the sizes of work, smallest first.
+
+    Raises:
+        ValueError: no sizes.
+
+    """
+
+    budget: float
+    seconds: float
+    threads: int
+    device: str
+    seed: int
+    allocator: str
+    steal_share: float | None
+    sizes: tuple[SizeResolution, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse an empty result."""
+        if not self.sizes:
+            raise ValueError("Resolution: sizes is empty; give at least one")
+
+    @property
+    def trials(self) -> int:
+        """Trials of all sizes together that had rounds enough to tell a difference."""
+        return sum(size.told for size in self.sizes)
+
+    @property
+    def too_short(self) -> int:
+        """Trials that ended before they could tell any."""
+        return sum(len(size.trials) - size.told for size in self.sizes)
+
+    @property
+    def excluding_one(self) -> int:
+        """How many of them found a difference where there is none."""
+        return sum(size.excluding_one for size in self.sizes)
+
+    @property
+    def believable(self) -> bool:
+        """Whether so many false differences could be chance, of all sizes and of each."""
+        looks = [(self.excluding_one, self.trials)]
+        looks += [(size.excluding_one, size.told) for size in self.sizes]
+        return all(at_least(*look, FALSE_ALARM) >= CHANCE / len(looks) for look in looks)
+
+    def nearest(self, seconds_per_call: float) -> SizeResolution:
+        """Return the size whose call lasts nearest to this long, by factor.
+
+        Raises:
+            ValueError: a time that is not above 0.
+
+        """
+        if not seconds_per_call > 0:
+            raise ValueError(f"seconds_per_call={seconds_per_call}: give more than 0 s")
+        return min(
+            self.sizes, key=lambda size: abs(math.log(size.seconds_per_call / seconds_per_call))
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the rules of `advice` look at, under keys that begin with "aa_"."""
+        told = [size.smallest_difference for size in self.sizes]
+        known = [100 * share for share in told if share is not None]
+        return {
+            "aa_seconds": self.seconds,
+            "aa_trials": self.trials,
+            "aa_excluding_one": self.excluding_one,
+            "aa_believable": self.believable,
+            "aa_smallest_percent": max(known) if len(known) == len(told) else "none",
+            "aa_page_faults_per_call": max(size.page_faults_per_call for size in self.sizes),
+            "aa_steal_share": "unknown" if self.steal_share is None else self.steal_share,
+        }
+
+
+def at_least(events: int, of: int, share: float) -> float:
+    """Return the probability of `events` or more in `of` independent tries of this share."""
+    return sum(math.comb(of, k) * share**k * (1 - share) ** (of - k) for k in range(events, of + 1))

@@ -1,0 +1,174 @@
+"""From a reference on a command line to a module: a factory, a registered network, or a file."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convbench.core.errors import ConvbenchError, UnknownNameError, one_line
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from torch import nn
+    from torch.export import ExportedProgram
+
+
+class ModelError(ConvbenchError):
+    """A model that cannot be made from its reference."""
+
+
+def load_model(
+    reference: str, arguments: Mapping[str, str] | None = None, *, device: str = "cpu"
+) -> nn.Module:
+    """Return the module that a reference names, in evaluation mode.
+
+    reference: `package.module:factory` (called with `arguments`, values read as Python literals
+    where they are some), the name of a registered network, or the path of an exported program that
+    ends in .pt2. device: "meta" makes a factory's weights without memory. Raises ModelError, saying
+    what is missing or what the factory raised.
+    """
+    given = {key: _literal(value) for key, value in (arguments or {}).items()}
+    if reference.endswith(".pt2"):
+        return load_program(reference, given).module()
+    if ":" not in reference:
+        return _registered(reference, given, device)
+    return _called(_factory(reference), reference, given, device)
+
+
+def _literal(text: str) -> Any:
+    import ast
+
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def load_program(path: str, arguments: Mapping[str, Any] | None = None) -> ExportedProgram:
+    """Return the exported program in a file; ModelError where there is none."""
+    import torch
+
+    if arguments:
+        raise ModelError(
+            f"{path} is an exported program and takes no --arg ({', '.join(arguments)}): export "
+            "the model that you want, or name its factory."
+        )
+    if not Path(path).is_file():
+        raise ModelError(f"There is no file {path}: check the path.")
+    if not zipfile.is_zipfile(path):
+        raise ModelError(
+            f"{path} is no exported program (not an archive): save one with torch.export.save."
+        )
+    log = logging.getLogger("torch")
+    before = log.level
+    log.setLevel(logging.CRITICAL)  # it writes the traceback of what is said here in a line
+    try:
+        return torch.export.load(path)
+    except Exception as error:  # an archive can be wrong in many ways
+        raise ModelError(
+            f"{path} is no exported program ({one_line(error)}): save one with torch.export.save."
+        ) from error
+    finally:
+        log.setLevel(before)
+
+
+def _registered(name: str, given: dict[str, Any], device: str) -> nn.Module:
+    import torch
+
+    from convbench.networks.base import NETWORKS
+
+    if given:
+        raise ModelError(
+            f"{name} is a registered network and takes no --arg: register one with other knobs, or "
+            "give package.module:factory."
+        )
+    try:
+        network = NETWORKS[name]
+    except UnknownNameError as error:
+        raise ModelError(
+            f"{error} A model of your own is written package.module:factory, or FILE.pt2."
+        ) from None
+    with torch.device(device):
+        return network.build().eval()
+
+
+def _factory(reference: str) -> Callable[..., Any]:
+    module_name, _, attribute = reference.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:  # as `python -m` does for its own module
+        sys.path.insert(0, here)
+    try:
+        found: Any = _imported(module_name)
+    except (Exception, SystemExit) as error:
+        raise ModelError(
+            f"{module_name} cannot be imported: {one_line(error)}. Check the "
+            "name, and that the package is installed here."
+        ) from error
+    for name in attribute.split("."):
+        if not hasattr(found, name):
+            import difflib
+
+            near = difflib.get_close_matches(name, dir(found), n=3)
+            hint = f" Did you mean {', '.join(near)}?" if near else ""
+            raise ModelError(f"{module_name} has no attribute {name!r}.{hint}")
+        found = getattr(found, name)
+    return found  # type: ignore[no-any-return]
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a module; where torchvision's compiled part does not load, without that part."""
+    try:
+        return importlib.import_module(name)
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise
+    from convbench.core.torchvision_import import declare_operators
+
+    declare_operators()
+    return importlib.import_module(name)
+
+
+def _called(
+    factory: Callable[..., Any], reference: str, given: dict[str, Any], device: str
+) -> nn.Module:
+    import torch
+    from torch import nn
+
+    if isinstance(factory, nn.Module):
+        if given:
+            raise ModelError(f"{reference} is a module already and takes no --arg: leave them out.")
+        return factory.eval()
+    if not callable(factory):
+        raise ModelError(
+            f"{reference} is a {type(factory).__name__}: give a function or a class that makes a "
+            "torch.nn.Module."
+        )
+    try:
+        with torch.device(device):
+            module = factory(**given)
+    except SystemExit as error:
+        raise ModelError(
+            f"{reference} calls sys.exit({error.code!r}) instead of making a module: take that out."
+        ) from error
+    except Exception as error:
+        try:
+            signature = str(inspect.signature(factory))
+        except (TypeError, ValueError):
+            signature = "(…)"
+        raise ModelError(
+            f"{reference}{signature} raised {one_line(error)}. Give what it "
+            "needs with --arg key=value."
+        ) from error
+    if not isinstance(module, nn.Module):
+        raise ModelError(
+            f"{reference} returned a {type(module).__name__}, not a torch.nn.Module: name a "
+            "function or class that makes one."
+        )
+    return module.eval()

@@ -1,8 +1,0 @@
-"""How things look in a notebook: HTML and LaTeX of a run, a cost, a tally, a formula; plots.
-
-    markup      text and tables as HTML that is safe wherever a name comes from
-    costs, tallies, formulas, profiles, runs    one kind of thing each
-    plots       the figures that `Run.plot` can draw
-
-The types themselves have one line each that calls into here, so that they stay free of all this.
-"""

@@ -1,1 +1,0 @@
-"""Counting any network from the operators that run, without running them."""

@@ -1,0 +1,115 @@
+"""Figures: data -> a picture, which says what is drawn and where -> matplotlib's, PNG or PDF.
+
+    picture                      what a picture is made of
+    scatter, rows, curve, trend  a picture of each kind of data
+    style                        colours, marks, ticks
+    canvas, labels               a picture -> matplotlib's figure
+
+The page for a browser draws the same pictures. matplotlib is imported only when something is drawn.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import contextmanager
+from dataclasses import is_dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from convbench.core import text as show
+from convbench.core.intervals import Interval, RatioInterval
+from convbench.report.figuredata import Bars, Curve, Ratios, Roofline, Scatter, Trend
+from convbench.report.figures.curve import curve
+from convbench.report.figures.rows import bars, ratios
+from convbench.report.figures.scatter import roofline, scatter
+from convbench.report.figures.trend import trend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from matplotlib.figure import Figure as Canvas
+
+    from convbench.report.figuredata import FigureData
+    from convbench.report.figures.picture import Picture
+
+DPI: Final = 150
+
+# On top of matplotlib's own defaults, so that a user's matplotlibrc changes nothing here.
+_STYLE: Final[dict[str, Any]] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.labelcolor": "#333333",
+    "axes.edgecolor": "#888888",
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "legend.frameon": False,
+    "text.parse_math": False,  # a name that a user chose may hold a dollar sign
+    "pdf.fonttype": 42,  # TrueType, which publishers ask for
+}
+# Without these, matplotlib writes its own version and the time into the file.
+_UNSAID: Final[dict[str, dict[str, Any]]] = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+}
+_PICTURES: Final[dict[type, Callable[[Any], Picture]]] = {
+    Scatter: scatter,
+    Ratios: ratios,
+    Curve: curve,
+    Bars: bars,
+    Trend: trend,
+    Roofline: roofline,
+}
+
+
+def picture(data: FigureData | Roofline) -> Picture:
+    """Return what is drawn of a figure's data."""
+    return _PICTURES[type(data)](data)
+
+
+def draw(data: FigureData, form: Literal["png", "pdf"] = "png") -> bytes:
+    """Return the figure as PNG, at 150 dots an inch on white, or as PDF, for print.
+
+    The same data gives the same bytes with the same matplotlib.
+    """
+    with _styled():
+        buffer = io.BytesIO()
+        _drawn(data).savefig(buffer, format=form, dpi=DPI, metadata=_UNSAID[form])
+    return buffer.getvalue()
+
+
+def figure(data: FigureData | Roofline) -> Canvas:
+    """Return the figure as matplotlib's, known to no pyplot: nothing to close, no window."""
+    with _styled():
+        return _drawn(data)
+
+
+def said(data: FigureData) -> str:
+    """Return what the caption of a figure must say of the intervals that it does not show whole."""
+    tuples = (value for value in vars(data).values() if isinstance(value, tuple))
+    items = (item for several in tuples for item in several if is_dataclass(item))
+    values = (value for item in items for value in vars(item).values())
+    text = ""
+    if not all(show.known(v) for v in values if isinstance(v, Interval | RatioInterval)):
+        text += " Without a whisker: processes too far apart for an interval."
+    if any(mark.seen and mark.seen.cuts for mark in picture(data).marks):
+        text += " An arrowhead: the interval goes on."
+    return text
+
+
+@contextmanager
+def _styled() -> Iterator[None]:
+    # No pyplot: it would choose a backend and keep the figure. The styles are undone on leaving.
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", _STYLE]):
+        yield
+
+
+def _drawn(data: FigureData | Roofline) -> Canvas:
+    from convbench.report.figures.canvas import drawn
+
+    return drawn(picture(data))

@@ -1,0 +1,140 @@
+"""Cases in rows, the first at the top: both ratios on one line, or two bars with their numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from convbench.core import text as show
+from convbench.report.figures import style
+from convbench.report.figures.picture import (
+    BAR,
+    Axis,
+    Key,
+    Line,
+    Mark,
+    Note,
+    Panel,
+    Picture,
+    Rule,
+    Words,
+    around,
+    row_axis,
+    whisker,
+    with_confidence,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convbench.report import figuredata
+    from convbench.report.figures.picture import Ends, Part
+
+_ROOM_RATIOS: Final = 1.25
+_BARS: Final = 1.12  # of the longest bar: as far as an interval goes, before its number
+_ROOM_COUNTS: Final = 1.3  # for the number beside the longest bar
+_ROOM_TIMES: Final = 1.2
+
+
+def ratios(data: figuredata.Ratios) -> Picture:
+    """Return multiplication ratio and time ratio of each case: promise and clock."""
+    values = (v for pair in data.pairs for v in (pair.multiplications, pair.time.value))
+    ends = around([1.0, *values], _ROOM_RATIOS)
+    labels = tuple(pair.label for pair in data.pairs)
+    parts = [part for row, pair in enumerate(data.pairs) for part in _pair(row, pair, ends)]
+    title = f"divided by {data.baseline} (1 = the same, left is less)"
+    panel = Panel(
+        Axis(ends, title, log=True, grid=True, show=style.tick_ratio),
+        row_axis(labels),
+        (Rule(1, "one", upright=True), *parts),
+    )
+    return Picture(
+        title=data.title,
+        panels=(panel,),
+        height=1.6 + 0.3 * len(labels),
+        pixels=120 + 28 * len(labels),
+        keys=(
+            Key("multiplications", style.COUNT_COLOUR, "s"),
+            Key("time (interval)", style.TIME_COLOUR, "o"),
+        ),
+        notes=tuple(_pair_note(pair, data) for pair in data.pairs),
+        rows=labels,
+    )
+
+
+def _pair(row: int, pair: figuredata.Pair, ends: Ends) -> Iterator[Part]:
+    count, time = pair.multiplications, pair.time.value
+    yield Line((count, time), (row, row), "link", 2.2, case=pair.label)
+    looks = (("s", style.COUNT_COLOUR, count, None),
+             ("o", style.TIME_COLOUR, time, whisker(pair.time, ends)))  # fmt: skip
+    for symbol, colour, place, seen in looks:
+        yield Mark(
+            place, row, symbol, colour, row, hollow=pair.caveat, seen=seen, across=True,
+            case=pair.label,
+        )  # fmt: skip
+
+
+def _pair_note(pair: figuredata.Pair, data: figuredata.Ratios) -> Note:
+    count, time = pair.multiplications, pair.time
+    return Note(
+        pair.label,
+        (
+            (f"multiplications ÷ {data.baseline}", show.ratio(count)),
+            (f"time ÷ {data.baseline}", f"{with_confidence(time)}, {time.verdict}"),
+            ("time share ÷ count share", show.ratio(time.value / count) if count else "–"),
+        ),
+        group=data.title,
+        case=pair.label,
+        known={"ratio_multiplications": count},
+    )
+
+
+def bars(data: figuredata.Bars) -> Picture:
+    """Return multiplications and time of networks side by side."""
+    timed = [bar.seconds.value for bar in data.bars if bar.seconds]
+    labels = tuple(bar.label for bar in data.bars)
+    most = _ROOM_COUNTS * max(1, *(bar.multiplications for bar in data.bars))
+    times = 0.0, _BARS * max(timed, default=1.0)
+    name = "multiplications (1 MAC = 1 multiplication)"
+    counts = Axis((0, most), name, grid=True, show=style.tick_count)
+    parts = tuple(part for row, bar in enumerate(data.bars) for part in _count(row, bar))
+    panels = [Panel(counts, row_axis(labels), parts)]
+    if timed:
+        name, ends = "time of a call, with its interval", (0, _ROOM_TIMES * times[1])
+        axis = Axis(ends, name, grid=True, show=style.tick_seconds)
+        parts = tuple(part for row, bar in enumerate(data.bars) for part in _time(row, bar, times))
+        panels.append(Panel(axis, row_axis(labels), parts))
+    return Picture(
+        title=data.title,
+        panels=tuple(panels),
+        height=1.5 + 0.36 * len(labels),
+        pixels=90 + 34 * len(labels),
+        beside=True,
+        notes=tuple(_bar_note(bar, data.title) for bar in data.bars),
+        rows=labels,
+    )
+
+
+def _count(row: int, bar: figuredata.Bar) -> Iterator[Part]:
+    count = float(bar.multiplications)  # it may exceed 64 bits
+    yield Mark(count, row, BAR, style.COUNT_COLOUR, row, across=True, case=bar.label)
+    yield Words(count, row, show.count(bar.multiplications), case=bar.label)
+
+
+def _time(row: int, bar: figuredata.Bar, ends: Ends) -> Iterator[Part]:
+    if bar.seconds is None:
+        yield Words(0, row, "not timed", case=bar.label)
+        return
+    time, seen = bar.seconds.value, whisker(bar.seconds, ends)
+    yield Mark(time, row, BAR, style.TIME_COLOUR, row, seen=seen, across=True, case=bar.label)
+    yield Words(seen.high if seen else time, row, show.seconds(time), case=bar.label)
+
+
+def _bar_note(bar: figuredata.Bar, group: str) -> Note:
+    time = with_confidence(bar.seconds) if bar.seconds else "not timed"
+    return Note(
+        bar.label,
+        (("multiplications", f"{bar.multiplications:,}"), (style.TIME, time)),
+        group=group,
+        case=bar.label,
+        known={"multiplications": bar.multiplications},
+    )

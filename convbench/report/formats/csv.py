@@ -1,0 +1,60 @@
+"""CSV: each table of a document as raw values, for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from convbench.report.renderers import RENDERERS
+from convbench.report.table_data import flat_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from convbench.report.document import Document
+    from convbench.report.renderers import Files
+
+# What a spreadsheet takes for a formula. "@256×128 b1" is none: no function begins with a digit,
+# and without an operator, a bracket or a mark behind it nothing can be calculated or called.
+_FORMULA: Final = re.compile(r"'*(?:[=+\-＝＋－＠\t\r\n]|@(?!\d[\w× ]*\Z))")
+
+
+@RENDERERS.register("csv")
+def render(document: Document) -> Files:
+    """Return tables/<id>.csv for every table; parts of one table are put together again.
+
+    Values are raw: seconds, whole counts, ratios with all digits. An interval becomes three
+    columns, <key>, <key>_low and <key>_high. A missing value is empty. Text that a spreadsheet
+    would run as a formula has an apostrophe in front: see `harmless`.
+    """
+    return {
+        f"tables/{table.id}.csv": text_of((c.key for c in table.columns), table.rows).encode()
+        for table in flat_tables(document)
+    }
+
+
+def text_of(columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return CSV with its head, lines ending in a line feed; None is empty, floats are exact."""
+    lines = []
+    for row in (tuple(columns), *rows):
+        line = io.StringIO()
+        # With both its characters in the line's end, a lone carriage return is quoted too: unquoted
+        # it would begin a row for most readers.
+        csv.writer(line, lineterminator="\r\n").writerow([harmless(value) for value in row])
+        lines.append(line.getvalue().removesuffix("\r\n"))
+    return "\n".join([*lines, ""])
+
+
+def harmless(value: Any) -> Any:
+    r"""Return text that a spreadsheet would take for a formula with an apostrophe in front.
+
+    Numbers stay numbers, negative ones too, and so does all other text. A program gets the text
+    back by taking one apostrophe off what begins with apostrophes and then =, +, -, @, a tab or a
+    line break; json and parquet hold it as it is.
+
+    >>> harmless("=1+1"), harmless("standard"), harmless(-1)
+    ("'=1+1", 'standard', -1)
+    """
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

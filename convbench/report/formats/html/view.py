@@ -1,0 +1,201 @@
+"""A document as the template wants it: sections, cards, and cells with the values they sort by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from convbench.core import text as show
+from convbench.core.intervals import Interval, RatioInterval
+from convbench.report.document import (
+    Bullets,
+    Document,
+    Figure,
+    Fold,
+    Heading,
+    Paragraph,
+    Table,
+    sections,
+)
+from convbench.report.figures import picture
+from convbench.report.formats.html.chart import drawn
+from convbench.report.formats.html.facts import Facts
+from convbench.report.formats.html.names import Names, names_of
+
+if TYPE_CHECKING:
+    from convbench.report.document import Block, Bullet, Column
+    from convbench.report.formats.html.names import Look
+
+MANY_ROWS: Final = 20
+"""A longer table shows its first rows until a reader asks for all of them."""
+_CASE: Final = "label"
+_MENTIONS: Final = frozenset({"cheapest", "fastest"})
+"""Columns of text that name cases of other rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A cell: its text, its raw value where it sorts by one, and the names it is about."""
+
+    text: str
+    value: str
+    names: tuple[int, ...]
+    look: Look | None
+    number: bool
+    head: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row, and the names that it is about."""
+
+    cells: tuple[Cell, ...]
+    names: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table as shown; `caption` is of its own, or the heading that it stands under."""
+
+    id: str
+    caption: str
+    quiet: bool
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    long: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A section of the page: its heading and everything up to the next one."""
+
+    id: str
+    title: str
+    cards: tuple[Bullet, ...]
+    blocks: tuple[Any, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What the template shows. `notes` stand before the first section: the run is not whole."""
+
+    title: str
+    scope: str
+    notes: tuple[str, ...]
+    parts: tuple[Part, ...]
+    names: Names
+    charts: dict[str, Any]
+
+
+def view(document: Document) -> View:
+    """Return a document as the template wants it."""
+    names = names_of(document)
+    facts = Facts(document)
+    figures = [block for block in document.walk() if isinstance(block, Figure)]
+    before, found = sections(document.blocks)
+    used: set[str] = set()
+    return View(
+        title=plain(document.title),
+        scope=plain(document.scope),
+        notes=tuple(block.text for block in before if isinstance(block, Paragraph)),
+        parts=tuple(_part(section, names, used) for section in found),
+        names=names,
+        charts={
+            figure.id: drawn(picture(figure.data), names, facts).to_json() for figure in figures
+        },
+    )
+
+
+def plain(text: str) -> str:
+    """Return a text in one line."""
+    return " ".join(text.split())
+
+
+def _part(section: list[Block], names: Names, used: set[str]) -> Part:
+    heading, *blocks = section
+    title = plain(heading.text) if isinstance(heading, Heading) else ""
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
+    number = 2
+    chosen = slug
+    while chosen in used:
+        chosen, number = f"{slug}-{number}", number + 1
+    used.add(chosen)
+    points = [item for block in blocks if isinstance(block, Bullets) for item in block.items]
+    return Part(
+        id=chosen,
+        title=title,
+        cards=tuple(item for item in points if item.answer),
+        blocks=tuple(_shown(blocks, names, title)),
+    )
+
+
+def _shown(blocks: Iterable[Block], names: Names, above: str) -> list[Any]:
+    """Return blocks without what the cards say, and tables as grids."""
+    found: list[Any] = []
+    for block in blocks:
+        if isinstance(block, Heading):
+            above = plain(block.text)
+        found += _one(block, names, above)
+    return found
+
+
+def _one(block: Block, names: Names, above: str) -> list[Any]:
+    match block:
+        case Bullets():
+            rest = tuple(item for item in block.items if not item.answer)
+            return [("bullets", rest)] if rest else []
+        case Table():
+            return [("table", grid(block, names, above))]
+        case Fold():
+            inside = _shown(block.blocks, names, plain(block.summary))
+            return [("fold", plain(block.summary), inside)]
+        case _:
+            return [(type(block).__name__.lower(), block)]
+
+
+def grid(table: Table, names: Names, above: str) -> Grid:
+    """Return a table with its cells as text and as values; `above` is the heading over it."""
+    return Grid(
+        id=plain(table.id),
+        caption=plain(table.caption or table.part or above),
+        quiet=not table.caption,
+        columns=table.columns,
+        rows=tuple(_row(table, row, names) for row in table.rows),
+        long=len(table.rows) > MANY_ROWS,
+    )
+
+
+def _row(table: Table, row: tuple[Any, ...], names: Names) -> Row:
+    cells = tuple(
+        _cell(value, column, names, head=index == 0)
+        for index, (column, value) in enumerate(zip(table.columns, row, strict=True))
+    )
+    about = [
+        cell.names for cell, column in zip(cells, table.columns, strict=True) if column.key == _CASE
+    ]
+    return Row(cells=cells, names=next(iter(about), ()))
+
+
+def _cell(value: Any, column: Column, names: Names, *, head: bool) -> Cell:
+    mention = column.key == _CASE or column.key in _MENTIONS
+    about = names.mentioned(value) if mention and isinstance(value, str) else ()
+    only = names.look(about[0]) if len(about) == 1 else None
+    return Cell(
+        text=plain(show.cell(value, column.kind)),
+        value=_raw(value),
+        names=about,
+        look=only,
+        number=column.kind != "text",
+        head=head,
+    )
+
+
+def _raw(value: Any) -> str:
+    """Return what a cell sorts by: a number with all its digits; nothing for text or a gap."""
+    if isinstance(value, Interval | RatioInterval):
+        value = value.value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    return repr(value)

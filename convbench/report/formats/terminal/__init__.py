@@ -1,0 +1,164 @@
+"""A report for a terminal of 80 columns: what the numbers say, and the tables they rest on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.padding import Padding
+from rich.text import Text
+
+from convbench.core import text as show
+from convbench.report.document import (
+    Bullets,
+    Code,
+    Figure,
+    Fold,
+    Heading,
+    Paragraph,
+    Table,
+    sections,
+)
+from convbench.report.formats.terminal.merging import MERGED, merged
+from convbench.report.formats.terminal.narrowing import narrowed
+from convbench.report.legible import legible
+from convbench.report.renderers import SCREENS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console, RenderableType
+
+    from convbench.report.document import Block, Document
+
+NARROWEST: Final = 80
+"""Columns that are used even where the terminal has fewer."""
+
+_SHOWN: Final = frozenset({"overview", "left-out"})
+"""Tables that are shown as they stand, beside those that are merged, one a group."""
+
+
+@SCREENS.register("terminal")
+def render(document: Document, console: Console) -> None:
+    """Print the findings, one table a group of cases, and what was left out of the run.
+
+    As wide as the console, and 80 columns where that has fewer. What is not shown is named at the
+    end. Styles are the console's: none where it is no terminal, no colour where NO_COLOR is set.
+    """
+    page = _Page(document, max(NARROWEST, console.width), console.encoding)
+    for part in page.parts():
+        console.print(part, width=page.width, highlight=False)
+
+
+def print_document(document: Document, console: Console) -> None:
+    """Print every block of a document but figures and folds, which are for a page."""
+    page = _Page(document, console.width, console.encoding)
+    for part in page.whole():
+        console.print(part, width=page.width, highlight=False)
+
+
+class _Page:
+    """Turns a document into what rich prints, in signs that the encoding has."""
+
+    def __init__(self, document: Document, width: int, encoding: str) -> None:
+        self.document = document
+        self.width = width
+        self.encoding = encoding
+        self.dropped: dict[str, None] = {}
+        """Names of the columns that had no room in some table, in order."""
+
+    def parts(self) -> Iterator[RenderableType]:
+        """Yield what is printed, in order."""
+        yield self._text(self.document.title, "bold")
+        before, found = sections(self.document.blocks)
+        for section in [before, *found] if before else found:
+            yield from self._section(section)
+        yield ""
+        yield self._text(self._missing(), "dim")
+
+    def whole(self) -> Iterator[RenderableType]:
+        """Yield what is printed of every block, in order."""
+        yield self._text(self.document.title, "bold")
+        for block in self.document.blocks:
+            if isinstance(block, Heading):
+                yield from self._heading(block.text)
+            elif isinstance(block, Table):
+                yield ""
+                yield from self._table(block)
+            else:
+                yield from self._words(block)
+        if self.dropped:
+            yield ""
+            yield self._text(self._narrow(), "dim")
+
+    def _section(self, section: Sequence[Block]) -> Iterator[RenderableType]:
+        """Yield a section: whole where it has the findings, else the tables that are shown."""
+        first = section[0]
+        told = any(isinstance(block, Bullets) and block.id for block in section)
+        heading = first.text if isinstance(first, Heading) else ""
+        if told or not heading:
+            if heading:
+                yield from self._heading(heading)
+            for block in section:
+                yield from self._words(block)
+            return
+        kept = [b for b in section if isinstance(b, Table) and b.id in _SHOWN and b.rows]
+        for table in kept:
+            yield from self._heading(heading)
+            yield from self._table(table)
+        # The tables of one group lie in several sections: they are together in that of time, or
+        # in that of costs where there are no times.
+        for table in merged(self.document, section):
+            yield from self._heading(table.part or heading)
+            yield from self._table(table)
+
+    def _heading(self, text: str) -> Iterator[RenderableType]:
+        yield ""
+        yield self._text(text, "bold")
+
+    def _words(self, block: Block) -> Iterator[RenderableType]:
+        match block:
+            case Paragraph():
+                yield ""
+                yield self._text(block.text)
+            case Bullets():
+                for item in block.items:
+                    yield ""
+                    lead = self._text(f"{item.lead}:" if item.lead else "", "bold")
+                    text = self._text(item.text)
+                    yield self._indented(Text(" ").join([lead, text]) if item.lead else text)
+            case Code():
+                yield ""
+                yield self._indented(self._text(block.text))
+
+    def _indented(self, text: Text) -> Padding:
+        return Padding(text, (0, 0, 0, 2), expand=False)
+
+    def _table(self, table: Table) -> Iterator[RenderableType]:
+        if table.caption:
+            yield self._text(table.caption)
+        found = narrowed(table, self.width, self.encoding)
+        yield found.grid
+        self.dropped.update(dict.fromkeys(found.dropped))
+        for note in found.notes:
+            yield self._text(note, "dim")
+
+    def _text(self, text: str, style: str = "") -> Text:
+        return Text(legible(text, self.encoding), style=style)
+
+    def _missing(self) -> str:
+        """Return what a reader finds in other formats only."""
+        blocks = self.document.blocks
+        shown = {*_SHOWN, *MERGED}
+        others = [b.id for b in blocks if isinstance(b, Table) and b.id not in shown]
+        folds = sum(isinstance(block, Fold) for block in blocks)
+        drawn = sum(isinstance(block, Figure) for block in self.document.walk())
+        parts = [f"the tables {show.listing(list(dict.fromkeys(others)))}"] if others else []
+        parts += [show.plural(folds, "folded part")] if folds else []
+        parts += [show.plural(drawn, "figure")] if drawn else []
+        missing = f"Not shown here: {show.listing(parts)}. " if parts else ""
+        if self.dropped:
+            missing += f"{self._narrow()} "
+        return f"{missing}Other formats have all of it: --format markdown, or all."
+
+    def _narrow(self) -> str:
+        return f"Left out of tables for width: {', '.join(self.dropped)}."

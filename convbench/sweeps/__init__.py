@@ -1,5 +1,0 @@
-"""Sweeps: the costs of every combination of sizes that a convolution type fits, all at once."""
-
-from convbench.sweeps.table import sweep
-
-__all__ = ["sweep"]

@@ -1,0 +1,84 @@
+"""The application: options of every command, and how it ends. Imports no torch by itself."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from convbench.core.errors import ConvbenchError
+from convbench.core.version import __version__
+
+BEGAN = time.perf_counter()
+"""When the command began, as nearly as it can know: a run's budget is of all of it."""
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="convbench",
+    help="What a convolution costs: derived by formula, counted from the program, timed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+PLUGINS: list[str] = []
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"convbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE.py|MODULE", help="Import types of your own first; repeatable."),
+    ] = None,
+    version: Annotated[  # noqa: ARG001, FBT002  the callback of the option does the work
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda value: _version(wanted=value),
+            is_eager=True,
+            help="Show the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Say what a convolution costs, three ways, and where they disagree, why."""
+    from convbench.core.plugins import load_plugin
+
+    PLUGINS[:] = plugin or []
+    for name in PLUGINS:
+        load_plugin(name)
+
+
+def split(text: str | None) -> tuple[str, ...] | None:
+    """Read a list with commas; None stays None."""
+    if text is None:
+        return None
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def main() -> None:
+    """Run the command line: errors a user can cause end in one message and status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="replace"
+            )  # a terminal that cannot show × still gets the rest
+    try:
+        app()
+    except ConvbenchError as error:
+        typer.echo(f"convbench: {error}", err=True)
+        sys.exit(USAGE_ERROR)
+    except OSError as error:
+        typer.echo(
+            f"convbench: {error.strerror or error}: nothing more could be written.", err=True
+        )
+        sys.exit(USAGE_ERROR)

@@ -1,0 +1,75 @@
+"""`doctor` and `layers`: what this machine's clock can tell, and of a block's layers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from convbench.ui.cli.app import INTERRUPTED, app
+from convbench.ui.cli.counting import ARGUMENT, INPUT
+
+
+@app.command()
+def doctor(
+    *,
+    budget: Annotated[
+        float, typer.Option(metavar="SECONDS", help="For the A/A test, 1 to 3600.")
+    ] = 10.0,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads on the CPU; when left out, as for `run`.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, ….")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead.")] = False,
+) -> None:
+    """Say how small a difference this machine can tell, what disturbs it, and the remedies."""
+    try:
+        _doctor(budget, threads, device, as_json=as_json)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command()
+def layers(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="package.module:factory, a registered network, or a convolution type.",
+        ),
+    ],
+    *,
+    inputs: Annotated[list[str], INPUT],
+    arg: Annotated[list[str] | None, ARGUMENT] = None,
+    budget: Annotated[float, typer.Option(metavar="SECONDS", help="For all layers.")] = 10.0,
+    threads: Annotated[int, typer.Option(help="Threads on the CPU.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of weights, inputs and order.")] = 0,
+) -> None:
+    """Time the layers of a block: alone, after their producers, and inside it."""
+    from convbench.clock.layers import layers_of
+    from convbench.ui.terminal.context import lines
+
+    try:
+        found = layers_of(model, inputs, arg or [], budget=budget, threads=threads, seed=seed)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    for line in lines(found):
+        typer.echo(line)
+
+
+def _doctor(budget: float, threads: int | None, device: str, *, as_json: bool) -> None:
+    from convbench.machine.command import examine
+    from convbench.machine.page import page
+
+    if sys.stderr.isatty():
+        typer.echo(f"Timing calls against themselves, for about {budget:g} s …", err=True)
+    found = examine(budget=budget, threads=threads, device=device)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False, indent=2))
+        return
+    console = Console(highlight=False)
+    for line in page(found.resolution, found.advice, found.fingerprint):
+        console.print(line.text, style=line.style or None, markup=False, soft_wrap=True)

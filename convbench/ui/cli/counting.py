@@ -1,0 +1,165 @@
+"""`profile`, `formula` and `audit`: what networks cost, and whose count is right."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from convbench.ui.cli.app import PLUGINS, app, split
+
+
+class Written(StrEnum):
+    """What `profile --format` writes."""
+
+    markdown = "markdown"
+    csv = "csv"
+    json = "json"
+
+
+ENDINGS = {".md": Written.markdown, ".csv": Written.csv, ".json": Written.json}
+MODEL = typer.Argument(
+    metavar="MODEL", help="package.module:factory, a registered network, or FILE.pt2."
+)
+INPUT = typer.Option(
+    "--input",
+    metavar="1x3x224x224[:DTYPE]",
+    help="Shape of an input, batch first, and its data type where it is not the weights': "
+    "2x7:int64 for tokens. Repeat for several.",
+)
+ARGUMENT = typer.Option("--arg", metavar="KEY=VALUE", help="For the factory; repeatable.")
+
+
+@app.command()
+def profile(
+    model: Annotated[str, MODEL],
+    *,
+    inputs: Annotated[list[str], INPUT],
+    arg: Annotated[list[str] | None, ARGUMENT] = None,
+    backward: Annotated[bool, typer.Option("--backward", help="Count the gradients too.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail where an operator has no counting rule.")
+    ] = False,
+    depth: Annotated[int | None, typer.Option(help="Levels of the tree to show.", min=0)] = None,
+    written: Annotated[
+        Written | None, typer.Option("--format", help="Write this instead of the tree.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where to, as its ending says (.md, .csv, .json); else to standard output.",
+        ),
+    ] = None,
+    explain_counter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,…",
+            help="Say instead why other counters (see `list counters`) show another number.",
+        ),
+    ] = None,
+) -> None:
+    """Count what any network costs, by module: nothing is computed, no weights are held."""
+    from convbench.counting.engine.by_name import profile_reference, translate_reference
+    from convbench.ui.terminal.profile import FORMATS, summary, tree
+
+    if explain_counter is not None:
+        with redirect_stdout(sys.stderr):
+            said = translate_reference(model, inputs, arg or [], split(explain_counter) or ("",))
+        for sentence in said:
+            typer.echo(sentence)
+        return
+    written = written or form_of(out)
+    with redirect_stdout(sys.stderr):  # what the model prints is not what is written here
+        found = profile_reference(model, inputs, arg or [], backward=backward, strict=strict)
+    if written is not None:
+        write(FORMATS[written.value](found), out)
+        return
+    console = Console(highlight=False)
+    console.print(tree(found, depth=depth, width=console.width))
+    for line in summary(found):
+        console.print(line, markup=False)
+
+
+def form_of(out: Path | None) -> Written | None:
+    """Return what a file's ending says to write; InputError where it says nothing."""
+    from convbench.counting.engine.by_name import InputError
+
+    if out is None:
+        return None
+    try:
+        return ENDINGS[out.suffix]
+    except KeyError:
+        raise InputError(
+            f"--out {out} does not say what to write: end it with {', '.join(ENDINGS)}, or give "
+            f"--format {'|'.join(Written)}."
+        ) from None
+
+
+def write(text: str, out: Path | None) -> None:
+    """Write to a file, or to standard output."""
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    from convbench.core.files import write_file
+
+    write_file(out, text, "name another file")
+    typer.echo(out)
+
+
+@app.command()
+def formula(
+    model: Annotated[str, MODEL],
+    *,
+    input_shape: Annotated[
+        str,
+        typer.Option(
+            "--input",
+            metavar="1x3x256x128[:DTYPE]",
+            help="An input, batch and channels first; 2x7:int64 for tokens.",
+        ),
+    ],
+    arg: Annotated[list[str] | None, ARGUMENT] = None,
+    dynamic: Annotated[
+        str, typer.Option(metavar="B,H,W", help="Sizes that stay symbols; auto: all that can.")
+    ] = "auto",
+) -> None:
+    """Show any network's exact multiplications as a formula in its batch and resolution."""
+    from convbench.formulas.tracing.by_name import formula_reference
+
+    names = dynamic if dynamic == "auto" else split(dynamic)
+    with redirect_stdout(sys.stderr):
+        lines = formula_reference(model, input_shape, arg or [], dynamic=names or ())
+    for line in lines:
+        typer.echo(line)
+
+
+@app.command()
+def audit(
+    *,
+    counters: Annotated[
+        str | None, typer.Option(metavar="NAME,…", help="[default: every one installed]")
+    ] = None,
+    cases: Annotated[
+        str | None, typer.Option(metavar="REGEX", help="Only cases whose id matches.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="[default: reports/counter-audit]")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List cases and counters.")] = False,
+    jobs: Annotated[int, typer.Option(help="Counters asked at the same time.", min=1)] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Ask every installed counter what small cases cost, and show who is right."""
+    from convbench.audit.command import audit_command
+
+    status = audit_command(
+        counters=split(counters), cases=cases, out=out, only_list=listed, jobs=jobs, quiet=quiet,
+        plugins=PLUGINS, echo=typer.echo,
+    )  # fmt: skip
+    raise typer.Exit(status)

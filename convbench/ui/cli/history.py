@@ -1,0 +1,46 @@
+"""`history`: runs over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from convbench.ui.cli.app import app
+
+
+@app.command()
+def history(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where run folders are, however deep.")
+    ],
+    *,
+    case: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX",
+            help="Follow the cases whose name matches; when left out, those that changed.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        str | None, typer.Option(help="The smallest change that matters; 5% when left out.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the page here too, with its figure and tables."),
+    ] = None,
+) -> None:
+    """Show runs over time: which there are, what changed from when on, and a case in each.
+
+    It looks back and is no gate: the exit status is 0 whatever changed. A gate is `compare`.
+    """
+    from convbench.history.command import Asked, answer, write
+    from convbench.report.formats.terminal import print_document
+
+    document = answer(Asked(folder=folder, case=case, threshold=threshold))
+    written = None if out is None else write(document, out)
+    print_document(document, Console(highlight=False))
+    if written is not None:
+        typer.echo(written)

@@ -1,0 +1,223 @@
+"""`run` and `report`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperCommand
+
+from convbench.ui.cli.app import BEGAN, INTERRUPTED, PLUGINS, app, split
+
+if TYPE_CHECKING:
+    from convbench.runs.job import Job
+
+
+@app.command()
+def run(
+    *,
+    suite: Annotated[
+        str | None,
+        typer.Option(help="quick, default, full, example, or FILE.toml. [default: default]"),
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="REGEX", help="Only cases whose name matches.")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="auto, cpu, cuda:0, …. [default: auto: the GPU if there is one]"),
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="float32,tf32,bfloat16,…: one or more, with commas.")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="channels_first,channels_last: one or both.")
+    ] = None,
+    threads: Annotated[
+        str | None, typer.Option(help="1,2,…: threads on the CPU. [default: found by trying]")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="eager,compile,cuda_graph: one or more.")] = None,
+    direction: Annotated[
+        str | None, typer.Option(help="forward,training: a training step is both ways.")
+    ] = None,
+    cache: Annotated[
+        str | None, typer.Option(help="warm,cold_weights,cold: what the caches hold.")
+    ] = None,
+    allocator: Annotated[
+        str | None, typer.Option(help="kept,system: whether freed pages stay mapped.")
+    ] = None,
+    stopwatch: Annotated[
+        str | None,
+        typer.Option(help="See `list stopwatches`. [default: the device's own]"),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(help="Processes a group, at least. [default: as the suite says, 10]"),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="For the whole run: 60s, 10m. [default: as the suite says]"
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of weights, inputs and order. [default: 0]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="[default: reports/<device>-<suite>]")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in the folder.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Resume although the environment changed.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="List the cases, what is skipped and why, and the time."),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only where the report is.")
+    ] = False,
+) -> None:
+    """Derive, count and time every case of a suite, and write the report."""
+    from convbench.runs.choices import Request
+    from convbench.runs.job import decide
+
+    job = decide(
+        Request(
+            suite=suite,
+            only=only,
+            device=device,
+            axes={
+                "dtype": split(dtype),
+                "layout": split(layout),
+                "threads": split(threads),
+                "mode": split(mode),
+                "direction": split(direction),
+                "cache": split(cache),
+                "allocator": split(allocator),
+            },
+            processes=processes,
+            budget=_seconds(budget),
+            seed=seed,
+            out=out,
+            resume=resume,
+            force=force,
+            plugins=tuple(PLUGINS),
+            stopwatch=stopwatch,
+        )
+    )
+    if dry_run:
+        _print_dry_run(job)
+        return
+    raise typer.Exit(_carry_out(job, quiet=quiet))
+
+
+class _Report(TyperCommand):
+    """`report`, whose help names the formats that are registered, those of plugins too."""
+
+    def get_params(self, ctx: Any) -> Any:
+        from convbench.report.renderers import RENDERERS, SCREENS
+
+        found: Any = super().get_params(ctx)
+        (option,) = (one for one in found if one.name == "formats")
+        option.help = (
+            f"One or more, with commas. Files: {', '.join(sorted(RENDERERS))}, or all of them. "
+            f"Printed here: {', '.join(sorted(SCREENS))}."
+        )
+        return found
+
+
+@app.command(cls=_Report)
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `run` wrote.")],
+    formats: Annotated[str, typer.Option("--format", metavar="NAME,…")] = "markdown,csv",
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where files go; when left out, to RUN.")
+    ] = None,
+) -> None:
+    """Write or print a run's report, from what is on disk only; nothing is measured."""
+    from convbench.report.write import ALL, print_report, split_formats, write_report
+    from convbench.runs.store import load
+
+    files, screens = split_formats(split(formats) or ("",))
+    found = load(folder)
+    left_out = _say_missing if ALL in files else None
+    for path in write_report(found, out or folder, files, missing=left_out):
+        typer.echo(path)
+    if screens:
+        print_report(found, screens, Console(highlight=False))
+
+
+def _say_missing(name: str, error: Exception) -> None:
+    typer.echo(f"convbench: {name} is left out: {error}", err=True)
+
+
+def _seconds(text: str | None) -> float | None:
+    """Read 90, 60s, 10m or 2h as seconds; SuiteError for anything else."""
+    from convbench.core.errors import SuiteError
+
+    if text is None:
+        return None
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "s")
+    try:
+        return float(number) * _UNITS[unit]
+    except ValueError:
+        raise SuiteError(f"--budget {text!r} is no time: give it as 90, 60s, 10m or 2h.") from None
+
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _print_dry_run(job: Job) -> None:
+    from convbench.runs.job import dry_run
+
+    rows, seconds = dry_run(job)
+    group = ""
+    for label, case, what in rows:
+        if label != group:
+            typer.echo(label)
+            group = label
+        typer.echo(f"  {case}: {what if what == 'measure' else 'skip: ' + what}")
+    measured = sum(what == "measure" for _, _, what in rows)
+    typer.echo(
+        f"{measured} cases to measure, {len(rows) - measured} to skip, about {seconds:.0f} s, "
+        f"to {job.out}"
+    )
+    threads = ",".join(map(str, job.choice.axes["threads"]))
+    typer.echo(f"--threads {threads}: {job.choice.threads_because}")
+
+
+def _carry_out(job: Job, *, quiet: bool) -> int:
+    """Run the job and write the report, also of a run that was interrupted; return the status."""
+    from convbench.runs.job import carry_out
+    from convbench.ui.terminal.progress import Display
+
+    status = 0
+    console = Console(stderr=True)
+    try:
+        with Display(console, quiet=quiet) as display:
+            carry_out(job, display, lambda: time.perf_counter() - BEGAN)
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+        console.print("Interrupted. What was finished is kept; go on with --resume.", markup=False)
+    return _write_report(job.out, status, console)
+
+
+def _write_report(out: Path, status: int, console: Console) -> int:
+    from convbench.report.write import write_report
+    from convbench.runs.job import summary
+    from convbench.runs.store import holds_run, load
+
+    if not holds_run(out):
+        return status
+    found = load(out)
+    paths = write_report(found, out, ("markdown", "csv"))
+    counts = ", ".join(f"{number} {name}" for name, number in summary(found).items())
+    console.print(f"{counts or 'nothing measured'}. Report:", markup=False, highlight=False)
+    typer.echo(paths[0])
+    return status

@@ -1,0 +1,159 @@
+"""Any value of a dataclass comes back from its file as it was, and its schema says so."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, TypedDict
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convbench.core.errors import RunError
+from convbench.core.files import loads, read_json, write_file
+from convbench.core.schema import Schemas
+from convbench.core.serialization import Duration, Least, ReadError, Scalar, Stored, Whole, plain
+
+
+@dataclass(frozen=True)
+class Leaf(Stored):
+    """A leaf. count: how many."""
+
+    count: Annotated[int, Least(1)]
+
+
+class Named(TypedDict):
+    """Something with a name."""
+
+    name: str
+
+
+class Loose(Named, total=False):
+    """The same, and maybe a number."""
+
+    number: float
+
+
+@dataclass(frozen=True)
+class Tree(Stored):
+    """One field of every kind."""
+
+    word: str
+    yes: bool
+    way: Literal["up", "down"]
+    times: tuple[Duration, ...]
+    pair: tuple[str, Whole]
+    maybe: Leaf | None
+    either: Leaf | str
+    scalars: dict[str, Scalar]
+    leaves: dict[str, tuple[Leaf, ...]]
+    loose: Loose
+    array: list[str | int]
+    shown: Annotated[object, int] = field(default=0)
+
+
+leaves = st.builds(Leaf, st.integers(min_value=1))
+finite = st.floats(allow_nan=False, allow_infinity=False)
+text = st.text(st.characters(exclude_categories=["Cs"]))
+scalars = st.one_of(st.none(), st.booleans(), st.integers(), finite, text)
+durations = st.floats(min_value=0, allow_infinity=False)
+trees = st.builds(
+    Tree,
+    word=text,
+    yes=st.booleans(),
+    way=st.sampled_from(["up", "down"]),
+    times=st.lists(durations).map(tuple),
+    pair=st.tuples(text, st.integers(min_value=0)),
+    maybe=st.none() | leaves,
+    either=leaves | text,
+    scalars=st.dictionaries(text, scalars),
+    leaves=st.dictionaries(text, st.lists(leaves).map(tuple)),
+    loose=st.fixed_dictionaries({"name": text}, optional={"number": finite}),
+    array=st.lists(text | st.integers()),
+    shown=st.integers(),
+)
+CHECK = jsonschema.Draft202012Validator(Schemas().whole(Tree, id="tree:1", title="A tree"))
+
+
+@given(trees)
+def test_what_is_written_is_read_back_and_valid(tree):
+    written = tree.to_json()
+    assert Tree.from_json(loads(json.dumps(written))) == tree
+    CHECK.validate(written)
+
+
+GOOD = Tree(
+    word="a", yes=True, way="up", times=(0.5,), pair=("a", 1), maybe=Leaf(1), either="b",
+    scalars={"x": 1}, leaves={"k": (Leaf(2),)}, loose={"name": "n"}, array=[1, "a"],
+).to_json()  # fmt: skip
+WRONG = [
+    # key, what it holds, and what is said of it
+    ("word", 1, "Tree.word holds 1; give text"),
+    ("yes", 1, "Tree.yes holds 1; give true or false"),
+    ("way", "left", "Tree.way holds 'left'; give one of 'up', 'down'"),
+    ("times", [0.5, -1.0], "Tree.times[1] holds -1.0; give 0 or more"),
+    ("times", [float("inf")], "Tree.times[0] holds inf; give a finite number"),
+    ("pair", ["a"], "Tree.pair holds ['a']; give a list of 2"),
+    ("pair", ["a", 1.5], "Tree.pair[1] holds 1.5; give a whole number"),
+    ("maybe", {}, "Tree.maybe lacks count"),
+    ("maybe", {"count": 0}, "Tree.maybe.count holds 0; give 1 or more"),
+    ("either", {"count": "x"}, "Tree.either.count holds 'x'; give a whole number"),
+    ("scalars", {"x": []}, "Tree.scalars.x holds []; give true or false"),
+    ("leaves", {"k": [{"count": 1, "b": 2}]}, "Tree.leaves.k[0] has 'b', which is not known"),
+    ("loose", {"number": 1}, "Tree.loose lacks name"),
+    ("shown", None, "Tree.shown holds None; give a whole number"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "says"), WRONG)
+def test_what_is_wrong_is_told_by_its_place_and_no_schema_takes_it(key, value, says):
+    with pytest.raises(ReadError) as caught:
+        Tree.from_json({**GOOD, key: value})
+    assert str(caught.value) == says
+    if value != [float("inf")]:
+        assert not CHECK.is_valid({**GOOD, key: value})
+
+
+def test_a_type_that_no_file_can_hold_is_an_error_of_the_program():
+    @dataclass
+    class Holder(Stored):
+        values: set[int]
+
+    for use in (Schemas().of, lambda kind: kind.from_json({"values": []})):
+        with pytest.raises(TypeError, match="no type that a file can hold"):
+            use(Holder)
+
+
+def test_a_dictionary_of_tuples_is_plain():
+    assert plain({"a": (Leaf(1), (2,))}) == {"a": [{"count": 1}, [2]]}
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def test_a_file_that_cannot_be_moved_to_its_place_leaves_the_old_one_and_nothing_else(
+    tmp_path, monkeypatch
+):
+    target = write_file(tmp_path / "below" / "a.txt", "old")
+
+    def fails(self, other):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.replace", fails)
+    with pytest.raises(RunError, match=r"a\.txt cannot be written \(No space .*\): give more"):
+        write_file(target, "new", "give more")
+    assert target.read_text() == "old"
+    assert [item.name for item in target.parent.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(None, "cannot be read"), (b"{", "not whole JSON"), (b"\xff", "not whole JSON"),
+     (b"[NaN]", "NaN is no number of JSON"), (b'"\\ud800"', "not whole JSON")],
+)  # fmt: skip
+def test_a_file_that_is_no_json_says_why_and_what_to_do(tmp_path, content, says):
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(RunError, match=rf"a\.json .*{says}.*: make it again\."):
+        read_json(path, "make it again")
