@@ -19,6 +19,14 @@ from convbench.clock.stats import median_interval, outliers, ratio
 from convbench.clock.stopwatch import ScriptedStopwatch, WallStopwatch
 
 
+@pytest.fixture(autouse=True, scope="module")
+def nothing_is_collected() -> Iterator[None]:
+    """A collection looks through the objects of all tests, half a second each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "collect", lambda: 0)
+        yield
+
+
 def named(name: str, log: list[str] | None = None) -> Callable[[], None]:
     """Return work of this name, which writes its name into the log when called."""
 
