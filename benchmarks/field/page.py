@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def write(out: Path, rows: list[Row], known: list[judging.Explanation] | None = 
 
 def _line(row: Row) -> list[Any]:
     counted = "failed" not in row
-    why = row["explanation"].why if row["explanation"] else row.get("why", "")
+    why = row["explanation"].why if row["explanation"] else _placeless(row.get("why", ""))
     return [
         row["package"],
         row["name"],
@@ -271,8 +272,13 @@ def _versions() -> Iterator[str]:
     yield ", ".join(found) + "."
 
 
+def _placeless(text: str) -> str:
+    """Return what was said without the folders of this machine: paths begin with a package."""
+    return re.sub(r"/\S*?/site-packages/", "", text)
+
+
 def _short(text: str) -> str:
-    text = text.replace("|", "/").replace("`", "'")
+    text = _placeless(text).replace("|", "/").replace("`", "'")
     return text if len(text) <= 100 else text[:99] + "…"
 
 
