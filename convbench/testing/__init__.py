@@ -11,9 +11,11 @@ They need no test runner. In pytest the fixture `convbench` has the same and mor
 """
 
 from convbench.testing.contract import (
+    CLAUSES,
     COUNTS,
     LITERAL_LIMIT,
     SYMBOLIC_COUNTS,
+    Built,
     check_arrays,
     check_conv,
     check_conv_in,
@@ -24,9 +26,11 @@ from convbench.testing.counts import assert_cost_at_most, assert_multiplications
 from convbench.testing.speed import CannotTellError, Faster, assert_faster, compare_speed, judge
 
 __all__ = [
+    "CLAUSES",
     "COUNTS",
     "LITERAL_LIMIT",
     "SYMBOLIC_COUNTS",
+    "Built",
     "CannotTellError",
     "Faster",
     "assert_cost_at_most",

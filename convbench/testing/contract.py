@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar
 
 from convbench.convs.base import ConvType, make
 from convbench.core.costs import SUMMED, Cost
-from convbench.core.errors import SpecError
+from convbench.core.errors import SpecError, first_line, one_line
 from convbench.core.spec import ConvSpec
 from convbench.formulas.symbols import QUANTITIES
 
@@ -114,43 +114,86 @@ def _mended(kind: ConvType, drawn: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {**drawn, **changes, "stride": stride, "padding": padding}
 
 
+class Built:
+    """A type in a slot: its cost by plan, and its module with inputs of zeros."""
+
+    def __init__(self, kind: ConvType, spec: ConvSpec) -> None:
+        """Derive and build; SpecError for a slot that the type does not fit."""
+        import torch
+
+        self.kind, self.spec = kind, spec
+        self.cost: Cost = kind.cost(spec)
+        self.module = kind.build(spec).eval()
+        self.inputs = torch.zeros(spec.input_shape)
+
+    @property
+    def small(self) -> bool:
+        """Whether the literal loops run here."""
+        return bool(self.cost.multiplications <= LITERAL_LIMIT)
+
+
 def check_conv_in(kind: ConvType, spec: ConvSpec) -> bool:
-    """Check the contract in one slot; return whether it was small enough for literal loops."""
+    """Check the contract in one slot; return whether it was small enough for literal loops.
+
+    Raises AssertionError that names every clause of CLAUSES that does not hold, with both numbers.
+    """
+    built = Built(kind, spec)
+    wrong = []
+    for name, clause in CLAUSES.items():
+        try:
+            clause(built)
+        except AssertionError as error:
+            wrong.append(f"{name}: {first_line(error)}")
+        except Exception as error:  # noqa: BLE001  whatever a type raises, other clauses are told
+            wrong.append(f"{name}: {one_line(error)}")
+    assert not wrong, (
+        f"{kind.label} in {spec.label}: {len(wrong)} of {len(CLAUSES)} clauses do not hold\n- "
+        + "\n- ".join(wrong)
+    )
+    return built.small
+
+
+def _output_shape(built: Built) -> None:
     import torch
 
+    with torch.no_grad():
+        shape = tuple(built.module(built.inputs).shape)
+    assert shape == built.spec.output_shape, f"{shape}, the slot has {built.spec.output_shape}"
+
+
+def _parameters(built: Built) -> None:
+    held = sum(weight.numel() for weight in built.module.parameters())
+    assert held == built.cost.parameters, f"{held} parameters, the plan has {built.cost.parameters}"
+
+
+def _counter(built: Built) -> None:
     from convbench.counting.base import count_with
     from convbench.counting.tally import Tally
+
+    tally = count_with("torch", built.module, built.inputs)
+    assert isinstance(tally, Tally), str(tally)
+    assert not tally.unsupported, f"torch's counter does not know {tally.unsupported}"
+    assert tally.macs == built.cost.multiplications, (
+        f"torch counts {tally.macs}, the plan has {built.cost.multiplications}"
+    )
+
+
+def _loops(built: Built) -> None:
+    import torch
+
     from convbench.testing.literal import LiteralLoops
 
-    where = f"{kind.label} in {spec.label}"
-    cost = kind.cost(spec)
-    module = kind.build(spec).eval()
-    inputs = torch.zeros(spec.input_shape)
-    with torch.no_grad():
-        shape = tuple(module(inputs).shape)
-    assert shape == spec.output_shape, f"{where}: output {shape}, the slot's {spec.output_shape}"
-    held = sum(weight.numel() for weight in module.parameters())
-    assert held == cost.parameters, f"{where}: {held} parameters, the plan has {cost.parameters}"
-    tally = count_with("torch", module, inputs)
-    assert isinstance(tally, Tally), f"{where}: {tally}"
-    assert not tally.unsupported, f"{where}: torch's counter does not know {tally.unsupported}"
-    assert tally.macs == cost.multiplications, (
-        f"{where}: torch counts {tally.macs}, the plan has {cost.multiplications}"
-    )
-    check_arrays(kind, spec, cost)
-    check_symbols(kind, spec, cost)
-    if cost.multiplications > LITERAL_LIMIT:
-        return False
+    if not built.small:
+        return
     with torch.no_grad(), LiteralLoops() as loops:
-        module(inputs)
-    assert loops.multiplications == cost.multiplications, (
-        f"{where}: nested loops count {loops.multiplications}, the plan has {cost.multiplications}"
+        built.module(built.inputs)
+    assert loops.multiplications == built.cost.multiplications, (
+        f"nested loops count {loops.multiplications}, the plan has {built.cost.multiplications}"
     )
-    assert loops.valid == cost.multiplications_valid, (
-        f"{where}: nested loops count {loops.valid} products off the padding, "
-        f"the plan has {cost.multiplications_valid}"
+    assert loops.valid == built.cost.multiplications_valid, (
+        f"nested loops count {loops.valid} products off the padding, "
+        f"the plan has {built.cost.multiplications_valid}"
     )
-    return True
 
 
 def check_arrays(kind: ConvType, spec: ConvSpec, cost: Cost) -> None:
@@ -240,3 +283,14 @@ def _symbol(letter: str, axis: int) -> Any:
     import sympy
 
     return sympy.Symbol(f"{letter}{axis}", integer=True, nonnegative=True)
+
+
+CLAUSES: Final[dict[str, Callable[[Built], None]]] = {
+    "output shape": _output_shape,
+    "parameters": _parameters,
+    "torch's counter": _counter,
+    "nested loops": _loops,
+    "plan in arrays": lambda built: check_arrays(built.kind, built.spec, built.cost),
+    "plan in symbols": lambda built: check_symbols(built.kind, built.spec, built.cost),
+}
+"""What the contract of a type consists of; each raises AssertionError where it does not hold."""

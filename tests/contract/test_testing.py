@@ -1,10 +1,21 @@
 """`convbench.testing`: assertions for users' own tests, and what their failures say."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
-from convbench.testing import assert_cost_at_most, assert_multiplications, check_conv
+from convbench import ConvSpec
+from convbench.convs.base import TYPES
+from convbench.testing import (
+    CLAUSES,
+    Built,
+    assert_cost_at_most,
+    assert_multiplications,
+    check_conv,
+    check_conv_in,
+)
 
 NET = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 2, 1))
 INPUTS = torch.zeros(1, 3, 10, 10)
@@ -51,3 +62,35 @@ def test_check_conv_reports_how_much_it_checked():
     done = check_conv("depthwise", examples=10, multiplier=2)
     assert done["slots"] == 10
     assert done["literal"] > 0
+
+
+class Narrow(TYPES["standard"]):
+    """Built as a standard convolution, planned with one input channel, and no word of arrays."""
+
+    def plan(self, spec):
+        if not isinstance(spec.batch, int):
+            raise TypeError("numbers only")
+        return super().plan(replace(spec, in_channels=1))
+
+
+def test_every_clause_that_does_not_hold_is_named():
+    spec = ConvSpec(in_channels=3, out_channels=4, input_size=(5, 5), kernel_size=3)
+    with pytest.raises(AssertionError) as caught:
+        check_conv_in(Narrow(), spec)
+    first, *lines = [line.strip() for line in str(caught.value).splitlines()]
+    assert first.endswith("5 of 6 clauses do not hold")
+    lines = [line for line in lines if line.startswith("- ")]  # pytest adds what it compared
+    assert [line.removeprefix("- ").partition(": ")[0] for line in lines] == [
+        name for name in CLAUSES if name != "output shape"
+    ]
+    assert "- parameters: 108 parameters, the plan has 36" in lines
+    assert "- plan in symbols: TypeError: numbers only" in lines
+
+
+@pytest.mark.parametrize("clause", CLAUSES)
+def test_a_clause_can_be_checked_alone(clause):
+    spec = ConvSpec(in_channels=3, out_channels=4, input_size=(5, 5), kernel_size=3)
+    CLAUSES[clause](Built(TYPES["standard"](), spec))
+    if clause != "output shape":
+        with pytest.raises((AssertionError, TypeError)):
+            CLAUSES[clause](Built(Narrow(), spec))
