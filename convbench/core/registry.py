@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from typing import Generic, TypeVar
 
-from convbench.core.errors import DuplicateNameError, UnknownNameError
+from convbench.core.errors import ConvbenchError, DuplicateNameError, UnknownNameError
 
 T = TypeVar("T")
 
@@ -22,12 +22,17 @@ class Registry(Generic[T]):
     while others wait, and again where it was broken off (by Ctrl-C, say).
     """
 
-    def __init__(self, kind: str, load: Callable[[], None] = lambda: None) -> None:
-        """`kind` is what a message calls the things: "convolution type", "counter", …."""
+    def __init__(
+        self, kind: str, load: Callable[[], None] = lambda: None, of: type | None = None
+    ) -> None:
+        """`kind` is what a message calls the things: "convolution type", "counter", ….
+
+        of: the class that they are instances of; None where anything may be registered.
+        """
         self.kind = kind
         self._items: dict[str, T] = {}
         self._aliases: dict[str, str] = {}
-        self._load = load
+        self._load, self._of = load, of
         self._loaded = self._loading = False
         self._lock = threading.RLock()
 
@@ -38,6 +43,11 @@ class Registry(Generic[T]):
         """
 
         def keep(item: T) -> T:
+            if self._of is not None and not isinstance(item, self._of):
+                raise ConvbenchError(
+                    f"{self.kind} {name!r} is no {self._of.__name__}: register an instance of a "
+                    f"subclass of {self._of.__module__}.{self._of.__name__}."
+                )
             held = self._items.get(name)
             if held is not None and not (self._loading and _place(held) == _place(item)):
                 raise DuplicateNameError(

@@ -72,8 +72,8 @@ class Counter:
         backward: whether it can be asked for a backward pass.
         per_sample: whether its number is the mean of one sample; averaged: the extras in that mean.
         warm: whether it may be imported before the fork that it is asked in.
-        in_runs: whether runs and explanations ask it. One that they do not ask may leave something
-            behind in a module, so `count_with` gives it a copy.
+        in_runs: whether runs and explanations ask it.
+        leaves_traces: whether it may leave something behind in a module, so that it gets a copy.
 
     """
 
@@ -89,6 +89,7 @@ class Counter:
     averaged: ClassVar[frozenset[str]] = frozenset()
     warm: ClassVar[bool] = True
     in_runs: ClassVar[bool] = True
+    leaves_traces: ClassVar[bool] = False
 
     def load(self) -> Any:
         """Import the tool and return its module; ImportError where it is not installed."""
@@ -148,7 +149,7 @@ def _load_counters() -> None:
         importlib.import_module(f"{package.__name__}.{module.name}")
 
 
-COUNTERS: Final[Registry[Counter]] = Registry("counter", _load_counters)
+COUNTERS: Final[Registry[Counter]] = Registry("counter", _load_counters, of=Counter)
 """Every registered counter by name; add one with a file in `tools/`, or with a plugin."""
 
 
@@ -212,7 +213,19 @@ def ask(counter: Counter, module: nn.Module, inputs: tuple[Any, ...]) -> Answer:
     """Ask a counter what module(*inputs) costs, and leave everything as it was; as `count`."""
     with untouched(module), unpatched():
         counter.load()
-        return counter.count(module if counter.in_runs else copy.deepcopy(module), inputs)
+        if counter.leaves_traces:
+            module = _copied(module, counter.name)
+        return counter.count(module, inputs)
+
+
+def _copied(module: nn.Module, name: str) -> nn.Module:
+    try:
+        return copy.deepcopy(module)
+    except Exception as error:
+        raise CountError(
+            f"{name} leaves traces in what it counts, so it is given a copy, and "
+            f"{type(module).__name__} cannot be copied ({one_line(error)})"
+        ) from error
 
 
 def count_with(name: str, module: nn.Module, inputs: Any) -> Tally | Unavailable:

@@ -75,6 +75,7 @@ def translate(module: nn.Module, inputs: Any, name: str) -> Translation:
     own = profile(module, *given)
     try:
         answer = ask(counter, module, given)
+        listed = _terms(answer.parts)
     except ImportError as error:
         raise CountError(
             f"{name} cannot be imported ({error}): pip install {counter.package}."
@@ -94,7 +95,6 @@ def translate(module: nn.Module, inputs: Any, name: str) -> Translation:
         f"{operator}, which it leaves out": -unit * counts.multiplications
         for operator, counts in own.by_operator.items()
     }
-    listed = _terms(answer.parts)
     rest = answer.value - unit * macs - sum(term.amount for term in listed)
     found = _explain(rest, _terms(beside), _terms(left_out))
     rest -= sum(term.amount for term in found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from convbench.core.errors import SuiteError
+from convbench.core.errors import SuiteError, UnknownNameError
 from convbench.runs.conditions import AXES, default
 from convbench.runs.record import Run
 from convbench.runs.suite import (
@@ -119,8 +119,11 @@ def checked_stopwatch(name: str | None, device: str) -> str:
     if not name:
         return ""
     try:
-        stopwatch_for(device, name)
-    except (RuntimeError, ValueError) as error:
+        if type(stopwatch_for(device, name)) is type(stopwatch_for(device)):
+            return ""
+    except UnknownNameError:
+        raise
+    except Exception as error:  # noqa: BLE001  a plugin's may raise anything
         raise SuiteError(
             f"--stopwatch {name} does not go with --device {device}: {error}. Leave it out for the "
             "device's own."

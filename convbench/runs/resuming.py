@@ -49,13 +49,13 @@ def stored(request: Request) -> Choice:
             resumed=found,
             stopwatch=checked_stopwatch(named, kept["device"]),
         )
+        _check_same(request, choice)
+        resolve_device(choice.device)
+        resolve_threads(choice.axes["threads"])
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(
             f"{out}/run.json does not hold the suite that was run ({error}): make the run again."
         ) from None
-    _check_same(request, choice)
-    resolve_device(choice.device)
-    resolve_threads(choice.axes["threads"])
     return choice
 
 
@@ -67,11 +67,14 @@ def _check_same(request: Request, choice: Choice) -> None:
             f"{choice.out} was begun with another text of suite {choice.suite.name}, and --resume "
             "goes on with what was planned: leave --suite out, or begin another run with --out."
         )
+    stopwatch = request.stopwatch
+    if stopwatch is not None:
+        stopwatch = checked_stopwatch(stopwatch, choice.device)
     given: dict[str, object] = {
         "only": request.only,
         "processes": request.processes,
         "seed": request.seed,
-        "stopwatch": request.stopwatch,
+        "stopwatch": stopwatch,
         "device": None,
     }
     if request.device not in {None, "auto"}:

@@ -145,8 +145,8 @@ def _load_header(path: Path) -> Header:
         )
     if data["schema"] != SCHEMA or data["schema"] is True:
         raise RunError(
-            f"{file} has schema {data['schema']!r} and this convbench reads up to {SCHEMA}: "
-            "upgrade convbench."
+            f"{file} has schema {data['schema']!r} and this convbench reads {SCHEMA}: "
+            "upgrade convbench if a later one wrote it, else make the run again."
         )
     try:
         return Header.from_json(data)

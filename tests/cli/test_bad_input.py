@@ -167,7 +167,7 @@ FOLDERS = [
         "fingerprint holds None; give a table",
     ),
     ("before the first release", drop_format, "before the first release"),
-    ("schema nought", lambda f: change_header(f, schema=0), "reads up to"),
+    ("schema nought", lambda f: change_header(f, schema=0), "make the run again"),
     (
         "a record without its group",
         lambda f: change_record(f, group=None),

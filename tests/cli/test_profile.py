@@ -322,3 +322,19 @@ def test_why_a_counter_shows_another_number(convbench, models, tmp_path):
     assert text == "torch: 7,776 = 2 × 3,888\n"
     said = convbench("profile", "mine:small", *given, "fvcor", code=2).stderr
     assert "Did you mean fvcore" in said
+
+
+@pytest.mark.parametrize(
+    "option",
+    [["--backward"], ["--strict"], ["--format", "csv"], ["--out", "x.md"], ["--depth", "1"]],
+)
+def test_an_option_that_says_nothing_of_other_counters_is_refused(convbench, models, option):
+    given = ("--input", "1x3x8x8", "--explain-counter", "fvcore", *option)
+    assert f"leave out {option[0]}" in convbench("profile", "mine:small", *given, code=2).stderr
+
+
+def test_a_counter_that_is_missing_does_not_silence_the_others(convbench, models):
+    given = ("--input", "1x3x8x8", "--explain-counter", "fvcore,DeepSpeed,torch")
+    done = convbench("profile", "mine:small", *given, code=2)
+    assert done.stdout.count("3,888") == 2
+    assert "DeepSpeed cannot be imported" in done.stderr

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from convbench import count
+from convbench.core.errors import ConvbenchError
 from convbench.counting.agreement import judge
 from convbench.counting.base import COUNTERS, CountError, count_with
 from convbench.counting.tally import Tally, Unavailable
@@ -165,3 +166,29 @@ def test_verdicts():
     incomplete = Tally(**{**tally.__dict__, "unsupported": {"aten::x": 2}})
     assert judge(5, incomplete).verdict == "lower bound", "never an agreement, even when equal"
     assert judge(5, Unavailable("why")) == ("unavailable", "why")
+
+
+class Derived(nn.Module):
+    """Holds what is no leaf, which cannot be copied."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.twice = self.conv.weight * 2
+
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.twice)
+
+
+def test_what_cannot_be_copied_is_counted_by_what_leaves_no_traces():
+    x = torch.zeros(1, 3, 8, 8)
+    for name in ("convbench", "torch"):
+        assert count_with(name, Derived(), x).macs == 4 * 27 * 36
+    said = count_with("torch.profiler", Derived(), x)
+    assert "is given a copy, and Derived cannot be copied" in said.reason
+
+
+def test_what_is_no_counter_is_refused():
+    with pytest.raises(ConvbenchError, match="counter 'old' is no Counter"):
+        COUNTERS.register("old")(Derived)
+    assert "old" not in COUNTERS

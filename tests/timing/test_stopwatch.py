@@ -18,7 +18,7 @@ def nothing() -> None:
 
 
 def test_nothing_here_needs_torch_or_numpy_to_be_imported() -> None:
-    modules = "timing, timing.cuda, timing.sampler, timing.samples, timing.settings, timing.stats"
+    modules = "clock, clock.cuda, clock.sampler, clock.samples, clock.settings, clock.stats"
     program = "import sys\n" + "\n".join(
         f"import convbench.{module}" for module in modules.split(", ")
     )

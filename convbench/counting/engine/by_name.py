@@ -80,17 +80,26 @@ def profile_reference(
 
 def translate_reference(
     reference: str, shapes: Sequence[str], arguments: Sequence[str], counters: Sequence[str]
-) -> list[Translation]:
+) -> tuple[list[Translation], list[str]]:
     """Say what each counter's number is made of, for the model that `reference` names.
 
-    It is made on the CPU, and asked on zeros as in `profile_reference`. Raises as that does, and as
-    `counting.discrepancies.translate` does.
+    It is made on the CPU, and asked on zeros as in `profile_reference`. Also returns why others of
+    the counters could not say a number. Raises as `profile_reference` does, and UnknownNameError.
     """
+    from convbench.counting.base import COUNTERS, CountError
     from convbench.counting.discrepancies import translate
 
     given, knobs = [input_of(text) for text in shapes], arguments_of(arguments)
+    for name in counters:
+        COUNTERS[name]
     module, inputs = _made(reference, given, knobs)
-    return [translate(module, inputs, name) for name in counters]
+    said, failed = [], []
+    for name in counters:
+        try:
+            said.append(translate(module, inputs, name))
+        except CountError as error:
+            failed.append(str(error))
+    return said, failed
 
 
 def _made(

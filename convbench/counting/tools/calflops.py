@@ -22,6 +22,7 @@ class Calflops(Counter):
     )
     backward = True
     in_runs = False
+    leaves_traces = True
 
     def load(self) -> Any:
         """Import calflops, which imports transformers."""

@@ -19,6 +19,7 @@ class Deepspeed(Counter):
     imports = "deepspeed.profiling.flops_profiler"
     convention = Convention(unit="1 per multiply-accumulate", elementwise="nothing")
     in_runs = False
+    leaves_traces = True
 
     def load(self) -> Any:
         """Import the profiler."""

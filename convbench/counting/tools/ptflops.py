@@ -19,6 +19,7 @@ class _Ptflops(Counter):
     package = "ptflops"
     imports = "ptflops"
     in_runs = False
+    leaves_traces = True
     backend: ClassVar[str]
 
     def load(self) -> Any:

@@ -27,6 +27,7 @@ class _Thop(Counter):
         elementwise="normalisation, pooling and softmax",
     )
     in_runs = False
+    leaves_traces = True
 
     def load(self) -> Any:
         """Import the thop that belongs to this tool."""

@@ -24,6 +24,7 @@ class TorchProfiler(Counter):
     unit = 2
     backward = True
     in_runs = False
+    leaves_traces = True
 
     def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Return the sum over its operators."""

@@ -24,6 +24,7 @@ class Torchinfo(Counter):
         transposed="output positions",
     )
     in_runs = False
+    leaves_traces = True
 
     def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Return its total of mult-adds; normalisation, look-ups and bias are parts."""

@@ -22,6 +22,7 @@ class Torchlens(Counter):
     imports = "torchlens.report"
     convention = Convention(unit="1 per multiply-accumulate (its true MACs)", elementwise="nothing")
     in_runs = False
+    leaves_traces = True
     warm = False  # it refuses to work in another process than it was imported in
 
     def load(self) -> Any:

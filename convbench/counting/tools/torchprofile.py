@@ -39,6 +39,7 @@ class Torchprofile(Counter):
         transposed="output positions",
     )
     in_runs = False
+    leaves_traces = True
 
     def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Return the sum over its operators, and those that it warned of."""

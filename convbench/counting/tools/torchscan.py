@@ -22,6 +22,7 @@ class Torchscan(Counter):
     unit = 2
     backward = True
     in_runs = False
+    leaves_traces = True
 
     def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Return its total, or what it knows of it, and the operators without a formula."""

@@ -21,6 +21,7 @@ class Torchtnt(Counter):
     )
     backward = True
     in_runs = False
+    leaves_traces = True
 
     def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Return the sum over the whole module."""

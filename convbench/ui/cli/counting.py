@@ -65,14 +65,25 @@ def profile(
     ] = None,
 ) -> None:
     """Count what any network costs, by module: nothing is computed, no weights are held."""
-    from convbench.counting.engine.by_name import profile_reference, translate_reference
+    from convbench.counting.base import CountError
+    from convbench.counting.engine.by_name import InputError, profile_reference, translate_reference
     from convbench.ui.terminal.profile import FORMATS, summary, tree
 
     if explain_counter is not None:
+        given = {"--backward": backward, "--strict": strict, "--format": written, "--out": out}
+        if beside := [name for name, value in {**given, "--depth": depth}.items() if value]:
+            raise InputError(
+                f"--explain-counter says a sentence for each counter, of the forward pass: leave "
+                f"out {', '.join(beside)}."
+            )
         with redirect_stdout(sys.stderr):
-            said = translate_reference(model, inputs, arg or [], split(explain_counter) or ("",))
+            said, failed = translate_reference(
+                model, inputs, arg or [], split(explain_counter) or ("",)
+            )
         for sentence in said:
             typer.echo(sentence)
+        if failed:
+            raise CountError("\n".join(failed))
         return
     written = written or form_of(out)
     with redirect_stdout(sys.stderr):  # what the model prints is not what is written here
