@@ -59,9 +59,7 @@ def test_every_process_is_a_new_one_of_the_same_parent(nursery: Nursery) -> None
 @FORKED
 def test_what_is_built_in_each_lies_elsewhere(nursery: Nursery) -> None:
     places = [ask(nursery, "place", number) for number in range(10)]
-    small, *large = zip(*places, strict=True)
-    assert len(set(small)) >= 3, "what was free when the parent forked may serve several"
-    for several in large:
+    for several in zip(*places, strict=True):  # small tensors and large ones
         assert len(set(several)) >= 7, "some may meet by chance"
 
 
