@@ -28,11 +28,12 @@ MOST_CAPTURED: Final = 200
 """Calls that a graph of kernels holds at most: each is recorded, which takes time and memory."""
 _SEEDS_APART: Final = 7919
 """Between the orders of two processes, so that no two have the same."""
-_PADS: Final = 64
-_PAD_POWERS: Final = (6, 17)
+_PADS: Final = 256
+_PAD_POWERS: Final = (4, 17)
 """Of 2, for the bytes of the blocks that move a process's heap: forked ones begin with the same.
 
 As many small ones as large ones, or small tensors would lie in the same few holes in all of them.
+With 64 blocks some heaps had such holes left for tensors of 1 KB: 4 places in 10 processes.
 """
 
 Tell = Callable[[tuple[Any, ...]], None]
