@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
+from convbench.counting.engine import process_state
 from convbench.counting.engine.run import profile
 
 X = torch.zeros(4, 8)
@@ -163,6 +164,25 @@ def test_other_threads_draw_each_number_once(draws):
         assert len(set(drawn)) > 0.98 * len(drawn)
     else:
         assert drawn == expected[: len(drawn)]
+
+
+def test_a_thread_that_begins_to_draw_while_it_is_looked_at_draws_each_number_once(monkeypatch):
+    equal, drawn = torch.equal, []
+
+    def another_draws(*states):
+        answer = equal(*states)
+        drawn.append(float(torch.rand(())))
+        return answer
+
+    torch.manual_seed(0)
+    expected = [float(torch.rand(())) for _ in range(50)]
+    torch.manual_seed(0)
+    monkeypatch.setattr(threading, "active_count", lambda: 2)
+    monkeypatch.setattr(process_state.torch, "equal", another_draws)
+    for _ in range(2):
+        profile(Changes(lambda: None), X)
+    assert drawn
+    assert drawn == expected[: len(drawn)]
 
 
 @pytest.mark.parametrize("alive", [False, True])

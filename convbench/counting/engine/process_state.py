@@ -123,7 +123,10 @@ def _draws_kept() -> Iterator[None]:
         yield
     finally:
         alone = threading.active_count() == 1
-        if alone or torch.initial_seed() != seed or _as_seeded(seed):
+        now = torch.get_rng_state()  # where nothing was drawn, another thread may begin to
+        if not torch.equal(now, drawn) and (
+            alone or torch.initial_seed() != seed or _as_seeded(now, seed)
+        ):
             torch.set_rng_state(drawn)
         if alone:
             if random.getstate() != python:
@@ -132,9 +135,9 @@ def _draws_kept() -> Iterator[None]:
                 numpy.set_state(of_numpy)
 
 
-def _as_seeded(seed: int) -> bool:
+def _as_seeded(state: torch.Tensor, seed: int) -> bool:
     """Tell whether torch's random numbers begin anew at the seed."""
-    return torch.equal(torch.get_rng_state(), torch.Generator().manual_seed(seed).get_state())
+    return torch.equal(state, torch.Generator().manual_seed(seed).get_state())
 
 
 def _settings() -> list[Any]:
