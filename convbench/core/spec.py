@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Final, Self
 
+from convbench.core import slot_names
 from convbench.core.arithmetic import (
     Quantity,
     at_least,
@@ -330,26 +331,13 @@ class ConvSpec(Stored):
 
     @property
     def label(self) -> str:
-        """A short name of the slot, the same for equal slots: 64→128 k3 s2 @56×56."""
+        """A short name of the slot, the same for equal slots: 64→128 k3 s2 @56×56 b1."""
+        return slot_names.short(self)
 
-        def short(values: tuple[Any, ...]) -> str:
-            return str(values[0]) if len(set(values)) == 1 else "×".join(map(str, values))
-
-        size = "×".join(map(str, self.input_size))
-        parts = [f"{self.in_channels}→{self.out_channels}", f"k{short(tuple(self.kernel_size))}"]
-        if self.scale is not None:
-            parts.append(f"up{self.scale}")
-        if set(self.stride) != {1}:
-            parts.append(f"s{short(tuple(self.stride))}")
-        if self.padding == "same":
-            parts.append("same")
-        elif set(self.padding) != {0}:
-            parts.append(f"p{short(tuple(self.padding))}")
-        if set(self.dilation) != {1}:
-            parts.append(f"d{short(tuple(self.dilation))}")
-        if self.bias:
-            parts.append("bias")
-        return " ".join([*parts, f"@{size}", f"b{self.batch}"])
+    @property
+    def title(self) -> str:
+        """A name that needs no explanation: 64→128, 3×3, stride 2, 56×56, batch 1."""
+        return slot_names.readable(self)
 
 
 def _is_zero(value: Quantity) -> bool:

@@ -1,6 +1,6 @@
 """Conditions: how a case runs. One axis each; a suite is measured at every combination.
 
-A new axis is a field of `Condition`, its values in AXES, and a line in `Condition.label`.
+A new axis is a field of `Condition`, its values in AXES, and a line in `Condition.words`.
 """
 
 from __future__ import annotations
@@ -39,18 +39,29 @@ class Condition:
     allocator: Allocator = "kept"
 
     @property
-    def label(self) -> str:
-        """Name the condition; what is as by default is left out, except type and layout."""
-        words = [self.device, self.dtype, self.layout]
-        words.append(f"{self.threads} thread{'s' if self.threads > 1 else ''}")
+    def words(self) -> dict[str, str]:
+        """What is said of each axis; an axis that is as by default is left out, except some."""
         said = {
+            "device": self.device,
+            "dtype": self.dtype,
+            "layout": self.layout,
+            "threads": f"{self.threads} thread{'s' if self.threads > 1 else ''}",
             "mode": self.mode,
             "direction": self.direction,
             "cache": {"cold": "cold caches"}.get(self.cache, self.cache.replace("_", " ")),
             "allocator": f"{self.allocator}'s allocator",
         }
-        words += [text for axis, text in said.items() if getattr(self, axis) != default(axis)]
-        return " · ".join(words)
+        always = ("device", "dtype", "layout", "threads")
+        return {
+            axis: text
+            for axis, text in said.items()
+            if axis in always or getattr(self, axis) != default(axis)
+        }
+
+    @property
+    def label(self) -> str:
+        """The condition in one line."""
+        return " · ".join(self.words.values())
 
     @property
     def values(self) -> dict[str, Any]:

@@ -58,6 +58,7 @@ def test_labels_differ_where_slots_do():
     ]  # fmt: skip
     labels = {ConvSpec(**{**GOOD, **change}).label for change in changes}
     assert len(labels) == len(changes)
+    assert len({ConvSpec(**{**GOOD, **change}).title for change in changes}) == len(changes)
 
 
 sizes = st.integers(1, 12)
