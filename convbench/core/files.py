@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -11,6 +13,8 @@ from convbench.core.errors import ConvbenchError, RunError
 
 PART: Final = ".part"
 """How the name ends of a file that is being written, beside its place."""
+_HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
+"""What Python has in the place of bytes that are not UTF-8, as in the name of a file."""
 
 
 def write_file(
@@ -21,15 +25,16 @@ def write_file(
 ) -> Path:
     """Write a file beside its place, then move it there: never half a file under its name.
 
-    Folders above it are made. Raises `error_type` where it cannot be written; remedy: what to do.
+    Folders above it are made. A link is replaced, and what it leads to is not written to. Raises
+    `error_type` where it cannot be written; remedy: what to do.
     """
     if path.is_dir():
         raise error_type(f"{path} is a folder: name a file in it.")
-    beside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}{PART}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with beside.open("wb") as file:
+            with beside.open("xb") as file:  # x: nothing may be there, a link neither
                 file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -58,13 +63,18 @@ def loads(text: str) -> Any:
     """Read JSON whose text can be written again; ValueError for NaN, and half a surrogate pair."""
     data = json.loads(text, parse_constant=_no_number)
     if "\\ud" in text.lower():  # the only way into a string for one: JSON escapes it
-        dumps(data).encode()
+        json.dumps(data, ensure_ascii=False).encode()
     return data
 
 
-def dumps(value: Any) -> str:
-    """Return one line of JSON, floats exact, keys in their order."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+def dumps(value: Any, *, indent: int | None = None) -> str:
+    """Return JSON in one line unless indented: floats exact, keys in their order.
+
+    Text that is not Unicode, such as an argument whose bytes are not UTF-8, is kept as an escape in
+    the text: \\udcff for the byte ff.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    return _HALF_A_PAIR.sub(lambda half: f"\\\\u{ord(half[0]):04x}", text)
 
 
 def _no_number(text: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,8 +25,11 @@ def read_file(path: str) -> str:
         return ""
 
 
-def said_by(*command: str) -> str:
-    """Return what a command writes, stripped; empty where it fails, is absent or is slow."""
+def said_by(*command: str, **environment: str) -> str:
+    """Return what a command writes, stripped; empty where it fails, is absent or is slow.
+
+    environment: variables for it beside those of this process.
+    """
     try:
         done = subprocess.run(  # noqa: S603  (the callers' commands are constants)
             command,
@@ -35,6 +39,7 @@ def said_by(*command: str) -> str:
             stdin=subprocess.DEVNULL,
             timeout=COMMAND_SECONDS,
             check=True,
+            env={**os.environ, **environment},
         )
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final, Protocol
 
 from convbench.clock.contamination import flags, hopeless
@@ -41,6 +42,10 @@ class Watcher(Protocol):
 
     def finished(self, group: Group, records: list[Record]) -> None:
         """Report the records of a group that was measured for the first time."""
+        ...
+
+    def moved(self, folder: Path, why: str) -> None:
+        """Report that the run goes on in a folder, and why."""
         ...
 
 

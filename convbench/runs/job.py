@@ -165,6 +165,7 @@ def carry_out(job: Job, watcher: Watcher, spent: Callable[[], float] | None = No
     begin = time.perf_counter()
     spent = spent or (lambda: time.perf_counter() - begin)
     store, before, machine = _opened(job, watcher)
+    store.moved = watcher.moved
     try:
         run(job.plan, store, before, watcher, machine, spent=spent)
     finally:

@@ -6,9 +6,8 @@ reading leaves it out, and continuing cuts it off first.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Final
 
@@ -21,35 +20,43 @@ RECORDS: Final = "records.jsonl"
 
 
 class Store:
-    """A run folder that is being written by this process, and by no other."""
+    """A run folder that is being written by this process, and by no other.
 
-    def __init__(self, path: Path, lock: IO[bytes]) -> None:
+    Attributes:
+        path: the folder; another from then on where something else was put in its place.
+        moved: is told the folder, and in a sentence why, where what was written had to be written
+            anew.
+
+    """
+
+    def __init__(self, path: Path, header: str, lock: IO[bytes]) -> None:
         """Use `create` or `reopen`."""
         self.path = path
+        self.moved: Callable[[Path, str], None] = lambda *_: None
+        self._header = header
         self._lock = lock
 
     @classmethod
     def create(cls, path: Path, header: Header) -> Store:
         """Begin a run in a folder that holds none; RunError if it cannot be written."""
+        text = dumps(header.to_json(), indent=2) + "\n"
         try:
             path.mkdir(parents=True, exist_ok=True)
             if foreign(path):
                 raise RunError(
                     f"{path} is not empty and holds no convbench run: give --out another folder."
                 )
-            text = json.dumps(header.to_json(), indent=2) + "\n"
             write_file(path / HEADER, text, "give --out a folder that can be")
-            store = cls(path, locked(path))
+            return cls(path, text, locked(path))
         except OSError as error:
             raise _unwritable(path, error) from None
-        return store
 
     @classmethod
     def reopen(cls, path: Path) -> tuple[Store, Run]:
         """Continue the run in a folder: cut a torn last line off, return what is finished."""
         run = load(path)
         try:
-            store = cls(path, locked(path))
+            store = cls(path, (path / HEADER).read_text(encoding="utf-8"), locked(path))
             records = path / RECORDS
             whole = records.read_bytes()
             end = whole.rfind(b"\n") + 1
@@ -67,15 +74,79 @@ class Store:
         """Write records, or what adds to them, in one piece; wait until they are on the disk."""
         lines = "".join(dumps(record.to_json()) + "\n" for record in records)
         try:
-            self._lock.write(lines.encode())
-            self._lock.flush()
-            os.fsync(self._lock.fileno())
+            self.keep()
+            _write(self._lock, lines.encode())
         except OSError as error:
             raise _unwritable(self.path, error) from None
 
+    def keep(self) -> None:
+        """See that what was written still lies in the folder; write it anew where it does not.
+
+        A folder that was removed or moved is made again. Where the file was replaced, by a copy for
+        instance, what the copy lacks is added; where another content was put in its place, the run
+        goes on in a folder beside it.
+
+        Raises:
+            RunError: it can be written nowhere.
+
+        """
+        if _is(self.path / RECORDS, self._lock) and holds_run(self.path):
+            return
+        self._lock.seek(0)
+        written = self._lock.read()
+        beside = (self.path.with_name(f"{self.path.name}.kept-{n}") for n in range(1, 100))
+        for folder in (self.path, *beside):
+            try:
+                lock = self._begun_again(folder, written)
+            except (OSError, RunError):
+                continue
+            why = (
+                f"{self.path} was moved, removed or replaced while the run was written there. "
+                f"Nothing is lost: the whole run is in {folder}."
+            )
+            if lock is not self._lock:
+                self._lock.close()
+            self.path, self._lock = folder, lock
+            self.moved(folder, why)
+            return
+        raise RunError(
+            f"{self.path} was moved, removed or replaced while the run was written there, and "
+            "neither it nor a folder beside it can be written: free the place and run again."
+        )
+
+    def _begun_again(self, folder: Path, written: bytes) -> IO[bytes]:
+        """Put what was written into a folder that holds nothing else; RunError if it does."""
+        folder.mkdir(parents=True, exist_ok=True)
+        header, records = folder / HEADER, folder / RECORDS
+        there = records.read_bytes() if records.exists() else b""
+        other = header.read_text(encoding="utf-8") != self._header if header.exists() else False
+        if other or not written.startswith(there):
+            raise RunError(f"{folder} holds something else.")
+        lock = self._lock if _is(records, self._lock) else locked(folder)
+        _write(lock, written[len(there) :])
+        write_file(header, self._header)
+        return lock
+
     def close(self) -> None:
-        """Release the folder."""
-        self._lock.close()
+        """Release the folder, with everything in it that was written; RunError as for `keep`."""
+        try:
+            self.keep()
+        finally:
+            self._lock.close()
+
+
+def _is(path: Path, file: IO[bytes]) -> bool:
+    """Tell whether an open file is still the one of this name."""
+    try:
+        return os.path.samestat(path.stat(follow_symlinks=False), os.fstat(file.fileno()))
+    except OSError:
+        return False
+
+
+def _write(file: IO[bytes], content: bytes) -> None:
+    file.write(content)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def holds_run(path: Path) -> bool:
@@ -158,8 +229,11 @@ def _load_header(path: Path) -> Header:
 
 
 def locked(path: Path) -> IO[bytes]:
-    """Open records.jsonl for appending, for this process alone."""
-    file = (path / RECORDS).open("ab")
+    """Open records.jsonl for appending, for this process alone; a link is not followed."""
+    records = path / RECORDS
+    if records.is_symlink():
+        raise RunError(f"{records} is a link: give --out a folder of its own.")
+    file = records.open("a+b")
     try:
         import fcntl
     except ImportError:  # pragma: no cover  Windows has no flock; two runs there are not kept apart

@@ -268,9 +268,8 @@ def test_a_resume_reads_what_is_finished_under_the_lock(convbench, small, tmp_pa
     job = decide(Request(resume=True, out=tmp_path / "o"))
     assert len(job.before) == 1
     (tmp_path / "o" / "records.jsonl").write_bytes(whole)
-    silent = SimpleNamespace(
-        stage=lambda _: None, progress=lambda *_: None, finished=lambda *_: None
-    )
+    nothing = lambda *_: None  # noqa: E731
+    silent = SimpleNamespace(stage=nothing, progress=nothing, finished=nothing, moved=nothing)
     carry_out(job, silent)
     assert (tmp_path / "o" / "records.jsonl").read_bytes() == whole
     shutil.rmtree(tmp_path / "o")

@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -220,6 +221,45 @@ def test_without_git_or_outside_of_it_nothing_fails(tmp_path, monkeypatch):
     assert code() == {"git_commit": "unknown", "git_dirty": "unknown"}
     monkeypatch.setenv("PATH", str(tmp_path))
     assert code() == {"git_commit": "unknown", "git_dirty": "unknown"}
+
+
+RUNS = {
+    "clean": "filter.{name}.clean",
+    "process": "filter.{name}.process",
+    "monitor": "core.fsmonitor",
+}
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@pytest.mark.parametrize("where", [".gitattributes", ".git/info/attributes"])
+@pytest.mark.parametrize("name", ["one", "a=b", "Two.parts"])
+@pytest.mark.parametrize("kind", RUNS)
+def test_nothing_that_a_folder_configures_is_run(kind, name, where, tmp_path, monkeypatch):
+    folder, ran = tmp_path / "folder", tmp_path / "ran"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sources, "COMMAND_SECONDS", 60)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.name")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "somebody")
+
+    def git(*words):
+        subprocess.run(["git", "-c", "user.email=a@b.c", *words], check=True, capture_output=True)
+
+    git("init")
+    (folder / "a.txt").write_text("a")
+    (folder / where).write_text(f"*.txt filter={name}\n")
+    git("add", ".")
+    git("commit", "-m", "all")
+    assert code()["git_dirty"] is False
+    git("config", RUNS[kind].format(name=name), f"touch {ran}; cat")
+    (folder / "a.txt").write_text("b")
+    found = code()
+    assert not ran.exists()
+    assert found["git_dirty"] is True
+    assert len(found["git_commit"]) == 12
+    subprocess.run(["git", "status"], check=False, capture_output=True)
+    assert ran.exists(), "git itself runs it"
 
 
 def test_a_slow_command_is_not_waited_for(monkeypatch):

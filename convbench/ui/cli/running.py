@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand
 
-from convbench.ui.cli.app import BEGAN, INTERRUPTED, PLUGINS, app, split
+from convbench.ui.cli.app import BEGAN, INTERRUPTED, PLUGINS, USAGE_ERROR, app, split
 
 if TYPE_CHECKING:
     from convbench.runs.job import Job
@@ -199,13 +199,16 @@ def _carry_out(job: Job, *, quiet: bool) -> int:
 
     status = 0
     console = Console(stderr=True)
+    display = Display(console, quiet=quiet)
     try:
-        with Display(console, quiet=quiet) as display:
+        with display:
             carry_out(job, display, lambda: time.perf_counter() - BEGAN)
     except KeyboardInterrupt:
         status = INTERRUPTED
         console.print("Interrupted. What was finished is kept; go on with --resume.", markup=False)
-    return _write_report(job.out, status, console)
+    if display.folder:
+        status = status or USAGE_ERROR
+    return _write_report(display.folder or job.out, status, console)
 
 
 def _write_report(out: Path, status: int, console: Console) -> int:

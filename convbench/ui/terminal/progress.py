@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.progress import BarColumn, Progress, TextColumn
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from convbench.runs.cases import Group
@@ -14,13 +16,19 @@ if TYPE_CHECKING:
 
 
 class Display:
-    """Shows how much of a run's budget is spent, and on what."""
+    """Shows how much of a run's budget is spent, and on what.
+
+    Attributes:
+        folder: where the run had to be written anew; None while it is where it was begun.
+
+    """
 
     def __init__(self, console: Console, *, quiet: bool) -> None:
         """Draw nothing yet."""
         self.console = console
         self.quiet = quiet
         self.live = console.is_terminal and not quiet
+        self.folder: Path | None = None
         self._what = ""
         self._progress = Progress(
             BarColumn(bar_width=20),
@@ -62,6 +70,11 @@ class Display:
             counts[record.status] = counts.get(record.status, 0) + 1
         words = ", ".join(f"{number} {status}" for status, number in counts.items())
         self.console.print(f"{group.label}: {words}", markup=False, highlight=False)
+
+    def moved(self, folder: Path, why: str) -> None:
+        """Report that the run goes on in a folder, and why."""
+        self.folder = folder
+        self.console.print(why, markup=False, highlight=False)
 
     def _describe(self, text: str) -> None:
         description: Any = text.replace("[", r"\[")

@@ -1,0 +1,188 @@
+"""What becomes of a run whose folder is moved, removed or replaced while it is written."""
+
+import os
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from report.report_runs import header, whole_run
+
+from convbench.core.errors import RunError
+from convbench.core.files import dumps, loads, write_file
+from convbench.runs.store import HEADER, RECORDS, Store, load
+
+RUN = replace(whole_run(), header=header(suite={"name": "all", "cases": 6}))
+JSON = [record for record in RUN.records if "Fraction" not in repr(record)]
+FIRST, SECOND, OTHERS = map(tuple, (JSON[:3], JSON[3:6], JSON[6:9]))
+
+
+def removed(folder):
+    shutil.rmtree(folder)
+
+
+def emptied(folder):
+    for item in folder.iterdir():
+        item.unlink()
+
+
+def without_records(folder):
+    (folder / RECORDS).unlink()
+
+
+def without_header(folder):
+    (folder / HEADER).unlink()
+
+
+def moved(folder):
+    folder.rename(folder.with_name("moved"))
+
+
+def copied_anew(folder):
+    """As rsync does: a copy under another name, then renamed."""
+    copy = folder / "copy"
+    shutil.copy(folder / RECORDS, copy)
+    copy.rename(folder / RECORDS)
+
+
+def older_copy(folder):
+    """As an editor or git does: the file as it was a while ago, under a new inode."""
+    lines = (folder / RECORDS).read_bytes().splitlines(keepends=True)
+    (folder / "older").write_bytes(b"".join(lines[:-2]))
+    (folder / "older").rename(folder / RECORDS)
+
+
+def other_records(folder):
+    (folder / "other").write_text("something else\n")
+    (folder / "other").rename(folder / RECORDS)
+
+
+def another_run(folder):
+    moved(folder)
+    store = Store.create(folder, replace(RUN.header, seed=7))
+    store.append(OTHERS)
+    store.close()
+
+
+def a_file(folder):
+    moved(folder)
+    folder.write_text("not a folder")
+
+
+def a_link(folder):
+    moved(folder)
+    folder.with_name("elsewhere").mkdir()
+    (folder.with_name("elsewhere") / "mine").write_text("kept")
+    folder.symlink_to(folder.with_name("elsewhere"))
+
+
+MEANWHILE = {
+    removed: "out", emptied: "out", without_records: "out", without_header: "out", moved: "out",
+    copied_anew: "out", older_copy: "out", a_link: "out",
+    other_records: "out.kept-1", another_run: "out.kept-1", a_file: "out.kept-1",
+}  # fmt: skip
+"""What happens, and the folder that holds the whole run afterwards."""
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["between records", "after the last"])
+@pytest.mark.parametrize("happens", MEANWHILE, ids=lambda happens: happens.__name__)
+def test_nothing_is_lost(happens, last, tmp_path):
+    said = []
+    store = Store.create(tmp_path / "out", RUN.header)
+    store.moved = lambda *told: said.append(told)
+    store.append(FIRST)
+    if last:
+        store.append(SECOND)
+    happens(tmp_path / "out")
+    if not last:
+        store.append(SECOND)
+    store.close()
+    kept = tmp_path / MEANWHILE[happens]
+    assert store.path == kept
+    assert load(kept).records == (*FIRST, *SECOND)
+    assert load(kept).header == RUN.header
+    ((folder, why),) = said
+    assert folder == kept
+    assert "moved, removed or replaced" in why
+    assert f"is in {kept}." in why
+
+
+def test_what_was_put_there_stays_as_it_is(tmp_path):
+    store = Store.create(tmp_path / "out", RUN.header)
+    store.append(FIRST)
+    another_run(tmp_path / "out")
+    store.append(SECOND)
+    store.close()
+    assert load(tmp_path / "out").records == OTHERS
+    assert load(tmp_path / "moved").records == FIRST
+
+
+def test_the_folder_made_again_is_this_process_own(tmp_path):
+    store = Store.create(tmp_path / "out", RUN.header)
+    removed(tmp_path / "out")
+    store.append(FIRST)
+    with pytest.raises(RunError, match="is being written by another"):
+        Store.reopen(tmp_path / "out")
+    store.close()
+    Store.reopen(tmp_path / "out")[0].close()
+
+
+def test_nowhere_to_write_is_said(tmp_path, monkeypatch):
+    store = Store.create(tmp_path / "out", RUN.header)
+    store.append(FIRST)
+    removed(tmp_path / "out")
+    monkeypatch.setattr(Path, "mkdir", lambda *_, **__: (_ for _ in ()).throw(OSError(30, "no")))
+    with pytest.raises(RunError, match="neither it nor a folder beside it can be written"):
+        store.append(SECOND)
+    monkeypatch.undo()
+    store.append(SECOND)
+    store.close()
+    assert load(tmp_path / "out").records == (*FIRST, *SECOND)
+
+
+def test_records_that_are_a_link_are_not_written_to(tmp_path):
+    Store.create(tmp_path / "out", RUN.header).close()
+    victim = tmp_path / "victim"
+    victim.write_bytes((tmp_path / "out" / RECORDS).read_bytes())
+    (tmp_path / "out" / RECORDS).unlink()
+    (tmp_path / "out" / RECORDS).symlink_to(victim)
+    with pytest.raises(RunError, match="is a link"):
+        Store.reopen(tmp_path / "out")
+    assert victim.read_bytes() == b""
+
+
+def test_a_link_that_waits_for_a_file_leads_nowhere(tmp_path):
+    """Whatever a stranger links beside the file that is written, its target stays as it is."""
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    target = tmp_path / "page.md"
+    target.symlink_to(victim)
+    for name in (".page.md.part", f".page.md.{os.getpid()}.part"):
+        (tmp_path / name).symlink_to(victim)
+    write_file(target, "a page")
+    assert (victim.read_text(), target.read_text()) == ("mine", "a page")
+    assert not target.is_symlink()
+
+
+def test_a_file_is_written_by_two_at_once(tmp_path):
+    threads = [
+        threading.Thread(target=lambda n=n: [write_file(tmp_path / "f", f"{n}" * 10_000)] * 50)
+        for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set((tmp_path / "f").read_text())) == 1
+    assert [item.name for item in tmp_path.iterdir()] == ["f"]
+
+
+@pytest.mark.parametrize("text", ["a\udcffb", "\ud800", "lite|\udc80", "\\udcff", "𝄞"])
+def test_text_that_is_no_unicode_can_be_read_again(text, tmp_path):
+    assert loads(dumps([text])) == [text.encode("utf-8", "backslashreplace").decode()]
+    odd = replace(RUN.header, command=f"python -m convbench run --suite {text}")
+    store = Store.create(tmp_path / "out", odd)
+    store.append([RUN.records[0].failed(f"RuntimeError: {text}")])
+    store.close()
+    assert load(tmp_path / "out").records[0].status == "failed"
