@@ -68,10 +68,10 @@ def loads(text: str) -> Any:
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
-    """Return JSON in one line unless indented: floats exact, keys in their order.
+    r"""Return JSON in one line unless indented: floats exact, keys in their order.
 
     Text that is not Unicode, such as an argument whose bytes are not UTF-8, is kept as an escape in
-    the text: \\udcff for the byte ff.
+    the text: \udcff for the byte ff.
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
     return _HALF_A_PAIR.sub(lambda half: f"\\\\u{ord(half[0]):04x}", text)
