@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from convbench.clock.measuring import measure
 from convbench.convs.base import make
 from convbench.core.costs import Cost
+from convbench.core.errors import RunError, SpecError, one_line
 from convbench.core.spec import ConvSpec
 from convbench.counting.base import CountError, count_with
 from convbench.counting.tally import Tally, Unavailable
@@ -51,7 +52,13 @@ def build(name: str, spec: ConvSpec, **knobs: Any) -> nn.Module:
     Raises as `cost` does.
     """
     kind = make(name, knobs)
-    return kind.build(kind.checked(spec))
+    kind.checked(spec)
+    try:
+        return kind.build(spec)
+    except (RuntimeError, TypeError) as error:  # more than a tensor or this machine can hold
+        raise SpecError(
+            f"{kind.label} cannot be built for {spec.title}: {one_line(error)}. Give smaller sizes."
+        ) from error
 
 
 def compare(
@@ -76,8 +83,8 @@ def compare(
 
     return found(
         Asked(
-            left=Path(left) if isinstance(left, str) else left,
-            right=Path(right) if isinstance(right, str) else right,
+            left=left if isinstance(left, Run) else _folder(left),
+            right=right if isinstance(right, Run | None) else _folder(right),
             by=by,
             threshold=threshold,
             drift=drift,
@@ -124,4 +131,10 @@ def load_run(path: str | Path) -> Run:
     """Read a run folder, such as reports/cpu-quick. Raises RunError, saying what is wrong."""
     from convbench.runs.store import load
 
-    return load(Path(path))
+    return load(_folder(path))
+
+
+def _folder(path: object) -> Path:
+    if not isinstance(path, str | Path):
+        raise RunError(f"{path!r:.200} is no run folder: give its path, such as reports/cpu-quick.")
+    return Path(path)

@@ -86,8 +86,11 @@ def check(
 def _check_kinds(
     calls: Mapping[Any, object], budget: object, target: object, device: object
 ) -> None:
-    for word, value in (("budget", budget), ("target", target)):
-        if isinstance(value, bool) or not isinstance(value, int | float | None):
+    for word, value, kinds in (
+        ("budget", budget, int | float),
+        ("target", target, int | float | None),
+    ):
+        if isinstance(value, bool) or not isinstance(value, kinds):
             raise MeasureError(f"{word}={value!r}: give a number")
     strange = [name for name in calls if not isinstance(name, str)]
     if strange:

@@ -72,8 +72,8 @@ class Samples(Stored):
     first_call: Duration | None
     warmup_calls: Whole | None
     stopwatch: str
-    seed: int
-    threads: int
+    seed: Whole
+    threads: Whole
     session: str
     stop_reason: str
     others_running: tuple[Whole, ...] = ()

@@ -12,13 +12,13 @@ from convbench.core.arithmetic import Quantity, divides, holds, indicator, same
 from convbench.core.costs import Cost, Step, total
 from convbench.core.errors import SpecError
 from convbench.core.registry import Registry
-from convbench.core.spec import whole
+from convbench.core.spec import ConvSpec, whole
 from convbench.core.steps import Branches, Conv, Elementwise
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from convbench.core.spec import Axis, ConvSpec
+    from convbench.core.spec import Axis
 
 
 class Need(NamedTuple):
@@ -140,6 +140,8 @@ class ConvType:
 
     def checked(self, spec: ConvSpec) -> ConvSpec:
         """Return the slot; SpecError with the reason where this type does not fit it."""
+        if not isinstance(spec, ConvSpec):
+            raise SpecError(f"The slot {spec!r:.200} is not a ConvSpec: give ConvSpec(…).")
         if reason := self.fits(spec):
             raise SpecError(f"{self.name} cannot fill the slot {spec.label}: {reason}.")
         return spec

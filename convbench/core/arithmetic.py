@@ -12,8 +12,9 @@ from fractions import Fraction
 from typing import Annotated, Any, TypeAlias
 
 from convbench.core.errors import SpecError
+from convbench.core.serialization import Whole
 
-Quantity: TypeAlias = Annotated[Any, int]
+Quantity: TypeAlias = Annotated[Any, Whole]
 """An int, an integer NumPy array or a SymPy expression; in a file an int."""
 
 _INT64_LIMIT = 2.0**63

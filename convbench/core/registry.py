@@ -70,9 +70,8 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> T:
         """Return what is registered as `name`; UnknownNameError offers near names."""
         items = self._all()
-        name = self._aliases.get(name, name)
-        if name in items:
-            return items[name]
+        if isinstance(name, str) and name in self:
+            return items[self._aliases.get(name, name)]
         raise unknown(self.kind, name, items)
 
     def __contains__(self, name: object) -> bool:
@@ -108,9 +107,10 @@ def _place(item: object) -> tuple[str, str]:
     return str(getattr(named, "__module__", "")), str(getattr(named, "__qualname__", ""))
 
 
-def unknown(kind: str, name: str, known: Collection[str]) -> UnknownNameError:
+def unknown(kind: str, name: object, known: Collection[str]) -> UnknownNameError:
     """Return the error for a name that is not among the known ones; it offers near names."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    near += [other for other in known if name and name in other and other not in near]
+    text = name if isinstance(name, str) else ""
+    near = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
+    near += [other for other in known if text and text in other and other not in near]
     hint = f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join(known)}."
-    return UnknownNameError(f"There is no {kind} {name!r}. {hint}")
+    return UnknownNameError(f"There is no {kind} {name!r:.200}. {hint}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Collection
 from dataclasses import is_dataclass
 from types import NoneType, UnionType
@@ -47,7 +48,9 @@ class Schemas:
             return self._object(kind)
         if origin is Annotated:
             if isinstance(args[1], Least):
-                return {**self.of(args[0]), "minimum": args[1].bound}
+                least = args[1]
+                most = {"maximum": least.most} if math.isfinite(least.most) else {}
+                return {**self.of(args[0]), "minimum": least.bound, **most}
             return self.of(args[1])
         if origin is Literal:
             return {"const": args[0]} if len(args) == 1 else {"enum": list(args)}

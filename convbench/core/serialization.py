@@ -27,20 +27,27 @@ from typing import (
     is_typeddict,
 )
 
+_LARGEST: Final = 1e300
+"""Of whole numbers: sums and ratios of them are floats too."""
 Scalar: TypeAlias = bool | int | float | str | None
 Read: TypeAlias = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
 class Least:
-    """The smallest number that a field may hold."""
+    """The smallest number that a field may hold, and the largest where there is one."""
 
     bound: float
+    most: float = math.inf
 
 
 Whole: TypeAlias = Annotated[int, Least(0)]
 """A number of things."""
-Duration: TypeAlias = Annotated[float, Least(0)]
+Duration: TypeAlias = Annotated[float, Least(0, 1e9)]
+"""Seconds: at most 30 years."""
+Rate: TypeAlias = Annotated[float, Least(0, 1e30)]
+"""Things a second."""
+Share: TypeAlias = Annotated[float, Least(0, 1)]
 
 
 class Stored:
@@ -151,6 +158,13 @@ def _kind(types: type | UnionType, wanted: str, value: object) -> Any:
     return value
 
 
+def _integer(value: object) -> int:
+    number: int = _kind(int, "a whole number", value)
+    if abs(number) > _LARGEST:
+        raise ReadError(f"holds a number of {number.bit_length()} bits; give a smaller one")
+    return number
+
+
 def _number(value: object) -> float:
     try:
         number = float(_kind(int | float, "a number", value))
@@ -165,6 +179,8 @@ def _bounded(read: Read, least: Least, value: object) -> Any:
     number = read(value)
     if number < least.bound:
         raise _wrong(value, f"{least.bound} or more")
+    if number > least.most:
+        raise _wrong(value, f"{least.most} or less")
     return number
 
 
@@ -242,7 +258,7 @@ def _either(readers: tuple[Read, ...], nothing: bool, value: object) -> Any:  # 
 _OF_TYPE: Final[dict[Any, Read]] = {
     Any: lambda value: value,
     bool: partial(_kind, bool, "true or false"),
-    int: partial(_kind, int, "a whole number"),
+    int: _integer,
     float: _number,
     str: partial(_kind, str, "text"),
     NoneType: partial(_kind, NoneType, "null"),

@@ -25,6 +25,7 @@ from convbench.core.serialization import Stored
 MAX_DIMS: Final = 3
 _MANY_TAPS: Final = 4096
 _PART: Final = 1 << 20
+_TOO_LARGE: Final = 2**63
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -346,8 +347,8 @@ def _is_zero(value: Quantity) -> bool:
 
 def whole(name: str, value: Any, *, low: int) -> Quantity:
     """Return an int, an int64 array or a symbol; SpecError for anything else or below `low`."""
-    if is_symbolic(value):
-        return int(value) if value.is_Integer else value
+    if is_symbolic(value) and not value.is_Integer:
+        return value
     if is_array(value) and value.ndim:
         import numpy as np
 
@@ -366,4 +367,6 @@ def whole(name: str, value: Any, *, low: int) -> Quantity:
         ) from None
     if number < low:
         raise SpecError(f"{name}={number} is too small: give at least {low}.")
+    if number >= _TOO_LARGE:
+        raise SpecError(f"{name} has {number.bit_length()} bits: give a number below 2**63.")
     return number

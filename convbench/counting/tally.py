@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from convbench.core.notebook_views import ShownOnPaper
-from convbench.core.serialization import Stored
+from convbench.core.serialization import Stored, Whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +51,11 @@ class Tally(ShownOnPaper, Stored, view="tallies"):
     """
 
     counter: str
-    macs: int
-    by_operator: dict[str, int]
-    by_module: dict[str, int]
-    elementwise: dict[str, int] = field(default_factory=dict)
-    unsupported: dict[str, int] = field(default_factory=dict)
+    macs: Whole
+    by_operator: dict[str, Whole]
+    by_module: dict[str, Whole]
+    elementwise: dict[str, Whole] = field(default_factory=dict)
+    unsupported: dict[str, Whole] = field(default_factory=dict)
     convention: Convention
 
     @property

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
-from convbench.core.serialization import Least, Stored
+from convbench.core.serialization import Rate, Stored, Whole
 
 if TYPE_CHECKING:
     from convbench.clock.stopwatch import Stopwatch, Work
@@ -37,9 +37,9 @@ class Ceiling(Stored):
 
     device: str
     dtype: str
-    threads: int
-    multiplications_per_second: Annotated[float, Least(0)]
-    bytes_per_second: Annotated[float, Least(0)]
+    threads: Whole
+    multiplications_per_second: Rate
+    bytes_per_second: Rate
 
 
 def measure_ceiling(device: str, dtype: str, threads: int) -> Ceiling:

@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any, Final
 
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
-from convbench.core.serialization import Stored
+from convbench.core.serialization import Duration, Rate, Share, Stored, Whole
 
 FOUND_SHARE: Final = 0.9
 """Share of the trials in which a difference must be found to count as one that can be told."""
@@ -104,9 +104,9 @@ class SizeResolution(Stored):
 
     name: str
     what: str
-    seconds_per_call: float
-    seconds_per_trial: float
-    page_faults_per_call: float
+    seconds_per_call: Duration
+    seconds_per_trial: Duration
+    page_faults_per_call: Rate
     trials: tuple[Trial, ...]
 
     def __post_init__(self) -> None:
@@ -162,13 +162,13 @@ class Resolution(Stored):
 
     """
 
-    budget: float
-    seconds: float
-    threads: int
+    budget: Duration
+    seconds: Duration
+    threads: Whole
     device: str
-    seed: int
+    seed: Whole
     allocator: str
-    steal_share: float | None
+    steal_share: Share | None
     sizes: tuple[SizeResolution, ...]
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from convbench.clock.samples import Samples
 from convbench.convs.base import Caveat
 from convbench.core.costs import Cost
 from convbench.core.notebook_views import VIEWS, Shown
-from convbench.core.serialization import Scalar, Stored, Whole
+from convbench.core.serialization import Duration, Scalar, Stored, Whole
 from convbench.core.spec import ConvSpec
 from convbench.counting.tally import Tally, Unavailable
 from convbench.machine.ceilings import Ceiling
@@ -83,7 +83,7 @@ class Record(Stored):
     device: str
     dtype: str
     layout: str
-    threads: int
+    threads: Whole
     mode: str = "eager"
     direction: str = "forward"
     cache: str = "warm"
@@ -177,8 +177,8 @@ class Planned(_Named, total=False):
     only: str | None
     device: str
     axes: dict[str, list[str | int]]
-    processes: int | None
-    budget: float
+    processes: Whole | None
+    budget: Duration
     text: str
 
 
@@ -195,7 +195,7 @@ class Machine(Stored):
     """
 
     failed: str = ""
-    cache_bytes: int | None = None
+    cache_bytes: Whole | None = None
     ceilings: tuple[Ceiling, ...] = ()
     resolution: Resolution | None = None
 
@@ -221,7 +221,7 @@ class Header(Stored):
     schema: Literal[1] = SCHEMA
     version: str
     suite: Planned
-    seed: int
+    seed: Whole
     command: str
     started: str
     fingerprint: dict[str, Scalar]
