@@ -56,7 +56,7 @@ leaves = st.builds(Leaf, st.integers(min_value=1))
 finite = st.floats(allow_nan=False, allow_infinity=False)
 text = st.text(st.characters(exclude_categories=["Cs"]))
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), finite, text)
-durations = st.floats(min_value=0, allow_infinity=False)
+durations = st.floats(min_value=0, max_value=1e9)
 trees = st.builds(
     Tree,
     word=text,
@@ -92,6 +92,7 @@ WRONG = [
     ("yes", 1, "Tree.yes holds 1; give true or false"),
     ("way", "left", "Tree.way holds 'left'; give one of 'up', 'down'"),
     ("times", [0.5, -1.0], "Tree.times[1] holds -1.0; give 0 or more"),
+    ("times", [0.5, 2e9], "Tree.times[1] holds 2000000000.0; give 1000000000.0 or less"),
     ("times", [float("inf")], "Tree.times[0] holds inf; give a finite number"),
     ("pair", ["a"], "Tree.pair holds ['a']; give a list of 2"),
     ("pair", ["a", 1.5], "Tree.pair[1] holds 1.5; give a whole number"),
@@ -112,6 +113,13 @@ def test_what_is_wrong_is_told_by_its_place_and_no_schema_takes_it(key, value, s
     assert str(caught.value) == says
     if value != [float("inf")]:
         assert not CHECK.is_valid({**GOOD, key: value})
+
+
+def test_a_whole_number_that_no_float_can_hold_is_refused():
+    with pytest.raises(ReadError, match=r"Tree\.shown holds a number of 1329 bits; give a smaller"):
+        Tree.from_json({**GOOD, "shown": 10**400})
+    with pytest.raises(ReadError, match=r"Tree\.scalars\.x holds -1000"):
+        Tree.from_json({**GOOD, "scalars": {"x": -(10**400)}})
 
 
 def test_a_type_that_no_file_can_hold_is_an_error_of_the_program():
