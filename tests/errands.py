@@ -17,6 +17,12 @@ def several(count, *, tell):
         tell({"number": number})
     return "done"
 
+def slow(count, pause, *, tell):
+    for number in range(count):
+        time.sleep(pause)
+        tell(number)
+    return "done"
+
 def large(size, *, tell):
     tell(b"x" * size)
     return b"y" * size
@@ -66,6 +72,22 @@ def busy(*, tell):
     tell([os.getpid(), os.getppid()])
     while True:
         pass
+
+def holding(*, tell):
+    # never returns, and lets no other thread run meanwhile
+    import re
+    tell([os.getpid(), os.getppid()])
+    re.match("(a+)+b", "a" * 60)
+
+def forking(*, tell):
+    # one outlives the errand, another goes on with it
+    child = os.fork()
+    if not child:
+        time.sleep(600)
+    if not os.fork():
+        tell("a message of another process")
+        return "a result of another process"
+    return child
 
 def about(*, tell):
     return {

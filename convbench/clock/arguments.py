@@ -64,13 +64,16 @@ def check(
     target: float | None,
     device: str,
     stopwatch: str = "",
+    timeout: float = math.inf,
 ) -> None:
     """Refuse what cannot be measured; MeasureError names it, and says what to give."""
-    _check_kinds(calls, budget, target, device)
+    _check_kinds(calls, budget, target, device, timeout)
     if not calls:
         raise MeasureError("there is nothing to time; give at least one competitor by name")
     if not 0 < budget < math.inf:
         raise MeasureError(f"budget={budget}: no time to measure in; give finite seconds above 0")
+    if not timeout > 0:
+        raise MeasureError(f"timeout={timeout}: no time for a call; give seconds above 0")
     if target is not None and not target > 0:
         raise MeasureError(f"target={target}: give a half-width above 0, such as 0.01")
     if base is not None and base not in calls:
@@ -84,10 +87,11 @@ def check(
 
 
 def _check_kinds(
-    calls: Mapping[Any, object], budget: object, target: object, device: object
+    calls: Mapping[Any, object], budget: object, target: object, device: object, timeout: object
 ) -> None:
     for word, value, kinds in (
         ("budget", budget, int | float),
+        ("timeout", timeout, int | float),
         ("target", target, int | float | None),
     ):
         if isinstance(value, bool) or not isinstance(value, kinds):

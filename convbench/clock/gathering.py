@@ -21,6 +21,8 @@ from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Samples
 
 DO: Final = "convbench.clock.group_process:do"
+TIMEOUT: Final = 600.0
+"""Seconds for a first call, a warm-up or a compilation: what takes longer never returns."""
 
 Told = Callable[[str], None]
 
@@ -36,6 +38,8 @@ class Gathering:
         here: why they are, as the samples then say.
         measure: stands in for the sampler, and everything then happens in this process: for tests.
         told: is told what is being done, in words.
+        timeout: seconds without a sign from a process, beside those of its rounds, after which it
+            is ended: what it was at has no time.
         outcomes: of each competitor, one entry a process that was asked about it.
         earlier: processes whose outcomes are known from before this began.
         took: seconds that each process took in all.
@@ -49,6 +53,7 @@ class Gathering:
     here: str = ""
     measure: Measure | None = None
     told: Told | None = None
+    timeout: float = TIMEOUT
     outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
     earlier: int = 0
     took: list[float] = field(default_factory=list)
@@ -152,7 +157,9 @@ class Gathering:
             ear = _Ear(self.told)
             racing = frozenset(self.outcomes) - order.without
             try:
-                answer: dict[str, Outcome] = self.nursery.ask(DO, self.crew, order, told=ear)
+                answer: dict[str, Outcome] = self.nursery.ask(
+                    DO, self.crew, order, told=ear, timeout=self.timeout + order.seconds
+                )
             except ProcessDied as error:
                 if ear.at:
                     outcomes[ear.at] = Outcome(failure=str(error))

@@ -18,7 +18,7 @@ from convbench.clock.checking import (
     same_at_any_address,
 )
 from convbench.clock.estimates import Estimates
-from convbench.clock.gathering import Gathering
+from convbench.clock.gathering import TIMEOUT, Gathering
 from convbench.clock.group_process import Contestant, Order, OtherValuesError, Tell
 from convbench.clock.measurement import Measurement
 from convbench.clock.processes import Allocator, ready
@@ -101,6 +101,7 @@ def measure(
     allocator: Allocator = "kept",
     grad: bool = False,
     stopwatch: str = "",
+    timeout: float = TIMEOUT,
 ) -> Measurement:
     """Time competitors together, interleaved in seeded rounds.
 
@@ -128,6 +129,8 @@ def measure(
         allocator: "kept" for pages that stay mapped when freed, "system" for whatever it does.
         grad: record gradients; otherwise everything runs in inference mode.
         stopwatch: name of a registered one, in place of the device's own.
+        timeout: seconds in which a competitor must get through its first call, or its warm-up. One
+            that does not has no time. What cannot travel to another process is waited for.
 
     Returns:
         A `Measurement`: `.median(name)` in seconds, `.ratio(name, base)`, `.samples`, `.flags`.
@@ -142,7 +145,7 @@ def measure(
             '{"name": (callable, inputs)}'
         )
     calls = {name: call_of(name, given) for name, given in work.items()}
-    check(calls, budget, base, allocator, target, device, stopwatch)
+    check(calls, budget, base, allocator, target, device, stopwatch, timeout)
     if not isinstance(grad, bool):
         raise MeasureError(f"grad={grad!r}: give True or False")
     check_whole(processes=processes, threads=threads, min_rounds=min_rounds, seed=seed)
@@ -159,7 +162,9 @@ def measure(
             crew, order, budget, min_rounds, f"it cannot travel to another: {one_line(error)}"
         )
     notes: list[str] = []
-    found = Gathering(crew=crew, order=order, nursery=ready(allocator, plugins, device))
+    found = Gathering(
+        crew=crew, order=order, nursery=ready(allocator, plugins, device), timeout=timeout
+    )
     while found.left and found.processes < processes:
         found.ask(budget / processes, min_rounds)
         if strange := _strange(found):

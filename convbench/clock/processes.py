@@ -24,6 +24,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -109,8 +110,17 @@ class Nursery:
         if self.kind == "forked":
             self._process = self._start()
 
-    def ask(self, function: str, *arguments: Any, told: Callable[[Any], None] | None = None) -> Any:
-        """Call a function in a process that has done nothing else; as `fresh`, with its errors."""
+    def ask(
+        self,
+        function: str,
+        *arguments: Any,
+        told: Callable[[Any], None] | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Call a function in a process that has done nothing else; as `fresh`, with its errors.
+
+        timeout: seconds without a message after which the process is ended, which is a ProcessDied.
+        """
         errand = _errand(function, arguments, self._plugins)
         forked, kept = self.kind == "forked", False
         if self._process is None or self._process.poll() is not None:
@@ -118,10 +128,20 @@ class Nursery:
             self._process = self._start()  # something ended it
         self._complaints.seek(0)
         self._complaints.truncate()
+        watch = _Watch(self._process, timeout)
         try:
-            answer = _converse(self._process, errand, told, self._complaints if forked else None)
+            with watch:
+                hear = watch.hearing(told)
+                answer = _converse(
+                    self._process, errand, hear, self._complaints if forked else None
+                )
             kept = forked
         except (EOFError, BrokenPipeError):
+            if watch.ended:
+                raise ProcessDied(
+                    f"it gave no sign for {timeout:,.0f} s and was ended: give a longer timeout "
+                    "where it needs one"
+                ) from None
             raise ProcessDied(_how_it_ended(self._process.wait(), self._complaints)) from None
         except ProcessError:
             kept = forked
@@ -294,6 +314,55 @@ def _how_it_ended(status: int, complaints: IO[bytes]) -> str:
         named = {int(known): known.name for known in signal.Signals}
         return f"its process crashed ({named.get(-status, f'signal {-status}')}){said}"
     return f"its process ended with status {status} and no answer{said}"
+
+
+class _Watch:
+    """Ends a process that has said nothing for so many seconds; None waits for ever.
+
+    Attributes:
+        ended: whether it did.
+
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float | None) -> None:
+        self._process, self._seconds = process, seconds
+        self._timer: threading.Timer | None = None
+        self.ended = False
+
+    def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def hearing(self, told: Callable[[Any], None] | None) -> Callable[[Any], None]:
+        """Return what is to be told every message: each begins the time anew."""
+
+        def hear(message: Any) -> None:
+            self._begin()
+            if told is not None:
+                told(message)
+
+        return hear
+
+    def _begin(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._seconds is not None:
+            self._timer = threading.Timer(self._seconds, self._end)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _end(self) -> None:
+        self.ended = True
+        if self._process.stdin is not None:  # a nursery then ends what it forked
+            _close(self._process.stdin)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE)
+            return
+        self._process.kill()
 
 
 def _close(stream: IO[bytes]) -> None:

@@ -109,6 +109,7 @@ def nursery() -> None:
         here, there = socket.socketpair()
         child = os.fork()
         if not child:
+            os.setpgid(0, 0)  # what it starts is of its group, and ends with it
             here.close()
             os.close(questions.fileno())
             threading.Thread(target=_follow, args=(there.makefile("rb"),), daemon=True).start()
@@ -121,20 +122,31 @@ def _mind(child: int, here: socket.socket, questions: IO[bytes], answers: IO[byt
     """Pass on what a child says until it ends, and say how it did; end it if the parent ended."""
     # without a buffer: a message that lies in one would not wake `select`
     said: Any = here.makefile("rb", buffering=0)
+    end = os.pidfd_open(child)  # what it has forked may hold its end of the socket open
     while True:
-        watched: list[Any] = [here, questions]
+        watched: list[Any] = [here, questions, end]
         ready, _, _ = select.select(watched, [], [])
         if questions in ready:  # nothing is asked meanwhile: it has closed
-            os.kill(child, signal.SIGKILL)
+            _end_group(child)
             os._exit(1)
+        if here not in ready:
+            break
         try:
             pass_on(answers, received(said))
         except EOFError:
             break
     said.close()
     here.close()
+    os.close(end)
     _, status = os.waitpid(child, 0)
+    _end_group(child)
     send(answers, ("over", os.waitstatus_to_exitcode(status)))
+
+
+def _end_group(leader: int) -> None:
+    """End a child that was forked, and whatever it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _begin() -> IO[bytes]:
@@ -146,7 +158,16 @@ def _begin() -> IO[bytes]:
 
 
 def _do(errand: Errand, answers: IO[bytes]) -> None:
-    """Do an errand, send what comes of it, and end this process."""
+    """Do an errand, send what comes of it, and end this process.
+
+    What the errand forks comes back here too, and says nothing.
+    """
+    own = os.getpid()
+
+    def say(*message: Any) -> None:
+        if os.getpid() == own:
+            send(answers, message)
+
     try:
         sys.path[:] = errand.path
         os.chdir(errand.folder)
@@ -154,10 +175,10 @@ def _do(errand: Errand, answers: IO[bytes]) -> None:
             load_plugin(plugin)
         work = getattr(importlib.import_module(errand.module), errand.function)
         given = pickle.loads(errand.arguments)  # noqa: S301  from the process that started this one
-        result = work(*given, tell=lambda m: send(answers, ("told", m)))
-        send(answers, ("result", result))
+        result = work(*given, tell=lambda m: say("told", m))
+        say("result", result)
     except BaseException as error:  # noqa: BLE001  whatever it is, the parent is told
-        send(answers, ("error" if isinstance(error, Exception) else "ended", one_line(error)))
+        say("error" if isinstance(error, Exception) else "ended", one_line(error))
     answers.flush()
     os._exit(0)  # nothing is left to tidy, and torch's own tidying can hang
 

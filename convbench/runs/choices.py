@@ -17,6 +17,7 @@ from convbench.runs.suite import (
     Suite,
     load_suite,
     suite_text,
+    without_comments,
 )
 
 
@@ -67,7 +68,7 @@ def choose(request: Request) -> Choice:
     threads = resolve_threads(axes["threads"] or None, device)
     return Choice(
         suite=with_processes(suite, request.processes),
-        text=suite_text(name),
+        text=without_comments(suite_text(name)),
         device=device,
         axes={**axes, "threads": threads.numbers},
         threads_because=threads.because,

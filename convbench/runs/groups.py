@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from convbench.clock.contamination import flags, hopeless
 from convbench.clock.estimates import Estimates
-from convbench.clock.gathering import Gathering
+from convbench.clock.gathering import TIMEOUT, Gathering
 from convbench.clock.group_process import Measure, Order, Outcome
 from convbench.clock.processes import Nursery
 from convbench.clock.samples import Samples
@@ -76,6 +76,7 @@ class Track:
         watcher: Watcher,
         measure: Measure | None,
         stopwatch: str = "",
+        timeout: float = TIMEOUT,
     ) -> None:
         """Derive every case, and get ready to ask processes about those that can run."""
         self.records = {
@@ -101,6 +102,7 @@ class Track:
             here="fresh" if measure else "",
             measure=measure,
             told=watcher.stage,
+            timeout=timeout,
             outcomes=known,
             earlier=max(map(len, known.values())),
         )

@@ -139,8 +139,8 @@ def _command(request: Request, choice: Choice) -> str:
     """Return the command that makes the run again, every choice written out."""
     parts = ["python", "-m", "convbench"]
     for plugin in request.plugins:
-        parts += ["--plugin", plugin]
-    parts += ["run", "--suite", request.suite or choice.suite.name]
+        parts += ["--plugin", shown_path(plugin)]
+    parts += ["run", "--suite", shown_path(request.suite or choice.suite.name)]
     for option in ("only", "device", "stopwatch"):
         value = getattr(request, option)
         if value is not None:
@@ -153,6 +153,15 @@ def _command(request: Request, choice: Choice) -> str:
     if request.budget is not None:
         parts += ["--budget", f"{request.budget:g}"]
     return shlex.join([*parts, "--seed", str(choice.seed)])
+
+
+def shown_path(path: str) -> str:
+    """Return a path as others may read it: below the working folder, else its name alone."""
+    if not Path(path).is_absolute():
+        return path
+    here = Path.cwd()
+    whole = Path(path)
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else whole.name
 
 
 def carry_out(job: Job, watcher: Watcher, spent: Callable[[], float] | None = None) -> None:

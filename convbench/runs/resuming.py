@@ -13,7 +13,7 @@ from convbench.runs.choices import (
     with_processes,
 )
 from convbench.runs.store import holds_run, load
-from convbench.runs.suite import load_suite, parse_suite, suite_text
+from convbench.runs.suite import load_suite, parse_suite, suite_text, without_comments
 
 
 def stored(request: Request) -> Choice:
@@ -62,7 +62,7 @@ def stored(request: Request) -> Choice:
 def _check_same(request: Request, choice: Choice) -> None:
     from convbench.machine.device import resolve_device
 
-    if request.suite is not None and suite_text(request.suite) != choice.text:
+    if request.suite is not None and without_comments(suite_text(request.suite)) != choice.text:
         raise RunError(
             f"{choice.out} was begun with another text of suite {choice.suite.name}, and --resume "
             "goes on with what was planned: leave --suite out, or begin another run with --out."

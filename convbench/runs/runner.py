@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from convbench.clock.gathering import TIMEOUT
 from convbench.clock.group_process import Measure
 from convbench.clock.processes import ready
 from convbench.machine.device import import_seconds
@@ -49,6 +50,7 @@ class Plan:
         budget: seconds for the whole run, from its start to its report.
         plugins: to be loaded in every process.
         stopwatch: the registered one that times; the device's own where it is empty.
+        timeout: see `clock.gathering.Gathering`.
 
     """
 
@@ -58,6 +60,7 @@ class Plan:
     budget: float
     plugins: tuple[str, ...] = ()
     stopwatch: str = ""
+    timeout: float = TIMEOUT
 
 
 def run(
@@ -110,7 +113,14 @@ class _Schedule:
             known = {c.identity: self.before.get(c.identity) for c in group.cases}
             before = {name: record for name, record in known.items() if record is not None}
             track = Track(group=group, flagged=self._flagged, before=before)
-            track.begin(nursery, self.plan.seed, self.watcher, self.measure, self.plan.stopwatch)
+            track.begin(
+                nursery,
+                self.plan.seed,
+                self.watcher,
+                self.measure,
+                self.plan.stopwatch,
+                self.plan.timeout,
+            )
             self.tracks.append(track)
         for track in self.tracks:
             self._first(track)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -107,6 +108,17 @@ def suite_text(name: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SuiteError(f"Suite {name} cannot be read: {why}. Check the path.") from None
+
+
+_TOML_PARTS: Final = re.compile(
+    r'''"""(?:[^\\]|\\.)*?"""|'{3}.*?'{3}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#[^\n]*''', re.DOTALL
+)
+"""Strings of every kind of TOML, in which a # begins no comment; and comments."""
+
+
+def without_comments(text: str) -> str:
+    """Return TOML text without its comments: what a run keeps of its suite."""
+    return _TOML_PARTS.sub(lambda part: "" if part[0][0] == "#" else part[0], text)
 
 
 def parse_suite(text: str, where: str) -> Suite:

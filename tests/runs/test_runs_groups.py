@@ -67,7 +67,7 @@ class Scripted:
         self.answer = answer
         self.orders = []
 
-    def ask(self, function, crew, order, *, told):
+    def ask(self, function, crew, order, *, told, timeout):
         assert function == "convbench.clock.group_process:do"
         self.orders.append(order)
         cases = [case for case in crew.cases if case.identity not in order.without]

@@ -264,7 +264,7 @@ def test_times_and_shares_of_one_process_are_those_of_its_rounds(
 def nursery(answer: Callable[[Any, Order], Any], asked: list[Order]) -> Any:
     """Return a nursery whose processes do what `answer` does, in this one."""
 
-    def ask(_: str, crew: Any, order: Order, *, told: Any) -> Any:
+    def ask(_: str, crew: Any, order: Order, *, told: Any, timeout: float) -> Any:
         asked.append(order)
         return answer(crew, order)
 

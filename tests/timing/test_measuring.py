@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ from convbench.core.intervals import Interval, RatioInterval
 QUICK: dict[str, Any] = {"budget": 0.1, "min_rounds": 2, "processes": 1}
 
 OTHERS = '''
-import os, signal
+import os, signal, time
 
 class Here:
     """Raises wherever it is not at home, when it is unpickled."""
@@ -56,6 +57,19 @@ class CrashLater:
         self.calls += 1
         if self.calls == 10:
             os.kill(os.getpid(), signal.SIGKILL)
+
+def never():
+    time.sleep(600)
+
+class Forks:
+    """Forks at its first call a process that goes on with everything, as all later ones do not."""
+    def __init__(self):
+        self.first = True
+    def __call__(self):
+        if self.first:
+            self.first = False
+            os.fork()
+        return 1
 
 def fail():
     raise RuntimeError("no\\nreally")
@@ -194,7 +208,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any]) -> lis
     """Let `answer(names, order)` stand in for every process; return what each was told."""
     orders: list[Any] = []
 
-    def ask(_: str, crew: Any, order: Any, *, told: Any) -> Any:
+    def ask(_: str, crew: Any, order: Any, *, told: Any, timeout: float) -> Any:
         orders.append(order)
         return answer(tuple(name for name in crew.names if name not in order.without), order)
 
@@ -395,6 +409,23 @@ def test_one_that_ends_its_process_fails_and_is_not_tried_here() -> None:
     found = measure({"crash": other("crash"), **pair()}, base="dw", **QUICK)
     assert found.failures == {"crash": "its process crashed (SIGSEGV)"}
     assert [len(found.samples[name]) for name in ("crash", "dw", "std")] == [0, 1, 1]
+
+
+def test_one_that_never_returns_has_no_time_and_is_named() -> None:
+    found = measure({"never": other("never"), **pair()}, base="dw", timeout=15, **QUICK)
+    assert list(found.failures) == ["never"]
+    assert re.fullmatch(
+        r"it gave no sign for \d+ s and was ended: give a longer timeout where it needs one",
+        found.failures["never"],
+    )
+    assert [len(found.samples[name]) for name in ("never", "dw", "std")] == [0, 1, 1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked on this system")
+def test_one_that_forks_is_timed_as_any_other() -> None:
+    found = measure({"forks": other("Forks")(), **pair()}, base="dw", **QUICK | {"processes": 2})
+    assert not found.failures
+    assert [len(found.samples[name]) for name in ("forks", "dw", "std")] == [2, 2, 2]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")

@@ -91,6 +91,36 @@ def test_a_nursery_that_is_killed_takes_its_process_along_and_another_comes(
 
 
 @FORKED
+def test_what_an_errand_forks_says_nothing_and_ends_with_it(nursery: Nursery) -> None:
+    heard: list[Any] = []
+    for _ in range(3):
+        child = ask(nursery, "forking", told=heard.append)
+        assert gone(child)
+    assert not heard
+    assert ask(nursery, "add", 1, 2) == 3
+
+
+@pytest.mark.parametrize("name", ["waiting", "busy", "holding"])
+@pytest.mark.parametrize("kind", [pytest.param("forked", marks=FORKED), "fresh"])
+def test_what_never_returns_is_ended_and_the_next_one_is_asked(kind: Any, name: str) -> None:
+    pids: list[int] = []
+    with Nursery(kind=kind) as nursery:
+        ask(nursery, "add", 1, 2)  # what has started has torch
+        with pytest.raises(ProcessDied, match="it gave no sign for 2 s and was ended: give a long"):
+            nursery.ask(f"errands_of_tests:{name}", told=pids.extend, timeout=2)
+        assert all(map(gone, pids[: 2 if kind == "forked" else 1]))
+        assert ask(nursery, "add", 1, 2) == 3
+
+
+@FORKED
+def test_every_message_begins_the_time_anew(nursery: Nursery) -> None:
+    heard: list[Any] = []
+    ask(nursery, "add", 1, 2)  # what has started has torch
+    asked = nursery.ask("errands_of_tests:slow", 4, 2, told=heard.append, timeout=5)
+    assert (asked, heard) == ("done", list(range(4)))
+
+
+@FORKED
 def test_a_nursery_that_is_killed_between_two_questions_is_replaced(nursery: Nursery) -> None:
     parent = ask(nursery, "about")["parent"]
     os.kill(parent, signal.SIGKILL)
