@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import secrets
+import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import IO, Any, Final, NoReturn
 
 from convbench.core.errors import ConvbenchError, RunError
 
+LONGEST: Final = 1 << 26
+"""Bytes of a line, or of a file that is no list of lines: far more than convbench writes."""
+_AT_ONCE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""What waits for nobody who writes to the other end of a pipe."""
 PART: Final = ".part"
 """How the name ends of a file that is being written, beside its place."""
 _HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
@@ -48,10 +55,31 @@ def write_file(
     return path
 
 
+def opened(path: Path) -> IO[bytes]:
+    """Open a file to be read; OSError where it is none, as a pipe that nobody writes to."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | _AT_ONCE), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return file
+
+
+def lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a file with their newlines; ValueError for one beyond `LONGEST`."""
+    while line := file.readline(LONGEST + 1):
+        if len(line) > LONGEST:
+            raise ValueError(f"is longer than {LONGEST >> 20} MiB")
+        yield line
+
+
 def read_json(path: Path, remedy: str, error_type: type[ConvbenchError] = RunError) -> Any:
     """Return what a JSON file holds; `error_type` where it cannot be read, or is not whole."""
     try:
-        return loads(path.read_text(encoding="utf-8"))
+        with opened(path) as file:
+            data = file.read(LONGEST + 1)
+        if len(data) > LONGEST:
+            raise ValueError(f"it is larger than {LONGEST >> 20} MiB")
+        return loads(data.decode())
     except OSError as error:
         why = f"cannot be read ({error.strerror or error})"
     except ValueError as error:
@@ -61,7 +89,10 @@ def read_json(path: Path, remedy: str, error_type: type[ConvbenchError] = RunErr
 
 def loads(text: str) -> Any:
     """Read JSON whose text can be written again; ValueError for NaN, and half a surrogate pair."""
-    data = json.loads(text, parse_constant=_no_number)
+    try:
+        data = json.loads(text, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if "\\ud" in text.lower():  # the only way into a string for one: JSON escapes it
         json.dumps(data, ensure_ascii=False).encode()
     return data

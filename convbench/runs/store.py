@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from convbench.core.errors import RunError
-from convbench.core.files import PART, dumps, loads, read_json, write_file
+from convbench.core.files import PART, dumps, lines, loads, opened, read_json, write_file
 from convbench.runs.record import SCHEMA, Header, More, Record, Run
 
 HEADER: Final = "run.json"
@@ -165,33 +165,27 @@ def load(path: Path) -> Run:
     """Read a run folder; RunError says what is wrong with it and what to do."""
     header = _load_header(path)
     records: dict[str, Record] = {}
+    torn = 0
+    wrong: RunError | None = None
     try:
-        whole = (path / RECORDS).read_bytes()
+        with opened(path / RECORDS) as file:
+            for number, line in enumerate(lines(file), start=1):
+                if wrong is not None:  # it was not the last one
+                    raise wrong
+                try:
+                    _take(line, records)
+                except ValueError as error:
+                    torn = 1  # a kill cuts the last line off, and no other
+                    wrong = RunError(
+                        f"{path / RECORDS}, line {number}, is not a record ({error}): the file was "
+                        "changed by hand or damaged; restore it or make the run again."
+                    )
     except FileNotFoundError:
         raise RunError(f"{path} has no {RECORDS}: the run is torn; make it again.") from None
     except OSError as error:
-        raise RunError(f"{path / RECORDS} cannot be read: {error.strerror}.") from None
-    *full, tail = whole.split(b"\n")
-    torn = int(bool(tail))  # a line that its newline did not follow was cut off by a kill
-    for number, line in enumerate(full, start=1):
-        try:
-            row = loads(line.decode())
-            if isinstance(row, dict) and "more" in row:
-                more = More.from_json(row)
-                if more.more not in records:
-                    raise ValueError(f"there is no record before it of {more.more!r}")
-                records[more.more] = more.onto(records[more.more])
-            else:
-                record = Record.from_json(row)
-                records[record.case] = record
-        except ValueError as error:
-            if number == len(full) and not tail:
-                torn = 1
-                continue
-            raise RunError(
-                f"{path / RECORDS}, line {number}, is not a record ({error}): the file was "
-                "changed by hand or damaged; restore it or make the run again."
-            ) from None
+        raise RunError(f"{path / RECORDS} cannot be read: {error.strerror or error}.") from None
+    except ValueError as error:
+        raise RunError(f"{path / RECORDS}: a line {error}: this is no run of convbench.") from None
     return Run(
         header=header,
         records=tuple(records.values()),
@@ -199,6 +193,21 @@ def load(path: Path) -> Run:
         torn=torn,
         finished=len(records) >= header.suite["cases"],
     )
+
+
+def _take(line: bytes, records: dict[str, Record]) -> None:
+    """Put a line's record, or what it adds to one, among the records; ValueError if it is none."""
+    if not line.endswith(b"\n"):
+        raise ValueError("it has no end")
+    row = loads(line.decode())
+    if isinstance(row, dict) and "more" in row:
+        more = More.from_json(row)
+        if more.more not in records:
+            raise ValueError(f"there is no record before it of {more.more!r}")
+        records[more.more] = more.onto(records[more.more])
+    else:
+        record = Record.from_json(row)
+        records[record.case] = record
 
 
 def _load_header(path: Path) -> Header:

@@ -186,3 +186,47 @@ def test_text_that_is_no_unicode_can_be_read_again(text, tmp_path):
     store.append([RUN.records[0].failed(f"RuntimeError: {text}")])
     store.close()
     assert load(tmp_path / "out").records[0].status == "failed"
+
+
+# --- what is no file of convbench's -------------------------------------------------------------
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def endless(path):
+    path.symlink_to("/dev/zero")
+
+
+def sparse(path):
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+def nested(path):
+    path.write_text("[" * 100_000 + "\n")
+
+
+def nested_objects(path):
+    path.write_text('{"more":' * 100_000 + "\n")
+
+
+STRANGE = [pipe, endless, sparse, nested, nested_objects]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files on this system")
+@pytest.mark.parametrize("name", [HEADER, RECORDS])
+@pytest.mark.parametrize("made", STRANGE, ids=lambda made: made.__name__)
+def test_what_is_no_file_of_a_run_is_told_at_once(made, name, tmp_path):
+    Store.create(tmp_path / "out", RUN.header).close()
+    (tmp_path / "out" / name).unlink()
+    made(tmp_path / "out" / name)
+    if name == RECORDS and made in {nested, nested_objects}:  # a last line that was cut off
+        assert load(tmp_path / "out").torn == 1
+        with (tmp_path / "out" / name).open("a") as file:
+            file.write("{}\n")
+    with pytest.raises(RunError) as caught:
+        load(tmp_path / "out")
+    assert len(str(caught.value)) < 500
+    assert "\n" not in str(caught.value)
