@@ -1,5 +1,8 @@
 """Every code block of the documentation runs, of the written pages and of the generated ones."""
 
+import subprocess
+import sys
+
 import pytest
 from code_blocks import Story, blocks
 from conftest_root import ROOT
@@ -58,9 +61,25 @@ def test_what_adds_something_is_shown_whole():
     """The page on extending has a file and a use of it for each thing that can be added."""
     text = filled("extending.md")
     titles = [block.title for block in blocks(text) if block.title]
-    assert titles == ["strip.py", "hooks.py", "points.py", "cpu_time.py", "tiny.py"]
+    assert titles == ["my_type.py", "strip.py", "hooks.py", "points.py", "cpu_time.py", "tiny.py"]
     for title in titles:
         assert text.count(title.removesuffix(".py")) >= 2, title
+
+
+def test_the_type_to_begin_with_keeps_the_contract(tmp_path):
+    """In a process of its own, so that the registry here stays as it is."""
+    (code,) = [
+        block.code for block in blocks(filled("extending.md")) if block.title == "my_type.py"
+    ]
+    (tmp_path / "my_type.py").write_text(code)
+    check = (
+        "from convbench.core.plugins import load_plugin\n"
+        "load_plugin('my_type.py')\n"
+        "from convbench.testing import check_conv\n"
+        "assert check_conv('my_type', examples=20)['slots'] == 20\n"
+    )
+    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    subprocess.run([sys.executable, "-c", check], cwd=tmp_path, env=environment, check=True)
 
 
 def test_a_wrong_session_is_found(monkeypatch, tmp_path):
