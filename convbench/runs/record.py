@@ -230,7 +230,7 @@ class Header(Stored):
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Shown, view="runs"):
-    """A run as it lies on disk. `torn`: lines of records.jsonl that could not be read."""
+    """A run as stored on disk. `torn`: incomplete lines of records.jsonl, which were ignored."""
 
     header: Header
     records: tuple[Record, ...]
@@ -246,13 +246,13 @@ class Run(Shown, view="runs"):
         return frame(self)
 
     def plot(self, name: str, *, group: str | None = None) -> Figure:
-        """Return a figure of the run as matplotlib's Figure; nothing is shown and nothing is kept.
+        """Return a figure of the run, as a matplotlib Figure; it is not shown.
 
-        name: "ratio" (time ratio beside multiplication ratio), "scatter" (time against
+        name: "ratio" (ratios of multiplications and of times), "scatter" (time against
         multiplications), "curve" (1/N + 1/|K|), "networks", or "roofline" (multiply-accumulates a
-        second against those for each byte, under the device's measured ceilings). group: label of
-        the group to draw, where a figure is of one; the most telling when left out.
-        Raises UnknownNameError for a name or a group, RunError where the run lacks what it needs.
+        second against those for each byte, with the measured peak rates of the device). group:
+        label of the group to draw; the largest suitable one when left out. Raises UnknownNameError
+        for an unknown name or group, RunError if the run lacks the data.
         """
         figure: Figure = VIEWS["plots"]().plot(self, name, group)
         return figure
