@@ -1,5 +1,6 @@
 """Every code block of the documentation runs, of the written pages and of the generated ones."""
 
+import re
 import subprocess
 import sys
 
@@ -18,6 +19,8 @@ DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 SOURCES = Sources(ROOT)
 MOST_EXCUSED = 3
+BEGINNING = 40
+"""Lines of a page, in which a reader finds an example, a command or a table."""
 
 
 def filled(page):
@@ -29,6 +32,15 @@ def test_every_block_of_a_page_runs(page, monkeypatch, tmp_path):
     found = blocks(filled(page))
     done = Story(page, tmp_path, monkeypatch).run(found)
     assert done["excused"] == sum(bool(block.excuse) for block in found)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_begins_with_what_it_is_for_and_an_example(page):
+    title, _, first, *_ = lines = (DOCS / page).read_text(encoding="utf-8").splitlines()
+    assert title.startswith("# ")
+    assert re.match(r"[A-Za-z`]", first), "the first paragraph says what the page is for"
+    begins = [line for line in lines[:BEGINNING] if line.startswith(("```", "|"))]
+    assert begins, f"no example in the first {BEGINNING} lines"
 
 
 def test_few_blocks_are_excused_from_running():
