@@ -12,8 +12,8 @@ from convbench.report.figures.style import COUNT_COLOUR, TIME_COLOUR
 from convbench_docs.svg import Colour, Drawing
 
 _ROW: Final = 22.0
-_NAMES: Final = 130.0
-_WIDTH: Final = 480.0
+_NAMES: Final = 148.0
+_WIDTH: Final = 500.0
 _HEAD: Final = 34.0
 _TICKS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 _COLOURS: Final[dict[str, Colour]] = {COUNT_COLOUR: "count", TIME_COLOUR: "time"}
