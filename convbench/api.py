@@ -38,18 +38,19 @@ __all__ = [
 
 
 def cost(name: str, spec: ConvSpec, **knobs: Any) -> Cost:
-    """Return what the convolution type `name` costs in the slot `spec`, derived by formula.
+    """Return the cost of the convolution type `name` in the slot `spec`, derived by formula.
 
-    knobs are the type's own (`convbench explain NAME` lists them), and `block=True` for batch norm
-    and ReLU. Raises UnknownNameError for a type, SpecError for a knob or a slot that does not fit.
+    knobs: options of the type (`convbench explain NAME` lists them); `block=True` adds batch norm
+    and ReLU where the type's paper has them. Raises UnknownNameError for an unknown type, SpecError
+    for an unknown knob or a slot that the type does not fit.
     """
     return make(name, knobs).cost(spec)
 
 
 def build(name: str, spec: ConvSpec, **knobs: Any) -> nn.Module:
-    """Return the module of the type `name`: spec.input_shape in, spec.output_shape out.
+    """Return a module of the type `name` that maps spec.input_shape to spec.output_shape.
 
-    Raises as `cost` does.
+    knobs and errors are those of `cost`.
     """
     kind = make(name, knobs)
     kind.checked(spec)
@@ -71,13 +72,16 @@ def compare(
     absolute: bool = False,
     allow: Sequence[str] = (),
 ) -> Comparison:
-    """Compare two runs, or two groups of one, case by case: `.rows`, `.found("slower")`, ….
+    """Compare two runs, or two groups of one run, case by case.
 
-    left, right: runs, run folders, or folders of repeats of a run; ratios are right / left. by: an
-    axis in which the two differ, "layout" or "dtype=float32,bfloat16". threshold: the smallest
-    relative change of a time that matters. drift: how far whole runs may lie apart. absolute: take
-    no common shift away. allow: keys of the environment that may differ, or "all" alone. Raises
-    RunError, saying what cannot be compared. How a comparison ends as a gate: `comparing.gate`.
+    left, right: runs, run folders, or folders of repeats of a run; ratios are right / left. by: the
+    condition in which two groups differ, such as "layout" or "dtype=float32,bfloat16". threshold:
+    the smallest relative change of a time that counts. drift: the relative difference that whole
+    runs may have without a change. absolute: do not remove the shift that all cases of a group
+    share. allow: keys of the environment that may differ, or "all" alone.
+
+    Returns a Comparison: `.rows` has every case, `.found("slower")` those with a verdict. Raises
+    RunError for runs that cannot be compared.
     """
     from convbench.comparing.command import Asked, found
 
@@ -95,25 +99,40 @@ def compare(
 
 
 def count(module: nn.Module, inputs: Any, *, counter: str = "torch") -> Tally:
-    """Count the multiply-accumulates of module(*inputs) with a counter: "torch", "fvcore", ….
+    """Count the multiply-accumulates of module(*inputs) with one counter: "torch", "fvcore", ….
 
-    `convbench list counters` names them all, with the package that each needs. inputs: a tensor or
-    a tuple of positional arguments. The module is left as it was. Operators
-    the counter does not know are in `.unsupported`, and `.macs` is then a lower bound. Raises
-    UnknownNameError for a counter, CountError when it cannot count this module.
+    counter: one of those that `convbench list counters` names, with the package that each needs.
+    inputs: a tensor or a tuple of positional arguments. The module is left unchanged.
+
+    Returns a Tally. Operators that the counter does not know are in `.unsupported`; `.macs` is then
+    a lower bound. Raises UnknownNameError for an unknown counter, CountError for a module that it
+    cannot count.
     """
+    from torch import nn
+
+    if not isinstance(module, nn.Module):
+        raise CountError(
+            f"An object of type {type(module).__name__} cannot be counted: give a torch.nn.Module."
+        )
     tally = count_with(counter, module, inputs)
     if isinstance(tally, Unavailable):
-        raise CountError(f"{tally.reason}. Try another counter.")
+        raise CountError(
+            f"{tally.reason}. Check that module(*inputs) itself runs, or try another counter."
+        )
     return tally
 
 
 def profile(
     module: nn.Module, *inputs: Any, backward: bool = False, strict: bool = False
 ) -> Profile:
-    """Count what module(*inputs) costs, by module and operator, computing nothing.
+    """Count the cost of module(*inputs) by module and operator, from shapes alone.
 
-    See `convbench.counting.engine.run.profile`, which this is; it imports torch when it is called.
+    module: an nn.Module, an exported program or a function of tensors. backward: count the
+    gradients too. strict: raise UnknownOperatorError for an operator without a counting rule;
+    otherwise the total is a lower bound, and says so. The module is left unchanged.
+
+    Returns a Profile. `convbench.counting.engine.run.profile` documents the details: which modules
+    are run with real numbers, and what is not restored afterwards.
     """
     from convbench.counting.engine.run import profile as count_module
 
@@ -121,14 +140,19 @@ def profile(
 
 
 def sweep(name: str, *, ratio_to: str | None = None, **grid: Any) -> pd.DataFrame:
-    """Return the costs of every combination that fits, as a DataFrame; see `formulas.sweeps`."""
+    """Return the cost of every combination that fits, as a DataFrame.
+
+    grid: fields of ConvSpec and knobs of the type, each a value or a list of values. ratio_to:
+    another type, for the column `ratio` of multiplications. `convbench.formulas.sweeps.sweep`
+    documents columns, order and errors.
+    """
     from convbench.formulas.sweeps import sweep as derive
 
     return derive(name, ratio_to=ratio_to, **grid)
 
 
 def load_run(path: str | Path) -> Run:
-    """Read a run folder, such as reports/cpu-quick. Raises RunError, saying what is wrong."""
+    """Read a run folder, such as reports/cpu-quick; RunError if it cannot be read."""
     from convbench.runs.store import load
 
     return load(_folder(path))

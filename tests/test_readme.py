@@ -1,8 +1,6 @@
 """The README's examples run, and its excerpt is what the committed report says."""
 
 import re
-import subprocess
-import sys
 
 from code_blocks import Story, blocks
 from conftest_root import ROOT
@@ -12,24 +10,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_every_block_of_the_readme_runs(monkeypatch, tmp_path):
     done = Story("README.md", tmp_path, monkeypatch).run(blocks(README))
-    assert done["sessions"] >= 3
-    assert done["examples"] > 20
-    assert done["commands"] > 15
-    assert done["excused"] == 0
+    assert (done["sessions"], done["commands"], done["excused"]) == (1, 6, 0)
+    assert done["examples"] >= 6
 
 
-def test_the_type_to_begin_with_keeps_the_contract(tmp_path):
-    """In a process of its own, so that the registry here stays as it is."""
-    (code,) = [block.code for block in blocks(README) if "@register" in block.code]
-    (tmp_path / "my_type.py").write_text(code)
-    check = (
-        "from convbench.core.plugins import load_plugin\n"
-        "load_plugin('my_type.py')\n"
-        "from convbench.testing import check_conv\n"
-        "assert check_conv('my_type', examples=20)['slots'] == 20\n"
-    )
-    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
-    subprocess.run([sys.executable, "-c", check], cwd=tmp_path, env=environment, check=True)
+def test_the_readme_is_read_in_two_minutes():
+    """A manual belongs into docs/; what the report is quoted for may grow and shrink."""
+    own = re.sub(r"<!-- excerpt -->.*<!-- /excerpt -->", "", README, flags=re.DOTALL)
+    assert len(own.split()) <= 450
 
 
 def test_the_excerpt_is_the_committed_reports():

@@ -26,8 +26,11 @@ REPORTS: Final = (
     "reports/compare",
     "reports/counter-audit",
     "reports/cpu-quick",
+    "reports/field",
 )
 """Committed reports that are part of the site, with the files beside them."""
+ROOT_PAGES: Final = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+"""Pages that lie beside docs/, where hosts of repositories look for them."""
 SHOWN: Final = (".md", ".png", ".csv", ".json", ".jsonl")
 
 
@@ -38,8 +41,13 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the generated pages and the committed reports."""
+    """Add the generated pages, those beside docs/ and the committed reports."""
     root = _root(config)
+    for source, name in ROOT_PAGES.items():
+        text = (root / source).read_text(encoding="utf-8").replace("](docs/", "](")
+        for other, page in ROOT_PAGES.items():
+            text = text.replace(f"]({other})", f"]({page})")
+        files.append(File.generated(config, name, content=text))
     for path, text in _generated(root).items():
         files.append(File.generated(config, path, content=text))
     for folder in REPORTS:
@@ -56,7 +64,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     where = page.file.src_uri
     if where.startswith("reports/"):
         return markdown.replace("<details>", '<details markdown="1">')
-    if where in _generated(_root(config)):
+    if where in _generated(_root(config)) or where in ROOT_PAGES.values():
         return markdown
     try:
         return fill(markdown, _names(_root(config)), where)

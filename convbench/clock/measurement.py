@@ -22,9 +22,9 @@ class Measurement:
     """Competitors timed together.
 
     Attributes:
-        samples: raw samples by name, one entry a process; empty where it failed.
-        failures: why a competitor has no samples, by name.
-        notes: what to know of the whole: where it was timed, and why not in a fresh process.
+        samples: raw samples by competitor, one entry for each process; empty if it failed.
+        failures: why a competitor has no samples, by its name.
+        notes: remarks on the measurement, such as why it was not made in new processes.
 
     """
 
@@ -34,13 +34,13 @@ class Measurement:
 
     @property
     def stop_reason(self) -> str:
-        """In words, why there are not more rounds."""
+        """Why there were no more rounds, in words."""
         said = [s.stop_reason for several in self.samples.values() for s in several]
         return "; ".join(dict.fromkeys(said))
 
     @property
     def flags(self) -> dict[str, tuple[str, ...]]:
-        """What to know of each competitor, by name, as "kind: what was seen"; () for nothing."""
+        """Warnings about each competitor, by name, as "kind: what was observed"; () for none."""
         return {name: flags(several) if several else () for name, several in self.samples.items()}
 
     def median(self, name: str) -> float:
@@ -53,8 +53,9 @@ class Measurement:
     def interval(self, name: str, confidence: float = 0.95) -> Interval:
         """Return the time of one call in seconds, with its interval.
 
-        With several processes the interval is where one more process's median would fall; with
-        one it is that of the order statistics of its rounds.
+        The time is the lower quartile of a process's rounds, the median over processes. With
+        several processes the interval is a prediction interval for one more process; with one it is
+        between two order statistics of its rounds.
 
         Raises:
             UnknownNameError: no competitor of this name.
@@ -65,7 +66,7 @@ class Measurement:
         return self._estimates.time(name, confidence)
 
     def ratio(self, name: str, base: str, confidence: float = 0.95) -> RatioInterval:
-        """Return how many times as long `name` takes as `base`: value, low, high, verdict.
+        """Return the time of `name` divided by that of `base`: value, low, high, verdict.
 
         Raises as `interval` does.
         """

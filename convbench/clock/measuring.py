@@ -103,40 +103,41 @@ def measure(
     stopwatch: str = "",
     timeout: float = TIMEOUT,
 ) -> Measurement:
-    """Time competitors together, interleaved in seeded rounds.
+    """Time several callables together, in interleaved rounds of random order.
 
-    Each is `(callable, inputs)`, called as `callable(*inputs)`, or a callable without arguments.
-    A module should be in the mode (`eval()`) and on the device that it is to be timed in. What
-    pickles is timed in processes of its own; what does not (a lambda, something defined in
-    `__main__`) is timed in this one, once, and `.notes` says so and why. What ends its process (a
-    crash, no memory) has no time, and is not tried in this one.
+    Each competitor is `(callable, inputs)`, called as `callable(*inputs)`, or a callable without
+    arguments. A module must already be in the mode (`eval()`) and on the device to be timed. If all
+    competitors can be pickled, they are timed in new processes. Otherwise (a lambda, something
+    defined in `__main__`) they are timed once in the calling process, and `.notes` gives the
+    reason. A competitor that ends its process (a crash, out of memory) has no time.
 
-    Where there are inputs, tensors among them are changed in place after the timing, and the
-    output must follow: something that remembers its output by the input's address has no time.
+    After timing, tensors among the inputs are changed in place, and the output must change
+    accordingly: a competitor that caches its output by the address of its input has no time.
 
     Args:
         work: competitors by name.
-        budget: seconds of timed rounds, all processes together; starting them, first calls and
-            checks come on top.
-        processes: each times everything. With several, intervals cover what differs between them.
-        seed: of the order.
+        budget: seconds of timed rounds, for all processes together. Starting processes, first
+            calls and checks take additional time.
+        processes: number of processes; each times all competitors. Only with several do intervals
+            cover the difference between processes.
+        seed: of the random order.
         threads: intra-op threads.
-        device: "cpu", "cuda" or "cuda:<index>": whose clock is right for the work.
+        device: "cpu", "cuda" or "cuda:<index>"; decides how time is measured.
         base: the competitor that `target` refers to; the first, unless given.
-        target: relative half-width of every ratio's interval (0.01: 1 %) at which no further
-            process is asked; at least 3 are.
-        min_rounds: a process makes at least so many.
-        allocator: "kept" for pages that stay mapped when freed, "system" for whatever it does.
+        target: relative half-width of the intervals of all ratios (0.01: 1 %) at which to stop
+            before all processes have run; at least 3 always run.
+        min_rounds: least number of rounds in each process.
+        allocator: "kept": freed pages stay mapped; "system": the default of the system.
         grad: record gradients; otherwise everything runs in inference mode.
-        stopwatch: name of a registered one, in place of the device's own.
-        timeout: seconds in which a competitor must get through its first call, or its warm-up. One
-            that does not has no time. What cannot travel to another process is waited for.
+        stopwatch: name of a registered stopwatch; "" for that of the device.
+        timeout: seconds in which a competitor must finish its first call, or its warm-up; one that
+            does not has no time. Has no effect on what is timed in the calling process.
 
     Returns:
         A `Measurement`: `.median(name)` in seconds, `.ratio(name, base)`, `.samples`, `.flags`.
 
     Raises:
-        MeasureError: nothing to time, or an argument that cannot be, each named.
+        MeasureError: no competitors, or an invalid argument, which the message names.
 
     """
     if not isinstance(work, Mapping):

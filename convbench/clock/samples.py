@@ -23,40 +23,40 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Samples(Stored):
-    """What a stopwatch said of one competitor, with how it was asked.
+    """Raw samples of one competitor in one process, and how they were taken.
 
-    Entry `i` of every tuple was measured in round `i`, so two competitors of one `session` pair
-    up by index. But for `seconds` a tuple is empty where untold, and `stopwatch.Reading` says more
-    of what it holds. Statistics are derived from this and never stored in its place.
+    Entry `i` of every tuple was measured in round `i`, so samples of two competitors of one
+    `session` are paired by index. Except for `seconds`, a tuple is empty if the value is not
+    available; `stopwatch.Reading` describes the values. Statistics are derived and never stored.
 
     Attributes:
         seconds: seconds per call, one entry a round (a block's time divided by `block`).
         cpu_seconds: CPU time of the whole process per call, of all threads together.
         page_faults: page faults, minor and major, of the whole block.
         involuntary_switches: times the system took the processor away during the block.
-        others_running: tasks beside this one that ran or wanted to, at the end of the block.
-        voluntary_switches: times the process gave a processor up by itself during the block.
+        others_running: other tasks that ran or were ready to run at the end of the block.
+        voluntary_switches: times the process yielded the processor during the block.
         waited_seconds: seconds per call that the calling thread waited for a processor.
-        host_seconds: host seconds per call, the wait for the device included.
-        issue_seconds: host seconds per call until the last call of the block had returned.
+        host_seconds: seconds per call on the host, including the wait for the device.
+        issue_seconds: seconds per call on the host until the last call of the block returned.
         sm_clock_mhz: clock of a device's multiprocessors after the block.
-        throttle_reasons: bits of why the device ran slower than it could.
+        throttle_reasons: bits for the reasons why the device was slowed down.
         block: calls in one sample.
-        first_call: seconds of the very first call, kept apart: it pays for what is built once.
-            None where untold.
-        warmup_calls: calls made between the first one and the first round. The one untimed
-            conditioning call before each sample is not among them. None where untold.
+        first_call: seconds of the very first call, which includes one-time work. None if it is not
+            known.
+        warmup_calls: calls between the first one and the first round, without the untimed call
+            before each sample. None if it is not known.
         stopwatch: name of the stopwatch, which says what kind of time this is.
-        seed: of the order of the competitors; 0 too where they were in no drawn order.
-        threads: intra-op threads in force, as the caller told it; 0 where it did not say.
+        seed: of the order of the competitors; also 0 if the order was not random.
+        threads: intra-op threads, as the caller stated; 0 if it did not.
         session: an id shared by all competitors that were interleaved together.
-        stop_reason: in words, why there are not more rounds.
-        settled: whether two windows of the warm-up agreed; None where nobody looked.
-        allocator: "kept" where freed memory stays mapped, "system" where the system's allocator
-            does as it likes; see `clock.processes`.
-        pool_bytes: memory that was read before every sample, so that caches hold something else;
-            0 for a warm measurement.
-        process: where it ran: "fresh" or "forked" for a process of its own, or why it was not.
+        stop_reason: why there were no more rounds, in words.
+        settled: whether two windows of the warm-up agreed; None if that was not checked.
+        allocator: "kept" if freed memory stays mapped, "system" for the default of the system; see
+            `clock.processes`.
+        pool_bytes: memory that was read before every sample to evict the caches; 0 for a warm
+            measurement.
+        process: "fresh" or "forked" for a new process, otherwise why there was none.
 
     Raises:
         ValueError: no rounds, tuples of different lengths, a time that is negative or not finite,

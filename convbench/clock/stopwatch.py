@@ -27,21 +27,21 @@ class Reading:
     Attributes:
         seconds: duration of the block, of the kind that the stopwatch measures.
         cpu_seconds: CPU time of the whole process, all threads together, user and system.
-        page_faults: page faults, minor and major; 0 where the system does not tell.
-        involuntary_switches: involuntary context switches; 0 where the system does not tell.
-        others_running: tasks beside this one that ran or wanted to, anywhere on the machine, when
-            the block ended; 0 where the system does not tell.
-        voluntary_switches: times the process gave a processor up by itself: it slept, or waited for
-            a lock or for data; None where the system does not tell.
-        waited_seconds: how long the calling thread was ready to run and another had the processor;
-            None where the system does not tell.
-        host_seconds: the same block by the host's clock, the wait for the device included; None
-            where `seconds` is that already.
-        issue_seconds: host seconds until the last call had returned, the device maybe still busy;
-            None where a call returns when its work is done.
-        sm_clock_mhz: clock of the device's multiprocessors after the block; None where untold.
-        throttle_reasons: bits of why the device then ran slower than it could (NVML's clock event
-            reasons); None where untold.
+        page_faults: page faults, minor and major; 0 if the system does not report it.
+        involuntary_switches: involuntary context switches; 0 if the system does not report it.
+        others_running: other tasks on the machine that ran or were ready to run when the block
+            ended; 0 if the system does not report it.
+        voluntary_switches: times the process yielded the processor (it slept, or waited for a lock
+            or for data); None if the system does not report it.
+        waited_seconds: how long the calling thread was ready to run while another had the
+            processor; None if the system does not report it.
+        host_seconds: duration of the block on the host, including the wait for the device; None if
+            `seconds` is that already.
+        issue_seconds: seconds on the host until the last call returned, while the device may still
+            work; None if a call returns when its work is done.
+        sm_clock_mhz: clock of the device's multiprocessors after the block; None if not known.
+        throttle_reasons: bits for the reasons why the device was slowed down (NVML's clock event
+            reasons); None if it is not known.
 
     """
 
@@ -61,14 +61,14 @@ class Reading:
 class Stopwatch(Protocol):
     """Times a block of calls.
 
-    `time(work, calls)` runs `work` exactly `calls` times, returns the totals of the block, and
-    lets through whatever `work` raises.
+    `time(work, calls)` runs `work` exactly `calls` times and returns the totals of the block.
+    Exceptions of `work` are passed on.
     """
 
     name: str
 
     def time(self, work: Work, calls: int) -> Reading:
-        """Return what `calls` calls of `work` took together."""
+        """Run `work` `calls` times and return the totals."""
         ...
 
 

@@ -30,11 +30,11 @@ class Need(NamedTuple):
 
 @dataclass(frozen=True)
 class Caveat:
-    """What a type gives up against a standard convolution, where a reader could mistake it.
+    """What a type lacks compared with a standard convolution.
 
-    text: in a few words; empty where there is nothing to warn of. less: whether the type sees or
-    mixes less of its input: then it is no cheaper way to the same thing, and wins nothing. What a
-    type does to the accuracy of a network is not measured by this package at all.
+    text: in a few words; empty for nothing. less: whether the type sees or mixes less of its input;
+    reports then never call it the cheapest or the fastest. The effect of a type on the accuracy of
+    a network is not measured by this package.
     """
 
     text: str = ""
@@ -60,10 +60,10 @@ def knob(
 class ConvType:
     """A convolution type: a frozen dataclass whose fields are its knobs.
 
-    A subclass gives `plan` and `build`, `requirements` where it cannot fill every slot, and
-    `caveat` where it does less than a standard convolution. Its docstring says, in paragraphs, what
-    it is and when it pays; `paper` names the source. Register it with `@register("name")` and every
-    command, report and contract test knows it.
+    A subclass defines `plan` and `build`; `requirements` if it does not fit every slot; and
+    `caveat` if it does less than a standard convolution. The first paragraph of its docstring says
+    what it is, the others when it pays; `paper` names the source. Registered with
+    `@register("name")`, it is available in all commands, reports and contract tests.
     """
 
     name: ClassVar[str] = ""
@@ -89,36 +89,36 @@ class ConvType:
 
     @property
     def caveat(self) -> Caveat:
-        """What the type gives up with the knobs that it has: nothing, unless it says so."""
+        """What the type lacks, with its knobs as they are; nothing by default."""
         return Caveat()
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:
-        """Yield what the slot must meet for this type to fill it, most basic first."""
+        """Yield the conditions under which this type fits the slot, most basic first."""
         del spec
         yield from ()
 
     def forced_outputs(self, in_channels: Quantity, stride: int = 1) -> Quantity | None:
-        """Return the only N that this type can have for C `in_channels`; None where N is free."""
+        """Return the only possible N for C `in_channels`; None if any N is possible."""
         del in_channels, stride
         return None
 
     def plan(self, spec: ConvSpec) -> tuple[Step, ...]:
-        """Return what happens, in order, for a slot that fits."""
+        """Return the steps, in order, for a slot that the type fits."""
         raise NotImplementedError
 
     def build(self, spec: ConvSpec) -> nn.Module:
-        """Return the real module: spec.input_shape in, spec.output_shape out."""
+        """Return the module, which maps spec.input_shape to spec.output_shape."""
         raise NotImplementedError
 
     def facts(self, spec: ConvSpec) -> tuple[tuple[str, list[str]], ...]:
-        """Return what else is worth showing of this type, as (title, lines)."""
+        """Return further facts to show about this type, as (title, lines)."""
         del spec
         return ()
 
     # What every type has, made of the above.
 
     def needs(self, spec: ConvSpec) -> Iterator[Need]:
-        """Yield all requirements, those of every type first."""
+        """Yield all requirements, those common to all types first."""
         if self.upsamples:
             yield Need(
                 spec.scale is not None,
@@ -132,22 +132,24 @@ class ConvType:
         yield from self.requirements(spec)
 
     def fits(self, spec: ConvSpec) -> str | None:
-        """Return None, or why this type cannot fill the slot (for a sweep: somewhere in it)."""
+        """Return None, or why this type does not fit the slot (of a sweep: any of its slots)."""
         for need in self.needs(spec):
             if not holds(need.met):
                 return need.reason
         return None
 
     def checked(self, spec: ConvSpec) -> ConvSpec:
-        """Return the slot; SpecError with the reason where this type does not fit it."""
+        """Return the slot; SpecError with the reason if this type does not fit it."""
         if not isinstance(spec, ConvSpec):
-            raise SpecError(f"The slot {spec!r:.200} is not a ConvSpec: give ConvSpec(…).")
+            raise SpecError(
+                f"{self.name} is given a {type(spec).__name__} for its slot: give a ConvSpec."
+            )
         if reason := self.fits(spec):
             raise SpecError(f"{self.name} cannot fill the slot {spec.label}: {reason}.")
         return spec
 
     def cost(self, spec: ConvSpec) -> Cost:
-        """Return the summed cost of the plan; SpecError where the type does not fit."""
+        """Return the summed cost of the plan; SpecError if the type does not fit."""
         return total(self.plan(self.checked(spec)))
 
     def knobs(self) -> dict[str, Any]:
@@ -173,7 +175,7 @@ class ConvType:
         axes: tuple[Axis, ...] | None = None,
         groups: Quantity = 1,
     ) -> Conv:
-        """Return a convolution step with the slot's batch and bias; its axes unless given."""
+        """Return a convolution step with the slot's batch, bias and (unless given) axes."""
         return Conv(
             label=label,
             batch=spec.batch,
@@ -205,7 +207,7 @@ class ConvType:
         )
 
     def with_identity(self, spec: ConvSpec, *path: Step) -> tuple[Step, ...]:
-        """Return a block's path with its input added, which happens where the shapes agree."""
+        """Return a block's path, with its input added if the shapes agree."""
         if not self.block:
             return path
         agree = indicator(spec.in_channels, spec.out_channels)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class Bottleneck(ConvType):
     """1×1 down to N/reduction channels, K×K there, 1×1 up again: ResNet's block.
 
-    As a block it has batch norm and ReLU, and adds its input where shapes agree. The K×K layer is
-    reduction² cheaper than a standard one, so the pointwise layers become a good part of the whole.
-    It pays where channels are many.
+    As a block it has batch norm and ReLU, and adds its input where shapes agree. The K×K layer
+    needs 1/reduction² of the multiplications of a standard one, so the pointwise layers become a
+    large share of the whole. It pays where channels are many.
     """
 
     paper = "He et al. (ResNet), arXiv:1512.03385, figure 5"

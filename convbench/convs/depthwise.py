@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 @register("depthwise")
 @dataclass(frozen=True, kw_only=True)
 class Depthwise(ConvType):
-    """Every input channel has its own m filters and meets no other channel: G = C, N = m·C.
+    """Every input channel is convolved with its own m filters and no other channel: G = C, N = m·C.
 
     B·C·m·|K|·|O| multiplications, 1/C of a standard convolution to as many channels. It moves as
-    many elements as the standard one and computes little with each, so memory and launch overhead
-    bound it, not arithmetic. It pays where traffic is cheap (caches that hold the layer), seldom
-    by the factor that the multiplications promise.
+    many elements as the standard one and computes little with each, so memory and call overhead
+    limit it, not arithmetic. It pays where the caches hold the layer, but rarely by the ratio of
+    the multiplications.
     """
 
     paper = (

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 @register("depthwise_separable")
 @dataclass(frozen=True, kw_only=True)
 class DepthwiseSeparable(ConvType):
-    """A depthwise convolution, then a pointwise one: space first, channels after.
+    """A depthwise convolution, then a pointwise one: first over positions, then over channels.
 
     B·|O|·C·(|K| + N) multiplications; its ratio to standard is 1/N + 1/|K|, so about 1/9 for 3×3
-    and many channels. Nearly all of the arithmetic is the pointwise half, which runs well; nearly
-    all of the trouble is the depthwise half, which memory bounds. It pays on CPUs and phones, and
-    less on GPUs than its multiplications say.
+    and many channels. Nearly all of the arithmetic is in the pointwise half, which is a fast matrix
+    product; the depthwise half is limited by memory. It pays on CPUs and phones, and on GPUs by
+    less than the ratio of the multiplications.
     """
 
     paper = "Howard et al. (MobileNet), arXiv:1704.04861, section 3.1"

@@ -22,8 +22,8 @@ class Dilated(ConvType):
 
     As many multiplications and parameters as standard and a wider receptive field: 3×3 at rates
     1, 2, 3 sees 3, 5, 7 elements a side; stacked at 1, 2, 4 it sees 3, 7, 15. It pays where context
-    matters and resolution must stay (segmentation); its reads jump, so the clock may charge more
-    than for the same arithmetic without gaps.
+    matters and resolution must stay (segmentation). Its memory accesses are not contiguous, so it
+    may take more time than a standard convolution with as many multiplications.
     """
 
     paper = (

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 class Dynamic(ConvType):
     """A convolution whose kernel is mixed, for each sample, from E experts by attention.
 
-    The standard multiplications, the attention's (a global average, two linear layers, softmax) and
-    B·E·N·C·|K| to mix the kernels; E times the parameters. Capacity grows and the convolution does
-    not. It pays for small networks at large resolution and batch 1; at large batch every sample
-    has its own weights, which runs as a grouped convolution.
+    The multiplications of a standard convolution, those of the attention (a global average, two
+    linear layers, softmax) and B·E·N·C·|K| to mix the kernels; E times the parameters. The capacity
+    grows at nearly the same cost. It pays for small networks at large resolution and batch 1; at
+    large batch every sample has its own weights, which runs as a grouped convolution.
 
     The receptive field given is that of the convolution; the attention sees the whole input.
     """

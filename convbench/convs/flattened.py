@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 @register("flattened")
 @dataclass(frozen=True, kw_only=True)
 class Flattened(ConvType):
-    """One-dimensional filters in a row: across the channels, then along each spatial axis.
+    """One-dimensional filters in sequence: across the channels, then along each spatial axis.
 
-    N·(C + K_h + K_w) weights: a pointwise convolution, then a depthwise one for each axis. The
-    least arithmetic of the K×K family, and the most passes over memory, so it pays on paper more
-    than on the clock.
+    N·(C + K_h + K_w) weights: a pointwise convolution, then a depthwise one for each axis. Of the
+    types with a K×K receptive field it needs the fewest multiplications and the most passes over
+    memory, so it pays in multiplications more than in time.
     """
 
     paper = "Jin et al., Flattened convolutional neural networks, arXiv:1412.5474"

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 @register("ghost")
 @dataclass(frozen=True, kw_only=True)
 class Ghost(ConvType):
-    """A standard convolution to N/ratio channels, and cheap depthwise copies of those for the rest.
+    """A standard convolution to N/ratio channels; depthwise filters of these give the rest.
 
-    About 1/ratio of the multiplications: the features that look alike are derived instead of
-    computed. It pays on CPUs with many channels; the extra pass and the concatenation cost time
-    that no multiplication shows.
+    About 1/ratio of the multiplications: similar feature maps are derived from one another instead
+    of computed. It pays on CPUs with many channels; the extra pass and the concatenation take time
+    without multiplications.
     """
 
     paper = "Han et al. (GhostNet), arXiv:1911.11907, section 3.1"

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 @register("grouped")
 @dataclass(frozen=True, kw_only=True)
 class Grouped(ConvType):
-    """Channels are split into G groups that do not see each other: block-diagonal in the channels.
+    """Channels are split into G groups that are convolved independently (block-diagonal weights).
 
-    1/G of the multiplications and parameters of a standard convolution. It began as a way to spread
-    a network over two GPUs. It pays when each group still has enough channels to keep the device
-    busy (ResNeXt's 4 to 64), and loses its advantage when groups are so many that each is tiny.
+    1/G of the multiplications and parameters of a standard convolution. It was introduced to
+    spread a network over two GPUs. It pays when each group still has enough channels to keep the
+    device busy (ResNeXt's 4 to 64), and less when there are many small groups.
     """
 
     paper = (

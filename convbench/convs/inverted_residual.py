@@ -20,8 +20,9 @@ class InvertedResidual(ConvType):
     """1×1 up to expansion·C channels, depthwise K×K there, 1×1 down to N: MobileNetV2's block.
 
     As a block it has batch norm and ReLU6 (none after the last, which is linear), and adds its
-    input where shapes agree. The wide middle makes it dearer than depthwise separable and moves far
-    more memory than its multiplications suggest; it pays in accuracy for each parameter on phones.
+    input where shapes agree. Because of the wide middle it needs more multiplications than
+    depthwise separable, and moves much more memory; it pays in accuracy for each parameter on
+    phones.
     """
 
     paper = "Sandler et al. (MobileNetV2), arXiv:1801.04381, table 1"

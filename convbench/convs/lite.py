@@ -20,9 +20,9 @@ class Lite(ConvType):
     """A pointwise convolution (linear), then a depthwise one: OSNet's Lite 3×3.
 
     B·(|I|·C·N + |O|·N·|K|) multiplications and (C + |K|)·N weights. The order is the reverse of
-    depthwise separable, so the depthwise half works on the *output* channels: dearer than separable
-    where the slot widens or strides, cheaper where it narrows. It pays where depthwise separable
-    does, inside blocks whose channels stay few.
+    depthwise separable, so the depthwise half works on the *output* channels: more expensive than
+    depthwise separable where the slot has more output than input channels or a stride, cheaper
+    where it has fewer. It pays where depthwise separable does, in blocks with few channels.
     """
 
     paper = "Zhou et al. (OSNet), arXiv:1905.00953, section 3.1"

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 class Partial(ConvType):
     """A standard convolution over the first C·fraction channels; the others pass unchanged.
 
-    fraction² of the multiplications, with the regular memory access of a standard convolution:
-    made for the clock, where depthwise is made for the count. It pays as the spatial half of a
-    block whose pointwise layers mix afterwards (FasterNet).
+    fraction² of the multiplications, with the contiguous memory access of a standard convolution:
+    designed for short time, where depthwise is designed for few multiplications. It pays as the
+    spatial half of a block whose pointwise layers mix the channels afterwards (FasterNet).
     """
 
     paper = "Chen et al. (FasterNet), arXiv:2303.03667, section 3.2"

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 @register("pointwise")
 @dataclass(frozen=True, kw_only=True)
 class Pointwise(ConvType):
-    """A 1×1 convolution: a matrix product at every position, mixing channels and nothing else.
+    """A 1×1 convolution: a matrix product at every position, which mixes only channels.
 
-    B·N·C·|O| multiplications, 1/|K| of the standard ones; it sees no neighbours. It pays as one
-    half of a factorised convolution, and to change the number of channels before a dear layer.
+    B·N·C·|O| multiplications, 1/|K| of the standard ones; it sees no neighbouring positions. It
+    pays as one half of a factorised convolution, and to change the number of channels before an
+    expensive layer.
     """
 
     paper = "Lin et al. (Network in Network), arXiv:1312.4400"

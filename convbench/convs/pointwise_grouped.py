@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class PointwiseGrouped(ConvType):
     """A 1×1 convolution with groups, for networks whose pointwise layers dominate.
 
-    1/G of a pointwise convolution. Alone it never lets the groups exchange anything, so it pays
-    only together with a channel shuffle or another layer that mixes, as in ShuffleNet.
+    1/G of a pointwise convolution. Alone it exchanges nothing between the groups, so it pays only
+    together with a channel shuffle or another layer that mixes them, as in ShuffleNet.
     """
 
     paper = "Zhang et al. (ShuffleNet), arXiv:1707.01083"

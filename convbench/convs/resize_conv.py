@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class ResizeConv(ConvType):
     """Enlarge by nearest or linear interpolation, then a standard convolution on the large grid.
 
-    The multiplications of a standard convolution at the resized size: about scale**dims times those
-    of a transposed one with the same kernel. Every output sees the same number of taps, so there is
-    no checkerboard; that is when it pays.
+    The multiplications of a standard convolution at the resized size: about scale^dims times those
+    of a transposed one with the same kernel. Every output depends on the same number of taps, so
+    there are no checkerboard artefacts; it pays where these matter.
     """
 
     paper = "Odena et al., Deconvolution and checkerboard artifacts, Distill 2016"

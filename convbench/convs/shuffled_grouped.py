@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 class ShuffledGrouped(ConvType):
     """A grouped convolution, a channel shuffle, and a second grouped convolution.
 
-    The shuffle hands every group of the second layer channels of all groups of the first, so that
-    two cheap layers together mix what each alone keeps apart. The first fills the slot's stride and
-    padding, the second keeps the size. (C + N)/(C·G) of a standard convolution: it pays against two
-    standard layers, not against one.
+    The shuffle gives every group of the second layer channels of all groups of the first, so that
+    the two layers together mix all channels. The first has the slot's stride and padding, the
+    second keeps the size. (C + N)/(C·G) of the multiplications of a standard convolution: it pays
+    in place of two standard layers, not of one.
     """
 
     paper = "Zhang et al. (ShuffleNet), arXiv:1707.01083, figure 1"

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 @register("shufflenet_unit")
 @dataclass(frozen=True, kw_only=True)
 class ShuffleNetUnit(ConvType):
-    """Grouped 1×1, channel shuffle, depthwise K×K, grouped 1×1, and the identity beside it.
+    """Grouped 1×1, channel shuffle, depthwise K×K, grouped 1×1, and a parallel identity path.
 
-    At stride 1 it adds its input (N = C); at a larger stride it puts the average-pooled input
-    beside N - C new channels. The middle has N/reduction channels. As a block it has batch norm
+    At stride 1 it adds its input (N = C); at a larger stride it concatenates the average-pooled
+    input and N - C new channels. The middle has N/reduction channels. As a block it has batch norm
     after every convolution, ReLU after the first and after the join. It pays where pointwise
-    layers dominate a small network; grouped 1×1 layers and the shuffle cost more time than they
-    cost multiplications.
+    layers dominate a small network; grouped 1×1 layers and the shuffle take more time than their
+    multiplications suggest.
     """
 
     paper = "Zhang et al. (ShuffleNet), arXiv:1707.01083, figure 2"

@@ -23,9 +23,9 @@ class SpatiallySeparable(ConvType):
     """A K×K kernel as K×1 and then 1×K: one axis after another.
 
     B·(C·M·K·O_h·I_w + M·N·K·|O|) multiplications with M channels between; 2/K of the standard ones
-    for a large image and equal channels. It cannot express kernels of rank above one for each pair
+    for a large image and equal channels. Only kernels of rank one can be represented for each pair
     of channels. It pays for large kernels (7×7 as 7×1 and 1×7); for 3×3 the second pass over memory
-    often eats what the third of the arithmetic saves.
+    often takes as much time as the third of the multiplications saves.
     """
 
     paper = "Szegedy et al. (Inception v3), arXiv:1512.00567, section 3.2"

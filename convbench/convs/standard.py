@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 @register("standard")
 @dataclass(frozen=True, kw_only=True)
 class Standard(ConvType):
-    """Every output channel sees every input channel through its own |K| taps.
+    """Every output channel depends on every input channel through its own |K| taps.
 
-    The yardstick of all others: B·N·C·|K|·|O| multiplications. It does the most arithmetic for each
-    element it moves, so it comes closest to a device's peak. It pays wherever arithmetic is cheap
-    and traffic is dear: on most GPUs, and where channels are few.
+    The baseline of all others: B·N·C·|K|·|O| multiplications. It does the most arithmetic for each
+    element it moves, so it comes closest to a device's peak rate. It pays where memory limits more
+    than arithmetic: on most GPUs, and where channels are few.
     """
 
     paper = "LeCun et al., Gradient-based learning applied to document recognition, Proc. IEEE 1998"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @register("subpixel")
 @dataclass(frozen=True, kw_only=True)
 class Subpixel(ConvType):
-    """A standard convolution to N·scale**dims channels at low resolution, then a pixel shuffle.
+    """A standard convolution to N·scale^dims channels at low resolution, then a pixel shuffle.
 
     All arithmetic happens on the small grid: as many multiplications as resize_conv, and as many as
     a transposed convolution with a kernel scale times as large. It pays in super-resolution, as the

@@ -40,11 +40,11 @@ MOST_SHOWN = 5
 @register("transposed")
 @dataclass(frozen=True, kw_only=True)
 class Transposed(ConvType):
-    """The gradient of a convolution, used forward: every input element paints a K×K patch.
+    """The gradient of a convolution, used forward: every input element adds a K×K patch.
 
     B·C·N·|K|·|I|/G multiplications, on the input positions. Where K is not a multiple of the scale
-    the patches overlap unevenly, which shows as a checkerboard. It pays when an upsampling must be
-    learned and cheap; resize_conv costs scale**dims times as much and has no checkerboard.
+    the patches overlap unevenly, which causes checkerboard artefacts. It pays when an upsampling
+    must be learned and cheap; resize_conv costs scale^dims times as much, without these artefacts.
     """
 
     paper = (

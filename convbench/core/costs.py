@@ -6,15 +6,15 @@ THE COUNTING RULES
 |I| input positions, batch B, C input and N output channels, G groups:
 
 - convolution: B·N·(C/G)·|K|·|O| multiplications; N·(C/G)·|K| parameters, N more with a bias;
-- transposed convolution: B·C·(N/G)·|K|·|I|, on the *input* positions: that is what is multiplied.
-  Counting it over the output is wrong by the stride to the power of the axes;
+- transposed convolution: B·C·(N/G)·|K|·|I|, on the *input* positions, where it multiplies. A count
+  on the output positions is too high by the stride to the power of the number of axes;
 - linear: B·in·out; a mix of E kernels for each sample: B·E times the kernel's size;
-- `multiplications` is the textbook count, every tap, padding included; `multiplications_valid`
-  leaves out the taps that lie on padding (for a transposed convolution: the products whose output
-  is cropped away);
+- `multiplications` is the textbook count: every tap, padding included; `multiplications_valid`
+  leaves out the taps on padding (for a transposed convolution: the products whose output is
+  cropped);
 - `additions`: one for each multiplication, and one for each output element that has a bias;
 - a product of two complex numbers is 4 real multiplications, of a complex and a real one 2;
-- a product with a sparse matrix: each element that it stores times the rows or columns it meets;
+- a product with a sparse matrix: its stored elements, times the rows or columns of the other one;
 - normalisation, activation, pooling, resize, gating and addition of tensors are `elementwise`
   operations, at the rates of `steps.ELEMENTWISE`, and never MACs;
 - elementwise products that a model sums itself are MACs where they make a contraction: see
@@ -65,11 +65,11 @@ def _is(title: str, note: str, *, default: Any = 0, **more: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost(ShownOnPaper, Stored, view="costs"):
-    """What something costs, under the counting rules at the top of this module.
+    """The cost of a type, a step or a network, by the counting rules of this module.
 
     All counts are for one forward pass of the whole batch. `a + b` adds the counts and keeps the
-    larger `peak_live`; `receptive_field` has no meaning for a bare sum, so it is dropped there and
-    set by `total`, which knows the order.
+    larger `peak_live`; its `receptive_field` is empty, because that depends on the order of steps,
+    which only `total` knows.
     """
 
     multiplications: Quantity = _is(
@@ -188,10 +188,10 @@ the input elements between neighbouring outputs."""
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One primitive thing a convolution does. Subclasses know their cost.
+    """One step of a plan, such as a convolution, a matrix product or a pooling.
 
-    `label` names the step for people. `shared` marks a weight that an earlier step has counted:
-    its multiplications count again, its parameters do not.
+    Subclasses compute their cost. `label` is the name that reports show. `shared` marks a weight
+    that an earlier step has counted: its multiplications count again, its parameters do not.
     """
 
     label: str = ""

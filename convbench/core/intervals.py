@@ -19,11 +19,11 @@ class _Around:
 
     Attributes:
         value: the estimate, in the unit of the values.
-        low: lower end, `low <= value`; null in a file where the ends tell nothing, see `usable`.
-        high: upper end, `value <= high`; likewise.
-        confidence: what the interval really reaches. It exceeds what was asked where the next
-            narrower pair of order statistics would fall short, and falls below it where there are
-            too few values (5 reach 0.9375 at most; a single one reaches 0).
+        low: lower end, `low <= value`; null in a file if the interval is not `usable`.
+        high: upper end, `value <= high`; null likewise.
+        confidence: the actual confidence. It is above the requested one if no narrower pair of
+            order statistics reaches that, and below it if there are too few values (5 values reach
+            at most 0.9375, a single one 0).
 
     """
 
@@ -39,7 +39,7 @@ class _Around:
 
     @property
     def usable(self) -> bool:
-        """Whether the ends tell anything: there is an interval, of no more than a factor of 2."""
+        """Whether there is an interval, and it spans no more than a factor of 2."""
         return self.confidence > 0 and self.low > 0 and self.high <= WIDEST * self.low
 
 
@@ -48,10 +48,9 @@ class Interval(_Around):
     """A value and the interval around it: `value`, `low`, `high` and `confidence` it reaches.
 
     Attributes:
-        processes: how many processes it rests on. With 1 it says nothing of what another process
-            would give; with more it is about them, see `clock.estimates`.
-        each: what every process measured, in the unit of the values and in their order; () where
-            nobody kept it.
+        processes: number of processes. With 1 the interval does not cover the difference between
+            processes; with more it does, see `clock.estimates`.
+        each: the value of every process, in the same unit; () if it was not stored.
 
     """
 
@@ -66,15 +65,15 @@ class Interval(_Around):
 
 @dataclass(frozen=True, kw_only=True)
 class RatioInterval(_Around):
-    """How many times as long the numerator takes as the denominator; below 1 it is the faster one.
+    """The time of a numerator divided by that of a denominator; below 1 the numerator is faster.
 
     Attributes:
-        paired: whether rounds of one session were compared with one another. Where False the two
-            come from different sessions, and whatever else changed between these is in the ratio.
-        verdict: the numerator is "faster" or "slower" than the denominator, "same" as far as that
-            matters (see `verdict`), or the clock "cannot tell".
-        processes: how many processes it rests on, as in `Interval`.
-        each: the ratio in every process, as in `Interval`.
+        paired: whether both were timed in the same processes. If not, the ratio includes whatever
+            else changed between their processes.
+        verdict: the numerator is "faster" or "slower" than the denominator, the "same" within 5 %,
+            or "cannot tell"; see `clock.stats.verdict`.
+        processes: number of processes.
+        each: the ratio in every process; () if it was not stored.
 
     """
 
@@ -85,5 +84,5 @@ class RatioInterval(_Around):
 
     @property
     def half_width(self) -> float:
-        """Half of the interval's width, relative: 0.01 where it is 1 % to either side."""
+        """Half of the interval's width, relative: 0.01 for ±1 %."""
         return math.sqrt(self.high / self.low) - 1

@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Things of one kind by name, in the order they were registered.
+    """Items of one kind by name, in the order in which they were registered.
 
-    `load` is called before the first look-up, and imports the modules that register: by one thread,
-    while others wait, and again where it was broken off (by Ctrl-C, say).
+    `load` is called before the first look-up and imports the modules that register items. One
+    thread calls it while others wait; if it is interrupted (Ctrl-C), the next look-up repeats it.
     """
 
     def __init__(

@@ -149,14 +149,15 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class ConvSpec(Stored):
-    """The slot that a convolution fills.
+    """A slot: the shapes that a convolution maps between, and its kernel.
 
-    in_channels, out_channels: C and N. input_size: (L,), (H, W) or (D, H, W) in elements.
-    kernel_size, stride, dilation: one number for every axis, or one for each. padding: numbers of
-    elements at both ends, or 'same' (output = ceil(input / stride)). batch: images at once. bias:
-    whether every convolution in the slot has one. scale: None, or the factor by which an
-    *upsampling* slot enlarges; padding and dilation then read as those of a transposed convolution,
-    output = (input-1)*scale - 2*padding + dilation*(kernel-1) + 1, and 'same' means input*scale.
+    in_channels: input channels C. out_channels: output channels N. input_size: (L,), (H, W) or
+    (D, H, W) in elements. kernel_size, stride, dilation: one number for all axes, or one for each.
+    padding: elements added at both ends of an axis, or 'same' (output = ceil(input / stride)).
+    batch: images in one call. bias: whether every convolution in the slot has a bias. scale: None,
+    or the upsampling factor of a slot for types that upsample; padding and dilation are then those
+    of a transposed convolution, output = (input-1)*scale - 2*padding + dilation*(kernel-1) + 1, and
+    'same' means output = input*scale.
 
     Every number may be an int, an integer NumPy array (a sweep) or a SymPy expression (a formula).
     Raises SpecError, naming the field, the value and the remedy, for a slot that cannot exist.
@@ -214,6 +215,10 @@ class ConvSpec(Stored):
             raise SpecError(
                 f"{name} is one array, which may mean one slot or many: give a tuple with one "
                 "entry for each axis, of numbers or of arrays."
+            )
+        if isinstance(value, str):
+            raise SpecError(
+                f"{name}={value!r} is text: give a number, or a tuple with one for each axis."
             )
         if isinstance(value, list | tuple):
             items = tuple(whole(name, item, low=low) for item in value)

@@ -31,16 +31,17 @@ class Refusal(ConvbenchError):  # noqa: N818  it is no fault: the tool says that
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a tool said; every number is in the tool's own unit.
+    """The result of a tool; every number is in the tool's own unit.
 
     Attributes:
         value: its number.
-        parts: what of that it lists apart, by its own account no multiply-accumulates.
-        by_operator: the rest of it by operator; {} where the tool does not tell.
-        by_module: the same by qualified module name ("" is the whole); {} as above.
-        unknown: operators that the tool says it does not know, with the number of calls; 1 where
-            it does not tell that.
-        unsaid: operators that it does not know and says nothing of, as the adapter saw them run.
+        parts: the parts of that number that the tool itself reports separately as no
+            multiply-accumulates.
+        by_operator: the rest by operator; {} if the tool does not report it.
+        by_module: the rest by qualified module name ("" is the whole); {} likewise.
+        unknown: operators that the tool reports as unknown, with the number of calls, or 1 if it
+            does not report that.
+        unsaid: operators that it does not know and does not report, as the adapter saw them run.
 
     """
 
@@ -56,24 +57,24 @@ class Counter:
     """A tool that counts multiply-accumulates, used as its documentation says.
 
     Subclass it, set the class variables, write `count`, and decorate it with `register`. The first
-    line of its docstring is what `convbench list counters` shows. What a tool counts beside
-    multiply-accumulates is declared, never fitted: `Answer.parts` where the tool itself says how
-    much of its number that is, `extras` where it only says at what rate.
+    line of its docstring is what `convbench list counters` shows. What a tool counts besides
+    multiply-accumulates must be declared from its documentation, not fitted to its results: as
+    `Answer.parts` if the tool reports the amount, as `extras` if it only documents the rate.
 
     Attributes:
-        name: it is found by.
-        title: as the audit's matrix names it, and found by too; the name where it is empty.
-        package: as pip installs it.
-        imports: the module that is imported to ask it.
-        convention: what it counts, in words; its source is filled in when it is asked.
-        unit: its operations for one multiply-accumulate.
-        extras: what it counts beside them and does not list apart, as the rate for one element of
-            a kind that `census` knows.
-        backward: whether it can be asked for a backward pass.
-        per_sample: whether its number is the mean of one sample; averaged: the extras in that mean.
-        warm: whether it may be imported before the fork that it is asked in.
-        in_runs: whether runs and explanations ask it.
-        leaves_traces: whether it may leave something behind in a module, so that it gets a copy.
+        name: by which it is looked up.
+        title: its name in the audit's matrix, by which it is found too; `name` if it is empty.
+        package: the name that pip installs.
+        imports: the module to import.
+        convention: what it counts, in words; `source` is filled in when it counts.
+        unit: its number for one multiply-accumulate.
+        extras: what it counts besides them without reporting it separately, as the rate for one
+            element of a kind that `census` knows.
+        backward: whether it can count a backward pass.
+        per_sample: whether its number is the mean over samples; averaged: the extras in that mean.
+        warm: whether it may be imported before the process that runs it is forked.
+        in_runs: whether runs and `explain` use it.
+        leaves_traces: whether it may change a module, so that it is given a copy.
 
     """
 

@@ -10,10 +10,11 @@ from convbench.core.serialization import Stored, Whole
 
 @dataclass(frozen=True, kw_only=True)
 class Convention(Stored):
-    """What a counter counts, in words, so that two counts are compared on what they share.
+    """What a counter counts, in words.
 
-    `macs` of a Tally is always the shared part: multiplications of convolutions and of matrix
-    products, one for each multiply-accumulate, bias and elementwise work left out.
+    Counts are compared on the part that all counters include, which is `macs` of a Tally:
+    multiplications of convolutions and of matrix products, 1 for each multiply-accumulate, without
+    bias and elementwise work.
 
     Attributes:
         unit: what the counter itself reports: "1 per multiply-accumulate", "2 per
@@ -41,11 +42,11 @@ class Tally(ShownOnPaper, Stored, view="tallies"):
     Attributes:
         counter: its name.
         macs: multiply-accumulates of convolutions and matrix products.
-        by_operator: MACs by operator; {} where the counter does not tell.
-        by_module: MACs by qualified module name ("" is the whole, and all that some tell).
-        elementwise: what the counter counts beside MACs, by operator, in its own unit.
-        unsupported: operators the counter met and does not know, with the number of calls: each
-            may hide multiplications, so `macs` is then a lower bound.
+        by_operator: MACs by operator; {} where the counter does not report them.
+        by_module: MACs by qualified module name; "" is the whole, which is all that some report.
+        elementwise: what the counter counts besides MACs, by operator, in its own unit.
+        unsupported: operators that the counter does not know, with the number of calls. Each may
+            contain multiplications, so `macs` is then a lower bound.
         convention: what the counter counts, in words.
 
     """

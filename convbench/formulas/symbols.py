@@ -86,12 +86,11 @@ def formula(
 ) -> sympy.Expr:
     """Return the formula of a type's cost as a SymPy expression.
 
-    quantity: one of QUANTITIES. ratio_to: another type, to divide by its formula. dims: spatial
-    axes. stride: matters to types that are built otherwise when they stride (shufflenet_unit).
-    knobs: the type's own; those left out are symbols (G groups, E experts, …). The type
-    in `ratio_to` has its default knobs.
-    Raises SpecError for a quantity, type or knob that does not exist, or two types that never fill
-    the same slot.
+    quantity: one of QUANTITIES. ratio_to: another type, with its default knobs, by whose formula
+    this one is divided. dims: number of spatial axes. stride: matters only for types whose
+    structure depends on it (shufflenet_unit). knobs: options of the type; those left out are
+    symbols (G groups, E experts, …). Raises SpecError for an unknown quantity, type or knob, or for
+    two types that never fit the same slot.
 
     >>> formula("depthwise_separable", ratio_to="standard")
     1/N + K**(-2)
@@ -105,6 +104,11 @@ def formula(
     expression = sympy.sympify(getattr(kind.cost(spec), quantity))
     if ratio_to is not None:
         base = make(ratio_to)
+        if reason := base.fits(spec):
+            raise SpecError(
+                f"{name} and {ratio_to} fit no slot in common, so there is no ratio of them "
+                f"({reason}): name another type."
+            )
         divisor = sympy.sympify(getattr(base.cost(spec), quantity))
         if divisor == 0:
             raise SpecError(f"{ratio_to} has no {quantity}: a ratio to it says nothing.")

@@ -23,15 +23,16 @@ FEWEST: Final = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Ceiling(Stored):
-    """The most that one data type reached on so many threads of a device.
+    """The peak rates of a device, for one data type and number of threads.
 
     Attributes:
         device: "cpu" or "cuda:0".
-        dtype: as in a record.
-        threads: of the host.
-        multiplications_per_second: of a product of two square matrices, or of a convolution without
-            padding, whichever does more; the best of several.
-        bytes_per_second: read and written, of a copy larger than every cache, the best of several.
+        dtype: data type, as in a record.
+        threads: threads of the host.
+        multiplications_per_second: the highest rate of a product of two square matrices or of a
+            convolution without padding, of several trials.
+        bytes_per_second: the highest rate of a copy larger than every cache, of several trials;
+            bytes read and bytes written both count.
 
     """
 

@@ -39,12 +39,12 @@ class Trial(Stored):
     """One comparison of a call with itself.
 
     Attributes:
-        value: the ratio found; the true one is 1.
+        value: the measured ratio; the true one is 1.
         low: lower end of its interval.
-        high: upper end.
-        rounds: rounds it rests on.
-        settled: whether the warm-up of both competitors had settled, for which short trials leave
-            little time; it is no reason for a warning, since the trials before were warm.
+        high: upper end of its interval.
+        rounds: number of rounds.
+        settled: whether the warm-up of both competitors had settled. Short trials often leave no
+            time for that, which needs no warning, since the trials before were warm.
 
     Raises:
         ValueError: not 0 < low <= value <= high, or no round.
@@ -93,9 +93,9 @@ class SizeResolution(Stored):
         name: "tiny" or "middle".
         what: the call, in words.
         seconds_per_call: median over the trials.
-        seconds_per_trial: of one comparison, warm-up included; the mean over the trials.
-        page_faults_per_call: the mean; 0 where the system does not tell.
-        trials: one comparison each.
+        seconds_per_trial: duration of one comparison with its warm-up; the mean over the trials.
+        page_faults_per_call: the mean; 0 if the system does not report it.
+        trials: the comparisons.
 
     Raises:
         ValueError: no trials.
@@ -147,14 +147,14 @@ class Resolution(Stored):
     """What an A/A test of this machine found.
 
     Attributes:
-        budget: seconds it was given.
-        seconds: seconds it took.
-        threads: intra-op threads in force.
+        budget: seconds available.
+        seconds: seconds taken.
+        threads: intra-op threads.
         device: "cpu" or "cuda:<index>".
-        seed: of the inputs and of the order of the rounds.
-        allocator: "kept" where the environment had freed pages stay mapped, else "system".
-        steal_share: share of the processors' time that the hypervisor gave to others meanwhile;
-            None where untold.
+        seed: seed of the inputs and of the order of the rounds.
+        allocator: "kept" if the environment kept freed pages mapped, else "system".
+        steal_share: share of the processors' time that the hypervisor gave to other guests
+            meanwhile; None if it is not known.
         sizes: the sizes of work, smallest first.
 
     Raises:

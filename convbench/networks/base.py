@@ -24,31 +24,31 @@ class Network:
 
     paper: ClassVar[str] = ""
     input_size: ClassVar[tuple[int, ...]] = (224, 224)
-    """Height and width that the family is used at."""
+    """Usual height and width of the family's input."""
     in_channels: ClassVar[int] = 3
     in_all: ClassVar[bool] = False
-    """Whether a suite means the family too by `names = "all"`; it can name any."""
+    """Whether `names = "all"` in a suite includes the family."""
 
     @property
     def is_baseline(self) -> bool:
-        """Whether the ratios of a group refer to this network, wherever in the group it stands."""
+        """Whether the ratios of a group are relative to this network."""
         return False
 
     def plan(self, batch: Quantity, size: tuple[Quantity, ...]) -> tuple[Step, ...]:
-        """Return what happens, in order, for (batch, in_channels, *size) at inference."""
+        """Return the steps of inference, in order, for an input of (batch, in_channels, *size)."""
         raise NotImplementedError
 
     def build(self) -> nn.Module:
-        """Return the module, with fresh weights."""
+        """Return the module, with newly initialised weights."""
         raise NotImplementedError
 
     def published(self, size: tuple[int, ...]) -> dict[str, tuple[str, str]]:
-        """Return others' figures at this input size: quantity -> (as printed, source)."""
+        """Return published figures at this input size: quantity -> (as printed, source)."""
         del size
         return {}
 
     def published_sizes(self) -> tuple[tuple[int, ...], ...]:
-        """Return the input sizes that others print multiplications for."""
+        """Return the input sizes for which multiplications are published."""
         return ()
 
     def cost(self, batch: Quantity = 1, size: tuple[Quantity, ...] | None = None) -> Cost:

@@ -107,15 +107,16 @@ class Record(Stored):
 
 @dataclass(frozen=True, kw_only=True)
 class More(Stored):
-    """What one more process added to a record that is written already: a line of its own.
+    """What a further process adds to a record that is already written, as a line of its own.
 
     Attributes:
         more: the case.
-        status: of the record from now on.
-        reason: likewise.
-        flags: likewise.
-        samples: of that process; empty where the case failed in it, and its samples are void.
-        also: the same by other clocks.
+        status: status of the record from now on.
+        reason: reason of the record from now on.
+        flags: flags of the record from now on.
+        samples: samples of that process; empty if the case failed in it, which discards all
+            samples of the case.
+        also: samples of the same rounds by other stopwatches.
 
     """
 
@@ -157,19 +158,19 @@ class _Named(TypedDict):
 
 
 class Planned(_Named, total=False):
-    """What was to be done: the suite, and what the command said.
+    """What was planned: the suite, and the options of the command.
 
     Attributes:
-        name: of the suite.
-        description: what the suite says of itself.
-        cases: how many were planned; a run with fewer records is not finished.
-        only: regular expression that chose the cases; null for all.
+        name: name of the suite.
+        description: description in the suite.
+        cases: number of planned cases; a run with fewer records is not finished.
+        only: regular expression that selected the cases; null for all.
         device: "cpu" or "cuda:<index>".
-        axes: what every slot was measured with: data types, layouts, threads, modes, directions,
-            caches, allocators.
-        processes: of a group, at least, where the command said so; else the suite says it.
+        axes: conditions of every slot: data types, layouts, threads, modes, directions, caches,
+            allocators.
+        processes: least number of processes of a group, if the command gave it; else see the suite.
         budget: seconds for the whole run.
-        text: the suite file, whole.
+        text: the whole suite file.
 
     """
 
@@ -184,13 +185,13 @@ class Planned(_Named, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Machine(Stored):
-    """What the machine said of itself before the run; nothing where it was not asked.
+    """What was measured of the machine before the run.
 
     Attributes:
-        failed: why it could not say; else empty.
-        cache_bytes: of the last-level cache; null where unknown, and on a GPU.
-        ceilings: the most that it reached, of each data type and number of threads.
-        resolution: its A/A test, timed against itself; null where none was made.
+        failed: why that failed; empty if it did not.
+        cache_bytes: size of the last-level cache; null if unknown, and on a GPU.
+        ceilings: peak rates, for each data type and number of threads.
+        resolution: result of the A/A test; null if none was made.
 
     """
 
@@ -205,15 +206,15 @@ class Header(Stored):
     """What holds for a whole run: run.json.
 
     Attributes:
-        format: what the folder is: "convbench run".
+        format: name of the format: "convbench run".
         schema: version of the files, see `SCHEMA`.
-        version: of convbench.
-        suite: the suite as it was resolved.
-        seed: of weights, inputs and order.
-        command: how to make it again.
-        started: ISO 8601, UTC.
-        fingerprint: the environment, see `machine.fingerprint`; "unknown" where a thing is untold.
-        machine: what the machine said of itself before the run.
+        version: version of convbench.
+        suite: the suite, with all its defaults.
+        seed: seed of weights, inputs and order.
+        command: the command that repeats the run.
+        started: start time, ISO 8601, UTC.
+        fingerprint: the environment, see `machine.fingerprint`; "unknown" for an unknown fact.
+        machine: what was measured of the machine before the run.
 
     """
 
@@ -230,7 +231,7 @@ class Header(Stored):
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Shown, view="runs"):
-    """A run as it lies on disk. `torn`: lines of records.jsonl that could not be read."""
+    """A run as stored on disk. `torn`: incomplete lines of records.jsonl, which were ignored."""
 
     header: Header
     records: tuple[Record, ...]
@@ -246,13 +247,13 @@ class Run(Shown, view="runs"):
         return frame(self)
 
     def plot(self, name: str, *, group: str | None = None) -> Figure:
-        """Return a figure of the run as matplotlib's Figure; nothing is shown and nothing is kept.
+        """Return a figure of the run, as a matplotlib Figure; it is not shown.
 
-        name: "ratio" (time ratio beside multiplication ratio), "scatter" (time against
+        name: "ratio" (ratios of multiplications and of times), "scatter" (time against
         multiplications), "curve" (1/N + 1/|K|), "networks", or "roofline" (multiply-accumulates a
-        second against those for each byte, under the device's measured ceilings). group: label of
-        the group to draw, where a figure is of one; the most telling when left out.
-        Raises UnknownNameError for a name or a group, RunError where the run lacks what it needs.
+        second against those for each byte, with the measured peak rates of the device). group:
+        label of the group to draw; the largest suitable one when left out. Raises UnknownNameError
+        for an unknown name or group, RunError if the run lacks the data.
         """
         figure: Figure = VIEWS["plots"]().plot(self, name, group)
         return figure

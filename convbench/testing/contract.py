@@ -1,4 +1,4 @@
-"""The contract that every registered convolution type keeps.
+"""The contract that every registered convolution type fulfils.
 
     from convbench.testing import check_conv
 
@@ -6,7 +6,7 @@
         check_conv("my_type")
 
 The module's output, its parameters, torch's count of its operators, a count by literal nested
-loops, the plan in symbols and the plan in NumPy arrays must all say what the plan in integers says.
+loops, the plan in symbols and the plan in NumPy arrays must all agree with the plan in integers.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ def check_conv(
 ) -> dict[str, int]:
     """Check the whole contract of a type on random slots that it fits.
 
-    kind: a registered name (with `knobs`), or a type. Returns how many slots were checked, and on
-    how many the literal loops ran. Raises AssertionError naming the slot and both numbers, and when
-    no random slot fits the type, and SpecError for what is no type.
+    kind: a registered name (with `knobs`), or a ConvType. examples: number of slots. Returns the
+    number of slots that were checked ("slots"), and of those small enough for nested loops
+    ("literal"). Raises AssertionError with the slot and both numbers where they differ, or if no
+    random slot fits the type; SpecError if `kind` is not a type.
     """
     if not isinstance(kind, str | ConvType):
         raise SpecError(

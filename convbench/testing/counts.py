@@ -82,17 +82,17 @@ def assert_multiplications(
         inputs: a tensor or a tuple of them; for a type, the `ConvSpec` of its slot.
         expected: multiplications of the whole batch, by the counting rules of
             `convbench.core.costs`.
-        counter: who counts. "formula", which is what a type is asked unless another is named;
-            "profile", convbench's own count of the operators that run, which is what a module
-            is asked; or a registered counter ("torch", "fvcore"), by its own convention.
-        knobs: of a type that is given by name.
+        counter: "formula", the default for a type; "profile" (see `convbench.profile`), the default
+            for a module; or a registered counter ("torch", "fvcore"), by its own convention.
+        knobs: options of a type that is given by name.
 
     Raises:
-        AssertionError: another number, or operators without a rule; it says given, counted,
-            difference, convention, operators and layers.
-        SpecError: an `expected` that is no whole number, or things that do not go together.
-        UnknownNameError: a type or counter that there is not.
-        ProfileError, CountError: what cannot be counted.
+        AssertionError: another number, or operators without a counting rule. The message has the
+            expected and the counted number, the convention, operators and layers.
+        SpecError: an `expected` that is not a whole number, or arguments that contradict one
+            another.
+        UnknownNameError: an unknown type or counter.
+        ProfileError, CountError: a module that cannot be counted.
 
     """
     __tracebackhide__ = True

@@ -1,11 +1,11 @@
-"""Assertions about time: they fail only where the interval of the measured times says so.
+"""Assertions about time: they fail only if the interval of the ratio of times says so.
 
-Three outcomes, never two. With r = time of b / time of a, and the 95 % interval of r:
+There are three outcomes. With r = time of b / time of a, and the 95 % interval of r:
 
     holds         the whole interval is at or above `by`
     fails         the whole interval is below `by`
-    cannot tell   anything else: `by` lies within it, or the measurement is not to be believed,
-                  or the interval says nothing (there is none, or it spans more than a factor of 2)
+    cannot tell   anything else: `by` lies within the interval, the measurement was disturbed too
+                  much, or there is no interval or one that spans more than a factor of 2
 
 So `by` is how many times as fast a must be: a call of a takes at most 1/by of the time of a call of
 b (by=1.2: at most 83 %). Below 1 it is a limit on how much slower a may be (by=0.9: at most 11 %).
@@ -45,20 +45,20 @@ _MOST_SHOWN: Final = 4
 
 
 class CannotTellError(unittest.SkipTest):
-    """The clock cannot tell whether it holds: unittest and pytest take it for a skipped test."""
+    """The times do not decide the assertion: unittest and pytest report a skipped test."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Faster:
-    """What the clock says of "a is at least `by` times as fast as b".
+    """The result of testing "a is at least `by` times as fast as b".
 
     Attributes:
-        by: how many times as fast.
+        by: the required ratio of speeds.
         labels: what a and b are, in words.
-        measurement: what was measured, as competitors "a" and "b".
-        ratio: time of b / time of a; None where nothing measured may be believed.
+        measurement: the measurement, with competitors "a" and "b".
+        ratio: time of b / time of a; None if the measurement was disturbed too much.
         outcome: "holds", "fails" or "cannot tell".
-        reason: why it cannot tell, and what to do; empty where it can.
+        reason: for "cannot tell": why, and what to do; otherwise empty.
 
     """
 

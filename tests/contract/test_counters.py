@@ -147,6 +147,13 @@ def test_a_counter_that_cannot_run_says_why(counter):
     assert Unavailable.from_json(found.to_json()) == found
 
 
+def test_what_is_no_module_is_not_given_to_a_counter(counter):
+    with pytest.raises(
+        CountError, match=r"of type str cannot be counted: give a torch\.nn\.Module"
+    ):
+        count("resnet50", torch.zeros(1), counter=counter)
+
+
 def test_a_missing_package_says_what_to_install(monkeypatch):
     import sys
 

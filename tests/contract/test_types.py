@@ -96,6 +96,18 @@ def test_a_type_refuses_a_slot_with_a_reason(name):
         kind.cost(wrong)
 
 
+def test_what_is_no_slot_is_refused_by_name():
+    with pytest.raises(SpecError, match="ghost is given a tuple for its slot: give a ConvSpec"):
+        make("ghost").cost((3, 8))
+
+
+def test_types_that_fit_no_slot_in_common_have_no_ratio():
+    from convbench import formula
+
+    with pytest.raises(SpecError, match="ghost and transposed fit no slot in common"):
+        formula("ghost", ratio_to="transposed")
+
+
 @pytest.mark.parametrize("name", list(TYPES))
 def test_an_unknown_knob_is_an_error_that_names_the_known(name):
     with pytest.raises(SpecError, match=r"no knob 'speed'.*block"):

@@ -1,5 +1,9 @@
 """Every code block of the documentation runs, of the written pages and of the generated ones."""
 
+import re
+import subprocess
+import sys
+
 import pytest
 from code_blocks import Story, blocks
 from conftest_root import ROOT
@@ -15,6 +19,8 @@ DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 SOURCES = Sources(ROOT)
 MOST_EXCUSED = 3
+BEGINNING = 40
+"""Lines of a page, in which a reader finds an example, a command or a table."""
 
 
 def filled(page):
@@ -26,6 +32,15 @@ def test_every_block_of_a_page_runs(page, monkeypatch, tmp_path):
     found = blocks(filled(page))
     done = Story(page, tmp_path, monkeypatch).run(found)
     assert done["excused"] == sum(bool(block.excuse) for block in found)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_begins_with_what_it_is_for_and_an_example(page):
+    title, _, first, *_ = lines = (DOCS / page).read_text(encoding="utf-8").splitlines()
+    assert title.startswith("# ")
+    assert re.match(r"[A-Za-z`]", first), "the first paragraph says what the page is for"
+    begins = [line for line in lines[:BEGINNING] if line.startswith(("```", "|"))]
+    assert begins, f"no example in the first {BEGINNING} lines"
 
 
 def test_few_blocks_are_excused_from_running():
@@ -58,9 +73,25 @@ def test_what_adds_something_is_shown_whole():
     """The page on extending has a file and a use of it for each thing that can be added."""
     text = filled("extending.md")
     titles = [block.title for block in blocks(text) if block.title]
-    assert titles == ["strip.py", "hooks.py", "points.py", "cpu_time.py", "tiny.py"]
+    assert titles == ["my_type.py", "strip.py", "hooks.py", "points.py", "cpu_time.py", "tiny.py"]
     for title in titles:
         assert text.count(title.removesuffix(".py")) >= 2, title
+
+
+def test_the_type_to_begin_with_keeps_the_contract(tmp_path):
+    """In a process of its own, so that the registry here stays as it is."""
+    (code,) = [
+        block.code for block in blocks(filled("extending.md")) if block.title == "my_type.py"
+    ]
+    (tmp_path / "my_type.py").write_text(code)
+    check = (
+        "from convbench.core.plugins import load_plugin\n"
+        "load_plugin('my_type.py')\n"
+        "from convbench.testing import check_conv\n"
+        "assert check_conv('my_type', examples=20)['slots'] == 20\n"
+    )
+    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    subprocess.run([sys.executable, "-c", check], cwd=tmp_path, env=environment, check=True)
 
 
 def test_a_wrong_session_is_found(monkeypatch, tmp_path):

@@ -13,7 +13,14 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-PAGES = ("index.html", "types/shufflenet_unit.html", "method.html", "file-format.html")
+PAGES = (
+    "index.html", "types/shufflenet_unit.html", "method.html", "file-format.html", "networks.html",
+)  # fmt: skip
+CUT = """() => [...document.querySelectorAll("svg.cb-drawing text")].filter(text => {
+    const own = text.getBoundingClientRect();
+    const drawing = text.ownerSVGElement.getBoundingClientRect();
+    return own.left < drawing.left - 1 || own.right > drawing.right + 1;
+}).map(text => text.textContent)"""
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -78,6 +85,7 @@ def test_pages_load_quietly_and_fit(width, scheme, browser, address):
             wide = visit.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, name
             assert visit.page.locator("h1").is_visible()
+            assert visit.page.evaluate(CUT) == [], f"{name}: words that a drawing cuts off"
             for drawing in visit.page.locator("svg.cb-drawing").all():
                 box = drawing.bounding_box()
                 assert box["x"] >= 0

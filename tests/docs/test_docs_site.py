@@ -71,6 +71,7 @@ def test_every_page_is_whole(build):
         assert not [url for url in found.fetched if re.match(r"(\w+:)?//", url)], name
         assert len(found.ids) == len(set(found.ids)), f"{name}: an id twice"
         assert "[[=" not in text, f"{name}: an expression that was not filled"
+        assert not re.search(r" at 0x[0-9a-f]{6}", text), f"{name}: an address of this one build"
         assert not re.search(r"@import|url\((?![\"']?(data:|\.\./|#))", text), name
 
 

@@ -21,6 +21,7 @@ WRONG = [
     ({"padding": "valid"}, "0 is what others call 'valid'"),
     ({"padding": -1}, "padding=-1 is too small"),
     ({"batch": True}, "is not a whole number"),
+    ({"input_size": "8x8"}, "is text: give a number, or a tuple"),
     ({"in_channels": 0}, "in_channels=0 is too small"),
     ({"input_size": ()}, "has 0 axes"),
     ({"input_size": (2, 2, 2, 2)}, "has 4 axes"),

@@ -38,7 +38,7 @@ def conventions(sources: Sources) -> str:
         )
         for name, tally in found.items()
     ]
-    heads = ("counter", "what it reports", "for elementwise work", "transposed on", "version")
+    heads = ("counter", "unit", "for elementwise work", "transposed convolution on", "version")
     return table(heads, rows)
 
 

@@ -1,4 +1,4 @@
-"""A picture of cases in rows, as a drawing: promise and clock of every type of a group."""
+"""A picture of cases in rows, as a drawing: multiplications and time of every type of a group."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from convbench.report.figures.style import COUNT_COLOUR, TIME_COLOUR
 from convbench_docs.svg import Colour, Drawing
 
 _ROW: Final = 22.0
-_NAMES: Final = 150.0
-_WIDTH: Final = 620.0
+_NAMES: Final = 148.0
+_WIDTH: Final = 500.0
 _HEAD: Final = 34.0
 _TICKS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 _COLOURS: Final[dict[str, Colour]] = {COUNT_COLOUR: "count", TIME_COLOUR: "time"}
@@ -29,7 +29,7 @@ def drawing(figure: Figure, title: str) -> Drawing:
         bottom + 40,
         name="promise-and-clock",
         title=title,
-        alt=f"{figure.alt} The table beneath has the numbers.",
+        alt=figure.alt,
     )
     for value in _TICKS:
         if panel.x.ends[0] <= value <= panel.x.ends[1]:

@@ -1,4 +1,4 @@
-"""What the committed run says of a type: in tables and sentences, with interval and machine."""
+"""What the committed run measured of a type: tables and sentences, with interval and machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from convbench.core.costs import Cost
 from convbench.report.phrases import against, multiplications_against
 from convbench.runs.columns import bytes_moved
 from convbench.runs.frame import Row
+from convbench.runs.titles import slot_title
 from convbench_docs.sources import RUN, Sources
 from convbench_docs.text import code, plain, table
 
@@ -35,27 +36,27 @@ def on_the_clock(sources: Sources, name: str) -> str:
     where = f"{plain(sources.machine)}; {code(RUN)}"
     if not found:
         skipped = dict.fromkeys(
-            f"{row.record.slot}: {row.record.reason}"
+            f"{slot_title(row.record)}: {row.record.reason}"
             for row in sources.rows
             if row.record.name == name and row.record.reason
         )
         why = "".join(f"\n- {plain(text)}" for text in skipped)
-        return f"The committed run ({where}) has no time of it.{f'{chr(10)}{why}' if why else ''}"
+        return f"The committed run ({where}) did not time it.{f'{chr(10)}{why}' if why else ''}"
     lines = [
         table(
-            ("slot", "multiplications ÷ baseline", "time of a call", "time ÷ baseline", "verdict"),
+            ("slot", "ratio of multiplications", "time of a call", "ratio of times", "verdict"),
             [_line(row) for row in found],
             numbers="lrrrl",
         ),
-        f"Measured on {where}. Times: {plain(_basis(found[0]))}. {_NOT_HERE}",
+        f"Measured on {where}. {plain(_basis(found[0]))} {_NOT_HERE}",
     ]
     sentences = [sentence(row) for row in found if row.time]
     return "\n\n".join([*(f"- {text}" for text in sentences), *lines])
 
 
 _NOT_HERE: Final = (
-    "Another machine, another number of threads or another layout gives other ratios: "
-    "[run it on yours](../getting-started.md)."
+    "Another machine, number of threads or layout gives other ratios: "
+    "[measure on yours](../getting-started.md)."
 )
 
 
@@ -64,25 +65,26 @@ def sentence(row: Row) -> str:
     base = row.baseline.label if row.baseline else "the baseline"
     said = multiplications_against(row.multiplications or 0.0, base)
     clock = against(row.time, base) if row.time else f"has no time ratio: {row.no_time}"
-    return plain(f"In {row.record.slot} it {said}, and {clock}.")
+    return plain(f"In {slot_title(row.record)}, it {said}, and {clock}.")
 
 
 def _line(row: Row) -> tuple[str, ...]:
     share = row.multiplications
     return (
-        plain(row.record.slot),
+        plain(slot_title(row.record)),
         plain("–" if share is None else show.ratio(share)),
         plain(show.seconds(row.seconds) if row.seconds else "–"),
         plain(show.ratio(row.time) if row.time else ("1" if row.is_baseline else "–")),
-        plain(row.time.verdict if row.time else ("is the baseline" if row.is_baseline else "–")),
+        plain(row.time.verdict if row.time else ("baseline" if row.is_baseline else "–")),
     )
 
 
 def _basis(row: Row) -> str:
     samples = row.record.samples
     return (
-        f"a call, and where one more process would fall (95 %), from "
-        f"{show.plural(len(samples), 'process', 'processes')}, interleaved rounds"
+        "Times have a 95 % prediction interval for one more process, ratios of times a 95 % "
+        f"confidence interval, from {show.plural(len(samples), 'process', 'processes')} in "
+        "interleaved rounds. Ratios are relative to the baseline of the slot."
     )
 
 
@@ -104,9 +106,9 @@ def intensity(cost: Cost) -> float:
 def _side(share: float) -> str:
     """Return where a type lies whose intensity is this share of the machine's balance."""
     if 1 / _NEAR <= share <= _NEAR:
-        return "about at it: arithmetic and memory may each bound it"
+        return "close to it: either arithmetic or memory may limit its speed"
     side, bound = ("below", "memory") if share < 1 else ("above", "arithmetic")
-    return f"{side} it: where the caches do not hold the layer, {bound} bounds it"
+    return f"{side} it: {bound} limits its speed if the layer does not fit into the caches"
 
 
 def arithmetic(sources: Sources, kind: ConvType, versus: str) -> str:
@@ -120,14 +122,16 @@ def arithmetic(sources: Sources, kind: ConvType, versus: str) -> str:
     if cost is None:  # pragma: no cover  chosen above
         return ""
     own = show.significant(intensity(cost), 3)
-    text = f"In {row.record.slot} it makes {own} multiplications for each byte that it moves"
+    text = (
+        f"In {slot_title(row.record)}, it makes {own} multiplications for each byte that it moves"
+    )
     if base is not None:
-        text += f", {versus} {show.significant(intensity(base), 3)}"
+        text += f"; {versus} makes {show.significant(intensity(base), 3)}"
     limit = balance(sources)
     if limit is not None:
         machine = show.significant(limit, 3)
         text += (
-            f". The machine of the committed run makes {machine} in the time that its memory moves "
-            f"one, so this type lies {_side(intensity(cost) / limit)}"
+            f". At its peak rates the machine of the committed run makes {machine} multiplications "
+            f"in the time of moving a byte. This type is {_side(intensity(cost) / limit)}"
         )
     return plain(f"{text}.")

@@ -163,8 +163,8 @@ class _Pages:
         middle = first[len(first) // 2]
         typical = row.seconds.value if row.seconds else 0.0
         return plain(
-            f"{show.seconds(middle)} the first time and {show.seconds(typical)} typically, "
-            f"{show.times(middle / typical)} as long"
+            f"{show.seconds(middle)} in the first call and {show.seconds(typical)} typically "
+            f"({show.times(middle / typical)})"
         )
 
     def resolution(self) -> str:

@@ -1,4 +1,4 @@
-"""The networks: what every width costs, beside what the paper prints and what the run measured."""
+"""The networks: what every width costs, with what the paper prints and what the run measured."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from convbench_docs.svg import Drawing, figure
 from convbench_docs.text import bullets, code, plain, table
 
 _ROW: Final = 26.0
-_NAMES: Final = 170.0
-_WIDTH: Final = 620.0
+_NAMES: Final = 140.0
+_WIDTH: Final = 480.0
 _LEAST_NAMED: Final = 0.02
 
 
@@ -84,12 +84,14 @@ def stages_figure() -> str:
         _WIDTH,
         _ROW * len(names) + 10,
         name="stages",
-        title="Where in a network the multiplications are",
+        title="Multiplications by stage of each network",
         alt=". ".join(f"{name}: {_told(stages(NETWORKS[name]))}" for name in names) + ".",
     )
     for index, name in enumerate(names):
         _bar(pen, name, stages(NETWORKS[name]), 5 + _ROW * index)
-    return figure([pen], "Shares of the multiplications by part, at each network's own input size.")
+    return figure(
+        [pen], "Shares of the multiplications by stage, at each network's own input size."
+    )
 
 
 def _told(parts: dict[str, int]) -> str:

@@ -44,7 +44,7 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Paths side by side that read the same input; an empty one hands it on."""
+    """Paths side by side that read the same input; an empty one is the identity."""
 
     paths: tuple[tuple[Node, ...], ...]
 
@@ -103,7 +103,7 @@ def _box(step: Step, whole: int) -> Box:
     elif cost.elementwise:
         does = f"{show.count(cost.elementwise)} elementwise operations"
     else:
-        does = "moves, computes nothing"
+        does = "data movement only"
     return Box(
         lines=_wrapped(step.label or type(step).__name__),
         shape=f"→ {output_shape(step)}",
@@ -205,7 +205,7 @@ def _draw_split(pen: Drawing, split: Split, middle: float, top: float) -> float:
     for path, centre in zip(split.paths, centres, strict=True):
         if not path:
             pen.line((centre, bar), (centre, join), strength=0.6, dashed=True)
-            pen.text((centre + 6, (bar + join) / 2), "as it is", size=11, strength=0.85)
+            pen.text((centre + 6, (bar + join) / 2), "identity", size=11, strength=0.85)
             continue
         pen.line((centre, bar), (centre, top + ARROW), strength=0.6, arrow=True)
         bottom = _draw(pen, path, centre, top + ARROW)
@@ -222,6 +222,6 @@ def _told(nodes: Sequence[Node]) -> list[str]:
             told.append(f"{' '.join(node.lines)} {node.shape}: {node.does}{share}")
             continue
         for number, path in enumerate(node.paths, start=1):
-            inside = "; ".join(_told(path)) or "the input as it is"
+            inside = "; ".join(_told(path)) or "the input unchanged"
             told.append(f"Path {number} of {len(node.paths)}: {inside}")
     return told

@@ -87,7 +87,8 @@ def _signature(name: str, thing: Any) -> str:
     back = signature.empty if inspect.isclass(thing) else signature.return_annotation
     parameters = [
         item.replace(annotation=item.annotation if item.annotation is item.empty
-                     else _Bare(_kind(item.annotation)))
+                     else _Bare(_kind(item.annotation)),
+                     default=_Bare("…") if " at 0x" in repr(item.default) else item.default)
         for item in signature.parameters.values()
     ]  # fmt: skip
     arrow = "" if back is signature.empty else f" -> {_kind(back)}"
@@ -107,7 +108,7 @@ def _signature(name: str, thing: Any) -> str:
 
 
 class _Bare(str):
-    """An annotation that is written without quotes."""
+    """An annotation or a default that is written without quotes."""
 
     __slots__ = ()
 

@@ -51,7 +51,7 @@ def opening(kind: ConvType) -> str:
 def said(kind: ConvType) -> list[str]:
     """Return the paragraphs of the type's docstring, each in one line."""
     return [" ".join(part.split()) for part in kind.idea().split("\n\n") if part.strip()] or [
-        "(nothing is said of it)"
+        "(no description)"
     ]
 
 
@@ -63,15 +63,16 @@ def connections(kind: ConvType) -> str:
     if kind.upsamples:
         panels.append(grids.evenness(found, kind.name))
     caption = (
-        f"Found by differentiating the built module in the slot {slot.label}: filled where the "
-        "output in the middle depends on an input."
+        f"Computed by differentiating the module in the slot {slot.title}. Filled: the output in "
+        "the middle depends on this input."
     )
     points = [_channels_sentence(found), _positions_sentence(found)]
     if kind.upsamples:
         points.append(
-            "Away from the border all outputs see equally many inputs."
+            "Away from the border all outputs depend on equally many inputs."
             if grids.is_even(found)
-            else "Outputs see unequally many inputs, in turns: that shows as a checkerboard."
+            else "Neighbouring outputs depend on different numbers of inputs, which causes "
+            "checkerboard artefacts."
         )
     return f"{figure(panels, caption)}\n\n{bullets([plain(point) for point in points])}"
 
@@ -94,9 +95,9 @@ def _positions_sentence(found: Connectivity) -> str:
     reach = int(found.within.sum())
     text = f"The output in the middle depends on {show.plural(near, 'input position')}"
     if near < reach:
-        text += f" within a field of {reach}"
+        text += f" within a receptive field of {reach}"
     if found.beyond:
-        text += f"; and, through a global average, on the {found.beyond} others too (drawn fainter)"
+        text += f", and through a global average on the other {found.beyond} (lighter)"
     return f"{text}."
 
 
@@ -106,7 +107,7 @@ def steps(kind: ConvType, spec: ConvSpec) -> str:
     flat = [step for step in flatten(kind.plan(spec)) if step.cost.multiplications]
     dearest = max(flat, key=lambda step: step.cost.multiplications, default=None)
     share = dearest.cost.multiplications / kind.cost(spec).multiplications if dearest else 0.0
-    text = f"The plan in the slot {spec.label}; the bar is the share of the multiplications."
+    text = f"The plan in the slot {spec.title}. Bars are shares of the multiplications."
     if dearest is not None and len(flat) > 1:
         text += f" {show.share(share)} of them are in “{dearest.label}”."
     return figure([drawn], text)
@@ -138,13 +139,13 @@ def worked(kind: ConvType, spec: ConvSpec, parts: dict[str, list[str]]) -> str:
     cost = kind.cost(spec)
     return "\n\n".join(
         [
-            f"In the slot {code(spec.label)}, from {code(_shape(spec.input_shape))} to "
+            f"In the slot {plain(spec.title)}, from {code(_shape(spec.input_shape))} to "
             f"{code(_shape(spec.output_shape))}:",
             fence("\n".join(parts["Worked multiplications"] or ["no multiplications"])),
             _cost_table(cost),
             "The same from Python:",
             fence(session(kind, spec, cost), "python"),
-            "What counters say of the module that runs:",
+            "Counts of the built module:",
             bullets([plain(line) for line in parts["Checks"]]),
         ]
     )
@@ -152,7 +153,7 @@ def worked(kind: ConvType, spec: ConvSpec, parts: dict[str, list[str]]) -> str:
 
 def _cost_table(cost: Cost) -> str:
     rows = [(plain(label), plain(number)) for label, number in numbers(cost)]
-    return table(("one forward pass", "how many"), rows, numbers="lr")
+    return table(("one forward pass", "number"), rows, numbers="lr")
 
 
 def _shape(shape: tuple[Any, ...]) -> str:
@@ -192,7 +193,7 @@ def against(kind: ConvType, spec: ConvSpec, parts: dict[str, list[str]]) -> str:
     """Return the ratio to the type that it stands against, with its limits."""
     versus = versus_for(kind, None)
     if kind.name == versus:
-        return plain(f"{versus} is what the others are compared with.")
+        return plain(f"The other types are compared with {versus}.")
     lines = parts[f"Ratio to {versus}"]
     base = make(versus, {"block": kind.block})
     if base.fits(spec):
@@ -211,34 +212,32 @@ def against(kind: ConvType, spec: ConvSpec, parts: dict[str, list[str]]) -> str:
             ("elements read and written", own.reads + own.writes, other.reads + other.writes),
         )
     ]
-    blocks = [
-        table(("in the worked slot", code(kind.name), code(versus), "ratio"), rows, numbers="lrrr")
-    ]
+    blocks = [table(("in this slot", code(kind.name), code(versus), "ratio"), rows, numbers="lrrr")]
     ratio = in_symbols(kind, spec, versus)
     if ratio is None:
         return blocks[0]
     blocks += [
-        "In symbols, of the multiplications:",
+        "The ratio of the multiplications in symbols:",
         mathml(ratio, name=f"{kind.name} ÷ {versus}", block=True),
     ]
     found = limits(ratio, upsampling=kind.upsamples) if set(spec.stride) == {1} else ()
     if found:
-        blocks.append("and where that goes:")
+        blocks.append("Its limits:")
         blocks.append(bullets([f"{plain(case)}: {mathml(value)}" for case, value in found]))
     return "\n\n".join(blocks)
 
 
 def when_it_pays(kind: ConvType, sources: Sources) -> str:
-    """Return what the docstring says of that, how much it computes, and what was measured."""
+    """Return what the docstring says of that, the intensity, and what was measured."""
     _, *rest = said(kind)
     blocks = [prose(paragraph) for paragraph in rest]
     if kind.caveat.text:
         blocks.append(
-            f'!!! warning "Not the same function"\n\n    Against a standard convolution it '
-            f"{plain(kind.caveat.text)}."
+            '!!! warning "Not equivalent to a standard convolution"\n\n'
+            f"    It {plain(kind.caveat.text)}."
         )
     blocks.append(arithmetic(sources, kind, versus_for(kind, None)))
-    blocks.append(f"### On the clock\n\n{on_the_clock(sources, kind.name)}")
+    blocks.append(f"### Measured time\n\n{on_the_clock(sources, kind.name)}")
     return "\n\n".join(block for block in blocks if block)
 
 

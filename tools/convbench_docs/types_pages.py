@@ -10,6 +10,7 @@ from convbench.formulas.explanation import versus_for
 from convbench.report.findings import main_group
 from convbench.report.groups import multiplications
 from convbench.report.plots import ratios_figure
+from convbench.runs.titles import slot_title, titles
 from convbench_docs import dots, sections
 from convbench_docs.docstrings import prose
 from convbench_docs.measured import rows_of
@@ -46,7 +47,7 @@ def page(kind: ConvType, sources: Sources) -> str:
         sections.formula(kind, parts, spec),
         "## Worked example",
         sections.worked(kind, spec, parts),
-        f"## Against {versus_for(kind, None)}",
+        f"## Compared with {versus_for(kind, None)}",
         sections.against(kind, spec, parts),
         "## When it pays",
         sections.when_it_pays(kind, sources),
@@ -58,21 +59,24 @@ def page(kind: ConvType, sources: Sources) -> str:
 
 
 def overview(sources: Sources) -> str:
-    """Return the table of all types: what each is, what it costs and what it took in the run."""
-    rows = []
+    """Return a table of types for each slot: what each is, its cost and its time in the run."""
+    slots: dict[str, list[tuple[str, ...]]] = {}
     for name in sorted(TYPES):
-        share, clock, slot = _in_brief(make(name), sources)
-        rows.append(
+        kind = make(name)
+        share, clock, slot = _in_brief(kind, sources)
+        slots.setdefault(f"{slot}, relative to {versus_for(kind, None)}", []).append(
             (
                 f"[{code(name)}]({file_name(name).rpartition('/')[2]})",
+                prose(sections.said(kind)[0].partition(". ")[0].rstrip(".")),
                 plain("–" if share is None else show.ratio(share)),
                 plain(clock),
-                plain(slot),
-                prose(sections.said(make(name))[0].partition(". ")[0].rstrip(".")),
             )
         )
-    heads = ("type", "multiplications ÷", "time ÷ (interval)", "slot", "what it is")
-    return table(heads, rows, numbers="lrrll")
+    heads = ("type", "what it is", "ratio of multiplications", "ratio of times (interval)")
+    return "\n\n".join(
+        f"In the slot {plain(slot)}:\n\n{table(heads, slots[slot], numbers='llrr')}"
+        for slot in sorted(slots, key=lambda slot: -len(slots[slot]))
+    )
 
 
 def _in_brief(kind: ConvType, sources: Sources) -> tuple[float | None, str, str]:
@@ -80,24 +84,25 @@ def _in_brief(kind: ConvType, sources: Sources) -> tuple[float | None, str, str]
     timed = [row for row in rows_of(sources, kind.name) if row.record.cost]
     if timed:
         row = max(timed, key=multiplications)
-        clock = "is 1" if row.is_baseline else (show.ratio(row.time) if row.time else "–")
-        return row.multiplications, clock, row.record.slot
+        clock = "baseline" if row.is_baseline else (show.ratio(row.time) if row.time else "–")
+        return row.multiplications, clock, slot_title(row.record)
     spec, versus = sections.slot_for(kind), make(versus_for(kind, None))
     if versus.fits(spec) is not None:
-        return None, "–", spec.label
+        return None, "–", spec.title
     share = kind.cost(spec).multiplications / versus.cost(spec).multiplications
-    return share, "not timed", spec.label
+    return share, "not timed", spec.title
 
 
 def clock_figure(sources: Sources) -> str:
-    """Return the drawing of promise and clock in the run's main group; empty where it has none."""
+    """Return multiplications and times of the run's main group as a drawing; empty for no group."""
     group = main_group(sources.groups)
     ratios = ratios_figure(group, 1) if group else None
     if group is None or ratios is None:
         return ""
     caption = (
-        f"{group.label}, on {sources.machine} ({RUN}). Left of 1 is less. Hollow marks see or mix "
-        "less of their input than a standard convolution does."
+        f"{slot_title(group.rows[0].record)}; {titles(sources.run.records).shared}; "
+        f"{sources.machine} ({RUN}). Left of 1 is less. Hollow marks: types that see or mix less "
+        "of their input than a standard convolution does."
     )
-    title = f"Promise and clock against {group.baseline_name}"
+    title = f"Multiplications and time relative to {group.baseline_name}"
     return figure([dots.drawing(ratios, title)], caption)

@@ -32,19 +32,20 @@ _TOO_LARGE: Final = (
 def sweep(name: str, *, ratio_to: str | None = None, **grid: Any) -> pd.DataFrame:
     """Return the cost of every combination of `grid` that the type `name` fits, as a DataFrame.
 
-    grid: the fields of ConvSpec and the type's knobs, each one value or a list of values; an array
-    and a range count as lists. input_size, kernel_size, stride, padding and dilation take whole
-    numbers, and where axes differ "56x28" or (56, 28); an input_size of one number has one axis,
-    and all of a sweep have the same number of axes. padding takes 'same' too. out_channels can be
-    left out where the type forces it. ratio_to: another type, with its default knobs, by whose
-    multiplications the column `ratio` divides (not a number where that type does not fit).
+    grid: fields of ConvSpec and knobs of the type, each a value or a list of values (an array and a
+    range are lists). input_size, kernel_size, stride, padding and dilation take whole numbers, or
+    "56x28" or (56, 28) if axes differ. An input_size of one number has one axis; all combinations
+    have the same number of axes. padding also takes 'same'. out_channels can be left out if the
+    type determines it. ratio_to: another type, with its default knobs: the column `ratio` has the
+    multiplications divided by those of that type (NaN where that type does not fit).
 
     Columns: the fields of `grid` and out_channels, then COUNTS. Rows are in the order of
-    itertools.product. `frame.attrs["left_out"]` says how many combinations do not fit ("number")
-    and why ("reasons": the reason of one of them -> how many). A million take about a second.
+    itertools.product. `frame.attrs["left_out"]` has the number of combinations that do not fit
+    ("number") and their reasons ("reasons": reason -> number). A million combinations take about a
+    second.
 
-    Raises UnknownNameError for a type; SpecError for a field, knob or value that cannot be, for
-    too many combinations, and for a count that passes 2**63.
+    Raises UnknownNameError for an unknown type; SpecError for an unknown field or knob, an invalid
+    value, too many combinations, or a count of 2**63 or more.
 
     >>> frame = sweep("depthwise", in_channels=[32, 64], input_size="56x56", kernel_size=[3, 5])
     >>> frame[["in_channels", "kernel_size", "out_channels", "multiplications"]].values.tolist()
