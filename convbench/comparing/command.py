@@ -1,4 +1,4 @@
-"""What somebody asked to be compared, in words -> the answer."""
+"""A comparison as it is asked for on the command line or in Python -> its page and outcome."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def found(asked: Asked) -> Comparison:
     """Return the comparison.
 
     Raises:
-        RunError: a folder that holds no run, or a wish that cannot be met; the message says which.
+        RunError: a folder that holds no run, or an option that does not fit it.
 
     """
     preset = _preset(asked)
@@ -84,7 +84,7 @@ def _sides(asked: Asked) -> tuple[Side, Side, str | None]:
         if asked.right is None:
             raise RunError(
                 f"compare {left.name}: one run is given. Give a second one, or --by AXIS to "
-                f"compare two groups of it; the axes are {', '.join(BY)}."
+                f"compare two conditions within it; the axes are {', '.join(BY)}."
             )
         return left, _side(asked.right), None
     by, _, text = asked.by.partition("=")
@@ -117,16 +117,20 @@ def read_share(name: str, text: str | float | None, otherwise: float) -> float:
 
 
 def _with_hint(ended: Outcome, comparison: Comparison) -> Outcome:
-    """Add what to do where the sides do not compare."""
+    """Add what to do where the sides are incomparable."""
     if not comparison.shared:
         near = nearest(comparison.rows_apart)
-        hint = f"The same cases run otherwise: {near}." if near else "No case is even alike."
+        hint = (
+            f"Their cases differ in conditions alone: {near}."
+            if near
+            else "Give two runs of the same suite."
+        )
         return replace(ended, why=f"{ended.why} {hint}")
     if comparison.times and comparison.in_the_way:
         keys = ",".join(item.key for item in comparison.in_the_way)
         return replace(
             ended,
-            why=f"{ended.why} Counts are compared all the same. Where that difference is what you "
-            f"compare, say so: --allow {keys}.",
+            why=f"{ended.why} Counts are compared all the same. If that difference is what you "
+            f"want to compare, give --allow {keys}.",
         )
     return ended

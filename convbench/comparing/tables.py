@@ -1,16 +1,22 @@
-"""What the tables of a comparison and of a history have in common."""
+"""What the pages of a comparison and of a history have in common."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from convbench.clock.contamination import hopeless
 from convbench.report.document import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from convbench.report.document import Column
     from convbench.runs.record import Record
+
+NOT_MEASURED: Final = "not measured: machine busy"
+"""Of a case whose times the load of the machine made invalid."""
+WORDS: Final = {"cannot tell": "inconclusive"}
+"""Verdicts that readers see in another word than files have."""
 
 
 def timed(record: Record | None) -> bool:
@@ -23,9 +29,14 @@ def timed(record: Record | None) -> bool:
     )
 
 
-def one_condition(cases: Iterable[tuple[str, str]]) -> bool:
-    """Tell whether cases, each a group and its slot, run under one condition: slots name them."""
-    return len({group.removeprefix(slot) for group, slot in cases}) == 1
+def busy(record: Record | None) -> bool:
+    """Tell whether a case ran and has no valid time because the machine was busy all the while."""
+    return record is not None and record.status == "invalid" and hopeless(record.samples)
+
+
+def percentage(share: float) -> str:
+    """Return a limit as it was given: 5 %, 2.5 %."""
+    return f"{100 * share:.4g} %"
 
 
 def lean(

@@ -41,7 +41,7 @@ def _of(index: int, case: Series) -> Iterator[Event]:
             continue
         compared = [last] if ran is last or record.status != "ok" else [last, ran]
         for before in compared if run else ():  # the first run of all has nothing before it
-            change, notes = changes(Pair(label="", group="", left=before, right=record))
+            change, notes = changes(Pair(left=before, right=record))
             if change:
                 yield Event(series=index, run=run, change=change, notes=notes)
         last = record

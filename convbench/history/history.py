@@ -16,6 +16,7 @@ from convbench.history.run_folders import Entry, Unread
 from convbench.history.series import Series, logs, series
 from convbench.history.shares import take_away
 from convbench.runs.frame import rows
+from convbench.runs.titles import Titles, titles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,15 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """What runs say over time.
+    """Runs over time.
 
     runs: the oldest first; a run is named by its place in them from 1 on. cases: every case.
     differences: for each run, in what its environment differs from what was last known of it;
     nothing for the first one. events: counts and cases that changed. found: change points of
-    cases. alone: [case, run], the log of the time without what its whole group shared; nan where
-    it cannot be told. rows: for each run its rows by case, with the times that its own report has.
-    shares: for each group with enough cases, by what factor (a log) each run was
-    slower than the middle one as a whole, nan where untold. moved: change points of whole groups.
+    cases. alone: [case, run], the log of the time without the common shift of its group; nan where
+    the group has too few cases. rows: for each run its rows by case, with the times that its own
+    report has. shares: for each group with enough cases the common shift of each run relative to
+    the median run, a log, nan where unknown. moved: change points of these. titles: names of the
+    groups for readers.
     """
 
     runs: tuple[Entry, ...]
@@ -49,13 +51,14 @@ class History:
     rows: tuple[Mapping[str, Row], ...]
     shares: dict[str, Floats]
     moved: Found
+    titles: Titles
 
     def levels(self, series: int) -> tuple[Level, ...]:
         """Return the change points of a case's time."""
         return tuple(level for level in self.found.levels if level.series == series)
 
     def changed(self, series: int) -> tuple[Event, ...]:
-        """Return what became of a case and its counts."""
+        """Return the changes of a case's counts, and whether it ran."""
         return tuple(event for event in self.events if event.series == series)
 
     def in_the_way(self, run: int) -> tuple[Difference, ...]:
@@ -91,6 +94,9 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
         moved=find(groups, np.ones(len(groups), dtype=bool), whole)
         if len(groups)
         else Found(levels=(), tested=0, smallest=(np.inf, np.inf)),
+        titles=titles(
+            record for case in cases for record in case.records[::-1] if record is not None
+        ),
     )
 
 

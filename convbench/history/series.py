@@ -29,7 +29,6 @@ class Series:
 
     name: str
     label: str
-    slot: str
     group: str
     records: tuple[Record | None, ...]
 
@@ -50,7 +49,6 @@ def series(runs: Sequence[Run]) -> tuple[Series, ...]:
         Series(
             name=record.case,
             label=record.label,
-            slot=record.slot,
             group=record.group,
             records=tuple(table.get(key) for table in tables),
         )

@@ -7,10 +7,9 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.contamination import MANY, contaminated_share
-from convbench.comparing.tables import lean, one_condition, timed
+from convbench.comparing.tables import NOT_MEASURED, busy, lean, timed
 from convbench.core import text as show
 from convbench.core.intervals import RatioInterval
-from convbench.history.plot import by_how_much
 from convbench.report.document import Column, Table
 
 if TYPE_CHECKING:
@@ -20,9 +19,17 @@ if TYPE_CHECKING:
     from convbench.history.exact import Event
     from convbench.history.history import History
     from convbench.history.run_folders import Entry
+    from convbench.runs.record import Record
 
 MOST_ROWS: Final = 100
 """Changes that a page shows; the others are counted, and in the data."""
+_MOST_RUNS: Final = 24
+"""Runs of an overview, a character each: as many as no terminal breaks into two lines."""
+_MARKS: Final = {
+    "broken": "B", "count changed": "C", "mended": "R", "slower": "S", "faster": "F",
+}  # fmt: skip
+"""Marks of changes in an overview, the one that is shown where there are several first."""
+_ALL: Final = "all cases"
 _COMMIT: Final = 10
 _MOST_KEYS: Final = 4
 
@@ -30,23 +37,30 @@ Row = tuple[Any, ...]
 
 
 def runs_table(history: History) -> Table:
-    """Return a row a run, the oldest first; what is the same in all is said once, above."""
+    """Return a row a run, the oldest first."""
     columns = (
         Column(name="run", key="run", kind="integer"),
         Column(name="started (UTC)", key="started"),
         Column(name="commit", key="commit"),
         Column(name="version", key="version"),
-        Column(name="timed", key="timed", kind="integer"),
-        Column(name="as a whole", key="whole", kind="ratio"),
-        Column(name="environment", key="environment"),
-        Column(name="to know", key="notes"),
+        Column(name="cases timed", key="timed", kind="integer"),
+        Column(name="common shift", key="whole", kind="ratio"),
+        Column(name="environment changed", key="environment"),
+        Column(name="notes", key="notes"),
         Column(name="folder", key="folder"),
     )
     rows = [_run(history, number) for number in range(len(history.runs))]
-    several = history.shares and len(rows) > 1
+    said = []
+    if history.shares and len(rows) > 1:
+        said.append(
+            "Common shift: the factor common to all cases of a group, the median of the groups, "
+            "relative to the median run."
+        )
+    if any(row[2].endswith("+") for row in rows):
+        said.append("+ behind a commit: with uncommitted changes.")
     return lean(
         "runs",
-        "As a whole: the middle of its groups, against the middle run." if several else "",
+        " ".join(said),
         columns,
         rows,
         keep=("run", "started", "timed", "folder"),
@@ -103,39 +117,109 @@ def _notes(entry: Entry) -> list[str]:
     run = entry.run
     notes = [] if run.finished else ["not finished"]
     if run.torn:
-        notes.append(f"{show.plural(run.torn, 'line')} torn")
-    busy = contaminated_share([samples for record in run.records for samples in record.samples])
-    if busy >= MANY:
-        notes.append(f"machine busy in {show.share(busy)} of samples")
+        notes.append(show.plural(run.torn, "incomplete line"))
+    share = contaminated_share([samples for record in run.records for samples in record.samples])
+    if share >= MANY:
+        notes.append(f"machine busy in {show.share(share)} of samples")
+    if number := sum(map(busy, run.records)):
+        notes.append(f"{show.plural(number, 'case')} {NOT_MEASURED}")
     return notes
 
 
 def rows_of_changes(history: History) -> list[Row]:
-    """Return every change of a case: by run, counts and broken cases first, then by size."""
+    """Return every change by run: counts and broken cases, then times by size, then groups."""
     keyed = [(event.run, 0, 0.0, _event(history, event)) for event in history.events]
     keyed += [(item.run, 1, -item.value, _level(history, item)) for item in history.found.levels]
+    keyed += [
+        (item.run, 2, -item.value, _row(history, item.run, _ALL, group, *_change(history, item)))
+        for item in history.moved.levels
+        for group in [list(history.shares)[item.series]]
+    ]
     return [row for *_, row in sorted(keyed, key=lambda item: item[:3])]
 
 
 def changes_table(rows: Sequence[Row], caption: str) -> Table:
-    """Return changes of cases, columns that say nothing left out."""
+    """Return changes, columns that say nothing left out."""
     columns = (
-        Column(name="from run", key="run", kind="integer"),
         Column(name="case", key="label"),
-        Column(name="where", key="slot"),
-        Column(name="what", key="what"),
+        Column(name="slot", key="slot"),
+        Column(name="from run", key="run", kind="integer"),
+        Column(name="started", key="started"),
+        Column(name="commit", key="commit"),
+        Column(name="change", key="what"),
         Column(name="time ratio", key="ratio", kind="ratio"),
-        Column(name="to know", key="notes"),
+        Column(name="notes", key="notes"),
     )
     return lean("changes", caption, columns, rows, keep=("run", "label", "slot", "what"))
 
 
+def overview_table(history: History) -> Table:
+    """Return a row for whatever changed, with a character for each of the latest runs."""
+    last = len(history.runs)
+    runs = range(max(0, last - _MOST_RUNS), last)
+    rows = []
+    if any(history.in_the_way(run) for run in runs):
+        marks = ("E" if history.in_the_way(run) else "." for run in runs)
+        rows.append(("environment", "", "".join(marks)))
+    for index, group in enumerate(history.shares):
+        levels = [level for level in history.moved.levels if level.series == index]
+        if levels:
+            changes = [(level.run, _direction(level)) for level in levels]
+            marks = (_mark(changes, run) or "." for run in runs)
+            rows.append((_ALL, history.titles.groups[group], "".join(marks)))
+    for series in history.telling[:MOST_ROWS]:
+        case = history.cases[series]
+        changes = [(level.run, _direction(level)) for level in history.levels(series)]
+        changes += [(event.run, event.change) for event in history.changed(series)]
+        marks = (_mark(changes, run) or _unchanged(case.records[run]) for run in runs)
+        rows.append((case.label, history.titles.groups[case.group], "".join(marks)))
+    return Table(
+        id="overview",
+        caption=(
+            "A character a run, the oldest first. S slower, F faster, C counts changed, B broken "
+            "and R running again, each from that run on; E environment changed; . no change; "
+            "- no time; _ not in the run."
+        ),
+        columns=(
+            Column(name="case", key="label"),
+            Column(name="slot", key="slot"),
+            Column(name=f"runs {runs.start + 1}–{last}", key="what"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _mark(changes: Sequence[tuple[int, str]], run: int) -> str:
+    here = {change for at, change in changes if at == run}
+    return next((mark for change, mark in _MARKS.items() if change in here), "")
+
+
+def _unchanged(record: Record | None) -> str:
+    return "_" if record is None else "." if timed(record) else "-"
+
+
+def _direction(level: Level) -> str:
+    return "slower" if level.value > 0 else "faster"
+
+
+def _row(history: History, run: int, label: str, group: str, *what: Any) -> Row:
+    """Return a row of `changes_table`; what: the change, the ratio and the notes."""
+    entry = history.runs[run]
+    return (
+        label, history.titles.groups[group], run + 1,
+        f"{entry.started.astimezone(UTC):%Y-%m-%d}", commit(entry), *what,
+    )  # fmt: skip
+
+
+def _change(history: History, level: Level) -> tuple[str, RatioInterval, str]:
+    """Return the change, the ratio and the notes of a change point."""
+    return _direction(level), _interval(level, history.limits.confidence), ""
+
+
 def _event(history: History, event: Event) -> Row:
     case = history.cases[event.series]
-    return (
-        event.run + 1, case.label, _where(history, event.series), event.change, None,
-        "; ".join(event.notes),
-    )  # fmt: skip
+    notes = "; ".join(event.notes)
+    return _row(history, event.run, case.label, case.group, event.change, None, notes)
 
 
 def _level(history: History, level: Level) -> Row:
@@ -144,23 +228,14 @@ def _level(history: History, level: Level) -> Row:
     keys = [
         item.key for run in range(before + 1, level.run + 1) for item in history.in_the_way(run)
     ]
-    notes = [f"the environment changed there: {show.listing(keys, _MOST_KEYS)}"] if keys else []
+    changed = f"environment changed at the same run: {show.listing(keys, _MOST_KEYS)}"
+    notes = [changed] if keys else []
     if any(event.run == level.run for event in history.changed(level.series)):
-        notes.append("see its other change there")
-    unsure = len(history.levels(level.series)) > 2  # noqa: PLR2004
-    notes += ["it goes back and forth"] if unsure else []
-    return (
-        level.run + 1, case.label, _where(history, level.series),
-        "slower" if level.value > 0 else "faster", _interval(level, history.limits.confidence),
-        "; ".join(notes),
-    )  # fmt: skip
-
-
-def _where(history: History, series: int) -> str:
-    """Return the slot, or the group where cases run under several conditions."""
-    case = history.cases[series]
-    alike = one_condition((item.group, item.slot) for item in history.cases)
-    return case.slot if alike else case.group
+        notes.append("its counts changed or it broke at the same run")
+    if len(history.levels(level.series)) > 2:  # noqa: PLR2004
+        notes.append("several changes: it may alternate between two speeds")
+    what, ratio, _ = _change(history, level)
+    return _row(history, level.run, case.label, case.group, what, ratio, "; ".join(notes))
 
 
 def _before(history: History, series: int, run: int) -> int:
@@ -180,40 +255,18 @@ def _interval(level: Level, confidence: float) -> RatioInterval:
     )
 
 
-def moved_table(history: History) -> Table:
-    """Return the change points of whole groups."""
-    names = list(history.shares)
-    return Table(
-        id="moved",
-        caption="What all cases of a group have in common, after / before.",
-        columns=(
-            Column(name="from run", key="run", kind="integer"),
-            Column(name="group", key="group"),
-            Column(name="what", key="what"),
-            Column(name="time ratio", key="ratio", kind="ratio"),
-        ),
-        rows=tuple(
-            (level.run + 1, names[level.series], by_how_much(level.value),
-             _interval(level, history.limits.confidence))
-            for level in history.moved.levels
-        ),
-    )  # fmt: skip
-
-
 def groups_table(history: History) -> Table:
-    """Return by what factor each run was slower than the middle one, for every group."""
+    """Return by what factor each run was slower than the median one, for every group."""
     return Table(
         id="groups",
-        caption=(
-            "What all cases of a group have in common in a run, against the group's middle run."
-        ),
+        caption="Factor common to all cases of a group in a run, relative to its median run.",
         columns=(
             Column(name="group", key="group"),
             Column(name="run", key="run", kind="integer"),
             Column(name="time ratio", key="ratio", kind="ratio"),
         ),
         rows=tuple(
-            (group, run + 1, math.exp(value))
+            (history.titles.groups[group], run + 1, math.exp(value))
             for group, values in history.shares.items()
             for run, value in enumerate(map(float, values))
             if math.isfinite(value)
@@ -225,7 +278,7 @@ def unread_table(history: History) -> Table:
     """Return the folders that look like runs and are not among them."""
     return Table(
         id="unread",
-        caption="Folders that look like runs, and why they are not among them.",
+        caption="Folders that look like runs and were left out.",
         columns=(Column(name="folder", key="folder"), Column(name="why", key="why")),
         rows=tuple((item.place, item.why) for item in history.unread),
     )

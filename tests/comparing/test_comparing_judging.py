@@ -17,7 +17,7 @@ LIMITS = Limits()
 
 def pair(left=None, right=None):
     left = left or runs.record(seconds=(1.0, 1.0, 1.0))
-    return Pair(label="standard", group="g", left=left, right=right or left)
+    return Pair(left=left, right=right or left)
 
 
 def effect(ratio, error, freedom=10.0, raw=None):
@@ -129,7 +129,7 @@ def test_processes_that_were_left_out_are_said():
     for disturbed, said in {(0, 2): "2 right", (1, 2): "1 left, 2 right"}.items():
         left_out = replace(effect(1.0, 0.01), disturbed=disturbed)
         row = judge(pair(), left_out, sure=False, moved="same", limits=LIMITS)
-        assert row.notes == (f"disturbed, not counted: {said}",)
+        assert row.notes == (f"disturbed processes left out: {said}",)
 
 
 def test_samples_that_are_mostly_contaminated_say_nothing():
@@ -199,7 +199,7 @@ def test_what_became_of_the_counts_and_the_case(right, change, note):
 )
 def test_a_case_that_fails_now_and_did_not_is_broken(before, now, change):
     left, right = (s and runs.record(status=s, reason="why") for s in (before, now))
-    assert changes(Pair(label="standard", group="g", left=left, right=right))[0] == change
+    assert changes(Pair(left=left, right=right))[0] == change
 
 
 def test_many_counts_of_one_case_are_not_all_named():
