@@ -70,7 +70,7 @@ def _wrong(item: pytest.Item, what: str, remedy: str) -> pytest.UsageError:
 
 
 def strict(config: pytest.Config) -> bool:
-    """Tell whether not being able to tell is a failure."""
+    """Tell whether an inconclusive timing assertion is a failure."""
     return bool(config.getoption("convbench_strict") or config.getini("convbench_strict"))
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from convbench.runs.store import Store
 
 _COLOURS: Final = {"holds": "green", "fails": "red", "cannot tell": "yellow"}
+_WORDS: Final = {"cannot tell": "inconclusive"}
 _OUT: Final = "--convbench-out"
 
 
@@ -170,19 +171,19 @@ class Session:
         self._append([record], device="cpu", threads=threads or 1)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show what was timed: outcome, figures, test."""
+        """Print the result of every timing assertion: outcome, times, test."""
         write = terminalreporter
         if not (self._lines or self._stored or self._parallel):
             return
-        write.section("convbench: what was timed")
+        write.section("convbench: times")
         if self._parallel:
             from convbench.pytest_plugin import PARALLEL
 
-            write.line(f"nothing: {PARALLEL}")
+            write.line(f"nothing was timed: {PARALLEL}")
         widest = max((len(text) for _, text, _ in self._lines), default=0)
         for outcome, text, test in self._lines:
             colour = _COLOURS.get(outcome)
-            write.write(f"{outcome:<12}", **({colour: True} if colour else {}))
+            write.write(f"{_WORDS.get(outcome, outcome):<12}", **({colour: True} if colour else {}))
             write.line(f" {text:<{widest}}  {test}")
         if self._stored:
             command = shlex.join(["convbench", "report", self._shown])

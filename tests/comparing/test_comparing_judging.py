@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from comparing import recorded as runs
+from conftest_root import ROOT
 
 from convbench.comparing.exact import changes
 from convbench.comparing.judging import REASONS, Limits, holm, judge
@@ -76,6 +77,11 @@ def test_a_calm_machine_needs_no_shift():
     calm = Limits(absolute=True)
     row = judge(pair(), effect(1.10, 0.01), sure=True, moved=None, limits=calm)
     assert row.verdict == "slower"
+
+
+def test_the_documentation_explains_every_code_as_the_program_does():
+    page = (ROOT / "docs/compare.md").read_text(encoding="utf-8")
+    assert [f"| `{code}` | {text} |" in page for code, text in REASONS.items()] == [True] * 16
 
 
 def test_every_reason_has_a_meaning():
