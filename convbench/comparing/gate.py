@@ -141,22 +141,20 @@ def _passed(comparison: Comparison, *, gated: bool) -> str:
         counts = f"the counts of {all_of}{cases} are the same"
     if not comparison.times:
         return f"No regression was found: {counts}. Times were not compared, as requested."
-    rows = [row for row in comparison.rows if row.verdict]
+    rows = sum(row.verdict is not None for row in comparison.rows)
     if not rows:
         return (
             f"Only counts could be compared: {counts or 'some changed, see below'}. No case has "
             "times on both sides."
         )
-    judged = [row for row in rows if row.verdict != "cannot tell"]
+    judged = rows - len(comparison.found("cannot tell"))
     rest = f"{_reason(comparison)}{f' {show.capital(counts)}.' if counts else ''}"
     if not judged:
-        none = "the only case" if len(rows) == 1 else f"none of {show.plural(len(rows), 'case')}"
-        verb = "could not" if len(rows) == 1 else "could"
-        return f"Inconclusive: the times of {none} {verb} be judged.{rest}"
-    if 2 * len(judged) < len(rows):
+        return f"Inconclusive. {_judged(comparison)}{rest}"
+    if 2 * judged < rows:
         return f"Mostly inconclusive. {_judged(comparison)}{rest}"
     if not gated:
-        return f"{show.capital(tally(rows))}."
+        return f"{show.capital(tally(comparison.rows))}."
     return f"No regression was found. {_judged(comparison)}".strip()
 
 
@@ -167,16 +165,17 @@ def _judged(comparison: Comparison) -> str:
     if len(judged) == len(rows):
         return ""
     said = f": {tally(judged)}" if judged else ""
-    return f"{len(judged):,} of {show.plural(len(rows), 'case')} could be judged by time{said}."
+    cases = show.plural(len(rows), "case")
+    return f"{len(judged) or 'None'} of {cases} could be judged by time{said}."
 
 
 def _reason(comparison: Comparison) -> str:
     """Return the most frequent reason for an inconclusive case, as a sentence after a blank."""
     codes = Counter(row.reasons[-1] for row in comparison.found("cannot tell"))
-    if not codes:
-        return ""
-    ((code, number),) = codes.most_common(1)
-    return f" Main reason ({show.plural(number, 'case')}): {REASONS[code]}."
+    return "".join(
+        f" Main reason ({show.plural(number, 'case')}): {REASONS[code]}."
+        for code, number in codes.most_common(1)
+    )
 
 
 def _incomparable(comparison: Comparison) -> str:

@@ -27,8 +27,7 @@ from convbench.clock.contamination import contaminated_share
 from convbench.clock.samples import QUANTILE
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.comparing.exact import changes, ran
-from convbench.comparing.tables import NOT_MEASURED, busy
-from convbench.core.intervals import RatioInterval, Verdict
+from convbench.comparing.tables import NOT_MEASURED, busy, of_logs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from convbench.comparing.exact import Change
     from convbench.comparing.matching import Pair
     from convbench.comparing.noise import Effect
+    from convbench.core.intervals import RatioInterval, Verdict
 
 REASONS: Final = {
     "beyond": "the ratio is beyond the threshold, significantly so after correction for all cases",
@@ -48,16 +48,16 @@ REASONS: Final = {
     "for all cases; measure in more processes",
     "contaminated": "other load on the machine disturbed most samples of many of its processes; "
     "measure on a quieter machine",
-    "busy": "not measured on one side: the machine was busy during every sample; measure again on "
-    "a quieter machine",
+    "busy": "not measured on a side: the machine was busy during every sample; measure again on a "
+    "quieter machine",
     "one-process": "one process on each side, so the variation between processes is unknown; "
     "measure in more processes",
     "few-rounds": f"a side has fewer than {FEWEST_ROUNDS_FOR_A_VERDICT} rounds; measure longer",
     "environment": "the environments differ in a key that must match, so times are not compared",
     "shift": "all cases of its group shifted together, and the verdict would differ with and "
     "without that common shift; compare with a repeat of the run",
-    "drift": "its group has too few cases to estimate a common shift, so drift between runs may "
-    "cause, or hide, a change of this size",
+    "drift": "no common shift was subtracted (fewer than 8 cases in its group, or two conditions "
+    "are compared), so drift between runs may cause, or hide, a change of this size",
     "not-timed": "no times on one side, or on both",
     "only-left": "only the left side has this case",
     "only-right": "only the right side has this case",
@@ -171,14 +171,9 @@ def judge(
 
 def _ratio(pair: Pair, effect: Effect, rounds: int, limits: Limits) -> RatioInterval:
     """Return the net effect with its interval, and what that alone says."""
-    found = RatioInterval.of_logs(
-        effect.net,
-        *effect.interval(limits.confidence),
-        confidence=limits.confidence,
-        paired=False,
-        verdict="cannot tell",
-        processes=min(len(record.samples) for record in pair.sides),
-    )
+    processes = min(len(record.samples) for record in pair.sides)
+    ends, confidence = effect.interval(limits.confidence), limits.confidence
+    found = of_logs(effect.net, *ends, confidence=confidence, processes=processes)
     return stats.judged(found, rounds, limits.threshold)
 
 

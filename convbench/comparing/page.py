@@ -85,14 +85,15 @@ def _table(title: str, rows: Sequence[Judged], comparison: Comparison) -> Table:
         Column(name="notes", key="notes"),
     )
     cells = [_cells(row, comparison.titles.groups[row.pair.group]) for row in rows[:_MANY]]
-    shown = f"The first {_MANY} of {len(rows):,} cases; in Python, Comparison.rows has all."
-    return lean(
-        title.lower().replace(",", "").replace(" ", "-"),
-        shown if len(rows) > _MANY else "",
-        columns,
-        cells,
-        drop=() if taken else ("raw",),
-    )
+    said = [f"The first {_MANY} of {len(rows):,} cases; in Python, Comparison.rows has all."]
+    said = said if len(rows) > _MANY else []
+    drop = set() if taken else {"raw"}
+    slots = {slot for _, slot, *_ in cells}
+    if len(slots) == 1:
+        said.insert(0, f"All in {slots.pop()}.")
+        drop.add("group")
+    identity = title.lower().replace(",", "").replace(" ", "-")
+    return lean(identity, " ".join(said), columns, cells, drop=drop)
 
 
 def _cells(row: Judged, place: str) -> tuple[Any, ...]:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 from convbench.clock.variances import quantile
 from convbench.comparing.gate import STATUSES, tally
 from convbench.comparing.noise import FEWEST_FOR_A_SCALE
-from convbench.comparing.tables import WORDS, percentage
+from convbench.comparing.tables import WORDS, of_logs, percentage
 from convbench.comparing.units import FEWEST_FOR_A_SHIFT
 from convbench.core import text as show
-from convbench.core.intervals import RatioInterval
 from convbench.report.document import Bullet
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from convbench.comparing.comparison import Comparison, Moved
     from convbench.comparing.gate import Outcome
     from convbench.comparing.judging import Judged
+    from convbench.core.intervals import RatioInterval
 
 _MOST_NAMED: Final = 6
 _MOST_SHIFTS: Final = 3
@@ -104,7 +104,7 @@ def _counts(comparison: Comparison) -> str:
         return f"the same in the {cases} them on both sides."
     said = [f"{where(comparison, row)} ({'; '.join(row.notes)})" for row in changed]
     cases = show.plural(len(changed), "case")
-    return f"{cases} changed or no longer run: {show.listing(said, _MOST_NAMED)}."
+    return f"changed, or no longer running, in {cases}: {show.listing(said, _MOST_NAMED)}."
 
 
 def where(comparison: Comparison, row: Judged) -> str:
@@ -137,11 +137,5 @@ def shift_interval(item: Moved) -> RatioInterval:
     """Return the common shift of a group, right / left, with its 95 % interval over processes."""
     shift = item.shift
     reach = quantile(0.95, shift.freedom) * shift.error if shift.freedom else 0.0
-    return RatioInterval.of_logs(
-        shift.value,
-        shift.value - reach,
-        shift.value + reach,
-        confidence=0.95 if shift.freedom else 0.0,
-        paired=False,
-        verdict="cannot tell",
-    )
+    confidence = 0.95 if shift.freedom else 0.0
+    return of_logs(shift.value, shift.value - reach, shift.value + reach, confidence=confidence)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.contamination import hopeless
+from convbench.core.intervals import RatioInterval
 from convbench.report.document import Table
 
 if TYPE_CHECKING:
@@ -37,6 +38,16 @@ def busy(record: Record | None) -> bool:
 def percentage(share: float) -> str:
     """Return a limit as it was given: 5 %, 2.5 %."""
     return f"{100 * share:.4g} %"
+
+
+def of_logs(
+    value: float, low: float, high: float, *, confidence: float, processes: int = 1
+) -> RatioInterval:
+    """Return a ratio of two sides with its interval, given as logs; it is not judged yet."""
+    return RatioInterval.of_logs(
+        value, low, high, confidence=confidence, paired=False, verdict="cannot tell",
+        processes=processes,
+    )  # fmt: skip
 
 
 def lean(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -41,6 +42,18 @@ def write_file(
             f"{path} cannot be written ({error.strerror or error}): {remedy}."
         ) from error
     return path
+
+
+def write_files(
+    folder: Path,
+    files: Mapping[str, str | bytes],
+    remedy: str = "give a folder that you may write to",
+    error_type: type[ConvbenchError] = RunError,
+) -> tuple[Path, ...]:
+    """Write files by their names below a folder as `write_file` does, and return their paths."""
+    return tuple(
+        write_file(folder / name, content, remedy, error_type) for name, content in files.items()
+    )
 
 
 def read_json(path: Path, remedy: str, error_type: type[ConvbenchError] = RunError) -> Any:

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -35,7 +36,6 @@ from convbench.clock.variances import chance, quantile
 from convbench.comparing.judging import Limits
 from convbench.comparing.units import middle
 from convbench.history.scatter import Scatter, scatter
-from convbench.history.windows import windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 _LEAST: Final = 1e-12
 """A variance that is taken for none: of runs that agree to the last digit."""
+_FEWEST: Final = 3
+"""Two runs alone have nothing to confirm which of them is usual; three are the least, if there are
+three."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +104,31 @@ def find(values: Floats, known: NDArray[np.bool_], limits: Limits) -> Found:
     return Found(
         levels=tuple(levels), tested=number, smallest=_smallest(learnt, number, limits.confidence)
     )
+
+
+@cache
+def windows(runs: int) -> NDArray[np.int64]:
+    """Return rows (first, split, end) of runs: [first, split) is compared with [split, end).
+
+    The stretches are seeded intervals: of every length runs / sqrt(2)^j, evenly laid so that they
+    overlap (Kovács and others, Seeded binary segmentation, 2023, definition 1, decay 1/sqrt(2)).
+    A long one sees a small change that lasts, a short one a change that was taken back, which the
+    long one misses. Their number grows with runs · log(runs), so that many comparisons cost little.
+    """
+    stretches: dict[tuple[int, int], None] = {}
+    shrink, step = 1.0, 0
+    while runs > 1:
+        length = max(min(_FEWEST, runs), runs * shrink)
+        number = 2 * math.ceil(2 ** (step / 2) - 1e-9) - 1
+        for index in range(number):
+            first = index * (runs - length) / max(1, number - 1)
+            stretches[math.floor(first + 1e-9), math.ceil(first + length - 1e-9)] = None
+        if length <= min(_FEWEST, runs):
+            break
+        step += 1
+        shrink /= math.sqrt(2)
+    rows = [(first, split, end) for first, end in stretches for split in range(first + 1, end)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
 class _Tests:

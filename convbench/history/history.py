@@ -11,9 +11,8 @@ from convbench.comparing.environment import Difference, environments
 from convbench.comparing.judging import Limits
 from convbench.comparing.units import mean
 from convbench.history.changes import Found, Level, find
-from convbench.history.exact import Event, events
 from convbench.history.run_folders import Entry, Unread
-from convbench.history.series import Series, logs, series
+from convbench.history.series import Event, Series, events, logs, series
 from convbench.history.shares import take_away
 from convbench.runs.frame import rows
 from convbench.runs.titles import Titles, titles

@@ -7,18 +7,18 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.contamination import MANY, contaminated_share
-from convbench.comparing.tables import NOT_MEASURED, busy, lean, timed
+from convbench.comparing.tables import NOT_MEASURED, busy, lean, of_logs, timed
 from convbench.core import text as show
-from convbench.core.intervals import RatioInterval
 from convbench.report.document import Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convbench.core.intervals import RatioInterval
     from convbench.history.changes import Level
-    from convbench.history.exact import Event
     from convbench.history.history import History
     from convbench.history.run_folders import Entry
+    from convbench.history.series import Event
     from convbench.runs.record import Record
 
 MOST_ROWS: Final = 100
@@ -211,9 +211,10 @@ def _row(history: History, run: int, label: str, group: str, *what: Any) -> Row:
     )  # fmt: skip
 
 
-def _change(history: History, level: Level) -> tuple[str, RatioInterval, str]:
+def _change(history: History, level: Level, notes: str = "") -> tuple[str, RatioInterval, str]:
     """Return the change, the ratio and the notes of a change point."""
-    return _direction(level), _interval(level, history.limits.confidence), ""
+    ratio = of_logs(level.value, level.low, level.high, confidence=history.limits.confidence)
+    return _direction(level), ratio, notes
 
 
 def _event(history: History, event: Event) -> Row:
@@ -234,25 +235,14 @@ def _level(history: History, level: Level) -> Row:
         notes.append("its counts changed or it broke at the same run")
     if len(history.levels(level.series)) > 2:  # noqa: PLR2004
         notes.append("several changes: it may alternate between two speeds")
-    what, ratio, _ = _change(history, level)
-    return _row(history, level.run, case.label, case.group, what, ratio, "; ".join(notes))
+    what = _change(history, level, "; ".join(notes))
+    return _row(history, level.run, case.label, case.group, *what)
 
 
 def _before(history: History, series: int, run: int) -> int:
     """Return the last run before `run` that has the case."""
     records = history.cases[series].records
     return max((place for place in range(run) if records[place] is not None), default=0)
-
-
-def _interval(level: Level, confidence: float) -> RatioInterval:
-    return RatioInterval.of_logs(
-        level.value,
-        level.low,
-        level.high,
-        confidence=confidence,
-        paired=False,
-        verdict="slower" if level.low > 0 else "faster" if level.high < 0 else "cannot tell",
-    )
 
 
 def groups_table(history: History) -> Table:

@@ -197,35 +197,12 @@ class Session:
 
 
 def _tallies(call: Any, inputs: tuple[Any, ...]) -> dict[str, Tally | Unavailable]:
-    """Return our own count of a module, where one is timed."""
+    """Return our own count of a module, or why it has none, where one is timed."""
     from torch import nn
 
-    from convbench.core.version import __version__
-    from convbench.counting.engine.run import profile
-    from convbench.counting.tally import Convention, Tally, Unavailable
+    from convbench.counting.base import count_with
 
-    if not isinstance(call, nn.Module):
-        return {}
-    try:
-        found = profile(call, *inputs)
-    except Exception as error:  # noqa: BLE001  it was timed; that it is not counted is said
-        return {"profile": Unavailable(one_line(error))}
-    macs = int(found.forward.multiplications)
-    counted = {name: int(counts.multiplications) for name, counts in found.by_operator.items()}
-    return {
-        "profile": Tally(
-            counter="profile",
-            macs=macs,
-            by_operator={name: number for name, number in counted.items() if number},
-            by_module={"": macs},
-            unsupported=found.unsupported,
-            convention=Convention(
-                unit="1 per multiply-accumulate",
-                elementwise="nothing",
-                source=f"convbench {__version__}",
-            ),
-        )
-    }
+    return {"profile": count_with("convbench", call, inputs)} if isinstance(call, nn.Module) else {}
 
 
 def _command(arguments: Sequence[str]) -> str:

@@ -159,8 +159,8 @@ def mixed(open_ones, cases):
     [
         (0, 10, "No regression was found."),
         (3, 10, "No regression was found. 7 of 10 cases could be judged by time: 7 same."),
-        (5, 5, "Inconclusive: the times of none of 5 cases could be judged. Main reason (5 cases)"),
-        (1, 1, "Inconclusive: the times of the only case could not be judged."),
+        (5, 5, "Inconclusive. None of 5 cases could be judged by time. Main reason (5 cases): "),
+        (1, 1, "Inconclusive. None of 1 case could be judged by time. Main reason (1 case): "),
     ],
 )
 def test_the_headline_says_how_much_could_be_judged(open_ones, cases, headline):
