@@ -107,7 +107,8 @@ def outcome(
         return Outcome(status=INCOMPARABLE, why=f"Incomparable: {why}.")
     unsure = _unsure(comparison) if strict else []
     if unsure:
-        said = f"Inconclusive, which fails with --strict: {', '.join(unsure)}.{_reason(comparison)}"
+        why = f"{', '.join(unsure)}, which fails with --strict and --gate steady"
+        said = f"Inconclusive: {why}.{_reason(comparison)}"
         return Outcome(status=CANNOT_TELL, why=said)
     return Outcome(status=OK, why=_passed(comparison, gated=gated))
 

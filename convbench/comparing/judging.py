@@ -70,7 +70,7 @@ _SEEN_THROUGH: Final = 1 - QUANTILE
 _MANY_DISTURBED: Final = 0.25
 """Share of processes with more than that from which they are too many to be left out."""
 _MOST_DISTURBED: Final = 0.5
-"""Share of such processes from which times say nothing of the case."""
+"""Share of such processes from which a case is inconclusive."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +170,7 @@ def judge(
 
 
 def _ratio(pair: Pair, effect: Effect, rounds: int, limits: Limits) -> RatioInterval:
-    """Return the net effect with its interval, and what that alone says."""
+    """Return the net effect with its interval, and the verdict of that alone."""
     processes = min(len(record.samples) for record in pair.sides)
     ends, confidence = effect.interval(limits.confidence), limits.confidence
     found = of_logs(effect.net, *ends, confidence=confidence, processes=processes)
@@ -202,7 +202,7 @@ def _verdict(  # noqa: PLR0911  a line for each reason
 def _doubted(
     pair: Pair, ratio: RatioInterval, verdict: Verdict, reasons: tuple[str, ...], limits: Limits
 ) -> tuple[Verdict, tuple[str, ...]]:
-    """Return the verdict and its reasons where too many processes were disturbed to see through."""
+    """Return the verdict and its reasons, inconclusive where too many processes were disturbed."""
     dirty = _dirty(pair)
     if dirty <= _MANY_DISTURBED:
         return verdict, reasons
@@ -223,7 +223,7 @@ def _left_out(effect: Effect) -> tuple[str, ...]:
 
 
 def _dirty(pair: Pair) -> float:
-    """Return the share of processes too contaminated to see through, of the side with more."""
+    """Return the share of disturbed processes, of the side with more."""
     return max(
         sum(contaminated_share([one]) > _SEEN_THROUGH for one in record.samples)
         / len(record.samples)

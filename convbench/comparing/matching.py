@@ -121,7 +121,7 @@ def check_apart(left: Side, right: Side, by: str) -> None:
     if len(values[0]) != 1 or len(values[1]) != 1 or values[0] == values[1]:
         said = [", ".join(sorted(found)) or "nothing" for found in values]
         raise RunError(
-            f"--by {by} with two runs asks for one {by} in each, and two different ones: "
+            f"--by {by} with two runs needs one {by} in each, and two different ones: "
             f"{left.name} has {said[0]}, {right.name} has {said[1]}. Leave --by out to compare "
             "equal cases, or give one run that has both."
         )

@@ -59,7 +59,7 @@ def lean(
     keep: Collection[str] = (),
     drop: Collection[str] = (),
 ) -> Table:
-    """Return a table without the columns that say nothing.
+    """Return a table without its empty columns.
 
     keep: keys of columns that stay though they are empty. drop: of those that go in any case.
     """

@@ -53,8 +53,8 @@ def _pattern(text: str) -> re.Pattern[str]:
         return re.compile(text)
     except re.error as error:
         raise RunError(
-            f"--case {text!r} is no regular expression ({error}): mend it; brackets and dots that "
-            "are meant as such take a backslash."
+            f"--case {text!r} is no regular expression ({error}): put a backslash before brackets "
+            "and dots that are to match themselves."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Runs over time -> History: what became of every case, and from which run on."""
+"""Runs over time -> History: the changes of every case, and from which run on."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class History:
 
 
 def history(finds: Finds, limits: Limits | None = None) -> History:
-    """Return what the runs found say over time."""
+    """Return the history of the runs found."""
     limits = limits or Limits()
     cases = series([entry.run for entry in finds.runs])
     values = logs(cases)

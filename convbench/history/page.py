@@ -66,8 +66,9 @@ def _points(history: History, chosen: int) -> Iterable[Bullet]:
     if history.unread:
         text += f" {show.plural(len(history.unread), 'folder')} could not be used, see below."
     yield Bullet(lead="Found", text=text)
-    yield Bullet(lead="Times", text=_times(history))
-    yield Bullet(lead="Counts", text=_counts(history))
+    if runs > 1:
+        yield Bullet(lead="Times", text=_times(history))
+        yield Bullet(lead="Counts", text=_counts(history))
     yield from _unmeasured(history)
     yield from _whole_groups(history)
     yield from _environment(history)

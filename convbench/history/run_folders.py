@@ -21,7 +21,7 @@ _MOST_NAMED: Final = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A run and where it lies: its folder as seen from the one that was searched."""
+    """A run, its start, and its folder relative to the one that was searched."""
 
     place: str
     run: Run

@@ -41,7 +41,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """What run `run` says otherwise of a case than the run before that had it."""
+    """A change of a case at run `run`, against the run before that had the case."""
 
     series: int
     run: int
@@ -68,7 +68,7 @@ def series(runs: Sequence[Run]) -> tuple[Series, ...]:
 
 
 def events(cases: Sequence[Series]) -> tuple[Event, ...]:
-    """Return what became of counts and of cases, by case and then by run.
+    """Return the changes of counts, and the cases that broke or run again, by case and by run.
 
     A count is compared with that of the last run that ran the case, also over runs that did not.
     """

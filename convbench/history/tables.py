@@ -139,7 +139,7 @@ def rows_of_changes(history: History) -> list[Row]:
 
 
 def changes_table(rows: Sequence[Row], caption: str) -> Table:
-    """Return changes, columns that say nothing left out."""
+    """Return changes as a table without empty columns."""
     columns = (
         Column(name="case", key="label"),
         Column(name="slot", key="slot"),

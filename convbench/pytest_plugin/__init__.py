@@ -89,7 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a marker that says something it cannot mean, before anything runs."""
+    """Refuse a marker with invalid arguments, before anything runs."""
     for item in items:
         if item.get_closest_marker("convbench") is not None:
             read_marker(item)

@@ -170,6 +170,6 @@ class Convbench:
 
 
 def _short(error: ConvbenchError) -> NoReturn:
-    """Raise an error again without the frames of convbench, which tell a user nothing."""
+    """Raise an error again without the frames of convbench."""
     __tracebackhide__ = True
     raise error.with_traceback(None) from None

@@ -4,7 +4,7 @@
 
     contract   check_conv: the contract that every registered convolution type keeps
     counts     assert_multiplications, assert_cost_at_most: exact, computing nothing
-    speed      assert_faster: fails only where the interval of the times says so
+    speed      assert_faster: fails only where the whole interval of the ratio does
 
 They need no test runner. In pytest the fixture `convbench` has the same and more; see
 `convbench.pytest_plugin`. Importing this imports no torch.

@@ -35,11 +35,11 @@ Outcome = Literal["holds", "fails", "cannot tell"]
 SECONDS: Final = 3.0
 """Of measuring, all processes together."""
 PROCESSES: Final = 8
-"""Each has its luck, its memory layout above all; one of eight that was disturbed moves nothing."""
+"""They differ, by their memory layout above all; one disturbed process of eight is an outlier."""
 MOST_DISTURBED: Final = 1 - QUANTILE
-"""Share of the samples that may be disturbed: a low quantile sees through no more."""
+"""Share of the samples that may be disturbed: up to it a low quantile is valid."""
 _OWN: Final = frozenset({"fresh", "forked"})
-"""What `Samples.process` says of a process of its own; anything else is why there was none."""
+"""`Samples.process` of a process of its own; any other value is the reason why there was none."""
 _DIGITS: Final = 4
 _MOST_SHOWN: Final = 4
 

@@ -120,7 +120,9 @@ def test_the_keys_of_an_axis_may_differ_when_compared_by_it():
 
 def test_nothing_in_common_is_incomparable():
     left, right = runs.side(runs.record("a", CALM)), runs.side(runs.record("b", CALM))
-    assert outcome(compare(left, right)).status == INCOMPARABLE
+    ended = outcome(compare(left, right))
+    assert ended.status == INCOMPARABLE
+    assert ended.why == "Incomparable: the two sides have no case in common."
 
 
 def test_a_changed_count_goes_before_an_environment_that_differs():

@@ -162,7 +162,7 @@ def test_counts_are_the_same_under_every_condition():
 )
 def test_two_runs_by_an_axis_have_one_value_each(left, right):
     sides = [runs.side(*(runs.record(layout=v) for v in s)) for s in (left, right)]
-    with pytest.raises(RunError, match="asks for one layout in each"):
+    with pytest.raises(RunError, match="needs one layout in each"):
         check_apart(*sides, "layout")
 
 
