@@ -108,7 +108,7 @@ def outcome(
     unsure = _unsure(comparison) if strict else []
     if unsure:
         why = f"{', '.join(unsure)}, which fails with --strict and --gate steady"
-        said = f"Inconclusive: {why}.{_reason(comparison)}"
+        said = f"Not passed: {why}.{_reason(comparison)}"
         return Outcome(status=CANNOT_TELL, why=said)
     return Outcome(status=OK, why=_passed(comparison, gated=gated))
 

@@ -14,11 +14,9 @@ from convbench.report.document import Column, Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convbench.core.intervals import RatioInterval
     from convbench.history.changes import Level
     from convbench.history.history import History
     from convbench.history.run_folders import Entry
-    from convbench.history.series import Event
     from convbench.runs.record import Record
 
 MOST_ROWS: Final = 100
@@ -26,7 +24,8 @@ MOST_ROWS: Final = 100
 _MOST_RUNS: Final = 24
 """Runs of an overview, a character each: as many as no terminal breaks into two lines."""
 _MARKS: Final = {
-    "broken": "B", "count changed": "C", "mended": "R", "slower": "S", "faster": "F",
+    "environment": "E", "broken": "B", "count changed": "C", "mended": "R", "slower": "S",
+    "faster": "F",
 }  # fmt: skip
 """Marks of changes in an overview, the one that is shown where there are several first."""
 _ALL: Final = "all cases"
@@ -128,13 +127,19 @@ def _notes(entry: Entry) -> list[str]:
 
 def rows_of_changes(history: History) -> list[Row]:
     """Return every change by run: counts and broken cases, then times by size, then groups."""
-    keyed = [(event.run, 0, 0.0, _event(history, event)) for event in history.events]
-    keyed += [(item.run, 1, -item.value, _level(history, item)) for item in history.found.levels]
-    keyed += [
-        (item.run, 2, -item.value, _row(history, item.run, _ALL, group, *_change(history, item)))
-        for item in history.moved.levels
-        for group in [list(history.shares)[item.series]]
-    ]
+    groups = list(history.shares)
+    keyed = []
+    for event in history.events:
+        case, said = history.cases[event.series], (event.change, None, "; ".join(event.notes))
+        row = _row(history, event.run, case.label, case.group, *said)
+        keyed.append((event.run, 0, 0.0, row))
+    for level in history.found.levels:
+        case = history.cases[level.series]
+        row = _level(history, level, case.label, case.group, _notes_of(history, level))
+        keyed.append((level.run, 1, -level.value, row))
+    for level in history.moved.levels:
+        row = _level(history, level, _ALL, groups[level.series], "")
+        keyed.append((level.run, 2, -level.value, row))
     return [row for *_, row in sorted(keyed, key=lambda item: item[:3])]
 
 
@@ -157,22 +162,19 @@ def overview_table(history: History) -> Table:
     """Return a row for whatever changed, with a character for each of the latest runs."""
     last = len(history.runs)
     runs = range(max(0, last - _MOST_RUNS), last)
-    rows = []
-    if any(history.in_the_way(run) for run in runs):
-        marks = ("E" if history.in_the_way(run) else "." for run in runs)
-        rows.append(("environment", "", "".join(marks)))
+    name = history.titles.groups
+    events = [(run, "environment") for run in range(last) if history.in_the_way(run)]
+    lines: list[tuple[str, str, list[tuple[int, str]], Sequence[Record | None]]] = [
+        ("environment", "", events, ())
+    ]
     for index, group in enumerate(history.shares):
         levels = [level for level in history.moved.levels if level.series == index]
-        if levels:
-            changes = [(level.run, _direction(level)) for level in levels]
-            marks = (_mark(changes, run) or "." for run in runs)
-            rows.append((_ALL, history.titles.groups[group], "".join(marks)))
+        lines.append((_ALL, name[group], [(one.run, _direction(one)) for one in levels], ()))
     for series in history.telling[:MOST_ROWS]:
         case = history.cases[series]
         changes = [(level.run, _direction(level)) for level in history.levels(series)]
         changes += [(event.run, event.change) for event in history.changed(series)]
-        marks = (_mark(changes, run) or _unchanged(case.records[run]) for run in runs)
-        rows.append((case.label, history.titles.groups[case.group], "".join(marks)))
+        lines.append((case.label, name[case.group], changes, case.records))
     return Table(
         id="overview",
         caption=(
@@ -185,17 +187,22 @@ def overview_table(history: History) -> Table:
             Column(name="slot", key="slot"),
             Column(name=f"runs {runs.start + 1}–{last}", key="what"),
         ),
-        rows=tuple(rows),
+        rows=tuple(
+            (label, slot, "".join(_mark(changes, run, records) for run in runs))
+            for label, slot, changes, records in lines
+            if changes
+        ),
     )
 
 
-def _mark(changes: Sequence[tuple[int, str]], run: int) -> str:
+def _mark(changes: Sequence[tuple[int, str]], run: int, records: Sequence[Record | None]) -> str:
     here = {change for at, change in changes if at == run}
-    return next((mark for change, mark in _MARKS.items() if change in here), "")
-
-
-def _unchanged(record: Record | None) -> str:
-    return "_" if record is None else "." if timed(record) else "-"
+    for change, mark in _MARKS.items():
+        if change in here:
+            return mark
+    if not records or timed(records[run]):
+        return "."
+    return "_" if records[run] is None else "-"
 
 
 def _direction(level: Level) -> str:
@@ -211,20 +218,13 @@ def _row(history: History, run: int, label: str, group: str, *what: Any) -> Row:
     )  # fmt: skip
 
 
-def _change(history: History, level: Level, notes: str = "") -> tuple[str, RatioInterval, str]:
-    """Return the change, the ratio and the notes of a change point."""
+def _level(history: History, level: Level, label: str, group: str, notes: str) -> Row:
     ratio = of_logs(level.value, level.low, level.high, confidence=history.limits.confidence)
-    return _direction(level), ratio, notes
+    return _row(history, level.run, label, group, _direction(level), ratio, notes)
 
 
-def _event(history: History, event: Event) -> Row:
-    case = history.cases[event.series]
-    notes = "; ".join(event.notes)
-    return _row(history, event.run, case.label, case.group, event.change, None, notes)
-
-
-def _level(history: History, level: Level) -> Row:
-    case = history.cases[level.series]
+def _notes_of(history: History, level: Level) -> str:
+    """Return what else happened at the change point of a case, in words."""
     before = _before(history, level.series, level.run)
     keys = [
         item.key for run in range(before + 1, level.run + 1) for item in history.in_the_way(run)
@@ -235,8 +235,7 @@ def _level(history: History, level: Level) -> Row:
         notes.append("its counts changed or it broke at the same run")
     if len(history.levels(level.series)) > 2:  # noqa: PLR2004
         notes.append("several changes: it may alternate between two speeds")
-    what = _change(history, level, "; ".join(notes))
-    return _row(history, level.run, case.label, case.group, *what)
+    return "; ".join(notes)
 
 
 def _before(history: History, series: int, run: int) -> int:

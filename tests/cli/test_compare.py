@@ -38,7 +38,7 @@ def test_what_is_inconclusive_fails_when_strict(convbench, made):
     done = convbench("compare", a, b)
     assert "No regression was found. 9 of 10 cases could be judged by time: 9 same." in done.stdout
     done = convbench("compare", a, b, "--strict", code=4)
-    assert "Inconclusive: 1 case is inconclusive, which fails with --strict" in done.stdout
+    assert "Not passed: 1 case is inconclusive, which fails with --strict" in done.stdout
 
 
 def test_the_page_is_written_as_markdown(convbench, made, tmp_path):
