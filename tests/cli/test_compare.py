@@ -1,5 +1,7 @@
 """`convbench compare` as a user meets it: statuses, files, and what is refused."""
 
+import re
+
 import pytest
 from comparing import recorded as runs
 
@@ -39,6 +41,15 @@ def test_what_is_inconclusive_fails_when_strict(convbench, made):
     assert "No regression was found. 9 of 10 cases could be judged by time: 9 same." in done.stdout
     done = convbench("compare", a, b, "--strict", code=4)
     assert "Not passed: 1 case is inconclusive, which fails with --strict" in done.stdout
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_it_fits_the_terminal_with_ratio_and_interval_whole(convbench, made, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = convbench("compare", made("a"), made("slow", (1.5, 1.5)), code=3).stdout
+    assert max(map(len, text.splitlines())) <= columns
+    row = text.partition("\nSlower\n")[2].partition("\n\nInconclusive")[0].splitlines()[4:]
+    assert any(re.search(r"t0 .* 1\.50 +1\.\d+–1\.\d+", line) for line in row), row
 
 
 def test_the_page_is_written_as_markdown(convbench, made, tmp_path):

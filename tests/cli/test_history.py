@@ -24,7 +24,7 @@ def test_it_shows_runs_changes_and_the_cases_that_changed(convbench, runs):
     assert text.index("What changed") < text.index("Runs") < text.index("Cases, run by run")
 
 
-@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("columns", [60, 80, 120])
 def test_it_fits_the_terminal(convbench, runs, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     text = convbench("history", "runs", "--case", "type [12]").stdout
