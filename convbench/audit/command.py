@@ -11,7 +11,7 @@ from typing import Final
 
 from convbench.audit.result import AuditError, AuditResult
 from convbench.audit.verdicts import SILENT, Cell
-from convbench.core.files import read_json, write_file
+from convbench.core.files import read_json, write_files
 
 OUT: Final = Path("reports/counter-audit")
 FORMATS: Final = ("markdown", "csv")
@@ -70,9 +70,7 @@ def write_audit(result: AuditResult, folder: Path, shown: str | None = None) -> 
     files = {"audit.json": result.text().encode()}
     for name in FORMATS:
         files.update(RENDERERS[name](document))
-    return tuple(
-        write_file(folder / name, data, error_type=AuditError) for name, data in files.items()
-    )
+    return write_files(folder, files, error_type=AuditError)
 
 
 def _before(folder: Path) -> tuple[Cell, ...]:

@@ -1,4 +1,4 @@
-"""What somebody asked to be compared, in words -> the answer."""
+"""A comparison as it is asked for on the command line or in Python -> its page and outcome."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def found(asked: Asked) -> Comparison:
     """Return the comparison.
 
     Raises:
-        RunError: a folder that holds no run, or a wish that cannot be met; the message says which.
+        RunError: a folder that holds no run, or an option that does not fit it.
 
     """
     preset = _preset(asked)
@@ -84,18 +84,18 @@ def _sides(asked: Asked) -> tuple[Side, Side, str | None]:
         if asked.right is None:
             raise RunError(
                 f"compare {left.name}: one run is given. Give a second one, or --by AXIS to "
-                f"compare two groups of it; the axes are {', '.join(BY)}."
+                f"compare two conditions within it; the axes are {', '.join(BY)}."
             )
         return left, _side(asked.right), None
     by, _, text = asked.by.partition("=")
     if by not in BY:
-        raise RunError(f"--by {asked.by}: the axes are {', '.join(BY)}.")
+        raise RunError(f"--by {asked.by}: no such axis; the axes are {', '.join(BY)}.")
     values = tuple(part.strip() for part in text.split(",") if part.strip()) or None
     if asked.right is None:
         return (*split(left, by, values), by)
     if values is not None:
         raise RunError(
-            f"--by {asked.by} with two runs: the values are those of the runs; give --by {by}, or "
+            f"--by {asked.by} with two runs: each run has a value of its own; give --by {by}, or "
             "one run alone."
         )
     right = _side(asked.right)
@@ -110,23 +110,25 @@ def read_share(name: str, text: str | float | None, otherwise: float) -> float:
     read = _SHARE.fullmatch(str(text).strip())
     value = float(read[1]) / (100 if read[2] else 1) if read else -1.0
     if not 0 < value < 1:
-        raise RunError(
-            f"--{name} {text}: a relative change between 0 and 100 %; give it as 5% or as 0.05."
-        )
+        raise RunError(f"--{name} {text} is not between 0 and 100 %: give it as 5% or as 0.05.")
     return value
 
 
 def _with_hint(ended: Outcome, comparison: Comparison) -> Outcome:
-    """Add what to do where the sides do not compare."""
+    """Add what to do where the sides are incomparable."""
     if not comparison.shared:
         near = nearest(comparison.rows_apart)
-        hint = f"The same cases run otherwise: {near}." if near else "No case is even alike."
+        hint = (
+            f"Their cases differ in conditions alone: {near}."
+            if near
+            else "Give two runs of the same suite."
+        )
         return replace(ended, why=f"{ended.why} {hint}")
     if comparison.times and comparison.in_the_way:
         keys = ",".join(item.key for item in comparison.in_the_way)
         return replace(
             ended,
-            why=f"{ended.why} Counts are compared all the same. Where that difference is what you "
-            f"compare, say so: --allow {keys}.",
+            why=f"{ended.why} Counts are compared all the same. If that difference is what you "
+            f"want to compare, give --allow {keys}.",
         )
     return ended

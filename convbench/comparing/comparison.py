@@ -1,4 +1,4 @@
-"""Two sides -> a Comparison: what every pair, every group and both environments say."""
+"""Two sides -> a Comparison: the results for every pair, every group and both environments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from convbench.comparing.environment import OF_THE_AXIS, Difference, environment
 from convbench.comparing.judging import Judged, Limits, holm, identical, judge, untimed
 from convbench.comparing.matching import BY, Pair, match
 from convbench.comparing.noise import Noise, Shift, Timed, noise
-from convbench.comparing.tables import timed
+from convbench.comparing.tables import busy, timed
+from convbench.runs.titles import Titles, titles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,12 +32,12 @@ class Moved:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What two sides say of one another.
+    """Two sides compared.
 
     by: the axis in which the sides differ; None for two runs of the same cases. differences: of
     the two fingerprints. rows: one for each pair, in the order of the left side. moved: one for
     each group whose shift is known. scale, unsettled: see `noise.Noise`. times: whether times were
-    judged.
+    compared. titles: names of the groups for readers.
     """
 
     left: Side
@@ -49,6 +50,7 @@ class Comparison:
     scale: float
     unsettled: bool
     times: bool
+    titles: Titles
 
     @property
     def in_the_way(self) -> tuple[Difference, ...]:
@@ -101,7 +103,7 @@ def compare(
     under every condition: cases then match whatever they run under.
 
     Raises:
-        RunError: a side with two cases that cannot be told apart.
+        RunError: a side with two cases of the same identity.
 
     """
     limits = limits or Limits()
@@ -122,7 +124,11 @@ def compare(
     judged = dict(zip(map(id, judging), _judged(judging, found, moved, limits), strict=True))
     rows = tuple(
         judged.get(id(pair))
-        or (identical(pair) if id(pair) in same else untimed(pair, _why(pair, blocked=blocked)))
+        or (
+            identical(pair)
+            if id(pair) in same
+            else untimed(pair, _why(pair, blocked=blocked, times=times))
+        )
         for pair in pairs
     )
     if by is not None:  # another condition is no new version: what does not run there never did
@@ -140,6 +146,7 @@ def compare(
         scale=found.scale,
         unsettled=found.unsettled,
         times=times,
+        titles=titles((pair.sides[0] for pair in pairs), but),
     )
 
 
@@ -148,13 +155,15 @@ def _of(pair: Pair, left: Side, right: Side) -> Timed:
     return Timed(group=pair.group, left=left.samples(one), right=right.samples(other))
 
 
-def _why(pair: Pair, *, blocked: bool) -> str:
+def _why(pair: Pair, *, blocked: bool, times: bool) -> str:
     """Return the code that says why the times of a pair are not compared."""
     if pair.right is None:
         return "only-left"
     if pair.left is None:
         return "only-right"
-    return "environment" if blocked and all(map(timed, pair.sides)) else "not-timed"
+    if not (times and all(timed(one) or busy(one) for one in pair.sides)):
+        return "not-timed"
+    return "environment" if blocked else "busy"
 
 
 def _judged(

@@ -22,7 +22,7 @@ _PASSING: Final = frozenset(
         "threads_because",
     }
 )  # fmt: skip
-"""Facts of a moment: two runs never share them, and naming them would only tire the reader."""
+"""Facts of a moment, which two runs never share."""
 ALL_KEYS: Final = "all"
 """Given as allowed: every key may differ."""
 UNTOLD: Final = "not recorded"
@@ -44,7 +44,7 @@ class Difference:
 
     @property
     def in_the_way(self) -> bool:
-        """Whether times do not compare for this."""
+        """Whether times are not compared because of this."""
         return self.must_match and not self.allowed
 
 
@@ -54,7 +54,7 @@ def environments(
     """Return every key in which two fingerprints differ, those that must match first.
 
     A key that one of them lacks, because an older convbench did not look for it, is shown as not
-    recorded, and is in the way if it must match: nothing says that it did.
+    recorded, and is in the way if it must match.
     """
     keys = dict.fromkeys((*MUST_MATCH, *left, *right))
     return tuple(
@@ -75,7 +75,7 @@ def check_allowed(keys: tuple[str, ...]) -> frozenset[str]:
     unknown = [key for key in keys if key not in {*MUST_MATCH, ALL_KEYS}]
     if unknown:
         raise RunError(
-            f"--allow {','.join(unknown)}: the keys that must match, and so may be allowed to "
-            f"differ, are {ALL_KEYS}, or {', '.join(MUST_MATCH)}."
+            f"--allow {','.join(unknown)}: only the keys that must match can be allowed to differ; "
+            f"give {ALL_KEYS}, or any of {', '.join(MUST_MATCH)}."
         )
     return frozenset(keys)

@@ -1,9 +1,10 @@
-"""What needs no clock: what became of a case, of its counts, and of how it ran."""
+"""What is compared exactly: whether a case runs, its counts, and how it ran."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from convbench.comparing.tables import busy
 from convbench.core.costs import FIELDS, SUMMED
 from convbench.counting.tally import Tally
 
@@ -21,14 +22,18 @@ _MOST_COUNTS: Final = 3
 
 
 def changes(pair: Pair) -> tuple[Change, tuple[str, ...]]:
-    """Return what became of the case and of its counts, and in words what differs."""
+    """Return what changed of the case and of its counts, and in words what differs.
+
+    A case whose times a busy machine made invalid ran: it is not broken, and its counts hold.
+    """
     left, right = pair.left, pair.right
     if right is None:
         return "", ()
-    before = left.status if left else "not there"
-    if before != right.status:
-        said = f"{before} before, now {right.status}: {right.reason or 'it ran'}"
-        if right.status in {"failed", "invalid"} or before == "ok":
+    before = _state(left) if left else "not there"
+    now = _state(right)
+    if before != now:
+        said = f"{before} before, now {now}" + (f": {right.reason}" if now != "ok" else "")
+        if now in {"failed", "invalid"} or before == "ok":
             return "broken", (said,)
         return ("mended" if before in {"failed", "invalid"} else ""), (said,) if left else ()
     if left is None:
@@ -46,6 +51,10 @@ def changes(pair: Pair) -> tuple[Change, tuple[str, ...]]:
     if more > 0:
         differing[_MOST_COUNTS:] = [f"and {more} more counts"]
     return ("count changed" if differing else ""), (*differing, *lost)
+
+
+def _state(record: Record) -> str:
+    return "ok" if busy(record) else record.status
 
 
 def _counts(left: Record, right: Record) -> list[tuple[str, int | None, int | None]]:

@@ -2,16 +2,18 @@
 
 The verdicts of the clock are four, always of the right side against the left one:
 
-- **slower**, **faster**: the ratio lies beyond the threshold, as it stands and without the group's
-  shift, and it surely differs from 1, even when all comparisons of this table are held against it
-  (Holm, A simple sequentially rejective multiple test procedure, 1979). Or the whole group is, by
-  more than runs drift;
+- **slower**, **faster**: the ratio lies beyond the threshold, with and without the common shift of
+  its group, and it differs from 1 significantly, after correction for all cases (Holm, A simple
+  sequentially rejective multiple test procedure, 1979). Or the common shift of the group is beyond
+  the allowed drift between runs;
 - **same**: the whole interval of the ratio lies within the threshold, which is the margin of
   practical equality here (`clock.stats.verdict`);
-- **cannot tell**: anything else. It is an answer: measure longer, in more processes, in more quiet.
+- **cannot tell**, shown as "inconclusive": anything else. Measure longer, in more processes, or on
+  a quieter machine.
 
-What the program needs is judged apart, and exactly: a count that differs is **count changed**, and
-a case that ran and no longer does is **broken**, whatever the clock says.
+Counts are compared separately, and exactly: a count that differs is **count changed**, and a case
+that ran and now fails is **broken**, whatever its times say. A case whose times a busy machine made
+invalid is not broken, but inconclusive.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from convbench.clock.contamination import contaminated_share
 from convbench.clock.samples import QUANTILE
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.comparing.exact import changes, ran
-from convbench.core.intervals import RatioInterval, Verdict
+from convbench.comparing.tables import NOT_MEASURED, busy, of_logs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,23 +35,32 @@ if TYPE_CHECKING:
     from convbench.comparing.exact import Change
     from convbench.comparing.matching import Pair
     from convbench.comparing.noise import Effect
+    from convbench.core.intervals import RatioInterval, Verdict
 
 REASONS: Final = {
-    "beyond": "the ratio is beyond the threshold, and surely not 1 over all rows",
-    "group": "the whole group is, by more than runs drift",
-    "within": "the whole interval is within the threshold",
-    "identical": "both sides hold the very same samples",
-    "wide": "the interval reaches from within the threshold to beyond it",
-    "many": "beyond the threshold by its own interval, but not sure over so many rows",
-    "contaminated": "something else had a hand in most samples of many of its processes",
-    "one-process": "a single process on both sides: how processes differ is not known",
-    "few-rounds": f"a side has fewer than {FEWEST_ROUNDS_FOR_A_VERDICT} rounds",
-    "environment": "the environments differ in what must match, so times do not compare",
-    "shift": "the whole group moved, and what is left of the ratio without that says otherwise",
-    "drift": "no common shift could be seen, and runs may drift by as much, or hide as much",
-    "not-timed": "no times on one side",
-    "only-left": "only the left side has it",
-    "only-right": "only the right side has it",
+    "beyond": "the ratio is beyond the threshold, significantly so after correction for all cases",
+    "group": "the common shift of its group is beyond the allowed drift between runs",
+    "within": "the whole interval of the ratio lies within the threshold",
+    "identical": "both sides hold the same samples",
+    "wide": "the interval of the ratio lies partly within the threshold and partly beyond it; "
+    "measure longer, or in more processes",
+    "many": "beyond the threshold by its own interval, but not significantly so after correction "
+    "for all cases; measure in more processes",
+    "contaminated": "other load on the machine disturbed most samples of many of its processes; "
+    "measure on a quieter machine",
+    "busy": "not measured on a side: the machine was busy during every sample; measure again on a "
+    "quieter machine",
+    "one-process": "one process on each side, so the variation between processes is unknown; "
+    "measure in more processes",
+    "few-rounds": f"a side has fewer than {FEWEST_ROUNDS_FOR_A_VERDICT} rounds; measure longer",
+    "environment": "the environments differ in a key that must match, so times are not compared",
+    "shift": "all cases of its group shifted together, and the verdict would differ with and "
+    "without that common shift; compare with a repeat of the run",
+    "drift": "no common shift was subtracted (fewer than 8 cases in its group, or two conditions "
+    "are compared), so drift between runs may cause, or hide, a change of this size",
+    "not-timed": "no times on one side, or on both",
+    "only-left": "only the left side has this case",
+    "only-right": "only the right side has this case",
 }
 """What each code means."""
 _EXPLAINED: Final = 1.0
@@ -59,7 +70,7 @@ _SEEN_THROUGH: Final = 1 - QUANTILE
 _MANY_DISTURBED: Final = 0.25
 """Share of processes with more than that from which they are too many to be left out."""
 _MOST_DISTURBED: Final = 0.5
-"""Share of such processes from which times say nothing of the case."""
+"""Share of such processes from which a case is inconclusive."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +78,9 @@ class Limits:
     """What a difference must be to matter.
 
     threshold: the margin of practical equality, the smallest relative change of a time that
-    matters: 0.05 for 5 %. drift: how far two runs of the same program may lie apart as a whole.
-    confidence: 1 - the chance of any false slower or faster in a table. absolute: the machine is
-    calm: no common shift is taken away, and nothing drifts.
+    matters: 0.05 for 5 %. drift: the relative change common to all cases that two runs of the same
+    program may show. confidence: 1 - the probability of any false slower or faster in a table.
+    absolute: the machine is steady: no common shift is subtracted, and no drift allowed for.
     """
 
     threshold: float = stats.MARGIN
@@ -83,18 +94,18 @@ class Limits:
         return math.log1p(self.threshold)
 
     def beyond_drift(self, ratio: RatioInterval) -> bool:
-        """Tell whether a whole interval lies beyond what runs may drift, to either side."""
+        """Tell whether a whole interval lies beyond the allowed drift, to either side."""
         return ratio.low > 1 + self.drift or ratio.high < 1 / (1 + self.drift)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What is said of one pair.
+    """The result for one pair.
 
-    verdict: the clock's; None where it has nothing to say. reasons: codes, see REASONS. ratio:
-    time right / left without the group's shift, with its interval; raw: as it stands. chance: the
-    chance of so large a difference, were there none. change: what became of the counts and of the
-    case itself. notes: in words, what changed.
+    verdict: of its times; None where they are not compared. reasons: codes, see REASONS. ratio:
+    time right / left without the group's common shift, with its interval; raw: with it. chance: the
+    p-value of the ratio. change: of the counts and of the case itself. notes: in words, what
+    changed.
     """
 
     pair: Pair
@@ -115,7 +126,11 @@ class Judged:
 def untimed(pair: Pair, reason: str) -> Judged:
     """Judge a pair whose times cannot be compared, for a reason: by its counts alone."""
     change, notes = changes(pair)
-    return Judged(pair=pair, verdict=None, reasons=(reason,), change=change, notes=notes)
+    sides = [name for name, one in (("left", pair.left), ("right", pair.right)) if busy(one)]
+    if sides:
+        notes = (*notes, f"{NOT_MEASURED} ({' and '.join(sides)})")
+    verdict: Verdict | None = "cannot tell" if reason == "busy" else None
+    return Judged(pair=pair, verdict=verdict, reasons=(reason,), change=change, notes=notes)
 
 
 def judge(
@@ -123,9 +138,9 @@ def judge(
 ) -> Judged:
     """Judge a pair that was timed on both sides.
 
-    effect: None where nothing is known of how processes differ. sure: whether the effect is over
-    all comparisons. moved: the verdict on the group as a whole; None where it has too few cases to
-    see what they share.
+    effect: None where the variation between processes is unknown. sure: whether the effect is
+    significant after correction for all cases. moved: the verdict on the group's common shift; None
+    where the group has too few cases to estimate it.
     """
     change, notes = changes(pair)
     notes = (*notes, *ran(*pair.sides))
@@ -155,15 +170,10 @@ def judge(
 
 
 def _ratio(pair: Pair, effect: Effect, rounds: int, limits: Limits) -> RatioInterval:
-    """Return the net effect with its interval, and what that alone says."""
-    found = RatioInterval.of_logs(
-        effect.net,
-        *effect.interval(limits.confidence),
-        confidence=limits.confidence,
-        paired=False,
-        verdict="cannot tell",
-        processes=min(len(record.samples) for record in pair.sides),
-    )
+    """Return the net effect with its interval, and the verdict of that alone."""
+    processes = min(len(record.samples) for record in pair.sides)
+    ends, confidence = effect.interval(limits.confidence), limits.confidence
+    found = of_logs(effect.net, *ends, confidence=confidence, processes=processes)
     return stats.judged(found, rounds, limits.threshold)
 
 
@@ -192,7 +202,7 @@ def _verdict(  # noqa: PLR0911  a line for each reason
 def _doubted(
     pair: Pair, ratio: RatioInterval, verdict: Verdict, reasons: tuple[str, ...], limits: Limits
 ) -> tuple[Verdict, tuple[str, ...]]:
-    """Return the verdict and its reasons where too many processes were disturbed to see through."""
+    """Return the verdict and its reasons, inconclusive where too many processes were disturbed."""
     dirty = _dirty(pair)
     if dirty <= _MANY_DISTURBED:
         return verdict, reasons
@@ -203,17 +213,17 @@ def _doubted(
 
 
 def _left_out(effect: Effect) -> tuple[str, ...]:
-    """Return in words how many processes, or runs, were too far from the others to count."""
+    """Return in words how many processes, or runs, were left out as outliers."""
     said = [
         f"{number} {name}"
         for name, number in zip(("left", "right"), effect.disturbed, strict=True)
         if number
     ]
-    return (f"disturbed, not counted: {', '.join(said)}",) if said else ()
+    return (f"disturbed processes left out: {', '.join(said)}",) if said else ()
 
 
 def _dirty(pair: Pair) -> float:
-    """Return the share of processes too contaminated to see through, of the side with more."""
+    """Return the share of disturbed processes, of the side with more."""
     return max(
         sum(contaminated_share([one]) > _SEEN_THROUGH for one in record.samples)
         / len(record.samples)
@@ -228,7 +238,7 @@ def identical(pair: Pair) -> Judged:
 
 
 def holm(chances: Sequence[float], misses: float) -> list[bool]:
-    """Tell for every p whether it is sure when all of them are held against it."""
+    """Tell for every p-value whether it is significant by Holm's step-down test of all of them."""
     order = sorted(range(len(chances)), key=lambda index: chances[index])
     sure = [False] * len(chances)
     for done, index in enumerate(order):

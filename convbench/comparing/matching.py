@@ -22,12 +22,20 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """A case on both sides, or on one of them; `group` names what was measured together."""
+    """A case on both sides, or on one of them."""
 
-    label: str
-    group: str
     left: Record | None
     right: Record | None
+
+    @property
+    def label(self) -> str:
+        """The label of the case."""
+        return self.sides[0].label
+
+    @property
+    def group(self) -> str:
+        """The group that the case was measured in, on the left side if it is there."""
+        return self.sides[0].group
 
     @property
     def sides(self) -> tuple[Record, ...]:
@@ -43,13 +51,12 @@ def match(
     but: axes in which the records of a pair may differ.
 
     Raises:
-        RunError: two cases of one side that only these axes tell apart.
+        RunError: two cases of one side that differ in these axes only.
 
     """
     first, second = _by_key(left, but), _by_key(right, but)
-    return tuple(
-        _pair(first.get(key), second.get(key), but) for key in dict.fromkeys((*first, *second))
-    )
+    keys = dict.fromkeys((*first, *second))
+    return tuple(Pair(left=first.get(key), right=second.get(key)) for key in keys)
 
 
 def _by_key(records: Iterable[Record], but: Collection[str]) -> dict[Key, Record]:
@@ -59,8 +66,8 @@ def _by_key(records: Iterable[Record], but: Collection[str]) -> dict[Key, Record
         if known is not record and not (_counts_alone(but) and known.cost == record.cost):
             said = f" but for {', '.join(but)}" if but else ""
             raise RunError(
-                f"{known.case} and {record.case} are the same case{said}, so it cannot be told "
-                "which of them to compare: give a side that holds one of them."
+                f"{known.case} and {record.case} are the same case{said}, so which of them to "
+                "compare is not defined: give a side that holds one of them."
             )
     return found
 
@@ -70,28 +77,11 @@ def _counts_alone(but: Collection[str]) -> bool:
     return set(but) == set(BY)
 
 
-def _pair(left: Record | None, right: Record | None, but: Collection[str]) -> Pair:
-    one = left or right
-    assert one is not None  # noqa: S101  a key comes from a record
-    group = one.slot if _counts_alone(but) else _without(one.group, one, but)
-    return Pair(label=one.label, group=group, left=left, right=right)
-
-
 def identity(record: Record, but: Collection[str] = ()) -> Key:
     """Return what makes a case what it is: what runs, in which slot, and how, but for some axes."""
     axes = tuple(getattr(record, axis) for axis in BY if axis not in but)
     block = bool(record.knobs.get("block"))
     return (record.kind, record.name, record.label, block, record.slot, record.input_shape, *axes)
-
-
-def _without(group: str, record: Record, but: Collection[str]) -> str:
-    """Return the group's label without the words of the axes that the sides differ in."""
-    words: set[str] = set()
-    for axis in but:
-        value = str(getattr(record, axis))
-        words |= {value, value.replace("_", " "), f"{value} threads", f"{value} thread",
-                  f"{value}'s allocator", f"{value} caches"}  # fmt: skip
-    return " · ".join(part for part in group.split(" · ") if part not in words)
 
 
 def split(side: Side, by: str, values: Sequence[str] | None) -> tuple[Side, Side]:
@@ -131,7 +121,7 @@ def check_apart(left: Side, right: Side, by: str) -> None:
     if len(values[0]) != 1 or len(values[1]) != 1 or values[0] == values[1]:
         said = [", ".join(sorted(found)) or "nothing" for found in values]
         raise RunError(
-            f"--by {by} with two runs asks for one {by} in each, and two different ones: "
+            f"--by {by} with two runs needs one {by} in each, and two different ones: "
             f"{left.name} has {said[0]}, {right.name} has {said[1]}. Leave --by out to compare "
             "equal cases, or give one run that has both."
         )

@@ -1,25 +1,22 @@
-"""How far times of unchanged cases lie apart, and what is left when that is taken away.
+"""Effects of cases between two sides, and the variation of unchanged cases beside them.
 
-A run says of each case what its processes gave: y[i, p], the log of the time of case i in process p
-(`clock.estimates.of_process`). A rerun of the very same program differs from it in three ways, and
-each is met; what was disturbed is left out before (`units`):
+y[i, p] is the log of the time of case i in process p (`clock.estimates.of_process`); outliers were
+left out before (`units`). A rerun of the same program differs for three reasons:
 
-- **processes differ** in a case, by their memory's layout above all. A few of them say little of
-  how much, so the variances of all cases are taken together: each is drawn towards the typical one
-  by as much as their own scatter allows (Smyth, Linear models and empirical Bayes methods for
-  assessing differential expression, 2004, sections 4 to 6). The moderated t has more degrees of
-  freedom than the processes alone. Where a side is several runs, runs take the place of processes;
-- **what slows a whole process or a whole run** moves all cases of a group together: they share
-  their processes. The median over the group's cases is that common shift. It is taken away from
-  each case, and is judged by itself, since one run cannot tell a slow machine from a change that
-  slows everything;
-- **cases scatter between runs by more than processes explain**. Most cases of two runs are
-  unchanged, so their scatter itself shows by how much: where the middle half of all t values is
-  wider than theory has it, every interval is widened by as much (an empirical null: Efron,
-  Large-scale simultaneous hypothesis testing, 2004). That is true of a few changes among many
-  cases; where it asks for more than runs drift, it is change, and is said to be `unsettled`.
+- **variation between processes**, by their memory's layout above all. The variances of all cases
+  are pooled, and each is shrunk towards the typical one (Smyth, Linear models and empirical Bayes
+  methods for assessing differential expression, 2004, sections 4 to 6): the moderated t has more
+  degrees of freedom than the processes alone. Where a side is several runs, runs take the place of
+  processes;
+- **a shift common to a group**, whose cases share their processes: the median over the group's
+  cases. It is subtracted from each case and judged separately, since a slower machine and a change
+  that slows every case look the same in one pair of runs;
+- **variation between runs** beyond that between processes. Most cases of two runs are unchanged, so
+  where the middle half of all t values is wider than theory has it, every interval is widened by
+  that factor (an empirical null: Efron, Large-scale simultaneous hypothesis testing, 2004). A
+  factor that the allowed drift cannot explain is change rather than noise: `unsettled`.
 
-The last two need cases to look at: FEWEST_FOR_A_SHIFT in a group, FEWEST_FOR_A_SCALE in all.
+The last two need FEWEST_FOR_A_SHIFT cases in a group, and FEWEST_FOR_A_SCALE in all.
 """
 
 from __future__ import annotations
@@ -61,10 +58,9 @@ class Timed:
 
 @dataclass(frozen=True, kw_only=True)
 class Shift:
-    """What moved a whole group: log of the factor, its standard error and degrees of freedom.
+    """The common shift of a group: log of the factor, its standard error and degrees of freedom.
 
-    cases: how many it rests on; 0 where there are too few to see a common shift, and the shift is
-    then taken for 0.
+    cases: how many it is estimated from; 0 where there are too few, and the shift is then 0.
     """
 
     value: float = 0.0
@@ -74,7 +70,7 @@ class Shift:
 
     @property
     def known(self) -> bool:
-        """Whether the group has enough cases to see it."""
+        """Whether the group has enough cases to estimate it."""
         return self.cases > 0
 
 
@@ -109,8 +105,8 @@ class Noise:
 
     scale: by how much intervals were widened because unchanged cases scatter more than processes
     explain; 1 for not at all. prior_freedom: degrees of freedom that the other cases add to each.
-    unsettled: so many cases differ by so much that they cannot be what unchanged ones do: noise and
-    change cannot be told apart, and intervals are widened no further.
+    unsettled: so many cases differ by so much that noise and change cannot be separated; intervals
+    are widened no further.
     """
 
     effects: tuple[Effect | None, ...]
@@ -123,9 +119,9 @@ class Noise:
 def noise(cases: Sequence[Timed], *, absolute: bool = False, drift: float = 0.10) -> Noise:
     """Estimate the effect of every case.
 
-    drift: how far two runs of one program may lie apart as a whole, and so a case in them.
-    absolute: no common shift is taken away and no scale estimated: for sides that are meant to
-    differ, such as two layouts, and for machines that are known to be steady.
+    drift: the relative change common to all cases that two runs of one program may show. absolute:
+    no common shift is subtracted and no scale estimated: for sides that are meant to differ, such
+    as two layouts, and for machines that are known to be steady.
     """
     raw, net, variances, freedom, sizes = (np.zeros(len(cases)) for _ in range(5))
     disturbed = np.zeros((len(cases), 2), dtype=int)
@@ -166,7 +162,7 @@ def noise(cases: Sequence[Timed], *, absolute: bool = False, drift: float = 0.10
 
 @dataclass(frozen=True, kw_only=True)
 class _Group:
-    """What the cases of one group say, an entry a case."""
+    """Estimates for the cases of one group, an entry a case."""
 
     raw: Array
     net: Array

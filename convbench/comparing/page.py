@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.clock.estimates import typical
 from convbench.comparing.judging import REASONS, Judged
 from convbench.comparing.points import points, shift_interval
-from convbench.comparing.tables import lean, one_condition, timed
+from convbench.comparing.tables import WORDS, lean, percentage, timed
 from convbench.core import text as show
 from convbench.report.document import (
     Bullet,
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from convbench.comparing.gate import Outcome
     from convbench.report.document import Block
 
-DATA: Final = "comparison"
-"""The table of all rows and columns, for the formats that are for data."""
 _MANY: Final = 100
-"""Rows of one verdict that a page shows; the others are counted, and in the data."""
+"""Rows of one verdict that a page shows; the others are counted."""
 
 
 def page(comparison: Comparison, outcome: Outcome) -> Document:
@@ -41,16 +39,15 @@ def page(comparison: Comparison, outcome: Outcome) -> Document:
         *_rows("Counts and cases that changed", comparison.changed, comparison),
         *_rows("Slower", comparison.found("slower"), comparison),
         *_rows("Faster", comparison.found("faster")[::-1], comparison),
-        *_rows("Cannot tell", comparison.found("cannot tell"), comparison),
+        *_rows("Inconclusive", comparison.found("cannot tell"), comparison),
         *_folded("the same, within the threshold", comparison.found("same"), comparison),
-        *_folded("not compared by the clock", _unjudged(comparison), comparison),
+        *_folded("without a comparison of times", _unjudged(comparison), comparison),
         *_groups(comparison),
         *_environment(comparison),
         *_method(comparison),
     ]
     title = f"{comparison.right.name} against {comparison.left.name}"
-    data = _table(DATA, "Every row.", comparison.rows, comparison)
-    return Document(title=title, blocks=tuple(blocks), data=(data,))
+    return Document(title=title, blocks=tuple(blocks))
 
 
 def _unjudged(comparison: Comparison) -> tuple[Judged, ...]:
@@ -60,50 +57,43 @@ def _unjudged(comparison: Comparison) -> tuple[Judged, ...]:
 def _rows(title: str, rows: Sequence[Judged], comparison: Comparison) -> tuple[Block, ...]:
     if not rows:
         return ()
-    return Heading(level=2, text=title), _first(title, rows, comparison)
+    return Heading(level=2, text=title), _table(title, rows, comparison)
 
 
 def _folded(title: str, rows: Sequence[Judged], comparison: Comparison) -> tuple[Block, ...]:
     if not rows:
         return ()
-    summary = f"{show.plural(len(rows), 'row')} {title}"
-    return (Fold(summary=summary, blocks=(_first(title, rows, comparison),)),)
+    summary = f"{show.plural(len(rows), 'case')} {title}"
+    return (Fold(summary=summary, blocks=(_table(title, rows, comparison),)),)
 
 
-def _first(title: str, rows: Sequence[Judged], comparison: Comparison) -> Table:
-    """Return a table of the first rows, named by its title; the others are counted."""
-    more = len(rows) - _MANY
-    caption = f"{more} more rows are in the data." if more > 0 else ""
-    identity = title.lower().replace(",", "").replace(" ", "-")
-    return _table(identity, caption, rows[:_MANY], comparison)
-
-
-def _table(identity: str, caption: str, rows: Sequence[Judged], comparison: Comparison) -> Table:
-    """Return rows as a table; what is empty or the same in all rows is left out, but for data."""
+def _table(title: str, rows: Sequence[Judged], comparison: Comparison) -> Table:
+    """Return the first rows as a table named by its title; what is empty in all is left out."""
     left, right = ("left", "right")
     if comparison.by is not None:
         left, right = comparison.left.name, comparison.right.name
     taken = bool(comparison.moved)
-    net = "net of the shift" if taken else "ratio"
+    net = "net ratio" if taken else "ratio"
     columns = (
         Column(name="case", key="label"),
-        Column(name="where", key="group"),
+        Column(name="slot", key="group"),
         Column(name=left, key="left", kind="seconds"),
         Column(name=right, key="right", kind="seconds"),
         Column(name="ratio", key="raw", kind="ratio"),
         Column(name=net, key="ratio", kind="ratio"),
-        Column(name="verdict", key="verdict"),
         Column(name="why", key="reasons"),
-        Column(name="to know", key="notes"),
+        Column(name="notes", key="notes"),
     )
-    places = [
-        (row.pair.group, record.slot) for row in comparison.rows if (record := row.pair.sides[0])
-    ]
-    alike = one_condition(places)
-    cells = [_cells(row, row.pair.sides[0].slot if alike else row.pair.group) for row in rows]
-    keep = [column.key for column in columns] if identity == DATA else []
-    drop = ("verdict",) if taken else ("verdict", "raw")
-    return lean(identity, caption, columns, cells, keep=keep, drop=drop)
+    cells = [_cells(row, comparison.titles.groups[row.pair.group]) for row in rows[:_MANY]]
+    said = [f"The first {_MANY} of {len(rows):,} cases; in Python, Comparison.rows has all."]
+    said = said if len(rows) > _MANY else []
+    drop = set() if taken else {"raw"}
+    slots = {slot for _, slot, *_ in cells}
+    if len(slots) == 1:
+        said.insert(0, f"All in {slots.pop()}.")
+        drop.add("group")
+    identity = title.lower().replace(",", "").replace(" ", "-")
+    return lean(identity, " ".join(said), columns, cells, drop=drop)
 
 
 def _cells(row: Judged, place: str) -> tuple[Any, ...]:
@@ -112,14 +102,12 @@ def _cells(row: Judged, place: str) -> tuple[Any, ...]:
         typical(record.samples).value if record and timed(record) else None
         for record in (pair.left, pair.right)
     ]
-    verdicts = [word for word in (row.change, row.verdict) if word]
     return (
         pair.label,
         place,
         *times,
         row.raw,
         row.ratio,
-        ", ".join(verdicts) or "not compared",
         ", ".join(row.reasons),
         "; ".join(row.notes),
     )
@@ -131,8 +119,8 @@ def _groups(comparison: Comparison) -> tuple[Block, ...]:
     table = Table(
         id="groups",
         caption=(
-            "What all cases of a group have in common, right / left, with its 95 % interval over "
-            "processes. Rows are judged without it."
+            "Median ratio of all cases of a group, right / left, with its 95 % interval over "
+            "processes. Cases are judged without it."
         ),
         columns=(
             Column(name="group", key="group"),
@@ -141,11 +129,14 @@ def _groups(comparison: Comparison) -> tuple[Block, ...]:
             Column(name="verdict", key="verdict"),
         ),
         rows=tuple(
-            (item.group, item.shift.cases, shift_interval(item), item.verdict)
+            (
+                comparison.titles.groups[item.group], item.shift.cases, shift_interval(item),
+                WORDS.get(item.verdict, item.verdict),
+            )
             for item in comparison.moved
         ),
-    )
-    return (Fold(summary="What moved whole groups", blocks=(table,)),)
+    )  # fmt: skip
+    return (Fold(summary="Common shifts of groups", blocks=(table,)),)
 
 
 def _environment(comparison: Comparison) -> tuple[Block, ...]:
@@ -153,21 +144,21 @@ def _environment(comparison: Comparison) -> tuple[Block, ...]:
         return ()
     heading = Heading(level=2, text="Environments")
     if not comparison.differences:
-        return heading, Paragraph(text="The fingerprints of both sides are the same.")
+        return heading, Paragraph(text="Both sides ran in the same environment.")
     words = {
         (True, False): "must match",
         (True, True): "must match, allowed to differ here",
-        (False, False): "for your information",
-        (False, True): "for your information",
+        (False, False): "times are compared all the same",
+        (False, True): "times are compared all the same",
     }
     table = Table(
         id="environments",
-        caption="Keys in which the fingerprints differ. All others are the same.",
+        caption="Keys in which the environments differ.",
         columns=(
             Column(name="key", key="key"),
             Column(name="left", key="left"),
             Column(name="right", key="right"),
-            Column(name="what it means", key="meaning"),
+            Column(name="meaning", key="meaning"),
         ),
         rows=tuple(
             (item.key, str(item.left), str(item.right), words[item.must_match, item.allowed])
@@ -181,14 +172,21 @@ def _method(comparison: Comparison) -> tuple[Block, ...]:
     used = dict.fromkeys(code for row in comparison.rows for code in row.reasons)
     items = tuple(Bullet(lead=code, text=f"{REASONS[code]}.") for code in used)
     widened = (
-        f" Unchanged cases scatter more than their processes explain, so every interval is "
-        f"{show.times(comparison.scale)} as wide."
+        f" Cases vary more between these two sides than the variation between processes explains, "
+        f"so every interval was widened by the factor {show.ratio(comparison.scale)}."
         if comparison.scale > 1
         else ""
     )
+    net = (
+        " The net ratio of a case is its ratio without the common shift of its group."
+        if comparison.moved
+        else ""
+    )
     text = (
-        "A row is slower or faster if its ratio is beyond the threshold and surely not 1, with all "
-        "rows held against it (Holm's step-down test); same if its whole interval is within the "
-        f"threshold; else the clock cannot tell.{widened}"
+        "A case is slower or faster if its ratio is beyond the threshold of "
+        f"{percentage(comparison.limits.threshold)} and differs from 1 significantly, after "
+        "correction for all cases (Holm's step-down test). It is the same if its whole 95 % "
+        "interval lies within the threshold. Otherwise it is inconclusive; what more measuring "
+        f"could decide is said below.{net}{widened}"
     )
     return Heading(level=2, text="How to read this"), Paragraph(text=text), Bullets(items=items)

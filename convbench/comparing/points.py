@@ -1,15 +1,15 @@
-"""Comparison -> the points at the top of its page: what it came to, and how sure that is."""
+"""Comparison -> the points at the top of its page: the result, and how certain it is."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from convbench.clock.variances import quantile
-from convbench.comparing.gate import STATUSES
+from convbench.comparing.gate import STATUSES, tally
 from convbench.comparing.noise import FEWEST_FOR_A_SCALE
+from convbench.comparing.tables import WORDS, of_logs, percentage
+from convbench.comparing.units import FEWEST_FOR_A_SHIFT
 from convbench.core import text as show
-from convbench.core.intervals import RatioInterval
 from convbench.report.document import Bullet
 
 if TYPE_CHECKING:
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from convbench.comparing.comparison import Comparison, Moved
     from convbench.comparing.gate import Outcome
     from convbench.comparing.judging import Judged
+    from convbench.core.intervals import RatioInterval
 
 _MOST_NAMED: Final = 6
+_MOST_SHIFTS: Final = 3
 
 
 def points(comparison: Comparison, outcome: Outcome) -> Iterable[Bullet]:
@@ -30,50 +32,56 @@ def points(comparison: Comparison, outcome: Outcome) -> Iterable[Bullet]:
     alone = len(comparison.rows) - shared
     text = f"{show.plural(shared, 'case')} on both sides"
     text += f", {alone:,} on one side only" if alone else ""
+    text += f"; all on {comparison.titles.shared}" if comparison.titles.shared else ""
     yield Bullet(lead="Compared", text=f"{text}. {_sides(comparison)}")
     yield Bullet(lead="Counts", text=_counts(comparison))
     if not comparison.times:
-        yield Bullet(lead="Times", text="not judged, as was asked.")
+        yield Bullet(lead="Times", text="not compared, as requested.")
         return
-    tally = Counter(row.verdict for row in comparison.rows if row.verdict)
-    if tally:
-        said = [f"{tally[name]} {name}" for name in ("slower", "faster", "same", "cannot tell")]
-        text = (
-            f"{', '.join(said)}; threshold {show.share(limits.threshold)}. {_promise(comparison)}"
-        )
+    if found := tally(comparison.rows):
+        text = f"{found}; threshold {percentage(limits.threshold)}.{_promise(comparison)}"
         yield Bullet(lead="Times", text=text)
     for name in ("slower", "faster"):
         rows = comparison.found(name)
         rows = rows[::-1] if name == "faster" else rows
         if rows:
-            names = [f"{_where(row)} ({show.ratio(row.ratio)})" for row in rows if row.ratio]
+            names = [
+                f"{where(comparison, row)} ({show.ratio(row.ratio)})" for row in rows if row.ratio
+            ]
             yield Bullet(lead=name.capitalize(), text=f"{show.listing(names, _MOST_NAMED)}.")
     yield from _shift_points(comparison)
 
 
 def _promise(comparison: Comparison) -> str:
-    """Return what the verdicts rest on, and what nothing here can see."""
+    """Return the error rate of the verdicts and its assumptions, each sentence after a blank."""
     limits = comparison.limits
-    calm = (
-        "Where the machine is calm"
+    judged = sum(row.ratio is not None for row in comparison.rows)
+    if not judged:
+        return ""
+    steady = (
+        "the machine is steady"
         if limits.absolute
-        else f"Where whole runs drift by less than {show.share(limits.drift)}"
+        else f"drift between runs is below {percentage(limits.drift)}"
     )
     text = (
-        f"{calm} and nothing changed, the chance of any slower or faster in the whole table is at "
-        f"most {show.share(1 - limits.confidence)}, as far as processes show how they differ"
+        f" If nothing changed and {steady}, the probability of any false “slower” or “faster” in "
+        f"the whole comparison is at most {percentage(1 - limits.confidence)}, as far as the "
+        "variation between processes shows."
     )
-    judged = sum(row.ratio is not None for row in comparison.rows)
     if judged < FEWEST_FOR_A_SCALE:
-        text += "; with so few rows it cannot be seen how cases differ from run to run"
+        text += (
+            f" Fewer than {FEWEST_FOR_A_SCALE} cases have times, too few to estimate by how much "
+            "unchanged cases vary between runs."
+        )
     known = {item.group for item in comparison.moved}
     small = {row.pair.group for row in comparison.rows if row.ratio} - known
-    if small and not limits.absolute:
+    if small and not limits.absolute and not comparison.by:
         text += (
-            f". In {show.plural(len(small), 'group')} no common shift can be taken away, so a "
-            f"change must be beyond {show.share(limits.drift)} to be called one"
+            f" {show.plural(len(small), 'group has', 'groups have')} fewer than "
+            f"{FEWEST_FOR_A_SHIFT} cases, too few to separate drift of the whole run: there a "
+            f"change must exceed {percentage(limits.drift)}."
         )
-    return f"{text}."
+    return text
 
 
 def _sides(comparison: Comparison) -> str:
@@ -81,7 +89,7 @@ def _sides(comparison: Comparison) -> str:
         return f"Ratios are {comparison.right.name} / {comparison.left.name}."
     made = []
     for word, side in (("left", comparison.left), ("right", comparison.right)):
-        runs = f", {side.runs} runs together" if side.runs > 1 else ""
+        runs = f", {side.runs} repeats" if side.runs > 1 else ""
         torn = ", not finished" if side.unfinished else ""
         made.append(f"{word}: {side.name} (started {side.header.started}{runs}{torn})")
     return f"Ratios are right / left. {'; '.join(made)}."
@@ -90,41 +98,44 @@ def _sides(comparison: Comparison) -> str:
 def _counts(comparison: Comparison) -> str:
     changed = comparison.changed
     if not changed:
-        return f"the same in all {comparison.counted:,} cases that have them on both sides."
-    said = [f"{_where(row)} ({'; '.join(row.notes)})" for row in changed]
-    return f"changed or broken in {len(changed)}: {show.listing(said, _MOST_NAMED)}."
+        if not comparison.counted:
+            return "no case has counts on both sides."
+        cases = show.plural(comparison.counted, "case that has", "cases that have")
+        return f"the same in the {cases} them on both sides."
+    said = [f"{where(comparison, row)} ({'; '.join(row.notes)})" for row in changed]
+    cases = show.plural(len(changed), "case")
+    return f"changed, or no longer running, in {cases}: {show.listing(said, _MOST_NAMED)}."
 
 
-def _where(row: Judged) -> str:
-    return f"{row.pair.label} at {row.pair.sides[-1].slot}"
+def where(comparison: Comparison, row: Judged) -> str:
+    """Return the case and its slot in words, with the conditions that not all cases share."""
+    return f"{row.pair.label} in {comparison.titles.groups[row.pair.group]}"
 
 
 def _shift_points(comparison: Comparison) -> Iterable[Bullet]:
+    """Yield a point on the groups whose common shift is not shown to be within the threshold."""
     restless = [item for item in comparison.moved if item.verdict != "same"]
     if not restless:
         return
     names = [
-        f"{item.group} ({show.ratio(shift_interval(item))}: {item.verdict})" for item in restless
+        f"{comparison.titles.groups[item.group]}: {show.ratio(shift_interval(item))}, "
+        f"{WORDS.get(item.verdict, item.verdict)}"
+        for item in restless
     ]
+    more = f"; {len(names) - _MOST_SHIFTS} more below" if names[_MOST_SHIFTS:] else ""
     yield Bullet(
-        lead="Moved as a whole",
+        lead="Shift common to all cases of a group",
         text=(
-            f"{show.listing(names, 3)}. All cases of a group share their processes, so one run "
-            "cannot tell a slow machine from a change that slows them all. A group is called "
-            f"slower beyond {show.share(comparison.limits.drift)}, which is what runs may drift."
+            f"{'; '.join(names[:_MOST_SHIFTS])}{more}. It may come from the machine or from a "
+            "change that affects every case, so a group is called slower only beyond the allowed "
+            f"drift of {percentage(comparison.limits.drift)}; cases are judged without it."
         ),
     )
 
 
 def shift_interval(item: Moved) -> RatioInterval:
-    """Return what moved a whole group, right / left, with its 95 % interval over processes."""
+    """Return the common shift of a group, right / left, with its 95 % interval over processes."""
     shift = item.shift
     reach = quantile(0.95, shift.freedom) * shift.error if shift.freedom else 0.0
-    return RatioInterval.of_logs(
-        shift.value,
-        shift.value - reach,
-        shift.value + reach,
-        confidence=0.95 if shift.freedom else 0.0,
-        paired=False,
-        verdict="cannot tell",
-    )
+    confidence = 0.95 if shift.freedom else 0.0
+    return of_logs(shift.value, shift.value - reach, shift.value + reach, confidence=confidence)

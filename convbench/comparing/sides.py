@@ -1,4 +1,4 @@
-"""What stands on either side of a comparison: a run, or repeats of one, as one set of cases."""
+"""One side of a comparison: a run, or repeats of one, as one set of cases."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from convbench.comparing.tables import busy
 from convbench.core.errors import RunError
 from convbench.machine.fingerprint import differences
 from convbench.runs.store import HEADER, RECORDS, holds_run, load
@@ -73,7 +74,7 @@ def side(name: str, runs: Sequence[Run]) -> Side:
         own = {samples.session for record in run.records for samples in record.samples}
         if own & sessions:
             raise RunError(
-                f"{name} holds the same run twice: a copy tells nothing more; keep one of them."
+                f"{name} holds the same run twice: a copy adds no measurement; keep one of them."
             )
         sessions |= own
     records: dict[str, Record] = {}
@@ -82,7 +83,8 @@ def side(name: str, runs: Sequence[Run]) -> Side:
         for record in run.records:
             known = records.get(record.case)
             records[record.case] = record if known is None else _together(name, known, record)
-            repeats[record.case] = (*repeats.get(record.case, ()), record.samples)
+            samples = () if busy(record) else record.samples
+            repeats[record.case] = (*repeats.get(record.case, ()), samples)
     return Side(
         name=name,
         header=first.header,
@@ -105,6 +107,11 @@ def _no_repeat(first: Header, other: Header) -> str:
 
 
 def _together(name: str, first: Record, second: Record) -> Record:
+    """Return the record of a case of two repeats; without one that a busy machine made invalid."""
+    flags = tuple(dict.fromkeys((*first.flags, *second.flags)))
+    unmeasured = [busy(record) for record in (first, second)]
+    if any(unmeasured):
+        return replace(second if unmeasured[0] else first, flags=flags)
     counted = [(record.cost, record.tallies) for record in (first, second)]
     if first.status == second.status == "ok" and counted[0] != counted[1]:
         raise RunError(
@@ -112,5 +119,4 @@ def _together(name: str, first: Record, second: Record) -> Record:
             "one run; compare them with one another."
         )
     worse = min((first, second), key=lambda record: _WORST_FIRST.index(record.status))
-    flags = tuple(dict.fromkeys((*first.flags, *second.flags)))
     return replace(worse, samples=(*first.samples, *second.samples), flags=flags)

@@ -1,16 +1,23 @@
-"""What the tables of a comparison and of a history have in common."""
+"""What the pages of a comparison and of a history have in common."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from convbench.clock.contamination import hopeless
+from convbench.core.intervals import RatioInterval
 from convbench.report.document import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from convbench.report.document import Column
     from convbench.runs.record import Record
+
+NOT_MEASURED: Final = "not measured: machine busy"
+"""Of a case whose times the load of the machine made invalid."""
+WORDS: Final = {"cannot tell": "inconclusive"}
+"""Verdicts that readers see in another word than files have."""
 
 
 def timed(record: Record | None) -> bool:
@@ -23,9 +30,24 @@ def timed(record: Record | None) -> bool:
     )
 
 
-def one_condition(cases: Iterable[tuple[str, str]]) -> bool:
-    """Tell whether cases, each a group and its slot, run under one condition: slots name them."""
-    return len({group.removeprefix(slot) for group, slot in cases}) == 1
+def busy(record: Record | None) -> bool:
+    """Tell whether a case ran and has no valid time because the machine was busy all the while."""
+    return record is not None and record.status == "invalid" and hopeless(record.samples)
+
+
+def percentage(share: float) -> str:
+    """Return a limit as it was given: 5 %, 2.5 %."""
+    return f"{100 * share:.4g} %"
+
+
+def of_logs(
+    value: float, low: float, high: float, *, confidence: float, processes: int = 1
+) -> RatioInterval:
+    """Return a ratio of two sides with its interval, given as logs; it is not judged yet."""
+    return RatioInterval.of_logs(
+        value, low, high, confidence=confidence, paired=False, verdict="cannot tell",
+        processes=processes,
+    )  # fmt: skip
 
 
 def lean(
@@ -37,7 +59,7 @@ def lean(
     keep: Collection[str] = (),
     drop: Collection[str] = (),
 ) -> Table:
-    """Return a table without the columns that say nothing.
+    """Return a table without its empty columns.
 
     keep: keys of columns that stay though they are empty. drop: of those that go in any case.
     """

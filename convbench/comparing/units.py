@@ -1,15 +1,14 @@
-"""What processes, or runs, say of cases, as tables; without those that were disturbed.
+"""Times of cases by unit, a process or a run, as tables without outliers.
 
 A table is [case, unit]: the log of the time of a call, nan where a unit has none of the case. Units
 of a group are shared by its cases, though not by all of them: a run that has swept over all cases
 may go on with some of them in more processes.
 
-- A unit is **disturbed** where it lies far from the others, as `clock.estimates` has it: in what
-  all cases of the group share in it, or in one case alone. It is left out, so that it cannot move
-  the rest; but no more than a quarter of a case's units: more are no accident, and their scatter
-  counts. Of three, none can be told to be the odd one.
-- What a unit does to **all** cases is seen where FEWEST_FOR_A_SHIFT of them have it. A case that
-  lacks the unit is put where it would be with it: cases compare that do not share all units.
+- An outlier, as `clock.estimates` has it, was **disturbed** and is left out: a unit in what all
+  cases of the group share in it, or a unit in one case. At most a quarter of a case's units are
+  left out, so of three none: more are not outliers, and their scatter counts.
+- The effect of a unit on **all** cases is estimated where FEWEST_FOR_A_SHIFT cases have the unit. A
+  case that lacks it is corrected for it: cases compare that do not share all units.
 """
 
 from __future__ import annotations
@@ -97,7 +96,7 @@ def _far(logs: Array) -> NDArray[np.bool_]:
 
 
 def shared(table: Array) -> NDArray[np.bool_]:
-    """Tell of every unit whether enough cases have it to see what it does to all of them."""
+    """Tell of every unit whether enough cases have it to estimate its effect on all of them."""
     return np.asarray(np.isfinite(table).sum(axis=0) >= FEWEST_FOR_A_SHIFT)
 
 

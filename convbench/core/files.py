@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn
 
@@ -70,6 +70,18 @@ def lines(file: IO[bytes]) -> Iterator[bytes]:
         if len(line) > LONGEST:
             raise ValueError(f"is longer than {LONGEST >> 20} MiB")
         yield line
+
+
+def write_files(
+    folder: Path,
+    files: Mapping[str, str | bytes],
+    remedy: str = "give a folder that you may write to",
+    error_type: type[ConvbenchError] = RunError,
+) -> tuple[Path, ...]:
+    """Write files by their names below a folder as `write_file` does, and return their paths."""
+    return tuple(
+        write_file(folder / name, content, remedy, error_type) for name, content in files.items()
+    )
 
 
 def read_json(path: Path, remedy: str, error_type: type[ConvbenchError] = RunError) -> Any:

@@ -1,12 +1,10 @@
 """Runs over time: which there are, what changed, and from which run on.
 
     run_folders  the run folders below a folder, by the time they were started
-    series       a case over runs
-    shares       what whole groups of cases have in common, and what is left of each case without it
-    scatter      how far runs of an unchanged case lie apart
-    windows      the stretches of runs in which a split is looked for
+    series       a case over runs; changed counts and broken cases
+    shares       the common shift of each group, and the times of each case without it
+    scatter      the variance of unchanged cases from run to run
     changes      change points
-    exact        changed counts and broken cases
     history      all of it -> History
     page         a History -> Document (plot, tables, following: its parts)
     command      what the command line asks -> Document

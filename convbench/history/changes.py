@@ -1,31 +1,32 @@
 """Change points: from which run on a case takes longer, or less long, than before.
 
-A series of runs is split in two where the runs before differ most surely from the runs after, and
-each part is split again as long as that is sure (binary segmentation: Scott and Knott, A cluster
-analysis method for grouping means in the analysis of variance, 1974; of performance histories: Daly
-and others, The use of change point detection to identify software performance regressions in a
-continuous integration system, 2020). Splits are tried within many stretches of runs, see `windows`,
-for a change that is taken back a few runs later hides in the whole.
+A series of runs is split in two where the runs before and after differ most significantly, and each
+part is split again (binary segmentation: Scott and Knott, A cluster analysis method for grouping
+means in the analysis of variance, 1974; of performance histories: Daly and others, The use of
+change point detection to identify software performance regressions in a continuous integration
+system, 2020). Splits are tried within many windows of runs, see `windows`, to find a change that is
+reverted a few runs later.
 
-Runs are the replicates, not processes: what a run does to a case is in all its processes. What the
-cases of a group share is taken away before (`shares`), and how far runs of an unchanged case lie
-apart is learnt from all cases (`scatter`). Where the processes of the very runs that are compared
-disagree by more than that, it is they who count: one wild process makes no change. A split is a
-change point if
+The replicates are runs, not processes. The common shift of the group is subtracted before
+(`shares`), and the variance of an unchanged case from run to run is estimated from all cases
+(`scatter`), or from the processes of the runs compared where theirs is larger. A split is a change
+point if
 
-- its t is sure over **all cases and all splits that were tried** (Holm): with nothing changed at
-  all, the chance of one change point or more in the whole history is at most 1 - confidence;
-- and the levels before and after, up to the next change points, differ as surely and by more than
-  the threshold; where the group has too few cases to see its share, the whole interval must be
-  beyond what runs drift;
-- and each level is shown by two runs or more, or is the first one or the latest: a single bad run
-  in the middle is no change.
+- its t is significant after correction for **all cases and all splits** (Holm): with nothing
+  changed at all, the probability of any change point in the whole history is at most
+  1 - confidence;
+- the levels before and after, up to the next change points, differ as significantly and by more
+  than the threshold; where the group has too few cases for a common shift, the whole interval is
+  beyond the allowed drift;
+- each level has two runs or more, or is the first or the latest one: a single slower run in the
+  middle is no change.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -35,7 +36,6 @@ from convbench.clock.variances import chance, quantile
 from convbench.comparing.judging import Limits
 from convbench.comparing.units import middle
 from convbench.history.scatter import Scatter, scatter
-from convbench.history.windows import windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 _LEAST: Final = 1e-12
 """A variance that is taken for none: of runs that agree to the last digit."""
+_FEWEST: Final = 3
+"""Two runs alone have nothing to confirm which of them is usual; three are the least, if there are
+three."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +71,7 @@ class Found:
     """All change points, by series and then by run.
 
     tested: how many comparisons they were held against. smallest: the log-ratio from which a
-    change of a typical series would be sure, at the latest run and half way; inf where none would.
+    change of a typical series is significant, at the latest run and half way; inf where none is.
     """
 
     levels: tuple[Level, ...]
@@ -80,7 +83,7 @@ def find(values: Floats, known: NDArray[np.bool_], limits: Limits) -> Found:
     """Find the change points of many series.
 
     values: logs of times, [series, run, process], the groups' shares taken away; nan where there
-    is none. known: for each series, whether its group's share was seen.
+    is none. known: for each series, whether its group has a common shift.
     """
     learnt = scatter(values)
     tries = windows(values.shape[1])
@@ -101,6 +104,31 @@ def find(values: Floats, known: NDArray[np.bool_], limits: Limits) -> Found:
     return Found(
         levels=tuple(levels), tested=number, smallest=_smallest(learnt, number, limits.confidence)
     )
+
+
+@cache
+def windows(runs: int) -> NDArray[np.int64]:
+    """Return rows (first, split, end) of runs: [first, split) is compared with [split, end).
+
+    The stretches are seeded intervals: of every length runs / sqrt(2)^j, evenly laid so that they
+    overlap (Kovács and others, Seeded binary segmentation, 2023, definition 1, decay 1/sqrt(2)).
+    A long one finds a small change that lasts, a short one a change that was reverted.
+    Their number grows with runs · log(runs), so that many comparisons cost little.
+    """
+    stretches: dict[tuple[int, int], None] = {}
+    shrink, step = 1.0, 0
+    while runs > 1:
+        length = max(min(_FEWEST, runs), runs * shrink)
+        number = 2 * math.ceil(2 ** (step / 2) - 1e-9) - 1
+        for index in range(number):
+            first = index * (runs - length) / max(1, number - 1)
+            stretches[math.floor(first + 1e-9), math.ceil(first + length - 1e-9)] = None
+        if length <= min(_FEWEST, runs):
+            break
+        step += 1
+        shrink /= math.sqrt(2)
+    rows = [(first, split, end) for first, end in stretches for split in range(first + 1, end)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
 class _Tests:
@@ -141,7 +169,7 @@ class _Tests:
         self.chance = np.where(self.valid, chances, 1.0)
 
     def bound(self, misses: float) -> float:
-        """Return below which chance one is sure when all are held against it (Holm)."""
+        """Return below which p-value one is significant, corrected for all of them (Holm)."""
         chances = self.chance[self.valid]
         order = np.sort(chances)
         fails = np.nonzero(order * np.arange(len(order), 0, -1) > misses)[0]
@@ -149,7 +177,7 @@ class _Tests:
 
 
 class _Series:
-    """One series, split at what is sure."""
+    """One series, split at significant changes."""
 
     def __init__(
         self, learnt: Scatter, series: int, limits: Limits, bound: float, *, known: bool
@@ -160,7 +188,7 @@ class _Series:
         self._unit = float(learnt.yardstick[series])
 
     def levels(self, order: list[list[int]]) -> list[Level]:
-        """Return the change points; `order` has the sure tries, the surest first."""
+        """Return the change points; `order` has the significant splits, smallest p-value first."""
         points = self._placed(self._split(order, 0, len(self._units)))
         while True:
             levels = [
@@ -236,14 +264,14 @@ class _Series:
 def _error(variance: Any, numbers: Sequence[Any], within: Sequence[Any]) -> Any:
     """Return the standard error of a difference of two levels, each of a number of runs.
 
-    within: sums of what the runs' own processes leave open; they count where they say more.
+    within: sums of the runs' squared standard errors by their processes, used where larger.
     """
     parts = zip(numbers, within, strict=True)
     return np.sqrt(sum(np.maximum(variance / n, own / n**2) for n, own in parts))
 
 
 def _smallest(learnt: Scatter, tested: int, confidence: float) -> tuple[float, float]:
-    """Return what a change of a typical series must be to be sure, at the last run and half way."""
+    """Return the smallest significant change of a typical series, at the last run and half way."""
     runs = learnt.units.shape[1]
     freedom = learnt.freedom + runs - 2
     if not tested or freedom <= 0 or runs < 2:  # noqa: PLR2004

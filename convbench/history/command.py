@@ -1,4 +1,4 @@
-"""What somebody asked to see of a history, in words -> the answer, and files of it."""
+"""A history as it is asked for on the command line -> its page, and files of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from convbench.comparing.command import read_share
 from convbench.comparing.judging import Limits
 from convbench.core.errors import RunError
-from convbench.core.files import write_file
+from convbench.core.files import write_files
 from convbench.history.history import History, history
 from convbench.history.page import page
 from convbench.history.run_folders import find_runs
@@ -53,8 +53,8 @@ def _pattern(text: str) -> re.Pattern[str]:
         return re.compile(text)
     except re.error as error:
         raise RunError(
-            f"--case {text!r} is no regular expression ({error}): mend it; brackets and dots that "
-            "are meant as such take a backslash."
+            f"--case {text!r} is no regular expression ({error}): put a backslash before brackets "
+            "and dots that are to match themselves."
         ) from None
 
 
@@ -87,6 +87,5 @@ def write(document: Document, out: Path) -> Path:
     data = replace(document, blocks=())
     files = {**RENDERERS["csv"](data), **RENDERERS["markdown"](document)}
     files[PAGE] = files.pop("report.md")
-    for name, content in files.items():
-        write_file(out / name, content, "give --out a folder that you may write to")
+    write_files(out, files, "give --out a folder that you may write to")
     return out / PAGE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from convbench.comparing.tables import lean, timed
+from convbench.comparing.tables import NOT_MEASURED, busy, lean, timed
 from convbench.core import text as show
 from convbench.history.plot import by_how_much
 from convbench.history.tables import commit
@@ -19,7 +19,7 @@ Row = tuple[Any, ...]
 
 
 def case_table(history: History, series: int, number: int) -> Table:
-    """Return one case, a row a run that has it; `number` tells tables of a page apart."""
+    """Return one case, a row a run that has it; `number` is that of the table on its page."""
     case = history.cases[series]
     baselines = list(dict.fromkeys(
         row.baseline.label for known, record in zip(history.rows, case.records, strict=True)
@@ -28,10 +28,10 @@ def case_table(history: History, series: int, number: int) -> Table:
     columns = (
         Column(name="run", key="run", kind="integer"),
         Column(name="time of a call", key="seconds", kind="seconds"),
-        Column(name="without its group's", key="alone", kind="seconds"),
-        Column(name=f"/ {show.listing(baselines, 2)}", key="ratio", kind="ratio"),
+        Column(name="without common shift", key="alone", kind="seconds"),
+        Column(name=f"time / {show.listing(baselines, 2)}", key="ratio", kind="ratio"),
         Column(name="multiplications", key="multiplications", kind="integer"),
-        Column(name="what changed", key="what"),
+        Column(name="change", key="what"),
     )
     rows = []
     for run, record in enumerate(case.records):
@@ -39,13 +39,13 @@ def case_table(history: History, series: int, number: int) -> Table:
             place, seconds, alone, count, what = _at(history, series, run, record)
             rows.append((place, seconds, alone, history.rows[run][record.case].time, count, what))
     missing = sum(record is None for record in case.records)
-    lacking = f" {show.plural(missing, 'run')} without it." if missing else ""
+    lacking = f" Not in {show.plural(missing, 'run')}." if missing else ""
     counts = {row[4] for row in rows}
     same = ""
     if len(counts) == 1 and None not in counts:  # said once, so that the others have room
         same = f" {next(iter(counts)):,} multiplications in every run."
         rows = [(*row[:4], None, *row[5:]) for row in rows]
-    caption = f"{case.label} · {case.group}.{same}{lacking}"
+    caption = f"{case.label} in {history.titles.groups[case.group]}.{same}{lacking}"
     return lean(f"case-{number}", caption, columns, rows, keep=("run", "seconds"))
 
 
@@ -57,7 +57,9 @@ def _at(history: History, series: int, run: int, record: Record) -> Row:
         if level.run == run
     ]
     said += [event.change for event in history.changed(series) if event.run == run]
-    if record.status != "ok":
+    if busy(record):
+        said.append(NOT_MEASURED)
+    elif record.status != "ok":
         said.append(f"{record.status}: {record.reason or 'no reason was given'}")
     return (
         run + 1,
@@ -78,9 +80,9 @@ def data_table(history: History) -> Table:
         Column(name="case", key="case"),
         Column(name="status", key="status"),
         Column(name="seconds", key="seconds", kind="seconds"),
-        Column(name="without its group's", key="alone", kind="seconds"),
+        Column(name="without common shift", key="alone", kind="seconds"),
         Column(name="multiplications", key="multiplications", kind="integer"),
-        Column(name="what changed", key="what"),
+        Column(name="change", key="what"),
     )
     rows = []
     for run, entry in enumerate(history.runs):

@@ -1,4 +1,4 @@
-"""Runs over time -> History: what became of every case, and from which run on."""
+"""Runs over time -> History: the changes of every case, and from which run on."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from convbench.comparing.environment import Difference, environments
 from convbench.comparing.judging import Limits
 from convbench.comparing.units import mean
 from convbench.history.changes import Found, Level, find
-from convbench.history.exact import Event, events
 from convbench.history.run_folders import Entry, Unread
-from convbench.history.series import Series, logs, series
+from convbench.history.series import Event, Series, events, logs, series
 from convbench.history.shares import take_away
 from convbench.runs.frame import rows
+from convbench.runs.titles import Titles, titles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,15 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """What runs say over time.
+    """Runs over time.
 
     runs: the oldest first; a run is named by its place in them from 1 on. cases: every case.
     differences: for each run, in what its environment differs from what was last known of it;
     nothing for the first one. events: counts and cases that changed. found: change points of
-    cases. alone: [case, run], the log of the time without what its whole group shared; nan where
-    it cannot be told. rows: for each run its rows by case, with the times that its own report has.
-    shares: for each group with enough cases, by what factor (a log) each run was
-    slower than the middle one as a whole, nan where untold. moved: change points of whole groups.
+    cases. alone: [case, run], the log of the time without the common shift of its group; nan where
+    the group has too few cases. rows: for each run its rows by case, with the times that its own
+    report has. shares: for each group with enough cases the common shift of each run relative to
+    the median run, a log, nan where unknown. moved: change points of these. titles: names of the
+    groups for readers.
     """
 
     runs: tuple[Entry, ...]
@@ -49,13 +50,14 @@ class History:
     rows: tuple[Mapping[str, Row], ...]
     shares: dict[str, Floats]
     moved: Found
+    titles: Titles
 
     def levels(self, series: int) -> tuple[Level, ...]:
         """Return the change points of a case's time."""
         return tuple(level for level in self.found.levels if level.series == series)
 
     def changed(self, series: int) -> tuple[Event, ...]:
-        """Return what became of a case and its counts."""
+        """Return the changes of a case's counts, and whether it ran."""
         return tuple(event for event in self.events if event.series == series)
 
     def in_the_way(self, run: int) -> tuple[Difference, ...]:
@@ -70,7 +72,7 @@ class History:
 
 
 def history(finds: Finds, limits: Limits | None = None) -> History:
-    """Return what the runs found say over time."""
+    """Return the history of the runs found."""
     limits = limits or Limits()
     cases = series([entry.run for entry in finds.runs])
     values = logs(cases)
@@ -91,6 +93,9 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
         moved=find(groups, np.ones(len(groups), dtype=bool), whole)
         if len(groups)
         else Found(levels=(), tested=0, smallest=(np.inf, np.inf)),
+        titles=titles(
+            record for case in cases for record in case.records[::-1] if record is not None
+        ),
     )
 
 

@@ -1,10 +1,12 @@
-"""History -> Document: what changed and from when on, the runs, and cases over them."""
+"""History -> Document: what changed at which run, the runs, and cases from run to run."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Final
 
+from convbench.comparing.tables import busy, percentage
+from convbench.comparing.units import FEWEST_FOR_A_SHIFT
 from convbench.core import text as show
 from convbench.history.following import case_table, data_table
 from convbench.history.plot import trend_figure
@@ -13,7 +15,7 @@ from convbench.history.tables import (
     changes_table,
     environment_table,
     groups_table,
-    moved_table,
+    overview_table,
     rows_of_changes,
     runs_table,
     unread_table,
@@ -40,7 +42,7 @@ def page(history: History, chosen: Sequence[int]) -> Document:
         *_changes(history),
         Heading(level=2, text="Runs"),
         runs_table(history),
-        *_part("What changed of the environment", environment_table(history)),
+        *_part("Changes of the environment", environment_table(history)),
         *_part("Not read", unread_table(history)),
         *_cases(history, shown),
         *_groups(history),
@@ -59,33 +61,30 @@ def _title(history: History) -> str:
 def _points(history: History, chosen: int) -> Iterable[Bullet]:
     runs = len(history.runs)
     timed = sum(case.times > 0 for case in history.cases)
-    text = f"{show.plural(runs, 'run')}, {show.plural(len(history.cases), 'case')}, {timed} timed."
+    text = f"{show.plural(runs, 'run')}, {show.plural(len(history.cases), 'case')}, {timed} timed"
+    text += f"; all on {history.titles.shared}." if history.titles.shared else "."
     if history.unread:
-        text += f" {_left_out(history)}"
+        text += f" {show.plural(len(history.unread), 'folder')} could not be used, see below."
     yield Bullet(lead="Found", text=text)
-    yield Bullet(lead="Times", text=_times(history))
-    yield Bullet(lead="Counts", text=_counts(history))
+    if runs > 1:
+        yield Bullet(lead="Times", text=_times(history))
+        yield Bullet(lead="Counts", text=_counts(history))
+    yield from _unmeasured(history)
     yield from _whole_groups(history)
     yield from _environment(history)
-    yield Bullet(lead="What can be told", text=_power(history))
+    yield Bullet(lead="Detectable change", text=_power(history))
     if chosen > MOST_CASES:
-        text = f"the first {MOST_CASES} of {chosen} cases; --case REGEX chooses others."
+        text = f"the first {MOST_CASES} of {chosen} cases; --case REGEX selects others."
         yield Bullet(lead="Shown run by run", text=text)
-
-
-def _left_out(history: History) -> str:
-    folders = show.plural(len(history.unread), "folder")
-    verb = "is" if len(history.unread) == 1 else "are"
-    return f"{folders} beside them {verb} not read, see below."
 
 
 def _times(history: History) -> str:
     levels = history.found.levels
     if not levels:
         return (
-            f"no change beyond {show.share(history.limits.threshold)} is sure."
+            f"no significant change beyond {percentage(history.limits.threshold)}."
             if history.found.tested
-            else "nothing can be told, see below."
+            else "no change can be detected, see “Detectable change”."
         )
     slower = sum(level.value > 0 for level in levels)
     said = [f"{slower} slower"] if slower else []
@@ -94,26 +93,41 @@ def _times(history: History) -> str:
     where = show.listing([str(run) for run in runs], 8)
     cases = len({level.series for level in levels})
     return (
-        f"{show.listing(said)} in {show.plural(cases, 'case')}, from run {where} on: beyond "
-        f"{show.share(history.limits.threshold)}, and at most "
-        f"{show.share(1 - history.limits.confidence)} chance of any false one in the whole history."
+        f"{show.listing(said)} in {show.plural(cases, 'case')}, from run {where} on, each by more "
+        f"than {percentage(history.limits.threshold)}; the probability of any false one in the "
+        f"whole history is at most {percentage(1 - history.limits.confidence)}."
     )
 
 
 def _counts(history: History) -> str:
-    kinds = {"count changed": "count changed", "broken": "no longer ran", "mended": "ran again"}
+    kinds = {
+        "count changed": ("case changed its counts", "cases changed their counts"),
+        "broken": ("case broke", "cases broke"),
+        "mended": ("case runs again", "cases run again"),
+    }
     said = [
-        f"{number} {text}"
-        for kind, text in kinds.items()
+        show.plural(number, *words)
+        for kind, words in kinds.items()
         if (number := sum(event.change == kind for event in history.events))
     ]
     return f"{show.listing(said)}." if said else "none changed, and no case broke."
 
 
+def _unmeasured(history: History) -> Iterable[Bullet]:
+    found = [
+        f"{show.plural(number, 'case')} in run {run}"
+        for run, entry in enumerate(history.runs, start=1)
+        if (number := sum(map(busy, entry.run.records)))
+    ]
+    if found:
+        text = f"{show.listing(found, _MOST_NAMED)}, because the machine was busy."
+        yield Bullet(lead="Not measured", text=text)
+
+
 def _whole_groups(history: History) -> Iterable[Bullet]:
     edge = math.log1p(max(history.limits.drift, history.limits.threshold))
     far = [
-        f"run {run + 1} ({group}: {show.times(math.exp(value))})"
+        f"run {run + 1} ({history.titles.groups[group]}: {show.times(math.exp(value))})"
         for group, values in history.shares.items()
         for run, value in enumerate(values)
         if math.isfinite(value) and abs(value) > edge
@@ -121,13 +135,13 @@ def _whole_groups(history: History) -> Iterable[Bullet]:
     if not far:
         return
     moved = len(history.moved.levels)
-    lasting = f" {moved} of such moves lasted." if moved else ""
+    lasting = f" {show.plural(moved, 'shift')} lasted, see below." if moved else ""
     yield Bullet(
-        lead="Moved as a whole",
+        lead="Shift common to all cases of a group",
         text=(
-            f"{show.listing(far, _MOST_NAMED)}, against the middle run.{lasting} All cases of a "
-            "group share their processes, so a slow day of the machine cannot be told from a "
-            "change that slows them all; cases are judged without it."
+            f"{show.listing(far, _MOST_NAMED)}, relative to the median run.{lasting} It may come "
+            "from the machine or from a change that affects every case; cases are judged without "
+            "it."
         ),
     )
 
@@ -142,64 +156,71 @@ def _environment(history: History) -> Iterable[Bullet]:
         yield Bullet(
             lead="Environment",
             text=(
-                f"changed before {show.listing(found, _MOST_NAMED)} in what must match. A change "
-                "of time there may be the environment's and not the program's."
+                f"changed before {show.listing(found, _MOST_NAMED)}, in keys that must match. A "
+                "change of times at the same run may come from the environment, not the program."
             ),
         )
 
 
 def _power(history: History) -> str:
-    """Say from what size on a change would have been found."""
+    """Return the smallest change that would be significant, in words."""
     runs = len(history.runs)
     last, half = history.found.smallest
     if runs == 1:
         return (
-            "one run has nothing to be compared with. What is here is what the run says; a second "
-            "one can be compared (`convbench compare`), a third confirms which of them is usual."
+            "none, with one run alone. Two runs can be compared (`convbench compare`); from three "
+            "on, a change point can be found."
         )
     if not math.isfinite(last):
         return (
-            f"nothing of times: {show.plural(runs, 'run')} of so few cases do not show how far "
-            "unchanged runs lie apart. Counts are exact all the same. Add runs, or cases."
+            f"none in times: {show.plural(runs, 'run')} of so few cases do not show by how much "
+            "unchanged cases vary between runs. Counts are exact all the same. Add runs, or cases."
         )
-    size = [show.share(max(math.expm1(value), history.limits.threshold)) for value in (last, half)]
+    size = [
+        show.percent(max(math.expm1(value), history.limits.threshold)) for value in (last, half)
+    ]
     if runs < _FEWEST_RUNS:
         text = (
-            f"with two runs only that they differ, from about {size[0]} on in a typical case; no "
-            "third run says which of them is usual."
+            f"about {size[0]} in a typical case. With two runs alone, which of them is the usual "
+            "one is not known; add a third."
         )
     else:
         text = (
-            f"in a typical case a change is sure from about {size[0]} on at the latest run, and "
-            f"from {size[1]} half way; noisier cases need more."
+            f"about {size[0]} in a typical case at the latest run, and {size[1]} in the middle of "
+            "the history; more in noisier cases."
         )
     few = sum(0 < case.times < min(runs, _FEWEST_RUNS) for case in history.cases)
     if few:
-        text += f" {show.plural(few, 'case')} with times in fewer runs cannot be judged."
+        runs_needed = show.plural(min(runs, _FEWEST_RUNS), "run")
+        text += (
+            f" {show.plural(few, 'case has', 'cases have')} times in fewer than {runs_needed}, too "
+            "few to judge."
+        )
     alone = sum(case.group not in history.shares for case in history.cases if case.times > 1)
     if alone:
         text += (
-            f" {show.plural(alone, 'case')} in small groups: there a machine's day cannot be seen, "
-            f"so only what is beyond {show.share(history.limits.drift)} is called a change."
+            f" {show.plural(alone, 'case is', 'cases are')} in groups of fewer than "
+            f"{FEWEST_FOR_A_SHIFT}, too few to separate drift of the whole run: there a change "
+            f"must exceed {percentage(history.limits.drift)}."
         )
     return text
 
 
 def _changes(history: History) -> tuple[Block, ...]:
     rows = rows_of_changes(history)
-    blocks: list[Block] = []
-    if rows:
-        more = len(rows) - MOST_ROWS
-        caption = f"{more} more are in the data." if more > 0 else ""
-        blocks += [Heading(level=2, text="What changed"), changes_table(rows[:MOST_ROWS], caption)]
-    if history.moved.levels:
-        blocks += [Heading(level=2, text="Whole groups that moved, and stayed"),
-                   moved_table(history)]  # fmt: skip
-    return tuple(blocks)
+    if not rows:
+        return ()
+    more = len(rows) - MOST_ROWS
+    caption = f"{more} more are in the data of --out." if more > 0 else ""
+    return (
+        Heading(level=2, text="What changed"),
+        overview_table(history),
+        *_part("Changes, by run", changes_table(rows[:MOST_ROWS], caption)),
+    )
 
 
 def _part(title: str, table: Table) -> tuple[Block, ...]:
-    """Return a table below the one of runs, if it has any rows."""
+    """Return a table as a part of its section, if it has any rows."""
     return (Heading(level=3, text=title), table) if table.rows else ()
 
 
@@ -216,17 +237,19 @@ def _cases(history: History, shown: Sequence[int]) -> tuple[Block, ...]:
 def _groups(history: History) -> tuple[Block, ...]:
     if not history.shares or len(history.runs) == 1:
         return ()
-    return (Fold(summary="What moved whole groups, run by run", blocks=(groups_table(history),)),)
+    return (Fold(summary="Common shifts of groups, by run", blocks=(groups_table(history),)),)
 
 
 def _method(history: History) -> tuple[Block, ...]:
     if len(history.runs) == 1:
         return ()
     text = (
-        "A change point is where the runs before differ most surely from the runs after, once what "
-        "moved their whole group is taken away: runs are split in two there, and each part again "
-        f"(binary segmentation). All cases and all splits, {history.found.tested:,} comparisons, "
-        "are held against each (Holm's step-down test); how far unchanged runs lie apart is learnt "
-        "from all cases together. Counts are compared exactly, from run to run."
+        "A change point is the run from which on the times of a case differ most significantly "
+        "from those before, without the common shift of its group; the runs before it and from it "
+        "on are then searched in the same way (binary segmentation). Significance is corrected for "
+        f"all cases and all possible change points, {history.found.tested:,} comparisons (Holm's "
+        "step-down test). The variance between unchanged runs is estimated from all cases "
+        "together. Counts are compared exactly, from run to run; multiplications are those of one "
+        "forward pass, taps on padding included."
     )
     return Heading(level=2, text="How to read this"), Paragraph(text=text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from convbench.comparing.tables import timed
+from convbench.comparing.tables import busy, timed
 from convbench.core import text as show
 from convbench.report.document import Figure
 from convbench.report.figuredata import Trend, TrendChange, TrendLevel, TrendLine, TrendPoint
@@ -41,9 +41,9 @@ def trend_figure(history: History, chosen: Sequence[int]) -> Figure | None:
     return Figure(
         id="history",
         caption=(
-            "Time of a call in every run, the oldest first. Whiskers are the interval of one run; "
-            "lines are the levels between change points. Each panel has its own scale, which does "
-            "not begin at 0."
+            "Time of a call in every run, the oldest first. Whiskers: 95 % interval of the run; "
+            "lines: mean level between change points. Each panel has its own scale, which does not "
+            "start at 0."
         ),
         alt=_alt(trend),
         data=trend,
@@ -74,7 +74,8 @@ def _line(history: History, index: int) -> TrendLine:
                 )
             )
         else:
-            said = record.status if record.status != "ok" else "not timed"
+            failed = record.status if record.status != "ok" else "not timed"
+            said = "machine busy" if busy(record) else failed
             points.append(TrendPoint(run=run, seconds=None, said=said))
     changes = [
         TrendChange(
@@ -90,7 +91,7 @@ def _line(history: History, index: int) -> TrendLine:
         if event.change == "count changed"
     ]
     return TrendLine(
-        label=f"{case.label} · {case.group}",
+        label=f"{case.label} in {history.titles.groups[case.group]}",
         points=tuple(points),
         levels=_levels(points, [level.run for level in history.levels(index)]),
         changes=tuple(sorted(changes, key=lambda change: change.run)),

@@ -21,7 +21,7 @@ _MOST_NAMED: Final = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A run and where it lies: its folder as seen from the one that was searched."""
+    """A run, its start, and its folder relative to the one that was searched."""
 
     place: str
     run: Run
@@ -101,7 +101,7 @@ def _read(path: Path, place: str) -> Entry:
         started = datetime.fromisoformat(run.header.started)
     except ValueError:
         raise RunError(
-            f"its start, {run.header.started!r}, is no time, so it has no place among the others"
+            f"its start time {run.header.started!r} is not in ISO 8601, so it has no place in time"
         ) from None
     # ISO 8601; what names no zone is UTC, as `started` is by its definition
     zoned = started if started.tzinfo else started.replace(tzinfo=UTC)
@@ -117,7 +117,7 @@ def _without_copies(entries: list[Entry]) -> tuple[list[Entry], list[Unread]]:
         if same is None:
             single.append(entry)
         else:
-            copies.append(Unread(place=entry.place, why=f"holds the same run as {same}: left out"))
+            copies.append(Unread(place=entry.place, why=f"a copy of {same}"))
     return single, copies
 
 

@@ -1,15 +1,13 @@
-"""How far runs of an unchanged case lie apart, learnt from all cases at once.
+"""The variance of unchanged cases from run to run, estimated from all cases.
 
-A history is short: eight runs say little of how much one case scatters, a hundred cases say much.
-
-- The yardstick of a case is what its processes differ by within a run, so that no change between
-  runs is in it; variances of all cases are drawn towards the typical one (`comparing.noise`). Where
-  every run has one process there is no yardstick, and all cases have the same.
-- In this unit cases look alike, and their scatter from run to run has one typical variance, with
-  as many degrees of freedom as the cases agree on it. It is learnt from differences of consecutive
-  runs (von Neumann and others, The mean square successive difference, 1941), each case without
-  its largest ones: a change is in one difference only, wherever it is. Of the cases' variances the
-  middle half is looked at, so that the quarter that changed most says nothing of the others.
+- The yardstick of a case is its standard error by processes within a run, which no change between
+  runs enters; variances of all cases are shrunk towards the typical one (`comparing.noise`). Where
+  every run has one process, all cases have the same yardstick.
+- In this unit the variance from run to run has one typical value over cases, with as many degrees
+  of freedom as the cases agree on it. It is estimated from differences of consecutive runs (von
+  Neumann and others, The mean square successive difference, 1941), without the largest ones of each
+  case, since a change is in one difference only. Of the cases' variances the middle half is used,
+  so that the quarter that changed most has no influence.
 """
 
 from __future__ import annotations
@@ -61,7 +59,7 @@ def scatter(values: Floats) -> Scatter:
     units = means / yardstick[:, None]
     within = _within(values, means) / yardstick[:, None] ** 2
     variance, freedom = _between(units)
-    if told:  # runs cannot agree better than their processes let them
+    if told:  # the variance of a run is at least that of its mean over processes
         variance = max(variance, 1.0)
     return Scatter(
         units=units, yardstick=yardstick, within=within, variance=variance, freedom=freedom
@@ -76,7 +74,7 @@ def _within(values: Floats, means: Floats) -> Floats:
 
 
 def _yardstick(values: Floats, means: Floats) -> tuple[Floats, bool]:
-    """Return the standard error of a run's mean by its processes, and whether they tell it."""
+    """Return the standard error of a run's mean by its processes, and whether any has several."""
     number = np.isfinite(values).sum(axis=-1)
     freedom = np.maximum(number - 1, 0).sum(axis=-1).astype(float)
     if not freedom.any():

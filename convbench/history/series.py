@@ -1,4 +1,4 @@
-"""A case over runs: the same case in each of them, by its identity."""
+"""A case over runs: the same case in each of them, by its identity; and its exact changes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convbench.comparing.matching import identity
+from convbench.comparing.exact import Change, changes
+from convbench.comparing.matching import Pair, identity
 from convbench.comparing.tables import timed
 from convbench.comparing.units import calm, members, of_processes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from convbench.clock.samples import Samples
     from convbench.comparing.matching import Key
@@ -29,7 +30,6 @@ class Series:
 
     name: str
     label: str
-    slot: str
     group: str
     records: tuple[Record | None, ...]
 
@@ -37,6 +37,16 @@ class Series:
     def times(self) -> int:
         """How many runs have a time of it."""
         return sum(timed(record) for record in self.records)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A change of a case at run `run`, against the run before that had the case."""
+
+    series: int
+    run: int
+    change: Change
+    notes: tuple[str, ...]
 
 
 def series(runs: Sequence[Run]) -> tuple[Series, ...]:
@@ -50,12 +60,34 @@ def series(runs: Sequence[Run]) -> tuple[Series, ...]:
         Series(
             name=record.case,
             label=record.label,
-            slot=record.slot,
             group=record.group,
             records=tuple(table.get(key) for table in tables),
         )
         for key, record in newest.items()
     )
+
+
+def events(cases: Sequence[Series]) -> tuple[Event, ...]:
+    """Return the changes of counts, and the cases that broke or run again, by case and by run.
+
+    A count is compared with that of the last run that ran the case, also over runs that did not.
+    """
+    return tuple(event for index, case in enumerate(cases) for event in _of(index, case))
+
+
+def _of(index: int, case: Series) -> Iterator[Event]:
+    last: Record | None = None
+    ran: Record | None = None
+    for run, record in enumerate(case.records):
+        if record is None:
+            continue
+        compared = [last] if ran is last or record.status != "ok" else [last, ran]
+        for before in compared if run else ():  # the first run of all has nothing before it
+            change, notes = changes(Pair(left=before, right=record))
+            if change:
+                yield Event(series=index, run=run, change=change, notes=notes)
+        last = record
+        ran = record if record.status == "ok" else ran
 
 
 def logs(cases: Sequence[Series]) -> Floats:

@@ -1,10 +1,10 @@
-"""What all cases of a group share in a process, and what is left of each case without it.
+"""The common shift of each group in each process, and the times of each case without it.
 
 A history holds y[i, r, p]: the log of the time of case i in process p of run r. Cases of a group
-share their processes, so what slowed a machine for a day, or a process for its life, moves them
-all. Within a group y is taken apart as a case's own level and a share of every process, by medians
-(a median polish: Tukey, Exploratory Data Analysis, 1977, chapter 11), so that a few cases that
-changed leave the shares where they are, and so does a case that some runs lack.
+share their processes, so what slows a machine or a process slows all of them. Within a group y is
+split into a level of each case and a shift of each process, by medians (a median polish: Tukey,
+Exploratory Data Analysis, 1977, chapter 11), which a few cases that changed, or that some runs
+lack, do not influence.
 """
 
 from __future__ import annotations

@@ -7,22 +7,28 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.contamination import MANY, contaminated_share
-from convbench.comparing.tables import lean, one_condition, timed
+from convbench.comparing.tables import NOT_MEASURED, busy, lean, of_logs, timed
 from convbench.core import text as show
-from convbench.core.intervals import RatioInterval
-from convbench.history.plot import by_how_much
 from convbench.report.document import Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convbench.history.changes import Level
-    from convbench.history.exact import Event
     from convbench.history.history import History
     from convbench.history.run_folders import Entry
+    from convbench.runs.record import Record
 
 MOST_ROWS: Final = 100
 """Changes that a page shows; the others are counted, and in the data."""
+_MOST_RUNS: Final = 24
+"""Runs of an overview, a character each: as many as no terminal breaks into two lines."""
+_MARKS: Final = {
+    "environment": "E", "broken": "B", "count changed": "C", "mended": "R", "slower": "S",
+    "faster": "F",
+}  # fmt: skip
+"""Marks of changes in an overview, the one that is shown where there are several first."""
+_ALL: Final = "all cases"
 _COMMIT: Final = 10
 _MOST_KEYS: Final = 4
 
@@ -30,23 +36,30 @@ Row = tuple[Any, ...]
 
 
 def runs_table(history: History) -> Table:
-    """Return a row a run, the oldest first; what is the same in all is said once, above."""
+    """Return a row a run, the oldest first."""
     columns = (
         Column(name="run", key="run", kind="integer"),
         Column(name="started (UTC)", key="started"),
         Column(name="commit", key="commit"),
         Column(name="version", key="version"),
-        Column(name="timed", key="timed", kind="integer"),
-        Column(name="as a whole", key="whole", kind="ratio"),
-        Column(name="environment", key="environment"),
-        Column(name="to know", key="notes"),
+        Column(name="cases timed", key="timed", kind="integer"),
+        Column(name="common shift", key="whole", kind="ratio"),
+        Column(name="environment changed", key="environment"),
+        Column(name="notes", key="notes"),
         Column(name="folder", key="folder"),
     )
     rows = [_run(history, number) for number in range(len(history.runs))]
-    several = history.shares and len(rows) > 1
+    said = []
+    if history.shares and len(rows) > 1:
+        said.append(
+            "Common shift: the factor common to all cases of a group, the median of the groups, "
+            "relative to the median run."
+        )
+    if any(row[2].endswith("+") for row in rows):
+        said.append("+ behind a commit: with uncommitted changes.")
     return lean(
         "runs",
-        "As a whole: the middle of its groups, against the middle run." if several else "",
+        " ".join(said),
         columns,
         rows,
         keep=("run", "started", "timed", "folder"),
@@ -103,64 +116,126 @@ def _notes(entry: Entry) -> list[str]:
     run = entry.run
     notes = [] if run.finished else ["not finished"]
     if run.torn:
-        notes.append(f"{show.plural(run.torn, 'line')} torn")
-    busy = contaminated_share([samples for record in run.records for samples in record.samples])
-    if busy >= MANY:
-        notes.append(f"machine busy in {show.share(busy)} of samples")
+        notes.append(show.plural(run.torn, "incomplete line"))
+    share = contaminated_share([samples for record in run.records for samples in record.samples])
+    if share >= MANY:
+        notes.append(f"machine busy in {show.share(share)} of samples")
+    if number := sum(map(busy, run.records)):
+        notes.append(f"{show.plural(number, 'case')} {NOT_MEASURED}")
     return notes
 
 
 def rows_of_changes(history: History) -> list[Row]:
-    """Return every change of a case: by run, counts and broken cases first, then by size."""
-    keyed = [(event.run, 0, 0.0, _event(history, event)) for event in history.events]
-    keyed += [(item.run, 1, -item.value, _level(history, item)) for item in history.found.levels]
+    """Return every change by run: counts and broken cases, then times by size, then groups."""
+    groups = list(history.shares)
+    keyed = []
+    for event in history.events:
+        case, said = history.cases[event.series], (event.change, None, "; ".join(event.notes))
+        row = _row(history, event.run, case.label, case.group, *said)
+        keyed.append((event.run, 0, 0.0, row))
+    for level in history.found.levels:
+        case = history.cases[level.series]
+        row = _level(history, level, case.label, case.group, _notes_of(history, level))
+        keyed.append((level.run, 1, -level.value, row))
+    for level in history.moved.levels:
+        row = _level(history, level, _ALL, groups[level.series], "")
+        keyed.append((level.run, 2, -level.value, row))
     return [row for *_, row in sorted(keyed, key=lambda item: item[:3])]
 
 
 def changes_table(rows: Sequence[Row], caption: str) -> Table:
-    """Return changes of cases, columns that say nothing left out."""
+    """Return changes as a table without empty columns."""
     columns = (
-        Column(name="from run", key="run", kind="integer"),
         Column(name="case", key="label"),
-        Column(name="where", key="slot"),
-        Column(name="what", key="what"),
+        Column(name="slot", key="slot"),
+        Column(name="from run", key="run", kind="integer"),
+        Column(name="started", key="started"),
+        Column(name="commit", key="commit"),
+        Column(name="change", key="what"),
         Column(name="time ratio", key="ratio", kind="ratio"),
-        Column(name="to know", key="notes"),
+        Column(name="notes", key="notes"),
     )
     return lean("changes", caption, columns, rows, keep=("run", "label", "slot", "what"))
 
 
-def _event(history: History, event: Event) -> Row:
-    case = history.cases[event.series]
+def overview_table(history: History) -> Table:
+    """Return a row for whatever changed, with a character for each of the latest runs."""
+    last = len(history.runs)
+    runs = range(max(0, last - _MOST_RUNS), last)
+    name = history.titles.groups
+    events = [(run, "environment") for run in range(last) if history.in_the_way(run)]
+    lines: list[tuple[str, str, list[tuple[int, str]], Sequence[Record | None]]] = [
+        ("environment", "", events, ())
+    ]
+    for index, group in enumerate(history.shares):
+        levels = [level for level in history.moved.levels if level.series == index]
+        lines.append((_ALL, name[group], [(one.run, _direction(one)) for one in levels], ()))
+    for series in history.telling[:MOST_ROWS]:
+        case = history.cases[series]
+        changes = [(level.run, _direction(level)) for level in history.levels(series)]
+        changes += [(event.run, event.change) for event in history.changed(series)]
+        lines.append((case.label, name[case.group], changes, case.records))
+    return Table(
+        id="overview",
+        caption=(
+            "A character a run, the oldest first. S slower, F faster, C counts changed, B broken "
+            "and R running again, each from that run on; E environment changed; . no change; "
+            "- no time; _ not in the run."
+        ),
+        columns=(
+            Column(name="case", key="label"),
+            Column(name="slot", key="slot"),
+            Column(name=f"runs {runs.start + 1}–{last}", key="what"),
+        ),
+        rows=tuple(
+            (label, slot, "".join(_mark(changes, run, records) for run in runs))
+            for label, slot, changes, records in lines
+            if changes
+        ),
+    )
+
+
+def _mark(changes: Sequence[tuple[int, str]], run: int, records: Sequence[Record | None]) -> str:
+    here = {change for at, change in changes if at == run}
+    for change, mark in _MARKS.items():
+        if change in here:
+            return mark
+    if not records or timed(records[run]):
+        return "."
+    return "_" if records[run] is None else "-"
+
+
+def _direction(level: Level) -> str:
+    return "slower" if level.value > 0 else "faster"
+
+
+def _row(history: History, run: int, label: str, group: str, *what: Any) -> Row:
+    """Return a row of `changes_table`; what: the change, the ratio and the notes."""
+    entry = history.runs[run]
     return (
-        event.run + 1, case.label, _where(history, event.series), event.change, None,
-        "; ".join(event.notes),
+        label, history.titles.groups[group], run + 1,
+        f"{entry.started.astimezone(UTC):%Y-%m-%d}", commit(entry), *what,
     )  # fmt: skip
 
 
-def _level(history: History, level: Level) -> Row:
-    case = history.cases[level.series]
+def _level(history: History, level: Level, label: str, group: str, notes: str) -> Row:
+    ratio = of_logs(level.value, level.low, level.high, confidence=history.limits.confidence)
+    return _row(history, level.run, label, group, _direction(level), ratio, notes)
+
+
+def _notes_of(history: History, level: Level) -> str:
+    """Return what else happened at the change point of a case, in words."""
     before = _before(history, level.series, level.run)
     keys = [
         item.key for run in range(before + 1, level.run + 1) for item in history.in_the_way(run)
     ]
-    notes = [f"the environment changed there: {show.listing(keys, _MOST_KEYS)}"] if keys else []
+    changed = f"environment changed at the same run: {show.listing(keys, _MOST_KEYS)}"
+    notes = [changed] if keys else []
     if any(event.run == level.run for event in history.changed(level.series)):
-        notes.append("see its other change there")
-    unsure = len(history.levels(level.series)) > 2  # noqa: PLR2004
-    notes += ["it goes back and forth"] if unsure else []
-    return (
-        level.run + 1, case.label, _where(history, level.series),
-        "slower" if level.value > 0 else "faster", _interval(level, history.limits.confidence),
-        "; ".join(notes),
-    )  # fmt: skip
-
-
-def _where(history: History, series: int) -> str:
-    """Return the slot, or the group where cases run under several conditions."""
-    case = history.cases[series]
-    alike = one_condition((item.group, item.slot) for item in history.cases)
-    return case.slot if alike else case.group
+        notes.append("its counts changed or it broke at the same run")
+    if len(history.levels(level.series)) > 2:  # noqa: PLR2004
+        notes.append("several changes: it may alternate between two speeds")
+    return "; ".join(notes)
 
 
 def _before(history: History, series: int, run: int) -> int:
@@ -169,51 +244,18 @@ def _before(history: History, series: int, run: int) -> int:
     return max((place for place in range(run) if records[place] is not None), default=0)
 
 
-def _interval(level: Level, confidence: float) -> RatioInterval:
-    return RatioInterval.of_logs(
-        level.value,
-        level.low,
-        level.high,
-        confidence=confidence,
-        paired=False,
-        verdict="slower" if level.low > 0 else "faster" if level.high < 0 else "cannot tell",
-    )
-
-
-def moved_table(history: History) -> Table:
-    """Return the change points of whole groups."""
-    names = list(history.shares)
-    return Table(
-        id="moved",
-        caption="What all cases of a group have in common, after / before.",
-        columns=(
-            Column(name="from run", key="run", kind="integer"),
-            Column(name="group", key="group"),
-            Column(name="what", key="what"),
-            Column(name="time ratio", key="ratio", kind="ratio"),
-        ),
-        rows=tuple(
-            (level.run + 1, names[level.series], by_how_much(level.value),
-             _interval(level, history.limits.confidence))
-            for level in history.moved.levels
-        ),
-    )  # fmt: skip
-
-
 def groups_table(history: History) -> Table:
-    """Return by what factor each run was slower than the middle one, for every group."""
+    """Return by what factor each run was slower than the median one, for every group."""
     return Table(
         id="groups",
-        caption=(
-            "What all cases of a group have in common in a run, against the group's middle run."
-        ),
+        caption="Factor common to all cases of a group in a run, relative to its median run.",
         columns=(
             Column(name="group", key="group"),
             Column(name="run", key="run", kind="integer"),
             Column(name="time ratio", key="ratio", kind="ratio"),
         ),
         rows=tuple(
-            (group, run + 1, math.exp(value))
+            (history.titles.groups[group], run + 1, math.exp(value))
             for group, values in history.shares.items()
             for run, value in enumerate(map(float, values))
             if math.isfinite(value)
@@ -225,7 +267,7 @@ def unread_table(history: History) -> Table:
     """Return the folders that look like runs and are not among them."""
     return Table(
         id="unread",
-        caption="Folders that look like runs, and why they are not among them.",
+        caption="Folders that look like runs and were left out.",
         columns=(Column(name="folder", key="folder"), Column(name="why", key="why")),
         rows=tuple((item.place, item.why) for item in history.unread),
     )

@@ -8,8 +8,8 @@
         convbench.assert_faster((mine, inputs), (theirs, inputs), by=1.2)
 
 Counts are exact and cheap, so assertions about them always run. Times are neither: what asks for
-them is skipped unless `--convbench` is given, and skipped as "cannot tell" where the interval of
-the measured times does not decide; `--convbench-strict` makes that a failure. With
+them is skipped unless `--convbench` is given, and skipped as inconclusive where the interval of the
+measured ratio includes the required one; `--convbench-strict` makes that a failure. With
 `--convbench-out=DIR` all that was measured, results of pytest-benchmark too, is a run folder.
 
 pytest loads this wherever convbench is installed: it imports nothing heavy, and until it is asked
@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --convbench, --convbench-out and --convbench-strict."""
     group = parser.getgroup("convbench", "what convolutions cost (convbench)")
     group.addoption(
-        "--convbench", action="store_true", help="run timing assertions, and show what they found"
+        "--convbench", action="store_true", help="run timing assertions, and print their results"
     )
     group.addoption(
         "--convbench-out",
@@ -52,11 +52,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--convbench-strict",
         action="store_true",
-        help="fail where the clock cannot tell, instead of skipping",
+        help="fail inconclusive timing assertions instead of skipping them",
     )
     parser.addini(
         "convbench_strict",
-        "fail where the clock cannot tell, as --convbench-strict does",
+        "fail inconclusive timing assertions, as --convbench-strict does",
         type="bool",
         default=False,
     )
@@ -89,7 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a marker that says something it cannot mean, before anything runs."""
+    """Refuse a marker with invalid arguments, before anything runs."""
     for item in items:
         if item.get_closest_marker("convbench") is not None:
             read_marker(item)

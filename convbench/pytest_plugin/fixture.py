@@ -57,8 +57,8 @@ class Convbench:
         """Assert that a is at least `by` times as fast as b: a takes at most 1/by of b's time.
 
         Each is a callable, or (callable, inputs). Fails only where the whole interval of (time of
-        b / time of a) is below `by`; where `by` lies in it, or the measurement cannot be believed,
-        the test is skipped as "cannot tell" (with --convbench-strict it fails). Without --convbench
+        b / time of a) is below `by`; where `by` lies in it, or other load disturbed most samples,
+        the test is skipped as inconclusive (with --convbench-strict it fails). Without --convbench
         it is skipped unmeasured. What is not given is as the marker says; see
         `convbench.testing.assert_faster` for all of it.
         """
@@ -82,7 +82,7 @@ class Convbench:
         except ConvbenchError as error:
             _short(error)
         said = conclusion(found, by, labels=(label_of(a), label_of(b)))
-        session.say(said.outcome, f"{said.interval}, {by:g} asked", self._test)
+        session.say(said.outcome, f"time of b / a {said.interval}, required {by:g}", self._test)
         if said.outcome == "cannot tell" and not self._strict:
             pytest.skip(said.brief)
         said.demand(strict=self._strict)
@@ -129,7 +129,7 @@ class Convbench:
         __tracebackhide__ = True
         if self._session is None or self._refusal:
             if self._session is not None and self._strict:
-                pytest.fail(f"{self._refusal}. --convbench-strict lets none go undecided.")
+                pytest.fail(f"{self._refusal}. --convbench-strict does not let it be skipped.")
             pytest.skip(self._refusal)
         return self._session
 
@@ -170,6 +170,6 @@ class Convbench:
 
 
 def _short(error: ConvbenchError) -> NoReturn:
-    """Raise an error again without the frames of convbench, which tell a user nothing."""
+    """Raise an error again without the frames of convbench."""
     __tracebackhide__ = True
     raise error.with_traceback(None) from None

@@ -1,4 +1,4 @@
-"""What the plugin is told: options, ini, the marker; and what is said of anything else."""
+"""Settings of the plugin: options, ini, the marker; and the errors of invalid ones."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Timing:
 
 
 def read_marker(item: pytest.Item) -> Timing:
-    """Return what the markers of a test say, the nearest last.
+    """Return the settings of a test by its markers; the nearest marker wins.
 
-    Raises UsageError, which ends the session with one line, for anything that cannot be meant.
+    Raises UsageError, which ends the session with one line, for an invalid argument.
     """
     told: dict[str, Any] = {}
     for mark in reversed(list(item.iter_markers("convbench"))):
@@ -70,7 +70,7 @@ def _wrong(item: pytest.Item, what: str, remedy: str) -> pytest.UsageError:
 
 
 def strict(config: pytest.Config) -> bool:
-    """Tell whether not being able to tell is a failure."""
+    """Tell whether an inconclusive timing assertion is a failure."""
     return bool(config.getoption("convbench_strict") or config.getini("convbench_strict"))
 
 

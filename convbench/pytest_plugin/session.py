@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from convbench.runs.store import Store
 
 _COLOURS: Final = {"holds": "green", "fails": "red", "cannot tell": "yellow"}
+_WORDS: Final = {"cannot tell": "inconclusive"}
 _OUT: Final = "--convbench-out"
 
 
@@ -170,19 +171,19 @@ class Session:
         self._append([record], device="cpu", threads=threads or 1)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show what was timed: outcome, figures, test."""
+        """Print the result of every timing assertion: outcome, times, test."""
         write = terminalreporter
         if not (self._lines or self._stored or self._parallel):
             return
-        write.section("convbench: what was timed")
+        write.section("convbench: times")
         if self._parallel:
             from convbench.pytest_plugin import PARALLEL
 
-            write.line(f"nothing: {PARALLEL}")
+            write.line(f"nothing was timed: {PARALLEL}")
         widest = max((len(text) for _, text, _ in self._lines), default=0)
         for outcome, text, test in self._lines:
             colour = _COLOURS.get(outcome)
-            write.write(f"{outcome:<12}", **({colour: True} if colour else {}))
+            write.write(f"{_WORDS.get(outcome, outcome):<12}", **({colour: True} if colour else {}))
             write.line(f" {text:<{widest}}  {test}")
         if self._stored:
             command = shlex.join(["convbench", "report", self._shown])
@@ -196,35 +197,12 @@ class Session:
 
 
 def _tallies(call: Any, inputs: tuple[Any, ...]) -> dict[str, Tally | Unavailable]:
-    """Return our own count of a module, where one is timed."""
+    """Return our own count of a module, or why it has none, where one is timed."""
     from torch import nn
 
-    from convbench.core.version import __version__
-    from convbench.counting.engine.run import profile
-    from convbench.counting.tally import Convention, Tally, Unavailable
+    from convbench.counting.base import count_with
 
-    if not isinstance(call, nn.Module):
-        return {}
-    try:
-        found = profile(call, *inputs)
-    except Exception as error:  # noqa: BLE001  it was timed; that it is not counted is said
-        return {"profile": Unavailable(one_line(error))}
-    macs = int(found.forward.multiplications)
-    counted = {name: int(counts.multiplications) for name, counts in found.by_operator.items()}
-    return {
-        "profile": Tally(
-            counter="profile",
-            macs=macs,
-            by_operator={name: number for name, number in counted.items() if number},
-            by_module={"": macs},
-            unsupported=found.unsupported,
-            convention=Convention(
-                unit="1 per multiply-accumulate",
-                elementwise="nothing",
-                source=f"convbench {__version__}",
-            ),
-        )
-    }
+    return {"profile": count_with("convbench", call, inputs)} if isinstance(call, nn.Module) else {}
 
 
 def _command(arguments: Sequence[str]) -> str:

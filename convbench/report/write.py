@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from convbench.core.errors import MissingExtraError
-from convbench.core.files import write_file
+from convbench.core.files import write_files
 from convbench.core.registry import unknown
 from convbench.report.contents import contents
 from convbench.report.renderers import RENDERERS, SCREENS
@@ -67,7 +67,7 @@ def write_report(
             if missing is None:
                 raise
             missing(name, error)
-    return tuple(write_file(Path(out) / name, data) for name, data in files.items())
+    return write_files(Path(out), files)
 
 
 def print_report(run: Run, formats: Sequence[str], console: Console) -> None:

@@ -6,7 +6,7 @@ is matched with.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 
 from convbench.core.slot_names import sizes
@@ -30,12 +30,18 @@ class Titles:
     groups: dict[str, str]
 
 
-def titles(records: Iterable[Record]) -> Titles:
-    """Return the names of the groups of these records; each is unique, as the short one is."""
+def titles(records: Iterable[Record], but: Collection[str] = ()) -> Titles:
+    """Return the names of the groups of these records; each is unique, as the short one is.
+
+    but: axes that no name says, because the records are compared across them.
+    """
     firsts: dict[str, Record] = {}
     for record in records:
         firsts.setdefault(record.group, record)
-    words = {group: _condition(record) for group, record in firsts.items()}
+    words = {
+        group: {axis: text for axis, text in _condition(record).items() if axis not in but}
+        for group, record in firsts.items()
+    }
     shared = set.intersection(*(set(each.items()) for each in words.values())) if words else set()
     own = {
         group: [text for axis, text in each.items() if (axis, text) not in shared]

@@ -2,9 +2,9 @@
 
     from convbench.testing import assert_faster, assert_multiplications, check_conv
 
-    contract   check_conv: the contract that every registered convolution type fulfils
-    counts     assert_multiplications, assert_cost_at_most: exact, from shapes alone
-    speed      assert_faster: fails only if the interval of the ratio of times says so
+    contract   check_conv: the contract that every registered convolution type keeps
+    counts     assert_multiplications, assert_cost_at_most: exact, computing nothing
+    speed      assert_faster: fails only where the whole interval of the ratio does
 
 They need no test runner. In pytest the fixture `convbench` has the same and more; see
 `convbench.pytest_plugin`. Importing this module does not import torch.

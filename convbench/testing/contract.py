@@ -6,7 +6,7 @@
         check_conv("my_type")
 
 The module's output, its parameters, torch's count of its operators, a count by literal nested
-loops, the plan in symbols and the plan in NumPy arrays must all agree with the plan in integers.
+loops, the plan in symbols and the plan in NumPy arrays must all equal the plan in integers.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Assertions about time: they fail only if the interval of the ratio of times says so.
+"""Assertions about time: they fail only where the whole interval of the measured ratio does.
 
 There are three outcomes. With r = time of b / time of a, and the 95 % interval of r:
 
     holds         the whole interval is at or above `by`
     fails         the whole interval is below `by`
-    cannot tell   anything else: `by` lies within the interval, the measurement was disturbed too
-                  much, or there is no interval or one that spans more than a factor of 2
+    cannot tell   inconclusive: `by` lies within the interval, there is none, it spans more than a
+                  factor of 2, or other load disturbed most of the samples
 
 So `by` is how many times as fast a must be: a call of a takes at most 1/by of the time of a call of
 b (by=1.2: at most 83 %). Below 1 it is a limit on how much slower a may be (by=0.9: at most 11 %).
@@ -35,30 +35,30 @@ Outcome = Literal["holds", "fails", "cannot tell"]
 SECONDS: Final = 3.0
 """Of measuring, all processes together."""
 PROCESSES: Final = 8
-"""Each has its luck, its memory layout above all; one of eight that was disturbed moves nothing."""
+"""They differ, by their memory layout above all; one disturbed process of eight is an outlier."""
 MOST_DISTURBED: Final = 1 - QUANTILE
-"""Share of the samples that may be disturbed: a low quantile sees through no more."""
+"""Share of the samples that may be disturbed: up to it a low quantile is valid."""
 _OWN: Final = frozenset({"fresh", "forked"})
-"""What `Samples.process` says of a process of its own; anything else is why there was none."""
+"""`Samples.process` of a process of its own; any other value is the reason why there was none."""
 _DIGITS: Final = 4
 _MOST_SHOWN: Final = 4
 
 
 class CannotTellError(unittest.SkipTest):
-    """The times do not decide the assertion: unittest and pytest report a skipped test."""
+    """The measurement is inconclusive: unittest and pytest take it for a skipped test."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Faster:
-    """The result of testing "a is at least `by` times as fast as b".
+    """The result of measuring whether a is at least `by` times as fast as b.
 
     Attributes:
         by: the required ratio of speeds.
         labels: what a and b are, in words.
-        measurement: the measurement, with competitors "a" and "b".
-        ratio: time of b / time of a; None if the measurement was disturbed too much.
-        outcome: "holds", "fails" or "cannot tell".
-        reason: for "cannot tell": why, and what to do; otherwise empty.
+        measurement: what was measured, as competitors "a" and "b".
+        ratio: time of b / time of a; None where no valid time was measured.
+        outcome: "holds", "fails" or "cannot tell" (inconclusive).
+        reason: why it is inconclusive, and what to do; empty where it is not.
 
     """
 
@@ -70,10 +70,10 @@ class Faster:
     reason: str = ""
 
     def __str__(self) -> str:
-        """Say what was found, and what it rests on."""
+        """Return the outcome, the times and their basis, in words."""
         words = {
             "holds": f"is at least {self.by:g} times as fast as",
-            "fails": f"is not {self.by:g} times as fast as",
+            "fails": f"is less than {self.by:g} times as fast as",
             "cannot tell": f"may or may not be {self.by:g} times as fast as",
         }
         lines = [f"a ({self.labels[0]}) {words[self.outcome]} b ({self.labels[1]})."]
@@ -90,11 +90,11 @@ class Faster:
 
     @property
     def interval(self) -> str:
-        """The ratio with its interval, in words; what processes gave where that says nothing."""
+        """The ratio with its interval, in words; the processes' ratios where it has none."""
         return show.MISSING if self.ratio is None else _words(self.ratio)
 
     def demand(self, *, strict: bool = False) -> None:
-        """Raise AssertionError where it fails, CannotTellError where the clock cannot tell.
+        """Raise AssertionError where it fails, CannotTellError where it is inconclusive.
 
         strict: AssertionError there too.
         """
@@ -106,14 +106,14 @@ class Faster:
 
     @property
     def brief(self) -> str:
-        """What cannot be told and why, in a line."""
-        return f"cannot tell: {self.reason} ({basis(self.measurement)})"
+        """Why it is inconclusive, in a line."""
+        return f"inconclusive: {self.reason} ({basis(self.measurement)})"
 
     def _time(self, name: str) -> str:
         try:
             time = show.seconds(self.measurement.interval(name))
         except MeasurementError:
-            time = "no time to believe"
+            time = "no valid time"
         flags = self.measurement.flags[name]
         said = "; ".join(
             flag for flag in flags if not flag.startswith("process: ")
@@ -133,7 +133,7 @@ def assert_faster(
     grad: bool = False,
     strict: bool = False,
 ) -> Faster:
-    """Assert that a is at least `by` times as fast as b; fail only where the interval says so.
+    """Assert that a is at least `by` times as fast as b; fail only where the whole interval does.
 
     Both are timed together, in seeded interleaved rounds, in processes of their own where they can
     travel (what pickles: modules, functions at the top of an importable module) and otherwise in
@@ -148,14 +148,14 @@ def assert_faster(
         threads: intra-op threads.
         device: "cpu", "cuda" or "cuda:<index>".
         grad: record gradients; otherwise everything runs in inference mode.
-        strict: fail where the clock cannot tell, too.
+        strict: fail where it is inconclusive, too.
 
     Returns:
         What was found, where it holds.
 
     Raises:
         AssertionError: the whole interval is below `by`.
-        CannotTellError: the clock cannot tell; a skipped test, to unittest and to pytest.
+        CannotTellError: it is inconclusive; a skipped test, to unittest and to pytest.
         MeasureError: something that cannot be measured as it was given.
         MeasurementError: a or b raised, died, or gave a wrong result, and so has no time.
 
@@ -186,7 +186,7 @@ def compare_speed(
     device: str = "cpu",
     grad: bool = False,
 ) -> Faster:
-    """Measure as `assert_faster` does, and return what was found, whatever it is.
+    """Measure as `assert_faster` does, and return the result, whatever it is.
 
     Raises MeasureError and MeasurementError as it does.
     """
@@ -222,7 +222,7 @@ def no_time(found: Measurement) -> MeasurementError:
 
 
 def conclusion(found: Measurement, by: float, *, labels: tuple[str, str]) -> Faster:
-    """Return what a measurement of "a" and "b" says of `by`. Measures nothing."""
+    """Return the result that a measurement of "a" and "b" has for `by`. Measures nothing."""
     a, b = found.samples["a"], found.samples["b"]
     disturbed = max(contaminated_share(a), contaminated_share(b))
     try:
@@ -233,9 +233,8 @@ def conclusion(found: Measurement, by: float, *, labels: tuple[str, str]) -> Fas
         why = ""
         if disturbed > MOST_DISTURBED:
             why = (
-                f"something else had a hand in {disturbed:.0%} of the samples, so their times may "
-                "be its doing; stop what else runs here, or see what disturbs with `convbench "
-                "doctor`"
+                f"other load on the machine disturbed {show.percent(disturbed)} of the samples; "
+                "stop other work on it, or look for the cause with `convbench doctor`"
             )
     if ratio is None or why:
         outcome: Outcome = "cannot tell"
@@ -247,9 +246,9 @@ def conclusion(found: Measurement, by: float, *, labels: tuple[str, str]) -> Fas
 
 
 def judge(ratio: RatioInterval, by: float, *, rounds: int) -> Outcome:
-    """Return what the interval of time of b / time of a says of `by`, if `rounds` may say any.
+    """Return the outcome for the interval of time of b / time of a, from so many rounds.
 
-    An interval that says nothing (`RatioInterval.usable`) cannot tell.
+    "cannot tell" for too few rounds, and for an interval that is not `RatioInterval.usable`.
     """
     if rounds < FEWEST_ROUNDS_FOR_A_VERDICT or not ratio.usable:
         return "cannot tell"
@@ -261,34 +260,34 @@ def judge(ratio: RatioInterval, by: float, *, rounds: int) -> Outcome:
 def _undecided(ratio: RatioInterval, by: float, rounds: int) -> str:
     if rounds < FEWEST_ROUNDS_FOR_A_VERDICT:
         return (
-            f"{show.plural(rounds, 'round')} were made, and fewer than "
-            f"{FEWEST_ROUNDS_FOR_A_VERDICT} say nothing; give more seconds"
+            f"{show.plural(rounds, 'round was', 'rounds were')} timed, and at least "
+            f"{FEWEST_ROUNDS_FOR_A_VERDICT} are needed; give more seconds"
         )
     if not ratio.usable:
         return (
-            f"how many times as long b takes as a is not known to a factor of {WIDEST:g}: "
-            f"{_words(ratio)}; stop what else runs here, or give more seconds or more processes"
+            f"time of b / time of a is uncertain by more than a factor of {WIDEST:g}: "
+            f"{_words(ratio)}; stop other work on the machine, or give more seconds or processes"
         )
     return (
-        f"b takes {_words(ratio)} times as long as a, and {by:g} lies within it; give more seconds "
-        "or more processes, or ask for less"
+        f"time of b / time of a is {_words(ratio)}, which includes the required {by:g}; give more "
+        "seconds or processes, or require less"
     )
 
 
 def _words(ratio: RatioInterval) -> str:
-    """Return a ratio with its interval; where that says nothing, with what processes gave."""
+    """Return a ratio with its interval; where it has none, with the ratio in every process."""
     value, low, high = (show.significant(x, _DIGITS) for x in (ratio.value, ratio.low, ratio.high))
     if ratio.usable:
         return f"{value} ({show.confidence(ratio.confidence)} interval {low} to {high})"
     each = [show.significant(one, _DIGITS) for one in sorted(ratio.each)]
     if len(each) > _MOST_SHOWN:
         each[_MOST_SHOWN - 1 : -1] = ["…"]
-    gave = f"; processes gave {', '.join(each)}" if each else ""
+    gave = f"; processes: {', '.join(each)}" if each else ""
     return f"{value} (no interval{gave})"
 
 
 def basis(found: Measurement) -> str:
-    """Return what a measurement rests on: 63 rounds in 8 forked processes."""
+    """Return the basis of a measurement: 63 rounds in 8 forked processes."""
     several = next((s for s in found.samples.values() if s), ())
     rounds = show.plural(_rounds(several), "round")
     kinds = {samples.process for samples in several}

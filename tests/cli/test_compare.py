@@ -1,5 +1,7 @@
 """`convbench compare` as a user meets it: statuses, files, and what is refused."""
 
+import re
+
 import pytest
 from comparing import recorded as runs
 
@@ -24,7 +26,7 @@ def test_statuses_of_ok_regression_and_incomparable(convbench, made):
     a = made("a")
     assert "No regression was found." in convbench("compare", a, made("b")).stdout
     done = convbench("compare", a, made("slow", (1.5, 1.5)), code=3)
-    assert "Regression: 1 slower." in done.stdout
+    assert "Regression: 1 case is slower." in done.stdout
     other = made("other", fingerprint={**runs.ENVIRONMENT, "torch": "2.14.0"})
     done = convbench("compare", a, other, code=5)
     assert "--allow torch" in done.stdout
@@ -33,11 +35,21 @@ def test_statuses_of_ok_regression_and_incomparable(convbench, made):
     convbench("compare", a, other, "--gate", "counts")
 
 
-def test_what_cannot_be_told_fails_when_strict(convbench, made):
+def test_what_is_inconclusive_fails_when_strict(convbench, made):
     a, b = made("a"), made("b", (1, 1.3))
-    assert "1 cannot tell" in convbench("compare", a, b).stdout
+    done = convbench("compare", a, b)
+    assert "No regression was found. 9 of 10 cases could be judged by time: 9 same." in done.stdout
     done = convbench("compare", a, b, "--strict", code=4)
-    assert "Cannot tell, and --strict asks for more: 1 row cannot be told" in done.stdout
+    assert "Not passed: 1 case is inconclusive, which fails with --strict" in done.stdout
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_it_fits_the_terminal_with_ratio_and_interval_whole(convbench, made, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = convbench("compare", made("a"), made("slow", (1.5, 1.5)), code=3).stdout
+    assert max(map(len, text.splitlines())) <= columns
+    row = text.partition("\nSlower\n")[2].partition("\n\nInconclusive")[0].splitlines()[4:]
+    assert any(re.search(r"t0 .* 1\.50 +1\.\d+–1\.\d+", line) for line in row), row
 
 
 def test_the_page_is_written_as_markdown(convbench, made, tmp_path):

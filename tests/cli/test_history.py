@@ -20,11 +20,11 @@ def test_it_shows_runs_changes_and_the_cases_that_changed(convbench, runs):
     assert text.startswith("History of 6 runs, 2026-01-01 to 2026-01-06")
     assert "1 slower in 1 case, from run 4 on" in text
     assert all(f"r{run}" in text for run in range(6))
-    assert "type 5 · 3→8 k3 @7×7 b1" in text
+    assert "type 5 in 3→8 k3 @7×7 b1" in text
     assert text.index("What changed") < text.index("Runs") < text.index("Cases, run by run")
 
 
-@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("columns", [60, 80, 120])
 def test_it_fits_the_terminal(convbench, runs, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     text = convbench("history", "runs", "--case", "type [12]").stdout
@@ -34,12 +34,13 @@ def test_it_fits_the_terminal(convbench, runs, monkeypatch, columns):
 
 def test_a_case_is_chosen_by_its_name(convbench, runs):
     text = convbench("history", "runs", "--case", "^type 7 ").stdout
-    assert "type 7 · " in text
-    assert "type 5 · " not in text
+    assert "type 7 in " in text
+    assert "type 5 in " not in text
 
 
 def test_the_threshold_says_what_matters(convbench, runs):
-    assert "no change beyond 50 %" in convbench("history", "runs", "--threshold", "50%").stdout
+    done = convbench("history", "runs", "--threshold", "50%")
+    assert "no significant change beyond 50 %" in done.stdout
 
 
 def test_out_writes_the_page_its_figure_and_its_data(convbench, runs, tmp_path):
@@ -56,7 +57,7 @@ def test_out_writes_the_page_its_figure_and_its_data(convbench, runs, tmp_path):
 
 def test_a_page_among_the_runs_is_taken_for_none(convbench, runs):
     convbench("history", "runs", "--out", "runs")
-    assert "Found: 6 runs, 24 cases, 24 timed.\n" in convbench("history", "runs").stdout
+    assert "Found: 6 runs, 24 cases, 24 timed; all on cpu" in convbench("history", "runs").stdout
 
 
 def test_hostile_names_do_nothing_to_the_terminal(convbench, tmp_path):

@@ -142,3 +142,9 @@ def times_of(one, factor):
     """Return the samples with all times multiplied."""
     names = ("seconds", "cpu_seconds", "waited_seconds")
     return replace(one, **{n: tuple(v * factor for v in getattr(one, n)) for n in names})
+
+
+def busy(one):
+    """Return the record as a run has it in which other load took most of every sample."""
+    disturbed = (replace(s, waited_seconds=tuple(0.9 * t for t in s.seconds)) for s in one.samples)
+    return replace(one, status="invalid", reason="busy", samples=tuple(disturbed))

@@ -23,6 +23,7 @@ from convbench.comparing.gate import (
 from convbench.comparing.judging import Limits
 from convbench.comparing.page import page
 from convbench.core.errors import RunError
+from convbench.core.spec import ConvSpec
 from convbench.machine.fingerprint import MUST_MATCH
 from convbench.report.document import Paragraph, Table
 from convbench.report.renderers import RENDERERS
@@ -62,7 +63,7 @@ def test_every_key_that_must_match_is_named_when_it_alone_changed(key):
     assert [item.key for item in found.in_the_way] == [key]
     ended = outcome(found)
     assert ended.status == INCOMPARABLE
-    assert ended.why.endswith(f" {key}.")
+    assert ended.why.endswith(f" differ in {key}.")
     assert {row.reasons for row in found.rows} == {("environment",)}
     assert f"the {key}" in text(found).replace("\\", "")
 
@@ -119,7 +120,9 @@ def test_the_keys_of_an_axis_may_differ_when_compared_by_it():
 
 def test_nothing_in_common_is_incomparable():
     left, right = runs.side(runs.record("a", CALM)), runs.side(runs.record("b", CALM))
-    assert outcome(compare(left, right)).status == INCOMPARABLE
+    ended = outcome(compare(left, right))
+    assert ended.status == INCOMPARABLE
+    assert ended.why == "Incomparable: the two sides have no case in common."
 
 
 def test_a_changed_count_goes_before_an_environment_that_differs():
@@ -129,7 +132,7 @@ def test_a_changed_count_goes_before_an_environment_that_differs():
     )
     ended = outcome(compare(left, right))
     assert ended.status == REGRESSION
-    assert "1 count changed" in ended.why
+    assert "1 case has changed counts" in ended.why
 
 
 def test_what_no_longer_runs_is_a_regression():
@@ -146,7 +149,113 @@ def wide():
     return sides(records=[runs.record(f"t{n}", scatter[n % 3]) for n in range(12)])
 
 
-def test_what_cannot_be_told_fails_only_when_that_is_asked():
+def mixed(open_ones, cases):
+    """Return sides of so many cases, of which so many scatter too much to be judged."""
+    left, right = sides(records=[runs.record(f"t{n}", CALM) for n in range(cases)])
+    noisy = (runs.record(f"t{n}", (1.0, 1.6)) for n in range(open_ones))
+    return left, replace(right, records=(*noisy, *right.records[open_ones:]))
+
+
+@pytest.mark.parametrize(
+    ("open_ones", "cases", "headline"),
+    [
+        (0, 10, "No regression was found."),
+        (3, 10, "No regression was found. 7 of 10 cases could be judged by time: 7 same."),
+        (5, 5, "Inconclusive. None of 5 cases could be judged by time. Main reason (5 cases): "),
+        (1, 1, "Inconclusive. None of 1 case could be judged by time. Main reason (1 case): "),
+    ],
+)
+def test_the_headline_says_how_much_could_be_judged(open_ones, cases, headline):
+    found = compare(*mixed(open_ones, cases))
+    assert len(found.found("cannot tell")) == open_ones
+    ended = outcome(found)
+    assert ended.status == OK
+    assert ended.why.startswith(headline)
+    assert outcome(found, strict=True).status == (CANNOT_TELL if open_ones else OK)
+    assert f"Main reason ({open_ones} case" in ended.why or open_ones in {0, 3}
+
+
+def test_the_headline_says_when_most_cases_are_inconclusive():
+    left, right = sides(records=[runs.record(f"t{n}", CALM) for n in range(10)])
+    right = replace(right, records=(*right.records[:2], *map(runs.busy, right.records[2:])))
+    ended = outcome(compare(left, right))
+    assert ended.status == OK
+    assert ended.why.startswith("Mostly inconclusive. 2 of 10 cases could be judged by time: 2")
+    assert "the machine was busy during every sample" in ended.why
+    assert ended.why.endswith("The counts of all 10 cases are the same.")
+
+
+def test_the_headline_says_when_only_counts_were_compared():
+    bare = [replace(side, records=tuple(replace(r, samples=()) for r in side.records))
+            for side in sides()]  # fmt: skip
+    ended = outcome(compare(*bare))
+    assert ended.status == OK
+    assert ended.why.startswith("Only counts could be compared: the counts of all 10 cases are")
+    asked = outcome(compare(*sides(), times=False)).why
+    assert "No regression was found: the counts of all 10 cases are the same." in asked
+
+
+@pytest.mark.parametrize("where", [(0,), (1,), (0, 1)])
+def test_what_a_busy_machine_made_invalid_is_not_measured_and_not_broken(where):
+    both = list(sides())
+    for number in where:
+        first, *others = both[number].records
+        both[number] = replace(both[number], records=(runs.busy(first), *others))
+    found = compare(*both)
+    row = found.rows[0]
+    assert (row.verdict, row.reasons, row.change) == ("cannot tell", ("busy",), "")
+    names = " and ".join(("left", "right")[number] for number in where)
+    assert row.notes == (f"not measured: machine busy ({names})",)
+    assert outcome(found).status == OK
+    assert outcome(found, strict=True).status == CANNOT_TELL
+    assert "broken" not in text(found)
+    left, right = both
+    changed = replace(right.records[0], cost=runs.cost(7))
+    found = compare(left, replace(right, records=(changed, *right.records[1:])))
+    assert outcome(found).status == REGRESSION
+
+
+def test_a_wrong_result_is_broken_whatever_the_machine_did():
+    left, right = sides()
+    wrong = replace(right.records[0], status="invalid", reason="wrong result", samples=())
+    found = compare(left, replace(right, records=(wrong, *right.records[1:])))
+    assert found.rows[0].change == "broken"
+    assert "1 case no longer runs" in outcome(found).why
+
+
+def test_the_page_has_readable_slots_and_says_common_conditions_once():
+    slots = [
+        ConvSpec(
+            in_channels=64,
+            out_channels=64,
+            input_size=(size, size),
+            kernel_size=3,
+            padding="same",
+            batch=16,
+        )
+        for size in (56, 28)
+    ]
+    records = [
+        runs.record(f"t{n}", CALM, slot.label, spec=slot) for slot in slots for n in range(9)
+    ]
+    left, right = sides(records=records)
+    right = replace(right, records=(runs.times(right.records[0], 1.5), *right.records[1:]))
+    said = text(compare(left, right))
+    assert said.count("float32") == 1
+    assert "all on cpu, float32, channels first, 1 thread" in said
+    assert "t0 in 64→64, 3×3, 56×56, batch 16 (1.50" in said
+    assert "k3" not in said
+    assert "| 64→64, 3×3, 28×28, batch 16 " in said
+
+
+def test_an_axis_that_is_compared_is_no_common_condition():
+    left, _ = sides()
+    last = replace(left, records=tuple(replace(r, layout="channels_last") for r in left.records))
+    said = text(compare(left, last, by="layout"), gated=False)
+    assert "all on cpu, float32, 1 thread" in said
+
+
+def test_what_is_inconclusive_fails_only_when_that_is_asked():
     found = compare(*wide())
     assert found.found("cannot tell")
     assert outcome(found).status == OK
@@ -269,7 +378,7 @@ def test_counts_alone_need_no_environment_and_no_times():
     left, right = sides(right={**WHOLE, "torch": "another"})
     found = compare(left, right, times=gate("counts").times)
     assert outcome(found).status == OK
-    assert "not judged, as was asked" in text(found)
+    assert "Times were not compared, as requested" in text(found)
 
 
 def test_a_wider_threshold_lets_more_pass():
@@ -288,14 +397,16 @@ def test_the_page_names_what_is_slower_and_escapes_what_people_named():
     right = replace(right, records=(*others, runs.times(last, 1.5)))
     found = compare(left, right)
     said = text(found)
-    assert "Regression: 1 slower." in said
+    assert "Regression: 1 case is slower." in said
     assert "<script>" not in said
     document = page(found, outcome(found))
     assert isinstance(document.blocks[0], Paragraph)
-    (whole,) = document.data
-    assert isinstance(whole, Table)
-    assert len(whole.rows) == 10
-    assert all(len(row) == len(whole.columns) for row in whole.rows)
+    tables = [block for block in document.walk() if isinstance(block, Table)]
+    cases = [table for table in tables if table.columns[0].key == "label"]
+    assert [(table.id, len(table.rows)) for table in cases] == [
+        ("slower", 1), ("the-same-within-the-threshold", 9),
+    ]  # fmt: skip
+    assert all(len(row) == len(table.columns) for table in tables for row in table.rows)
 
 
 def test_comparing_imports_no_torch():

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from comparing import recorded as runs
+from conftest_root import ROOT
 
 from convbench.comparing.exact import changes
 from convbench.comparing.judging import REASONS, Limits, holm, judge
@@ -17,7 +18,7 @@ LIMITS = Limits()
 
 def pair(left=None, right=None):
     left = left or runs.record(seconds=(1.0, 1.0, 1.0))
-    return Pair(label="standard", group="g", left=left, right=right or left)
+    return Pair(left=left, right=right or left)
 
 
 def effect(ratio, error, freedom=10.0, raw=None):
@@ -78,6 +79,11 @@ def test_a_calm_machine_needs_no_shift():
     assert row.verdict == "slower"
 
 
+def test_the_documentation_explains_every_code_as_the_program_does():
+    page = (ROOT / "docs/compare.md").read_text(encoding="utf-8")
+    assert [f"| `{code}` | {text} |" in page for code, text in REASONS.items()] == [True] * 16
+
+
 def test_every_reason_has_a_meaning():
     found = {"beyond", "many", "within", "wide", "drift", "group", "shift", "identical"}
     assert found <= set(REASONS)
@@ -129,7 +135,7 @@ def test_processes_that_were_left_out_are_said():
     for disturbed, said in {(0, 2): "2 right", (1, 2): "1 left, 2 right"}.items():
         left_out = replace(effect(1.0, 0.01), disturbed=disturbed)
         row = judge(pair(), left_out, sure=False, moved="same", limits=LIMITS)
-        assert row.notes == (f"disturbed, not counted: {said}",)
+        assert row.notes == (f"disturbed processes left out: {said}",)
 
 
 def test_samples_that_are_mostly_contaminated_say_nothing():
@@ -199,7 +205,7 @@ def test_what_became_of_the_counts_and_the_case(right, change, note):
 )
 def test_a_case_that_fails_now_and_did_not_is_broken(before, now, change):
     left, right = (s and runs.record(status=s, reason="why") for s in (before, now))
-    assert changes(Pair(label="standard", group="g", left=left, right=right))[0] == change
+    assert changes(Pair(left=left, right=right))[0] == change
 
 
 def test_many_counts_of_one_case_are_not_all_named():

@@ -86,6 +86,18 @@ def test_a_case_that_failed_in_one_repeat_failed():
     assert (record.status, record.reason) == ("failed", "no memory")
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_repeat_in_which_the_machine_was_busy_is_left_out_of_a_case(order):
+    good = runs.record(seconds=(1.0, 2.0))
+    bad = runs.busy(runs.record(seconds=(9.0,), run=1))
+    one = side("x", [run((good, bad)[place]) for place in order])
+    (record,) = one.records
+    assert (record.status, [s.median for s in record.samples]) == ("ok", [1.0, 2.0])
+    assert sorted(len(samples) for samples in one.samples(record)) == [0, 2]
+    (none,) = side("x", [run(bad), run(runs.busy(runs.record(seconds=(8.0,), run=2)))]).records
+    assert none.status == "invalid"
+
+
 def test_runs_that_count_differently_are_no_repeats():
     with pytest.raises(RunError, match=r"count standard .* differently"):
         side("x", [run(runs.record()), run(runs.record(cost=runs.cost(7)))])
@@ -150,7 +162,7 @@ def test_counts_are_the_same_under_every_condition():
 )
 def test_two_runs_by_an_axis_have_one_value_each(left, right):
     sides = [runs.side(*(runs.record(layout=v) for v in s)) for s in (left, right)]
-    with pytest.raises(RunError, match="asks for one layout in each"):
+    with pytest.raises(RunError, match="needs one layout in each"):
         check_apart(*sides, "layout")
 
 

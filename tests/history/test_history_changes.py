@@ -8,10 +8,9 @@ from comparing import recorded
 from history import histories
 
 from convbench.comparing.judging import Limits
-from convbench.history.changes import find
+from convbench.history.changes import find, windows
 from convbench.history.scatter import MOST_FREEDOM, scatter
 from convbench.history.shares import take_away
-from convbench.history.windows import windows
 
 NULL = 200
 INJECTED = 100

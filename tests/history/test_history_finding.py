@@ -45,7 +45,7 @@ def test_links_are_followed_once_and_in_no_circle(tmp_path):
     (root / "nowhere").symlink_to(root / "missing")
     found = find_runs(root)
     assert len(found.runs) == 2
-    assert [item.why for item in found.unread] == ["holds the same run as r0: left out"]
+    assert [item.why for item in found.unread] == ["a copy of r0"]
 
 
 def test_what_looks_like_a_run_and_cannot_be_read_is_named(tmp_path):
@@ -75,7 +75,7 @@ def test_what_looks_like_a_run_and_cannot_be_read_is_named(tmp_path):
 def test_a_run_whose_start_is_no_time_has_no_place(tmp_path):
     histories.plain(tmp_path, runs=1)
     histories.write(tmp_path / "when", RECORDS, started="yesterday")
-    assert "'yesterday', is no time" in unread(tmp_path)["when"]
+    assert "'yesterday' is not in ISO 8601" in unread(tmp_path)["when"]
 
 
 def test_a_folder_that_cannot_be_entered_is_named(tmp_path, monkeypatch):
@@ -96,7 +96,7 @@ def test_a_copy_of_a_run_is_no_second_measurement(tmp_path):
     histories.plain(tmp_path, runs=2)
     shutil.copytree(tmp_path / "r0", tmp_path / "backup")
     assert places(tmp_path) == ["backup", "r1"]
-    assert unread(tmp_path) == {"r0": "holds the same run as backup: left out"}
+    assert unread(tmp_path) == {"r0": "a copy of backup"}
 
 
 def test_runs_with_equal_headers_and_other_times_are_two(tmp_path):

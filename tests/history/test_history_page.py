@@ -8,6 +8,7 @@ import pytest
 from comparing import recorded
 from history import histories
 
+from convbench.core.spec import ConvSpec
 from convbench.history.history import history
 from convbench.history.page import MOST_CASES, page
 from convbench.history.run_folders import find_runs
@@ -60,21 +61,22 @@ def test_a_change_is_named_with_its_run_and_size(tmp_path):
 def test_with_nothing_changed_it_says_so_and_what_would_have_been_seen(tmp_path):
     _, document = made(histories.plain(tmp_path))
     said = points(document)
-    assert said["Times"] == "no change beyond 5.0 % is sure."
+    assert said["Times"] == "no significant change beyond 5 %."
     assert said["Counts"] == "none changed, and no case broke."
-    assert re.search(r"sure from about .* % on at the latest run", said["What can be told"])
+    assert re.match(r"about .* % in a typical case at the latest run", said["Detectable change"])
     assert not any(isinstance(block, Figure) for block in document.walk())
     assert not has(document, "changes")
 
 
 def test_one_run_and_two_runs_say_what_they_cannot_tell(tmp_path):
     _, one = made(histories.plain(tmp_path / "one", 1))
-    assert "one run has nothing to be compared with" in points(one)["What can be told"]
-    assert points(one)["Times"] == "nothing can be told, see below."
+    assert points(one)["Detectable change"].startswith("none, with one run alone.")
+    assert not {"Times", "Counts"} & points(one).keys()
     _, two = made(histories.plain(tmp_path / "two", 2))
-    assert "no third run says which of them is usual" in points(two)["What can be told"]
+    assert "With two runs alone, which of them is the usual" in points(two)["Detectable change"]
     _, few = made(histories.plain(tmp_path / "few", 2, cases=3))
-    assert "nothing of times: 2 runs of so few cases" in points(few)["What can be told"]
+    assert "none in times: 2 runs of so few cases" in points(few)["Detectable change"]
+    assert points(few)["Times"] == "no change can be detected, see “Detectable change”."
 
 
 def test_counts_that_change_are_exact_and_need_no_times(tmp_path):
@@ -86,7 +88,7 @@ def test_counts_that_change_are_exact_and_need_no_times(tmp_path):
     (row,) = table(document, "changes")
     assert (row["run"], row["what"]) == (2, "count changed")
     assert row["notes"] == "multiplications 1,000 → 1,001"
-    assert points(document)["Counts"] == "1 count changed."
+    assert points(document)["Counts"] == "1 case changed its counts."
     counts = [row["multiplications"] for row in table(document, "case-1")]
     assert counts == [1000, 1001, 1001]
 
@@ -102,10 +104,82 @@ def test_broken_and_mended_and_a_count_that_changed_meanwhile(tmp_path):
     found, document = made(histories.plain(tmp_path, 6, change))
     rows = [(row["run"], row["what"]) for row in table(document, "changes")]
     assert rows == [(3, "broken"), (5, "mended"), (5, "count changed")]
-    assert points(document)["Counts"] == "1 count changed, 1 no longer ran and 1 ran again."
+    said = "1 case changed its counts, 1 case broke and 1 case runs again."
+    assert points(document)["Counts"] == said
+    assert [row["what"] for row in table(document, "overview")] == ["..B-C."]
     line = next(b for b in document.walk() if isinstance(b, Figure)).data.lines[0]
     assert [point.said for point in line.points] == ["", "", "failed", "failed", "", ""]
     assert found.found.levels == ()
+
+
+def test_what_a_busy_machine_made_invalid_is_not_measured_and_not_broken(tmp_path):
+    def change(number, run, one):
+        return recorded.busy(one) if number in {2, 3} and run in {2, 3} else one
+
+    found, document = made(histories.plain(tmp_path, 6, change), chosen=[2])
+    assert found.events == ()
+    said = points(document)
+    assert said["Counts"] == "none changed, and no case broke."
+    assert said["Not measured"].startswith("2 cases in run 3 and 2 cases in run 4, because")
+    assert [row["notes"] for row in table(document, "runs")][2:4] == [
+        "2 cases not measured: machine busy"
+    ] * 2
+    changes = [row["what"] for row in table(document, "case-1")]
+    assert changes == ["", "", *["not measured: machine busy"] * 2, "", ""]
+    figure = next(b for b in document.walk() if isinstance(b, Figure))
+    assert [point.said for point in figure.data.lines[0].points][2] == "machine busy"
+    assert "broken" not in RENDERERS["markdown"](document)["report.md"].decode()
+
+
+def test_the_overview_says_what_changed_when(tmp_path):
+    """A case that is slower from run 4 on and lacks run 2, one that changed its counts at run 3."""
+    for run in range(6):
+        records = [
+            histories.record(n, run, factor=1.3 if n == 5 and run >= 3 else 1)
+            for n in range(24) if (n, run) != (5, 1)
+        ]  # fmt: skip
+        if run >= 2:
+            records[7] = replace(records[7], cost=recorded.cost(7))
+        environment = {"torch": "2.14.0" if run >= 3 else "2.13.0", "git_commit": f"commit{run}"}
+        started = histories.START.format(run + 1)
+        histories.write(tmp_path / f"r{run}", records, started=started, fingerprint=environment)
+    _, document = made(tmp_path)
+    rows = {row["label"]: row["what"] for row in table(document, "overview")}
+    assert rows == {"environment": "...E..", "type 5": "._.S..", "type 7": "..C..."}
+    found = [(row["run"], row["started"], row["commit"], row["label"], row["what"])
+             for row in table(document, "changes")]  # fmt: skip
+    assert found == [
+        (3, "2026-01-03", "commit2", "type 7", "count changed"),
+        (4, "2026-01-04", "commit3", "type 5", "slower"),
+    ]
+
+
+def test_the_overview_of_a_long_history_has_its_latest_runs(tmp_path):
+    def change(number, run, one):
+        return replace(one, cost=recorded.cost(7)) if number == 1 and run >= 29 else one
+
+    _, document = made(histories.plain(tmp_path, 31, change, cases=2))
+    (found,) = (b for b in document.walk() if isinstance(b, Table) and b.id == "overview")
+    assert found.columns[-1].name == "runs 8–31"
+    assert found.rows[0][-1] == "." * 22 + "C."
+
+
+def test_names_are_readable_and_common_conditions_said_once(tmp_path):
+    slot = ConvSpec(in_channels=64, out_channels=64, input_size=(56, 56), kernel_size=3,
+                    padding="same", batch=16)  # fmt: skip
+
+    def change(number, run, one):
+        one = replace(one, spec=slot, layout="channels_last" if number < 12 else one.layout,
+                      group=f"{one.group} {number // 12}")  # fmt: skip
+        return recorded.times(one, 1.3) if number == 5 and run >= 3 else one
+
+    _, document = made(histories.plain(tmp_path, 6, change))
+    assert points(document)["Found"].endswith("; all on cpu, float32, 1 thread.")
+    (row,) = table(document, "changes")
+    assert row["slot"] == "64→64, 3×3, 56×56, batch 16, channels last"
+    said = RENDERERS["markdown"](document)["report.md"].decode()
+    assert "k3" not in said
+    assert said.count("float32") == 1
 
 
 def test_a_case_that_some_runs_lack_has_no_row_there(tmp_path):
@@ -117,7 +191,7 @@ def test_a_case_that_some_runs_lack_has_no_row_there(tmp_path):
     document = page(found, [index])
     assert [row["run"] for row in table(document, "case-1")] == [1, 3, 4, 5]
     caption = next(b for b in document.walk() if isinstance(b, Table) and b.id == "case-1").caption
-    assert "2 runs without it" in caption
+    assert "Not in 2 runs." in caption
     assert found.found.levels == ()
 
 
@@ -136,7 +210,7 @@ def test_an_environment_that_changed_is_named_there_and_at_changes_that_coincide
     assert row == {"run": 5, "key": "torch", "left": "2.13.0", "right": "2.14.0"}
     assert points(document)["Environment"].startswith("changed before run 5 (torch)")
     (change,) = table(document, "changes")
-    assert change["notes"] == "the environment changed there: torch"
+    assert change["notes"] == "environment changed at the same run: torch"
     figure = next(b for b in document.walk() if isinstance(b, Figure))
     assert figure.data.boundaries == ((4, "torch"),)
     assert [row["environment"] for row in table(document, "runs")][4] == "torch"
@@ -157,11 +231,11 @@ def test_a_group_that_moved_as_a_whole_is_said_and_changes_no_case(tmp_path):
 
     found, document = made(histories.plain(tmp_path, 6, change))
     assert found.found.levels == ()
-    assert "run 4 (" in points(document)["Moved as a whole"]
+    assert "run 4 (" in points(document)["Shift common to all cases of a group"]
     whole = [row["whole"] for row in table(document, "runs")]
     assert whole[3] == pytest.approx(1.5, rel=0.02)
     assert whole[0] == pytest.approx(1.0, rel=0.02)
-    assert not has(document, "moved")  # a single slow day does not last
+    assert not has(document, "changes")  # a single slow day does not last
 
 
 def test_a_group_that_moved_and_stayed_is_a_change_of_its_own(tmp_path):
@@ -169,8 +243,11 @@ def test_a_group_that_moved_and_stayed_is_a_change_of_its_own(tmp_path):
         return recorded.times(one, 1.5) if run >= 4 else one
 
     _, document = made(histories.plain(tmp_path, 8, change))
-    (row,) = table(document, "moved")
-    assert (row["run"], row["what"]) == (5, "50 % slower")
+    (row,) = table(document, "changes")
+    assert (row["run"], row["label"], row["what"]) == (5, "all cases", "slower")
+    assert row["ratio"].low < 1.5 < row["ratio"].high
+    (row,) = table(document, "overview")
+    assert (row["label"], row["what"]) == ("all cases", "....S...")
 
 
 def test_ratios_are_to_the_baseline_of_the_same_run(tmp_path):
@@ -195,7 +272,7 @@ def test_runs_say_what_is_to_know_of_them(tmp_path):
     row = table(document, "runs")[-1]
     assert row["commit"] == "bbbb+"
     assert row["version"] == "9.9"
-    assert row["notes"] == "not finished; 1 line torn"
+    assert row["notes"] == "not finished; 1 incomplete line"
     assert row["folder"] == "new"
     assert row["started"] == "2026-03-01 00:00"
 
@@ -284,6 +361,6 @@ def test_a_disturbed_process_moves_nothing(tmp_path, number, run):
     found, document = made(histories.plain(tmp_path, change=change))
     assert not found.found.levels
     assert not found.moved.levels
-    assert "Moved as a whole" not in points(document)
+    assert "Shift common to all cases of a group" not in points(document)
     spread = found.alone[5] - found.alone[5].mean()
     assert max(abs(spread)) < 0.04

@@ -235,7 +235,7 @@ def test_a_session_that_times_nothing_stores_nothing(run, pytester):
     done = run("def test_it(): pass", "--convbench-out=o")
     done.assert_outcomes(passed=1)
     assert not (pytester.path / "o").exists()
-    done.stdout.no_fnmatch_line("*what was timed*")
+    done.stdout.no_fnmatch_line("*convbench: times*")
 
 
 def test_a_folder_that_cannot_be_is_refused_before_anything_runs(run, pytester):

@@ -128,7 +128,7 @@ def _note(point: TrendPoint, line: TrendLine, data: Trend) -> Note:
     time = with_confidence(point.seconds) if point.seconds else point.said or "none"
     lines = [("run", data.runs[point.run]), (style.TIME, time)]
     if point.alone is not None:
-        lines.append(("without what moved its whole group", show.seconds(point.alone)))
+        lines.append(("without the common shift of its group", show.seconds(point.alone)))
     lines += [("from here on", c.text) for c in line.changes if c.run == point.run]
     lines += [
         ("the environment changed", what) for run, what in data.boundaries if run == point.run
@@ -140,7 +140,7 @@ def _keys(data: Trend) -> Iterator[Key]:
     points = [point for line in data.lines for point in line.points if point.seconds]
     whole = {point.alone is None for point in points}
     if False in whole:
-        yield Key("without what moved its whole group", style.COUNT_COLOUR, "o")
+        yield Key("without the common shift of its group", style.COUNT_COLOUR, "o")
         yield Key("as measured, with interval", "faint", "o", hollow=True)
     if True in whole:
         yield Key("measured, with interval", style.TIME_COLOUR, "o")

@@ -1,4 +1,4 @@
-"""`compare`: two runs, or two groups of one, as a gate."""
+"""`compare`: two runs, or two conditions of one, as a gate."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ def compare(
         str | None,
         typer.Option(
             metavar="AXIS[=X,Y]",
-            help="Compare two groups that differ in layout, dtype, mode, threads, device, …: of "
-            "one run, or of two.",
+            help="Compare cases that differ in one condition: layout, dtype, mode, threads, "
+            "device, …; within one run, or between two.",
         ),
     ] = None,
     gate: Annotated[
-        str | None, typer.Option(metavar="ci|steady|counts", help="A preset of what fails.")
+        str | None, typer.Option(metavar="ci|steady|counts", help="A preset of limits.")
     ] = None,
     threshold: Annotated[
         str | None, typer.Option(help="The smallest change that matters. [default: 5%]")
     ] = None,
     drift: Annotated[
-        str | None, typer.Option(help="How far whole runs may lie apart. [default: 10%]")
+        str | None, typer.Option(help="Drift of a whole run to allow for. [default: 10%]")
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="What cannot be told fails too, with status 4.")
+        bool, typer.Option("--strict", help="Inconclusive cases fail too, with status 4.")
     ] = False,
     absolute: Annotated[
         bool,
         typer.Option(
-            "--absolute", help="Take no common shift away: for a machine known to be calm."
+            "--absolute", help="Subtract no common shift: for a machine known to be steady."
         ),
     ] = False,
     partial: Annotated[
@@ -60,11 +60,11 @@ def compare(
         Path | None, typer.Option(metavar="FILE", help="Write the whole comparison as Markdown.")
     ] = None,
 ) -> None:
-    """Say what became faster or slower, what is the same, and what cannot be told.
+    """Compare two runs case by case: counts exactly, times as slower, faster, same, inconclusive.
 
-    Exit status: 0 no regression; 3 something is slower, a count changed, or a case no longer runs;
-    4 something cannot be told, and --strict was given; 5 incomparable: environments that must match
-    and do not, or cases that one side lacks. 1 and 2 are no verdicts.
+    Exit status: 0 no regression in what could be compared; 3 something is slower, a count changed,
+    or a case no longer runs; 4 something is inconclusive, and --strict was given; 5 incomparable:
+    environments differ in a key that must match, or a side lacks cases. 1 and 2 are errors.
     """
     from convbench.comparing.command import Asked, answer
 

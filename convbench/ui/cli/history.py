@@ -21,7 +21,7 @@ def history(
         str | None,
         typer.Option(
             metavar="REGEX",
-            help="Follow the cases whose name matches; when left out, those that changed.",
+            help="Show the cases whose name matches; when left out, those that changed.",
         ),
     ] = None,
     threshold: Annotated[
@@ -32,9 +32,9 @@ def history(
         typer.Option(metavar="DIR", help="Write the page here too, with its figure and tables."),
     ] = None,
 ) -> None:
-    """Show runs over time: which there are, what changed from when on, and a case in each.
+    """Show runs over time: what changed at which run, the runs, and cases from run to run.
 
-    It looks back and is no gate: the exit status is 0 whatever changed. A gate is `compare`.
+    It is no gate: the exit status is 0 whatever changed. A gate is `compare`.
     """
     from convbench.history.command import Asked, answer, write
     from convbench.report.formats.terminal import print_document
