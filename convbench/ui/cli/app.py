@@ -14,6 +14,7 @@ from convbench.core.version import __version__
 
 BEGAN = time.perf_counter()
 """When the command began, as nearly as it can know: a run's budget is of all of it."""
+NOTHING_MEASURED = 1
 USAGE_ERROR = 2
 INTERRUPTED = 130
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand
 
-from convbench.ui.cli.app import BEGAN, INTERRUPTED, PLUGINS, app, split
+from convbench.ui.cli.app import BEGAN, INTERRUPTED, NOTHING_MEASURED, PLUGINS, app, split
 
 if TYPE_CHECKING:
     from convbench.runs.job import Job
@@ -83,7 +83,12 @@ def run(
         bool, typer.Option("--quiet", "-q", help="Print only where the report is.")
     ] = False,
 ) -> None:
-    """Derive, count and time every case of a suite, and write the report."""
+    """Derive, count and time every case of a suite, and write the report.
+
+    Exit status: 0 something was measured, whatever it says; 1 nothing was: each case failed, gave a
+    wrong result, or does not fit its slot; 2 the command or the folder cannot be used; 130 it was
+    interrupted, and --resume goes on.
+    """
     from convbench.runs.choices import Request
     from convbench.runs.job import decide
 
@@ -174,18 +179,23 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def _print_dry_run(job: Job) -> None:
+    from convbench.core.text import plural
     from convbench.runs.job import dry_run
+    from convbench.runs.titles import titles
 
     rows, seconds = dry_run(job)
+    names = titles(case.skeleton for group in job.groups for case in group.cases)
+    typer.echo(f"All: {names.shared}. Behind each group: its name for --only.")
     group = ""
     for label, case, what in rows:
         if label != group:
-            typer.echo(label)
+            typer.echo(f"{names.groups[label]}  [{label}]")
             group = label
         typer.echo(f"  {case}: {what if what == 'measure' else 'skip: ' + what}")
     measured = sum(what == "measure" for _, _, what in rows)
     typer.echo(
-        f"{measured} cases to measure, {len(rows) - measured} to skip, about {seconds:.0f} s, "
+        f"{plural(measured, 'case')} to measure, {len(rows) - measured} to skip, about "
+        f"{seconds:.0f} s, "
         f"to {job.out}"
     )
     threads = ",".join(map(str, job.choice.axes["threads"]))
@@ -200,24 +210,27 @@ def _carry_out(job: Job, *, quiet: bool) -> int:
     status = 0
     console = Console(stderr=True)
     try:
-        with Display(console, quiet=quiet) as display:
+        with Display(console, job.groups, quiet=quiet) as display:
             carry_out(job, display, lambda: time.perf_counter() - BEGAN)
     except KeyboardInterrupt:
         status = INTERRUPTED
         console.print("Interrupted. What was finished is kept; go on with --resume.", markup=False)
-    return _write_report(job.out, status, console)
+    return _report(job.out, status, console, quiet=quiet)
 
 
-def _write_report(out: Path, status: int, console: Console) -> int:
+def _report(out: Path, status: int, console: Console, *, quiet: bool) -> int:
+    """Write the report, say what was found and where it is; return the status of the command."""
     from convbench.report.write import write_report
-    from convbench.runs.job import summary
     from convbench.runs.store import holds_run, load
+    from convbench.ui.terminal.ending import show_ending
 
     if not holds_run(out):
         return status
     found = load(out)
     paths = write_report(found, out, ("markdown", "csv"))
-    counts = ", ".join(f"{number} {name}" for name, number in summary(found).items())
-    console.print(f"{counts or 'nothing measured'}. Report:", markup=False, highlight=False)
+    if not quiet:
+        show_ending(found, console)
+        console.print("Report:")
     typer.echo(paths[0])
-    return status
+    measured = any(record.samples for record in found.records)
+    return status if measured else status or NOTHING_MEASURED

@@ -1,0 +1,41 @@
+"""Sentences in lines of a terminal: a line never ends between a number and its unit."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from rich.text import Text
+
+from convbench.report.legible import legible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_UNIT: Final = re.compile(r"(?<=[\d×]) (?=(?:%|[kMGTPE]?B|[nµum]?s|[kMGTPE])(?!\w))")
+_GLUE: Final = "\ue000"
+"""Stands for a blank at which no line is broken: it has the width of one, and is in no text."""
+
+
+def prose(
+    text: str, console: Console, *, lead: str = "", style: str = "", indent: int = 0, hang: int = 0
+) -> Text:
+    """Return a text in lines no wider than the console, in signs that it has.
+
+    lead: stands out before the text. style: of the text, in words of rich. indent: blanks before
+    each line; hang: blanks more before each but the first.
+    """
+    whole = Text()
+    if lead:
+        whole.append(_glued(legible(lead, console.encoding)), "bold").append(" ")
+    whole.append(_glued(legible(text, console.encoding)), style)
+    lines = whole.wrap(console, max(1, console.width - indent - hang))
+    for number, line in enumerate(lines):
+        line.rstrip()
+        line.plain = line.plain.replace(_GLUE, " ")
+        line.pad_left(indent + (hang if number else 0))
+    return Text("\n").join(lines)
+
+
+def _glued(text: str) -> str:
+    return _UNIT.sub(_GLUE, text)
