@@ -20,7 +20,7 @@ def doctor(
         float, typer.Option(metavar="SECONDS", help="For the A/A test, 1 to 3600.")
     ] = 10.0,
     threads: Annotated[
-        int | None, typer.Option(help="Threads on the CPU; when left out, as for `run`.")
+        int | None, typer.Option(help="Threads on the CPU.", show_default="as for `run`")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, ….")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead.")] = False,

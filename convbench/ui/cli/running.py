@@ -21,53 +21,82 @@ def run(
     *,
     suite: Annotated[
         str | None,
-        typer.Option(help="quick, default, full, example, or FILE.toml. [default: default]"),
+        typer.Option(help="quick, default, full, example, or FILE.toml.", show_default="default"),
     ] = None,
     only: Annotated[
-        str | None, typer.Option(metavar="REGEX", help="Only cases whose name matches.")
+        str | None,
+        typer.Option(metavar="REGEX", help="Only cases whose name matches; --dry-run shows them."),
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(help="auto, cpu, cuda:0, …. [default: auto: the GPU if there is one]"),
+        typer.Option(help="auto, cpu, cuda:0, ….", show_default="auto: the GPU if there is one"),
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option(help="float32,tf32,bfloat16,…: one or more, with commas.")
+        str | None,
+        typer.Option(
+            help="float32,tf32,bfloat16,…: one or more, with commas.",
+            show_default="as the suite says, float32",
+        ),
     ] = None,
     layout: Annotated[
-        str | None, typer.Option(help="channels_first,channels_last: one or both.")
+        str | None,
+        typer.Option(
+            help="channels_first,channels_last: one or both.",
+            show_default="as the suite says, channels_first",
+        ),
     ] = None,
     threads: Annotated[
-        str | None, typer.Option(help="1,2,…: threads on the CPU. [default: found by trying]")
+        str | None, typer.Option(help="1,2,…: threads on the CPU.", show_default="found by trying")
     ] = None,
-    mode: Annotated[str | None, typer.Option(help="eager,compile,cuda_graph: one or more.")] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            help="eager,compile,cuda_graph: one or more.", show_default="as the suite says, eager"
+        ),
+    ] = None,
     direction: Annotated[
-        str | None, typer.Option(help="forward,training: a training step is both ways.")
+        str | None,
+        typer.Option(
+            help="forward,training: a training step is both ways.",
+            show_default="as the suite says, forward",
+        ),
     ] = None,
     cache: Annotated[
-        str | None, typer.Option(help="warm,cold_weights,cold: what the caches hold.")
+        str | None,
+        typer.Option(
+            help="warm,cold_weights,cold: what the caches hold.",
+            show_default="as the suite says, warm",
+        ),
     ] = None,
     allocator: Annotated[
-        str | None, typer.Option(help="kept,system: whether freed pages stay mapped.")
+        str | None,
+        typer.Option(
+            help="kept,system: whether freed pages stay mapped.",
+            show_default="as the suite says, kept",
+        ),
     ] = None,
     stopwatch: Annotated[
         str | None,
-        typer.Option(help="See `list stopwatches`. [default: the device's own]"),
+        typer.Option(help="See `list stopwatches`.", show_default="the device's own"),
     ] = None,
     processes: Annotated[
         int | None,
-        typer.Option(help="Processes a group, at least. [default: as the suite says, 10]"),
+        typer.Option(help="Processes a group, at least.", show_default="as the suite says, 10"),
     ] = None,
     budget: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", help="For the whole run: 60s, 10m. [default: as the suite says]"
+            metavar="TIME", help="For the whole run: 60s, 10m.", show_default="as the suite says"
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of weights, inputs and order. [default: 0]")
+        int | None, typer.Option(help="Seed of weights, inputs and order.", show_default="0")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="[default: reports/<device>-<suite>]")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where the run goes.", show_default="reports/<device>-<suite>"
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in the folder.")
@@ -85,9 +114,9 @@ def run(
 ) -> None:
     """Derive, count and time every case of a suite, and write the report.
 
-    Exit status: 0 something was measured, whatever it says; 1 nothing was: each case failed, gave a
-    wrong result, or does not fit its slot; 2 the command or the folder cannot be used; 130 it was
-    interrupted, and --resume goes on.
+    Exit status: 0 at least one case was measured; 1 none was;
+
+    2 the command or the folder cannot be used; 130 interrupted: --resume goes on.
     """
     from convbench.runs.choices import Request
     from convbench.runs.job import decide
@@ -142,7 +171,7 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `run` wrote.")],
     formats: Annotated[str, typer.Option("--format", metavar="NAME,…")] = "markdown,csv",
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where files go; when left out, to RUN.")
+        Path | None, typer.Option(metavar="DIR", help="Where files go.", show_default="RUN")
     ] = None,
 ) -> None:
     """Write or print a run's report, from what is on disk only; nothing is measured."""

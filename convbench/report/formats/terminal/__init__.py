@@ -124,7 +124,7 @@ class _Page:
     def _table(self, table: Table) -> Iterator[RenderableType]:
         if table.caption:
             yield self._text(table.caption)
-        found = narrowed(table, self.console.width, self.console.encoding)
+        found = narrowed(table, self.console)
         yield found.grid
         self.dropped.update(dict.fromkeys(found.dropped))
         for note in found.notes:

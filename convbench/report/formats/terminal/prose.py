@@ -27,15 +27,20 @@ def prose(
     """
     whole = Text()
     if lead:
-        whole.append(_glued(legible(lead, console.encoding)), "bold").append(" ")
-    whole.append(_glued(legible(text, console.encoding)), style)
-    lines = whole.wrap(console, max(1, console.width - indent - hang))
-    for number, line in enumerate(lines):
+        whole.append(legible(lead, console.encoding), "bold").append(" ")
+    whole.append(legible(text, console.encoding), style)
+    found = lines(whole, console, console.width - indent - hang)
+    for number, line in enumerate(found):
+        line.pad_left(indent + (hang if number else 0))
+    return Text("\n").join(found)
+
+
+def lines(text: Text, console: Console, width: int) -> list[Text]:
+    """Return a text in lines of so many columns at most."""
+    glued = text.copy()
+    glued.plain = _UNIT.sub(_GLUE, text.plain)
+    found = glued.wrap(console, max(1, width))
+    for line in found:
         line.rstrip()
         line.plain = line.plain.replace(_GLUE, " ")
-        line.pad_left(indent + (hang if number else 0))
-    return Text("\n").join(lines)
-
-
-def _glued(text: str) -> str:
-    return _UNIT.sub(_GLUE, text)
+    return list(found)
