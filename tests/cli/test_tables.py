@@ -14,6 +14,7 @@ from convbench.core.intervals import Interval
 from convbench.report.contents import contents
 from convbench.report.document import Column, Document, Table
 from convbench.report.formats.terminal import print_document
+from convbench.report.formats.terminal.prose import prose
 from convbench.ui.terminal.listing import LISTS
 
 NUMBER = re.compile(r"\d[\d,.]*\d|\d")
@@ -53,6 +54,17 @@ def test_no_unit_stands_on_another_line_than_its_number(document, width):
     for line in printed(document, width).split("\n"):
         for cell in re.split(r"\s{2,}", line.strip()):
             assert not re.match(r"(%|[µmn]?s|[kMG]?B)(?!\w)", cell), line
+
+
+def test_lines_do_not_end_between_a_number_and_what_it_counts():
+    text = (
+        "cpu, float32, channels first, 1 thread; 10 processes of 1,234,567 samples, 95 % at 220 µs"
+    )
+    for width in range(15, 80):
+        lines = prose(text, Console(width=width)).plain.split("\n")
+        assert max(map(len, lines)) <= width
+        assert " ".join(lines) == text
+        assert not [line for line in lines if re.match("(thread|processes|%|µs)", line)]
 
 
 WORDS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=12)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _UNIT: Final = re.compile(r"(?<=[\d×]) (?=(?:%|[kMGTPE]?B|[nµum]?s|[kMGTPE])(?!\w))")
+"""978.9 M, ±6 %, 220 µs"""
+_NOUN: Final = re.compile(r"(?<![\d.,])(\d{1,3}) (?=[a-z]{1,9}\b)")
+"""1 thread, 10 processes; together never longer than the narrowest column of text."""
 _GLUE: Final = "\ue000"
 """Stands for a blank at which no line is broken: it has the width of one, and is in no text."""
 
@@ -38,7 +41,7 @@ def prose(
 def lines(text: Text, console: Console, width: int) -> list[Text]:
     """Return a text in lines of so many columns at most."""
     glued = text.copy()
-    glued.plain = _UNIT.sub(_GLUE, text.plain)
+    glued.plain = _NOUN.sub(rf"\1{_GLUE}", _UNIT.sub(_GLUE, text.plain))
     found = glued.wrap(console, max(1, width))
     for line in found:
         line.rstrip()
