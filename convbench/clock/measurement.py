@@ -37,8 +37,11 @@ class Measurement(OneLine, Shown, view="measurements"):
     @property
     def in_short(self) -> str:
         """Its competitors, those without a time with the reason."""
-        times = ", ".join(" ".join(filter(None, row[:2])) for row in self.table)
-        return f"{show.plural(len(self.samples), 'competitor')}: {times}"
+        found = ", ".join(
+            f"{name} {_shown(time) if isinstance(time, Interval) else f'has no time: {time}'}"
+            for name, time in self._times.items()
+        )
+        return f"{show.plural(len(self.samples), 'competitor')}: {found}"
 
     @property
     def base(self) -> str:
@@ -54,13 +57,13 @@ class Measurement(OneLine, Shown, view="measurements"):
     def table(self) -> list[tuple[str, str, str, str]]:
         """Each competitor's name, time, ratio to the first one's and verdict, as text.
 
-        Intervals are those of `interval` and `ratio`. One without a time has the reason in its
-        place.
+        Intervals are those of `interval` and `ratio`. One without a time has the reason in place
+        of its verdict.
         """
         rows = []
         for name, time in self._times.items():
             if isinstance(time, str):
-                rows.append((name, f"no time: {time}", "", ""))
+                rows.append((name, show.MISSING, "", f"no time: {time}"))
             elif name == self.base:
                 rows.append((name, _shown(time), "", ""))
             else:

@@ -195,7 +195,7 @@ def test_a_competitor_without_a_time_has_its_reason():
     assert "no time:" in read(measurement(broken=())._repr_html_())
     zero = samples([0.0] * 8, "s0")
     text = str(Measurement(samples={"a": (zero,), "b": (samples([1e-3] * 8, "s0"),)}))
-    assert re.search("^a +no time: ", text, re.MULTILINE)
+    assert re.search("^a +– +no time: ", text, re.MULTILINE)
     assert "time ÷ b" in text
 
 
