@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-for _view in ("costs", "formulas", "plots", "profiles", "runs", "tallies"):
+for _view in ("costs", "formulas", "measurements", "plots", "profiles", "runs", "tallies"):
     VIEWS[_view] = partial(import_module, f"convbench.ui.notebook.{_view}")
 
 

@@ -113,5 +113,5 @@ def check_whole(*, seed: int, **numbers: int) -> None:
     cores = os.cpu_count() or numbers["threads"]
     if numbers["threads"] > cores:
         raise MeasureError(
-            f"threads={numbers['threads']}: this machine has {cores} cores; give at most as many"
+            f"threads={numbers['threads']}: give 1 to {cores}, the number of this machine's cores"
         )

@@ -56,6 +56,7 @@ class TorchDriver:
         device: "cuda" or "cuda:1".
 
     Raises:
+        ValueError: the device is of another kind.
         RuntimeError: torch sees no CUDA device, or not this one.
 
     """
@@ -64,6 +65,8 @@ class TorchDriver:
         """Find the device."""
         import torch
 
+        if torch.device(device).type != "cuda":
+            raise ValueError(f"device {device!r} is no CUDA device; give 'cuda' or 'cuda:<index>'")
         if not torch.cuda.is_available():
             raise RuntimeError(
                 f"device {device!r}: torch sees no CUDA device; run where `nvidia-smi` lists one, "

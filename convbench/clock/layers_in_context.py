@@ -114,7 +114,7 @@ def layers_in_context(
         raise ContextError(f"budget={budget}: no time to measure in; give finite seconds above 0")
     cores = os.cpu_count() or threads
     if not 1 <= threads <= cores:
-        raise ContextError(f"threads={threads}: this machine has {cores} cores; give 1 to {cores}")
+        raise ContextError(f"threads={threads}: give 1 to {cores}, the number of cores here")
     _check_device(module, inputs)
     crew = LayerCrew(module, inputs)
     order = Order(seed=seed, threads=threads)

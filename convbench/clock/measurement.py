@@ -8,8 +8,10 @@ from functools import cached_property
 from convbench.clock.contamination import flags, hopeless
 from convbench.clock.estimates import Estimates
 from convbench.clock.samples import Samples
+from convbench.core import text as show
 from convbench.core.errors import ConvbenchError
 from convbench.core.intervals import Interval, RatioInterval
+from convbench.core.notebook_views import OneLine, Shown
 from convbench.core.registry import unknown
 
 
@@ -17,9 +19,9 @@ class MeasurementError(ConvbenchError, ValueError):
     """A time or a ratio that the measurement cannot give, for the reason in the message."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """Competitors timed together.
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Measurement(OneLine, Shown, view="measurements"):
+    """Competitors timed together; printed, and in a notebook, a table of times and ratios.
 
     Attributes:
         samples: raw samples by competitor, one entry for each process; empty if it failed.
@@ -31,6 +33,72 @@ class Measurement:
     samples: dict[str, tuple[Samples, ...]]
     failures: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def in_short(self) -> str:
+        """Its competitors, those without a time with the reason."""
+        found = ", ".join(
+            f"{name} {_shown(time) if isinstance(time, Interval) else f'has no time: {time}'}"
+            for name, time in self._times.items()
+        )
+        return f"{show.plural(len(self.samples), 'competitor')}: {found}"
+
+    @property
+    def base(self) -> str:
+        """The first competitor with a time to believe, which the table's ratios refer to; or ""."""
+        return next((name for name, time in self._times.items() if isinstance(time, Interval)), "")
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The headings of `table`."""
+        return ("competitor", "time of a call", f"time ÷ {self.base}".strip(" ÷"), "verdict")
+
+    @property
+    def table(self) -> list[tuple[str, str, str, str]]:
+        """Each competitor's name, time, ratio to the first one's and verdict, as text.
+
+        Intervals are those of `interval` and `ratio`. One without a time has the reason in place
+        of its verdict.
+        """
+        rows = []
+        for name, time in self._times.items():
+            if isinstance(time, str):
+                rows.append((name, show.MISSING, "", f"no time: {time}"))
+            elif name == self.base:
+                rows.append((name, _shown(time), "", ""))
+            else:
+                ratio = self.ratio(name, self.base)
+                rows.append((name, _shown(time), _shown(ratio), ratio.verdict))
+        return rows
+
+    @property
+    def basis(self) -> str:
+        """What the intervals of the table are, in a sentence."""
+        most = max(map(len, self.samples.values()), default=0)
+        which = "a time would be over more rounds" if most <= 1 else "one more process would fall"
+        processes = show.plural(most, "process", "processes")
+        return (
+            f"± and (…): 95 % intervals, from {processes}; ± is where {which}. "
+            "Uncertain: wider than a third of a time, or than a factor of 2 of a ratio."
+        )
+
+    @cached_property
+    def _times(self) -> dict[str, Interval | str]:
+        """The time of each competitor, or why it has none."""
+        found: dict[str, Interval | str] = {}
+        for name in self.samples:
+            try:
+                found[name] = self._doubt(name) or self.interval(name)
+            except ValueError as error:  # a time of 0: the stopwatch is too coarse for it
+                found[name] = str(error)
+        return found
+
+    def __str__(self) -> str:
+        """Return the table, what its intervals are, and the notes."""
+        from tabulate import tabulate
+
+        lines = tabulate(self.table, self.heads, tablefmt="simple", disable_numparse=True)
+        return "\n".join([lines, self.basis, *self.notes])
 
     @property
     def stop_reason(self) -> str:
@@ -86,8 +154,22 @@ class Measurement:
             raise MeasurementError(
                 f"{name} has no time: {self.failures[name]}. Mend it and measure again."
             )
+        if why := self._doubt(name):
+            raise MeasurementError(f"{name}: {why}. The raw times are in .samples.")
+
+    def _doubt(self, name: str) -> str:
+        """Return why a competitor has no time to believe; "" where it has one."""
+        if name in self.failures:
+            return self.failures[name]
         if hopeless(self.samples[name]):
-            raise MeasurementError(
-                f"{name}: something else had the processor for most of every sample; stop what "
-                "else runs here and measure again. The raw times are in .samples."
+            return (
+                "something else had the processor for most of every sample; stop what else runs "
+                "here and measure again"
             )
+        return ""
+
+
+def _shown(value: Interval | RatioInterval) -> str:
+    """Return a time or a ratio with what is known around it, or that nothing narrow is."""
+    middle, around = show.parts(value)
+    return f"{middle} {around or '(uncertain)'}"

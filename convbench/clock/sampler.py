@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from convbench.clock.competitor import WARMUP_WINDOW, Competitor, WarmUp
 from convbench.clock.samples import Failure, Samples
+from convbench.core.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -213,13 +214,13 @@ def _stop_reason(
 ) -> str:
     """Return why to stop after this round, or nothing."""
     if rounds >= max_rounds:
-        return f"{rounds} rounds made, the most allowed"
+        return f"{plural(rounds, 'round')} made, the most allowed"
     # A pair of rounds is completed: an odd one out would leave drift in the ratios.
     if elapsed >= budget and rounds >= min_rounds and rounds % 2 == 0:
-        return f"budget of {budget:g} s spent after {rounds} rounds"
+        return f"budget of {budget:g} s spent after {plural(rounds, 'round')}"
     if elapsed >= HARD_LIMIT * budget:
         return (
-            f"{HARD_LIMIT} times the budget of {budget:g} s spent after {rounds} rounds; "
+            f"{HARD_LIMIT} times the budget of {budget:g} s spent after {plural(rounds, 'round')}; "
             f"at least {min_rounds} were wanted"
         )
     return ""

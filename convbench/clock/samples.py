@@ -8,6 +8,8 @@ from statistics import median
 from typing import Annotated, Any, Final
 
 from convbench.clock.stopwatch import Reading
+from convbench.core import text as show
+from convbench.core.notebook_views import OneLine
 from convbench.core.serialization import Duration, Least, Stored, Whole
 
 QUANTILE: Final = 0.25
@@ -21,8 +23,8 @@ class Failure:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Samples(Stored):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Samples(OneLine, Stored):
     """Raw samples of one competitor in one process, and how they were taken.
 
     Entry `i` of every tuple was measured in round `i`, so samples of two competitors of one
@@ -111,6 +113,13 @@ class Samples(Stored):
                     )
         if self.block < 1:
             raise ValueError(f"Samples: block is {self.block}; a sample has at least 1 call")
+
+    @property
+    def in_short(self) -> str:
+        """How many rounds there are, and the typical call; it is no result, and has no interval."""
+        rounds = show.plural(len(self.seconds), "round")
+        calls = show.plural(self.block, "call")
+        return f"{rounds} of {calls}, median {show.seconds(self.median)} a call by {self.stopwatch}"
 
     @property
     def median(self) -> float:

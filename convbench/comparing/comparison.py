@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from convbench.comparing.judging import Judged, Limits, holm, identical, judge, 
 from convbench.comparing.matching import BY, Pair, match
 from convbench.comparing.noise import Noise, Shift, Timed, noise
 from convbench.comparing.tables import busy, timed
+from convbench.core.notebook_views import OneLine
+from convbench.core.text import plural
 from convbench.runs.titles import Titles, titles
 
 if TYPE_CHECKING:
@@ -30,8 +33,8 @@ class Moved:
     verdict: Verdict
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Comparison(OneLine):
     """Two sides compared.
 
     by: the axis in which the sides differ; None for two runs of the same cases. differences: of
@@ -51,6 +54,14 @@ class Comparison:
     unsettled: bool
     times: bool
     titles: Titles
+
+    @property
+    def in_short(self) -> str:
+        """The two sides, and how many cases have each verdict."""
+        verdicts = Counter(row.verdict for row in self.rows if row.verdict)
+        found = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+        rows = plural(len(self.rows), "case")
+        return f"{self.right.name} against {self.left.name}, {rows}: {found or 'no verdict'}"
 
     @property
     def in_the_way(self) -> tuple[Difference, ...]:

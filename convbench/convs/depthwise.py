@@ -44,9 +44,9 @@ class Depthwise(ConvType):
         """N = m·C."""
         yield Need(
             same(spec.out_channels, self.multiplier * spec.in_channels),
-            f"a depthwise convolution gives {self.multiplier} channels for each of the "
-            f"{spec.in_channels} it reads and the slot wants {spec.out_channels}: change "
-            "out_channels or multiplier, or use depthwise_separable",
+            f"a depthwise convolution gives {self.multiplier} × {spec.in_channels} channels and "
+            f"the slot wants {spec.out_channels}: change out_channels or multiplier, or use "
+            "depthwise_separable",
         )
 
     def plan(self, spec: ConvSpec) -> tuple[Step, ...]:

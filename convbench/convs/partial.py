@@ -84,7 +84,7 @@ class Partial(ConvType):
         if not is_symbolic(self.fraction):
             yield Need(
                 divides(self.fraction.denominator, spec.in_channels * self.fraction.numerator),
-                f"fraction={self.fraction} of {spec.in_channels} channels is not a whole number: "
+                f"fraction={self.fraction} of in_channels={spec.in_channels} is no whole number: "
                 "give another fraction",
             )
 

@@ -1,4 +1,4 @@
-"""What a notebook shows of a value: said by a view, which is registered from outside."""
+"""How values show themselves: one line as their repr, and in a notebook by a registered view."""
 
 from __future__ import annotations
 
@@ -7,6 +7,19 @@ from typing import Any, ClassVar, Final
 
 VIEWS: Final[dict[str, Callable[[], Any]]] = {}
 """By name, what imports the module whose `html` (and `latex`) show a kind of value."""
+
+
+class OneLine:
+    """Something too large to print field by field: a dataclass of this takes `repr=False`."""
+
+    @property
+    def in_short(self) -> str:
+        """What it is, in one line."""
+        return str(self)
+
+    def __repr__(self) -> str:
+        """Return the kind of thing, and what it is, in one line."""
+        return f"<{type(self).__name__}: {' '.join(self.in_short.split())}>"
 
 
 class Shown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from convbench.core.notebook_views import ShownOnPaper
+from convbench.core.notebook_views import OneLine, ShownOnPaper
 from convbench.core.serialization import Stored, Whole
 
 
@@ -35,8 +35,8 @@ class Convention(Stored):
         return f"{self.unit}; elementwise: {self.elementwise}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tally(ShownOnPaper, Stored, view="tallies"):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Tally(OneLine, ShownOnPaper, Stored, view="tallies"):
     """A counter's result for one forward pass, in `convention`.
 
     Attributes:

@@ -10,6 +10,8 @@ import numpy as np
 from convbench.comparing.environment import Difference, environments
 from convbench.comparing.judging import Limits
 from convbench.comparing.units import mean
+from convbench.core.notebook_views import OneLine
+from convbench.core.text import plural
 from convbench.history.changes import Found, Level, find
 from convbench.history.run_folders import Entry, Unread
 from convbench.history.series import Event, Series, events, logs, series
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
     from convbench.runs.frame import Row
 
 
-@dataclass(frozen=True, kw_only=True)
-class History:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class History(OneLine):
     """Runs over time.
 
     runs: the oldest first; a run is named by its place in them from 1 on. cases: every case.
@@ -51,6 +53,12 @@ class History:
     shares: dict[str, Floats]
     moved: Found
     titles: Titles
+
+    @property
+    def in_short(self) -> str:
+        """How many runs and cases there are, and in how many cases something changed."""
+        runs, cases = plural(len(self.runs), "run"), plural(len(self.cases), "case")
+        return f"{runs}, {cases}, {len(self.telling)} of them with a change"
 
     def levels(self, series: int) -> tuple[Level, ...]:
         """Return the change points of a case's time."""

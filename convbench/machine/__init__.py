@@ -4,7 +4,6 @@
     selfcheck    the A/A test: the same call timed against itself, several times
     calls        what it times: a tiny convolution and a middle one
     advice       warnings, each with its cause and its remedy, as a table of rules
-    page         all of it on a terminal
     command      what `convbench doctor` does
     probes       where the facts of the fingerprint come from
 

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from convbench.machine.advice import Advice, advice
-from convbench.machine.page import verdict
-from convbench.machine.resolution import Resolution
+from convbench.machine.resolution import Resolution, verdict
 from convbench.machine.selfcheck import check_budget, in_fresh_process
 
 SCHEMA: Final = 1

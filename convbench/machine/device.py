@@ -97,7 +97,7 @@ def resolve_threads(wanted: tuple[int, ...] | None, device: str = "cpu") -> Thre
     for threads in wanted:
         if not 1 <= threads <= cores:
             raise DeviceError(
-                f"--threads {threads}: this machine has {cores} cores; give 1 to {cores}."
+                f"--threads {threads}: give 1 to {cores}, the number of this machine's cores."
             )
     return ThreadsChosen(tuple(dict.fromkeys(wanted)), "as asked")
 

@@ -22,6 +22,7 @@ from statistics import median
 from typing import Any, Final
 
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+from convbench.core import text as show
 from convbench.core.serialization import Duration, Rate, Share, Stored, Whole
 
 FOUND_SHARE: Final = 0.9
@@ -229,3 +230,41 @@ class Resolution(Stored):
 def at_least(events: int, of: int, share: float) -> float:
     """Return the probability of `events` or more in `of` independent tries of this share."""
     return sum(math.comb(of, k) * share**k * (1 - share) ** (of - k) for k in range(events, of + 1))
+
+
+def verdict(resolution: Resolution) -> list[str]:
+    """Return what this machine can tell, in a sentence a size, the largest size first."""
+    told = [_sentence(resolution, size) for size in reversed(resolution.sizes)]
+    if not resolution.believable:
+        told.append(
+            f"But {resolution.excluding_one} of {resolution.trials} trials found a difference "
+            "where there is none: do not rely on it."
+        )
+    return told
+
+
+def percent(share: float | None) -> str:
+    """Return a share in per cent to two digits, never rounded to 0: 0.0127 is "1.3 %"."""
+    return "none" if share is None or not math.isfinite(share) else show.share(share)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the unit that suits them, to two or three digits: "2.1 ms"."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= scale:
+            value = seconds / scale
+            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"  # noqa: PLR2004
+    return f"{seconds / 1e-9:.0f} ns"
+
+
+def _sentence(resolution: Resolution, size: SizeResolution) -> str:
+    threads = show.plural(resolution.threads, "thread")
+    where = (
+        f"({duration(size.seconds_per_call)} call, {threads}, {resolution.device}, comparisons of "
+        f"{duration(size.seconds_per_trial)})"
+    )
+    if size.smallest_difference is None:
+        return f"This machine cannot tell any difference {where}."
+    return (
+        f"This machine can tell differences of about {percent(size.smallest_difference)} {where}."
+    )

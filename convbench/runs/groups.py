@@ -29,6 +29,27 @@ from convbench.runs.measuring import CaseCrew
 from convbench.runs.record import More, Record
 
 
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a run is when the next process is asked.
+
+    Attributes:
+        spent: seconds since the run began.
+        left: seconds that it takes from here, estimated; at most what is left of the budget.
+        stage: 1 while each group is asked its first process, 2 until each has had as many as the
+            suite says, 3 while processes are added where a verdict is open.
+        what: which process it is, in words.
+        group: label of the group that is asked.
+
+    """
+
+    spent: float
+    left: float
+    stage: int
+    what: str
+    group: str
+
+
 class Watcher(Protocol):
     """Is told what the runner does, for a progress display."""
 
@@ -36,12 +57,12 @@ class Watcher(Protocol):
         """Report what is being done."""
         ...
 
-    def progress(self, spent: float, budget: float, what: str) -> None:
-        """Report seconds spent of those there are, and what is being timed."""
+    def progress(self, progress: Progress) -> None:
+        """Report that a process is asked."""
         ...
 
     def finished(self, group: Group, records: list[Record]) -> None:
-        """Report the records of a group that was measured for the first time."""
+        """Report that a group was asked its first process in this run, and the new records."""
         ...
 
     def moved(self, folder: Path, why: str) -> None:
@@ -135,6 +156,20 @@ class Track:
         return self.gathering.processes if self.gathering else 0
 
     @property
+    def settling(self) -> int:
+        """How many processes are wanted in all: those of the suite, and what verdicts still need.
+
+        A verdict that would take more than `MOST_TIMES` the suite's processes stays open.
+        """
+        return max(self.group.timing.processes, *self.wanted, 0)
+
+    @property
+    def wanted(self) -> list[int]:
+        """For each open verdict that further processes can settle, about how many that takes."""
+        most = MOST_TIMES * self.group.timing.processes
+        return [number for number in self.needed() if self.processes < number <= most]
+
+    @property
     def alive(self) -> bool:
         """Whether there is something left to time."""
         return self.gathering is not None and bool(self.gathering.left)
@@ -222,6 +257,8 @@ class Track:
         )
 
 
+MOST_TIMES: Final = 4
+"""The suite's processes: a verdict that would take more stays open."""
 HOPELESS: Final = (
     "something else had the processor for most of every sample; stop what else runs here, or use "
     "fewer threads, and measure again"

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final, Literal, TypedDict
 from convbench.clock.samples import Samples
 from convbench.convs.base import Caveat
 from convbench.core.costs import Cost
-from convbench.core.notebook_views import VIEWS, Shown
+from convbench.core.notebook_views import VIEWS, OneLine, Shown
 from convbench.core.serialization import Duration, Scalar, Stored, Whole
 from convbench.core.spec import ConvSpec
+from convbench.core.text import plural
 from convbench.counting.tally import Tally, Unavailable
 from convbench.machine.ceilings import Ceiling
 from convbench.machine.resolution import Resolution
@@ -34,8 +35,8 @@ Kind = Literal["type", "network", "code"]
 Status = Literal["ok", "skipped", "failed", "invalid"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Record(Stored):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Record(OneLine, Stored):
     """One case of a run: what it is, and all that was derived, counted and timed.
 
     Attributes:
@@ -99,6 +100,12 @@ class Record(Stored):
     published: dict[str, tuple[str, str]] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     ran: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def in_short(self) -> str:
+        """Which case it is, and what became of it."""
+        times = plural(len(self.samples), "process", "processes")
+        return f"{self.case}: {self.status}, {self.reason or f'timed in {times}'}"
 
     def failed(self, reason: str) -> Record:
         """Return this record as failed for `reason`."""
@@ -229,8 +236,8 @@ class Header(Stored):
     machine: Machine = Machine()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run(Shown, view="runs"):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Run(OneLine, Shown, view="runs"):
     """A run as stored on disk. `torn`: incomplete lines of records.jsonl, which were ignored."""
 
     header: Header
@@ -239,6 +246,18 @@ class Run(Shown, view="runs"):
     torn: int = 0
     finished: bool = True
     """Whether every planned case has its record."""
+
+    @property
+    def in_short(self) -> str:
+        """The suite, how many cases there are and were timed, and the devices."""
+        groups = plural(len({record.group for record in self.records}), "group")
+        timed = sum(record.status == "ok" and bool(record.samples) for record in self.records)
+        devices = ", ".join(dict.fromkeys(record.device for record in self.records))
+        return (
+            f"suite {self.header.suite.get('name', 'without a name')}, "
+            f"{plural(len(self.records), 'case')} in {groups}, {timed:,} timed"
+            f"{f', on {devices}' if devices else ''}{'' if self.finished else ', not finished'}"
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return a pandas DataFrame, one row a case, times in seconds; see `runs.frame`."""

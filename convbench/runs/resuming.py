@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+from itertools import pairwise
 from pathlib import Path
 
-from convbench.core.errors import RunError
+from convbench.core.errors import RunError, SuiteError, UnknownNameError
 from convbench.runs.choices import (
     Choice,
     Request,
@@ -12,6 +14,7 @@ from convbench.runs.choices import (
     default_folder,
     with_processes,
 )
+from convbench.runs.record import Run
 from convbench.runs.store import holds_run, load
 from convbench.runs.suite import load_suite, parse_suite, suite_text, without_comments
 
@@ -30,10 +33,35 @@ def stored(request: Request) -> Choice:
     if not holds_run(out):
         raise RunError(f"{out} holds no run to resume: leave --resume out to begin one there.")
     found = load(out)
+    try:
+        choice = _choice(request, found, out)
+    except (UnknownNameError, SuiteError) as error:
+        if not (options := _plugins(request, found)):
+            raise
+        raise RunError(
+            f"{error} The run in {out} was begun with plugins: give them again, as in `convbench "
+            f"{options} run --resume`."
+        ) from None
+    _check_same(request, choice)
+    resolve_device(choice.device)
+    resolve_threads(choice.axes["threads"])
+    return choice
+
+
+def _plugins(request: Request, found: Run) -> str:
+    """Return the options for the plugins that a run was begun with and now lacks; "" for none."""
+    words = shlex.split(found.header.command)
+    begun = [name for option, name in pairwise(words) if option == "--plugin"]
+    lacking = [name for name in begun if name not in request.plugins]
+    return shlex.join(word for name in lacking for word in ("--plugin", name))
+
+
+def _choice(request: Request, found: Run, out: Path) -> Choice:
+    """Return the choices that the header holds."""
     kept = found.header.suite
     named = str(found.header.fingerprint.get("stopwatch", ""))
     try:
-        choice = Choice(
+        return Choice(
             suite=with_processes(
                 parse_suite(kept["text"], f"{out}/run.json, the suite"), kept.get("processes")
             ),
@@ -49,14 +77,10 @@ def stored(request: Request) -> Choice:
             resumed=found,
             stopwatch=checked_stopwatch(named, kept["device"]),
         )
-        _check_same(request, choice)
-        resolve_device(choice.device)
-        resolve_threads(choice.axes["threads"])
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(
             f"{out}/run.json does not hold the suite that was run ({error}): make the run again."
         ) from None
-    return choice
 
 
 def _check_same(request: Request, choice: Choice) -> None:

@@ -6,8 +6,7 @@
    many as the suite says. A disturbance that lasts for seconds so falls on a process of each group
    and not on all of one.
 3. Where verdicts are open, further processes: first the group in which the next verdict costs
-   least. It ends when none is open, when those left would take more than `MOST_TIMES` the sweep's
-   processes, or when the budget does.
+   least. It ends when no group wants more (`Track.wanted`), or when the budget does.
 
 What a process said is on disk before the next one is asked.
 """
@@ -22,15 +21,14 @@ from typing import Final
 from convbench.clock.gathering import TIMEOUT
 from convbench.clock.group_process import Measure
 from convbench.clock.processes import ready
+from convbench.core import text as show
 from convbench.machine.device import import_seconds
 from convbench.runs import ceiling_share as reach
 from convbench.runs.cases import Group
-from convbench.runs.groups import Track, Watcher
+from convbench.runs.groups import Progress, Track, Watcher
 from convbench.runs.record import Machine, Record
 from convbench.runs.store import Store
 
-MOST_TIMES: Final = 4
-"""The sweep's processes: a verdict that would take more stays open."""
 _FIRST_ROUNDS: Final = 6
 """Of a group's first process, at most: how long they take is not known yet."""
 _FIRST_SHARE: Final = 0.3
@@ -122,17 +120,17 @@ class _Schedule:
                 self.plan.timeout,
             )
             self.tracks.append(track)
-        for track in self.tracks:
+        for number, track in enumerate(self.tracks, start=1):
+            self._tell(track, 1, f"group {number} of {len(self.tracks)}")
             self._first(track)
         while (chosen := self._next()) is not None:
-            track, rounds, why = chosen
-            self.watcher.progress(self.spent(), self.plan.budget, why)
+            track, rounds, stage, what = chosen
+            self._tell(track, stage, what)
             track.ask(_ROOM * rounds * track.a_round, rounds)
             self.store.append(track.more())
 
     def _first(self, track: Track) -> None:
         """Ask the first process of a group, and write its records."""
-        self.watcher.progress(self.spent(), self.plan.budget, track.group.label)
         if track.alive:
             share = _FIRST_SHARE * self.plan.budget / len(self.tracks)
             track.ask(share, min(_FIRST_ROUNDS, track.group.timing.max_rounds))
@@ -140,8 +138,31 @@ class _Schedule:
         self.store.append([*records, *track.more()])
         self.watcher.finished(track.group, records)
 
-    def _next(self) -> tuple[Track, int, str] | None:
-        """Return the group to ask next, how many rounds, and why; None to stop."""
+    def _tell(self, track: Track, stage: int, what: str) -> None:
+        spent = self.spent()
+        progress = Progress(
+            spent=spent, left=self._left(spent), stage=stage, what=what, group=track.group.label
+        )
+        self.watcher.progress(progress)
+
+    def _left(self, spent: float) -> float:
+        """Return about how many seconds the processes take that are still to be asked.
+
+        A group of which no process was asked yet is taken to be as long as the others.
+        """
+        rest = max(0.0, self.plan.budget - spent)
+        alive = [track for track in self.tracks if track.alive]
+        costs = [track.cost(track.group.timing.max_rounds) for track in alive]
+        known = [cost for cost in costs if cost]
+        if not known:
+            return rest
+        usual = sum(known) / len(known)
+        asked = [max(0, track.settling - track.processes) for track in alive]
+        expected = sum(n * (cost or usual) for n, cost in zip(asked, costs, strict=True))
+        return min(rest, expected + report_seconds(self._cases))
+
+    def _next(self) -> tuple[Track, int, int, str] | None:
+        """Return the group to ask next, how many rounds, and the stage in words; None to stop."""
         left = self.plan.budget - self.spent() - report_seconds(self._cases)
         alive = [track for track in self.tracks if track.alive]
         sweeping = [track for track in alive if track.processes < track.group.timing.processes]
@@ -149,20 +170,19 @@ class _Schedule:
             rounds = _rounds(track, sweeping, left)
             if track.cost(rounds) <= left:
                 number, goal = track.processes + 1, track.group.timing.processes
-                return track, rounds, f"process {number} of {goal}: {track.group.label}"
+                return track, rounds, 2, f"process {number} of {goal}"
         priced = []
         for track in alive:
             rounds = track.group.timing.max_rounds
-            most = MOST_TIMES * track.group.timing.processes
-            needed = [number for number in track.needed() if track.processes < number <= most]
+            needed = track.wanted
             if needed and track.cost(rounds) <= left:
                 priced.append(((min(needed) - track.processes) * track.cost(rounds), track, rounds))
         if not priced:
             return None
         _, track, rounds = min(priced, key=lambda item: item[0])
         still = sum(r.verdict == "cannot tell" for other in alive for r in other.ratios())
-        words = "1 verdict is" if still == 1 else f"{still} verdicts are"
-        return track, rounds, f"{words} open: {track.group.label}"
+        what = f"process {track.processes + 1}, {show.plural(still, 'verdict')} open"
+        return track, rounds, 3, what
 
     @property
     def _cases(self) -> int:

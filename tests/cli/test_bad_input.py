@@ -15,7 +15,7 @@ COMMANDS = [
     ("unknown layout", ["run", "--layout", "nhwc"], "give channels_first"),
     ("unknown device", ["run", "--device", "gpu"], "give auto, cpu"),
     ("device that is not timed", ["run", "--device", "meta"], "does not time"),
-    ("too many threads", ["run", "--threads", "100000"], "cores; give 1 to"),
+    ("too many threads", ["run", "--threads", "100000"], "give 1 to"),
     ("bad regex", ["run", "--only", "("], "not a regular expression"),
     ("regex without a match", ["run", "--only", "zebra"], "matches none"),
     ("nothing to resume", ["run", "--resume", "--out", "nowhere"], "no run to resume"),

@@ -37,7 +37,7 @@ def test_run_writes_a_run_and_its_report(convbench, small, tmp_path):
     assert all(measured(record) for record in records if record is not skipped)
     assert len(records) == 7
     assert skipped["name"] == "depthwise"
-    assert "1 channels for each of the 3" in skipped["reason"]
+    assert "gives 1 × 3 channels" in skipped["reason"]
     for record in records:
         if measured(record):
             assert record["tallies"]["fvcore"]["macs"] == record["cost"]["multiplications"]
@@ -70,6 +70,7 @@ def test_samples_of_a_group_share_their_session(convbench, small, tmp_path):
 def test_quiet_prints_only_where_the_report_is(convbench, small):
     done = convbench("run", "--suite", small, "--quiet")
     assert done.stdout.splitlines() == ["reports/cpu-small/report.md"]
+    assert done.stderr == ""
 
 
 def test_the_default_number_of_threads_is_said_with_its_reason(convbench, small, tmp_path):
@@ -92,7 +93,7 @@ def test_a_number_of_threads_that_was_asked_for_is_not_tried(convbench, small, m
 
 def test_a_dry_run_writes_nothing(convbench, small, tmp_path):
     done = convbench("run", "--suite", small, "--dry-run")
-    assert "depthwise: skip: a depthwise convolution gives 1 channels" in done.stdout
+    assert "depthwise: skip: a depthwise convolution gives 1 × 3 channels" in done.stdout
     assert "6 cases to measure, 1 to skip, about" in done.stdout
     assert not (tmp_path / "reports").exists()
 
@@ -302,7 +303,7 @@ def test_a_plan_whose_parameters_are_not_the_modules_is_not_timed(fresh, tmp_pat
         "[[slots]]\nin_channels = 4\n"
         'out_channels = 4\ninput_size = "8"\nkernel_size = 3\ntypes = ["doubled"]\n'
     )
-    fresh("--plugin", "wrong.py", "run", "--suite", "s.toml", "--out", "o", "--quiet")
+    fresh("--plugin", "wrong.py", "run", "--suite", "s.toml", "--out", "o", "--quiet", code=1)
     (record,) = lines(tmp_path / "o")
     assert record["status"] == "failed"
     assert "the module has 48 parameters and its plan has 12" in record["reason"]

@@ -161,7 +161,7 @@ def test_runs_of_different_stopwatches_do_not_compare():
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("wal", "Did you mean wall"), ("cuda-events", "sees no CUDA|not a CUDA device")],
+    [("wal", "Did you mean wall"), ("cuda-events", "is no CUDA device")],
 )
 def test_a_stopwatch_that_cannot_be_says_so(name, words):
     from convbench import measure

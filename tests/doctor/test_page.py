@@ -1,7 +1,9 @@
 """The page and the command line."""
 
+import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,11 +12,19 @@ from types import SimpleNamespace
 
 import pytest
 from conftest_root import ROOT
+from rich.console import Console
 
 from convbench.machine.advice import Advice
 from convbench.machine.fingerprint import fingerprint
-from convbench.machine.page import duration, page, percent, verdict
-from convbench.machine.resolution import Resolution, SizeResolution, Trial
+from convbench.machine.resolution import (
+    Resolution,
+    SizeResolution,
+    Trial,
+    duration,
+    percent,
+    verdict,
+)
+from convbench.ui.terminal.doctor import page
 
 PERCENTS = [
     (0.0, "0 %"), (0.00034, "0.034 %"), (0.0063, "0.63 %"), (0.0127, "1.3 %"), (0.05, "5.0 %"),
@@ -61,28 +71,38 @@ def test_a_verdict_that_is_not_to_be_relied_on():
     assert "6 of 6 trials found a difference where there is none" in verdict(found)[-1]
 
 
-def test_the_page(quiet):
+def printed(width, *found):
+    screen = io.StringIO()
+    console = Console(file=screen, width=width, highlight=False)
+    for part in page(*found, console):
+        console.print(part)
+    return [line.rstrip() for line in screen.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_page(quiet, width):
     warnings = (
         Advice(name="a", severity="serious", cause="It is on fire. " * 9, remedy="Put it out."),
         Advice(name="b", severity="note", cause="It is old.", remedy="Nothing."),
     )
     facts = {**fingerprint("cpu", 1), "something_new": "told", "cpu": "A very long name " * 9}
-    lines = [line.text for line in page(quiet, warnings, facts)]
-    assert max(map(len, lines)) <= 80
+    lines = printed(width, quiet, warnings, facts)
+    assert max(map(len, lines)) <= width
     text = "\n".join(lines)
     assert lines[0].startswith("This machine can tell differences of about 1.0 %")
     assert (
-        text.index("!! It is on fire.") < text.index("→ Put it out.") < text.index("·  It is old.")
+        text.index("!! It is on fire.") < text.index("→ Put it out.") < text.index("· It is old.")
     )
+    assert re.search(r"^middle +2\.00 ms +1\.0 % ", text, re.MULTILINE), "a size, and what it tells"
     assert text.index("It is old.") < text.index("Processor\n")
     shown = {line.split()[0] for line in lines if line.startswith("  ") and line.split()}
     assert facts.keys() <= shown, "every fact has its line"
     assert lines.count("Others") == 1
-    assert "\n  smt                      no\n" in text or "smt                      yes" in text
+    assert re.search(r"^  smt +(no|yes|unknown)$", text, re.MULTILINE)
 
 
 def test_nothing_to_warn_of(quiet):
-    assert "No warnings." in [line.text for line in page(quiet, (), {})]
+    assert "No warnings." in printed(80, quiet, (), {})
 
 
 @pytest.fixture

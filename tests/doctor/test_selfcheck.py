@@ -208,7 +208,7 @@ def test_in_a_fresh_process_pages_are_kept():
 def test_importing_the_doctor_imports_nothing_heavy():
     code = (
         "import sys\n"
-        "import convbench.machine, convbench.machine.page, convbench.machine.command\n"
+        "import convbench.machine, convbench.machine.command\n"
         "heavy = {'torch', 'pandas', 'matplotlib', 'sympy', 'rich'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

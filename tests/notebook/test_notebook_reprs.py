@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from conftest_root import ROOT
 from report.report_runs import header, whole_run
+from scripted import samples
 
 from convbench import ConvSpec, cost, count, formula, profile
+from convbench.clock.measurement import Measurement
 from convbench.core.costs import Cost
 from convbench.counting.tally import Convention, Tally
 from convbench.runs.record import Run
@@ -154,6 +156,93 @@ def test_a_poor_run_says_so(run, says):
     assert says in read(run._repr_html_())
 
 
+def measurement(*, processes=3, **more):
+    several = {
+        name: tuple(
+            samples([seconds * (1 + 0.01 * (n + place) % 3) for n in range(8)], f"s{place}")
+            for place in range(processes)
+        )
+        for name, seconds in (("standard", 1e-3), (HOSTILE, 2e-3))
+    }
+    return Measurement(samples={**several, **more}, failures=dict.fromkeys(more, HOSTILE))
+
+
+def test_a_measurement_is_a_table_of_times_with_intervals_and_ratios():
+    found = measurement()
+    (head, _, first, second, *_) = str(found).splitlines()
+    assert re.split(r"\s{2,}", head) == [
+        "competitor",
+        "time of a call",
+        "time ÷ standard",
+        "verdict",
+    ]
+    assert re.fullmatch(r"standard +1\.\d+ ms ±[\d.]+ %", first.strip())
+    assert re.search(r"2\.\d+ ms ±[\d.]+ % +2\.00 \(\d\.\d+–\d\.\d+\) +slower", second)
+    assert "95 % intervals, from 3 processes" in str(found)
+    text = read(found._repr_html_())
+    assert "2.00 (" in text
+    assert "slower" in text
+
+
+def test_a_measurement_says_of_a_number_that_nothing_narrow_is_known_of_it():
+    a, b = samples([1e-3, 5e-3, 9e-3], "s0"), samples([9e-3, 1e-3, 5e-3], "s0")
+    found = Measurement(samples={"a": (a,), "b": (b,)})
+    assert str(found).count("(uncertain)") == 3
+
+
+def test_a_competitor_without_a_time_has_its_reason():
+    assert f"no time: {HOSTILE}" in str(measurement(broken=()))
+    assert "no time:" in read(measurement(broken=())._repr_html_())
+    zero = samples([0.0] * 8, "s0")
+    text = str(Measurement(samples={"a": (zero,), "b": (samples([1e-3] * 8, "s0"),)}))
+    assert re.search("^a +– +no time: ", text, re.MULTILINE)
+    assert "time ÷ b" in text
+
+
+def lines_of(name):
+    if name == "comparison":
+        from convbench import compare
+
+        return compare(replace(whole_run(), path=None), whole_run())
+    if name == "history":
+        from convbench.history.history import history
+        from convbench.history.run_folders import find_runs
+
+        return history(find_runs(ROOT / "reports" / "cpu-quick"))
+    run = whole_run()
+    record = next(record for record in run.records if record.samples)
+    return {"run": run, "record": record, "samples": record.samples[0],
+            "measurement": measurement(broken=()), "tally": hostile_tally()}[name]  # fmt: skip
+
+
+SAID = {
+    "run": "<Run: suite quick, 43 cases in 4 groups, 34 timed, on cpu>",
+    "record": "<Record: ",
+    "samples": "<Samples: 8 rounds of ",
+    "measurement": "<Measurement: 3 competitors: standard 1.0",
+    "tally": "<Tally: ≥ 12,345,678 MACs (",
+    "comparison": "<Comparison: ",
+    "history": "<History: 1 run, 49 cases, 0 of them with a change>",
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_repr_is_one_short_line(name):
+    text = repr(lines_of(name))
+    assert text.startswith(SAID[name])
+    assert len(text) < 400
+    assert "\n" not in text
+
+
+def test_a_profile_and_a_formula_are_one_line_too(network):
+    from convbench.formulas.tracing.network import network_formula
+
+    found = profile(*network)
+    assert repr(found) == "<Profile: Sequential: 7,776 MACs, 240 parameters>"
+    assert repr(found.by_module) == "<ModuleCost: Sequential: 7,776 MACs, 240 parameters>"
+    assert repr(network_formula(*network)).startswith("<NetworkFormula: 216·B·")
+
+
 def hostile_run():
     records = tuple(
         replace(r, label=f"{HOSTILE}{i}", name=HOSTILE, flags=(HOSTILE,))
@@ -162,7 +251,7 @@ def hostile_run():
     return replace(whole_run(), records=records)
 
 
-SHOWN = {"tally": hostile_tally, "run": hostile_run}
+SHOWN = {"tally": hostile_tally, "run": hostile_run, "measurement": measurement}
 
 
 @pytest.mark.parametrize("name", SHOWN)

@@ -16,9 +16,9 @@ from convbench.core.spec import ConvSpec
 from convbench.runs import runner
 from convbench.runs.cases import expand
 from convbench.runs.conditions import Condition
-from convbench.runs.groups import Track
+from convbench.runs.groups import MOST_TIMES, Progress, Track
 from convbench.runs.record import Header
-from convbench.runs.runner import MOST_TIMES, Plan, run
+from convbench.runs.runner import Plan, run
 from convbench.runs.store import Store, load
 from convbench.runs.suite import SlotGroup, Suite, Timing
 
@@ -116,7 +116,7 @@ def carried_out(found, seconds, folder, budget=1e6, seed=0):
     told = []
     watcher = SimpleNamespace(
         stage=lambda _: None,
-        progress=lambda spent, budget, what: told.append((spent, budget, what)),
+        progress=told.append,
         finished=lambda group, records: told.append((group.label, len(records))),
     )
     plan = Plan(groups=found, seed=seed, device="cpu", budget=budget)
@@ -149,13 +149,33 @@ def test_first_each_group_once_and_then_always_the_one_with_the_fewest(tmp_path)
     found = groups(3)
     script, told = carried_out(found, clear, tmp_path / "o")
     assert script.asked == [0, 1, 2] * 3
-    assert [what for what in told if len(what) == 2] == [(g.label, 2) for g in found]
-    words = [what for _, _, what in (each for each in told if len(each) == 3)]
-    assert words == [
-        *(group.label for group in found),
-        *(f"process 2 of 3: {group.label}" for group in found),
-        *(f"process 3 of 3: {group.label}" for group in found),
+    assert [what for what in told if isinstance(what, tuple)] == [(g.label, 2) for g in found]
+    assert [(each.stage, each.what, each.group) for each in asked_for(told)] == [
+        *((1, f"group {n} of 3", group.label) for n, group in enumerate(found, start=1)),
+        *((2, "process 2 of 3", group.label) for group in found),
+        *((2, "process 3 of 3", group.label) for group in found),
     ]
+
+
+def asked_for(told):
+    """Return what the display was told of each process that was asked."""
+    return [each for each in told if isinstance(each, Progress)]
+
+
+def test_the_time_that_is_left_is_that_of_the_processes_that_are_left(tmp_path):
+    """A round takes 3 s of the script's clock; first processes have 6 rounds, the others 8."""
+    script, told = carried_out(groups(2), clear, tmp_path / "o", budget=1e4)
+    assert script.spent == 2 * (6 + 8 + 8) * 3
+    stands = asked_for(told)
+    assert stands[0].left == 1e4, "nothing is known yet: at most the budget"
+    for each in stands[2:]:
+        assert 0.9 * script.spent <= each.spent + each.left <= 1.5 * script.spent
+    assert stands[-1].left == pytest.approx(24, rel=0.1), "never done with a process to go"
+
+
+def test_the_time_that_is_left_is_never_more_than_the_budget_has(tmp_path):
+    _, told = carried_out(groups(3), open_in(0, 1, 2), tmp_path / "o", budget=300)
+    assert all(each.spent + each.left <= 300 for each in asked_for(told) if each.left)
 
 
 def test_each_group_has_its_own_number_of_processes(tmp_path):
@@ -187,8 +207,11 @@ def test_then_only_groups_whose_verdict_is_open_until_it_is_not(tmp_path):
     assert set(more) == {1}
     assert 1 <= len(more) <= 6
     assert verdict(script, 1) == "slower", "and there it ended"
-    words = [each[2] for each in told if len(each) == 3][9:]
-    assert set(words) == {f"1 verdict is open: {found[1].label}"}
+    extra = asked_for(told)[9:]
+    assert {(each.stage, each.group) for each in extra} == {(3, found[1].label)}
+    assert [each.what for each in extra] == [
+        f"process {number}, 1 verdict open" for number in range(4, 4 + len(extra))
+    ]
 
 
 def test_the_last_process_is_the_one_that_settles_it(tmp_path):
@@ -206,7 +229,7 @@ def test_the_verdict_that_costs_least_comes_first(tmp_path):
     more = script.asked[6:]
     assert more == sorted(more, reverse=True), "the cheaper group, then the other"
     assert set(more) == {0, 1}
-    assert any(each[2].startswith("2 verdicts are open: ") for each in told if len(each) == 3)
+    assert any(each.what.endswith(", 2 verdicts open") for each in asked_for(told))
 
 
 def test_a_verdict_that_would_take_too_many_stays_open(tmp_path):

@@ -206,7 +206,7 @@ def test_reasons_are_counted_in_turn():
     assert len(frame) == 2
     first, second = reasons
     assert "reaches over 5 elements" in first
-    assert "gives 1 channels for each of the 4 it reads and the slot wants 8" in second
+    assert "gives 1 × 4 channels and the slot wants 8" in second
 
 
 def test_nothing_fits():

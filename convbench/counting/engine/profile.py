@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core.costs import Cost
-from convbench.core.notebook_views import Shown
+from convbench.core.notebook_views import OneLine, Shown
 from convbench.counting.engine.counts import NAMES, Counts
 from convbench.counting.engine.recorder import kind_of
 
@@ -43,8 +43,8 @@ class Row:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModuleCost:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ModuleCost(OneLine):
     """A module of the tree: `counts` with everything inside it, `own` without its children.
 
     parameters: its own and its children's, a shared one once. visits: times it was called.
@@ -59,6 +59,12 @@ class ModuleCost:
     backward: Counts
     children: tuple[ModuleCost, ...] = ()
 
+    @property
+    def in_short(self) -> str:
+        """Its name, its kind and its count."""
+        name = f"{self.name} {self.kind}".strip()
+        return f"{name}: {self.counts.multiplications:,} MACs, {self.parameters:,} parameters"
+
     def walk(self, depth: int = 0) -> Iterator[tuple[int, ModuleCost]]:
         """Iterate over the tree from the top, with depths."""
         yield depth, self
@@ -66,8 +72,8 @@ class ModuleCost:
             yield from child.walk(depth + 1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Profile(Shown, view="profiles"):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Profile(OneLine, Shown, view="profiles"):
     """What one pass of a module costs, under the counting rules of `costs`.
 
     rows: the operators that ran. unsupported: operators without a rule, with calls: each may hide

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from convbench.core.errors import SpecError
-from convbench.core.notebook_views import Shown
+from convbench.core.notebook_views import OneLine, Shown
 from convbench.formulas.tracing.evaluating import LIMIT, bound, value
 from convbench.formulas.tracing.writing import LATEX, text, write
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import sympy
 
 
-@dataclass(frozen=True, kw_only=True)
-class NetworkFormula(Shown, view="formulas"):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class NetworkFormula(OneLine, Shown, view="formulas"):
     """The exact multiplications of one forward pass, for any input that meets the constraints.
 
     multiplications: a SymPy expression in `symbols`; 1 multiply-accumulate is 1. by_operator: its

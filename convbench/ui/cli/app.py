@@ -14,6 +14,7 @@ from convbench.core.version import __version__
 
 BEGAN = time.perf_counter()
 """When the command began, as nearly as it can know: a run's budget is of all of it."""
+NOTHING_MEASURED = 1
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
@@ -21,7 +22,6 @@ app = typer.Typer(
     name="convbench",
     help="What a convolution costs: derived by formula, counted from the program, timed.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -74,6 +74,10 @@ def main() -> None:
             )  # a terminal that cannot show × still gets the rest
     try:
         app()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # nobody reads on: `convbench list | head`
+            sys.exit(0)
+        raise
     except ConvbenchError as error:
         typer.echo(f"convbench: {error}", err=True)
         sys.exit(USAGE_ERROR)

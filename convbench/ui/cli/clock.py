@@ -20,7 +20,7 @@ def doctor(
         float, typer.Option(metavar="SECONDS", help="For the A/A test, 1 to 3600.")
     ] = 10.0,
     threads: Annotated[
-        int | None, typer.Option(help="Threads on the CPU; when left out, as for `run`.")
+        int | None, typer.Option(help="Threads on the CPU.", show_default="as for `run`")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, ….")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead.")] = False,
@@ -50,19 +50,19 @@ def layers(
 ) -> None:
     """Time the layers of a block: alone, after their producers, and inside it."""
     from convbench.clock.layers import layers_of
-    from convbench.ui.terminal.context import lines
+    from convbench.report.formats.terminal import print_document
+    from convbench.ui.terminal.context import page
 
     try:
         found = layers_of(model, inputs, arg or [], budget=budget, threads=threads, seed=seed)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    for line in lines(found):
-        typer.echo(line)
+    print_document(page(found), Console(highlight=False))
 
 
 def _doctor(budget: float, threads: int | None, device: str, *, as_json: bool) -> None:
     from convbench.machine.command import examine
-    from convbench.machine.page import page
+    from convbench.ui.terminal.doctor import page
 
     if sys.stderr.isatty():
         typer.echo(f"Timing calls against themselves, for about {budget:g} s …", err=True)
@@ -71,5 +71,5 @@ def _doctor(budget: float, threads: int | None, device: str, *, as_json: bool) -
         typer.echo(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False, indent=2))
         return
     console = Console(highlight=False)
-    for line in page(found.resolution, found.advice, found.fingerprint):
-        console.print(line.text, style=line.style or None, markup=False, soft_wrap=True)
+    for part in page(found.resolution, found.advice, found.fingerprint, console):
+        console.print(part)

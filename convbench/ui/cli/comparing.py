@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,10 +34,10 @@ def compare(
         str | None, typer.Option(metavar="ci|steady|counts", help="A preset of limits.")
     ] = None,
     threshold: Annotated[
-        str | None, typer.Option(help="The smallest change that matters. [default: 5%]")
+        str | None, typer.Option(help="The smallest change that matters.", show_default="5%")
     ] = None,
     drift: Annotated[
-        str | None, typer.Option(help="Drift of a whole run to allow for. [default: 10%]")
+        str | None, typer.Option(help="Drift of a whole run to allow for.", show_default="10%")
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Inconclusive cases fail too, with status 4.")
@@ -86,7 +87,8 @@ def compare(
 
     if markdown is not None:
         _write(document, markdown)
-    print_document(document, Console(highlight=False))
+    with suppress(SystemExit):  # where the reader of a pipe has gone; the verdict stays
+        print_document(document, Console(highlight=False))
     raise typer.Exit(outcome.status)
 
 

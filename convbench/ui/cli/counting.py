@@ -154,13 +154,15 @@ def formula(
 def audit(
     *,
     counters: Annotated[
-        str | None, typer.Option(metavar="NAME,…", help="[default: every one installed]")
+        str | None,
+        typer.Option(metavar="NAME,…", help="Counters to ask.", show_default="all installed"),
     ] = None,
     cases: Annotated[
         str | None, typer.Option(metavar="REGEX", help="Only cases whose id matches.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="[default: reports/counter-audit]")
+        Path | None,
+        typer.Option(metavar="DIR", help="For the report.", show_default="reports/counter-audit"),
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List cases and counters.")] = False,
     jobs: Annotated[int, typer.Option(help="Counters asked at the same time.", min=1)] = 1,

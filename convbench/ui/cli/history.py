@@ -25,7 +25,7 @@ def history(
         ),
     ] = None,
     threshold: Annotated[
-        str | None, typer.Option(help="The smallest change that matters; 5% when left out.")
+        str | None, typer.Option(help="The smallest change that matters.", show_default="5%")
     ] = None,
     out: Annotated[
         Path | None,

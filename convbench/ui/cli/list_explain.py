@@ -38,11 +38,14 @@ def list_(
 
         typer.echo(suite_text("example"), nl=False)
         return
+    from convbench.report.formats.terminal import print_document
     from convbench.ui.terminal.listing import LISTS
 
-    console = Console()
-    for name in LISTS if what is None else [what.value]:
-        console.print(LISTS[name]())
+    console = Console(highlight=False)
+    for place, name in enumerate(LISTS if what is None else [what.value]):
+        if place:
+            console.print()
+        print_document(LISTS[name](), console)
 
 
 @app.command()
@@ -68,7 +71,8 @@ def explain(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="A knob of the type; repeatable.")
     ] = None,
     vs: Annotated[
-        str | None, typer.Option(help="Compare with. [default: standard; upsampling: transposed]")
+        str | None,
+        typer.Option(help="Type to compare with.", show_default="standard; upsampling: transposed"),
     ] = None,
 ) -> None:
     """Show a type's idea, steps, formula, worked numbers, ratio, and what the counters say."""

@@ -10,7 +10,15 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand
 
-from convbench.ui.cli.app import BEGAN, INTERRUPTED, PLUGINS, USAGE_ERROR, app, split
+from convbench.ui.cli.app import (
+    BEGAN,
+    INTERRUPTED,
+    NOTHING_MEASURED,
+    PLUGINS,
+    USAGE_ERROR,
+    app,
+    split,
+)
 
 if TYPE_CHECKING:
     from convbench.runs.job import Job
@@ -21,53 +29,82 @@ def run(
     *,
     suite: Annotated[
         str | None,
-        typer.Option(help="quick, default, full, example, or FILE.toml. [default: default]"),
+        typer.Option(help="quick, default, full, example, or FILE.toml.", show_default="default"),
     ] = None,
     only: Annotated[
-        str | None, typer.Option(metavar="REGEX", help="Only cases whose name matches.")
+        str | None,
+        typer.Option(metavar="REGEX", help="Only cases whose name matches; --dry-run shows them."),
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(help="auto, cpu, cuda:0, …. [default: auto: the GPU if there is one]"),
+        typer.Option(help="auto, cpu, cuda:0, ….", show_default="auto: the GPU if there is one"),
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option(help="float32,tf32,bfloat16,…: one or more, with commas.")
+        str | None,
+        typer.Option(
+            help="float32,tf32,bfloat16,…: one or more, with commas.",
+            show_default="as the suite says, float32",
+        ),
     ] = None,
     layout: Annotated[
-        str | None, typer.Option(help="channels_first,channels_last: one or both.")
+        str | None,
+        typer.Option(
+            help="channels_first,channels_last: one or both.",
+            show_default="as the suite says, channels_first",
+        ),
     ] = None,
     threads: Annotated[
-        str | None, typer.Option(help="1,2,…: threads on the CPU. [default: found by trying]")
+        str | None, typer.Option(help="1,2,…: threads on the CPU.", show_default="found by trying")
     ] = None,
-    mode: Annotated[str | None, typer.Option(help="eager,compile,cuda_graph: one or more.")] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            help="eager,compile,cuda_graph: one or more.", show_default="as the suite says, eager"
+        ),
+    ] = None,
     direction: Annotated[
-        str | None, typer.Option(help="forward,training: a training step is both ways.")
+        str | None,
+        typer.Option(
+            help="forward,training: a training step is both ways.",
+            show_default="as the suite says, forward",
+        ),
     ] = None,
     cache: Annotated[
-        str | None, typer.Option(help="warm,cold_weights,cold: what the caches hold.")
+        str | None,
+        typer.Option(
+            help="warm,cold_weights,cold: what the caches hold.",
+            show_default="as the suite says, warm",
+        ),
     ] = None,
     allocator: Annotated[
-        str | None, typer.Option(help="kept,system: whether freed pages stay mapped.")
+        str | None,
+        typer.Option(
+            help="kept,system: whether freed pages stay mapped.",
+            show_default="as the suite says, kept",
+        ),
     ] = None,
     stopwatch: Annotated[
         str | None,
-        typer.Option(help="See `list stopwatches`. [default: the device's own]"),
+        typer.Option(help="See `list stopwatches`.", show_default="the device's own"),
     ] = None,
     processes: Annotated[
         int | None,
-        typer.Option(help="Processes a group, at least. [default: as the suite says, 10]"),
+        typer.Option(help="Processes a group, at least.", show_default="as the suite says, 10"),
     ] = None,
     budget: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", help="For the whole run: 60s, 10m. [default: as the suite says]"
+            metavar="TIME", help="For the whole run: 60s, 10m.", show_default="as the suite says"
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of weights, inputs and order. [default: 0]")
+        int | None, typer.Option(help="Seed of weights, inputs and order.", show_default="0")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="[default: reports/<device>-<suite>]")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where the run goes.", show_default="reports/<device>-<suite>"
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in the folder.")
@@ -83,7 +120,12 @@ def run(
         bool, typer.Option("--quiet", "-q", help="Print only where the report is.")
     ] = False,
 ) -> None:
-    """Derive, count and time every case of a suite, and write the report."""
+    """Derive, count and time every case of a suite, and write the report.
+
+    Exit status: 0 at least one case was measured; 1 none was;
+
+    2 the command or the folder cannot be used; 130 interrupted: --resume goes on.
+    """
     from convbench.runs.choices import Request
     from convbench.runs.job import decide
 
@@ -137,7 +179,7 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `run` wrote.")],
     formats: Annotated[str, typer.Option("--format", metavar="NAME,…")] = "markdown,csv",
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where files go; when left out, to RUN.")
+        Path | None, typer.Option(metavar="DIR", help="Where files go.", show_default="RUN")
     ] = None,
 ) -> None:
     """Write or print a run's report, from what is on disk only; nothing is measured."""
@@ -174,18 +216,23 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def _print_dry_run(job: Job) -> None:
+    from convbench.core.text import plural
     from convbench.runs.job import dry_run
+    from convbench.runs.titles import titles
 
     rows, seconds = dry_run(job)
+    names = titles(case.skeleton for group in job.groups for case in group.cases)
+    typer.echo(f"All: {names.shared}. Behind each group: its name for --only.")
     group = ""
     for label, case, what in rows:
         if label != group:
-            typer.echo(label)
+            typer.echo(f"{names.groups[label]}  [{label}]")
             group = label
         typer.echo(f"  {case}: {what if what == 'measure' else 'skip: ' + what}")
     measured = sum(what == "measure" for _, _, what in rows)
     typer.echo(
-        f"{measured} cases to measure, {len(rows) - measured} to skip, about {seconds:.0f} s, "
+        f"{plural(measured, 'case')} to measure, {len(rows) - measured} to skip, about "
+        f"{seconds:.0f} s, "
         f"to {job.out}"
     )
     threads = ",".join(map(str, job.choice.axes["threads"]))
@@ -199,7 +246,7 @@ def _carry_out(job: Job, *, quiet: bool) -> int:
 
     status = 0
     console = Console(stderr=True)
-    display = Display(console, quiet=quiet)
+    display = Display(console, job.groups, quiet=quiet)
     try:
         with display:
             carry_out(job, display, lambda: time.perf_counter() - BEGAN)
@@ -208,19 +255,22 @@ def _carry_out(job: Job, *, quiet: bool) -> int:
         console.print("Interrupted. What was finished is kept; go on with --resume.", markup=False)
     if display.folder:
         status = status or USAGE_ERROR
-    return _write_report(display.folder or job.out, status, console)
+    return _report(display.folder or job.out, status, console, quiet=quiet)
 
 
-def _write_report(out: Path, status: int, console: Console) -> int:
+def _report(out: Path, status: int, console: Console, *, quiet: bool) -> int:
+    """Write the report, say what was found and where it is; return the status of the command."""
     from convbench.report.write import write_report
-    from convbench.runs.job import summary
     from convbench.runs.store import holds_run, load
+    from convbench.ui.terminal.ending import show_ending
 
     if not holds_run(out):
         return status
     found = load(out)
     paths = write_report(found, out, ("markdown", "csv"))
-    counts = ", ".join(f"{number} {name}" for name, number in summary(found).items())
-    console.print(f"{counts or 'nothing measured'}. Report:", markup=False, highlight=False)
+    if not quiet:
+        show_ending(found, console)
+        console.print("Report:")
     typer.echo(paths[0])
-    return status
+    measured = any(record.samples for record in found.records)
+    return status if measured else status or NOTHING_MEASURED

@@ -14,7 +14,8 @@ _UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u2
 _MATHS: Final = re.compile(r"[$\\]")
 _WARNING: Final = "border-left:4px solid #D55E00;padding:0.2em 0.6em;margin:0.4em 0"
 _TABLE: Final = "border-collapse:collapse;margin:0.4em 0"
-_CELL: Final = "padding:0.15em 0.7em;text-align:{side};vertical-align:top"
+_CELL: Final = "padding:0.15em 0.7em;vertical-align:top;"
+_NUMBER: Final = "text-align:right;white-space:nowrap"
 
 
 def escape(text: object) -> str:
@@ -48,7 +49,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, numeric: Se
 
     def cells(tag: str, values: Sequence[object]) -> str:
         return "".join(
-            f'<{tag} style="{_CELL.format(side="right" if index in numeric else "left")}">'
+            f'<{tag} style="{_CELL + (_NUMBER if index in numeric else "text-align:left")}">'
             f"{escape(value)}</{tag}>"
             for index, value in enumerate(values)
         )

@@ -2,112 +2,107 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from convbench.report.document import Column, Document, Paragraph, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
-def types() -> Table:
+def types() -> Document:
     """List the convolution types."""
     from dataclasses import fields
 
     from convbench.convs.base import TYPES
 
-    table = _table("Convolution types", "name", "idea", "knobs (defaults)")
-    for name in TYPES:
-        cls = TYPES[name]
-        knobs = ", ".join(f"{item.name}={item.default}" for item in fields(cls))
-        table.add_row(name, cls.idea().split("\n\n")[0].replace("\n", " "), knobs)
-    return table
+    rows = (
+        (
+            name,
+            " ".join(kind.idea().split("\n\n")[0].split()),
+            ", ".join(f"{item.name}={item.default}" for item in fields(kind)),
+        )
+        for name, kind in ((name, TYPES[name]) for name in TYPES)
+    )
+    return _listed("Convolution types", ("name", "idea", "knobs (defaults)"), rows)
 
 
-def networks() -> Table:
+def networks() -> Document:
     """List the networks, with the cost at their own input size."""
     from convbench.networks.base import NETWORKS
 
-    table = _table("Networks", "name", "input", "multiplications", "parameters", "source")
+    rows = []
     for name in NETWORKS:
         network = NETWORKS[name]
         cost = network.cost()
-        table.add_row(
-            name,
-            "×".join(map(str, network.input_size)),
-            f"{cost.multiplications:,}",
-            f"{cost.parameters:,}",
-            network.paper,
-        )
-    return table
+        size = "×".join(map(str, network.input_size))
+        rows.append((name, size, cost.multiplications, cost.parameters, network.paper))
+    return _listed(
+        "Networks", ("name", "input", "multiplications", "parameters", "source"), rows,
+        "Multiplications (= MACs) of one image of this size, taps on padding included.",
+    )  # fmt: skip
 
 
-def suites() -> Table:
+def suites() -> Document:
     """List the suites that ship."""
     from convbench.runs.suite import BUILT_IN, NetworkGroup, load_suite
 
-    table = _table("Suites", "name", "what it measures", "slots", "network inputs")
+    rows = []
     for name in BUILT_IN:
         suite = load_suite(name)
         nets = sum(isinstance(group, NetworkGroup) for group in suite.groups)
-        table.add_row(name, suite.description, str(len(suite.groups) - nets), str(nets))
-    table.caption = (
-        "Your own: --suite FILE.toml, written like the one `list suites --example` shows"
-    )
-    return table
+        rows.append((name, suite.description, len(suite.groups) - nets, nets))
+    return _listed(
+        "Suites", ("name", "what it measures", "slots", "network inputs"), rows,
+        "Your own: --suite FILE.toml, written like the one that `list suites --example` shows.",
+    )  # fmt: skip
 
 
-def counters() -> Table:
+def counters() -> Document:
     """List the counters, and whether each can run here."""
     from convbench.counting.base import COUNTERS, asked_in_runs
 
-    table = _table("Counters", "name", "package", "what it counts")
-    for name in COUNTERS:
-        counter = COUNTERS[name]
-        table.add_row(name, counter.installed, str(counter.convention))
-    table.caption = (
+    found = ((name, COUNTERS[name]) for name in COUNTERS)
+    return _listed(
+        "Counters", ("name", "package", "what it counts"),
+        ((name, counter.installed, str(counter.convention)) for name, counter in found),
         f"`run` and `explain` ask {', '.join(asked_in_runs())}; `audit` asks all that are "
-        "installed, and `profile --explain-counter NAME` says why one shows another number"
-    )
-    return table
+        "installed, and `profile --explain-counter NAME` says why one shows another number.",
+    )  # fmt: skip
 
 
-def devices() -> Table:
+def devices() -> Document:
     """List the devices that torch can use here."""
     import torch
 
+    from convbench.core.text import plural
     from convbench.machine.probes.processor import processor
     from convbench.machine.threads import default_threads
 
-    table = _table("Devices", "name", "what it is")
     found, threads = processor(), default_threads("cpu")
-    table.add_row(
-        "cpu",
-        f"{found['cpu']}, {found['cores_usable']} cores; timed with --threads {threads.number} "
-        f"unless told: {threads.because}",
+    what = (
+        f"{found['cpu']}, {plural(found['cores_usable'], 'core')}; timed with --threads "
+        f"{threads.number} unless told: {threads.because}"
     )
-    for index in range(torch.cuda.device_count()):
-        table.add_row(f"cuda:{index}", torch.cuda.get_device_name(index))
-    if not torch.cuda.is_available():
-        table.caption = "No CUDA device: " + (
-            "this torch was built without CUDA"
-            if torch.version.cuda is None
-            else "torch finds none; see nvidia-smi"
-        )
-    return table
+    cards = range(torch.cuda.device_count())
+    rows = [("cpu", what), *((f"cuda:{n}", torch.cuda.get_device_name(n)) for n in cards)]
+    missing = "" if torch.cuda.is_available() else "No CUDA device: " + (
+        "this torch was built without CUDA."
+        if torch.version.cuda is None
+        else "torch finds none; see nvidia-smi."
+    )  # fmt: skip
+    return _listed("Devices", ("name", "what it is"), rows, missing)
 
 
-def stopwatches() -> Table:
+def stopwatches() -> Document:
     """List the stopwatches that `run --stopwatch` and `measure` take."""
     from convbench.clock.stopwatch import STOPWATCHES
 
-    table = _table("Stopwatches", "name", "what it times")
-    for name in STOPWATCHES:
-        table.add_row(name, (STOPWATCHES[name].__doc__ or "").split("\n")[0])
-    return table
+    rows = ((name, (STOPWATCHES[name].__doc__ or "").split("\n")[0]) for name in STOPWATCHES)
+    return _listed("Stopwatches", ("name", "what it times"), rows)
 
 
-LISTS: dict[str, Callable[[], Table]] = {
+LISTS: dict[str, Callable[[], Document]] = {
     "types": types,
     "networks": networks,
     "suites": suites,
@@ -117,8 +112,18 @@ LISTS: dict[str, Callable[[], Table]] = {
 }
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", caption_justify="left")
-    for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0, overflow="fold")
-    return table
+def _listed(
+    title: str, names: tuple[str, ...], rows: Iterable[tuple[Any, ...]], note: str = ""
+) -> Document:
+    """Return a table as a document; a column of whole numbers is one of numbers."""
+    rows = tuple(rows)
+    columns = tuple(
+        Column(
+            name=name,
+            key=name,
+            kind="integer" if all(isinstance(v, int) for v in cells) else "text",
+        )
+        for name, *cells in zip(names, *rows, strict=True)
+    )
+    table = Table(id=title.lower(), caption="", columns=columns, rows=rows)
+    return Document(title=title, blocks=(table, *([Paragraph(text=note)] if note else [])))

@@ -1,11 +1,8 @@
-"""A report for a terminal of 80 columns: what the numbers say, and the tables they rest on."""
+"""A report for a terminal: what the numbers say, and the tables they rest on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-
-from rich.padding import Padding
-from rich.text import Text
 
 from convbench.core import text as show
 from convbench.report.document import (
@@ -20,18 +17,16 @@ from convbench.report.document import (
 )
 from convbench.report.formats.terminal.merging import MERGED, merged
 from convbench.report.formats.terminal.narrowing import narrowed
-from convbench.report.legible import legible
+from convbench.report.formats.terminal.prose import prose
 from convbench.report.renderers import SCREENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
     from convbench.report.document import Block, Document
-
-NARROWEST: Final = 80
-"""Columns that are used even where the terminal has fewer."""
 
 _SHOWN: Final = frozenset({"overview", "left-out"})
 """Tables that are shown as they stand, beside those that are merged, one a group."""
@@ -41,28 +36,25 @@ _SHOWN: Final = frozenset({"overview", "left-out"})
 def render(document: Document, console: Console) -> None:
     """Print the findings, one table a group of cases, and what was left out of the run.
 
-    As wide as the console, and 80 columns where that has fewer. What is not shown is named at the
-    end. Styles are the console's: none where it is no terminal, no colour where NO_COLOR is set.
+    What is not shown is named at the end. Styles are the console's: none where it is no terminal,
+    no colour where NO_COLOR is set.
     """
-    page = _Page(document, max(NARROWEST, console.width), console.encoding)
-    for part in page.parts():
-        console.print(part, width=page.width, highlight=False)
+    for part in _Page(document, console).parts():
+        console.print(part, highlight=False)
 
 
 def print_document(document: Document, console: Console) -> None:
     """Print every block of a document but figures and folds, which are for a page."""
-    page = _Page(document, console.width, console.encoding)
-    for part in page.whole():
-        console.print(part, width=page.width, highlight=False)
+    for part in _Page(document, console).whole():
+        console.print(part, highlight=False)
 
 
 class _Page:
-    """Turns a document into what rich prints, in signs that the encoding has."""
+    """Turns a document into what rich prints, as wide as the console and in signs that it has."""
 
-    def __init__(self, document: Document, width: int, encoding: str) -> None:
+    def __init__(self, document: Document, console: Console) -> None:
         self.document = document
-        self.width = width
-        self.encoding = encoding
+        self.console = console
         self.dropped: dict[str, None] = {}
         """Names of the columns that had no room in some table, in order."""
 
@@ -123,27 +115,23 @@ class _Page:
             case Bullets():
                 for item in block.items:
                     yield ""
-                    lead = self._text(f"{item.lead}:" if item.lead else "", "bold")
-                    text = self._text(item.text)
-                    yield self._indented(Text(" ").join([lead, text]) if item.lead else text)
+                    lead = f"{item.lead}:" if item.lead else ""
+                    yield prose(item.text, self.console, lead=lead, indent=2)
             case Code():
                 yield ""
-                yield self._indented(self._text(block.text))
-
-    def _indented(self, text: Text) -> Padding:
-        return Padding(text, (0, 0, 0, 2), expand=False)
+                yield prose(block.text, self.console, indent=2)
 
     def _table(self, table: Table) -> Iterator[RenderableType]:
         if table.caption:
             yield self._text(table.caption)
-        found = narrowed(table, self.width, self.encoding)
+        found = narrowed(table, self.console)
         yield found.grid
         self.dropped.update(dict.fromkeys(found.dropped))
         for note in found.notes:
             yield self._text(note, "dim")
 
     def _text(self, text: str, style: str = "") -> Text:
-        return Text(legible(text, self.encoding), style=style)
+        return prose(text, self.console, style=style)
 
     def _missing(self) -> str:
         """Return what a reader finds in other formats only."""

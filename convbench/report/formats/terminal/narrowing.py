@@ -1,49 +1,57 @@
-"""A table in so many columns of text: what does not fit is left out by priority, and said."""
+"""A table in so many columns of text: what does not fit is left out by priority, and said.
+
+Whole columns go, the least important first; no number is broken over lines, and a value goes
+together with its interval. Where not even the first columns fit, the rows become lists.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 from rich.box import Box
 from rich.cells import cell_len
+from rich.console import Group
 from rich.table import Table as Grid
 from rich.text import Text
 
 from convbench.core import text as show
+from convbench.report.formats.terminal.prose import lines
 from convbench.report.intervals import split
 from convbench.report.legible import legible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from rich.console import JustifyMethod
+    from rich.console import Console, JustifyMethod, RenderableType
 
     from convbench.report.document import Table
 
 _FIRST: Final = (
-    "label", "group", "status", "reason", "seconds", "ratio_seconds", "verdict", "fastest",
-    "ratio_multiplications", "ratio_seconds:ends", "seconds:ends", "ratio", "ratio:ends", "what",
-    "cheapest", "seconds_baseline",
+    "label", "group", "status", "reason", "seconds", "verdict", "ratio_seconds", "fastest",
+    "ratio_multiplications", "ratio", "what", "cheapest", "seconds_baseline",
     "slot", "multiplications", "parameters", "cases", "gap", "caveat",
 )  # fmt: skip
-"""Keys that are kept first, in this order; `:ends` is the interval of a key. Any other after."""
+"""Keys that are kept first, in this order; any other after, from left to right."""
+_NEVER: Final = frozenset({"seconds", "verdict"})
+"""Keys of columns that are never left out, nor is the first column: a table is a list before."""
 
 _GAP: Final = 2
 _WIDE: Final = 24
-"""Text beyond this breaks lines, down to _NARROW where space is short."""
+"""Text beyond this breaks lines, down to _NARROW or its longest word where space is short."""
 _NARROW: Final = 15
 _HEAD: Final = 9
+_TALL: Final = 3
+"""Lines of a row from which on rows are set apart."""
 _LINE: Final = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _STYLES: Final = {"faster": "green", "slower": "red"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Strip:
-    """A column of text."""
+    """A column of text. of: the key of the value that it belongs to."""
 
-    key: str
+    of: str
     name: str
     cells: tuple[str, ...]
     numeric: bool
@@ -59,68 +67,106 @@ class _Strip:
         words = max((cell_len(word) for word in self.name.split()), default=1)
         longest = max((cell_len(cell) for cell in self.cells), default=1)
         head = min(cell_len(self.name), max(words, _HEAD))
-        return max(head, longest if self.numeric or longest <= _WIDE else _NARROW)
+        if self.numeric or longest <= _WIDE:
+            return max(head, longest)
+        word = max(cell_len(word) for cell in self.cells for word in cell.split())
+        return max(head, min(longest, max(_NARROW, min(word, _WIDE))))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Narrowed:
     """A table that fits; names of the columns that did not, and what those of text say."""
 
-    grid: Grid
-    dropped: tuple[str, ...]
-    notes: tuple[str, ...]
+    grid: RenderableType
+    dropped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def narrowed(table: Table, width: int, encoding: str) -> Narrowed:
-    """Return the table no wider than `width`, in signs of the encoding."""
+def narrowed(table: Table, console: Console) -> Narrowed:
+    """Return the table no wider than the console, in signs that it has."""
+    encoding = console.encoding
     strips = [
         strip for index in range(len(table.columns)) for strip in _strips(table, index, encoding)
     ]
-    strips = [strip for strip in strips if any(cell != _dash(encoding) for cell in strip.cells)]
+    strips = [s for s in strips if s is strips[0] or any(c != _dash(encoding) for c in s.cells)]
     kept: list[_Strip] = []
-    for strip in sorted(strips, key=_rank):
-        if _total([*kept, strip]) <= width or not kept:
-            kept.append(strip)
+    for value in sorted({strip.of: None for strip in strips}, key=lambda of: _rank(of, strips)):
+        whole = [strip for strip in strips if strip.of == value]
+        if _total([*kept, *whole]) <= console.width:
+            kept += whole
+        elif value in _NEVER or not kept or not any(strip.numeric for strip in strips):
+            return Narrowed(grid=Group(*_lists(strips, console)))
     shown = [strip for strip in strips if strip in kept]
+    gone = [strip for strip in strips if strip not in kept]
+    numbers = dict.fromkeys(strip.of for strip in gone if strip.numeric)
+    return Narrowed(
+        grid=_grid(shown, console),
+        dropped=tuple(next(s.name for s in gone if s.of == of) for of in numbers),
+        notes=tuple(_note(strip, strips[0].cells, encoding) for strip in gone if not strip.numeric),
+    )
+
+
+def _grid(shown: Sequence[_Strip], console: Console) -> Grid:
+    widths = _widths(shown, console.width)
+    heads = [_broken(strip.name, room, console) for strip, room in zip(shown, widths, strict=True)]
+    deepest = max(map(len, heads), default=1)
+    rows = [
+        [_broken(cell, room, console) for cell, room in zip(cells, widths, strict=True)]
+        for cells in zip(*(strip.cells for strip in shown), strict=True)
+    ]
+    apart = any(len(cell) >= _TALL for row in rows for cell in row)
     # What divides two columns is a blank too.
     grid = Grid(box=_LINE, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False,
-                header_style="bold")  # fmt: skip
-    widths = _widths(shown, width)
-    heads = [wrap(strip.name, room) or [""] for strip, room in zip(shown, widths, strict=True)]
-    deepest = max(map(len, heads), default=1)
+                header_style="bold", leading=int(apart))  # fmt: skip
     for strip, room, head in zip(shown, widths, heads, strict=True):
         side: JustifyMethod = "right" if strip.numeric else "left"
         low = "\n".join([*[""] * (deepest - len(head)), *head])
-        grid.add_column(Text(low), width=room, justify=side, overflow="fold")
-    for cells in zip(*(strip.cells for strip in shown), strict=True):
-        grid.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
-    gone = [strip for strip in strips if strip not in kept]
-    return Narrowed(
-        grid=grid,
-        dropped=tuple(strip.name for strip in gone if strip.numeric),
-        notes=tuple(_note(strip, strips[0].cells, encoding) for strip in gone if not strip.numeric),
-    )
+        grid.add_column(Text(low), width=room, justify=side, no_wrap=True)
+    for row in rows:
+        grid.add_row(*(Text("\n".join(cell), _STYLES.get(" ".join(cell), "")) for cell in row))
+    return grid
+
+
+def _broken(text: str, room: int, console: Console) -> list[str]:
+    return [line.plain for line in lines(Text(text), console, room)] or [""]
+
+
+def _lists(strips: Sequence[_Strip], console: Console) -> Iterator[Text]:
+    """Yield each row as a list of its values, every one with its name."""
+    first, *others = strips
+    for place, cell in enumerate(first.cells):
+        yield Text("\n").join(lines(Text(cell, "bold"), console, console.width))
+        for strip in others:
+            if strip.cells[place] != _dash(console.encoding):
+                for number, line in enumerate(
+                    lines(Text(f"{strip.name}: {strip.cells[place]}"), console, console.width - 4)
+                ):
+                    line.pad_left(4 if number else 2)
+                    yield line
 
 
 def _dash(encoding: str) -> str:
     return legible(show.MISSING, encoding)
 
 
-def _rank(strip: _Strip) -> int:
-    return _FIRST.index(strip.key) if strip.key in _FIRST else len(_FIRST)
+def _rank(of: str, strips: Sequence[_Strip]) -> int:
+    """Return where a value stands among those that are kept; the first column comes before all."""
+    if of == strips[0].of:
+        return -1
+    return _FIRST.index(of) if of in _FIRST else len(_FIRST)
 
 
 def _strips(table: Table, index: int, encoding: str) -> list[_Strip]:
-    """Return a column as text; an interval is a column of its own, which may be left out."""
+    """Return a column as text; intervals are a column of their own, right of their values."""
     column = table.columns[index]
     texts, around, numeric = split(table, index)
     cells = tuple(legible(text, encoding) for text in texts)
     name = legible(column.name, encoding)
-    strips = [_Strip(key=column.key, name=name, cells=cells, numeric=numeric or any(around))]
+    strips = [_Strip(of=column.key, name=name, cells=cells, numeric=numeric or any(around))]
     if any(around):
         ends = tuple(legible(_bare(end) or show.MISSING, encoding) for end in around)
-        of = f"{legible('±', encoding) if column.kind == 'seconds' else 'interval'} of {name}"
-        strips.append(_Strip(key=f"{column.key}:ends", name=of, cells=ends, numeric=True))
+        head = legible("±", encoding) if column.kind == "seconds" else "interval"
+        strips.append(_Strip(of=column.key, name=head, cells=ends, numeric=True))
     return strips
 
 

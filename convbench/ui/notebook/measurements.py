@@ -1,0 +1,16 @@
+"""A Measurement in a notebook: a table of times and ratios, each with its interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convbench.ui.notebook.markup import box, line, table
+
+if TYPE_CHECKING:
+    from convbench.clock.measurement import Measurement
+
+
+def html(found: Measurement) -> str:
+    """Return the table, what its intervals are, and the notes."""
+    said = [line(text, small=True) for text in (found.basis, *found.notes)]
+    return box(table(found.heads, found.table, numeric=(1, 2)), *said)
