@@ -4,19 +4,25 @@ import io
 import re
 
 import pytest
+from conftest_root import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from report.report_runs import whole_run
 from rich.cells import cell_len
 from rich.console import Console
 
+from convbench.comparing.command import Asked as Compared
+from convbench.comparing.command import answer as compare
 from convbench.core.intervals import Interval
+from convbench.history.command import Asked as Followed
+from convbench.history.command import answer as history
 from convbench.report.contents import contents
 from convbench.report.document import Column, Document, Table
 from convbench.report.formats.terminal import print_document
 from convbench.report.formats.terminal.prose import prose
 from convbench.ui.terminal.listing import LISTS
 
+QUICK = ROOT / "reports" / "cpu-quick"
 NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 WIDTHS = st.integers(40, 160)
 TABLES = [
@@ -26,7 +32,10 @@ TABLES = [
         for block in contents(whole_run()).walk()
         if isinstance(block, Table) and block.rows
     ),
+    compare(Compared(left=QUICK, right=QUICK))[0],
+    history(Followed(folder=QUICK, case="^(standard|lite)")),
 ]
+"""What `list`, `report`, `compare` and `history` print."""
 
 
 def printed(document, width):
