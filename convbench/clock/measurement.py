@@ -69,23 +69,23 @@ class Measurement:
 
         Raises as `interval` does.
         """
-        self._believed(name)
-        self._believed(base)
+        self._believed(name, base)
         return self._estimates.ratio(name, base, confidence)
 
     @cached_property
     def _estimates(self) -> Estimates:
         return Estimates({name: several for name, several in self.samples.items() if several})
 
-    def _believed(self, name: str) -> None:
-        """Raise for a competitor without a time to believe."""
-        if name not in self.samples:
-            raise unknown("competitor", name, self.samples)
-        if name in self.failures:
-            raise MeasurementError(
-                f"{name} has no time: {self.failures[name]}. Mend it and measure again."
-            )
-        if hopeless(self.samples[name]):
+    def _believed(self, *names: str) -> None:
+        """Raise for a competitor without a time to believe: a failure is said before any noise."""
+        for name in names:
+            if name not in self.samples:
+                raise unknown("competitor", name, self.samples)
+            if name in self.failures:
+                raise MeasurementError(
+                    f"{name} has no time: {self.failures[name]}. Mend it and measure again."
+                )
+        for name in filter(lambda name: hopeless(self.samples[name]), names):
             raise MeasurementError(
                 f"{name}: something else had the processor for most of every sample; stop what "
                 "else runs here and measure again. The raw times are in .samples."
