@@ -12,7 +12,7 @@ from convbench.audit import run as runs
 from convbench.audit.case import CASES
 from convbench.audit.result import AuditError, AuditResult
 from convbench.audit.run import run_audit
-from convbench.clock.processes import Nursery
+from convbench.clock.processes import Nursery, forkable
 from convbench.core.errors import UnknownNameError
 from convbench.counting.base import COUNTERS, Answer, Counter, Refusal
 
@@ -139,6 +139,15 @@ def test_what_an_answer_had_to_import_is_imported_before_the_next_fork(monkeypat
     del sys.modules["stringprep"]
     cells.before_fork("fvcore", "plain/3x3", (*said.imported, "no_such_module"))
     assert "stringprep" in sys.modules
+
+
+@pytest.mark.skipif(not forkable("cpu"), reason="processes are not forked on this system")
+def test_a_tool_is_imported_once_and_not_in_every_fork():
+    with Nursery() as nursery:
+        said = nursery.ask("convbench.audit.cell:answer", "fvcore", "plain/3x3", ())
+    assert said.version == COUNTERS["fvcore"].version
+    assert said.cell.verdict == "right"
+    assert not any(name.startswith("fvcore") for name in said.imported)
 
 
 CHOSEN = ["plain/3x3", "transposed/stride 1", "plain/stride 2"]
