@@ -85,12 +85,6 @@ def _before(folder: Path) -> tuple[Cell, ...]:
         raise AuditError(f"{path} cannot be read ({error}): {remedy}.") from error
 
 
-def read_audit(folder: Path) -> AuditResult:
-    """Read the audit.json of a folder. Raises AuditError where there is none, or no whole one."""
-    remedy = "name a folder that `convbench audit --out` wrote"
-    return AuditResult.from_json(read_json(folder / "audit.json", remedy, AuditError))
-
-
 def summary_lines(result: AuditResult) -> list[str]:
     """Return one line a counter: right, flagged, silently wrong, no answer."""
     lines = []

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import os
 import platform
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import fields
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 from typing import Final
 
 from convbench.audit.case import CASES
-from convbench.audit.cell import FORKS, TIME_LIMIT, failed
+from convbench.audit.cell import Answer
 from convbench.audit.result import AuditError, AuditResult, CaseInfo, CounterInfo
 from convbench.audit.verdicts import Cell
+from convbench.clock.processes import Nursery, ProcessError
 from convbench.core.version import __version__
 from convbench.counting.base import COUNTERS
 
 Progress = Callable[[Cell], None]
 """Called with every cell when it is there; from several threads where there are several jobs."""
-_GRACE: Final = 120.0
-"""Seconds on top of a cell's, for its process to start."""
+TIME_LIMIT: Final = 60.0
+"""Seconds that one cell may take."""
+_START: Final = 120.0
+"""Seconds on top of that until the first answer: cells are forked from a process that starts."""
 
 
 def run_audit(
@@ -81,56 +78,39 @@ def run_audit(
 def _column(
     name: str, ids: Sequence[str], tell: Progress, limit: float, plugins: Sequence[str]
 ) -> tuple[str, list[Cell]]:
-    """Return the version of one counter, and its answer to every case in order.
-
-    It is asked from a warm process that forks, or each case from one of its own. A process that
-    ends, or that a case holds up for too long, is followed by another one.
-    """
-    cells: list[Cell] = []
-    found = ""
-    while len(cells) < len(ids):
-        with suppress(BrokenPipeError), _started(name, limit, plugins) as process:
-            cell: Cell | None = None
-            for case_id in ids[len(cells) :]:
-                guard = Timer(limit + _GRACE, process.kill)
-                guard.start()
-                told, cell = _exchange(process, case_id, first=cell is None)
-                guard.cancel()
-                found = told or found
-                cells.append(cell or failed(case_id, name, "the counter ended its worker"))
-                tell(cells[-1])
-                if cell is None or not FORKS:
-                    break
-    return found, cells
+    """Return the version of one counter, and its answer to every case in order."""
+    version, cells = "", list[Cell]()
+    imported: tuple[str, ...] = ()
+    with Nursery(allocator="system", plugins=plugins) as nursery:
+        for case_id in ids:
+            wait = limit if version else limit + _START
+            said = _asked(nursery, wait, name, case_id, imported)
+            version, imported = version or said.version, said.imported
+            cells.append(said.cell)
+            tell(said.cell)
+    return version, cells
 
 
-def _started(name: str, limit: float, plugins: Sequence[str]) -> subprocess.Popen[str]:
-    """Start a process that answers for one counter; it has to find this same package."""
-    loaded = [word for plugin in plugins for word in ("--plugin", plugin)]
-    home = str(Path(__file__).parents[2])
-    path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH", "")])])
-    return subprocess.Popen(  # noqa: S603  this Python, this package
-        [sys.executable, "-m", "convbench.audit.cell", *loaded, "--serve", name],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path, "CONVBENCH_AUDIT_LIMIT": f"{limit:g}"},
-    )
+def _asked(
+    nursery: Nursery, wait: float, name: str, case_id: str, imported: tuple[str, ...]
+) -> Answer:
+    """Return what a process says of one case; a crash where it says nothing in so many seconds."""
+    late = Event()
 
+    def end() -> None:
+        late.set()
+        nursery.interrupt()
 
-def _exchange(
-    process: subprocess.Popen[str], case_id: str, *, first: bool
-) -> tuple[str, Cell | None]:
-    """Ask for one case, and hear the version first; None where the worker is gone."""
-    asked, answers = process.stdin, process.stdout
-    if asked is None or answers is None:  # pragma: no cover  both were asked for above
-        raise AuditError("The worker has no pipes: run the audit again.")
-    line = answers.readline() if first else ""
-    version = str(json.loads(line)["version"]) if line else ""
+    guard = Timer(wait, end)
+    guard.start()
     try:
-        asked.write(case_id + "\n")
-        asked.flush()
-        line = answers.readline()
-    except BrokenPipeError:
-        line = ""
-    return version, Cell.from_json(json.loads(line)) if line else None
+        said: Answer = nursery.ask("convbench.audit.cell:answer", name, case_id, imported)
+    except ProcessError as error:
+        why = f"no answer in {wait:g} s" if late.is_set() else str(error)
+        known = CASES[case_id].known
+        return Answer("", Cell(case=case_id, counter=name, verdict="crashes", known=known, why=why))
+    else:
+        return said
+    finally:
+        guard.cancel()
+        guard.join()

@@ -13,7 +13,7 @@ The reading is not timed. Copies are limited in number; a sample never uses one 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from convbench.core.sources import Read, read_file, whole
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from convbench.clock.stopwatch import Work
 
-CacheMode = Literal["warm", "cold_weights", "cold"]
 CACHE_MODES: Final = ("warm", "cold_weights", "cold")
 TIMES_THE_CACHE: Final = 3
 ASSUMED_CACHE: Final = 64 * 2**20

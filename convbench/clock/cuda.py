@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from itertools import repeat
 
-from convbench.clock.cuda_driver import CudaDriver, DeviceStopwatch, TorchDriver
+from convbench.clock.cuda_driver import DeviceStopwatch, TorchDriver
 from convbench.clock.cuda_graphs import KernelStopwatch
 from convbench.clock.nvml import reader_for
 from convbench.clock.stopwatch import (
@@ -17,7 +17,7 @@ from convbench.clock.stopwatch import (
     Work,
 )
 
-__all__ = ["CudaDriver", "CudaStopwatch", "clocks_for", "inconsistent", "stopwatch_for"]
+__all__ = ["CudaStopwatch", "clocks_for", "inconsistent", "stopwatch_for"]
 
 TOLERANCE = 0.02  # by which medians of separate blocks may contradict each other's order
 

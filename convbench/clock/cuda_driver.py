@@ -1,11 +1,10 @@
-"""What the CUDA stopwatches need of a device: the real one through torch, and a scripted one."""
+"""What the CUDA stopwatches need of a device."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import repeat
-from typing import Any, Protocol
+from typing import Any
 
 from convbench.clock.nvml import StateReader, reader_for, untold
 from convbench.clock.stopwatch import HostUsage, Reading, Work
@@ -13,44 +12,8 @@ from convbench.clock.stopwatch import HostUsage, Reading, Work
 DELAY_CYCLES = 100_000  # of the device's clock, at 1 to 2 GHz 50 to 100 µs: ten graph launches
 
 
-class CudaDriver(Protocol):
-    """What timing by events, and capturing and replaying a CUDA graph, need of a device."""
-
-    def event(self) -> Any:
-        """Return a new event that can carry a time."""
-        ...
-
-    def record(self, event: Any) -> None:
-        """Queue the event behind the work queued so far."""
-        ...
-
-    def synchronize(self) -> None:
-        """Wait until the device has done all that is queued."""
-        ...
-
-    def elapsed_ms(self, start: Any, stop: Any) -> float:
-        """Return milliseconds between two recorded events that the device has reached."""
-        ...
-
-    def warm(self, work: Work, calls: int) -> None:
-        """Run the work on a stream beside the current one, and have the current one wait for it."""
-        ...
-
-    def capture(self, work: Work, calls: int) -> tuple[Any, object]:
-        """Return a graph of `calls` calls, and what the last of them returned."""
-        ...
-
-    def replay(self, graph: Any) -> None:
-        """Queue one replay of the graph on the current stream."""
-        ...
-
-    def delay(self) -> None:
-        """Queue something that keeps the device busy for a while and touches no memory."""
-        ...
-
-
 class TorchDriver:
-    """The real device, through torch.
+    """What timing by events, and capturing and replaying a CUDA graph, need of a device.
 
     Args:
         device: "cuda" or "cuda:1".
@@ -165,79 +128,15 @@ class DeviceStopwatch:
         self,
         device: str = "cuda",
         *,
-        driver: CudaDriver | None = None,
+        driver: TorchDriver | None = None,
         state: StateReader | None = None,
     ) -> None:
         """Find the device."""
         self.device = device
-        self._driver: CudaDriver = TorchDriver(device) if driver is None else driver
+        self._driver = TorchDriver(device) if driver is None else driver
         self._state = state or (reader_for(device) if driver is None else untold)
 
     def _read(self, before: HostUsage, start: Any, stop: Any, **more: Any) -> Reading:
         """Return what lies between two events, what the host has used, and the device's state."""
         usage = HostUsage.now().since(before, self._driver.elapsed_ms(start, stop) / 1e3)
         return replace(usage, **more, **self._state()._asdict())
-
-
-class ScriptedDriver:
-    """A device that writes down what it is told and tells times from a script; needs no GPU.
-
-    Args:
-        milliseconds: what lies between two events: one number for ever, or one after the other.
-
-    Attributes:
-        told: what it was told, in order: the method's name, with its numbers where it has some.
-            Events are numbered from 1, and so are graphs.
-
-    """
-
-    def __init__(self, milliseconds: float | Iterator[float] = 1.0) -> None:
-        """Keep the script."""
-        self._script = (
-            repeat(milliseconds) if isinstance(milliseconds, int | float) else milliseconds
-        )
-        self.told: list[object] = []
-        self._events = 0
-        self._graphs = 0
-
-    def event(self) -> int:
-        """Return the next number."""
-        self.told.append("event")
-        self._events += 1
-        return self._events
-
-    def record(self, event: int) -> None:
-        """Write it down."""
-        self.told.append(("record", event))
-
-    def synchronize(self) -> None:
-        """Write it down."""
-        self.told.append("synchronize")
-
-    def elapsed_ms(self, start: int, stop: int) -> float:
-        """Return the next time of the script."""
-        self.told.append(("elapsed", start, stop))
-        return next(self._script)
-
-    def warm(self, work: Work, calls: int) -> None:
-        """Run the work."""
-        self.told.append(("warm", calls))
-        for _ in repeat(None, calls):
-            work()
-
-    def capture(self, work: Work, calls: int) -> tuple[int, object]:
-        """Run the work and return the next number with what it returned."""
-        self.told.append(("capture", calls))
-        output: object = None
-        for _ in repeat(None, calls):
-            output = work()
-        self._graphs += 1
-        return self._graphs, output
-
-    def replay(self, graph: int) -> None:
-        """Write it down; the work doesn't run."""
-        self.told.append(("replay", graph))
-
-    def delay(self) -> None:
-        """Write it down."""
-        self.told.append("delay")

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from convbench.clock.cuda_driver import CudaDriver, DeviceStopwatch, TorchDriver
+from convbench.clock.cuda_driver import DeviceStopwatch, TorchDriver
 from convbench.clock.stopwatch import STOPWATCHES, HostUsage, Reading, Work
 from convbench.core.errors import one_line
 
@@ -92,7 +92,7 @@ class Graphed:
 
     """
 
-    def __init__(self, work: Work, driver: CudaDriver) -> None:
+    def __init__(self, work: Work, driver: TorchDriver) -> None:
         """Capture one call."""
         self.work = work
         self.__name__ = f"graphed {_name(work)}"
@@ -105,7 +105,7 @@ class Graphed:
         return self._output
 
 
-def graphed(work: Work, device: str = "cuda", *, driver: CudaDriver | None = None) -> Graphed:
+def graphed(work: Work, device: str = "cuda", *, driver: TorchDriver | None = None) -> Graphed:
     """Return a callable whose call is one replay of `work`, captured here in a CUDA graph.
 
     It returns what the captured call returned: the same tensors at every call, overwritten by it.
@@ -118,7 +118,7 @@ def graphed(work: Work, device: str = "cuda", *, driver: CudaDriver | None = Non
     return Graphed(work, TorchDriver(device) if driver is None else driver)
 
 
-def _capture(driver: CudaDriver, work: Work, calls: int) -> tuple[Any, object]:
+def _capture(driver: TorchDriver, work: Work, calls: int) -> tuple[Any, object]:
     """Return the graph and the last output. What the work raises uncaptured comes through as is."""
     driver.warm(work, WARM_CALLS)
     driver.synchronize()

@@ -138,24 +138,25 @@ class Measurement(OneLine, Shown, view="measurements"):
 
         Raises as `interval` does.
         """
-        self._believed(name)
-        self._believed(base)
+        self._believed(name, base)
         return self._estimates.ratio(name, base, confidence)
 
     @cached_property
     def _estimates(self) -> Estimates:
         return Estimates({name: several for name, several in self.samples.items() if several})
 
-    def _believed(self, name: str) -> None:
-        """Raise for a competitor without a time to believe."""
-        if name not in self.samples:
-            raise unknown("competitor", name, self.samples)
-        if name in self.failures:
-            raise MeasurementError(
-                f"{name} has no time: {self.failures[name]}. Mend it and measure again."
-            )
-        if why := self._doubt(name):
-            raise MeasurementError(f"{name}: {why}. The raw times are in .samples.")
+    def _believed(self, *names: str) -> None:
+        """Raise for a competitor without a time to believe: a failure is said before any noise."""
+        for name in names:
+            if name not in self.samples:
+                raise unknown("competitor", name, self.samples)
+            if name in self.failures:
+                raise MeasurementError(
+                    f"{name} has no time: {self.failures[name]}. Mend it and measure again."
+                )
+        for name in names:
+            if why := self._doubt(name):
+                raise MeasurementError(f"{name}: {why}. The raw times are in .samples.")
 
     def _doubt(self, name: str) -> str:
         """Return why a competitor has no time to believe; "" where it has one."""

@@ -151,6 +151,17 @@ class Nursery:
                 self._end()
         return answer
 
+    def interrupt(self) -> None:
+        """End what is being asked, from another thread: `ask` then raises ProcessDied."""
+        process = self._process
+        if process is None or process.stdin is None:
+            return
+        _close(process.stdin)  # which ends what was forked, too
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
+            return
+        process.kill()
+
     def close(self) -> None:
         """End the ready process, and whatever it forked."""
         self._end()

@@ -31,7 +31,9 @@ from convbench.core.plugins import load_plugin
 
 LENGTH = struct.Struct("<Q")
 _OURS: Final = "convbench."
-"""What the nursery imports before it forks: of other modules it is not known what they start."""
+"""What the nursery imports before it forks: of other modules it is not known what they start.
+
+Where such a module has a function `before_fork`, that is called with the errand's arguments."""
 
 
 class Errand(NamedTuple):
@@ -103,7 +105,9 @@ def nursery() -> None:
             os._exit(0)
         if errand.module.startswith(_OURS):
             with suppress(Exception):  # the child fails too, and says how
-                importlib.import_module(errand.module)
+                module = importlib.import_module(errand.module)
+                if hasattr(module, "before_fork"):
+                    module.before_fork(*pickle.loads(errand.arguments))  # noqa: S301  as in `receive`
         gc.collect()
         gc.freeze()  # what is imported is no child's garbage
         here, there = socket.socketpair()

@@ -1,19 +1,18 @@
 """Cells run in processes of their own, and end as verdicts whatever a tool does."""
 
+import importlib
 import json
-import os
-import subprocess
 import sys
-import time
 
 import pytest
-from conftest_root import ROOT
+import torch
 
 from convbench.audit import cell as cells
 from convbench.audit import run as runs
 from convbench.audit.case import CASES
 from convbench.audit.result import AuditError, AuditResult
 from convbench.audit.run import run_audit
+from convbench.clock.processes import Nursery, forkable
 from convbench.core.errors import UnknownNameError
 from convbench.counting.base import COUNTERS, Answer, Counter, Refusal
 
@@ -74,58 +73,81 @@ def test_a_tool_without_a_backward_pass_is_not_asked_for_one():
     assert cell.verdict == "forward only"
 
 
-def test_a_missing_tool_is_a_cell_of_its_own():
-    cell = cells.answer("plain/3x3", Scripted(lambda m, x: 1), "No module named 'scripted'")
-    assert (cell.verdict, cell.why) == ("not installed", "No module named 'scripted'")
+ODD = """
+import os
+import time
+
+from convbench.counting.base import Answer, Counter, register
 
 
-FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@register
+class Odd(Counter):
+    "Hangs on what has stride 2, and ends its process on what is transposed."
+
+    name = "odd"
+    package = "torch"
+
+    def count(self, module, inputs, *, backward=False):
+        if module.transposed:
+            os._exit(3)
+        time.sleep(3600 if module.stride == (2, 2) else 0)
+        return Answer(value=115_200)
+"""
 
 
-@FORKS
-def test_a_hang_is_ended():
-    hanging = Scripted(lambda m, x: time.sleep(60))
-    cell = cells._forked("plain/3x3", hanging, "", limit=0.5)
-    assert (cell.verdict, cell.why) == ("crashes", "no answer in 0.5 s")
+def test_a_case_that_hangs_or_dies_is_a_crash_and_the_next_one_is_asked(tmp_path):
+    plugin = tmp_path / "odd.py"
+    plugin.write_text(ODD)
+    with Nursery(plugins=[str(plugin)]) as nursery:
+        said = [
+            runs._asked(nursery, wait, "odd", case, ()).cell
+            for case, wait in (
+                ("transposed/stride 1", 3600.0),
+                ("plain/3x3", 3600.0),
+                ("plain/stride 2", 2.0),
+                ("plain/3x3", 3600.0),
+            )
+        ]
+    assert [(cell.verdict, cell.why) for cell in said] == [
+        ("crashes", "its process ended with status 3 and no answer"),
+        ("right", ""),
+        ("crashes", "no answer in 2 s"),
+        ("right", ""),
+    ]
 
 
-@FORKS
-def test_a_process_that_dies_is_a_crash():
-    dying = Scripted(lambda m, x: os._exit(3))
-    cell = cells._forked("plain/3x3", dying, "", limit=30)
-    assert cell.verdict == "crashes"
-    assert "died" in cell.why
+@pytest.fixture
+def _same_threads(monkeypatch):
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
 
 
-@FORKS
-def test_a_fork_leaves_this_process_alone():
-    seen = []
-    scripted = Scripted(lambda m, x: seen.append(1) or 115_200)
-    assert cells._forked("plain/3x3", scripted, "", limit=30).verdict == "right"
-    assert not seen
+@pytest.mark.usefixtures("_same_threads")
+def test_a_tool_that_is_missing_has_cells_that_say_so(monkeypatch):
+    monkeypatch.setattr(COUNTERS["fvcore"], "imports", "no_such_package")
+    cell = cells.answer("fvcore", "plain/3x3", (), tell=print).cell
+    assert cell.verdict == "not installed"
+    assert cell.why == "ModuleNotFoundError: No module named 'no_such_package'"
 
 
-@FORKS
-def test_a_tool_that_is_not_imported_before_the_fork_is_imported_in_it(monkeypatch):
-    loaded = []
-    monkeypatch.setattr(cells, "load", lambda name: loaded.append(name) or (scripted, "absent"))
-    scripted = Scripted(lambda m, x: 1)
-    cell = cells._forked("plain/3x3", scripted, None, limit=30)
-    assert (cell.verdict, cell.why) == ("not installed", "absent")
-    assert not loaded  # not in this process
+@pytest.mark.usefixtures("_same_threads")
+def test_what_an_answer_had_to_import_is_imported_before_the_next_fork(monkeypatch):
+    monkeypatch.delitem(sys.modules, "stringprep", raising=False)
+    action = lambda m, x: importlib.import_module("stringprep") and 115_200  # noqa: E731
+    monkeypatch.setattr(COUNTERS["fvcore"], "count", Scripted(action).count)
+    said = cells.answer("fvcore", "plain/3x3", (), tell=print)
+    assert "stringprep" in said.imported
+    del sys.modules["stringprep"]
+    cells.before_fork("fvcore", "plain/3x3", (*said.imported, "no_such_module"))
+    assert "stringprep" in sys.modules
 
 
-def test_one_cell_from_the_command_line():
-    done = subprocess.run(
-        [sys.executable, "-m", "convbench.audit.cell", "plain/3x3", "FlopCounterMode"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-    )
-    data = json.loads(done.stdout)
-    assert data["verdict"] == "right"
-    assert data["value"] == 2 * 115_200
+@pytest.mark.skipif(not forkable("cpu"), reason="processes are not forked on this system")
+def test_a_tool_is_imported_once_and_not_in_every_fork():
+    with Nursery() as nursery:
+        said = nursery.ask("convbench.audit.cell:answer", "fvcore", "plain/3x3", ())
+    assert said.version == COUNTERS["fvcore"].version
+    assert said.cell.verdict == "right"
+    assert not any(name.startswith("fvcore") for name in said.imported)
 
 
 CHOSEN = ["plain/3x3", "transposed/stride 1", "plain/stride 2"]
@@ -142,24 +164,6 @@ def test_an_audit_is_every_cell_in_order_and_survives_json():
     assert result.agreed == tuple(CHOSEN)
     assert all(counter.version for counter in result.counters)
     assert AuditResult.from_json(json.loads(result.text())) == result
-
-
-def test_without_forks_each_cell_has_a_process_of_its_own(monkeypatch):
-    monkeypatch.setattr(runs, "FORKS", False)
-    began, popen = [], subprocess.Popen
-    monkeypatch.setattr(subprocess, "Popen", lambda *a, **o: began.append(a) or popen(*a, **o))
-    result = run_audit(["FlopCounterMode"], ["plain/3x3", "plain/stride 2"])
-    assert [cell.verdict for cell in result.cells] == ["right", "right"]
-    assert result.counters[0].version
-    assert len(began) == 2
-
-
-def test_a_worker_that_hangs_is_ended(monkeypatch):
-    monkeypatch.setattr(runs, "_GRACE", 0.0)
-    result = run_audit(["FlopCounterMode"], ["plain/3x3"], limit=0.01)
-    assert [(cell.verdict, cell.why) for cell in result.cells] == [
-        ("crashes", "the counter ended its worker")
-    ]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Running the command line: in this process for speed, or as a user does, in another."""
 
 import os
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -82,3 +83,23 @@ def small(tmp_path):
     path = tmp_path / "small.toml"
     path.write_text(SMALL)
     return path
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Run the small suite once; return its folder, which tests only read, and what it printed."""
+    home = tmp_path_factory.mktemp("ran")
+    (home / "small.toml").write_text(SMALL)
+    command = [sys.executable, "-m", "convbench", "run", "--suite", "small.toml", "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    done = subprocess.run(
+        command, cwd=home, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return home / "reports" / "cpu-small", done.stdout + done.stderr
+
+
+@pytest.fixture
+def finished(ran, small, tmp_path):
+    """Return a copy of that run, in a folder of the same name, for a test that changes it."""
+    return shutil.copytree(ran[0], tmp_path / "reports" / "cpu-small")

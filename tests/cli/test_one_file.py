@@ -53,8 +53,10 @@ def test_a_network_is_one_file_and_joins_a_suite_that_names_it(fresh, tmp_path):
     assert small["baseline"] == large["baseline"] == large["case"]
     assert small["samples"]
     page = (tmp_path / "o" / "report.md").read_text()
-    assert "tiny_4 needs 2.0× fewer multiplications than tiny_8" in page
-    assert "110.6 k" in page
+    # where all is busy its times are rightly not believed, and no sentence compares the two
+    rows = [line for line in page.splitlines() if line.startswith("| tiny_")]
+    assert any("tiny_4" in row and "110,592" in row for row in rows)
+    assert any("tiny_8" in row and "221,184" in row for row in rows)
 
 
 def test_all_networks_are_those_that_declare_it(fresh, tmp_path):

@@ -27,10 +27,8 @@ def measured(record):
     return record["status"] == "ok" or record["reason"] == HOPELESS
 
 
-def test_run_writes_a_run_and_its_report(convbench, small, tmp_path):
-    done = convbench("run", "--suite", small)
-    folder = tmp_path / "reports" / "cpu-small"
-    assert done.stdout.strip() == str(folder.relative_to(tmp_path) / "report.md")
+def test_run_writes_a_run_and_its_report(ran):
+    folder = ran[0]
     records = lines(folder)
     skipped = records[2]
     assert skipped["status"] == "skipped"
@@ -54,10 +52,9 @@ def test_run_writes_a_run_and_its_report(convbench, small, tmp_path):
     assert (folder / "tables" / "cases.csv").read_text().count("\n") == len(records) + 1
 
 
-def test_samples_of_a_group_share_their_session(convbench, small, tmp_path):
-    convbench("run", "--suite", small, "--quiet")
+def test_samples_of_a_group_share_their_session(ran):
     sessions = {}
-    for record in lines(tmp_path / "reports" / "cpu-small"):
+    for record in lines(ran[0]):
         if record["samples"]:
             said = tuple(samples["session"] for samples in record["samples"])
             sessions.setdefault(record["group"], set()).add(said)
@@ -67,17 +64,16 @@ def test_samples_of_a_group_share_their_session(convbench, small, tmp_path):
     assert len(each) == len(set(each)), "every process has a session of its own"
 
 
-def test_quiet_prints_only_where_the_report_is(convbench, small):
-    done = convbench("run", "--suite", small, "--quiet")
-    assert done.stdout.splitlines() == ["reports/cpu-small/report.md"]
-    assert done.stderr == ""
+def test_quiet_prints_only_where_the_report_is(ran):
+    assert ran[1].splitlines() == ["reports/cpu-small/report.md"]
 
 
 def test_the_default_number_of_threads_is_said_with_its_reason(convbench, small, tmp_path):
     number, because = default_threads("cpu")
     dry = convbench("run", "--suite", small, "--only", "lite", "--dry-run").stdout
     assert dry.splitlines()[-1] == f"--threads {number}: {because}"
-    convbench("run", "--suite", small, "--only", "lite", "--quiet")
+    said = convbench("run", "--suite", small, "--only", "lite").stdout
+    assert said.strip() == "reports/cpu-small/report.md"
     folder = tmp_path / "reports" / "cpu-small"
     told = json.loads((folder / "run.json").read_text())["fingerprint"]
     assert (told["threads"], told["threads_because"]) == (number, because)
@@ -202,9 +198,9 @@ def slow(tmp_path):
     return lambda channels: (tmp_path / "built").write_text(str(channels))
 
 
-@pytest.mark.parametrize(("built", "finished"), [(4, 3), (8, 6)])
-def test_kill_and_resume(fresh, slow, tmp_path, built, finished):
-    slow(built)
+def test_kill_and_resume(fresh, slow, tmp_path):
+    finished = 6
+    slow(8)
     process = start(tmp_path, *RUN, "--suite", "slow.toml", "--out", "o")
     path = tmp_path / "o" / "records.jsonl"
     wait_for_lines(process, path, finished)
@@ -255,31 +251,27 @@ def test_a_folder_in_use_is_refused(fresh, slow, tmp_path):
     process.communicate()
 
 
-def test_a_resume_reads_what_is_finished_under_the_lock(convbench, small, tmp_path, monkeypatch):
+def test_a_resume_reads_what_is_finished_under_the_lock(finished):
     """Another process may finish the run between the decision and the measuring."""
-    import shutil
     from types import SimpleNamespace
 
     from convbench.runs.choices import Request
     from convbench.runs.job import carry_out, decide
 
-    convbench("run", "--suite", small, "--out", "o", "--quiet")
-    whole = (tmp_path / "o" / "records.jsonl").read_bytes()
-    (tmp_path / "o" / "records.jsonl").write_bytes(whole.split(b"\n", 1)[0] + b"\n")
-    job = decide(Request(resume=True, out=tmp_path / "o"))
+    whole = (finished / "records.jsonl").read_bytes()
+    (finished / "records.jsonl").write_bytes(whole.split(b"\n", 1)[0] + b"\n")
+    job = decide(Request(resume=True, out=finished))
     assert len(job.before) == 1
-    (tmp_path / "o" / "records.jsonl").write_bytes(whole)
+    (finished / "records.jsonl").write_bytes(whole)
     nothing = lambda *_: None  # noqa: E731
     silent = SimpleNamespace(stage=nothing, progress=nothing, finished=nothing, moved=nothing)
     carry_out(job, silent)
-    assert (tmp_path / "o" / "records.jsonl").read_bytes() == whole
-    shutil.rmtree(tmp_path / "o")
+    assert (finished / "records.jsonl").read_bytes() == whole
 
 
-def test_resume_with_an_edited_suite_is_refused(convbench, small, tmp_path):
-    convbench("run", "--suite", small, "--only", "standard", "--out", "o", "--quiet")
+def test_resume_with_an_edited_suite_is_refused(convbench, small, finished):
     small.write_text(small.read_text().replace("min_rounds = 3", "min_rounds = 4"))
-    done = convbench("run", "--suite", small, "--out", "o", "--resume", code=2)
+    done = convbench("run", "--suite", small, "--out", finished, "--resume", code=2)
     assert "another text of suite small" in done.stderr
 
 
@@ -310,20 +302,18 @@ def test_a_plan_whose_parameters_are_not_the_modules_is_not_timed(fresh, tmp_pat
     assert record["samples"] == []
 
 
-def test_report_twice_is_byte_identical(convbench, small, tmp_path):
-    convbench("run", "--suite", small, "--out", "o", "--quiet")
-
+def test_report_twice_is_byte_identical(convbench, finished):
     def files():
         return {
-            path.relative_to(tmp_path): path.read_bytes()
-            for path in sorted((tmp_path / "o").rglob("*"))
+            path.relative_to(finished): path.read_bytes()
+            for path in sorted(finished.rglob("*"))
             if path.is_file()
         }
 
     first = files()
-    convbench("report", "o")
+    convbench("report", "reports/cpu-small")
     assert files() == first
-    convbench("report", "o", "--format", "markdown")
+    convbench("report", "reports/cpu-small", "--format", "markdown")
     assert files() == first
 
 
@@ -358,11 +348,10 @@ types = ["standard"]
     assert "out of memory" in (tmp_path / "o" / "report.md").read_text()
 
 
-def test_resume_keeps_to_the_environment(convbench, small, tmp_path):
-    convbench("run", "--suite", small, "--out", "o", "--quiet")
-    header = json.loads((tmp_path / "o" / "run.json").read_text())
+def test_resume_keeps_to_the_environment(convbench, finished):
+    header = json.loads((finished / "run.json").read_text())
     header["fingerprint"]["cpu"] = "another"
-    (tmp_path / "o" / "run.json").write_text(json.dumps(header))
-    done = convbench("run", "--out", "o", "--resume", code=2)
+    (finished / "run.json").write_text(json.dumps(header))
+    done = convbench("run", "--out", finished, "--resume", code=2)
     assert "cpu was 'another' and is" in done.stderr
-    convbench("run", "--out", "o", "--resume", "--force")
+    convbench("run", "--out", finished, "--resume", "--force")

@@ -155,9 +155,10 @@ def test_other_threads_draw_each_number_once(draws):
 
     thread = threading.Thread(target=draw)
     thread.start()
-    for _ in range(5):
+    for number in range(5):
         profile(module, X)
-        time.sleep(0.01)
+        while len(drawn) <= number:  # it goes on between two counts, however busy the machine is
+            time.sleep(0.01)
     stop.set()
     thread.join()
     if draws:  # an operator of the module may draw between another thread's

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 
 import pytest
+from scripted import ScriptedDriver
 
 from convbench.clock.cuda import CudaStopwatch, clocks_for, inconsistent, stopwatch_for
-from convbench.clock.cuda_driver import ScriptedDriver
 from convbench.clock.cuda_graphs import KernelStopwatch
 from convbench.clock.nvml import DeviceState
 from convbench.clock.stopwatch import HostUsage, WallStopwatch

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from scripted import ScriptedDriver
 
 from convbench.clock import cuda_graphs
-from convbench.clock.cuda_driver import ScriptedDriver, TorchDriver
+from convbench.clock.cuda_driver import TorchDriver
 from convbench.clock.cuda_graphs import KernelStopwatch, NotCapturableError, graphed
 from convbench.clock.nvml import DeviceState
 

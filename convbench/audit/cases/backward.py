@@ -12,11 +12,7 @@ import torch
 from torch import nn
 
 from convbench.audit.case import Program, case
-from convbench.audit.cases.parts import Forward, image
-
-
-def _conv(inputs: int, outputs: int, kernel: int = 1, **knobs: Any) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, bias=False, **knobs)
+from convbench.audit.cases.parts import Forward, conv, image
 
 
 @case("backward/first layer", "2 * 16*8 * 3*3 * 10*10", backward=True)
@@ -31,23 +27,23 @@ def _first() -> Program:
     note="the image is a leaf that requires a gradient",
 )
 def _wanted() -> Program:
-    return _conv(8, 16, 3), (torch.randn(1, 8, 12, 12, requires_grad=True),)
+    return conv(8, 16, 3), (torch.randn(1, 8, 12, 12, requires_grad=True),)
 
 
 @case("backward/two layers", "2 * 8*3 * 3*3 * 12*12 + 3 * 16*8 * 3*3 * 12*12", backward=True)
 def _two() -> Program:
-    layers = nn.Sequential(_conv(3, 8, 3, padding=1), nn.ReLU(), _conv(8, 16, 3, padding=1))
+    layers = nn.Sequential(conv(3, 8, 3, padding=1), nn.ReLU(), conv(8, 16, 3, padding=1))
     return layers, image(1, 3, 12, 12)
 
 
 @case("backward/grouped", "2 * 8*3 * 12*12 + 3 * 16*2 * 3*3 * 10*10", backward=True)
 def _grouped() -> Program:
-    return nn.Sequential(_conv(3, 8), _conv(8, 16, 3, groups=4)), image(1, 3, 12, 12)
+    return nn.Sequential(conv(3, 8), conv(8, 16, 3, groups=4)), image(1, 3, 12, 12)
 
 
 @case("backward/depthwise", "2 * 16*3 * 12*12 + 3 * 16*1 * 3*3 * 10*10", backward=True)
 def _depthwise() -> Program:
-    return nn.Sequential(_conv(3, 16), _conv(16, 16, 3, groups=16)), image(1, 3, 12, 12)
+    return nn.Sequential(conv(3, 16), conv(16, 16, 3, groups=16)), image(1, 3, 12, 12)
 
 
 @case(
@@ -64,31 +60,31 @@ def _inverted() -> Program:
 
     module = Forward(
         forward,
-        stem=_conv(3, 4),
-        expand=_conv(4, 24),
-        depthwise=_conv(24, 24, 3, padding=1, groups=24),
+        stem=conv(3, 4),
+        expand=conv(4, 24),
+        depthwise=conv(24, 24, 3, padding=1, groups=24),
         norm=nn.BatchNorm2d(24),
-        project=_conv(24, 4),
+        project=conv(24, 4),
     )
     return module, image(1, 3, 10, 10)
 
 
 @case("backward/stride 2, dilated", "2 * 8*3 * 12*12 + 3 * 16*8 * 3*3 * 4*4", backward=True)
 def _strided() -> Program:
-    layers = nn.Sequential(_conv(3, 8), _conv(8, 16, 3, stride=2, dilation=2))
+    layers = nn.Sequential(conv(3, 8), conv(8, 16, 3, stride=2, dilation=2))
     return layers, image(1, 3, 12, 12)
 
 
 @case("backward/transposed", "2 * 8*3 * 5*5 + 3 * 8*6 * 3*3 * 5*5", backward=True)
 def _transposed() -> Program:
-    layers = nn.Sequential(_conv(3, 8), nn.ConvTranspose2d(8, 6, 3, stride=2, bias=False))
+    layers = nn.Sequential(conv(3, 8), nn.ConvTranspose2d(8, 6, 3, stride=2, bias=False))
     return layers, image(1, 3, 5, 5)
 
 
 @case("backward/transposed, grouped", "2 * 8*3 * 5*5 + 3 * 8*3 * 3*3 * 5*5", backward=True)
 def _transposed_grouped() -> Program:
     upsample = nn.ConvTranspose2d(8, 12, 3, stride=2, groups=4, bias=False)
-    return nn.Sequential(_conv(3, 8), upsample), image(1, 3, 5, 5)
+    return nn.Sequential(conv(3, 8), upsample), image(1, 3, 5, 5)
 
 
 @case("backward/1d and linear", "2 * 2*6*4 * 5*16 + 3 * 2*6*7", backward=True)
@@ -116,7 +112,7 @@ def _frozen() -> Program:
     def forward(self: Any, x: torch.Tensor) -> Any:
         return self.head(self.trunk(x).mean((2, 3)))
 
-    trunk = _conv(8, 16, 3).requires_grad_(requires_grad=False)
+    trunk = conv(8, 16, 3).requires_grad_(requires_grad=False)
     return Forward(forward, trunk=trunk, head=nn.Linear(16, 10)), image(1, 8, 12, 12)
 
 
@@ -125,7 +121,7 @@ def _twice() -> Program:
     def forward(self: Any, x: torch.Tensor) -> Any:
         return self.conv(torch.relu(self.conv(x)))
 
-    return Forward(forward, conv=_conv(8, 8, 3, padding=1)), image(1, 8, 10, 10)
+    return Forward(forward, conv=conv(8, 8, 3, padding=1)), image(1, 8, 10, 10)
 
 
 @case("backward/matrix product", "2 * 6*5*4 + 3 * 6*4*3", backward=True)

@@ -8,23 +8,19 @@ import torch
 from torch import nn
 
 from convbench.audit.case import Program, case
-from convbench.audit.cases.parts import Forward, image
-
-
-def _conv(inputs: int, outputs: int, kernel: Any = 1, **knobs: Any) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, bias=False, **knobs)
+from convbench.audit.cases.parts import Forward, conv, image
 
 
 @case("composed/depthwise separable", "8*1 * 3*3 * 12*12 + 16*8 * 12*12")
 def _separable() -> Program:
-    layers = nn.Sequential(_conv(8, 8, 3, padding=1, groups=8), _conv(8, 16))
+    layers = nn.Sequential(conv(8, 8, 3, padding=1, groups=8), conv(8, 16))
     return layers, image(1, 8, 12, 12)
 
 
 @case("composed/lite 3x3", "16*8 * 12*12 + 16*1 * 3*3 * 12*12")
 def _lite() -> Program:
     layers = nn.Sequential(
-        _conv(8, 16), _conv(16, 16, 3, padding=1, groups=16), nn.BatchNorm2d(16), nn.ReLU()
+        conv(8, 16), conv(16, 16, 3, padding=1, groups=16), nn.BatchNorm2d(16), nn.ReLU()
     )
     return layers, image(1, 8, 12, 12)
 
@@ -35,24 +31,22 @@ def _lite() -> Program:
     note="batch norm and ReLU are elementwise",
 )
 def _block() -> Program:
-    layers = nn.Sequential(_conv(8, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU())
+    layers = nn.Sequential(conv(8, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU())
     return layers, image(1, 8, 12, 12)
 
 
 @case("composed/3x1 then 1x3", "8*8 * 3*1 * 12*12 + 16*8 * 1*3 * 12*12")
 def _spatially_separable() -> Program:
-    layers = nn.Sequential(
-        _conv(8, 8, (3, 1), padding=(1, 0)), _conv(8, 16, (1, 3), padding=(0, 1))
-    )
+    layers = nn.Sequential(conv(8, 8, (3, 1), padding=(1, 0)), conv(8, 16, (1, 3), padding=(0, 1)))
     return layers, image(1, 8, 12, 12)
 
 
 @case("composed/flattened", "16*8 * 12*12 + 16*1 * 3*1 * 12*12 + 16*1 * 1*3 * 12*12")
 def _flattened() -> Program:
     layers = nn.Sequential(
-        _conv(8, 16),
-        _conv(16, 16, (3, 1), padding=(1, 0), groups=16),
-        _conv(16, 16, (1, 3), padding=(0, 1), groups=16),
+        conv(8, 16),
+        conv(16, 16, (3, 1), padding=(1, 0), groups=16),
+        conv(16, 16, (1, 3), padding=(0, 1), groups=16),
     )
     return layers, image(1, 8, 12, 12)
 
@@ -70,11 +64,11 @@ def _shufflenet() -> Program:
         return torch.relu(x + wide)
 
     parts: dict[str, nn.Module] = {
-        "first": _conv(16, 8, groups=4),
+        "first": conv(16, 8, groups=4),
         "norm1": nn.BatchNorm2d(8),
-        "middle": _conv(8, 8, 3, padding=1, groups=8),
+        "middle": conv(8, 8, 3, padding=1, groups=8),
         "norm2": nn.BatchNorm2d(8),
-        "last": _conv(8, 16, groups=4),
+        "last": conv(8, 16, groups=4),
         "norm3": nn.BatchNorm2d(16),
     }
     return Forward(forward, **parts), image(1, 16, 12, 12)
@@ -90,24 +84,24 @@ def _partial() -> Program:
         seen, passed = x.split([4, 12], dim=1)
         return torch.cat([self.conv(seen), passed], dim=1)
 
-    return Forward(forward, conv=_conv(4, 4, 3, padding=1)), image(1, 16, 12, 12)
+    return Forward(forward, conv=conv(4, 4, 3, padding=1)), image(1, 16, 12, 12)
 
 
 @case("composed/upsample then conv", "6*8 * 3*3 * 10*10", note="the resize is interpolation")
 def _resize() -> Program:
-    layers = nn.Sequential(nn.Upsample(scale_factor=2), _conv(8, 6, 3, padding=1))
+    layers = nn.Sequential(nn.Upsample(scale_factor=2), conv(8, 6, 3, padding=1))
     return layers, image(1, 8, 5, 5)
 
 
 @case("composed/bilinear upsample then conv", "6*8 * 3*3 * 10*10", note="the resize is apart")
 def _bilinear_resize() -> Program:
-    layers = nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear"), _conv(8, 6, 3, padding=1))
+    layers = nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear"), conv(8, 6, 3, padding=1))
     return layers, image(1, 8, 5, 5)
 
 
 @case("composed/subpixel", "24*8 * 3*3 * 5*5", note="6 · 2² channels, then a pixel shuffle")
 def _subpixel() -> Program:
-    layers = nn.Sequential(_conv(8, 24, 3, padding=1), nn.PixelShuffle(2))
+    layers = nn.Sequential(conv(8, 24, 3, padding=1), nn.PixelShuffle(2))
     return layers, image(1, 8, 5, 5)
 
 
@@ -123,7 +117,7 @@ def _squeeze() -> Program:
         return wide * torch.sigmoid(gate)[:, :, None, None]
 
     parts = {
-        "conv": _conv(16, 16, 3, padding=1),
+        "conv": conv(16, 16, 3, padding=1),
         "down": nn.Linear(16, 4),
         "up": nn.Linear(4, 16),
     }
@@ -138,5 +132,5 @@ def _residual() -> Program:
         head: torch.Tensor = self.head(pooled)
         return head
 
-    parts = {"conv": _conv(8, 8, 3, padding=1), "head": nn.Linear(8, 10)}
+    parts = {"conv": conv(8, 8, 3, padding=1), "head": nn.Linear(8, 10)}
     return Forward(forward, **parts), image(1, 8, 12, 12)

@@ -9,11 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from convbench.audit.case import Program, case
-from convbench.audit.cases.parts import Forward, image
-
-
-def _same(inputs: int = 8, outputs: int = 6, **knobs: Any) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False, **knobs)
+from convbench.audit.cases.parts import Forward, image, same
 
 
 @case("contexts/no_grad inside", "6*8 * 3*3 * 10*10")
@@ -22,7 +18,7 @@ def _no_grad() -> Program:
         with torch.no_grad():
             return self.conv(x)
 
-    return Forward(forward, conv=_same()), image(1, 8, 10, 10)
+    return Forward(forward, conv=same()), image(1, 8, 10, 10)
 
 
 @case("contexts/inference_mode inside", "6*8 * 3*3 * 10*10")
@@ -31,7 +27,7 @@ def _inference() -> Program:
         with torch.inference_mode():
             return self.conv(x)
 
-    return Forward(forward, conv=_same()), image(1, 8, 10, 10)
+    return Forward(forward, conv=same()), image(1, 8, 10, 10)
 
 
 @case(
@@ -44,22 +40,22 @@ def _autocast() -> Program:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             return self.head(self.conv(x).mean((2, 3)))
 
-    return Forward(forward, conv=_same(), head=nn.Linear(6, 10)), image(1, 8, 10, 10)
+    return Forward(forward, conv=same(), head=nn.Linear(6, 10)), image(1, 8, 10, 10)
 
 
 @case("contexts/bfloat16 model", "6*8 * 3*3 * 10*10")
 def _bfloat16() -> Program:
-    return _same().bfloat16(), (torch.randn(1, 8, 10, 10, dtype=torch.bfloat16),)
+    return same().bfloat16(), (torch.randn(1, 8, 10, 10, dtype=torch.bfloat16),)
 
 
 @case("contexts/float64 model", "6*8 * 3*3 * 10*10")
 def _float64() -> Program:
-    return _same().double(), (torch.randn(1, 8, 10, 10, dtype=torch.float64),)
+    return same().double(), (torch.randn(1, 8, 10, 10, dtype=torch.float64),)
 
 
 @case("contexts/channels_last", "6*8 * 3*3 * 10*10")
 def _channels_last() -> Program:
-    module = _same().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module = same().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module, (torch.randn(1, 8, 10, 10).to(memory_format=torch.channels_last),)
 
 
@@ -69,7 +65,7 @@ def _channels_last() -> Program:
     note="four real multiplications for each complex product",
 )
 def _complex() -> Program:
-    module = _same(dtype=torch.complex64)
+    module = same(dtype=torch.complex64)
     return module, (torch.randn(1, 8, 10, 10, dtype=torch.complex64),)
 
 
@@ -90,7 +86,7 @@ def _complex_matmul() -> Program:
 def _scripted() -> Program:
     import warnings
 
-    layers = nn.Sequential(_same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False)).eval()
+    layers = nn.Sequential(same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False)).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch calls it deprecated; deployed models still are
         scripted: nn.Module = torch.jit.script(layers)
@@ -101,7 +97,7 @@ def _scripted() -> Program:
 def _traced() -> Program:
     import warnings
 
-    layers = nn.Sequential(_same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False)).eval()
+    layers = nn.Sequential(same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False)).eval()
     inputs = image(1, 8, 10, 10)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch calls it deprecated; deployed models still are
@@ -115,20 +111,20 @@ def _traced() -> Program:
     note="with the backend that runs the captured graph as it is",
 )
 def _compiled() -> Program:
-    layers = nn.Sequential(_same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False))
+    layers = nn.Sequential(same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False))
     module: nn.Module = torch.compile(layers, backend="eager")  # type: ignore[assignment]
     return module, image(1, 8, 10, 10)
 
 
 @case("contexts/torch.fx graph", "6*8 * 3*3 * 10*10 + 2*6 * 10*10")
 def _graph() -> Program:
-    layers = nn.Sequential(_same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False))
+    layers = nn.Sequential(same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False))
     return torch.fx.symbolic_trace(layers), image(1, 8, 10, 10)
 
 
 @case("contexts/exported program", "6*8 * 3*3 * 10*10 + 2*6 * 10*10")
 def _exported() -> Program:
-    layers = nn.Sequential(_same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False)).eval()
+    layers = nn.Sequential(same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False)).eval()
     inputs = image(1, 8, 10, 10)
     module = _Exported(torch.export.export(layers, inputs).module())
     return module, inputs
@@ -181,7 +177,7 @@ def _quantised() -> Program:
 
 @case("contexts/frozen weights", "6*8 * 3*3 * 10*10")
 def _frozen() -> Program:
-    return _same().requires_grad_(requires_grad=False), image(1, 8, 10, 10)
+    return same().requires_grad_(requires_grad=False), image(1, 8, 10, 10)
 
 
 @case("contexts/weight as a view", "6*8 * 3*3 * 10*10")

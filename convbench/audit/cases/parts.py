@@ -9,6 +9,16 @@ import torch
 from torch import nn
 
 
+def conv(inputs: int, outputs: int, kernel: Any = 1, **knobs: Any) -> nn.Conv2d:
+    """Return a convolution in two dimensions, without bias."""
+    return nn.Conv2d(inputs, outputs, kernel, bias=False, **knobs)
+
+
+def same(inputs: int = 8, outputs: int = 6, **knobs: Any) -> nn.Conv2d:
+    """Return a 3×3 convolution that keeps the size of its image."""
+    return conv(inputs, outputs, 3, padding=1, **knobs)
+
+
 class Forward(nn.Module):
     """A module whose forward is a given function of the module and its inputs."""
 

@@ -11,11 +11,7 @@ from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
 
 from convbench.audit.case import Program, case
-from convbench.audit.cases.parts import Forward, image
-
-
-def _same(inputs: int = 8, outputs: int = 8, **knobs: Any) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False, **knobs)
+from convbench.audit.cases.parts import Forward, image, same
 
 
 @case("plumbing/called twice", "2 * 8*8 * 3*3 * 10*10")
@@ -23,7 +19,7 @@ def _twice() -> Program:
     def forward(self: Any, x: torch.Tensor) -> Any:
         return self.conv(self.conv(x))
 
-    return Forward(forward, conv=_same()), image(1, 8, 10, 10)
+    return Forward(forward, conv=same(8, 8)), image(1, 8, 10, 10)
 
 
 @case("plumbing/called four times", "4 * 8*8 * 3*3 * 10*10")
@@ -33,7 +29,7 @@ def _four_times() -> Program:
             x = torch.relu(self.conv(x))
         return x
 
-    return Forward(forward, conv=_same()), image(1, 8, 10, 10)
+    return Forward(forward, conv=same(8, 8)), image(1, 8, 10, 10)
 
 
 @case("plumbing/two names for one module", "2 * 8*8 * 3*3 * 10*10")
@@ -41,13 +37,13 @@ def _two_names() -> Program:
     def forward(self: Any, x: torch.Tensor) -> Any:
         return self.second(self.first(x))
 
-    conv = _same()
+    conv = same(8, 8)
     return Forward(forward, first=conv, second=conv), image(1, 8, 10, 10)
 
 
 @case("plumbing/tied weights", "2 * 8*8 * 3*3 * 10*10", note="two modules hold one parameter")
 def _tied() -> Program:
-    first, second = _same(), _same()
+    first, second = same(8, 8), same(8, 8)
     second.weight = first.weight
     return nn.Sequential(first, second), image(1, 8, 10, 10)
 
@@ -61,7 +57,7 @@ def _branch_taken() -> Program:
     def forward(self: Any, x: torch.Tensor) -> Any:
         return self.wide(x) if x.mean() > 0 else self.narrow(x)
 
-    module = Forward(forward, wide=_same(), narrow=nn.Conv2d(8, 8, 1, bias=False))
+    module = Forward(forward, wide=same(8, 8), narrow=nn.Conv2d(8, 8, 1, bias=False))
     return module, (torch.rand(1, 8, 10, 10) + 1,)
 
 
@@ -74,7 +70,7 @@ def _branch_not_taken() -> Program:
     def forward(self: Any, x: torch.Tensor) -> Any:
         return self.wide(x) if x.mean() > 0 else self.narrow(x)
 
-    module = Forward(forward, wide=_same(), narrow=nn.Conv2d(8, 8, 1, bias=False))
+    module = Forward(forward, wide=same(8, 8), narrow=nn.Conv2d(8, 8, 1, bias=False))
     return module, (-torch.rand(1, 8, 10, 10) - 1,)
 
 
@@ -88,7 +84,7 @@ def _direct() -> Program:
     def forward(self: Any, x: torch.Tensor) -> Any:
         return self.conv.forward(x)
 
-    return Forward(forward, conv=_same()), image(1, 8, 10, 10)
+    return Forward(forward, conv=same(8, 8)), image(1, 8, 10, 10)
 
 
 class _Subclass(nn.Conv2d):
@@ -102,7 +98,7 @@ def _subclass() -> Program:
 
 @case("plumbing/subclass inside", "6*8 * 3*3 * 10*10 + 2*6 * 3*3 * 10*10")
 def _subclass_inside() -> Program:
-    layers = nn.Sequential(_Subclass(8, 6, 3, padding=1, bias=False), _same(6, 2))
+    layers = nn.Sequential(_Subclass(8, 6, 3, padding=1, bias=False), same(6, 2))
     return layers, image(1, 8, 10, 10)
 
 
@@ -148,7 +144,7 @@ def _timm_standardised() -> Program:
 
 @case("plumbing/weight_norm, parametrisation", "6*8 * 3*3 * 10*10", note="the norm is apart")
 def _weight_norm() -> Program:
-    return parametrizations.weight_norm(_same(8, 6)), image(1, 8, 10, 10)
+    return parametrizations.weight_norm(same(8, 6)), image(1, 8, 10, 10)
 
 
 @case("plumbing/weight_norm, hook", "6*8 * 3*3 * 10*10", note="the older API; the norm is apart")
@@ -157,7 +153,7 @@ def _weight_norm_hook() -> Program:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch calls it deprecated; models still hold it
-        layer: nn.Module = nn.utils.weight_norm(_same(8, 6))
+        layer: nn.Module = nn.utils.weight_norm(same(8, 6))
     return layer, image(1, 8, 10, 10)
 
 
@@ -167,7 +163,7 @@ def _weight_norm_hook() -> Program:
     note="the norm of the weight is a product of weights alone, and apart",
 )
 def _spectral_norm() -> Program:
-    return parametrizations.spectral_norm(_same(8, 6)), image(1, 8, 10, 10)
+    return parametrizations.spectral_norm(same(8, 6)), image(1, 8, 10, 10)
 
 
 @case(
@@ -177,7 +173,7 @@ def _spectral_norm() -> Program:
     note="the power iteration multiplies weights alone, and is apart",
 )
 def _spectral_norm_training() -> Program:
-    return parametrizations.spectral_norm(_same(8, 6)), image(1, 8, 10, 10)
+    return parametrizations.spectral_norm(same(8, 6)), image(1, 8, 10, 10)
 
 
 @case("plumbing/unused submodule", "8*8 * 3*3 * 10*10")
@@ -185,7 +181,7 @@ def _unused() -> Program:
     def forward(self: Any, x: torch.Tensor) -> Any:
         return self.used(x)
 
-    return Forward(forward, used=_same(), unused=_same(8, 64)), image(1, 8, 10, 10)
+    return Forward(forward, used=same(8, 8), unused=same(8, 64)), image(1, 8, 10, 10)
 
 
 @case("plumbing/activation checkpointing", "2 * 8*8 * 3*3 * 10*10")
@@ -193,7 +189,7 @@ def _checkpoint() -> Program:
     def forward(self: Any, x: torch.Tensor) -> Any:
         return self.second(checkpoint(self.first, x, use_reentrant=False))
 
-    return Forward(forward, first=_same(), second=_same()), image(1, 8, 10, 10)
+    return Forward(forward, first=same(8, 8), second=same(8, 8)), image(1, 8, 10, 10)
 
 
 @case("plumbing/dict output", "8*8 * 3*3 * 10*10 + 4*8 * 3*3 * 10*10")
@@ -202,7 +198,7 @@ def _dict() -> Program:
         trunk = self.trunk(x)
         return {"trunk": trunk, "heads": {"first": self.head(trunk)}}
 
-    return Forward(forward, trunk=_same(), head=_same(8, 4)), image(1, 8, 10, 10)
+    return Forward(forward, trunk=same(8, 8), head=same(8, 4)), image(1, 8, 10, 10)
 
 
 @case("plumbing/two inputs", "6*8 * 3*3 * 10*10 + 6*4 * 3*3 * 10*10")
@@ -210,7 +206,7 @@ def _two_inputs() -> Program:
     def forward(self: Any, x: torch.Tensor, y: torch.Tensor) -> Any:
         return self.first(x) + self.second(y)
 
-    module = Forward(forward, first=_same(8, 6), second=_same(4, 6))
+    module = Forward(forward, first=same(8, 6), second=same(4, 6))
     return module, (torch.randn(1, 8, 10, 10), torch.randn(1, 4, 10, 10))
 
 
@@ -224,7 +220,7 @@ def _containers() -> Program:
 
     module = Forward(
         forward,
-        named=nn.ModuleDict({"stem": _same(8, 6), "spare": _same(8, 6)}),
-        listed=nn.ModuleList([_same(6, 6), _same(6, 6)]),
+        named=nn.ModuleDict({"stem": same(8, 6), "spare": same(8, 6)}),
+        listed=nn.ModuleList([same(6, 6), same(6, 6)]),
     )
     return module, image(1, 8, 10, 10)

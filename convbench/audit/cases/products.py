@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from convbench.audit.case import Program, case
-from convbench.audit.cases.parts import Forward, image
+from convbench.audit.cases.parts import Forward, image, same
 
 
 def _swish(x: torch.Tensor) -> torch.Tensor:
@@ -23,10 +23,6 @@ def _swish(x: torch.Tensor) -> torch.Tensor:
 
 def _hard_swish(x: torch.Tensor) -> torch.Tensor:
     return x * functional.relu6(x + 3) / 6
-
-
-def _same(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
 
 
 @case(
@@ -38,7 +34,7 @@ def _swish_pool() -> Program:
     def forward(self: Any, x: torch.Tensor) -> Any:
         return functional.adaptive_avg_pool2d(_swish(self.conv(x)), 1)
 
-    return Forward(forward, conv=_same(3, 8)), image(1, 3, 16, 16)
+    return Forward(forward, conv=same(3, 8)), image(1, 3, 16, 16)
 
 
 @case(
@@ -153,7 +149,7 @@ def _by_index() -> Program:
 
 
 def _branches(forward: Any) -> Program:
-    module = Forward(forward, one=_same(4, 6), other=_same(4, 6), gate=nn.Linear(6, 12))
+    module = Forward(forward, one=same(4, 6), other=same(4, 6), gate=nn.Linear(6, 12))
     return module, image(1, 4, 10, 10)
 
 

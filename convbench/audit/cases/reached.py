@@ -12,11 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from convbench.audit.case import Program, case
-from convbench.audit.cases.parts import Forward, image
-
-
-def _conv(inputs: int = 8, outputs: int = 6) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+from convbench.audit.cases.parts import Forward, image, same
 
 
 @case(
@@ -30,7 +26,7 @@ def _threads() -> Program:
             one, other = pool.map(lambda layer: layer(x), (self.one, self.other))
         return one + other
 
-    return Forward(forward, one=_conv(), other=_conv()), image(1, 8, 10, 10)
+    return Forward(forward, one=same(), other=same()), image(1, 8, 10, 10)
 
 
 @case(
@@ -39,7 +35,7 @@ def _threads() -> Program:
     note="batch norm is folded, and the rest may run in another library",
 )
 def _optimised() -> Program:
-    layers = nn.Sequential(_conv(), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 2, 1)).eval()
+    layers = nn.Sequential(same(), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 2, 1)).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch calls it deprecated; deployed models still are
         module: nn.Module = torch.jit.optimize_for_inference(torch.jit.script(layers))
@@ -51,7 +47,7 @@ class _Encoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = _conv()
+        self.conv = same()
 
     def encode(self, x: torch.Tensor) -> Any:
         """Convolve."""
@@ -74,12 +70,12 @@ def _method() -> Program:
 
 @case("reached/partial", _BOTH, backward=True, note="functools.partial holds the module" + _WHY)
 def _partial() -> Program:
-    return _calls(functools.partial(lambda layer, x: layer(x), _conv()))
+    return _calls(functools.partial(lambda layer, x: layer(x), same()))
 
 
 @case("reached/lambda", _BOTH, backward=True, note="the module is in its closure" + _WHY)
 def _lambda() -> Program:
-    layer = _conv()
+    layer = same()
     return _calls(lambda x: layer(x) + 0)
 
 
@@ -110,4 +106,4 @@ def _trunk() -> Program:
             features = self.trunk(x).mean((2, 3))
         return self.head(features)
 
-    return Forward(forward, trunk=_conv(), head=nn.Linear(6, 5)), image(1, 8, 10, 10)
+    return Forward(forward, trunk=same(), head=nn.Linear(6, 5)), image(1, 8, 10, 10)

@@ -39,11 +39,6 @@ class Pool:
     size: int = 0
     axes: set[int] = field(default_factory=set)
 
-    @property
-    def roots(self) -> Any:
-        """The tensors that the factors come from."""
-        return (self.parts or {}).keys()
-
     def join(self, others: Sequence[Pool], *, added: bool = False) -> bool:
         """Take over what others hold; tell whether their sum is a contraction.
 

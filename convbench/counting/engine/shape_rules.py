@@ -19,7 +19,6 @@ from convbench.counting.engine.counts import Counts, convolution, linear
 from convbench.counting.engine.rules import spatial
 
 Answer = tuple[str, tuple[int, ...], Counts]
-Pads = tuple[tuple[int, int], ...] | None
 _SAME: Final = "same"
 _VALID: Final = "valid"
 
