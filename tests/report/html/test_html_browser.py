@@ -144,6 +144,48 @@ def test_folds_open_on_paper_and_close_again(browser, folder):
         assert one.problems == []
 
 
+@pytest.mark.parametrize("width", [1440, 768, 390])
+def test_case_time_ratio_and_verdict_are_seen_without_scrolling(browser, folder, width):
+    with opened(browser, folder / "merged.html", width, 900, "light") as one:
+        one.page.wait_for_selector("html[data-ready]")
+        for fold in one.page.locator("details summary").all():
+            fold.click()
+        tables = one.page.locator("table")
+        assert tables.count() > 5
+        for index in range(tables.count()):
+            seen = check(one, "seen", index)
+            wanted = {"case", "time of a call", "time ÷ baseline", "verdict"}
+            assert wanted <= set(seen), (index, seen)
+        assert check(one, "overflowing") == []
+        assert one.problems == []
+
+
+def test_hidden_columns_come_back_when_asked_and_what_is_given_up_stays(browser, folder):
+    with opened(browser, folder / "merged.html", 390, 844, "light") as one:
+        one.page.wait_for_selector("html[data-ready]")
+        heads = one.page.locator("table").first.locator("thead th")
+        shown = "all => all.filter(e => e.checkVisibility()).length"
+        few = heads.evaluate_all(shown)
+        below = (
+            "getComputedStyle(document.querySelector('[data-folded=\"mixes no channels\"]'),"
+            " '::after').content"
+        )
+        assert one.page.evaluate(below) == '"mixes no channels"'
+        more = one.page.get_by_role("button", name=f"Show {heads.count() - few} more columns").first
+        more.click()
+        assert heads.evaluate_all(shown) == heads.count() > few
+        assert one.page.evaluate(below) == "none"
+        one.page.get_by_role("button", name="Show fewer columns").click()
+        assert heads.evaluate_all(shown) == few
+        # nothing is hidden that has room
+        one.page.set_viewport_size({"width": 2400, "height": 900})
+        one.page.wait_for_function(
+            "few => [...document.querySelectorAll('table')[0].tHead.rows[0].cells]"
+            ".filter(e => e.checkVisibility()).length > few",
+            arg=few,
+        )
+
+
 def test_without_script_everything_is_there_to_read(browser, folder):
     path = folder / "committed.html"
     for width in (1440, 390):

@@ -53,12 +53,30 @@ def test_a_cell_shows_what_every_format_shows_and_sorts_by_the_raw_value():
     )
     names = names_of(Document(title="", blocks=()))
     first, second = grid(table, names, "above").rows
-    assert [cell.text for cell in first.cells] == [
-        "a", "1.23 ms ±5 %", "0.500 (0.40–0.60)", "1.235 M",
+    assert [(cell.text, cell.around) for cell in first.cells] == [
+        ("a", ""), ("1.23 ms", "±5 %"), ("0.500", "(0.40–0.60)"), ("1.235 M", ""),
     ]  # fmt: skip
     assert [cell.value for cell in first.cells] == ["", "0.00123456", "0.5", "1234567"]
     assert [cell.value for cell in second.cells] == ["", "", "", "0"]
     assert [cell.text for cell in second.cells] == ["b", "–", "–", "0"]
+
+
+def test_what_says_most_is_the_last_to_be_hidden():
+    kinds = {"label": "text", "multiplications": "count", "parameters": "count",
+             "seconds": "seconds", "ratio_seconds": "ratio", "verdict": "text", "rounds": "integer",
+             "torch": "text", "caveat": "text"}  # fmt: skip
+    long = "passes part of the channels through untouched"
+    table = Table(
+        id="t",
+        caption="",
+        columns=tuple(Column(name=key, key=key, kind=kind) for key, kind in kinds.items()),
+        rows=(("a", 1, 1, 1.0, RATIO, "faster", 3, "agrees", long),),
+    )
+    shown = grid(table, names_of(Document(title="", blocks=())), "")
+    hidden = [table.columns[number - 1].key for number in shown.spare]
+    assert hidden == ["caveat", "rounds", "parameters", "multiplications", "torch"]
+    assert table.columns[shown.folds - 1].key == "caveat"
+    assert [row.folded for row in shown.rows] == [long]
 
 
 def test_a_type_has_one_look_in_every_figure_and_it_is_that_of_the_pictures(shown):

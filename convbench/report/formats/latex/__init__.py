@@ -13,12 +13,13 @@ from convbench.report.document import Bullets, Code, Figure, Fold, Heading, Para
 from convbench.report.figures import draw
 from convbench.report.formats.latex.escaping import breakable, escape
 from convbench.report.formats.latex.tables import PACKAGES, table
-from convbench.report.renderers import RENDERERS
+from convbench.report.renderers import RENDERERS, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convbench.report.document import Block, Document
+    from convbench.report.one_table import OneTable
     from convbench.report.renderers import Files
 
 _SECTIONS: Final = {2: "section", 3: "subsection"}
@@ -58,6 +59,13 @@ def render(document: Document) -> Files:
     lines = [_HEAD % (PACKAGES, breakable(document.title)), *page.blocks(document.blocks)]
     text = "\n".join([*lines, r"\end{document}", ""])
     return {"report.tex": text.encode("ascii"), **page.files}
+
+
+@TABLES.register("latex")
+def render_one(one: OneTable) -> Files:
+    r"""Return table-<id>.tex for \input, as `render` writes tables."""
+    name = _NAME.sub("-", one.shown.id)
+    return {f"table-{name}.tex": table(one.shown, name, "", one.note).encode("ascii")}
 
 
 class _Page:

@@ -54,8 +54,11 @@ class _Col:
         return not self.numeric and self.width > _LONG_TEXT
 
 
-def table(data: Table, name: str, title: str) -> str:
-    r"""Return a file for \input: caption, label tab:<name>, the table, and its conventions."""
+def table(data: Table, name: str, title: str, note: str | None = None) -> str:
+    r"""Return a file for \input: caption, label tab:<name>, the table, and its conventions.
+
+    note: the conventions, where they are not those that the table says itself.
+    """
     caption = ". ".join(part.rstrip(".") for part in (title, data.caption) if part)
     head = rf"\caption{{{breakable(caption)}.}}\label{{tab:{name}}}"
     lines = [
@@ -68,7 +71,7 @@ def table(data: Table, name: str, title: str) -> str:
     size, spec = _layout(columns)
     body = [_row(columns, index) for index in range(len(data.rows))]
     top = [r"\toprule", _heads(columns), r"\midrule"]
-    note = table_note(data)
+    note = table_note(data) if note is None else note
     setting = rf"\{size}\setlength{{\tabcolsep}}{{3.5pt}}"
     if len(data.rows) > MOST_ROWS:
         lines += [
