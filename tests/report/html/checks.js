@@ -50,6 +50,7 @@
   collisions: () => {
     const found = [];
     for (const plot of document.querySelectorAll(".plot")) {
+      if (plot.closest("details:not([open])")) continue; // it is drawn when the fold opens
       const frame = plot.querySelector(".main-svg").getBoundingClientRect();
       const texts = [...plot.querySelectorAll(".xtick text, .ytick text, .annotation-text, .textpoint text, .legendtext, .xtitle, .ytitle, .gtitle")]
         .filter((e) => e.textContent.trim() && e.getBoundingClientRect().width)

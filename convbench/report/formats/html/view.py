@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MANY_ROWS: Final = 20
 """A longer table shows its first rows until a reader asks for all of them."""
 _CASE: Final = "label"
-_FOLDED: Final = "caveat"
+_FOLDED: Final = frozenset({"caveat", "remarks"})
 """What stands below the name of a case where its own column has no room."""
 _KEPT: Final = frozenset(
     {_CASE, "seconds", "ratio_seconds", "ratio", "verdict", "reason", "fastest"}
@@ -188,7 +188,7 @@ def grid(table: Table, names: Names, above: str) -> Grid:
         rows=tuple(_row(table, row, names) for row in table.rows),
         long=len(table.rows) > MANY_ROWS,
         spare=_spare(table),
-        folds=1 + next((i for i, c in enumerate(table.columns) if c.key == _FOLDED), -1),
+        folds=1 + next((i for i, c in enumerate(table.columns) if c.key in _FOLDED), -1),
     )
 
 
@@ -213,7 +213,7 @@ def _row(table: Table, row: tuple[Any, ...], names: Names) -> Row:
     about = [
         cell.names for cell, column in zip(cells, table.columns, strict=True) if column.key == _CASE
     ]
-    folded = (cell.text for cell, c in zip(cells, table.columns, strict=True) if c.key == _FOLDED)
+    folded = (cell.text for cell, c in zip(cells, table.columns, strict=True) if c.key in _FOLDED)
     return Row(
         cells=cells,
         names=next(iter(about), ()),

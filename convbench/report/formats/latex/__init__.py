@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from convbench.report.document import Bullets, Code, Figure, Fold, Heading, Paragraph, Table
 from convbench.report.figures import draw
 from convbench.report.formats.latex.escaping import breakable, escape
-from convbench.report.formats.latex.tables import PACKAGES, table
+from convbench.report.formats.latex.tables import PACKAGES, TURNED, table
 from convbench.report.renderers import RENDERERS, TABLES
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ def render(document: Document) -> Files:
     A table that has parts is a file for each, numbered in reading order: latex/cost-1.tex.
     """
     page = _Page(document)
-    lines = [_HEAD % (PACKAGES, breakable(document.title)), *page.blocks(document.blocks)]
+    lines = [
+        _HEAD % (f"{PACKAGES},{TURNED}", breakable(document.title)),
+        *page.blocks(document.blocks),
+    ]
     text = "\n".join([*lines, r"\end{document}", ""])
     return {"report.tex": text.encode("ascii"), **page.files}
 

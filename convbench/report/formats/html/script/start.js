@@ -15,6 +15,7 @@ function prepareTheme() {
 }
 
 function refit() {
+  showEnds();
   fitAll();
   drawChanged();
 }
@@ -74,6 +75,8 @@ function prepareCards() {
 for (const grid of document.querySelectorAll(".grid")) prepareTable(grid);
 prepareCards();
 prepareFollowing();
+prepareStrips();
+prepareSaving();
 prepareTheme();
 prepareFolds();
 preparePrinting();

@@ -25,7 +25,7 @@ function prepareTable(grid) {
   if (view.spare.length) makeColumns(view, tools);
   grid.querySelector(".scroll").before(tools);
   if (!view.all) {
-    view.more = element("button", "more-rows");
+    view.more = element("button", "small more-rows");
     view.more.type = "button";
     view.more.addEventListener("click", () => {
       view.all = !view.all;
@@ -98,7 +98,7 @@ function makeFilter(view, tools, caption) {
 }
 
 function makeColumns(view, tools) {
-  view.columns = element("button", "columns");
+  view.columns = element("button", "small");
   view.columns.type = "button";
   view.columns.addEventListener("click", () => {
     view.whole = !view.whole;
@@ -111,7 +111,7 @@ function makeColumns(view, tools) {
 // of their own before the last few are; a button brings them back, and the table scrolls.
 function fitColumns({ table, spare, whole, columns }) {
   const place = table.parentElement;
-  if (!place.clientWidth) return; // inside a fold that is closed
+  if (!widthOf(place)) return;
   const tooWide = () => place.scrollWidth > place.clientWidth;
   const hide = (number) => {
     table.dataset.hidden = spare.slice(0, number).join(" ");
