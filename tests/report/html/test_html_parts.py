@@ -160,6 +160,22 @@ def test_a_pointer_at_a_case_shows_all_its_numbers_with_intervals_and_units():
     assert {"parameters", "activations", "on real input", "spread", "first call"} <= set(lines)
 
 
+@pytest.mark.parametrize("document", [committed, awkward])
+def test_no_mark_or_word_lies_beyond_its_axes_where_plotly_would_drop_it(document):
+    seen = 0
+    for chart in view(document()).charts.values():
+        for trace in chart["traces"]:
+            for letter in "xy":
+                axis = chart["layout"][letter + "axis" + trace.get(f"{letter}axis", letter)[1:]]
+                low, high = sorted(axis["range"])
+                for value in trace[letter] if trace.get("mode") in {"text", "markers"} else ():
+                    if value is not None:
+                        at = math.log10(value) if axis.get("type") == "log" else value
+                        assert low <= at <= high, trace
+                        seen += trace["mode"] == "text"
+    assert seen > 10
+
+
 def test_ratios_name_what_they_are_divided_by():
     pair = Pair(label="x", multiplications=0.25, time=RATIO)
     data = Ratios(title="g", baseline="<base>", pairs=(pair,))

@@ -241,7 +241,9 @@ def _axis(axis: Axis, more: dict[str, Any], *, rows: bool = False) -> dict[str, 
         "ticklen": 4, "showgrid": axis.grid, "fixedrange": not axis.log, "range": [*axis.ends],
     }  # fmt: skip
     if axis.log:
-        found |= {"type": "log", "range": [round(math.log10(end), 6) for end in axis.ends]}
+        # a little longer: Plotly drops what rounding puts beyond an end, such as words there
+        low, high = (math.log10(end) for end in axis.ends)
+        found |= {"type": "log", "range": [round(low - 1e-6, 6), round(high + 1e-6, 6)]}
     if rows:
         # ticks that nobody sees keep the names away from the marks
         found |= {"showline": False, "automargin": True, "ticklen": 6,

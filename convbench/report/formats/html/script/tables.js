@@ -107,8 +107,8 @@ function makeColumns(view, tools) {
   tools.append(view.columns);
 }
 
-// Where a table is wider than its place, columns are hidden until it fits, and intervals get a line
-// of their own before the last few are; a button brings them back, and the table scrolls.
+// Where a table is wider than its place, columns are hidden until it fits; intervals get a line of
+// their own where that saves one of the last few. A button brings them back, and the table scrolls.
 function fitColumns({ table, spare, whole, columns }) {
   const place = table.parentElement;
   if (!widthOf(place)) return;
@@ -117,16 +117,18 @@ function fitColumns({ table, spare, whole, columns }) {
     table.dataset.hidden = spare.slice(0, number).join(" ");
     table.classList.toggle("folded", spare.slice(0, number).includes(table.dataset.folds));
   };
-  let hidden = 0;
-  const hideUpTo = (most) => {
-    for (hide(hidden); hidden < most && tooWide(); hide(hidden)) hidden += 1;
+  const hideAsNeeded = (tight) => {
+    table.classList.toggle("tight", tight);
+    let number = 0;
+    for (hide(number); number < spare.length && tooWide(); hide(number)) number += 1;
+    return number;
   };
-  table.classList.remove("tight", "tightest");
-  hideUpTo(spare.length - LAST_TO_HIDE);
-  if (tooWide()) {
-    table.classList.add("tight");
-    hidden = 0;
-    hideUpTo(spare.length);
+  table.classList.remove("tightest");
+  let hidden = hideAsNeeded(false);
+  const fits = !tooWide();
+  if (!fits || hidden > spare.length - LAST_TO_HIDE) {
+    const fewer = hideAsNeeded(true);
+    hidden = fits && fewer === hidden ? hideAsNeeded(false) : fewer;
   }
   table.classList.toggle("tightest", tooWide());
   if (!columns) return;
