@@ -73,7 +73,7 @@ def _seconds(value: float) -> str:
     if not math.isfinite(value):
         return MISSING
     scale, unit = unit_of(value)
-    return f"{_rounded(value / scale)} {unit}"
+    return f"{rounded(value / scale)} {unit}"
 
 
 def unit_of(value: float) -> tuple[float, str]:
@@ -154,9 +154,9 @@ def percent(share: float) -> str:
     return f"{significant(100 * share, 1)} %"
 
 
-def _rounded(value: float) -> str:
-    """Return 3 digits, also of a number that has more before its point: 2,560."""
-    return significant(float(f"{value:.{_DIGITS - 1}e}"), _DIGITS)
+def rounded(value: float, digits: int = _DIGITS) -> str:
+    """Return that many digits, also of a number that has more before its point: 2,560."""
+    return significant(float(f"{value:.{digits - 1}e}"), digits)
 
 
 def _range(value: RatioInterval, *, shown: int = 0) -> tuple[str, str]:

@@ -242,25 +242,11 @@ def _written(value: float | Interval | None, scale: float, digits: int) -> Writt
         return None
     found = _divided(value, scale)
     if not isinstance(found, Interval):
-        return Written(_rounded(found, digits))
-    text = _rounded(found.value, digits)
+        return Written(show.rounded(found, digits))
+    text = show.rounded(found.value, digits)
     if show.known(found):
-        half = max(found.high - found.value, found.value - found.low)
-        step = 10 ** -len(text.partition(".")[2])
-        return Written(text, f"± {_with(math.ceil(half / step - 1e-9) * step, text)}")
-    ends = (
-        [_rounded(one, digits) for one in (min(found.each), max(found.each))]
-        if found.each[1:]
-        else []
-    )
-    return Written(text, f"(processes: {ends[0]} … {ends[1]})" if ends else "")
-
-
-def _rounded(value: float, digits: int) -> str:
-    """Return that many digits, also of a number that has more before its point: 2,560."""
-    return show.significant(float(f"{value:.{digits - 1}e}"), digits)
-
-
-def _with(value: float, text: str) -> str:
-    """Return a value with as many decimals as a text has."""
-    return f"{value:,.{len(text.partition('.')[2])}f}"
+        decimals = len(text.partition(".")[2])
+        half = max(found.high - found.value, found.value - found.low) * 10**decimals
+        return Written(text, f"± {math.ceil(half - 1e-9) / 10**decimals:,.{decimals}f}")
+    ends = " … ".join(show.rounded(end(found.each), digits) for end in (min, max) if found.each[1:])
+    return Written(text, f"(processes: {ends})" if ends else "")

@@ -148,11 +148,13 @@ def report(
     ] = None,
     columns: Annotated[
         str | None,
-        typer.Option(metavar="KEY,…", help="Its columns: type,macs,params,ms,ratio,verdict, …."),
+        typer.Option(
+            metavar="KEY,…", help="Its columns: type, macs, flops, params, ms, ratio, verdict, …."
+        ),
     ] = None,
     figures: Annotated[
         str | None,
-        typer.Option(metavar="FORM,…", help="Figures as png, svg or pdf files. [default: png]"),
+        typer.Option(metavar="FORM,…", help="Files of figures: png, svg, pdf.", show_default="png"),
     ] = None,
 ) -> None:
     """Write or print a run's report, from what is on disk only; nothing is measured."""
