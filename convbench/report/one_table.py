@@ -100,7 +100,9 @@ CHOICES: Final[dict[str, _Choice]] = {
     "type": _Choice("type", "text", lambda row: row.record.label),
     "slot": _Choice("slot", "text", lambda row: slot_title(row.record)),
     "macs": _counted("MACs", "multiplications", note="multiplications of one forward pass"),
-    "flops": _counted("FLOPs", "multiplications", times=2, note="2 a MAC, padding included"),
+    "flops": _counted(
+        "FLOPs", "multiplications", times=2, note="two for each MAC, taps on padding included"
+    ),
     "params": _counted("parameters", "parameters"),
     "bytes": _counted("bytes moved", "bytes_moved"),
     "macs_ratio": _Choice("MACs ÷ baseline", "ratio", lambda row: row.multiplications),
@@ -224,7 +226,7 @@ def _unit(kind: Kind, values: Sequence[Any]) -> tuple[str, float]:
         return unit, scale
     if kind == "count" and max(found) < _IN_FULL:
         return "", 1.0
-    power = max(0, min(math.floor(math.log(median(found), _THOUSAND)), len(_PREFIXES) - 1))
+    power = min((len(f"{median(found):.0f}") - 1) // 3, len(_PREFIXES) - 1)
     return _PREFIXES[power] + ("B" if kind == "bytes" else ""), float(_THOUSAND**power)
 
 
@@ -237,7 +239,10 @@ def _divided(value: float | Interval, by: float) -> float | Interval:
 
 
 def _written(value: float | Interval | None, scale: float, digits: int) -> Written | None:
-    """Return a number without its unit, which the head of the column names: 0.258, ± 0.013."""
+    """Return a number without its unit, which the head of the column names: 0.258, ± 0.013.
+
+    What is behind it has the digits that the number has, and is rounded up.
+    """
     if value is None:
         return None
     found = _divided(value, scale)
@@ -246,7 +251,8 @@ def _written(value: float | Interval | None, scale: float, digits: int) -> Writt
     text = show.rounded(found.value, digits)
     if show.known(found):
         decimals = len(text.partition(".")[2])
-        half = max(found.high - found.value, found.value - found.low) * 10**decimals
-        return Written(text, f"± {math.ceil(half - 1e-9) / 10**decimals:,.{decimals}f}")
+        last = 10.0 ** (int(f"{found.value:.{digits - 1}e}".partition("e")[2]) - digits + 1)
+        half = max(found.high - found.value, found.value - found.low) / last
+        return Written(text, f"± {math.ceil(half - 1e-9) * last:,.{decimals}f}")
     ends = " … ".join(show.rounded(end(found.each), digits) for end in (min, max) if found.each[1:])
     return Written(text, f"(processes: {ends})" if ends else "")

@@ -124,6 +124,8 @@ def write_table(
                 f"The format {name} writes no table by itself. Those that do: {', '.join(known)}."
             )
     made = one_table(run, table, columns)
+    files = [TABLES[name](made).items() for name in formats if name in TABLES]
+    paths = tuple(write_file(Path(out) / path, data) for each in files for path, data in each)
     if console and "terminal" in formats:
         from convbench.report.formats.terminal import print_document
 
@@ -135,8 +137,7 @@ def write_table(
         blocks: list[Block] = [replace(made.shown, rows=rows)]
         blocks += [Paragraph(text=made.note)] if made.note else []
         print_document(Document(title=contents(run).title, blocks=tuple(blocks)), console)
-    files = [TABLES[name](made).items() for name in formats if name in TABLES]
-    return tuple(write_file(Path(out) / path, data) for each in files for path, data in each)
+    return paths
 
 
 def print_report(run: Run, formats: Sequence[str], console: Console) -> None:
