@@ -92,9 +92,10 @@
     return names.filter((_, column) => rows.every((row) => inside(row.cells[column])));
   },
 
-  // The opacity of every mark of a figure, by the name that its trace belongs to.
+  // The opacity of every mark of a figure, by the name that its trace belongs to; nothing of one
+  // that is in a fold that was never open, and so is not drawn.
   opacities: (id) =>
-    document.querySelector(`[data-chart="${id}"]`).data
+    (document.querySelector(`[data-chart="${id}"]`).data ?? [])
       .filter((trace) => trace.meta !== null)
       .map((trace) => [trace.meta, trace.opacity]),
 
