@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Self
 
 from convbench.core.serialization import Least
@@ -81,6 +81,15 @@ class RatioInterval(_Around):
     verdict: Verdict
     processes: Annotated[int, Least(1)] = 1
     each: tuple[float, ...] = ()
+
+    def inverse(self) -> RatioInterval:
+        """Return denominator / numerator: 2.0 (1.8–2.5) for 0.5 (0.4–0.55)."""
+        turned: dict[Verdict, Verdict] = {"faster": "slower", "slower": "faster"}
+        return replace(
+            self, value=1 / self.value, low=1 / self.high, high=1 / self.low,
+            each=tuple(1 / one for one in self.each),
+            verdict=turned.get(self.verdict, self.verdict),
+        )  # fmt: skip
 
     @property
     def half_width(self) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core.intervals import WIDEST, Interval, RatioInterval
@@ -73,11 +72,12 @@ def seconds(value: float | Interval) -> str:
 def _seconds(value: float) -> str:
     if not math.isfinite(value):
         return MISSING
-    scale, unit = _unit(value)
-    return f"{_rounded(value / scale)} {unit}"
+    scale, unit = unit_of(value)
+    return f"{rounded(value / scale)} {unit}"
 
 
-def _unit(value: float) -> tuple[float, str]:
+def unit_of(value: float) -> tuple[float, str]:
+    """Return the unit in which a duration is shown, in seconds, and its name."""
     for scale, unit in _SECONDS:
         # As rounded: 999.96 µs reads 1.00 ms.
         if float(f"{abs(value):.2e}") >= scale:
@@ -136,7 +136,7 @@ def spread(value: Interval | RatioInterval, *, listed: bool = False) -> str:
     if isinstance(value, RatioInterval):
         texts = [significant(ratio, 2) for ratio in each]
     else:
-        unit = _unit(value.value)[1]
+        unit = unit_of(value.value)[1]
         texts = [_seconds(time) for time in each]
         if all(text.endswith(f" {unit}") for text in texts):
             last = len(texts) - 1 if listed else len(texts)
@@ -154,9 +154,9 @@ def percent(share: float) -> str:
     return f"{significant(100 * share, 1)} %"
 
 
-def _rounded(value: float) -> str:
-    """Return 3 digits, also of a number that has more before its point: 2,560."""
-    return significant(float(f"{value:.{_DIGITS - 1}e}"), _DIGITS)
+def rounded(value: float, digits: int = _DIGITS) -> str:
+    """Return that many digits, also of a number that has more before its point: 2,560."""
+    return significant(float(f"{value:.{digits - 1}e}"), digits)
 
 
 def _range(value: RatioInterval, *, shown: int = 0) -> tuple[str, str]:
@@ -190,11 +190,7 @@ def times(value: float) -> str:
 
 def times_interval(value: RatioInterval, *, inverse: bool = False) -> str:
     """Return a factor with its ends, 2.4× (95 % interval 2.3–2.5); `inverse` turns it over."""
-    if inverse:
-        value = replace(
-            value, value=1 / value.value, low=1 / value.high, high=1 / value.low,
-            each=tuple(1 / one for one in value.each),
-        )  # fmt: skip
+    value = value.inverse() if inverse else value
     if not known(value):
         return f"{times(value.value)} ({evidence(value)})"
     low, _ = _range(value)

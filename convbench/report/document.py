@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.core.serialization import Least
 from convbench.core.units import UNITS, Kind, Unit
 from convbench.report.figuredata import FigureData
+
+if TYPE_CHECKING:
+    from convbench.report.figures import Form
 
 Cell: TypeAlias = bool | float | str | Interval | RatioInterval | None
 """A raw value in a file; null where there is none, or one that is not finite."""
@@ -151,17 +154,24 @@ class Document:
     """A report. `data` are tables too wide for a page, for the formats that are for data.
 
     `scope` is one line on what was run, for a format that has a place for it beside the title; the
-    blocks say it too.
+    blocks say it too. `forms` are what figures are written as, by a format that writes them to
+    files.
     """
 
     title: str
     blocks: tuple[Block, ...]
     data: tuple[Table, ...] = ()
     scope: str = ""
+    forms: tuple[Form, ...] = ("png",)
 
     def walk(self) -> Iterator[Block]:
         """Yield every block in reading order, those inside folds too."""
         yield from _walk(self.blocks)
+
+    @property
+    def figures(self) -> dict[str, FigureData]:
+        """The data of every figure, by its id."""
+        return {block.id: block.data for block in self.walk() if isinstance(block, Figure)}
 
     @property
     def findings(self) -> tuple[Bullet, ...]:

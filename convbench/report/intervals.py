@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.core import text as show
@@ -16,9 +17,23 @@ Split = tuple[tuple[str, ...], tuple[str, ...], bool]
 _COUNTED = "1 MAC = 1 multiplication, taps on padding included."
 
 
+@dataclass(frozen=True)
+class Written:
+    """A cell of a column whose head names the unit: a number, and what is known around it."""
+
+    text: str
+    around: str = ""
+
+    def __str__(self) -> str:
+        """Return both, as they stand beside one another."""
+        return f"{self.text} {self.around}".rstrip()
+
+
 def table_note(table: Table) -> str:
     """Return the conventions that a table needs beside it: of its columns, counts, intervals."""
-    said = [f"{column.name}: {column.note}." for column in table.columns if column.note]
+    said = [
+        f"{show.capital(column.name)}: {column.note}." for column in table.columns if column.note
+    ]
     if any(column.key in {"multiplications", "derived", "macs"} for column in table.columns):
         said.append(_COUNTED)
     cells = [value for row in table.rows for value in row]
@@ -41,7 +56,9 @@ def split(table: Table, index: int) -> Split:
     """
     kind, values = table.columns[index].kind, [row[index] for row in table.rows]
     both = [
-        show.parts(value)
+        (value.text, value.around)
+        if isinstance(value, Written)
+        else show.parts(value)
         if isinstance(value, Interval | RatioInterval)
         else (show.cell(value, kind), "")
         for value in values

@@ -1,6 +1,7 @@
 """What a renderer is, and all that are registered: each a file or folder in `formats`.
 
-A format is for files (RENDERERS) or for the screen (SCREENS); no name is in both.
+A format is for files (RENDERERS) or for the screen (SCREENS); no name is in both. Some of those for
+files write a table by itself, too (TABLES).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from convbench.report.document import Document
+    from convbench.report.one_table import OneTable
 
 Files: TypeAlias = Mapping[str, bytes]
 """Content of files, by their path below the output folder, with forward slashes."""
@@ -42,3 +44,8 @@ RENDERERS: Final[Registry[Renderer]] = Registry("report format", _load_renderers
 
 SCREENS: Final[Registry[Screen]] = Registry("report format", _load_renderers)
 """Every format that is printed by name; add one with `@SCREENS.register("name")`."""
+
+TABLES: Final[Registry[Callable[[OneTable], Files]]] = Registry(
+    "format of a single table", _load_renderers
+)
+"""Every format for files that writes one table by itself, as one file, by name."""

@@ -119,3 +119,51 @@ def test_an_unknown_schema_is_an_error(convbench):
 def test_help_of_schema_says_which_files(convbench):
     text = " ".join(convbench("schema", "--help").stdout.replace("│", " ").split())
     assert "one line of records.jsonl" in text
+
+
+def test_one_table_is_one_file_with_the_columns_that_were_asked_for(convbench, tmp_path):
+    options = ("--table", "main", "--columns", "type,macs,params,ms,ratio", "--out", "o")
+    done = convbench("report", QUICK, "--format", "latex", *options)
+    assert done.stdout.split() == [str(Path("o", "table-main.tex"))]
+    assert [path.name for path in (tmp_path / "o").iterdir()] == ["table-main.tex"]
+    text = (tmp_path / "o" / "table-main.tex").read_text(encoding="ascii")
+    for head in ("type", "MACs (M)", "parameters", "time (ms)"):
+        assert f"{{{head}}}" in text
+    shown = convbench("report", QUICK, "--format", "terminal", *options).stdout
+    assert re.search(r"shufflenet_unit +3\.663 +1,168 +0\.2\d\d ± 0\.0\d\d +0\.2", shown)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--table", "nope"], "no table 'nope'. Its tables: main; 3→128, 3×3, no padding, 7×7"),
+        (["--table", ""], "no table ''. Its tables: main;"),
+        (["--columns", "nope"], "no column 'nope'. A group has type, slot, macs, flops, params,"),
+        (["--columns", ""], "no column ''. A group has type,"),
+        (["--table", "left-out", "--columns", "macs"], "has status, label, slot, cases, reason."),
+        (
+            ["--columns", "type", "--format", "html"],
+            "Those that do: csv, latex, markdown, terminal",
+        ),
+        (["--columns", "type", "--figures", "svg"], "--figures is for a whole report"),
+        (["--figures", "gif"], "not written as 'gif'. Give one or more of png, svg, pdf."),
+        (["--figures", ""], "not written as ''. Give one or more of png, svg, pdf."),
+    ],
+)
+def test_what_there_is_not_is_said_with_what_there_is(convbench, tmp_path, options, said):
+    done = convbench("report", QUICK, "--out", "o", *options, code=2)
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "o").exists()
+
+
+def test_figures_are_written_in_the_forms_that_were_asked_for(convbench, tmp_path):
+    convbench("report", QUICK, "--figures", "pdf,svg", "--out", "o")
+    page = (tmp_path / "o" / "report.md").read_text(encoding="utf-8")
+    shown = re.findall(r"\]\(figures/(.*?)\)", page)
+    assert shown
+    assert all(name.endswith(".svg") for name in shown)
+    forms = {path.suffix for path in (tmp_path / "o" / "figures").iterdir()}
+    assert forms == {".svg", ".pdf"}
+    convbench("report", QUICK, "--format", "json", "--figures", "svg", "--out", "p")
+    assert {path.name for path in (tmp_path / "p" / "figures").iterdir()} == set(shown)

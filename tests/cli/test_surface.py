@@ -30,7 +30,7 @@ COMMANDS = {
     "--out-channels --padding --scale --stride --vs KIND",
     "run": "--allocator --budget --cache --device --direction --dry-run --dtype --force --layout "
     "--mode --only --out --processes --quiet --resume --seed --stopwatch --suite --threads -q",
-    "report": "--format --out FOLDER",
+    "report": "--columns --figures --format --out --table FOLDER",
     "schema": "NAME",
 }
 NAMES = {

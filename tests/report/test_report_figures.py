@@ -3,6 +3,7 @@
 import io
 import itertools
 import random
+import re
 
 import matplotlib as mpl
 import pytest
@@ -57,6 +58,21 @@ def test_every_figure_is_a_png_of_the_same_bytes_whatever_the_users_settings(dra
         assert first.startswith(b"\x89PNG")
         with mpl.rc_context({"font.size": 30, "lines.linewidth": 9, "savefig.dpi": 20}):
             assert draw(figure.data) == first
+
+
+@pytest.mark.parametrize("form", ["svg", "pdf"])
+def test_so_is_every_form_of_it_and_its_text_is_text(drawn, form):
+    data = drawn["networks-by-width"].data
+    found = draw(data, form)
+    assert draw(data, form) == found
+    assert not re.search(rb"CreationDate|<dc:date>|[mM]atplotlib v", found)
+    if form == "svg":
+        texts = "".join(re.findall(r"<text.*?</text>", found.decode(), re.DOTALL))
+        assert all(bar.label in texts for bar in data.bars)
+        assert "multiplications (1 MAC = 1 multiplication)" in texts
+    else:
+        assert b"/Type3" not in found
+        assert b"DejaVuSans" in found
 
 
 def test_drawing_leaves_the_users_settings_as_they_were(drawn):

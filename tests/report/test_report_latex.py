@@ -214,6 +214,21 @@ def test_a_long_table_runs_over_pages_and_a_short_one_floats():
     assert long.count(rb"\toprule") == 2
 
 
+def test_a_table_that_is_too_wide_for_a_page_lies_on_its_side():
+    names = [f"a column with a long name, {i}" for i in range(16)]
+    columns = tuple(Column(name=name, key=name, kind="integer") for name in names)
+    for number, turned in ((8, False), (16, True)):
+        wide = Table(
+            id="wide", caption="", columns=columns[:number], rows=((10**10,) * number,) * 3
+        )
+        files = one(wide)
+        text = files["latex/wide.tex"].decode()
+        check_file("wide", text)
+        assert (r"\begin{landscape}" in text) == turned
+        assert ("longtable,pdflscape}" in text) == turned
+        assert b"longtable,pdflscape}" in files["report.tex"]
+
+
 def test_parts_of_a_table_are_files_with_numbers():
     parts = tuple(replace(table((("a", 1),), kind="integer"), part=name) for name in ("x", "y"))
     files = render(Document(title="t", blocks=parts))

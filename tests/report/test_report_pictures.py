@@ -72,7 +72,7 @@ def test_the_same_picture_is_drawn_by_the_page():
     document = Document(title="", blocks=())
     made = chart.drawn(PICTURE, names_of(document), Facts(document))
     axes = made.layout["xaxis"], made.layout["yaxis"]
-    assert [axis["range"] for axis in axes] == [[0, 2], [0, 5]]
+    assert [pytest.approx(axis["range"], abs=2e-6) for axis in axes] == [[0, 2], [0, 5]]
     assert [axis["title"]["text"] for axis in axes] == ["across", "up"]
     assert made.layout["annotations"][0]["text"] == "a panel"
     (bar,) = (trace for trace in made.traces if trace["type"] == "bar")

@@ -1,4 +1,4 @@
-"""Figures: data -> a picture, which says what is drawn and where -> matplotlib's, PNG or PDF.
+"""Figures: data -> a picture, which says what is drawn and where -> matplotlib's; PNG, SVG or PDF.
 
     picture                      what a picture is made of
     scatter, rows, curve, trend  a picture of each kind of data
@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 from contextlib import contextmanager
 from dataclasses import is_dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
@@ -24,7 +24,7 @@ from convbench.report.figures.scatter import roofline, scatter
 from convbench.report.figures.trend import trend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from matplotlib.figure import Figure as Canvas
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from convbench.report.figures.picture import Picture
 
 DPI: Final = 150
+Form = Literal["png", "svg", "pdf"]
+"""What a figure is written as. SVG and PDF hold their text as text."""
+FORMS: Final[tuple[Form, ...]] = get_args(Form)
 
 # On top of matplotlib's own defaults, so that a user's matplotlibrc changes nothing here.
 _STYLE: Final[dict[str, Any]] = {
@@ -49,10 +52,13 @@ _STYLE: Final[dict[str, Any]] = {
     "legend.frameon": False,
     "text.parse_math": False,  # a name that a user chose may hold a dollar sign
     "pdf.fonttype": 42,  # TrueType, which publishers ask for
+    "svg.fonttype": "none",
+    "svg.hashsalt": "convbench",
 }
 # Without these, matplotlib writes its own version and the time into the file.
 _UNSAID: Final[dict[str, dict[str, Any]]] = {
     "png": {"Software": None},
+    "svg": {"Creator": None, "Date": None},
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
 }
 _PICTURES: Final[dict[type, Callable[[Any], Picture]]] = {
@@ -70,8 +76,8 @@ def picture(data: FigureData | Roofline) -> Picture:
     return _PICTURES[type(data)](data)
 
 
-def draw(data: FigureData, form: Literal["png", "pdf"] = "png") -> bytes:
-    """Return the figure as PNG, at 150 dots an inch on white, or as PDF, for print.
+def draw(data: FigureData, form: Form = "png") -> bytes:
+    """Return the figure on white: as PNG of 150 dots an inch, or as SVG or PDF, for print.
 
     The same data gives the same bytes with the same matplotlib.
     """
@@ -79,6 +85,15 @@ def draw(data: FigureData, form: Literal["png", "pdf"] = "png") -> bytes:
         buffer = io.BytesIO()
         _drawn(data).savefig(buffer, format=form, dpi=DPI, metadata=_UNSAID[form])
     return buffer.getvalue()
+
+
+def drawn(figures: Mapping[str, FigureData], forms: Sequence[Form]) -> dict[str, bytes]:
+    """Return figures/<id>.<form>: every figure, by its id, in all of these forms."""
+    return {
+        f"figures/{name}.{form}": draw(data, form)
+        for name, data in figures.items()
+        for form in forms
+    }
 
 
 def figure(data: FigureData | Roofline) -> Canvas:
@@ -110,6 +125,6 @@ def _styled() -> Iterator[None]:
 
 
 def _drawn(data: FigureData | Roofline) -> Canvas:
-    from convbench.report.figures.canvas import drawn
+    from convbench.report.figures import canvas
 
-    return drawn(picture(data))
+    return canvas.drawn(picture(data))

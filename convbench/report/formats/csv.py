@@ -7,13 +7,14 @@ import io
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.report.renderers import RENDERERS
+from convbench.report.document import Document
+from convbench.report.renderers import RENDERERS, TABLES
 from convbench.report.table_data import flat_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from convbench.report.document import Document
+    from convbench.report.one_table import OneTable
     from convbench.report.renderers import Files
 
 # What a spreadsheet takes for a formula. "@256×128 b1" is none: no function begins with a digit,
@@ -33,6 +34,14 @@ def render(document: Document) -> Files:
         f"tables/{table.id}.csv": text_of((c.key for c in table.columns), table.rows).encode()
         for table in flat_tables(document)
     }
+
+
+@TABLES.register("csv")
+def render_one(table: OneTable) -> Files:
+    """Return table-<id>.csv with raw values, as `render` does."""
+    (flat,) = flat_tables(Document(title="", blocks=(table.raw,)))
+    text = text_of((column.key for column in flat.columns), flat.rows)
+    return {f"table-{flat.id}.csv": text.encode()}
 
 
 def text_of(columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -18,11 +18,13 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
-from convbench.report.figures import draw
-from convbench.report.renderers import RENDERERS
+from convbench.report.figures import drawn
+from convbench.report.renderers import RENDERERS, TABLES
 
 if TYPE_CHECKING:
     from convbench.report.document import Block, Column
+    from convbench.report.figures import Form
+    from convbench.report.one_table import OneTable
     from convbench.report.renderers import Files
 
 _LEFT: Final = frozenset({"text"})
@@ -38,13 +40,24 @@ _AT_START: Final = re.compile(r"^([-+=]|\d+(?=[.)](?:\s|$)))")
 
 @RENDERERS.register("markdown")
 def render(document: Document) -> Files:
-    """Return report.md, and figures/<id>.png for every figure."""
+    """Return report.md, and figures/<id>.png for every figure, or the forms that were asked for.
+
+    The page shows the first that a browser can show. Where none is, PNG is written too.
+    """
+    shown: Form = next((form for form in document.forms if form != "pdf"), "png")
     lines = [f"# {escape(document.title)}", *(markdown(block) for block in document.blocks)]
-    files = {"report.md": ("\n\n".join(lines) + "\n").encode()}
-    for block in document.walk():
-        if isinstance(block, Figure):
-            files[f"figures/{block.id}.png"] = draw(block.data)
-    return files
+    page = "\n\n".join(lines) + "\n"
+    for name in document.figures:
+        page = page.replace(f"](figures/{name}.png)", f"](figures/{name}.{shown})")
+    forms = tuple(dict.fromkeys((shown, *document.forms)))
+    return {"report.md": page.encode(), **drawn(document.figures, forms)}
+
+
+@TABLES.register("markdown")
+def render_one(table: OneTable) -> Files:
+    """Return table-<id>.md: caption, table, and what its numbers are."""
+    parts = [_table(table.shown), *([escape(table.note)] if table.note else [])]
+    return {f"table-{table.shown.id}.md": ("\n\n".join(parts) + "\n").encode()}
 
 
 def escape(text: str) -> str:

@@ -181,18 +181,48 @@ def report(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where files go.", show_default="RUN")
     ] = None,
+    table: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="One table alone, as one file: main, the name of a group, or overview, ….",
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY,…", help="Its columns: type, macs, flops, params, ms, ratio, verdict, …."
+        ),
+    ] = None,
+    figures: Annotated[
+        str | None,
+        typer.Option(metavar="FORM,…", help="Files of figures: png, svg, pdf.", show_default="png"),
+    ] = None,
 ) -> None:
     """Write or print a run's report, from what is on disk only; nothing is measured."""
-    from convbench.report.write import ALL, print_report, split_formats, write_report
+    from convbench.core.errors import ConvbenchError
+    from convbench.report.one_table import MAIN
+    from convbench.report.write import ALL, print_report, split_formats, write_report, write_table
     from convbench.runs.store import load
 
     files, screens = split_formats(split(formats) or ("",))
     found = load(folder)
-    left_out = _say_missing if ALL in files else None
-    for path in write_report(found, out or folder, files, missing=left_out):
+    console = Console(highlight=False)
+    if table is not None or columns is not None:
+        if figures is not None:
+            raise ConvbenchError("--figures is for a whole report: a table has none. Leave it out.")
+        keys = () if columns is None else split(columns) or ("",)
+        name = MAIN if table is None else table
+        paths = write_table(found, out or folder, (*files, *screens), name, keys, console)
+        screens = ()
+    else:
+        left_out = _say_missing if ALL in files else None
+        drawn = split(figures)
+        paths = write_report(found, out or folder, files, missing=left_out, figures=drawn)
+    for path in paths:
         typer.echo(path)
     if screens:
-        print_report(found, screens, Console(highlight=False))
+        print_report(found, screens, console)
 
 
 def _say_missing(name: str, error: Exception) -> None:

@@ -50,6 +50,7 @@
   collisions: () => {
     const found = [];
     for (const plot of document.querySelectorAll(".plot")) {
+      if (plot.closest("details:not([open])")) continue; // it is drawn when the fold opens
       const frame = plot.querySelector(".main-svg").getBoundingClientRect();
       const texts = [...plot.querySelectorAll(".xtick text, .ytick text, .annotation-text, .textpoint text, .legendtext, .xtitle, .ytitle, .gtitle")]
         .filter((e) => e.textContent.trim() && e.getBoundingClientRect().width)
@@ -74,9 +75,27 @@
       .filter((row) => row.checkVisibility())
       .map((row) => row.cells[index].textContent.trim()),
 
-  // The opacity of every mark of a figure, by the name that its trace belongs to.
+  // Names of the columns of a table of which the whole width is seen, in the head and in all rows.
+  seen: (index) => {
+    const table = document.querySelectorAll("table")[index];
+    const place = table.parentElement.getBoundingClientRect();
+    const inside = (cell) => {
+      const box = cell.getBoundingClientRect();
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      const text = range.getBoundingClientRect();
+      const room = (one) => one.width > 0 && one.left >= place.left - 1 && one.right <= place.right + 1;
+      return cell.checkVisibility() && room(box) && room(text);
+    };
+    const rows = [...table.rows].filter((row) => row.checkVisibility());
+    const names = [...rows[0].cells].map((cell) => cell.textContent);
+    return names.filter((_, column) => rows.every((row) => inside(row.cells[column])));
+  },
+
+  // The opacity of every mark of a figure, by the name that its trace belongs to; nothing of one
+  // that is in a fold that was never open, and so is not drawn.
   opacities: (id) =>
-    document.querySelector(`[data-chart="${id}"]`).data
+    (document.querySelector(`[data-chart="${id}"]`).data ?? [])
       .filter((trace) => trace.meta !== null)
       .map((trace) => [trace.meta, trace.opacity]),
 

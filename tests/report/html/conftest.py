@@ -16,7 +16,7 @@ def browser():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("pages")
-    for name in ("committed", "awkward", "folded"):
+    for name in ("committed", "awkward", "folded", "merged", "noisy"):
         (made / f"{name}.html").write_text(html(name), encoding="utf-8")
     return made
 

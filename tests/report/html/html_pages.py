@@ -5,11 +5,14 @@ from functools import cache
 from html.parser import HTMLParser
 
 from conftest_root import ROOT
+from report.noisy import noisy_run
 from report.report_runs import many_groups, whole_run
 
 from convbench.report.contents import contents
-from convbench.report.document import Document
+from convbench.report.document import Column, Document, Fold, Heading, Table
 from convbench.report.formats.html.page import page
+from convbench.report.groups import groups
+from convbench.runs.columns import LISTED, derived
 from convbench.runs.store import load
 
 AWKWARD = (
@@ -30,7 +33,7 @@ AWKWARD = (
 )
 """Names that mean something to HTML, to a script, to Plotly, to a template or to a spreadsheet."""
 
-VOID = {"meta", "link", "input", "img", "br", "hr", "use", "path", "circle"}
+VOID = {"meta", "link", "input", "img", "br", "hr", "use", "path", "circle", "wbr"}
 
 
 @cache
@@ -63,9 +66,51 @@ def folded() -> Document:
 
 
 @cache
+def merged() -> Document:
+    """Return cost, time and ratio of each group of a noisy run in one table, the first open."""
+    columns = (
+        Column(name="case", key="label"),
+        *(Column(name=told.title, key=key, kind=told.kind) for key, told in LISTED.items()),
+        Column(name="multiplications ÷ baseline", key="ratio_multiplications", kind="ratio"),
+        Column(name="time of a call", key="seconds", kind="seconds"),
+        Column(name="time ÷ baseline", key="ratio_seconds", kind="ratio"),
+        Column(name="verdict", key="verdict"),
+        Column(name="gives up", key="caveat"),
+        Column(name="flags", key="flags"),
+    )
+    tables = []
+    for group in groups(noisy_run()):
+        rows = tuple(
+            (
+                row.record.label,
+                *(derived(row.record)[key] for key in LISTED),
+                row.multiplications,
+                row.seconds,
+                row.time,
+                row.time.verdict if row.time else "baseline",
+                row.record.caveat.text,
+                "; ".join(row.flags),
+            )
+            for row in group.rows
+        )
+        tables.append(Table(id="group", caption="", columns=columns, rows=rows, part=group.label))
+    first, *others = tables
+    return Document(
+        title="One table a group",
+        blocks=(
+            Heading(level=2, text="Cost and time"),
+            Heading(level=3, text=first.part),
+            first,
+            *(Fold(summary=table.part, blocks=(table,)) for table in others),
+        ),
+    )
+
+
+@cache
 def html(name: str) -> str:
-    """Return the page of a document above, by its name."""
-    return page({"committed": committed, "awkward": awkward, "folded": folded}[name]())
+    """Return the page of a document above, by its name; that of the noisy run for "noisy"."""
+    documents = {"committed": committed, "awkward": awkward, "folded": folded, "merged": merged}
+    return page(documents[name]() if name in documents else contents(noisy_run()))
 
 
 @dataclass

@@ -28,6 +28,18 @@ def test_the_first_screen_answers_the_four_questions(both):
     assert both.page.locator(".scope").bounding_box()["y"] < 200
 
 
+@pytest.mark.parametrize("view", VIEWS[::2], ids=["1440", "390"])
+def test_so_do_those_of_a_run_on_a_busy_machine(pages, view):
+    one = pages("noisy", view)
+    answers = one.page.locator(".card .answer")
+    assert answers.count() == 4
+    for answer in answers.all():
+        box = answer.bounding_box()
+        assert box["y"] + box["height"] <= one.height
+    assert check(one, "collisions") == []
+    assert check(one, "overflowing") == []
+
+
 def test_nothing_sticks_out_of_the_page(every):
     assert every.page.evaluate("document.documentElement.scrollWidth") <= every.width
     assert check(every, "overflowing") == []
@@ -106,7 +118,7 @@ def test_paper_is_light_has_everything_and_no_controls(pages, view):
     try:
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == "rgb(255, 255, 255)"
-        for gone in (".bar", "nav", ".tools", ".more-rows", ".more", ".skip"):
+        for gone in (".bar", "nav", ".tools", ".more-rows", ".more", ".save", ".skip"):
             shown = page.locator(gone).evaluate_all("all => all.filter(e => e.checkVisibility())")
             assert shown == [], gone
         rows = page.locator("tbody tr")
@@ -140,6 +152,63 @@ def test_folds_open_on_paper_and_close_again(browser, folder):
         one.page.wait_for_function(none_is, arg=True, polling=50)
         folds.first.locator("summary").click()
         assert folds.first.locator("table").first.is_visible()
+        assert check(one, "overflowing") == []
+        assert one.problems == []
+
+
+@pytest.mark.parametrize("width", [1440, 768, 390])
+def test_case_time_ratio_and_verdict_are_seen_without_scrolling(browser, folder, width):
+    with opened(browser, folder / "merged.html", width, 900, "light") as one:
+        one.page.wait_for_selector("html[data-ready]")
+        for fold in one.page.locator("details summary").all():
+            fold.click()
+        tables = one.page.locator("table")
+        assert tables.count() > 5
+        for index in range(tables.count()):
+            seen = check(one, "seen", index)
+            wanted = {"case", "time of a call", "time ÷ baseline", "verdict"}
+            assert wanted <= set(seen), (index, seen)
+        assert check(one, "overflowing") == []
+        assert one.problems == []
+
+
+def test_hidden_columns_come_back_when_asked_and_what_is_given_up_stays(browser, folder):
+    with opened(browser, folder / "merged.html", 390, 844, "light") as one:
+        one.page.wait_for_selector("html[data-ready]")
+        heads = one.page.locator("table").first.locator("thead th")
+        shown = "all => all.filter(e => e.checkVisibility()).length"
+        few = heads.evaluate_all(shown)
+        below = (
+            "getComputedStyle(document.querySelector('[data-folded=\"mixes no channels\"]'),"
+            " '::after').content"
+        )
+        assert one.page.evaluate(below) == '"mixes no channels"'
+        more = one.page.get_by_role("button", name=f"Show {heads.count() - few} more columns").first
+        more.click()
+        assert heads.evaluate_all(shown) == heads.count() > few
+        assert one.page.evaluate(below) == "none"
+        one.page.get_by_role("button", name="Show fewer columns").click()
+        assert heads.evaluate_all(shown) == few
+        # nothing is hidden that has room
+        one.page.set_viewport_size({"width": 2400, "height": 900})
+        one.page.wait_for_function(
+            "few => [...document.querySelectorAll('table')[0].tHead.rows[0].cells]"
+            ".filter(e => e.checkVisibility()).length > few",
+            arg=few,
+        )
+
+
+def test_a_figure_in_a_fold_is_drawn_when_that_opens_with_its_names_whole(browser, folder):
+    with opened(browser, folder / "noisy.html", 390, 844, "light") as one:
+        one.page.wait_for_selector("html[data-ready]")
+        fold = one.page.locator("details", has=one.page.locator(".plot")).first
+        name = fold.locator(".plot").first.get_attribute("data-chart")
+        assert check(one, "opacities", name) == []
+        one.page.locator(".chip").first.click()
+        fold.locator("summary").first.click()
+        fold.locator(".plot .main-svg").first.wait_for()
+        assert check(one, "opacities", name)
+        assert check(one, "collisions") == []
         assert check(one, "overflowing") == []
         assert one.problems == []
 

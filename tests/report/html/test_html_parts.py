@@ -53,12 +53,30 @@ def test_a_cell_shows_what_every_format_shows_and_sorts_by_the_raw_value():
     )
     names = names_of(Document(title="", blocks=()))
     first, second = grid(table, names, "above").rows
-    assert [cell.text for cell in first.cells] == [
-        "a", "1.23 ms ±5 %", "0.500 (0.40–0.60)", "1.235 M",
+    assert [(cell.text, cell.around) for cell in first.cells] == [
+        ("a", ""), ("1.23 ms", "±5 %"), ("0.500", "(0.40–0.60)"), ("1.235 M", ""),
     ]  # fmt: skip
     assert [cell.value for cell in first.cells] == ["", "0.00123456", "0.5", "1234567"]
     assert [cell.value for cell in second.cells] == ["", "", "", "0"]
     assert [cell.text for cell in second.cells] == ["b", "–", "–", "0"]
+
+
+def test_what_says_most_is_the_last_to_be_hidden():
+    kinds = {"label": "text", "multiplications": "count", "parameters": "count",
+             "seconds": "seconds", "ratio_seconds": "ratio", "verdict": "text", "rounds": "integer",
+             "torch": "text", "caveat": "text"}  # fmt: skip
+    long = "passes part of the channels through untouched"
+    table = Table(
+        id="t",
+        caption="",
+        columns=tuple(Column(name=key, key=key, kind=kind) for key, kind in kinds.items()),
+        rows=(("a", 1, 1, 1.0, RATIO, "faster", 3, "agrees", long),),
+    )
+    shown = grid(table, names_of(Document(title="", blocks=())), "")
+    hidden = [table.columns[number - 1].key for number in shown.spare]
+    assert hidden == ["caveat", "rounds", "parameters", "multiplications", "torch"]
+    assert table.columns[shown.folds - 1].key == "caveat"
+    assert [row.folded for row in shown.rows] == [long]
 
 
 def test_a_type_has_one_look_in_every_figure_and_it_is_that_of_the_pictures(shown):
@@ -140,6 +158,22 @@ def test_a_pointer_at_a_case_shows_all_its_numbers_with_intervals_and_units():
     assert lines["processes"] == "10"
     assert int(lines["rounds"]) >= 40
     assert {"parameters", "activations", "on real input", "spread", "first call"} <= set(lines)
+
+
+@pytest.mark.parametrize("document", [committed, awkward])
+def test_no_mark_or_word_lies_beyond_its_axes_where_plotly_would_drop_it(document):
+    seen = 0
+    for chart in view(document()).charts.values():
+        for trace in chart["traces"]:
+            for letter in "xy":
+                axis = chart["layout"][letter + "axis" + trace.get(f"{letter}axis", letter)[1:]]
+                low, high = sorted(axis["range"])
+                for value in trace[letter] if trace.get("mode") in {"text", "markers"} else ():
+                    if value is not None:
+                        at = math.log10(value) if axis.get("type") == "log" else value
+                        assert low <= at <= high, trace
+                        seen += trace["mode"] == "text"
+    assert seen > 10
 
 
 def test_ratios_name_what_they_are_divided_by():

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from report.html.browser import RATIOS, SCATTER, check, point_at
+from report.html.browser import RATIOS, SCATTER, VIEWS, check, point_at
 
 
 def test_columns_sort_by_their_raw_values(wide):
@@ -204,6 +204,8 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(wide):
     assert wide.followed() == focused.inner_text()
     page.keyboard.press("Escape")
     page.keyboard.press("Tab")
+    assert page.locator(":focus").get_attribute("id") == "all-names"
+    page.keyboard.press("Tab")
     assert page.locator(":focus").get_attribute("id") == "theme"
     page.keyboard.press("Tab")
     assert page.locator(":focus").get_attribute("href").startswith("#")
@@ -252,6 +254,49 @@ def test_awkward_names_are_shown_and_followed(pages, name):
     assert one.followed() == name
     assert one.page.locator("tr.followed").count() > 0
     assert name in one.page.locator("#said").text_content()
+
+
+def test_the_strip_of_names_says_that_it_goes_on_and_shows_all_when_asked(both):
+    strip, all_names = both.page.locator(".follow"), both.page.locator("#all-names")
+    chips = both.page.locator(".chip")
+    assert all_names.inner_text() == f"All {chips.count()}"
+    cut = "e => [...e.classList].filter(name => name.startsWith('more-')).sort().join(' ')"
+    strip.evaluate("e => { e.scrollLeft = 0; }")
+    both.page.wait_for_function("() => !document.querySelector('.more-left')")
+    assert strip.evaluate(cut) == "more-right"
+    strip.evaluate("e => { e.scrollLeft = 60; }")
+    both.page.wait_for_function("() => document.querySelector('.more-left')")
+    assert strip.evaluate(cut) == "more-left more-right"
+    all_names.click()
+    assert all_names.get_attribute("aria-expanded") == "true"
+    assert strip.evaluate(cut) == ""
+    assert strip.evaluate("e => e.scrollWidth <= e.clientWidth")
+    assert check(both, "overflowing") == []
+    all_names.click()
+    assert all_names.inner_text() == f"All {chips.count()}"
+    assert strip.bounding_box()["height"] < 60
+
+
+@pytest.mark.parametrize("form", ["SVG", "PNG"])
+def test_a_figure_is_saved_light_and_whole_whatever_the_page_is(pages, form):
+    one = pages("committed", VIEWS[3])
+    figure = one.page.locator("figure", has=one.page.locator(f"[data-chart='{SCATTER}']"))
+    button = figure.get_by_role("button", name=f"Save as {form}: Log-log scatter")
+    assert button.inner_text() == form
+    with one.page.expect_download() as saved:
+        button.click()
+    assert saved.value.suggested_filename == f"{SCATTER}.{form.lower()}"
+    data = Path(saved.value.path()).read_bytes()
+    one.requests[:] = [r for r in one.requests if not r.startswith("blob:")]  # not of the network
+    if form == "PNG":
+        assert data.startswith(b"\x89PNG")
+        assert int.from_bytes(data[16:20]) == 1800
+        return
+    text = data.decode()
+    assert 'width="900"' in text
+    assert "fill: rgb(255, 255, 255)" in text
+    for name in ("depthwise_separable", "multiplications (1 MAC = 1 multiplication)"):
+        assert re.search(f">{re.escape(name)}<", text)
 
 
 def test_the_table_of_all_cases_can_be_saved(wide):

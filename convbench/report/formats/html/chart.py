@@ -191,7 +191,7 @@ def _axes(picture: Picture, panels: list[tuple[str, Panel]], *, strip: bool) -> 
             axes["xaxis2"] = {"domain": [0, 0.02], **_STRIP}
             across["domain"], up["anchor"] = [0.03, 1], "x2"
         axes[f"xaxis{suffix if picture.beside else ''}"] = _axis(panel.x, across)
-        axes[f"yaxis{suffix}"] = _axis(panel.y, up, rows=bool(picture.rows), apart=strip)
+        axes[f"yaxis{suffix}"] = _axis(panel.y, up, rows=bool(picture.rows))
     return axes
 
 
@@ -206,7 +206,7 @@ def _narrow(picture: Picture, *, strip: bool) -> dict[str, Any]:
     first = picture.panels[0]
     if not picture.rows:
         top = (50 if first.y.title else 30) + 20 * len(picture.keys)
-        found: dict[str, Any] = {"margin.l": 56, "margin.t": top}
+        found: dict[str, Any] = {"margin.l": 56, "margin.r": 16, "margin.t": top}
         if first.y.title:  # above the chart
             found["yaxis.title.text"] = ""
             found["title"] = {
@@ -219,6 +219,11 @@ def _narrow(picture: Picture, *, strip: bool) -> dict[str, Any]:
     found = {"yaxis.ticktext": short, "xaxis.title.text": text(title), "margin.r": 12}
     if strip:
         found |= {"xaxis.domain": [0.07, 1], "xaxis2.domain": [0, 0.05]}
+    for place, panel in enumerate(picture.panels):
+        if not panel.x.log:
+            ticks = _round_ticks(panel.x)[::2]
+            axis = f"xaxis{place + 1 if place else ''}"
+            found[f"{axis}.tickvals"], found[f"{axis}.ticktext"] = zip(*ticks, strict=True)
     if len(picture.panels) > 1:  # the second below the first
         found |= {
             "xaxis.domain": [0, 1], "yaxis.domain": [0.57, 1], "xaxis2.domain": [0, 1],
@@ -227,9 +232,7 @@ def _narrow(picture: Picture, *, strip: bool) -> dict[str, Any]:
     return found
 
 
-def _axis(
-    axis: Axis, more: dict[str, Any], *, rows: bool = False, apart: bool = False
-) -> dict[str, Any]:
+def _axis(axis: Axis, more: dict[str, Any], *, rows: bool = False) -> dict[str, Any]:
     """Return an axis; lines and ticks stand back behind the marks."""
     found = {
         "title": {"text": text(axis.title, 90), "font": {"size": 13}, "standoff": 10},
@@ -238,11 +241,13 @@ def _axis(
         "ticklen": 4, "showgrid": axis.grid, "fixedrange": not axis.log, "range": [*axis.ends],
     }  # fmt: skip
     if axis.log:
-        found |= {"type": "log", "range": [round(math.log10(end), 6) for end in axis.ends]}
+        # a little longer: Plotly drops what rounding puts beyond an end, such as words there
+        low, high = (math.log10(end) for end in axis.ends)
+        found |= {"type": "log", "range": [round(low - 1e-6, 6), round(high + 1e-6, 6)]}
     if rows:
         # ticks that nobody sees keep the names away from the marks
-        found |= {"showline": False, "automargin": True, "ticks": "outside" if apart else "",
-                  "ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}  # fmt: skip
+        found |= {"showline": False, "automargin": True, "ticklen": 6,
+                  "tickcolor": "rgba(0,0,0,0)"}  # fmt: skip
     if axis.places is not None:
         places = axis.places if rows else thinned(axis.places, _MOST_PLACES)
         texts = [text(name, 48 if rows else 24) for _, name in places]
@@ -250,11 +255,14 @@ def _axis(
     elif axis.log:
         return {**found, **more}  # the script chooses the ticks
     else:
-        low, high = axis.ends
-        places = [(v, axis.show(v) if v > 0 else "0") for v in style.round_values(low, high)]
+        places = _round_ticks(axis)
         texts = [name for _, name in places]
     found |= {"tickmode": "array", "tickvals": [at for at, _ in places], "ticktext": texts}
     return {**found, **more}
+
+
+def _round_ticks(axis: Axis) -> list[tuple[float, str]]:
+    return [(v, axis.show(v) if v > 0 else "0") for v in style.round_values(*axis.ends)]
 
 
 def _title(title: str, top: float) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convbench.report.document import Figure
 from convbench.report.figuredata import Scatter
 from convbench.report.figures import picture, style
 from convbench.report.formats.html.look import MARKS
@@ -62,7 +61,7 @@ class Names:
 
 def names_of(document: Document) -> Names:
     """Return the names of a document: types first, as the figures order them, then the others."""
-    figures = [block.data for block in document.walk() if isinstance(block, Figure)]
+    figures = document.figures.values()
     cases = list(_cases(document))
     series = next((data.series for data in figures if isinstance(data, Scatter)), ())
     series = series or tuple(sorted({name for kind, name, _ in cases if kind == "type"}))

@@ -12,7 +12,6 @@ from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.document import (
     Bullets,
     Document,
-    Figure,
     Fold,
     Heading,
     Paragraph,
@@ -31,15 +30,28 @@ if TYPE_CHECKING:
 MANY_ROWS: Final = 20
 """A longer table shows its first rows until a reader asks for all of them."""
 _CASE: Final = "label"
+_FOLDED: Final = frozenset({"caveat", "remarks"})
+"""What stands below the name of a case where its own column has no room."""
+_KEPT: Final = frozenset(
+    {_CASE, "seconds", "ratio_seconds", "ratio", "verdict", "reason", "fastest"}
+)
+"""Columns that are shown however narrow the page is, and so is the first one."""
+_LONG: Final = 24
+"""Signs of a text; a column with longer ones is the first to go."""
+_AROUND: Final = (Interval, RatioInterval)
 _MENTIONS: Final = frozenset({"cheapest", "fastest"})
 """Columns of text that name cases of other rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A cell: its text, its raw value where it sorts by one, and the names it is about."""
+    """A cell: its text, its raw value where it sorts by one, and the names it is about.
+
+    around: what is known around a value, in a line of its own where space is short.
+    """
 
     text: str
+    around: str
     value: str
     names: tuple[int, ...]
     look: Look | None
@@ -49,15 +61,20 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A row, and the names that it is about."""
+    """A row, the names that it is about, and what may be said below the first of its cells."""
 
     cells: tuple[Cell, ...]
     names: tuple[int, ...]
+    folded: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """A table as shown; `caption` is of its own, or the heading that it stands under."""
+    """A table as shown; `caption` is of its own, or the heading that it stands under.
+
+    spare: numbers, from 1 on, of the columns that are hidden where there is no room for all, the
+    least important first. folds: the number of the one whose texts then stand below the cases.
+    """
 
     id: str
     caption: str
@@ -65,6 +82,8 @@ class Grid:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     long: bool
+    spare: tuple[int, ...]
+    folds: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,13 +106,13 @@ class View:
     parts: tuple[Part, ...]
     names: Names
     charts: dict[str, Any]
+    most_columns: int
 
 
 def view(document: Document) -> View:
     """Return a document as the template wants it."""
     names = names_of(document)
     facts = Facts(document)
-    figures = [block for block in document.walk() if isinstance(block, Figure)]
     before, found = sections(document.blocks)
     used: set[str] = set()
     return View(
@@ -103,8 +122,12 @@ def view(document: Document) -> View:
         parts=tuple(_part(section, names, used) for section in found),
         names=names,
         charts={
-            figure.id: drawn(picture(figure.data), names, facts).to_json() for figure in figures
+            name: drawn(picture(data), names, facts).to_json()
+            for name, data in document.figures.items()
         },
+        most_columns=max(
+            (len(b.columns) for b in document.walk() if isinstance(b, Table)), default=0
+        ),
     )
 
 
@@ -164,7 +187,22 @@ def grid(table: Table, names: Names, above: str) -> Grid:
         columns=table.columns,
         rows=tuple(_row(table, row, names) for row in table.rows),
         long=len(table.rows) > MANY_ROWS,
+        spare=_spare(table),
+        folds=1 + next((i for i, c in enumerate(table.columns) if c.key in _FOLDED), -1),
     )
+
+
+def _spare(table: Table) -> tuple[int, ...]:
+    """Return the columns to hide: long texts, numbers, others; of each those on the right first."""
+    found = []
+    for place, column in enumerate(table.columns):
+        if not place or column.key in _KEPT:
+            continue
+        values = [row[place] for row in table.rows]
+        text = column.kind == "text" or any(isinstance(value, _AROUND) for value in values)
+        long = column.kind == "text" and any(len(str(value)) > _LONG for value in values)
+        found.append((not long, text, -place))
+    return tuple(1 - place for _, _, place in sorted(found))
 
 
 def _row(table: Table, row: tuple[Any, ...], names: Names) -> Row:
@@ -175,15 +213,29 @@ def _row(table: Table, row: tuple[Any, ...], names: Names) -> Row:
     about = [
         cell.names for cell, column in zip(cells, table.columns, strict=True) if column.key == _CASE
     ]
-    return Row(cells=cells, names=next(iter(about), ()))
+    folded = (cell.text for cell, c in zip(cells, table.columns, strict=True) if c.key in _FOLDED)
+    return Row(
+        cells=cells,
+        names=next(iter(about), ()),
+        folded=next(folded, "").removeprefix(show.MISSING),
+    )
 
 
 def _cell(value: Any, column: Column, names: Names, *, head: bool) -> Cell:
     mention = column.key == _CASE or column.key in _MENTIONS
     about = names.mentioned(value) if mention and isinstance(value, str) else ()
     only = names.look(about[0]) if len(about) == 1 else None
+    text, around = (
+        show.parts(value)
+        if isinstance(value, _AROUND)
+        else (
+            plain(show.cell(value, column.kind)),
+            "",
+        )
+    )
     return Cell(
-        text=plain(show.cell(value, column.kind)),
+        text=text,
+        around=around,
         value=_raw(value),
         names=about,
         look=only,
@@ -194,7 +246,7 @@ def _cell(value: Any, column: Column, names: Names, *, head: bool) -> Cell:
 
 def _raw(value: Any) -> str:
     """Return what a cell sorts by: a number with all its digits; nothing for text or a gap."""
-    if isinstance(value, Interval | RatioInterval):
+    if isinstance(value, _AROUND):
         value = value.value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""

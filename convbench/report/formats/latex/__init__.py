@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 from convbench.report.document import Bullets, Code, Figure, Fold, Heading, Paragraph, Table
 from convbench.report.figures import draw
 from convbench.report.formats.latex.escaping import breakable, escape
-from convbench.report.formats.latex.tables import PACKAGES, table
-from convbench.report.renderers import RENDERERS
+from convbench.report.formats.latex.tables import PACKAGES, TURNED, table
+from convbench.report.renderers import RENDERERS, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convbench.report.document import Block, Document
+    from convbench.report.one_table import OneTable
     from convbench.report.renderers import Files
 
 _SECTIONS: Final = {2: "section", 3: "subsection"}
@@ -55,9 +56,19 @@ def render(document: Document) -> Files:
     A table that has parts is a file for each, numbered in reading order: latex/cost-1.tex.
     """
     page = _Page(document)
-    lines = [_HEAD % (PACKAGES, breakable(document.title)), *page.blocks(document.blocks)]
+    lines = [
+        _HEAD % (f"{PACKAGES},{TURNED}", breakable(document.title)),
+        *page.blocks(document.blocks),
+    ]
     text = "\n".join([*lines, r"\end{document}", ""])
     return {"report.tex": text.encode("ascii"), **page.files}
+
+
+@TABLES.register("latex")
+def render_one(one: OneTable) -> Files:
+    r"""Return table-<id>.tex for \input, as `render` writes tables."""
+    name = _NAME.sub("-", one.shown.id)
+    return {f"table-{name}.tex": table(one.shown, name, "", one.note).encode("ascii")}
 
 
 class _Page:

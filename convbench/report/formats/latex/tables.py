@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PACKAGES: Final = "array,booktabs,longtable"
 """What a paper loads before it takes a table in."""
+TURNED: Final = "pdflscape"
+"""What it loads besides, for a table that is too wide for a page that stands upright."""
 
 MOST_ROWS: Final = 30
 """A table with more runs over pages."""
@@ -30,6 +32,8 @@ _GAP: Final = 1.7
 """Signs that the space between two columns takes."""
 # Size of type, and how many signs of it a line of 170 mm holds.
 _SIZES: Final = (("small", 112), ("footnotesize", 126), ("scriptsize", 146), ("tiny", 190))
+_TURNED: Final = 247 / 170
+"""How much longer a line of a page is that lies on its side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,21 +58,27 @@ class _Col:
         return not self.numeric and self.width > _LONG_TEXT
 
 
-def table(data: Table, name: str, title: str) -> str:
-    r"""Return a file for \input: caption, label tab:<name>, the table, and its conventions."""
+def table(data: Table, name: str, title: str, note: str | None = None) -> str:
+    r"""Return a file for \input: caption, label tab:<name>, the table, and its conventions.
+
+    note: the conventions, where they are not those that the table says itself.
+    """
     caption = ". ".join(part.rstrip(".") for part in (title, data.caption) if part)
     head = rf"\caption{{{breakable(caption)}.}}\label{{tab:{name}}}"
+    columns = [_column(data, index) for index in range(len(data.columns))]
+    turned = _needed(columns) > _SIZES[-1][1]
+    needs = f"{PACKAGES},{TURNED}" if turned else PACKAGES
     lines = [
         "% A table of a convbench report. It needs, in the preamble:",
-        rf"%   \usepackage{{{PACKAGES}}}",
+        rf"%   \usepackage{{{needs}}}",
+        *([r"\begin{landscape}"] if turned else []),
     ]
-    columns = [_column(data, index) for index in range(len(data.columns))]
     if not data.rows or not columns:
         return "\n".join([*lines, r"\begin{table}", head, "No rows.", r"\end{table}", ""])
-    size, spec = _layout(columns)
+    size, spec = _layout(columns, _TURNED if turned else 1.0)
     body = [_row(columns, index) for index in range(len(data.rows))]
     top = [r"\toprule", _heads(columns), r"\midrule"]
-    note = table_note(data)
+    note = table_note(data) if note is None else note
     setting = rf"\{size}\setlength{{\tabcolsep}}{{3.5pt}}"
     if len(data.rows) > MOST_ROWS:
         lines += [
@@ -99,6 +109,7 @@ def table(data: Table, name: str, title: str) -> str:
             *([r"\par\medskip", rf"\raggedright {breakable(note)}\par"] if note else []),
             r"\end{table}",
         ]
+    lines += [r"\end{landscape}"] if turned else []
     return "\n".join([*lines, ""])
 
 
@@ -117,12 +128,17 @@ def _column(data: Table, index: int) -> _Col:
     )
 
 
-def _layout(columns: Sequence[_Col]) -> tuple[str, str]:
+def _needed(columns: Sequence[_Col]) -> float:
+    """Return how many signs of a line the columns take at least."""
+    return sum((_NARROWEST if column.wraps else column.width) + _GAP for column in columns)
+
+
+def _layout(columns: Sequence[_Col], longer: float) -> tuple[str, str]:
     """Return the largest size of type in which all columns fit a line, and their form."""
     fixed = sum(column.width + _GAP for column in columns if not column.wraps)
     wrapping = [column for column in columns if column.wraps]
-    needed = fixed + len(wrapping) * (_NARROWEST + _GAP)
-    size, room = next(((s, r) for s, r in _SIZES if needed <= r), _SIZES[-1])
+    sizes = [(size, room * longer) for size, room in _SIZES]
+    size, room = next(((s, r) for s, r in sizes if _needed(columns) <= r), sizes[-1])
     left = max(room - fixed - _GAP * len(wrapping), _NARROWEST * len(wrapping))
     wanted = sum(min(column.width, left) for column in wrapping)
     spec = ""

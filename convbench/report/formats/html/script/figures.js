@@ -1,6 +1,7 @@
 // Figures: drawn by Plotly in the colours of the page, drawn again when anything changes.
 const DIMMED = 0.13;
 const PRINTED_WIDTH = 660;
+const SAVED_WIDTH = 900;
 const TICK_ROOM = { xaxis: 62, yaxis: 30 };
 const drawn = new Map();
 
@@ -10,7 +11,7 @@ const CONFIG = {
   scrollZoom: false,
   showTips: false,
   doubleClick: "reset",
-  modeBarButtons: [["zoom2d", "resetScale2d", "toImage"]],
+  modeBarButtons: [["zoom2d", "resetScale2d"]],
 };
 
 // Every colour was chosen for a light page; a dark one has another for each.
@@ -55,29 +56,58 @@ function chosenTicks(ticks, [low, high], pixels, room) {
 
 function draw(place) {
   const chart = data.charts[place.dataset.chart];
-  const width = isPrinted() ? PRINTED_WIDTH : place.clientWidth;
-  if (!width) return; // inside a fold that is closed: drawn when it opens
+  const width = isPrinted() ? PRINTED_WIDTH : widthOf(place);
+  if (!width) return; // it is drawn when the fold opens
+  const { traces, layout } = laidOut(chart, width, isDark(), place._fullLayout);
+  if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
+  Plotly.react(place, traces, layout, CONFIG);
+  if (!drawn.has(place)) listen(place, chart);
+  drawn.set(place, width);
+}
+
+// What Plotly draws at a width; `before` has the ranges that a reader chose.
+function laidOut(chart, width, dark, before) {
   const small = width < 560;
   const height = small ? chart.narrow_height : chart.height;
-  const dark = isDark();
   const traces = themed(chart.traces, dark);
   const layout = { ...themed(chart.layout, dark), width, height };
   for (const [path, value] of Object.entries(small ? chart.narrow : {})) setPath(layout, path, value);
-  if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
   const inner = {
     xaxis: width - layout.margin.l - layout.margin.r,
     yaxis: height - layout.margin.t - layout.margin.b,
   };
-  const range = (axis) => place._fullLayout?.[axis]?.range ?? layout[axis].range;
+  const range = (axis) => before?.[axis]?.range ?? layout[axis].range;
   for (const [axis, ticks] of Object.entries(chart.ticks)) {
     Object.assign(layout[axis], chosenTicks(ticks, range(axis), inner[axis], TICK_ROOM[axis]));
   }
   for (const trace of traces) trace.opacity = isDimmed(trace.meta) ? DIMMED : 1;
   layout.shapes = [...(layout.shapes ?? []), ...bands(chart, dark)];
-  if (chart.labels.length) layout.annotations = annotations(chart, inner, range, dark);
-  Plotly.react(place, traces, layout, CONFIG);
-  if (!drawn.has(place)) listen(place, chart);
-  drawn.set(place, width);
+  if (chart.labels.length) {
+    const words = traces.filter((trace) => trace.mode === "text");
+    layout.annotations = annotations(chart, words, inner, range, dark, layout.margin.r);
+  }
+  return { traces, layout };
+}
+
+// A file is for a paper or a slide: light, on white, whatever the page is.
+async function save(place, format) {
+  const name = place.dataset.chart;
+  const { traces, layout } = laidOut(data.charts[name], SAVED_WIDTH, false, place._fullLayout);
+  const { width, height } = layout;
+  const light = { ...layout, paper_bgcolor: "#FFFFFF", plot_bgcolor: "#FFFFFF" };
+  const address = await Plotly.toImage({ data: traces, layout: light }, { format, width, height, scale: format === "png" ? 2 : 1 });
+  const link = element("a");
+  link.href = address;
+  link.download = `${name}.${format}`;
+  link.click();
+}
+
+function prepareSaving() {
+  for (const button of document.querySelectorAll("[data-save]")) {
+    const place = button.closest("figure").querySelector(".plot");
+    button.setAttribute("aria-label", `Save as ${button.textContent}: ${place.getAttribute("aria-label")}`);
+    button.addEventListener("click", () => save(place, button.dataset.save));
+  }
 }
 
 const isDimmed = (name) => state.followed !== null && name !== null && name !== state.followed;
@@ -95,7 +125,7 @@ function bands(chart, dark) {
   );
 }
 
-function annotations(chart, inner, range, dark) {
+function annotations(chart, words, inner, range, dark, room) {
   const [left, right] = range("xaxis");
   const [low, high] = range("yaxis");
   const frame = {
@@ -104,7 +134,11 @@ function annotations(chart, inner, range, dark) {
     x: (value) => ((Math.log10(value) - left) / (right - left)) * inner.xaxis,
     y: (value) => (1 - (Math.log10(value) - low) / (high - low)) * inner.yaxis,
   };
-  const placed = placeLabels(chart.labels, frame, state.followed);
+  for (const word of words) {
+    const out = boxOf(word, frame).right > inner.xaxis + room;
+    if (out) word.textposition = word.textposition.replace(/middle right|top center/, "top left");
+  }
+  const placed = placeLabels(chart.labels, words.map((word) => boxOf(word, frame)), frame, state.followed);
   return placed.map((label) => {
     const name = label.name === "null" ? null : Number(label.name);
     return { ...themed(label, dark), opacity: isDimmed(name) ? 0.3 : 1 };
@@ -135,7 +169,7 @@ function drawAll() {
 
 function drawChanged() {
   for (const place of document.querySelectorAll(".plot")) {
-    if (place.clientWidth !== drawn.get(place)) draw(place);
+    if (widthOf(place) !== drawn.get(place)) draw(place);
   }
 }
 

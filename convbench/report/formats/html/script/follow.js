@@ -43,6 +43,32 @@ function summary(name) {
   );
 }
 
+// A strip fades where it goes on; a button shows all names, in as many lines as they take.
+function showEnds() {
+  for (const strip of document.querySelectorAll(".strip")) {
+    const rest = strip.scrollWidth - strip.clientWidth;
+    strip.classList.toggle("more-left", rest > 1 && strip.scrollLeft > 1);
+    strip.classList.toggle("more-right", rest > 1 && strip.scrollLeft < rest - 1);
+  }
+  const names = document.querySelector(".follow");
+  if (names) document.getElementById("all-names").hidden = !names.matches(".whole, .more-left, .more-right");
+}
+
+function prepareStrips() {
+  for (const strip of document.querySelectorAll(".strip")) {
+    strip.addEventListener("scroll", showEnds, { passive: true });
+  }
+  const all = document.getElementById("all-names");
+  const text = all?.textContent;
+  all?.addEventListener("click", () => {
+    const whole = document.querySelector(".follow").classList.toggle("whole");
+    all.setAttribute("aria-expanded", String(whole));
+    all.textContent = whole ? "Fewer" : text;
+    showEnds();
+  });
+  showEnds();
+}
+
 function prepareFollowing() {
   for (const chip of chips) chip.addEventListener("click", () => toggle(Number(chip.dataset.name)));
   document.addEventListener("keydown", (event) => {

@@ -13,8 +13,17 @@ const covered = (one, other) =>
 const unescaped = (text) =>
   text.replace(/&#36;/g, "$").replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
 
+// The place of words that are there already.
+function boxOf({ x: [x], y: [y], text: [text], textposition, textfont: { size } }, frame) {
+  measure.font = `${size}px system-ui, sans-serif`;
+  const width = measure.measureText(unescaped(text)).width;
+  const left = frame.x(x) - width * { left: 1, center: 0.5, right: 0 }[textposition.split(" ")[1]];
+  const high = frame.y(y) - size * { top: 1.4, middle: 0.6, bottom: 0 }[textposition.split(" ")[0]];
+  return { left, right: left + width, high, low: high + 1.4 * size };
+}
+
 // `frame` has the size of the axes and how data lie in it. Returns Plotly's annotations.
-function placeLabels(labels, frame, followed) {
+function placeLabels(labels, words, frame, followed) {
   measure.font = `${LABEL_SIZE}px system-ui, sans-serif`;
   const points = labels
     .map((label) => ({
@@ -31,6 +40,7 @@ function placeLabels(labels, frame, followed) {
     { left: x - 7, right: x + 7, high: y - 7, low: y + 7 },
     { left: x - 3, right: x + 3, high: high - 1, low: low + 1 },
   ]);
+  taken.push(...words);
   const lines = [];
   const placed = [];
   const first = (point) => (point.label.name === followed && followed !== null ? 0 : 1);

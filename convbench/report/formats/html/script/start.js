@@ -14,11 +14,17 @@ function prepareTheme() {
   prefersDark.addEventListener("change", drawAll);
 }
 
+function refit() {
+  showEnds();
+  fitAll();
+  drawChanged();
+}
+
 // Paper shows everything: folds open, figures light and as wide as a sheet.
 function prepareFolds() {
   for (const fold of document.querySelectorAll("details")) {
     fold.addEventListener("toggle", () => {
-      if (fold.open) drawChanged();
+      if (fold.open) refit();
     });
   }
 }
@@ -69,10 +75,12 @@ function prepareCards() {
 for (const grid of document.querySelectorAll(".grid")) prepareTable(grid);
 prepareCards();
 prepareFollowing();
+prepareStrips();
+prepareSaving();
 prepareTheme();
 prepareFolds();
 preparePrinting();
-window.addEventListener("resize", settled(drawChanged, 120));
+window.addEventListener("resize", settled(refit, 120));
 window.addEventListener("scroll", hideTip, { passive: true });
 drawAll();
 document.documentElement.dataset.ready = "";

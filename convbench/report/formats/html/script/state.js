@@ -25,6 +25,10 @@ function element(tag, className, text) {
   return made;
 }
 
+// The width of an element as a reader sees it: 0 inside a fold that is closed, where it is laid out
+// too, but texts have no size yet.
+const widthOf = (element) => (element.closest("details:not([open])") ? 0 : element.clientWidth);
+
 // Calls that come close together become one.
 function settled(action, milliseconds) {
   let timer = 0;

@@ -1,6 +1,8 @@
-// Tables: sorted by their headers, filtered by a text, long ones shortened until asked for.
+// Tables: sorted by their headers, filtered by a text, long and wide ones shortened until asked for.
 const FIRST_ROWS = 15;
 const FEWEST_TO_FILTER = 5;
+const LAST_TO_HIDE = 3;
+const views = [];
 
 function prepareTable(grid) {
   const table = grid.querySelector("table");
@@ -10,13 +12,20 @@ function prepareTable(grid) {
     index,
     text: row.textContent.replace(/\s+/g, " ").toLowerCase(),
   }));
-  const view = { grid, body, rows, order: rows, words: [], all: !("long" in grid.dataset) };
+  const view = {
+    grid, table, body, rows, order: rows, words: [], all: !("long" in grid.dataset), whole: false,
+    spare: table.dataset.spare.split(" ").filter(Boolean),
+  };
+  views.push(view);
   for (const [column, head] of [...table.tHead.rows[0].cells].entries()) {
     makeSortable(view, head, column);
   }
-  if (rows.length >= FEWEST_TO_FILTER) makeFilter(view, table.caption.textContent);
+  const tools = element("div", "tools");
+  if (rows.length >= FEWEST_TO_FILTER) makeFilter(view, tools, table.caption.textContent);
+  if (view.spare.length) makeColumns(view, tools);
+  grid.querySelector(".scroll").before(tools);
   if (!view.all) {
-    view.more = element("button", "more-rows");
+    view.more = element("button", "small more-rows");
     view.more.type = "button";
     view.more.addEventListener("click", () => {
       view.all = !view.all;
@@ -73,8 +82,7 @@ function compared(one, other) {
   return one.localeCompare(other, "en", { numeric: true, sensitivity: "base" });
 }
 
-function makeFilter(view, caption) {
-  const tools = element("div", "tools");
+function makeFilter(view, tools, caption) {
   const input = element("input", "filter");
   input.type = "search";
   input.placeholder = "Filter rows";
@@ -87,7 +95,54 @@ function makeFilter(view, caption) {
   }, 80);
   input.addEventListener("input", refilter);
   tools.append(input, view.said);
-  view.grid.querySelector(".scroll").before(tools);
+}
+
+function makeColumns(view, tools) {
+  view.columns = element("button", "small");
+  view.columns.type = "button";
+  view.columns.addEventListener("click", () => {
+    view.whole = !view.whole;
+    fitColumns(view);
+  });
+  tools.append(view.columns);
+}
+
+// Where a table is wider than its place, columns are hidden until it fits; intervals get a line of
+// their own where that saves one of the last few. A button brings them back, and the table scrolls.
+function fitColumns({ table, spare, whole, columns }) {
+  const place = table.parentElement;
+  if (!widthOf(place)) return;
+  const tooWide = () => place.scrollWidth > place.clientWidth;
+  const hide = (number) => {
+    table.dataset.hidden = spare.slice(0, number).join(" ");
+    table.classList.toggle("folded", spare.slice(0, number).includes(table.dataset.folds));
+  };
+  const hideAsNeeded = (tight) => {
+    table.classList.toggle("tight", tight);
+    let number = 0;
+    for (hide(number); number < spare.length && tooWide(); hide(number)) number += 1;
+    return number;
+  };
+  table.classList.remove("tightest");
+  let hidden = hideAsNeeded(false);
+  const fits = !tooWide();
+  if (!fits || hidden > spare.length - LAST_TO_HIDE) {
+    const fewer = hideAsNeeded(true);
+    hidden = fits && fewer === hidden ? hideAsNeeded(false) : fewer;
+  }
+  table.classList.toggle("tightest", tooWide());
+  if (!columns) return;
+  const heads = [...table.tHead.rows[0].cells];
+  const names = spare.slice(0, hidden).map((number) => heads[number - 1].textContent).reverse();
+  columns.hidden = hidden === 0;
+  columns.textContent = whole ? "Show fewer columns" : `Show ${hidden} more column${hidden > 1 ? "s" : ""}`;
+  columns.title = names.join(", ");
+  columns.setAttribute("aria-expanded", String(whole));
+  if (whole) hide(0);
+}
+
+function fitAll() {
+  for (const view of views) fitColumns(view);
 }
 
 function showRows(view) {
@@ -107,4 +162,5 @@ function showRows(view) {
     view.more.textContent = view.all ? "Show fewer rows" : `Show all ${fitting.length} rows`;
     view.more.setAttribute("aria-expanded", String(view.all));
   }
+  fitColumns(view);
 }
