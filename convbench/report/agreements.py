@@ -1,26 +1,36 @@
-"""Derived against counted, once for each slot and type: a data type or layout changes no count."""
+"""Derived against counted, once for each slot and type: a data type or layout changes no count.
+
+What agrees is said in one sentence; what does not, row by row and with its reason.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from convbench.core import text as show
 from convbench.counting.agreement import Agreement, judge
 from convbench.counting.tally import Tally
+from convbench.report.document import Bullet, Bullets, Column, Heading, Table
 from convbench.runs.frame import counters
+from convbench.runs.titles import slot_title
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convbench.report.document import Block
     from convbench.runs.record import Record, Run
 
-NOT_COUNTED = "not counted"
+NOT_COUNTED: Final = "not counted"
+_MOST_CASES: Final = 6
 _MOST_OPERATORS = 4
 _OUR_BASIS = "input positions"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """What all counters say of one type in one slot.
+    """What all counters say of one type in one slot, which is named for readers.
 
     verdicts: a verdict for each counter of the run, in their order, or "not counted". explanations:
     (counter, sentence) for each verdict that is neither an agreement nor missing. macs: each
@@ -55,7 +65,7 @@ def _counted(record: Record, names: tuple[str, ...]) -> Counted:
     derived = int(record.cost.multiplications) if record.cost else 0
     judged = {name: judge(derived, tally) for name, tally in record.tallies.items()}
     return Counted(
-        slot=record.slot,
+        slot=slot_title(record),
         label=record.label,
         derived=derived,
         verdicts=tuple(judged[n].verdict if n in judged else NOT_COUNTED for n in names),
@@ -90,3 +100,47 @@ def _explain(record: Record, name: str, agreement: Agreement) -> str:
     other = basis and basis != _OUR_BASIS
     basis = f"; it counts transposed convolutions on the {basis}" if other else ""
     return f"{text}{by_operator}{basis}"
+
+
+def disagreements(run: Run) -> tuple[Block, ...]:
+    """Return every count that does not agree with the formula, and why; nothing where all do."""
+    found = [item for item in agreements(run) if item.explanations]
+    if not found:
+        return ()
+    table = Table(
+        id="agreement",
+        caption="Multiplications by formula, and what each counter says of the program that ran.",
+        columns=(
+            Column(name="slot", key="slot"),
+            Column(name="case", key="label"),
+            Column(name="by formula", key="derived", kind="integer"),
+            *(Column(name=name, key=f"agreement_{name}") for name in counters(run)),
+            Column(name="cases", key="cases", kind="integer"),
+        ),
+        rows=tuple(_row(item) for item in found),
+    )
+    heading = Heading(level=2, text="Where a counter does not agree with the formula, and why")
+    return heading, _explanations(found), table
+
+
+def _row(item: Counted) -> tuple[Any, ...]:
+    verdicts = (
+        f"{verdict}: {macs:,}" if verdict in {"differs", "lower bound"} and macs is not None
+        else verdict
+        for verdict, macs in zip(item.verdicts, item.macs, strict=True)
+    )  # fmt: skip
+    return (item.slot, item.label, item.derived, *verdicts, item.cases)
+
+
+def _explanations(found: Sequence[Counted]) -> Bullets:
+    """Return the reasons; cases with one reason share a point."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for item in found:
+        for name, text in item.explanations:
+            reasons.setdefault((name, text), []).append(f"{item.label} in {item.slot}")
+    return Bullets(
+        items=tuple(
+            Bullet(lead=f"{name}, {show.listing(where, _MOST_CASES)}", text=text)
+            for (name, text), where in reasons.items()
+        )
+    )

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
 from convbench.counting.tally import Tally, Unavailable
+from convbench.report import results
+from convbench.report.agreements import disagreements
 from convbench.report.cases import cases_table
-from convbench.report.clock import time_section
-from convbench.report.counts import agreement_section, cost_section
 from convbench.report.document import (
     Bullet,
     Bullets,
     Code,
     Column,
     Document,
+    Fold,
     Heading,
     Paragraph,
     Table,
@@ -22,15 +23,19 @@ from convbench.report.document import (
 from convbench.report.doubts import busy, remedy
 from convbench.report.findings import findings, main_group, scope
 from convbench.report.groups import groups, telling, timed_rows
-from convbench.report.plots import networks_figure, ratios_figure
+from convbench.report.plots import curve_figure, networks_figure, ratios_figure
 from convbench.report.published_figures import figures
+from convbench.runs.columns import LISTED, TIME
 from convbench.runs.frame import counters
+from convbench.runs.titles import slot_title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convbench.report.document import Block
     from convbench.report.groups import Group
+    from convbench.report.published_figures import Figure as Published
+    from convbench.runs.frame import Row
     from convbench.runs.record import Record, Run
 
 _MOST_SLOTS: Final = 3
@@ -40,64 +45,75 @@ IN_FORCE: Final = (
     "cudnn_deterministic", "tf32",
 )  # fmt: skip
 """Settings of torch that `clock.settings` sets and reads, in the order of the table."""
+_NOTHING: Final = ("none", "unknown", "not known")
+"""Values of facts about the machine that share a row."""
 
 
 RULES: Final = {
     "1 MAC": (
-        "one multiplication, and the addition that goes with it. This report counts "
-        "multiplications; a figure called FLOPs elsewhere may be once or twice as many."
+        "one multiplication and the addition that goes with it; FLOPs elsewhere may be once or "
+        "twice as many."
     ),
     "Convolution": (
         "B·N·(C/G)·|K|·|O| multiplications for batch B, C input and N output channels, G groups, "
         "|K| taps and |O| output positions, taps on padding included."
     ),
-    "Transposed convolution": (
-        "B·C·(N/G)·|K|·|I|, on the |I| input positions: that is what is multiplied."
-    ),
+    "Transposed convolution": "B·C·(N/G)·|K|·|I| multiplications, for |I| input positions.",
     "Bias, normalisation, activation, pooling, resizing": (
-        "no multiplications. A bias is an addition for each output element; the others are "
-        "elementwise operations."
+        "no multiplications; a bias is an addition for each output element."
     ),
     "A weight used several times": (
         "counts its parameters once and its multiplications every time."
     ),
     "Not the same function": (
-        "types in one slot have equal input and output shapes, and that is all. What each does to "
-        "the accuracy of a network is not measured here."
+        "types in one slot have equal input and output shapes. What each does to the accuracy of "
+        "a network is not measured."
     ),
 }
 """The counting rules in a reader's words; they stand in full in `convbench.core.costs`."""
 
 
 def contents(run: Run) -> Document:
-    """Return the report of a run: findings first, then what they rest on."""
-    all_groups = groups(run)
+    """Return the report of a run: the answer, the main group, the others, then what they rest on.
+
+    What a reader opens only when wanted is folded.
+    """
+    every = groups(run)
+    types = main_group(every)
+    main = types or next(iter(telling([g for g in every if g.kind == "code"], 1)), None)
+    rest = [group for group in every if group is not main and group.kind != "network"]
     blocks: tuple[Block, ...] = (
-        *_state(run, all_groups),
+        *_state(run, every),
         Heading(level=2, text="What the numbers say"),
-        *findings(run, all_groups),
-        *_first_figure(all_groups),
-        *_environment(run),
-        *agreement_section(run),
-        *cost_section(all_groups),
-        *time_section(all_groups),
-        *_networks(run, all_groups),
+        *findings(run, every),
+        *([figure] if types and (figure := ratios_figure(types, 1)) else []),
+        *results.main_section(main, every),
+        *disagreements(run),
+        *results.overview(every),
+        *results.other_groups(rest, every),
+        *_curve(every),
+        *_networks(run, every),
         *_left_out(run),
-        *_conventions(run),
-        Heading(level=2, text="How to make this again"),
-        Code(text=run.header.command or "the run does not say which command made it"),
-        Paragraph(
-            text=(
-                "Every case with every column is in tables/cases.csv, which the csv format writes. "
-                "The page itself is made again from the run's files alone, with nothing measured."
-            )
+        Heading(level=2, text="How this was measured"),
+        _environment(run),
+        _conventions(run, every),
+        Fold(
+            summary="How to make this again",
+            blocks=(
+                Code(text=run.header.command or "the run does not say which command made it"),
+                Paragraph(
+                    text="Every case with every column is in tables/cases.csv, which the csv "
+                    "format writes. convbench report makes this page again from the run's files, "
+                    "without measuring."
+                ),
+            ),
         ),
     )
     return Document(
         title=_title(run),
         blocks=blocks,
         data=(cases_table(run),),
-        scope=scope(run, all_groups),
+        scope=scope(run, every),
     )
 
 
@@ -115,18 +131,18 @@ def _state(run: Run, all_groups: Sequence[Group]) -> tuple[Block, ...]:
     if why:
         what = remedy(timed_rows(all_groups))
         texts.append(
-            f"The machine was busy while this was measured: {why}. So nothing below is called "
-            f"sure: {what}. convbench doctor says what disturbs."
+            f"The machine was busy while this was measured: {why}. Nothing below is certain: "
+            f"{what}. convbench doctor shows what disturbs."
         )
     if not run.finished:
         texts.append(
             f"This run is not finished: it holds {len(run.records):,} of {_planned(run)} cases "
-            "planned, and all below is about these alone."
+            "planned, and this report is about these alone."
         )
     if run.torn:
         texts.append(
-            f"{show.plural(run.torn, 'line')} of the run could not be read, and what they held is "
-            "missing here: resuming the run measures again what they held."
+            f"{show.plural(run.torn, 'line')} of the run could not be read and what they held is "
+            "missing here: run --resume measures it again."
         )
     return tuple(Paragraph(text=text) for text in texts)
 
@@ -136,13 +152,7 @@ def _planned(run: Run) -> str:
     return f"{planned:,}" if isinstance(planned, int) else "the"
 
 
-def _first_figure(all_groups: Sequence[Group]) -> tuple[Block, ...]:
-    main = main_group(all_groups)
-    figure = ratios_figure(main, 1) if main else None
-    return (figure,) if figure else ()
-
-
-def _environment(run: Run) -> tuple[Block, ...]:
+def _environment(run: Run) -> Fold:
     header = run.header
     known: dict[str, Any] = {
         "started": header.started,
@@ -152,15 +162,20 @@ def _environment(run: Run) -> tuple[Block, ...]:
         **_flat(header.fingerprint),
         **_in_force(run),
     }
-    return (
-        Heading(level=2, text="Where this ran"),
-        Table(
-            id="environment",
-            caption="",
-            columns=(Column(name="what", key="key"), Column(name="value", key="value")),
-            rows=tuple((key, show.cell(value, "text")) for key, value in known.items()),
-        ),
+    texts = {key: show.cell(value, "text") for key, value in known.items()}
+    rows = [(key, text) for key, text in texts.items() if text not in _NOTHING]
+    without = {
+        nothing: [key for key, text in texts.items() if text == nothing]
+        for nothing in _NOTHING
+        if nothing in texts.values()
+    }
+    table = Table(
+        id="environment",
+        caption="",
+        columns=(Column(name="what", key="key"), Column(name="value", key="value")),
+        rows=(*rows, *((", ".join(keys), text) for text, keys in without.items())),
     )
+    return Fold(summary="Environment: machine, libraries, settings", blocks=(table,))
 
 
 def _in_force(run: Run) -> dict[str, Any]:
@@ -169,7 +184,8 @@ def _in_force(run: Run) -> dict[str, Any]:
     for record in run.records:
         for key in record.ran.keys() & set(IN_FORCE):
             seen.setdefault(key, set()).add(record.ran[key])
-    return {f"in force: {key}": "; ".join(sorted(seen[key])) for key in IN_FORCE if key in seen}
+    told = {key: "; ".join(sorted(seen[key])) for key in IN_FORCE if key in seen}
+    return {"settings in force": told} if told else {}
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -182,25 +198,52 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _networks(run: Run, all_groups: Sequence[Group]) -> tuple[Block, ...]:
+def _curve(every: Sequence[Group]) -> tuple[Block, ...]:
+    figure = curve_figure(every)
+    if figure is None:
+        return ()
+    text = (
+        "Depthwise separable needs 1/N + 1/|K| of the multiplications of standard, for N output "
+        "channels and |K| taps. Filled marks: by formula; crosses: counted from the program; open "
+        "marks: time ratio. A time ratio above the curve saves less than the count."
+    )
+    heading = Heading(level=2, text="Depthwise separable against 1/N + 1/|K|")
+    return heading, Paragraph(text=text), figure
+
+
+def _networks(run: Run, every: Sequence[Group]) -> tuple[Block, ...]:
     """Return networks side by side, and others' figures beside ours, of types too."""
     published = figures(run)
-    candidates = [group for group in all_groups if group.kind == "network"]
-    if not candidates and not published:
-        return ()
-    blocks: list[Block] = [Heading(level=2, text="Networks, and published figures")]
-    main = next(iter(telling(candidates, 1)), None)
-    figure = networks_figure(main) if main else None
-    if figure:
-        blocks.append(figure)
-    if not published:
-        blocks.append(Paragraph(text="The run carries no published figures."))
-        return tuple(blocks)
-    table = Table(
+    several = telling([group for group in every if group.kind == "network"], len(every))
+    blocks: list[Block] = []
+    for group in several:
+        found = results.group_blocks(group)
+        details = results.details(group, every)
+        if not found:
+            continue
+        if blocks:
+            blocks.append(Fold(summary=group.title, blocks=(*found, *details)))
+            continue
+        blocks += [figure] if (figure := networks_figure(group)) else []
+        blocks += found
+        blocks += [Fold(summary="Details of each network", blocks=details)] if details else []
+    if published:
+        blocks.append(
+            Fold(summary="Published figures beside ours", blocks=(_published(published),))
+        )
+    return (Heading(level=2, text=_networks_title(several)), *blocks) if blocks else ()
+
+
+def _networks_title(several: Sequence[Group]) -> str:
+    return show.capital(several[0].title) if several else "Published figures"
+
+
+def _published(published: Sequence[Published]) -> Table:
+    return Table(
         id="published",
         caption=(
-            "Figures as printed by others, for one image, and ours. A figure is met where ours "
-            "rounds to it; one whose unit or quantity is not known here is shown and not compared."
+            "For one image. A figure is met where ours rounds to it; one whose unit or quantity is "
+            "not known here is not compared."
         ),
         columns=(
             Column(name="case", key="label"),
@@ -214,61 +257,116 @@ def _networks(run: Run, all_groups: Sequence[Group]) -> tuple[Block, ...]:
             (f.label, f.quantity, f.printed, f.derived, f.meeting, f.source) for f in published
         ),
     )
-    return *blocks, table
+
+
+_LEFT_OUT: Final = {
+    "invalid": "Invalid: measured, and not to be believed.",
+    "failed": "Failed: stopped with an error.",
+    "skipped": "Skipped: the type does not fit the slot.",
+}
+"""Statuses of a case without a result, the gravest first, and what each means."""
 
 
 def _left_out(run: Run) -> tuple[Block, ...]:
-    heading = Heading(level=2, text="Skipped, failed and invalid")
+    """Return why cases have no result: equal reasons share a row, and skipped ones are folded."""
     reasons: dict[tuple[str, str], list[Record]] = {}
     for record in run.records:
         if record.status != "ok":
             reason = record.reason or "no reason was given"
             reasons.setdefault((record.status, reason), []).append(record)
-    if not reasons:
+    blocks: list[Block] = []
+    for status, meaning in _LEFT_OUT.items():
+        found = [(why, records) for (each, why), records in reasons.items() if each == status]
+        if not found:
+            continue
+        table = _reasons(status, found)
+        if status == "skipped":
+            number = show.plural(sum(len(records) for _, records in found), "case")
+            blocks.append(Fold(summary=f"{meaning} {number}, with reasons", blocks=(table,)))
+        else:
+            blocks += [Paragraph(text=meaning), table]
+    if not blocks:
         ran = "every case ran" if run.records else "there are no cases"
-        return heading, Paragraph(text=f"Nothing: {ran}.")
-    order = {"invalid": 0, "failed": 1, "skipped": 2}
-    rows = sorted(reasons.items(), key=lambda item: order.get(item[0][0], 0))
-    return (
-        heading,
-        Paragraph(
-            text=(
-                "Skipped: the type does not fit the slot. Failed: it stopped with an error. "
-                "Invalid: it was measured and is not to be believed. Equal reasons share a row."
-            )
+        blocks.append(Paragraph(text=f"Nothing: {ran}."))
+    return Heading(level=2, text="Skipped, failed and invalid"), *blocks
+
+
+def _reasons(status: str, found: Sequence[tuple[str, list[Record]]]) -> Table:
+    return Table(
+        id="left-out",
+        caption="",
+        columns=(
+            Column(name="status", key="status"),
+            Column(name="case", key="label"),
+            Column(name="where", key="slot"),
+            Column(name="cases", key="cases", kind="integer"),
+            Column(name="why", key="reason"),
         ),
-        Table(
-            id="left-out",
-            caption="",
-            columns=(
-                Column(name="status", key="status"),
-                Column(name="case", key="label"),
-                Column(name="where", key="slot"),
-                Column(name="cases", key="cases", kind="integer"),
-                Column(name="why", key="reason"),
-            ),
-            rows=tuple(
-                (
-                    status,
-                    show.listing(_distinct(record.label for record in records)),
-                    show.listing(_distinct(record.slot for record in records), _MOST_SLOTS),
-                    len(records),
-                    reason,
-                )
-                for (status, reason), records in rows
-            ),
+        rows=tuple(
+            (
+                status,
+                show.listing(_distinct(record.label for record in records)),
+                "; ".join(_at_most(_distinct(slot_title(record) for record in records))),
+                len(records),
+                reason,
+            )
+            for reason, records in found
         ),
     )
+
+
+def _at_most(names: list[str]) -> list[str]:
+    more = len(names) - _MOST_SLOTS
+    return [*names[:_MOST_SLOTS], f"{more} more"] if more > 0 else names
 
 
 def _distinct(names: Any) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _conventions(run: Run) -> tuple[Block, ...]:
-    items = [Bullet(lead=lead, text=text) for lead, text in RULES.items()]
+_OF_DETAILS: Final = {
+    **{column.name.capitalize(): f"{LISTED[column.key].note}." for column in results.COUNTS},
+    "Spread": "median absolute deviation within a process, in percent of the time.",
+    "Sample": "a block of calls that are timed together. The first call, which pays for what is "
+    "set up once, is kept apart.",
+}
+
+
+def _conventions(run: Run, every: Sequence[Group]) -> Fold:
+    told = {
+        **RULES,
+        "Time of a call": f"{TIME}, so that every time here was measured.",
+        "±": "95 % interval for the time of one more process (of one process: for the quantile of "
+        "its rounds); how much processes differ is estimated from all cases of a group.",
+        "Time ratio": "the median of the ratios that the processes measured, with the 95 % "
+        "interval for that median; of one process, over its rounds.",
+        "Remarks": "contaminated: other programs took time from many samples. Outliers: many "
+        "samples lie far from the rest. Disturbed: some processes lie far from the others. Not "
+        "settled: the warm-up was too short. tables/cases.csv has the numbers (flags).",
+        **(_OF_DETAILS if len(every) <= results.MANY_GROUPS else {}),
+        **_of_the_device(timed_rows(every)),
+    }
+    items = [Bullet(lead=lead, text=text) for lead, text in told.items()]
     items += [Bullet(lead=name, text=text) for name, text in _counter_conventions(run)]
-    return Heading(level=2, text="Conventions"), Bullets(items=tuple(items))
+    return Fold(summary="Conventions of counts and times", blocks=(Bullets(items=tuple(items)),))
+
+
+def _of_the_device(rows: Sequence[Row]) -> dict[str, str]:
+    """Return what holds for times with cold caches and on a GPU, where there are any."""
+    told = {}
+    pools = {row.record.samples[0].pool_bytes for row in rows} - {0}
+    if pools:
+        told["Cold caches"] = (
+            f"{max(pools) / 2**20:,.0f} MiB were read before every sample, and every call of a "
+            "sample used another copy; the time is without that."
+        )
+    if any(row.record.samples[0].issue_seconds for row in rows):
+        told["Times of a GPU"] = (
+            "the device's own (CUDA events). Kernels alone: replayed from a graph. Host: by the "
+            "caller's clock, the wait for the device included. Launching: until the caller had "
+            "issued all calls."
+        )
+    return told
 
 
 def _counter_conventions(run: Run) -> list[tuple[str, str]]:
@@ -282,9 +380,8 @@ def _counter_conventions(run: Run) -> list[tuple[str, str]]:
                 source = f" ({said.source})" if said.source else ""
                 text = (
                     f"reports {said.unit}; beside that, for elementwise work: {said.elementwise}; "
-                    f"transposed convolutions on the {said.transposed}{source}. The table above "
-                    "shows the part that is shared: multiplications of convolutions and matrix "
-                    "products."
+                    f"transposed convolutions on the {said.transposed}{source}. Compared are "
+                    "the multiplications of convolutions and matrix products."
                 )
                 found[name, text] = None
         if all(isinstance(tally, Unavailable) for tally in tallies):

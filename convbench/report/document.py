@@ -112,6 +112,7 @@ class Table:
         id: name of the table. Tables of one id have the same columns and are parts of one whole,
             which a format for data may put together again.
         part: which part: the group of cases. Empty where the table is whole.
+        title: the name of the part for readers; empty where the table is whole.
         caption: what it holds.
         columns: in the order of a page.
         rows: raw values, in a file by the key of their column; every row has every key.
@@ -123,6 +124,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: Annotated[tuple[tuple[Any, ...], ...], list[dict[str, Cell]]]
     part: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

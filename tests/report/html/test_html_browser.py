@@ -14,7 +14,7 @@ def test_it_loads_without_messages_errors_or_requests(every, folder):
 def test_the_first_screen_answers_the_four_questions(both):
     cards = both.page.locator(".card")
     assert cards.locator("h3").all_inner_texts() == [
-        "Cheapest by count", "Fastest here", "How sure", "Try next",
+        "Cheapest by count", "Fastest full replacement", "How sure", "Try next",
     ]  # fmt: skip
     answers = cards.locator(".answer")
     for index in range(4):
@@ -55,7 +55,7 @@ def test_a_card_on_a_phone_shows_the_rest_when_asked(pages):
     one = pages("committed", VIEWS[2])
     card = one.page.locator(".card").nth(1)
     before = card.bounding_box()["height"]
-    more = card.get_by_role("button", name="More: Fastest here")
+    more = card.get_by_role("button", name="More: Fastest full replacement")
     more.click()
     assert more.get_attribute("aria-expanded") == "true"
     assert card.bounding_box()["height"] > before

@@ -1,4 +1,4 @@
-"""A report for a terminal of 80 columns: what the numbers say, and the tables they rest on."""
+"""A report for a terminal: what the numbers say, and the tables they rest on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from convbench.report.document import (
     Table,
     sections,
 )
-from convbench.report.formats.terminal.merging import MERGED, merged
 from convbench.report.formats.terminal.narrowing import narrowed
 from convbench.report.legible import legible
 from convbench.report.renderers import SCREENS
@@ -30,21 +29,18 @@ if TYPE_CHECKING:
 
     from convbench.report.document import Block, Document
 
-NARROWEST: Final = 80
-"""Columns that are used even where the terminal has fewer."""
-
-_SHOWN: Final = frozenset({"overview", "left-out"})
-"""Tables that are shown as they stand, beside those that are merged, one a group."""
+_SHOWN: Final = frozenset({"results", "agreement", "overview", "left-out"})
+"""Tables that are shown, but for those that are folded."""
 
 
 @SCREENS.register("terminal")
 def render(document: Document, console: Console) -> None:
     """Print the findings, one table a group of cases, and what was left out of the run.
 
-    As wide as the console, and 80 columns where that has fewer. What is not shown is named at the
-    end. Styles are the console's: none where it is no terminal, no colour where NO_COLOR is set.
+    As wide as the console. What is not shown is named at the end. Styles are the console's: none
+    where it is no terminal, no colour where NO_COLOR is set.
     """
-    page = _Page(document, max(NARROWEST, console.width), console.encoding)
+    page = _Page(document, console.width, console.encoding)
     for part in page.parts():
         console.print(part, width=page.width, highlight=False)
 
@@ -102,13 +98,9 @@ class _Page:
                 yield from self._words(block)
             return
         kept = [b for b in section if isinstance(b, Table) and b.id in _SHOWN and b.rows]
-        for table in kept:
+        if kept:
             yield from self._heading(heading)
-            yield from self._table(table)
-        # The tables of one group lie in several sections: they are together in that of time, or
-        # in that of costs where there are no times.
-        for table in merged(self.document, section):
-            yield from self._heading(table.part or heading)
+        for table in kept:
             yield from self._table(table)
 
     def _heading(self, text: str) -> Iterator[RenderableType]:
@@ -148,8 +140,7 @@ class _Page:
     def _missing(self) -> str:
         """Return what a reader finds in other formats only."""
         blocks = self.document.blocks
-        shown = {*_SHOWN, *MERGED}
-        others = [b.id for b in blocks if isinstance(b, Table) and b.id not in shown]
+        others = [b.id for b in blocks if isinstance(b, Table) and b.id not in _SHOWN]
         folds = sum(isinstance(block, Fold) for block in blocks)
         drawn = sum(isinstance(block, Figure) for block in self.document.walk())
         parts = [f"the tables {show.listing(list(dict.fromkeys(others)))}"] if others else []
