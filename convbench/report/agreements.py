@@ -7,23 +7,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from convbench.core import text as show
 from convbench.counting.agreement import Agreement, judge
 from convbench.counting.tally import Tally
-from convbench.report.document import Bullet, Bullets, Column, Heading, Table
+from convbench.report.document import Column, Heading, Table
 from convbench.runs.frame import counters
 from convbench.runs.titles import slot_title
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from convbench.report.document import Block
     from convbench.runs.record import Record, Run
 
 NOT_COUNTED: Final = "not counted"
-_MOST_CASES: Final = 6
 _MOST_OPERATORS = 4
 _OUR_BASIS = "input positions"
 
@@ -104,43 +100,23 @@ def _explain(record: Record, name: str, agreement: Agreement) -> str:
 
 def disagreements(run: Run) -> tuple[Block, ...]:
     """Return every count that does not agree with the formula, and why; nothing where all do."""
-    found = [item for item in agreements(run) if item.explanations]
-    if not found:
-        return ()
-    table = Table(
-        id="agreement",
-        caption="Multiplications by formula, and what each counter says of the program that ran.",
-        columns=(
-            Column(name="slot", key="slot"),
-            Column(name="case", key="label"),
-            Column(name="by formula", key="derived", kind="integer"),
-            *(Column(name=name, key=f"agreement_{name}") for name in counters(run)),
-            Column(name="cases", key="cases", kind="integer"),
-        ),
-        rows=tuple(_row(item) for item in found),
-    )
-    heading = Heading(level=2, text="Where a counter does not agree with the formula, and why")
-    return heading, _explanations(found), table
-
-
-def _row(item: Counted) -> tuple[Any, ...]:
-    verdicts = (
-        f"{verdict}: {macs:,}" if verdict in {"differs", "lower bound"} and macs is not None
-        else verdict
-        for verdict, macs in zip(item.verdicts, item.macs, strict=True)
+    names = counters(run)
+    rows = tuple(
+        (item.slot, item.label, item.derived, name, item.verdicts[at], item.macs[at], item.cases,
+         text)
+        for item in agreements(run)
+        for at, name, text in ((names.index(name), name, text) for name, text in item.explanations)
     )  # fmt: skip
-    return (item.slot, item.label, item.derived, *verdicts, item.cases)
-
-
-def _explanations(found: Sequence[Counted]) -> Bullets:
-    """Return the reasons; cases with one reason share a point."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for item in found:
-        for name, text in item.explanations:
-            reasons.setdefault((name, text), []).append(f"{item.label} in {item.slot}")
-    return Bullets(
-        items=tuple(
-            Bullet(lead=f"{name}, {show.listing(where, _MOST_CASES)}", text=text)
-            for (name, text), where in reasons.items()
-        )
+    columns = (
+        Column(name="slot", key="slot"),
+        Column(name="case", key="label"),
+        Column(name="by formula", key="derived", kind="integer"),
+        Column(name="counter", key="counter"),
+        Column(name="verdict", key="verdict"),
+        Column(name="counted", key="macs", kind="integer"),
+        Column(name="cases", key="cases", kind="integer"),
+        Column(name="why", key="reason"),
     )
+    heading = Heading(level=2, text="Where a counter does not agree with the formula")
+    table = Table(id="agreement", caption="", columns=columns, rows=rows)
+    return (heading, table) if rows else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
@@ -15,10 +16,10 @@ from convbench.report.document import (
     Code,
     Column,
     Document,
-    Fold,
     Heading,
     Paragraph,
     Table,
+    folded,
 )
 from convbench.report.doubts import busy, remedy
 from convbench.report.findings import findings, main_group, scope
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from convbench.runs.record import Record, Run
 
 _MOST_SLOTS: Final = 3
+"""Slots that are named beside a reason; the table of all cases has all."""
 IN_FORCE: Final = (
     "grad_mode", "deterministic_algorithms", "default_dtype", "autocast", "matmul_precision",
     "mkldnn_enabled", "flush_denormal", "interop_threads", "cudnn_enabled", "cudnn_benchmark",
@@ -79,14 +81,14 @@ def contents(run: Run) -> Document:
     What a reader opens only when wanted is folded.
     """
     every = groups(run)
-    types = main_group(every)
-    main = types or next(iter(telling([g for g in every if g.kind == "code"], 1)), None)
+    code = telling([group for group in every if group.kind == "code"], 1)
+    main = main_group(every) or next(iter(code), None)
     rest = [group for group in every if group is not main and group.kind != "network"]
     blocks: tuple[Block, ...] = (
         *_state(run, every),
         Heading(level=2, text="What the numbers say"),
         *findings(run, every),
-        *([figure] if types and (figure := ratios_figure(types, 1)) else []),
+        *([figure] if main and (figure := ratios_figure(main, 1)) else []),
         *results.main_section(main, every),
         *disagreements(run),
         *results.overview(every),
@@ -95,19 +97,9 @@ def contents(run: Run) -> Document:
         *_networks(run, every),
         *_left_out(run),
         Heading(level=2, text="How this was measured"),
-        _environment(run),
-        _conventions(run, every),
-        Fold(
-            summary="How to make this again",
-            blocks=(
-                Code(text=run.header.command or "the run does not say which command made it"),
-                Paragraph(
-                    text="Every case with every column is in tables/cases.csv, which the csv "
-                    "format writes. convbench report makes this page again from the run's files, "
-                    "without measuring."
-                ),
-            ),
-        ),
+        *folded("Environment: machine, libraries, settings", [_environment(run)]),
+        *folded("Conventions of counts and times", [_conventions(run, every)]),
+        *folded("How to make this again", _again(run)),
     )
     return Document(
         title=_title(run),
@@ -115,6 +107,15 @@ def contents(run: Run) -> Document:
         data=(cases_table(run),),
         scope=scope(run, every),
     )
+
+
+def _again(run: Run) -> tuple[Block, ...]:
+    text = (
+        "Every case with every column is in tables/cases.csv, which the csv format writes. "
+        "convbench report makes this page again from the run's files, without measuring."
+    )
+    command = run.header.command or "the run does not say which command made it"
+    return Code(text=command), Paragraph(text=text)
 
 
 def _title(run: Run) -> str:
@@ -152,7 +153,7 @@ def _planned(run: Run) -> str:
     return f"{planned:,}" if isinstance(planned, int) else "the"
 
 
-def _environment(run: Run) -> Fold:
+def _environment(run: Run) -> Table:
     header = run.header
     known: dict[str, Any] = {
         "started": header.started,
@@ -162,20 +163,21 @@ def _environment(run: Run) -> Fold:
         **_flat(header.fingerprint),
         **_in_force(run),
     }
-    texts = {key: show.cell(value, "text") for key, value in known.items()}
-    rows = [(key, text) for key, text in texts.items() if text not in _NOTHING]
-    without = {
-        nothing: [key for key, text in texts.items() if text == nothing]
-        for nothing in _NOTHING
-        if nothing in texts.values()
-    }
-    table = Table(
+    rows: dict[str, str] = {}
+    without: dict[str, list[str]] = {}
+    for key, value in known.items():
+        text = show.cell(value, "text")
+        if text in _NOTHING:
+            without.setdefault(text, []).append(key)
+        else:
+            rows[key] = text
+    rows |= {", ".join(keys): text for text, keys in without.items()}
+    return Table(
         id="environment",
         caption="",
         columns=(Column(name="what", key="key"), Column(name="value", key="value")),
-        rows=(*rows, *((", ".join(keys), text) for text, keys in without.items())),
+        rows=tuple(rows.items()),
     )
-    return Fold(summary="Environment: machine, libraries, settings", blocks=(table,))
 
 
 def _in_force(run: Run) -> dict[str, Any]:
@@ -213,29 +215,19 @@ def _curve(every: Sequence[Group]) -> tuple[Block, ...]:
 
 def _networks(run: Run, every: Sequence[Group]) -> tuple[Block, ...]:
     """Return networks side by side, and others' figures beside ours, of types too."""
-    published = figures(run)
     several = telling([group for group in every if group.kind == "network"], len(every))
+    found = [(group, each) for group in several if (each := results.group_blocks(group))]
+    title = "Published figures"
     blocks: list[Block] = []
-    for group in several:
-        found = results.group_blocks(group)
-        details = results.details(group, every)
-        if not found:
-            continue
-        if blocks:
-            blocks.append(Fold(summary=group.title, blocks=(*found, *details)))
-            continue
-        blocks += [figure] if (figure := networks_figure(group)) else []
-        blocks += found
-        blocks += [Fold(summary="Details of each network", blocks=details)] if details else []
-    if published:
-        blocks.append(
-            Fold(summary="Published figures beside ours", blocks=(_published(published),))
-        )
-    return (Heading(level=2, text=_networks_title(several)), *blocks) if blocks else ()
-
-
-def _networks_title(several: Sequence[Group]) -> str:
-    return show.capital(several[0].title) if several else "Published figures"
+    for group, inside in found[:1]:
+        title, figure = show.capital(group.title), networks_figure(group)
+        blocks += [*([figure] if figure else []), *inside]
+        blocks += folded("Details of each network", results.details(group, every))
+    for group, inside in found[1:]:
+        blocks += folded(group.title, inside)
+    published = figures(run)
+    blocks += folded("Published figures beside ours", [_published(published)] if published else [])
+    return (Heading(level=2, text=title), *blocks) if blocks else ()
 
 
 def _published(published: Sequence[Published]) -> Table:
@@ -259,65 +251,48 @@ def _published(published: Sequence[Published]) -> Table:
     )
 
 
-_LEFT_OUT: Final = {
-    "invalid": "Invalid: measured, and not to be believed.",
-    "failed": "Failed: stopped with an error.",
-    "skipped": "Skipped: the type does not fit the slot.",
-}
-"""Statuses of a case without a result, the gravest first, and what each means."""
-
-
 def _left_out(run: Run) -> tuple[Block, ...]:
     """Return why cases have no result: equal reasons share a row, and skipped ones are folded."""
+    heading = Heading(level=2, text="Skipped, failed and invalid")
     reasons: dict[tuple[str, str], list[Record]] = {}
     for record in run.records:
         if record.status != "ok":
             reason = record.reason or "no reason was given"
             reasons.setdefault((record.status, reason), []).append(record)
-    blocks: list[Block] = []
-    for status, meaning in _LEFT_OUT.items():
-        found = [(why, records) for (each, why), records in reasons.items() if each == status]
-        if not found:
-            continue
-        table = _reasons(status, found)
-        if status == "skipped":
-            number = show.plural(sum(len(records) for _, records in found), "case")
-            blocks.append(Fold(summary=f"{meaning} {number}, with reasons", blocks=(table,)))
-        else:
-            blocks += [Paragraph(text=meaning), table]
-    if not blocks:
+    if not reasons:
         ran = "every case ran" if run.records else "there are no cases"
-        blocks.append(Paragraph(text=f"Nothing: {ran}."))
-    return Heading(level=2, text="Skipped, failed and invalid"), *blocks
-
-
-def _reasons(status: str, found: Sequence[tuple[str, list[Record]]]) -> Table:
-    return Table(
-        id="left-out",
-        caption="",
-        columns=(
-            Column(name="status", key="status"),
-            Column(name="case", key="label"),
-            Column(name="where", key="slot"),
-            Column(name="cases", key="cases", kind="integer"),
-            Column(name="why", key="reason"),
-        ),
-        rows=tuple(
-            (
-                status,
-                show.listing(_distinct(record.label for record in records)),
-                "; ".join(_at_most(_distinct(slot_title(record) for record in records))),
-                len(records),
-                reason,
-            )
-            for reason, records in found
+        return heading, Paragraph(text=f"Nothing: {ran}.")
+    columns = (
+        Column(name="status", key="status"),
+        Column(name="case", key="label"),
+        Column(name="where", key="slot"),
+        Column(name="cases", key="cases", kind="integer"),
+        Column(name="why", key="reason"),
+    )
+    rows = tuple(
+        (
+            status,
+            show.listing(_distinct(record.label for record in records)),
+            "; ".join(_distinct(slot_title(record) for record in records)[:_MOST_SLOTS]),
+            len(records),
+            reason,
+        )
+        for (status, reason), records in sorted(reasons.items(), key=lambda item: item[0][0])
+    )
+    skipped = Table(
+        id="left-out", caption="", columns=columns, rows=tuple(r for r in rows if r[0] == "skipped")
+    )
+    other = replace(skipped, rows=tuple(row for row in rows if row[0] != "skipped"))
+    number = show.plural(sum(row[3] for row in skipped.rows), "case")
+    text = "Failed: stopped with an error. Invalid: measured, and not to be believed."
+    return (
+        heading,
+        *((Paragraph(text=text), other) if other.rows else ()),
+        *folded(
+            f"Skipped: the type does not fit the slot. {number}, with reasons",
+            [skipped] if skipped.rows else [],
         ),
     )
-
-
-def _at_most(names: list[str]) -> list[str]:
-    more = len(names) - _MOST_SLOTS
-    return [*names[:_MOST_SLOTS], f"{more} more"] if more > 0 else names
 
 
 def _distinct(names: Any) -> list[str]:
@@ -332,7 +307,7 @@ _OF_DETAILS: Final = {
 }
 
 
-def _conventions(run: Run, every: Sequence[Group]) -> Fold:
+def _conventions(run: Run, every: Sequence[Group]) -> Bullets:
     told = {
         **RULES,
         "Time of a call": f"{TIME}, so that every time here was measured.",
@@ -348,7 +323,7 @@ def _conventions(run: Run, every: Sequence[Group]) -> Fold:
     }
     items = [Bullet(lead=lead, text=text) for lead, text in told.items()]
     items += [Bullet(lead=name, text=text) for name, text in _counter_conventions(run)]
-    return Fold(summary="Conventions of counts and times", blocks=(Bullets(items=tuple(items)),))
+    return Bullets(items=tuple(items))
 
 
 def _of_the_device(rows: Sequence[Row]) -> dict[str, str]:

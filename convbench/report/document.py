@@ -145,6 +145,12 @@ class Fold:
     blocks: tuple[Block, ...]
 
 
+def folded(summary: str, blocks: Iterable[Block | None]) -> tuple[Fold, ...]:
+    """Return a fold of the blocks there are; nothing where there are none."""
+    found = tuple(block for block in blocks if block)
+    return (Fold(summary=summary, blocks=found),) if found else ()
+
+
 Block = Heading | Paragraph | Bullets | Code | Table | Figure | Fold
 
 

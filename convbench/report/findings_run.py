@@ -22,7 +22,6 @@ from convbench.runs.frame import counters
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convbench.runs.frame import Row
     from convbench.runs.record import Run
 
 
@@ -96,69 +95,53 @@ def counted(run: Run) -> Bullet | None:
     return Bullet(lead="Counters", text=text)
 
 
-def next_step(  # noqa: PLR0911  a line for each state of a run
-    run: Run, main: Group | None, doubt: str
-) -> Bullet | None:
+def next_step(run: Run, main: Group | None, doubt: str) -> Bullet | None:
     """Return what a reader may do with this, as far as the numbers carry it; doubt: as above."""
+    answer, text = _advice(run, main, doubt)
+    return Bullet(lead="Try next", text=text, answer=answer) if text else None
+
+
+def _advice(  # noqa: PLR0911  a line for each state of a run
+    run: Run, main: Group | None, doubt: str
+) -> tuple[str, str]:
+    """Return what to do, in a few words and in sentences."""
     if not run.finished:
-        return _next(
-            "Finish the run",
-            "Finish the run first: the same command with --resume measures what is missing.",
-        )
+        do = "Finish the run"
+        return do, f"{do} first: the same command with --resume measures what is missing."
     if main is None:
-        return None
-    full = alike(main.timed)
+        return "", ""
+    full, base = alike(main.timed), main.baseline
     failed = [record for record in run.records if record.status == "failed"]
-    ran = any(record.status == "ok" for record in run.records)
-    if failed and not ran:
-        return _next(
-            "Mend what failed",
-            f"Mend what failed first, {show.plural(len(failed), 'case')}: {failed[0].reason}.",
-        )
+    if failed and all(record.status != "ok" for record in run.records):
+        do, number = "Mend what failed", show.plural(len(failed), "case")
+        return do, f"{do} first, {number}: {failed[0].reason}."
     if not full:
-        return _next(
-            "Time the cases", "Time the cases: without times, nothing here says what is fast."
-        )
-    best, base = full[0], main.baseline
+        do = "Time the cases"
+        return do, f"{do}: without times, nothing here says what is fast."
     if base is None or base.record.status != "ok" or base.seconds is None:
-        return _next(
-            "Time the baseline",
-            "Get a time for the baseline first: without it, no ratio says what is gained.",
+        return "Time the baseline", (
+            "Get a time for the baseline first: without it, no ratio says what is gained."
         )
-    if len(full) == 1 and best.is_baseline:
-        name = base.record.label
-        return _next("Time others", f"Time another type here: {name} is the only one.")
+    best, name = full[0], base.record.label
     gain = [row for row in full if row.time and row.time.verdict == "faster"]
-    close = [row for row in gain if row is gain[0] or tied(row, gain[0])]
-    labels = [row.record.label for row in close]
+    labels = [row.record.label for row in gain if row is gain[0] or tied(row, gain[0])]
     names = show.listing(labels, MOST_NAMES)
+    if len(full) == 1 and best.is_baseline:
+        return "Time others", f"Time another type here: {name} is the only one."
     if doubt:
-        again = show.capital(remedy(main.timed))
-        ahead = f" So far, {names} came out faster than {base.record.label}." if gain else ""
-        return _next(again, f"{again}, since the machine was busy.{ahead}")
-    if not gain:
-        return _stay(best, base)
-    names = f"one of {names}, which are statistically tied," if close[1:] else names
-    return _next(
-        f"{show.listing(labels, 1)} in place of {base.record.label}, then train",
-        f"Try {names} in place of {base.record.label}, and train before you decide: accuracy was "
-        "not measured.",
-    )
-
-
-def _stay(best: Row, base: Row) -> Bullet:
-    name = base.record.label
-    if best.is_baseline or (best.time and best.time.verdict in {"slower", "same"}):
-        return _next(
-            f"Keep {name}",
-            f"Keep {name} here: no type that sees and mixes as much was faster.",
+        do = show.capital(remedy(main.timed))
+        ahead = f" So far, {names} came out faster than {name}." if gain else ""
+        return do, f"{do}, since the machine was busy.{ahead}"
+    if gain:
+        names = f"one of {names}, which are statistically tied," if labels[1:] else names
+        return f"{show.listing(labels, 1)} in place of {name}, then train", (
+            f"Try {names} in place of {name}, and train before you decide: accuracy was not "
+            "measured."
         )
-    return _next(
-        f"Keep {name}, time again",
-        f"Keep {name} here for now, and time again with more rounds: no type that "
-        "sees and mixes as much was clearly faster.",
+    if best.is_baseline or (best.time and best.time.verdict in {"slower", "same"}):
+        do = f"Keep {name}"
+        return do, f"{do} here: no type that sees and mixes as much was faster."
+    return f"Keep {name}, time again", (
+        f"Keep {name} here for now, and time again with more rounds: no type that sees and mixes "
+        "as much was clearly faster."
     )
-
-
-def _next(answer: str, text: str) -> Bullet:
-    return Bullet(lead="Try next", text=text, answer=answer)

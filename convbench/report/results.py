@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
-from convbench.report.document import Column, Fold, Heading, Paragraph, Table
+from convbench.report.document import Column, Heading, Paragraph, Table, folded
 from convbench.report.doubts import remedy, unknown
 from convbench.report.groups import Group, alike, multiplications
 from convbench.report.phrases import WITHIN, kinds_of
@@ -70,13 +70,12 @@ def main_section(group: Group | None, every: Sequence[Group]) -> tuple[Block, ..
     caption = f"Ratios are to the baseline, {group.baseline_name}."
     if group.timed:
         caption = f"Fastest first. {caption} {_legend(every, group.timed)}"
-    more = details(group, every)
     figure = scatter_figure(group, 1, series(every))
     return (
         Heading(level=2, text=f"Cost and time: {group.title}"),
         replace(table, caption=caption),
         *_no_ratios(group),
-        *([Fold(summary="Details of each case", blocks=more)] if more else []),
+        *folded("Details of each case", details(group, every)),
         *([figure] if figure else []),
     )
 
@@ -155,14 +154,12 @@ def other_groups(rest: Sequence[Group], every: Sequence[Group]) -> tuple[Block, 
         found = group_blocks(group)
         if few and group.kind == "type":
             figures = ratios_figure(group, number), scatter_figure(group, number, series(every))
-            found += tuple(figure for figure in figures if figure)
+            found += tuple(filter(None, figures))
         if not few and len(group.timed) <= _SMALL:
             small += found
-        elif found:
-            found += details(group, every)
-            folds.append(Fold(summary=group.title, blocks=found))
-    if small:
-        folds.append(Fold(summary=f"Groups of at most {_SMALL} cases", blocks=tuple(small)))
+        else:
+            folds += folded(group.title, (*found, *details(group, every)))
+    folds += folded(f"Groups of at most {_SMALL} cases", small)
     if not folds:
         return ()
     return (

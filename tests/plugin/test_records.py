@@ -326,7 +326,7 @@ def test_results_of_pytest_benchmark_flow_into_the_run(run, pytester):
         "failed", "the test failed: ZeroDivisionError: division by zero",
     )  # fmt: skip
     page = write_report(found, pytester.path / "r", ("markdown", "csv"))[0].read_text()
-    assert "unwatched (3 cases)" in page
+    assert "unwatched in 3 cases" in page
     assert "| test_sum[2]" in page.replace("\\", "")
 
 
