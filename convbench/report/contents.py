@@ -315,6 +315,7 @@ def _conventions(run: Run, every: Sequence[Group]) -> Bullets:
         "its rounds); how much processes differ is estimated from all cases of a group.",
         "Time ratio": "the median of the ratios that the processes measured, with the 95 % "
         "interval for that median; of one process, over its rounds.",
+        **_short_names(every),
         "Remarks": "contaminated: other programs took time from many samples. Outliers: many "
         "samples lie far from the rest. Disturbed: some processes lie far from the others. Not "
         "settled: the warm-up was too short. tables/cases.csv has the numbers (flags).",
@@ -324,6 +325,16 @@ def _conventions(run: Run, every: Sequence[Group]) -> Bullets:
     items = [Bullet(lead=lead, text=text) for lead, text in told.items()]
     items += [Bullet(lead=name, text=text) for name, text in _counter_conventions(run)]
     return Bullets(items=tuple(items))
+
+
+def _short_names(every: Sequence[Group]) -> dict[str, str]:
+    """Return what the short name of a slot is for, by the example of the main group."""
+    main = main_group(every)
+    if main is None:
+        return {}
+    slot = main.rows[0].record.slot
+    text = f"files and --only call the slot {slot_title(main.rows[0].record)} “{slot}”."
+    return {"Short names": text}
 
 
 def _of_the_device(rows: Sequence[Row]) -> dict[str, str]:

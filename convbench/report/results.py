@@ -98,12 +98,6 @@ def _legend(every: Sequence[Group], timed: Sequence[Row]) -> str:
     return text
 
 
-_OF_TYPES: Final = (
-    " Types that see or mix less of their input do not count. The short name identifies a slot in "
-    "files and for --only."
-)
-
-
 def overview(every: Sequence[Group]) -> tuple[Block, ...]:
     """Return one row for each group but those of networks, where there are several."""
     several = [group for group in every if group.kind != "network" and group.timed]
@@ -113,20 +107,19 @@ def overview(every: Sequence[Group]) -> tuple[Block, ...]:
     table = Table(
         id="overview",
         caption="The time ratio is that of the fastest to the baseline."
-        + (_OF_TYPES if types else ""),
+        + (" Types that see or mix less of their input do not count." if types else ""),
         columns=(
-            Column(name="group", key="group"),
+            Column(name="group", key="title"),
             Column(name="fewest multiplications", key="cheapest"),
             Column(name="fastest", key="fastest"),
             Column(name="time ratio", key="ratio_seconds", kind="ratio"),
             Column(name="verdict", key="verdict"),
             Column(name="time of baseline", key="seconds_baseline", kind="seconds"),
-            Column(name="short name", key="slot"),
         ),
         rows=tuple(_overview_row(group) for group in several),
     )
     heading = Heading(level=2, text="Every group in one row")
-    return heading, without_empty(table, ("cheapest", "ratio_seconds", "slot"))
+    return heading, without_empty(table, ("cheapest", "ratio_seconds"))
 
 
 def _overview_row(group: Group) -> tuple[Any, ...]:
@@ -141,7 +134,6 @@ def _overview_row(group: Group) -> tuple[Any, ...]:
         best.time if best else None,
         (_verdict(best) or best.no_time) if best else None,
         base.seconds if base else None,
-        group.rows[0].record.slot if group.kind == "type" else None,
     )
 
 

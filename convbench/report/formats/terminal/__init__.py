@@ -1,4 +1,4 @@
-"""A report for a terminal: what the numbers say, and the tables they rest on."""
+"""A report for a terminal of 80 columns: what the numbers say, and the tables they rest on."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from convbench.report.document import Block, Document
 
+NARROWEST: Final = 80
+"""Columns that are used even where the terminal has fewer."""
+
 _SHOWN: Final = frozenset({"results", "agreement", "overview", "left-out"})
 """Tables that are shown, but for those that are folded."""
 
@@ -37,10 +40,10 @@ _SHOWN: Final = frozenset({"results", "agreement", "overview", "left-out"})
 def render(document: Document, console: Console) -> None:
     """Print the findings, one table a group of cases, and what was left out of the run.
 
-    As wide as the console. What is not shown is named at the end. Styles are the console's: none
-    where it is no terminal, no colour where NO_COLOR is set.
+    As wide as the console, and 80 columns where that has fewer. What is not shown is named at the
+    end. Styles are the console's: none where it is no terminal, no colour where NO_COLOR is set.
     """
-    page = _Page(document, console.width, console.encoding)
+    page = _Page(document, max(NARROWEST, console.width), console.encoding)
     for part in page.parts():
         console.print(part, width=page.width, highlight=False)
 

@@ -23,13 +23,12 @@ if TYPE_CHECKING:
     from convbench.report.document import Table
 
 _FIRST: Final = (
-    "label", "group", "status", "reason", "seconds", "verdict", "ratio_seconds", "fastest",
+    "label", "group", "title", "status", "reason", "seconds", "verdict", "ratio_seconds", "fastest",
     "ratio_multiplications", "ratio_seconds:ends", "seconds:ends", "ratio", "ratio:ends", "what",
-    "cheapest", "seconds_baseline", "slot", "multiplications", "parameters", "cases",
+    "cheapest", "seconds_baseline",
+    "slot", "multiplications", "parameters", "cases",
 )  # fmt: skip
 """Keys that are kept first, in this order; `:ends` is the interval of a key. Any other after."""
-_TOLD: Final = frozenset({"remarks", "flags", "reason"})
-"""Keys of text that is told below a table without room for it."""
 
 _GAP: Final = 2
 _WIDE: Final = 24
@@ -98,10 +97,8 @@ def narrowed(table: Table, width: int, encoding: str) -> Narrowed:
     gone = [strip for strip in strips if strip not in kept]
     return Narrowed(
         grid=grid,
-        dropped=tuple(strip.name for strip in gone if strip.key not in _TOLD),
-        notes=tuple(
-            _note(strip, strips[0].cells, encoding) for strip in gone if strip.key in _TOLD
-        ),
+        dropped=tuple(strip.name for strip in gone if strip.numeric),
+        notes=tuple(_note(strip, strips[0].cells, encoding) for strip in gone if not strip.numeric),
     )
 
 
@@ -152,7 +149,7 @@ def _note(strip: _Strip, cases: Sequence[str], encoding: str) -> str:
     """Return what a column of text says, and of which cases."""
     said: dict[str, list[str]] = {}
     for case, cell in zip(cases, strip.cells, strict=True):
-        for text in cell.split("; ") if cell != _dash(encoding) else ():
-            said.setdefault(text, []).append(case)
+        if cell != _dash(encoding):
+            said.setdefault(cell, []).append(case)
     points = (f"{text} ({show.listing(found, 4)})" for text, found in said.items())
     return f"{strip.name}: {'; '.join(points)}."
