@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from convbench.runs.frame import Row
     from convbench.runs.record import Record, Run
 
-_MOST_SLOTS: Final = 3
-"""Slots that are named beside a reason; the table of all cases has all."""
+_MOST_SLOTS: Final = 2
+"""Slots that are named beside a reason; the others are counted."""
 IN_FORCE: Final = (
     "grad_mode", "deterministic_algorithms", "default_dtype", "autocast", "matmul_precision",
     "mkldnn_enabled", "flush_denormal", "interop_threads", "cudnn_enabled", "cudnn_benchmark",
@@ -63,6 +63,10 @@ RULES: Final = {
     "Transposed convolution": "B·C·(N/G)·|K|·|I| multiplications, for |I| input positions.",
     "Bias, normalisation, activation, pooling, resizing": (
         "no multiplications; a bias is an addition for each output element."
+    ),
+    "Counters": (
+        "compared with the formula on what both count, the multiplications of convolutions and "
+        "matrix products."
     ),
     "A weight used several times": (
         "counts its parameters once and its multiplications every time."
@@ -226,7 +230,7 @@ def _networks(run: Run, every: Sequence[Group]) -> tuple[Block, ...]:
     for group, inside in found[1:]:
         blocks += folded(group.title, inside)
     published = figures(run)
-    blocks += folded("Published figures beside ours", [_published(published)] if published else [])
+    blocks += folded("Published figures", [_published(published)] if published else [])
     return (Heading(level=2, text=title), *blocks) if blocks else ()
 
 
@@ -234,8 +238,8 @@ def _published(published: Sequence[Published]) -> Table:
     return Table(
         id="published",
         caption=(
-            "For one image. A figure is met where ours rounds to it; one whose unit or quantity is "
-            "not known here is not compared."
+            "Published figures, for one image. One is met where ours rounds to it; one whose unit "
+            "or quantity is not known here is not compared."
         ),
         columns=(
             Column(name="case", key="label"),
@@ -273,7 +277,7 @@ def _left_out(run: Run) -> tuple[Block, ...]:
         (
             status,
             show.listing(_distinct(record.label for record in records)),
-            "; ".join(_distinct(slot_title(record) for record in records)[:_MOST_SLOTS]),
+            _places(records),
             len(records),
             reason,
         )
@@ -293,6 +297,12 @@ def _left_out(run: Run) -> tuple[Block, ...]:
             [skipped] if skipped.rows else [],
         ),
     )
+
+
+def _places(records: Sequence[Record]) -> str:
+    slots = _distinct(slot_title(record) for record in records)
+    more = [f"{len(slots) - _MOST_SLOTS} more"] if slots[_MOST_SLOTS:] else []
+    return "; ".join([*slots[:_MOST_SLOTS], *more])
 
 
 def _distinct(names: Any) -> list[str]:
@@ -317,8 +327,8 @@ def _conventions(run: Run, every: Sequence[Group]) -> Bullets:
         "interval for that median; of one process, over its rounds.",
         **_short_names(every),
         "Remarks": "contaminated: other programs took time from many samples. Outliers: many "
-        "samples lie far from the rest. Disturbed: some processes lie far from the others. Not "
-        "settled: the warm-up was too short. tables/cases.csv has the numbers (flags).",
+        "samples far from the rest. Disturbed: processes far from the others. Not settled: the "
+        "warm-up was too short. tables/cases.csv has the numbers (flags).",
         **(_OF_DETAILS if len(every) <= results.MANY_GROUPS else {}),
         **_of_the_device(timed_rows(every)),
     }
@@ -365,9 +375,8 @@ def _counter_conventions(run: Run) -> list[tuple[str, str]]:
                 said = tally.convention
                 source = f" ({said.source})" if said.source else ""
                 text = (
-                    f"reports {said.unit}; beside that, for elementwise work: {said.elementwise}; "
-                    f"transposed convolutions on the {said.transposed}{source}. Compared are "
-                    "the multiplications of convolutions and matrix products."
+                    f"reports {said.unit}; for elementwise work: {said.elementwise}; "
+                    f"transposed convolutions on the {said.transposed}{source}."
                 )
                 found[name, text] = None
         if all(isinstance(tally, Unavailable) for tally in tallies):

@@ -184,20 +184,20 @@ def details(group: Group, every: Sequence[Group]) -> tuple[Table, ...]:
     if len(every) > MANY_GROUPS:
         return ()
     found = (
-        _table("counts", (RESULTS[0], *COUNTS), group.derived, group),
-        _table("timing", (RESULTS[0], *TIMING), group.timed, group),
+        _table("counts", (RESULTS[0], *COUNTS), group.derived, group, "The other counts."),
+        _table("timing", (RESULTS[0], *TIMING), group.timed, group, "What each time rests on."),
     )
     return tuple(table for table in found if table)
 
 
 def _table(
-    name: str, columns: tuple[Column, ...], rows: Sequence[Row], group: Group
+    name: str, columns: tuple[Column, ...], rows: Sequence[Row], group: Group, caption: str = ""
 ) -> Table | None:
     if not rows:
         return None
     table = Table(
         id=name,
-        caption="",
+        caption=caption,
         columns=columns,
         rows=tuple(tuple(_value(row, column.key) for column in columns) for row in rows),
         part=group.label,

@@ -160,7 +160,7 @@ def grid(table: Table, names: Names, above: str) -> Grid:
     return Grid(
         id=plain(table.id),
         caption=plain(table.caption or table.title or above),
-        quiet=not table.caption and table.title in {"", above},
+        quiet=not table.caption and table.title.lower() in above.lower(),
         columns=table.columns,
         rows=tuple(_row(table, row, names) for row in table.rows),
         long=len(table.rows) > MANY_ROWS,
