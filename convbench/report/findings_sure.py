@@ -91,25 +91,19 @@ def resolution(machine: Machine) -> str:
 
 
 def _basis(rounds: Sequence[int], processes: Sequence[int]) -> str:
-    several = f"{_several(processes)} processes" if max(processes) > 1 else "one process"
-    return f"{_span(rounds)} a case over {several}"
+    return f"{_of(rounds, 'round', 'rounds')} a case over {_of(processes, 'process', 'processes')}"
 
 
-def _span(rounds: Sequence[int]) -> str:
-    low, high = min(rounds), max(rounds)
-    return show.plural(high, "round") if low == high else f"{low:,} to {high:,} rounds"
-
-
-def _several(processes: Sequence[int]) -> str:
-    fewest, most = min(processes), max(processes)
-    return f"{fewest} to {most}" if fewest < most else str(most)
+def _of(numbers: Sequence[int], one: str, many: str) -> str:
+    """Return how many there were: 12 to 24 rounds, 1 process."""
+    low, high = min(numbers), max(numbers)
+    return show.plural(high, one, many) if low == high else f"{low:,} to {high:,} {many}"
 
 
 def _rounds(rounds: Sequence[int], processes: Sequence[int]) -> str:
     if not rounds:
         return "Nothing was timed, so nothing is said of speed."
-    several = max(processes) > 1
-    between = "rounds and processes" if several else "the rounds of one process"
+    between = "rounds and processes" if max(processes) > 1 else "the rounds of one process"
     text = (
         f"Timed in {_basis(rounds, processes)}; the intervals cover the scatter between {between}, "
         "not another machine."
