@@ -76,7 +76,7 @@
 
   // The opacity of every mark of a figure, by the name that its trace belongs to.
   opacities: (id) =>
-    document.querySelector(`[data-chart="${id}"]`).data
+    (document.querySelector(`[data-chart="${id}"]`).data ?? []) // none in a closed fold
       .filter((trace) => trace.meta !== null)
       .map((trace) => [trace.meta, trace.opacity]),
 
