@@ -1,6 +1,7 @@
 """From a run on disk to pages.
 
     contents    Run -> Document: which tables, figures and sentences, in which order
+    results     one table of costs, times and ratios a group, and every group in a row
     findings    the sentences at the top, made from the data; doubts: when nothing is sure
     document    the neutral Document that every renderer reads
     figuredata  what a figure shows, as data; plots: from groups to it

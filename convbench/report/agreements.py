@@ -1,26 +1,32 @@
-"""Derived against counted, once for each slot and type: a data type or layout changes no count."""
+"""Derived against counted, once for each slot and type: a data type or layout changes no count.
+
+What agrees is said in one sentence; what does not, row by row and with its reason.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from convbench.counting.agreement import Agreement, judge
 from convbench.counting.tally import Tally
+from convbench.report.document import Column, Heading, Table
 from convbench.runs.frame import counters
+from convbench.runs.titles import slot_title
 
 if TYPE_CHECKING:
+    from convbench.report.document import Block
     from convbench.runs.record import Record, Run
 
-NOT_COUNTED = "not counted"
+NOT_COUNTED: Final = "not counted"
 _MOST_OPERATORS = 4
 _OUR_BASIS = "input positions"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """What all counters say of one type in one slot.
+    """What all counters say of one type in one slot, which is named for readers.
 
     verdicts: a verdict for each counter of the run, in their order, or "not counted". explanations:
     (counter, sentence) for each verdict that is neither an agreement nor missing. macs: each
@@ -55,7 +61,7 @@ def _counted(record: Record, names: tuple[str, ...]) -> Counted:
     derived = int(record.cost.multiplications) if record.cost else 0
     judged = {name: judge(derived, tally) for name, tally in record.tallies.items()}
     return Counted(
-        slot=record.slot,
+        slot=slot_title(record),
         label=record.label,
         derived=derived,
         verdicts=tuple(judged[n].verdict if n in judged else NOT_COUNTED for n in names),
@@ -90,3 +96,27 @@ def _explain(record: Record, name: str, agreement: Agreement) -> str:
     other = basis and basis != _OUR_BASIS
     basis = f"; it counts transposed convolutions on the {basis}" if other else ""
     return f"{text}{by_operator}{basis}"
+
+
+def disagreements(run: Run) -> tuple[Block, ...]:
+    """Return every count that does not agree with the formula, and why; nothing where all do."""
+    names = counters(run)
+    rows = tuple(
+        (item.slot, item.label, item.derived, name, item.verdicts[at], item.macs[at], item.cases,
+         text)
+        for item in agreements(run)
+        for at, name, text in ((names.index(name), name, text) for name, text in item.explanations)
+    )  # fmt: skip
+    columns = (
+        Column(name="slot", key="slot"),
+        Column(name="case", key="label"),
+        Column(name="by formula", key="derived", kind="integer"),
+        Column(name="counter", key="counter"),
+        Column(name="verdict", key="verdict"),
+        Column(name="counted", key="macs", kind="integer"),
+        Column(name="cases", key="cases", kind="integer"),
+        Column(name="why", key="reason"),
+    )
+    heading = Heading(level=2, text="Where a counter does not agree with the formula")
+    table = Table(id="agreement", caption="", columns=columns, rows=rows)
+    return (heading, table) if rows else ()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
 from convbench.counting.tally import Tally, Unavailable
+from convbench.report import results
+from convbench.report.agreements import disagreements
 from convbench.report.cases import cases_table
-from convbench.report.clock import time_section
-from convbench.report.counts import agreement_section, cost_section
 from convbench.report.document import (
     Bullet,
     Bullets,
@@ -18,87 +19,107 @@ from convbench.report.document import (
     Heading,
     Paragraph,
     Table,
+    folded,
 )
 from convbench.report.doubts import busy, remedy
 from convbench.report.findings import findings, main_group, scope
 from convbench.report.groups import groups, telling, timed_rows
-from convbench.report.plots import networks_figure, ratios_figure
+from convbench.report.plots import curve_figure, networks_figure, ratios_figure
 from convbench.report.published_figures import figures
+from convbench.runs.columns import LISTED, TIME
 from convbench.runs.frame import counters
+from convbench.runs.titles import slot_title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convbench.report.document import Block
     from convbench.report.groups import Group
+    from convbench.report.published_figures import Figure as Published
+    from convbench.runs.frame import Row
     from convbench.runs.record import Record, Run
 
-_MOST_SLOTS: Final = 3
+_MOST_SLOTS: Final = 2
+"""Slots that are named beside a reason; the others are counted."""
 IN_FORCE: Final = (
     "grad_mode", "deterministic_algorithms", "default_dtype", "autocast", "matmul_precision",
     "mkldnn_enabled", "flush_denormal", "interop_threads", "cudnn_enabled", "cudnn_benchmark",
     "cudnn_deterministic", "tf32",
 )  # fmt: skip
 """Settings of torch that `clock.settings` sets and reads, in the order of the table."""
+_NOTHING: Final = ("none", "unknown", "not known")
+"""Values of facts about the machine that share a row."""
 
 
 RULES: Final = {
     "1 MAC": (
-        "one multiplication, and the addition that goes with it. This report counts "
-        "multiplications; a figure called FLOPs elsewhere may be once or twice as many."
+        "one multiplication and the addition that goes with it; FLOPs elsewhere may be once or "
+        "twice as many."
     ),
     "Convolution": (
         "B·N·(C/G)·|K|·|O| multiplications for batch B, C input and N output channels, G groups, "
         "|K| taps and |O| output positions, taps on padding included."
     ),
-    "Transposed convolution": (
-        "B·C·(N/G)·|K|·|I|, on the |I| input positions: that is what is multiplied."
-    ),
+    "Transposed convolution": "B·C·(N/G)·|K|·|I| multiplications, for |I| input positions.",
     "Bias, normalisation, activation, pooling, resizing": (
-        "no multiplications. A bias is an addition for each output element; the others are "
-        "elementwise operations."
+        "no multiplications; a bias is an addition for each output element."
+    ),
+    "Counters": (
+        "compared with the formula on what both count, the multiplications of convolutions and "
+        "matrix products."
     ),
     "A weight used several times": (
         "counts its parameters once and its multiplications every time."
     ),
     "Not the same function": (
-        "types in one slot have equal input and output shapes, and that is all. What each does to "
-        "the accuracy of a network is not measured here."
+        "types in one slot have equal input and output shapes. What each does to the accuracy of "
+        "a network is not measured."
     ),
 }
 """The counting rules in a reader's words; they stand in full in `convbench.core.costs`."""
 
 
 def contents(run: Run) -> Document:
-    """Return the report of a run: findings first, then what they rest on."""
-    all_groups = groups(run)
+    """Return the report of a run: the answer, the main group, the others, then what they rest on.
+
+    What a reader opens only when wanted is folded.
+    """
+    every = groups(run)
+    code = telling([group for group in every if group.kind == "code"], 1)
+    main = main_group(every) or next(iter(code), None)
+    rest = [group for group in every if group is not main and group.kind != "network"]
     blocks: tuple[Block, ...] = (
-        *_state(run, all_groups),
+        *_state(run, every),
         Heading(level=2, text="What the numbers say"),
-        *findings(run, all_groups),
-        *_first_figure(all_groups),
-        *_environment(run),
-        *agreement_section(run),
-        *cost_section(all_groups),
-        *time_section(all_groups),
-        *_networks(run, all_groups),
+        *findings(run, every),
+        *([figure] if main and (figure := ratios_figure(main, 1)) else []),
+        *results.main_section(main, every),
+        *disagreements(run),
+        *results.overview(every),
+        *results.other_groups(rest, every),
+        *_curve(every),
+        *_networks(run, every),
         *_left_out(run),
-        *_conventions(run),
-        Heading(level=2, text="How to make this again"),
-        Code(text=run.header.command or "the run does not say which command made it"),
-        Paragraph(
-            text=(
-                "Every case with every column is in tables/cases.csv, which the csv format writes. "
-                "The page itself is made again from the run's files alone, with nothing measured."
-            )
-        ),
+        Heading(level=2, text="How this was measured"),
+        *folded("Environment: machine, libraries, settings", [_environment(run)]),
+        *folded("Conventions of counts and times", [_conventions(run, every)]),
+        *folded("How to make this again", _again(run)),
     )
     return Document(
         title=_title(run),
         blocks=blocks,
         data=(cases_table(run),),
-        scope=scope(run, all_groups),
+        scope=scope(run, every),
     )
+
+
+def _again(run: Run) -> tuple[Block, ...]:
+    text = (
+        "Every case with every column is in tables/cases.csv, which the csv format writes. "
+        "convbench report makes this page again from the run's files, without measuring."
+    )
+    command = run.header.command or "the run does not say which command made it"
+    return Code(text=command), Paragraph(text=text)
 
 
 def _title(run: Run) -> str:
@@ -115,18 +136,18 @@ def _state(run: Run, all_groups: Sequence[Group]) -> tuple[Block, ...]:
     if why:
         what = remedy(timed_rows(all_groups))
         texts.append(
-            f"The machine was busy while this was measured: {why}. So nothing below is called "
-            f"sure: {what}. convbench doctor says what disturbs."
+            f"The machine was busy while this was measured: {why}. Nothing below is certain: "
+            f"{what}. convbench doctor shows what disturbs."
         )
     if not run.finished:
         texts.append(
             f"This run is not finished: it holds {len(run.records):,} of {_planned(run)} cases "
-            "planned, and all below is about these alone."
+            "planned, and this report is about these alone."
         )
     if run.torn:
         texts.append(
-            f"{show.plural(run.torn, 'line')} of the run could not be read, and what they held is "
-            "missing here: resuming the run measures again what they held."
+            f"{show.plural(run.torn, 'line')} of the run could not be read and what they held is "
+            "missing here: run --resume measures it again."
         )
     return tuple(Paragraph(text=text) for text in texts)
 
@@ -136,13 +157,7 @@ def _planned(run: Run) -> str:
     return f"{planned:,}" if isinstance(planned, int) else "the"
 
 
-def _first_figure(all_groups: Sequence[Group]) -> tuple[Block, ...]:
-    main = main_group(all_groups)
-    figure = ratios_figure(main, 1) if main else None
-    return (figure,) if figure else ()
-
-
-def _environment(run: Run) -> tuple[Block, ...]:
+def _environment(run: Run) -> Table:
     header = run.header
     known: dict[str, Any] = {
         "started": header.started,
@@ -152,14 +167,20 @@ def _environment(run: Run) -> tuple[Block, ...]:
         **_flat(header.fingerprint),
         **_in_force(run),
     }
-    return (
-        Heading(level=2, text="Where this ran"),
-        Table(
-            id="environment",
-            caption="",
-            columns=(Column(name="what", key="key"), Column(name="value", key="value")),
-            rows=tuple((key, show.cell(value, "text")) for key, value in known.items()),
-        ),
+    rows: dict[str, str] = {}
+    without: dict[str, list[str]] = {}
+    for key, value in known.items():
+        text = show.cell(value, "text")
+        if text in _NOTHING:
+            without.setdefault(text, []).append(key)
+        else:
+            rows[key] = text
+    rows |= {", ".join(keys): text for text, keys in without.items()}
+    return Table(
+        id="environment",
+        caption="",
+        columns=(Column(name="what", key="key"), Column(name="value", key="value")),
+        rows=tuple(rows.items()),
     )
 
 
@@ -169,7 +190,8 @@ def _in_force(run: Run) -> dict[str, Any]:
     for record in run.records:
         for key in record.ran.keys() & set(IN_FORCE):
             seen.setdefault(key, set()).add(record.ran[key])
-    return {f"in force: {key}": "; ".join(sorted(seen[key])) for key in IN_FORCE if key in seen}
+    told = {key: "; ".join(sorted(seen[key])) for key in IN_FORCE if key in seen}
+    return {"settings in force": told} if told else {}
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -182,25 +204,42 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _networks(run: Run, all_groups: Sequence[Group]) -> tuple[Block, ...]:
-    """Return networks side by side, and others' figures beside ours, of types too."""
-    published = figures(run)
-    candidates = [group for group in all_groups if group.kind == "network"]
-    if not candidates and not published:
+def _curve(every: Sequence[Group]) -> tuple[Block, ...]:
+    figure = curve_figure(every)
+    if figure is None:
         return ()
-    blocks: list[Block] = [Heading(level=2, text="Networks, and published figures")]
-    main = next(iter(telling(candidates, 1)), None)
-    figure = networks_figure(main) if main else None
-    if figure:
-        blocks.append(figure)
-    if not published:
-        blocks.append(Paragraph(text="The run carries no published figures."))
-        return tuple(blocks)
-    table = Table(
+    text = (
+        "Depthwise separable needs 1/N + 1/|K| of the multiplications of standard, for N output "
+        "channels and |K| taps. Filled marks: by formula; crosses: counted from the program; open "
+        "marks: time ratio. A time ratio above the curve saves less than the count."
+    )
+    heading = Heading(level=2, text="Depthwise separable against 1/N + 1/|K|")
+    return heading, Paragraph(text=text), figure
+
+
+def _networks(run: Run, every: Sequence[Group]) -> tuple[Block, ...]:
+    """Return networks side by side, and others' figures beside ours, of types too."""
+    several = telling([group for group in every if group.kind == "network"], len(every))
+    found = [(group, each) for group in several if (each := results.group_blocks(group))]
+    title = "Published figures"
+    blocks: list[Block] = []
+    for group, inside in found[:1]:
+        title, figure = show.capital(group.title), networks_figure(group)
+        blocks += [*([figure] if figure else []), *inside]
+        blocks += folded("Details of each network", results.details(group, every))
+    for group, inside in found[1:]:
+        blocks += folded(group.title, inside)
+    published = figures(run)
+    blocks += folded("Published figures", [_published(published)] if published else [])
+    return (Heading(level=2, text=title), *blocks) if blocks else ()
+
+
+def _published(published: Sequence[Published]) -> Table:
+    return Table(
         id="published",
         caption=(
-            "Figures as printed by others, for one image, and ours. A figure is met where ours "
-            "rounds to it; one whose unit or quantity is not known here is shown and not compared."
+            "Published figures, for one image. One is met where ours rounds to it; one whose unit "
+            "or quantity is not known here is not compared."
         ),
         columns=(
             Column(name="case", key="label"),
@@ -214,10 +253,10 @@ def _networks(run: Run, all_groups: Sequence[Group]) -> tuple[Block, ...]:
             (f.label, f.quantity, f.printed, f.derived, f.meeting, f.source) for f in published
         ),
     )
-    return *blocks, table
 
 
 def _left_out(run: Run) -> tuple[Block, ...]:
+    """Return why cases have no result: equal reasons share a row, and skipped ones are folded."""
     heading = Heading(level=2, text="Skipped, failed and invalid")
     reasons: dict[tuple[str, str], list[Record]] = {}
     for record in run.records:
@@ -227,48 +266,103 @@ def _left_out(run: Run) -> tuple[Block, ...]:
     if not reasons:
         ran = "every case ran" if run.records else "there are no cases"
         return heading, Paragraph(text=f"Nothing: {ran}.")
-    order = {"invalid": 0, "failed": 1, "skipped": 2}
-    rows = sorted(reasons.items(), key=lambda item: order.get(item[0][0], 0))
+    columns = (
+        Column(name="status", key="status"),
+        Column(name="case", key="label"),
+        Column(name="where", key="slot"),
+        Column(name="cases", key="cases", kind="integer"),
+        Column(name="why", key="reason"),
+    )
+    rows = tuple(
+        (
+            status,
+            show.listing(_distinct(record.label for record in records)),
+            _places(records),
+            len(records),
+            reason,
+        )
+        for (status, reason), records in sorted(reasons.items(), key=lambda item: item[0][0])
+    )
+    skipped = Table(
+        id="left-out", caption="", columns=columns, rows=tuple(r for r in rows if r[0] == "skipped")
+    )
+    other = replace(skipped, rows=tuple(row for row in rows if row[0] != "skipped"))
+    number = show.plural(sum(row[3] for row in skipped.rows), "case")
+    text = "Failed: stopped with an error. Invalid: measured, and not to be believed."
     return (
         heading,
-        Paragraph(
-            text=(
-                "Skipped: the type does not fit the slot. Failed: it stopped with an error. "
-                "Invalid: it was measured and is not to be believed. Equal reasons share a row."
-            )
-        ),
-        Table(
-            id="left-out",
-            caption="",
-            columns=(
-                Column(name="status", key="status"),
-                Column(name="case", key="label"),
-                Column(name="where", key="slot"),
-                Column(name="cases", key="cases", kind="integer"),
-                Column(name="why", key="reason"),
-            ),
-            rows=tuple(
-                (
-                    status,
-                    show.listing(_distinct(record.label for record in records)),
-                    show.listing(_distinct(record.slot for record in records), _MOST_SLOTS),
-                    len(records),
-                    reason,
-                )
-                for (status, reason), records in rows
-            ),
+        *((Paragraph(text=text), other) if other.rows else ()),
+        *folded(
+            f"Skipped: the type does not fit the slot. {number}, with reasons",
+            [skipped] if skipped.rows else [],
         ),
     )
+
+
+def _places(records: Sequence[Record]) -> str:
+    slots = _distinct(slot_title(record) for record in records)
+    more = [f"{len(slots) - _MOST_SLOTS} more"] if slots[_MOST_SLOTS:] else []
+    return "; ".join([*slots[:_MOST_SLOTS], *more])
 
 
 def _distinct(names: Any) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _conventions(run: Run) -> tuple[Block, ...]:
-    items = [Bullet(lead=lead, text=text) for lead, text in RULES.items()]
+_OF_DETAILS: Final = {
+    **{column.name.capitalize(): f"{LISTED[column.key].note}." for column in results.COUNTS},
+    "Spread": "median absolute deviation within a process, in percent of the time.",
+    "Sample": "a block of calls that are timed together. The first call, which pays for what is "
+    "set up once, is kept apart.",
+}
+
+
+def _conventions(run: Run, every: Sequence[Group]) -> Bullets:
+    told = {
+        **RULES,
+        "Time of a call": f"{TIME}, so that every time here was measured.",
+        "±": "95 % interval for the time of one more process (of one process: for the quantile of "
+        "its rounds); how much processes differ is estimated from all cases of a group.",
+        "Time ratio": "the median of the ratios that the processes measured, with the 95 % "
+        "interval for that median; of one process, over its rounds.",
+        **_short_names(every),
+        "Remarks": "contaminated: other programs took time from many samples. Outliers: many "
+        "samples far from the rest. Disturbed: processes far from the others. Not settled: the "
+        "warm-up was too short. tables/cases.csv has the numbers (flags).",
+        **(_OF_DETAILS if len(every) <= results.MANY_GROUPS else {}),
+        **_of_the_device(timed_rows(every)),
+    }
+    items = [Bullet(lead=lead, text=text) for lead, text in told.items()]
     items += [Bullet(lead=name, text=text) for name, text in _counter_conventions(run)]
-    return Heading(level=2, text="Conventions"), Bullets(items=tuple(items))
+    return Bullets(items=tuple(items))
+
+
+def _short_names(every: Sequence[Group]) -> dict[str, str]:
+    """Return what the short name of a slot is for, by the example of the main group."""
+    main = main_group(every)
+    if main is None:
+        return {}
+    slot = main.rows[0].record.slot
+    text = f"files and --only call the slot {slot_title(main.rows[0].record)} “{slot}”."
+    return {"Short names": text}
+
+
+def _of_the_device(rows: Sequence[Row]) -> dict[str, str]:
+    """Return what holds for times with cold caches and on a GPU, where there are any."""
+    told = {}
+    pools = {row.record.samples[0].pool_bytes for row in rows} - {0}
+    if pools:
+        told["Cold caches"] = (
+            f"{max(pools) / 2**20:,.0f} MiB were read before every sample, and every call of a "
+            "sample used another copy; the time is without that."
+        )
+    if any(row.record.samples[0].issue_seconds for row in rows):
+        told["Times of a GPU"] = (
+            "the device's own (CUDA events). Kernels alone: replayed from a graph. Host: by the "
+            "caller's clock, the wait for the device included. Launching: until the caller had "
+            "issued all calls."
+        )
+    return told
 
 
 def _counter_conventions(run: Run) -> list[tuple[str, str]]:
@@ -281,10 +375,8 @@ def _counter_conventions(run: Run) -> list[tuple[str, str]]:
                 said = tally.convention
                 source = f" ({said.source})" if said.source else ""
                 text = (
-                    f"reports {said.unit}; beside that, for elementwise work: {said.elementwise}; "
-                    f"transposed convolutions on the {said.transposed}{source}. The table above "
-                    "shows the part that is shared: multiplications of convolutions and matrix "
-                    "products."
+                    f"reports {said.unit}; for elementwise work: {said.elementwise}; "
+                    f"transposed convolutions on the {said.transposed}{source}."
                 )
                 found[name, text] = None
         if all(isinstance(tally, Unavailable) for tally in tallies):

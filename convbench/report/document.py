@@ -115,6 +115,7 @@ class Table:
         id: name of the table. Tables of one id have the same columns and are parts of one whole,
             which a format for data may put together again.
         part: which part: the group of cases. Empty where the table is whole.
+        title: the name of the part for readers; empty where the table is whole.
         caption: what it holds.
         columns: in the order of a page.
         rows: raw values, in a file by the key of their column; every row has every key.
@@ -126,6 +127,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: Annotated[tuple[tuple[Any, ...], ...], list[dict[str, Cell]]]
     part: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +146,12 @@ class Fold:
 
     summary: str
     blocks: tuple[Block, ...]
+
+
+def folded(summary: str, blocks: Iterable[Block | None]) -> tuple[Fold, ...]:
+    """Return a fold of the blocks there are; nothing where there are none."""
+    found = tuple(block for block in blocks if block)
+    return (Fold(summary=summary, blocks=found),) if found else ()
 
 
 Block = Heading | Paragraph | Bullets | Code | Table | Figure | Fold

@@ -39,17 +39,6 @@ def unknown(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def note(rows: Sequence[Row]) -> str:
-    """Return what stands with a table of times where some have no interval; empty where all do."""
-    found = unknown(rows)
-    if not found:
-        return ""
-    return (
-        "“a … b” is what the processes measured, where they lie too far apart for an interval: "
-        f"{remedy(found)}."
-    )
-
-
 def busy(machine: Machine, all_groups: Sequence[Group]) -> str:
     """Return why nothing in a run is to be called sure, as a clause; empty where nothing is why.
 
@@ -66,8 +55,7 @@ def busy(machine: Machine, all_groups: Sequence[Group]) -> str:
     ]
     if len(marked) > MOST * len(rows):
         why.append(
-            f"something else had a hand in {len(marked):,} of "
-            f"{show.plural(len(rows), 'timed case')}"
+            f"other work disturbed {len(marked):,} of {show.plural(len(rows), 'timed case')}"
         )
     return show.listing(why)
 
@@ -77,6 +65,6 @@ def _self_test(machine: Machine) -> str:
     if found is None or found.believable:
         return ""
     return (
-        f"timed against itself, it called {found.excluding_one} of {found.trials} equal pairs "
-        "different"
+        f"its A/A test (the same code timed against itself) called {found.excluding_one} of "
+        f"{found.trials} pairs different"
     )

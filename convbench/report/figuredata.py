@@ -26,9 +26,13 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Scatter:
-    """Time of a call against multiplications. series: all types of the run; each has its look."""
+    """Time of a call against multiplications. series: all types of the run; each has its look.
+
+    group: short name of the group of cases, as in the table of all cases.
+    """
 
     title: str
+    group: str = ""
     points: tuple[Point, ...]
     series: tuple[str, ...]
 
@@ -48,9 +52,13 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Ratios:
-    """Time ratio beside multiplication ratio, one row a case. baseline: the case that is 1."""
+    """Time ratio beside multiplication ratio, one row a case. baseline: the case that is 1.
+
+    group: as of a `Scatter`.
+    """
 
     title: str
+    group: str = ""
     baseline: str
     pairs: tuple[Pair, ...]
 
@@ -89,9 +97,10 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Bars:
-    """Networks of one group, in the order to be shown."""
+    """Networks of one group, in the order to be shown. group: as of a `Scatter`."""
 
     title: str
+    group: str = ""
     bars: tuple[Bar, ...]
 
 

@@ -7,11 +7,11 @@ a type the winner that does less than the baseline without saying what it leaves
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
-from convbench.core.intervals import WIDEST
 from convbench.report import findings_run as whole
 from convbench.report.document import FINDINGS, Bullet, Bullets, Paragraph
 from convbench.report.doubts import busy, remedy
@@ -21,14 +21,14 @@ from convbench.report.phrases import (
     MOST_NAMES,
     WITHIN,
     against,
-    basis,
+    both,
     less,
-    multiplications_against,
     named,
     rounds_of,
     tallied,
     verdict,
 )
+from convbench.runs.titles import titles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,23 +71,34 @@ def main_group(all_groups: Sequence[Group]) -> Group | None:
 def scope(run: Run, all_groups: Sequence[Group]) -> str:
     """Return one line on what was run and what the findings are about."""
     main = main_group(all_groups)
-    about = f"; unless said otherwise, of the slot {main.label}" if main else ""
-    number = len(timed_rows(all_groups))
-    return f"{show.plural(len(run.records), 'case')}, {number:,} of them timed{about}"
+    parts = [_cases(run, all_groups), titles(run.records).shared]
+    parts += [f"“here” is {main.title}"] if main else []
+    return "; ".join(part for part in parts if part)
+
+
+def _cases(run: Run, all_groups: Sequence[Group]) -> str:
+    status = Counter(record.status for record in run.records)
+    counts = {"timed": len(timed_rows(all_groups))}
+    counts |= {name: status[name] for name in ("skipped", "failed", "invalid")}
+    told = show.listing([f"{number:,} {name}" for name, number in counts.items() if number])
+    text = f"{show.plural(len(run.records), 'case')} in {show.plural(len(all_groups), 'group')}"
+    return f"{text}: {told or 'none timed'}"
 
 
 def _scope(run: Run, all_groups: Sequence[Group], main: Group | None) -> str:
-    text = (
-        f"{show.plural(len(run.records), 'case')} in {show.plural(len(all_groups), 'group')}, "
-        f"{len(timed_rows(all_groups)):,} of them timed. Counts are multiplications of one forward "
-        "pass of the batch (1 MAC = 1 multiplication, taps on padding included); times are of one "
-        "call."
+    text = _cases(run, all_groups)
+    shared = titles(run.records).shared
+    text += f". All on {shared}. " if shared else ". "
+    text += (
+        "Counts are multiplications of one forward pass of the whole batch (1 MAC = 1 "
+        "multiplication, taps on padding included); times are of one call."
     )
     if main is None:
         return text
-    several = sum(group.kind == "type" for group in all_groups) > 1
-    which = " (the group that compares most; the tables have the others)" if several else ""
-    return f"{text} Unless another group is named, what follows is about {main.label}{which}."
+    key = ""
+    if main.rows[0].record.spec is not None:
+        key = " (channels in→out, kernel, input, images in a batch)"
+    return f"{text} “Here” is the group with the most comparisons, {main.title}{key}."
 
 
 def _cheapest(group: Group) -> Bullet | None:
@@ -96,26 +107,23 @@ def _cheapest(group: Group) -> Bullet | None:
         return None
     least = multiplications(full[0])
     tied = [row for row in full if multiplications(row) == least]
-    winners = [named(row.record) for row in tied]
-    need = "need" if winners[1:] else "needs"
-    text = f"{show.listing(winners, MOST_NAMES)} {need} {show.count(least)} multiplications"
-    base, share = group.baseline, full[0].multiplications
-    if base is not None and share is not None:
-        whose = f"the {show.count(multiplications(base))} of {base.record.label}"
-        text += (
-            f", {show.times(1 / share)} fewer than {whose}"
-            if 0 < share < 1
-            else f"; no type that sees and mixes as much needs fewer than {whose}"
-            if len(full) > 1
-            else "; it is alone in this slot"
-        )
-    ahead = [row for row in group.derived if multiplications(row) < least]
-    more = less(ahead, "needs fewer", "need fewer")
+    need = "need" if tied[1:] else "needs"
+    names = show.listing([named(row.record) for row in tied], MOST_NAMES)
+    text = f"{names} {need} {show.count(least)} multiplications"
     answer = show.listing([row.record.label for row in tied], MOST_NAMES)
     answer += f": {show.count(least)} multiplications"
-    if base is not None and share is not None and 0 < share < 1:
-        answer += f", {show.times(1 / share)} fewer than {base.record.label}"
-    return Bullet(lead="Cheapest by count", text=f"{text}. {more}".strip(), answer=answer)
+    base, share = group.baseline, full[0].multiplications
+    if base is not None and share is not None:
+        whose = f"{base.record.label} ({show.count(multiplications(base))})"
+        if 0 < share < 1:
+            text += f", {show.times(1 / share)} fewer than {whose}"
+            answer += f", {show.times(1 / share)} fewer than {base.record.label}"
+        elif full[1:]:
+            text += f"; no other type that sees and mixes all of its input needs fewer than {whose}"
+        else:
+            text += "; it is the only one in this slot"
+    ahead = [row for row in group.derived if multiplications(row) < least]
+    return Bullet(lead="Cheapest by count", text=f"{text}.{less(ahead, 'cheaper')}", answer=answer)
 
 
 def _fastest(group: Group) -> Bullet | None:
@@ -124,46 +132,48 @@ def _fastest(group: Group) -> Bullet | None:
     if best is None or best.seconds is None or not best.record.samples:
         return None
     text = f"{named(best.record)} {_takes(best, best.seconds)}"
+    answer = best.record.label
     if best.is_baseline:
-        text += ", and it is the baseline: "
+        text += " and is the baseline"
         text += (
-            "nothing that sees and mixes as much takes less"
-            if len(full) > 1
-            else "nothing else of its kind was timed here"
+            ": nothing that sees and mixes as much takes less"
+            if full[1:]
+            else "; no other type of its kind was timed here"
         )
     elif best.time and best.baseline:
-        beside = "paired, process by process, it" if best.time.paired else "it"
-        text += f"; {beside} {against(best.time, best.baseline.label)}"
-    answer = best.record.label
-    if best.time and best.baseline and best.time.verdict == "faster":
-        answer += f", {show.times(1 / best.time.value)} faster than {best.baseline.label}"
-    elif best.time and best.baseline and best.time.verdict == "same":
-        answer += f", as fast as {best.baseline.label} within {WITHIN}"
+        text += f" and {against(best.time, best.baseline.label)}"
+        if best.time.verdict == "faster":
+            answer += f", {show.times(1 / best.time.value)} faster than {best.baseline.label}"
+        elif best.time.verdict == "same":
+            answer += f", as fast as {best.baseline.label} within {WITHIN}"
     same, open_ = (
         [row for row in full[1:] if verdict(row, best) == one] for one in ("same", "cannot tell")
     )
-    for ties, said in (
-        (same, f"As fast, within {WITHIN}:"),
-        (open_, "The clock cannot tell it from"),
-    ):
+    for ties, said in ((same, f"As fast within {WITHIN}"), (open_, "Statistically tied with it")):
         if ties:
-            text += f". {said} {show.listing([named(row.record) for row in ties], MOST_NAMES)}"
+            text += f". {said}: {show.listing([row.record.label for row in ties], MOST_NAMES)}"
     if same or open_:
         answer += f"; statistically tied with {show.plural(len(same) + len(open_), 'other')}"
     ahead = [row for row in group.timed if row not in full and verdict(row, best) == "faster"]
-    more = less(ahead, "is faster", "are faster")
-    return Bullet(lead="Fastest here", text=f"{text}. {more}".strip(), answer=answer)
+    return Bullet(
+        lead="Fastest full replacement" if ahead and not best.is_baseline else "Fastest here",
+        text=f"{text}.{less(ahead, 'faster')}",
+        answer=answer,
+    )
 
 
 def _takes(row: Row, seconds: Interval) -> str:
     """Return how long a call takes, or what the processes say that do not agree on it."""
-    if show.known(seconds) or len(seconds.each) < _SEVERAL:
-        return f"takes {show.seconds(seconds)} a call ({basis(row)})"
-    apart = max(seconds.each) > WIDEST * min(seconds.each)
-    why = "disturbed" if apart else "too far apart for an interval"
+    samples = row.record.samples
+    processes = show.plural(len(samples), "process", "processes")
+    if show.known(seconds):
+        basis = f"{show.confidence(seconds.confidence)} interval, {processes}"
+        return f"takes {show.seconds(seconds)} a call ({basis})"
+    if len(seconds.each) < _SEVERAL:
+        return f"takes {show.seconds(seconds)} a call ({processes}, no interval)"
     return (
-        f"takes {show.seconds(seconds.value)} a call in the middle one of its processes, which say "
-        f"{show.spread(seconds, listed=True)}: {why}; {remedy([row])} ({basis(row)})"
+        f"takes {show.seconds(seconds.value)} a call (the median of processes that measured "
+        f"{show.spread(seconds, listed=True)}, too far apart for an interval: {remedy([row])})"
     )
 
 
@@ -172,12 +182,11 @@ def _separable(main: Group, types: Sequence[Group]) -> Bullet | None:
     if not pairs:
         return None
     group, row = next((pair for pair in pairs if pair[0] is main), pairs[0])
-    where = "Here" if group is main else f"In {group.label}"
-    text = f"{where} it {multiplications_against(row.multiplications or 0.0, 'standard')}"
-    text += f" and {against(row.time, 'standard')}." if row.time else f"; time: {row.no_time}."
+    where = "Here" if group is main else f"In {group.title}"
+    text = f"{where} it {both(row)}."
     verdicts = [other.time.verdict for _, other in pairs if other.time]
     if verdicts[1:]:
-        text += f" Over the {len(verdicts)} groups that timed both it is {tallied(verdicts)}."
+        text += f" Of the {len(verdicts)} groups that timed both, it is {tallied(verdicts)}."
     return Bullet(lead="depthwise_separable against standard", text=text)
 
 
@@ -202,26 +211,20 @@ def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
     gap, group, row = max(gaps, key=lambda item: item[0])
     text = ""
     if row.time and row.multiplications and row.baseline and gap > 1:
-        where = "" if group is main else f" in {group.label}"
-        factor, _, interval = show.times_interval(row.time).partition(" ")
-        text = (
-            f"The largest gap is that of {named(row.record)}{where}: it "
-            f"{multiplications_against(row.multiplications, row.baseline.label)} and takes "
-            f"{factor} its time {interval}, {show.times(row.time.value / row.multiplications)} the "
-            "share that its count suggests. "
-        )
-    slow = [
-        f"{other.record.label} ({show.times(1 / other.multiplications)} fewer, "
-        f"{show.times(other.time.value)} the time)"
-        for other in main.compared
-        if other.time and other.multiplications and _fewer_and_slower(other)
-    ]
-    text += (
-        f"In {main.label}, fewer multiplications and yet slower: {show.listing(slow, MOST_NAMES)}."
-        if slow
-        else f"In {main.label}, nothing with fewer multiplications was slower than the baseline."
-    )
-    return Bullet(lead="Promise and clock", text=text)
+        where = "here" if group is main else f"in {group.title}"
+        text = f"Count and time differ most for {named(row.record)} {where}, which {both(row)}. "
+    slow = [other for other in main.compared if _fewer_and_slower(other)]
+    if not slow:
+        text += "Here, no type with fewer multiplications was slower than the baseline."
+    elif slow != [row]:
+        told = [
+            f"{other.record.label} ({show.times(1 / other.multiplications)} fewer, "
+            f"{show.times(other.time.value)} the time)"
+            for other in slow
+            if other.time and other.multiplications
+        ]
+        text += f"Fewer multiplications and yet slower here: {show.listing(told, MOST_NAMES)}."
+    return Bullet(lead="Count against time", text=text.strip())
 
 
 def _told(row: Row) -> bool:

@@ -12,8 +12,7 @@ from convbench.report.groups import Group, alike, multiplications, telling
 from convbench.report.phrases import (
     MOST_NAMES,
     against,
-    multiplications_against,
-    named,
+    both,
     tallied,
     tied,
 )
@@ -23,7 +22,6 @@ from convbench.runs.frame import counters
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convbench.runs.frame import Row
     from convbench.runs.record import Run
 
 
@@ -33,16 +31,11 @@ def networks(run: Run, all_groups: Sequence[Group]) -> Bullet | None:
     if group is None or not group.derived:
         return None
     small = group.derived[0]
-    text = f"{small.record.label} needs {show.count(multiplications(small))} multiplications"
-    if small.baseline and not small.is_baseline and small.multiplications:
-        name = small.baseline.label
-        text = (
-            f"{small.record.label} {multiplications_against(small.multiplications, name)} "
-            f"({show.count(multiplications(small))} against "
-            f"{show.count(small.baseline.cost.multiplications if small.baseline.cost else 0)})"
-        )
-        text += f" and {against(small.time, name)}" if small.time else f"; time: {small.no_time}"
-    return Bullet(lead="Networks", text=f"In {group.label}, {text}.{_published(run)}")
+    count = show.count(multiplications(small))
+    text = f"{small.record.label} needs {count} multiplications"
+    if small.baseline and small.baseline.cost and not small.is_baseline and small.multiplications:
+        text = f"{small.record.label} {both(small)}"
+    return Bullet(lead="Networks", text=f"In {group.title}: {text}.{_published(run)}")
 
 
 def tests(all_groups: Sequence[Group]) -> Bullet | None:
@@ -58,7 +51,7 @@ def tests(all_groups: Sequence[Group]) -> Bullet | None:
         return None
     answer = tallied([time.verdict for _, _, time, _ in compared])
     found = [
-        f"in {group.label}, {row.record.label} {against(time, base)}"
+        f"in {group.title}, {row.record.label} {against(time, base)}"
         for group, row, time, base in compared[:MOST_NAMES]
     ]
     more = f"; {len(compared) - MOST_NAMES} more below" if compared[MOST_NAMES:] else ""
@@ -71,98 +64,84 @@ def _published(run: Run) -> str:
     if not compared:
         return ""
     missed = [f"{i.label} ({i.quantity})" for i in compared if i.meeting == "not met"]
-    met = len(compared) - len(missed)
-    text = f" {met} of {len(compared)} published figures are met at the precision printed"
+    met = f"{len(compared) - len(missed)} of {len(compared)}" if missed else f"All {len(compared)}"
+    text = f" {met} published figures are met at the precision printed"
     return f"{text}; not: {show.listing(missed, MOST_NAMES)}." if missed else f"{text}."
 
 
 def counted(run: Run) -> Bullet | None:
     """Return how many counts agree with the formula, counter by counter, and which do not."""
-    found = agreements(run)
-    names = counters(run)
-    parts = []
+    found, names = agreements(run), counters(run)
+    if not found:
+        return None
+    if not names:
+        text = "No counter was run, so nothing checks the counts by formula."
+        return Bullet(lead="Counters", text=text)
+    shares: dict[str, list[str]] = {}
     apart: dict[str, None] = {}
     for index, name in enumerate(names):
         seen = [item for item in found if item.verdicts[index] != NOT_COUNTED]
-        if not seen:
-            continue
-        agree = [item for item in seen if item.verdicts[index] == "agrees"]
-        parts.append(f"{name} agrees in {len(agree)} of {len(seen)}")
-        for item in seen:
-            if item.verdicts[index] != "agrees":
-                apart[f"{item.label} ({name}: {item.verdicts[index]})"] = None
-    if not parts:
-        return None
-    text = f"Of the distinct cases, counted by formula and from the program, {show.listing(parts)}."
+        wrong = [item for item in seen if item.verdicts[index] != "agrees"]
+        shares.setdefault(f"{len(seen) - len(wrong)} of {len(seen)}", []).append(name)
+        apart |= {f"{item.label} ({name}: {item.verdicts[index]})": None for item in wrong}
+    (share, first), *others = shares.items()
+    text = (
+        f"Counted from the program, {show.listing(first)} agree{'' if first[1:] else 's'} with the "
+        f"formula in {share} distinct cases"
+    )
+    text += "".join(f", {show.listing(more)} in {of}" for of, more in others) + "."
     if apart:
-        text += f" Not: {show.listing(list(apart), MOST_NAMES)}; each is explained below."
+        text += f" Not: {show.listing(list(apart), MOST_NAMES)}; the reasons are below."
     return Bullet(lead="Counters", text=text)
 
 
-def next_step(  # noqa: PLR0911  a line for each state of a run
-    run: Run, main: Group | None, doubt: str
-) -> Bullet | None:
+def next_step(run: Run, main: Group | None, doubt: str) -> Bullet | None:
     """Return what a reader may do with this, as far as the numbers carry it; doubt: as above."""
+    answer, text = _advice(run, main, doubt)
+    return Bullet(lead="Try next", text=text, answer=answer) if text else None
+
+
+def _advice(  # noqa: PLR0911  a line for each state of a run
+    run: Run, main: Group | None, doubt: str
+) -> tuple[str, str]:
+    """Return what to do, in a few words and in sentences."""
     if not run.finished:
-        return _next(
-            "Finish the run",
-            "Finish the run first: the same command with --resume keeps what is done.",
-        )
+        do = "Finish the run"
+        return do, f"{do} first: the same command with --resume measures what is missing."
     if main is None:
-        return None
-    full = alike(main.timed)
+        return "", ""
+    full, base = alike(main.timed), main.baseline
     failed = [record for record in run.records if record.status == "failed"]
-    ran = any(record.status == "ok" for record in run.records)
-    if failed and not ran:
-        return _next(
-            "Mend what failed",
-            f"Mend what failed first, {show.plural(len(failed), 'case')}: {failed[0].reason}.",
-        )
+    if failed and all(record.status != "ok" for record in run.records):
+        do, number = "Mend what failed", show.plural(len(failed), "case")
+        return do, f"{do} first, {number}: {failed[0].reason}."
     if not full:
-        return _next(
-            "Time the cases", "Time the cases: without times, nothing here says what is fast."
-        )
-    best, base = full[0], main.baseline
+        do = "Time the cases"
+        return do, f"{do}: without times, nothing here says what is fast."
     if base is None or base.record.status != "ok" or base.seconds is None:
-        return _next(
-            "Time the baseline",
-            "Get a time for the baseline first: without it, no ratio says what is gained.",
+        return "Time the baseline", (
+            "Get a time for the baseline first: without it, no ratio says what is gained."
         )
-    if len(full) == 1 and best.is_baseline:
-        name = base.record.label
-        return _next("Time others", f"Time another type in this slot: {name} is alone there.")
+    best, name = full[0], base.record.label
     gain = [row for row in full if row.time and row.time.verdict == "faster"]
-    close = [row for row in gain if row is gain[0] or tied(row, gain[0])]
-    names = show.listing([named(row.record) for row in close], MOST_NAMES)
+    labels = [row.record.label for row in gain if row is gain[0] or tied(row, gain[0])]
+    names = show.listing(labels, MOST_NAMES)
+    if len(full) == 1 and best.is_baseline:
+        return "Time others", f"Time another type here: {name} is the only one."
     if doubt:
-        again = show.capital(remedy(main.timed))
-        ahead = f"; as it stands, {names} came out faster than {base.record.label}" if gain else ""
-        return _next(again, f"{again}: the machine was busy, {doubt}{ahead}.")
-    if not gain:
-        return _stay(best, base)
-    one = "it was" if len(close) == 1 else "they were"
-    again = "; which of them, their parameters or more rounds decide" if len(close) > 1 else ""
-    labels = show.listing([row.record.label for row in close], 1)
-    return _next(
-        f"{labels} in place of {base.record.label}, then train",
-        f"Try {names} in place of {base.record.label} here: {one} faster{again}. Train "
-        "before you decide: this run says nothing about accuracy.",
-    )
-
-
-def _stay(best: Row, base: Row) -> Bullet:
-    name = base.record.label
-    if best.is_baseline or (best.time and best.time.verdict in {"slower", "same"}):
-        return _next(
-            f"Keep {name}",
-            f"Keep {name} here: nothing that sees and mixes as much was faster.",
+        do = show.capital(remedy(main.timed))
+        ahead = f" So far, {names} came out faster than {name}." if gain else ""
+        return do, f"{do}, since the machine was busy.{ahead}"
+    if gain:
+        names = f"one of {names}, which are statistically tied," if labels[1:] else names
+        return f"{show.listing(labels, 1)} in place of {name}, then train", (
+            f"Try {names} in place of {name}, and train before you decide: accuracy was not "
+            "measured."
         )
-    return _next(
-        f"Keep {name}, time again",
-        f"Keep {name} here for now, and time again with more rounds: no type that "
-        "sees and mixes as much was clearly faster.",
+    if best.is_baseline or (best.time and best.time.verdict in {"slower", "same"}):
+        do = f"Keep {name}"
+        return do, f"{do} here: no type that sees and mixes as much was faster."
+    return f"Keep {name}, time again", (
+        f"Keep {name} here for now, and time again with more rounds: no type that sees and mixes "
+        "as much was clearly faster."
     )
-
-
-def _next(answer: str, text: str) -> Bullet:
-    return Bullet(lead="Try next", text=text, answer=answer)

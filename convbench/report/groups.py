@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convbench.runs.frame import Row, rows
+from convbench.runs.titles import titles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,9 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """The cases that were interleaved and are compared with one another."""
+    """The cases that were interleaved and are compared with one another.
+
+    label: the short name, which identifies it in files. title: the name for readers, without what
+    all groups of the run share.
+    """
 
     label: str
+    title: str
     kind: Kind
     rows: tuple[Row, ...]
 
@@ -83,11 +89,12 @@ def timed_rows(all_groups: Sequence[Group]) -> list[Row]:
 
 def groups(run: Run) -> tuple[Group, ...]:
     """Return the groups of a run, in the order of their first record."""
+    names = titles(run.records).groups
     found: dict[tuple[str, Kind], list[Row]] = {}
     for row in rows(run):
         found.setdefault((row.record.group, row.record.kind), []).append(row)
     return tuple(
-        Group(label=label, kind=kind, rows=tuple(members))
+        Group(label=label, title=names[label], kind=kind, rows=tuple(members))
         for (label, kind), members in found.items()
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final
 
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT, MARGIN
 from convbench.core import text as show
@@ -27,19 +27,16 @@ def named(record: Record) -> str:
     return f"{record.label} ({text})" if text else record.label
 
 
-def less(ahead: Sequence[Row], one: str, many: str) -> str:
+def less(ahead: Sequence[Row], what: str) -> str:
     """Return which types are ahead because they do less, as a sentence; empty for none.
 
-    `one` and `many` are the verb for one type and for several: "needs fewer", "need fewer".
+    what: "cheaper", "faster".
     """
     if not ahead:
         return ""
     names = show.listing([named(row.record) for row in ahead], MOST_NAMES)
-    return (
-        f"{names} {many} still, but do less."
-        if ahead[1:]
-        else f"{names} {one} still, but does less."
-    )
+    be, do = ("are", "do") if ahead[1:] else ("is", "does")
+    return f" {names} {be} {what} still, but {do} less."
 
 
 def verdict(row: Row, other: Row) -> Verdict | None:
@@ -58,46 +55,55 @@ def rounds_of(record: Record) -> int:
     return sum(len(process.seconds) for process in record.samples)
 
 
-def basis(row: Row) -> str:
-    """Return what the time of a row rests on: 95 % interval, 10 processes, 90 rounds."""
-    samples = row.record.samples
-    parts = [show.plural(len(samples), "process", "processes")]
-    parts.append(show.plural(rounds_of(row.record), "round"))
-    if row.seconds and show.known(row.seconds):
-        of = " for one more process" if row.seconds.processes > 1 else ""
-        parts.insert(0, f"{show.confidence(row.seconds.confidence)} interval{of}")
-    return ", ".join(parts)
+def kinds_of(flags: Sequence[str]) -> tuple[str, ...]:
+    """Return what flags are, without their numbers: contaminated, disturbed."""
+    return tuple(dict.fromkeys(flag.partition(":")[0] for flag in flags))
 
 
 def tallied(verdicts: Sequence[Verdict]) -> str:
-    """Return how often each verdict was given: faster in 1, slower in 0 and so on."""
-    words = {"faster": "faster", "slower": "slower", "same": "the same",
-             "cannot tell": "cannot be told"}  # fmt: skip
-    return show.listing([f"{words[one]} in {verdicts.count(one)}" for one in get_args(Verdict)])
+    """Return how often each verdict was given: faster in 3 and slower in 1."""
+    words = {"faster": "faster", "slower": "slower", "same": "as fast",
+             "cannot tell": "undecided"}  # fmt: skip
+    counts = ((word, verdicts.count(one)) for one, word in words.items())
+    return show.listing([f"{word} in {number}" for word, number in counts if number])
 
 
 def against(time: RatioInterval, baseline: str) -> str:
     """Return what a time ratio says: is 2.4× faster than standard (95 % interval 2.3–2.5)."""
     ratio = f"time ratio {show.ratio(time.value)}, {show.evidence(time)}"
     if time.verdict == "same":
-        return f"is as fast as {baseline}, within {WITHIN} ({ratio})"
+        return f"is as fast as {baseline} within {WITHIN} ({ratio})"
     if time.verdict == "cannot tell":
         if not time.low <= 1 <= time.high:
-            ratio = f"fewer than {FEWEST_ROUNDS_FOR_A_VERDICT} rounds: {ratio}"
-        elif show.known(time):
-            ratio = f"the interval contains 1: {ratio}"
-        return f"cannot be told from {baseline} by the clock ({ratio})"
+            few = f"fewer than {FEWEST_ROUNDS_FOR_A_VERDICT} rounds"
+            return f"has {few}, too few to be called faster or slower than {baseline} ({ratio})"
+        if show.known(time):
+            return f"is statistically tied with {baseline} ({ratio})"
+        return f"cannot be compared with {baseline} ({ratio})"
     faster = time.verdict == "faster"
     factor, _, evidence = show.times_interval(time, inverse=faster).partition(" ")
     return f"is {factor} {time.verdict} than {baseline} {evidence}"
 
 
-def multiplications_against(share: float, baseline: str) -> str:
-    """Return what a multiplication ratio says: needs 7.9× fewer multiplications than standard."""
+def multiplications_against(share: float, baseline: str = "") -> str:
+    """Return what a multiplication ratio says: needs 7.9× fewer multiplications than standard.
+
+    Without a baseline, which the rest of the sentence names: needs 7.9× fewer multiplications.
+    """
+    than, of, as_ = (f" {word} {baseline}" if baseline else "" for word in ("than", "of", "as"))
     if abs(share - 1) < _SAME:
-        return f"needs as many multiplications as {baseline}"
+        return f"needs as many multiplications{as_}"
     if share > 1:
-        return f"needs {show.times(share)} the multiplications of {baseline}"
+        return f"needs {show.times(share)} the multiplications{of}"
     if not share:
         return "needs no multiplications"
-    return f"needs {show.times(1 / share)} fewer multiplications than {baseline}"
+    return f"needs {show.times(1 / share)} fewer multiplications{than}"
+
+
+def both(row: Row) -> str:
+    """Return what both ratios of a row say."""
+    base = row.baseline.label if row.baseline else "the baseline"
+    if row.time is None:
+        text = multiplications_against(row.multiplications or 0.0, base)
+        return f"{text}; time: {row.no_time}"
+    return f"{multiplications_against(row.multiplications or 0.0)} and {against(row.time, base)}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _FEWEST: Final = 2
 """Cases that a figure needs to compare anything."""
-_HOLLOW: Final = " Hollow marks see or mix less of their input than a standard convolution does."
+_HOLLOW: Final = " Hollow: types that see or mix less of their input than the baseline."
 
 
 def series(all_groups: Sequence[Group]) -> tuple[str, ...]:
@@ -52,15 +52,15 @@ def scatter_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure 
         if row.seconds
     )
     first, last = shown[0], shown[-1]
-    data = Scatter(title=group.label, points=points, series=names)
+    data = Scatter(title=group.title, group=group.label, points=points, series=names)
     return Figure(
         id=f"time-against-multiplications-{number}",
         caption=(
-            f"Time of a call against multiplications, {group.label}. Grey lines are equal rates. "
-            f"Whiskers are where one more process would fall.{said(data)}{_hollow(points)}"
+            f"Time of a call against multiplications: {group.title}. Grey lines: equal rates; "
+            f"whiskers: 95 % intervals.{said(data)}{_hollow(points)}"
         ),
         alt=(
-            f"Log-log scatter of {len(points)} cases in {group.label}: from {first.record.label}, "
+            f"Log-log scatter of {len(points)} cases: from {first.record.label}, "
             f"the fastest, with {show.count(multiplications(first))} multiplications, to "
             f"{last.record.label}, the slowest, with {show.count(multiplications(last))}."
         ),
@@ -88,17 +88,17 @@ def ratios_figure(group: Group, number: int) -> Figure | None:
         return None
     faster = sum(pair.time.verdict == "faster" for pair in pairs)
     fewer = sum(pair.multiplications < 1 for pair in pairs)
-    data = Ratios(title=group.label, baseline=group.baseline_name, pairs=pairs)
+    base = group.baseline_name
+    data = Ratios(title=group.title, group=group.label, baseline=base, pairs=pairs)
     return Figure(
         id=f"promise-and-clock-{number}",
         caption=(
-            f"What the count promises and what the clock gives, {group.label}. Squares: "
-            f"multiplications divided by those of {group.baseline_name}; circles: time divided by "
-            f"its time, with the interval. Left of 1 is less.{said(data)}{_hollow(pairs)}"
+            f"Multiplications (squares) and time (circles, with interval) divided by those of "
+            f"{base}: {group.title}. Left of 1 is less.{said(data)}{_hollow(pairs)}"
         ),
         alt=(
-            f"Paired ratios of {len(pairs)} cases to {group.baseline_name}: {fewer} need fewer "
-            f"multiplications and {faster} are faster."
+            f"Paired ratios of {len(pairs)} cases to {base}: {fewer} need fewer multiplications "
+            f"and {faster} are faster."
         ),
         data=data,
     )
@@ -121,7 +121,7 @@ def curve_figure(all_groups: Sequence[Group]) -> Figure | None:
         id="separable-against-its-curve",
         caption=(
             "Depthwise separable divided by standard over the output channels N: multiplications "
-            f"against 1/N + 1/|K|, and time with its interval. {title}.{said(data)}"
+            f"and time, with its interval: {title}.{said(data)}"
         ),
         alt=(
             f"Curve of 1/N + 1/|K| with {show.plural(len(points), 'pair')} of this run at "
@@ -135,9 +135,9 @@ def _family(group: Group) -> str:
     """Name what slots share when they differ in the output channels alone."""
     record = group.rows[0].record
     if (spec := record.spec) is None:
-        return group.label
-    one = spec.label.replace(f"→{spec.out_channels} ", "→N ", 1)
-    return group.label.replace(spec.label, one, 1)
+        return group.title
+    one = spec.title.replace(f"→{spec.out_channels},", "→N,", 1)
+    return group.title.replace(spec.title, one, 1)
 
 
 def _curve_point(group: Group) -> CurvePoint | None:
@@ -181,12 +181,12 @@ def networks_figure(group: Group) -> Figure | None:
         for row in shown
     )
     small, large = group.derived[0], group.derived[-1]
-    data = Bars(title=group.label, bars=bars)
+    data = Bars(title=group.title, group=group.label, bars=bars)
     return Figure(
         id="networks-by-width",
         caption=(
-            f"Networks by width, {group.label}: multiplications of one forward pass of the batch, "
-            f"and time of a call with its interval.{said(data)}"
+            f"Multiplications of one forward pass of the batch, and time of a call with its "
+            f"interval: {group.title}.{said(data)}"
         ),
         alt=(
             f"Bars of {len(bars)} networks, from {small.record.label} with "

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 
 from convbench.core.slot_names import sizes
+from convbench.runs.code import UNKNOWN
 from convbench.runs.conditions import Condition
 from convbench.runs.record import Record
 
@@ -22,7 +23,7 @@ class Titles:
 
     Attributes:
         shared: conditions under which all were timed: "cpu, float32, channels first, 1 thread".
-        groups: the readable name of each group, by its short one.
+        groups: the readable name of each group, by its short one; of code that of what timed it.
 
     """
 
@@ -46,12 +47,14 @@ def titles(records: Iterable[Record], but: Collection[str] = ()) -> Titles:
     own = {
         group: [text for axis, text in each.items() if (axis, text) not in shared]
         for group, each in words.items()
+        if firsts[group].kind != "code"
     }
     every = next(iter(words.values()), {})
     return Titles(
         shared=", ".join(text for axis, text in every.items() if (axis, text) in shared),
         groups={
-            group: ", ".join([slot_title(record), *own[group]]) for group, record in firsts.items()
+            group: ", ".join([slot_title(record), *own.get(group, ())])
+            for group, record in firsts.items()
         },
     )
 
@@ -71,4 +74,5 @@ def slot_title(record: Record) -> str:
 
 def _condition(record: Record) -> dict[str, str]:
     condition = Condition(**{axis: getattr(record, axis) for axis in _AXES})
-    return {axis: text.replace("_", " ") for axis, text in condition.words.items()}
+    said = {axis: text.replace("_", " ") for axis, text in condition.words.items()}
+    return {axis: text for axis, text in said.items() if text != UNKNOWN}

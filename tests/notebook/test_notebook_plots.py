@@ -17,6 +17,7 @@ from convbench.report.figures.labels import Box
 from convbench.runs.ceiling_share import shares
 from convbench.runs.record import Machine, Run
 from convbench.runs.store import load
+from convbench.runs.titles import titles
 from convbench.ui.notebook.plots import PLOTS
 
 QUICK = ROOT / "reports" / "cpu-quick"
@@ -76,10 +77,9 @@ def test_an_unknown_name_lists_those_there_are(quick):
 
 
 def test_another_group_is_drawn_by_its_label(quick):
-    labels = list(dict.fromkeys(record.group for record in quick.records))
-    for label in labels:
+    for label, title in titles(quick.records).groups.items():
         drawn = quick.plot("ratio", group=label)
-        assert drawn._suptitle.get_text() == label
+        assert drawn._suptitle.get_text() == title
     with pytest.raises(UnknownNameError, match="no group"):
         quick.plot("ratio", group="zzz")
 
@@ -87,7 +87,8 @@ def test_another_group_is_drawn_by_its_label(quick):
 def test_networks_can_be_drawn_by_every_plot_of_one_group(quick):
     label = next(record.group for record in quick.records if record.kind == "network")
     for name in ("ratio", "scatter", "roofline", "networks"):
-        assert quick.plot(name, group=label)._suptitle.get_text() == label
+        drawn = quick.plot(name, group=label)
+        assert drawn._suptitle.get_text() == titles(quick.records).groups[label]
 
 
 UNTIMED = replace(whole_run(), records=tuple(replace(r, samples=()) for r in whole_run().records))

@@ -141,7 +141,7 @@ def test_a_run_shows_its_findings_and_its_tables():
     text = read(run._repr_html_())
     assert "What convolutions cost: the quick suite on cpu" in text
     assert "Cheapest by count:" in text
-    assert "Ratios: 3→128 k3 @7×7 b1" in text
+    assert "Cost and time: 3→128, 3×3, no padding, 7×7, batch 1" in text
     assert "In parentheses behind a ratio" in text
 
 

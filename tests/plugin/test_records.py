@@ -211,12 +211,12 @@ def test_a_session_is_a_run(run, script, pytester):
     ]
     text = page.read_text()
     assert (
-        "- **Tests:** Faster in 2, slower in 0, the same in 0 and cannot be told in 0: in "
-        "test_it.py::test_pays, a (max) is 2.0× faster than b (min)" in text
+        "- **Tests:** Faster in 2: in test_it.py::test_pays, a (max) is 2.0× faster than b (min)"
+        in text
     )
     assert "| a (max) |" in text.replace("  ", " ")
-    assert "time ÷ baseline" in text
-    assert "multiplications ÷ baseline" not in text, "nothing is derived"
+    assert "time ratio" in text
+    assert "count ratio" not in text, "nothing is derived"
     assert "nothing to compare with" not in text
     assert "1/N" not in text, "there is no type here"
 
@@ -326,7 +326,7 @@ def test_results_of_pytest_benchmark_flow_into_the_run(run, pytester):
         "failed", "the test failed: ZeroDivisionError: division by zero",
     )  # fmt: skip
     page = write_report(found, pytester.path / "r", ("markdown", "csv"))[0].read_text()
-    assert "unwatched (3 cases)" in page
+    assert "unwatched in 3 cases" in page
     assert "| test_sum[2]" in page.replace("\\", "")
 
 

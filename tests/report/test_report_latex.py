@@ -239,6 +239,19 @@ def test_parts_of_a_table_are_files_with_numbers():
     assert rb"\caption{y. All of it.}" in files["latex/t-1-2.tex"]
 
 
+def test_a_caption_names_the_part_for_readers_and_once():
+    part = replace(table((("a", 1),), kind="integer"), part="short", title="64→64, 3×3")
+    for heading, said in (
+        ("Cost and time: 64→64, 3×3", rb"\caption{Cost and time: 64\ensuremath{\rightarrow}64, 3"),
+        ("The other groups", rb"\caption{The other groups: 64\ensuremath{\rightarrow}64, 3"),
+    ):
+        files = render(Document(title="t", blocks=(Heading(level=2, text=heading), part)))
+        (data,) = (data for name, data in files.items() if name.startswith("latex/"))
+        assert said in data
+        assert data.count(b"rightarrow") == 1
+        assert b"short" not in data
+
+
 def test_blocks():
     document = Document(
         title="A & B",

@@ -74,10 +74,10 @@ def test_types_and_units_of_the_cases(files, key, kind, unit):
 
 
 def test_the_file_says_what_it_is(files):
-    said = read(files["parquet/latency.parquet"]).schema.metadata
-    assert said[b"convbench.table"] == b"latency"
+    said = read(files["parquet/results.parquet"]).schema.metadata
+    assert said[b"convbench.table"] == b"results"
     assert said[b"convbench.schema"] == b"2"
-    low = read(files["parquet/latency.parquet"]).schema.field("seconds_low")
+    low = read(files["parquet/results.parquet"]).schema.field("seconds_low")
     assert low.metadata[b"note"] == b"lower end of the interval of seconds"
     cases = read(files["parquet/cases.parquet"]).schema.field("multiplications")
     assert b"taps on padding included" in cases.metadata[b"note"]

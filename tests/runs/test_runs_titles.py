@@ -45,3 +45,19 @@ def test_what_all_groups_share_is_said_once():
     assert apart.shared == "cpu, 2 threads"
     assert apart.groups["other"] == f"{slot_title(other)}, float64, channels last"
     assert titles([]).shared == ""
+
+
+def test_code_is_named_by_what_timed_it_and_an_unknown_condition_is_not_named():
+    first, second = (
+        replace(record, kind="code", spec=None, group=name, slot=name, dtype=dtype, threads=threads)
+        for record, name, dtype, threads in zip(
+            whole_run().records,
+            ("a::test", "b::test"),
+            ("unknown", "float32"),
+            (1, 2),
+            strict=False,
+        )
+    )
+    found = titles([first, second])
+    assert found.groups == {"a::test": "a::test", "b::test": "b::test"}
+    assert titles([first]).shared == "cpu, channels first, 1 thread"

@@ -80,9 +80,8 @@ def _pair_note(pair: figuredata.Pair, data: figuredata.Ratios) -> Note:
         (
             (f"multiplications ÷ {data.baseline}", show.ratio(count)),
             (f"time ÷ {data.baseline}", f"{with_confidence(time)}, {time.verdict}"),
-            ("time share ÷ count share", show.ratio(time.value / count) if count else "–"),
         ),
-        group=data.title,
+        group=data.group,
         case=pair.label,
         known={"ratio_multiplications": count},
     )
@@ -109,7 +108,7 @@ def bars(data: figuredata.Bars) -> Picture:
         height=1.5 + 0.36 * len(labels),
         pixels=90 + 34 * len(labels),
         beside=True,
-        notes=tuple(_bar_note(bar, data.title) for bar in data.bars),
+        notes=tuple(_bar_note(bar, data.group) for bar in data.bars),
         rows=labels,
     )
 

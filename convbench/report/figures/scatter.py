@@ -48,7 +48,7 @@ def scatter(data: Scatter) -> Picture:
         Axis(up, "time of a call, with its interval", log=True, show=style.tick_seconds),
         (*_rates(across, up), *marks),
     )
-    notes = tuple(_note(point, data.title) for point in data.points)
+    notes = tuple(_note(point, data.group) for point in data.points)
     return Picture(title=data.title, panels=(panel,), height=6.2, pixels=540, notes=notes)
 
 

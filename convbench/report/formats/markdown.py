@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
 
 from tabulate import tabulate
 
@@ -22,6 +24,8 @@ from convbench.report.figures import drawn
 from convbench.report.renderers import RENDERERS, TABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from convbench.report.document import Block, Column
     from convbench.report.figures import Form
     from convbench.report.one_table import OneTable
@@ -33,6 +37,8 @@ _SPECIAL: Final = re.compile(r"([\\`*\[\]|$~#])")
 # An underscore inside a word means nothing; anywhere else it may start or end emphasis.
 _EDGE_UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_WIDEST: Final = 170
+"""Signs of a line beyond which padding makes no column: editors break it."""
 _PADDING: Final = re.compile(r" {2,}|-{4,}")
 # What makes a list, a rule or a heading where it starts a line.
 _AT_START: Final = re.compile(r"^([-+=]|\d+(?=[.)](?:\s|$)))")
@@ -91,18 +97,38 @@ def markdown(block: Block) -> str:  # noqa: PLR0911  (one line for each kind of 
             alt = escape(block.alt)
             return f"![{alt}](figures/{block.id}.png)\n\n*{escape(block.caption)}*"
         case Fold():
-            inner = "\n\n".join(_tight(part) for part in block.blocks)
+            inner = "\n\n".join(map(_tight, _together(block.blocks)))
             summary = f"<summary>{escape(block.summary)}</summary>"
             return f"<details>{summary}\n\n{inner}\n\n</details>"
 
 
-def _tight(block: Block) -> str:
-    """Return a block inside a fold: tables without padding, which halves a long report.
+class _Title(str):
+    """What the rows below it, up to the next one, are of; alone in its row."""
 
-    GitHub shows no Markdown above half a megabyte, and nobody reads the source of a fold.
-    """
-    text = markdown(block)
-    return _PADDING.sub(_shrink, text) if isinstance(block, Table) else text
+    __slots__ = ()
+
+
+def _together(blocks: Sequence[Block]) -> Iterator[Block]:
+    """Yield blocks with neighbouring tables of one id as one: a row with its title before each."""
+    for _, several in groupby(blocks, lambda each: isinstance(each, Table) and each.id):
+        found = list(several)
+        tables = [block for block in found if isinstance(block, Table)]
+        if not tables[1:]:
+            yield from found
+            continue
+        columns = {column.key: column for table in tables for column in table.columns}
+        rows: list[tuple[Any, ...]] = []
+        for table in tables:
+            rows.append((_Title(table.title),))
+            keys = [column.key for column in table.columns]
+            named = (dict(zip(keys, row, strict=True)) for row in table.rows)
+            rows += [tuple(row.get(key) for key in columns) for row in named]
+        yield replace(tables[0], columns=tuple(columns.values()), rows=tuple(rows), title="")
+
+
+def _tight(block: Block) -> str:
+    """Return a block inside a fold, whose source nobody reads: tables are not padded."""
+    return _table(block, widest=0) if isinstance(block, Table) else markdown(block)
 
 
 def _shrink(match: re.Match[str]) -> str:
@@ -120,7 +146,8 @@ def _code(text: str) -> str:
     return f"{fence}text\n{text}\n{fence}"
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, widest: int = _WIDEST) -> str:
+    """Return a table, padded where its lines are no longer than `widest`."""
     caption = f"{escape(table.caption)}\n\n" if table.caption else ""
     if not table.rows:
         return f"{caption}No rows."
@@ -129,6 +156,8 @@ def _table(table: Table) -> str:
             _cell(show.cell(value, column.kind), column)
             for column, value in zip(table.columns, row, strict=True)
         ]
+        if not isinstance(row[0], _Title)
+        else [f"**{escape(row[0])}**"]
         for row in table.rows
     ]
     text = tabulate(
@@ -138,7 +167,8 @@ def _table(table: Table) -> str:
         colalign=["left" if column.kind in _LEFT else "right" for column in table.columns],
         disable_numparse=True,
     )
-    return caption + text
+    padded = len(text.partition("\n")[0]) <= widest
+    return caption + (text if padded else _PADDING.sub(_shrink, text))
 
 
 def _cell(text: str, column: Column) -> str:

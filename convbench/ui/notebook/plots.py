@@ -96,7 +96,7 @@ def _roofline(run: Run, found: Sequence[Group], group: str | None) -> Roofline:
             "ceiling was measured",
         )  # fmt: skip
     return Roofline(
-        title=chosen.label,
+        title=chosen.title,
         multiplications_per_second=limit.multiplications_per_second,
         bytes_per_second=limit.bytes_per_second,
         points=tuple(points),

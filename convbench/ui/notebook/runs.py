@@ -56,14 +56,15 @@ def _status(run: Run) -> str:
 
 
 def _tables(document: Document) -> Iterator[str]:
-    names = {"overview": "Every group in one row", "ratios": "Ratios", "latency": "Times",
-             "cost": "Cost"}  # fmt: skip
+    names = {"overview": "Every group in one row", "results": "Cost and time"}
     for block in document.walk():
         if isinstance(block, Table) and block.id in names and block.rows:
             inside = _table(block)
             note = table_note(block)
             inside += line(note, small=True) if note else ""
-            summary = ": ".join(part for part in (names[block.id], block.part) if part)
+            summary = ": ".join(
+                part for part in (names[block.id], block.title or block.part) if part
+            )
             yield fold(summary, inside)
 
 

@@ -6,24 +6,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
-from convbench.report.clock import LATENCY_COLUMNS, RATIO_COLUMNS
-from convbench.report.counts import COST_COLUMNS
+from convbench.report.document import Column
 from convbench.report.figures.picture import with_confidence
 from convbench.report.figures.style import TIME
 from convbench.report.formats.html.names import case_rows
+from convbench.report.results import COUNTS, RESULTS, TIMING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convbench.core.units import Kind
-    from convbench.report.document import Column, Document
+    from convbench.report.document import Document
 
 Line = tuple[str, str]
 """What a number is, and the number with its unit."""
 
-_RATIOS: Final = (COST_COLUMNS[1], RATIO_COLUMNS[1])
-_PLAIN: Final = COST_COLUMNS[3:]
-_TIMES: Final = LATENCY_COLUMNS[3:-1]
+_RATIOS: Final = (
+    RESULTS[1],
+    Column(name="multiplications ÷ baseline", key="ratio_multiplications", kind="ratio"),
+)
+_PLAIN: Final = (RESULTS[3], *COUNTS)
+_TIMES: Final = TIMING[1:-1]
 TIME_RATIO: Final = "time ÷ baseline"
 
 

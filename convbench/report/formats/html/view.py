@@ -182,8 +182,8 @@ def grid(table: Table, names: Names, above: str) -> Grid:
     """Return a table with its cells as text and as values; `above` is the heading over it."""
     return Grid(
         id=plain(table.id),
-        caption=plain(table.caption or table.part or above),
-        quiet=not table.caption,
+        caption=plain(table.caption or table.title or above),
+        quiet=not table.caption and table.title.lower() in above.lower(),
         columns=table.columns,
         rows=tuple(_row(table, row, names) for row in table.rows),
         long=len(table.rows) > MANY_ROWS,

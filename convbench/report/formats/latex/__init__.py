@@ -113,7 +113,8 @@ class _Page:
         if block.id in self._numbered:
             self._number[block.id] = self._number.get(block.id, 0) + 1
             name = f"{name}-{self._number[block.id]}"
-        title = ": ".join(part for part in (self._section, block.part) if part)
+        named, part = self._section, block.title or block.part
+        title = named if part.lower() in named.lower() else ": ".join(filter(None, (named, part)))
         self.files[f"latex/{name}.tex"] = table(block, name, title).encode("ascii")
         return name
 

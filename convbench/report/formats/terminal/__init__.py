@@ -15,7 +15,6 @@ from convbench.report.document import (
     Table,
     sections,
 )
-from convbench.report.formats.terminal.merging import MERGED, merged
 from convbench.report.formats.terminal.narrowing import narrowed
 from convbench.report.formats.terminal.prose import prose
 from convbench.report.renderers import SCREENS
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 
     from convbench.report.document import Block, Document
 
-_SHOWN: Final = frozenset({"overview", "left-out"})
-"""Tables that are shown as they stand, beside those that are merged, one a group."""
+_SHOWN: Final = frozenset({"results", "agreement", "overview", "left-out"})
+"""Tables that are shown, but for those that are folded."""
 
 
 @SCREENS.register("terminal")
@@ -94,13 +93,9 @@ class _Page:
                 yield from self._words(block)
             return
         kept = [b for b in section if isinstance(b, Table) and b.id in _SHOWN and b.rows]
-        for table in kept:
+        if kept:
             yield from self._heading(heading)
-            yield from self._table(table)
-        # The tables of one group lie in several sections: they are together in that of time, or
-        # in that of costs where there are no times.
-        for table in merged(self.document, section):
-            yield from self._heading(table.part or heading)
+        for table in kept:
             yield from self._table(table)
 
     def _heading(self, text: str) -> Iterator[RenderableType]:
@@ -136,8 +131,7 @@ class _Page:
     def _missing(self) -> str:
         """Return what a reader finds in other formats only."""
         blocks = self.document.blocks
-        shown = {*_SHOWN, *MERGED}
-        others = [b.id for b in blocks if isinstance(b, Table) and b.id not in shown]
+        others = [b.id for b in blocks if isinstance(b, Table) and b.id not in _SHOWN]
         folds = sum(isinstance(block, Fold) for block in blocks)
         drawn = sum(isinstance(block, Figure) for block in self.document.walk())
         parts = [f"the tables {show.listing(list(dict.fromkeys(others)))}"] if others else []

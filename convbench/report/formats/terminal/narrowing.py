@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from convbench.report.document import Table
 
 _FIRST: Final = (
-    "label", "group", "status", "reason", "seconds", "verdict", "ratio_seconds", "fastest",
+    "label", "group", "title", "status", "reason", "seconds", "verdict", "ratio_seconds", "fastest",
     "ratio_multiplications", "ratio", "what", "cheapest", "seconds_baseline",
     "slot", "multiplications", "parameters", "cases", "gap", "caveat",
 )  # fmt: skip

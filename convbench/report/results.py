@@ -1,0 +1,261 @@
+"""What was found of each group: one table with cost, time and ratios, and all groups in a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
+from convbench.core import text as show
+from convbench.report.document import Column, Heading, Paragraph, Table, folded
+from convbench.report.doubts import remedy, unknown
+from convbench.report.groups import Group, alike, multiplications
+from convbench.report.phrases import WITHIN, kinds_of
+from convbench.report.plots import ratios_figure, scatter_figure, series
+from convbench.runs.columns import COLUMNS, LISTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from convbench.report.document import Block
+    from convbench.runs.frame import Row
+
+MANY_GROUPS: Final = 6
+"""A run with more groups has no details here, draws its main group alone, and has one fold for its
+small groups."""
+_SMALL: Final = 4
+"""Cases of a small group, at most."""
+
+
+def _of_frame(key: str, name: str) -> Column:
+    """Return a column of the frame under another name for readers."""
+    return Column(name=name, key=key, kind=COLUMNS[key].kind)
+
+
+RESULTS: Final = (
+    Column(name="case", key="label"),
+    _of_frame("multiplications", "multiplications"),
+    _of_frame("ratio_multiplications", "count ratio"),
+    _of_frame("parameters", "parameters"),
+    Column(name="time of a call", key="seconds", kind="seconds"),
+    _of_frame("ratio_seconds", "time ratio"),
+    Column(name="verdict", key="verdict"),
+    Column(name="remarks", key="remarks"),
+)
+COUNTS: Final = tuple(
+    _of_frame(name, told.title)
+    for name, told in LISTED.items()
+    if name not in {column.key for column in RESULTS}
+)
+"""The other counts."""
+TIMING: Final = (
+    Column(name="spread", key="mad_share", kind="share"),
+    _of_frame("processes", "processes"),
+    _of_frame("rounds", "rounds"),
+    _of_frame("calls_per_sample", "calls a sample"),
+    _of_frame("seconds_first_call", "first call"),
+    _of_frame("seconds_kernel", "kernels alone"),
+    _of_frame("seconds_host", "host"),
+    _of_frame("seconds_issue", "launching"),
+    _of_frame("flags", "flags"),
+)
+"""What a time rests on."""
+
+
+def main_section(group: Group | None, every: Sequence[Group]) -> tuple[Block, ...]:
+    """Return the table of the group that the findings are about, and what it rests on, folded."""
+    table = _results(group) if group else None
+    if group is None or table is None:
+        return ()
+    caption = f"Ratios are to the baseline, {group.baseline_name}."
+    if group.timed:
+        caption = f"Fastest first. {caption} {_legend(every, group.timed)}"
+    figure = scatter_figure(group, 1, series(every))
+    return (
+        Heading(level=2, text=f"Cost and time: {group.title}"),
+        replace(table, caption=caption),
+        *_no_ratios(group),
+        *folded("Details of each case", details(group, every)),
+        *([figure] if figure else []),
+    )
+
+
+def _legend(every: Sequence[Group], timed: Sequence[Row]) -> str:
+    several = any(len(row.record.samples) > 1 for row in timed)
+    scatter = "processes" if several else "rounds of one process"
+    text = (
+        f"± and parentheses: 95 % intervals over {scatter} (less where rounds were few). Verdict: "
+        "“faster” or “slower” where all of the interval lies on one side of 1, “same” where it "
+        f"lies within {WITHIN} of 1, else “cannot tell”, as with fewer than "
+        f"{FEWEST_ROUNDS_FOR_A_VERDICT} rounds."
+    )
+    far = unknown([row for group in every for row in group.timed])
+    if far:
+        text += (
+            " “processes: a … b”: what the processes measured, too far apart for an interval; "
+            f"to get one, {remedy(far)}."
+        )
+    return text
+
+
+def overview(every: Sequence[Group]) -> tuple[Block, ...]:
+    """Return one row for each group but those of networks, where there are several."""
+    several = [group for group in every if group.kind != "network" and group.timed]
+    if not several[1:]:
+        return ()
+    types = any(group.kind == "type" for group in several)
+    table = Table(
+        id="overview",
+        caption="The time ratio is that of the fastest to the baseline."
+        + (" Types that see or mix less of their input do not count." if types else ""),
+        columns=(
+            Column(name="group", key="title"),
+            Column(name="fewest multiplications", key="cheapest"),
+            Column(name="fastest", key="fastest"),
+            Column(name="time ratio", key="ratio_seconds", kind="ratio"),
+            Column(name="verdict", key="verdict"),
+            Column(name="time of baseline", key="seconds_baseline", kind="seconds"),
+        ),
+        rows=tuple(_overview_row(group) for group in several),
+    )
+    heading = Heading(level=2, text="Every group in one row")
+    return heading, without_empty(table, ("cheapest", "ratio_seconds"))
+
+
+def _overview_row(group: Group) -> tuple[Any, ...]:
+    derived, timed, base = alike(group.derived), alike(group.timed), group.baseline
+    least = multiplications(derived[0]) if derived else 0
+    cheapest = [row.record.label for row in derived if multiplications(row) == least]
+    best = timed[0] if timed else None
+    return (
+        group.title,
+        show.listing(cheapest, 2) or None,
+        best.record.label if best else None,
+        best.time if best else None,
+        (_verdict(best) or best.no_time) if best else None,
+        base.seconds if base else None,
+    )
+
+
+def other_groups(rest: Sequence[Group], every: Sequence[Group]) -> tuple[Block, ...]:
+    """Return the groups other than the main one, each folded; small ones together if many."""
+    few = len(every) <= MANY_GROUPS
+    folds: list[Block] = []
+    small: list[Block] = []
+    for number, group in enumerate(rest, start=2):
+        found = group_blocks(group)
+        if few and group.kind == "type":
+            figures = ratios_figure(group, number), scatter_figure(group, number, series(every))
+            found += tuple(filter(None, figures))
+        if not few and len(group.timed) <= _SMALL:
+            small += found
+        else:
+            folds += folded(group.title, (*found, *details(group, every)))
+    folds += folded(f"Groups of at most {_SMALL} cases", small)
+    if not folds:
+        return ()
+    return (
+        Heading(level=2, text="The other groups"),
+        Paragraph(text="Ratios are to the row whose verdict is “baseline”."),
+        *folds,
+    )
+
+
+def group_blocks(group: Group) -> tuple[Block, ...]:
+    """Return the table of a group, and why it has no time ratios where it has none."""
+    table = _results(group)
+    return (table, *_no_ratios(group)) if table else ()
+
+
+def _results(group: Group) -> Table | None:
+    """Return what each case costs and how long it takes; None where nothing is known of any."""
+    timed = group.timed
+    seen = {row.record.case for row in timed}
+    left = [
+        row
+        for row in group.rows
+        if row.record.cost and row.record.status != "skipped" and row.record.case not in seen
+    ]
+    return _table("results", RESULTS, [*timed, *sorted(left, key=multiplications)], group)
+
+
+def details(group: Group, every: Sequence[Group]) -> tuple[Table, ...]:
+    """Return the other counts, and what each time rests on; nothing where groups are many."""
+    if len(every) > MANY_GROUPS:
+        return ()
+    found = (
+        _table("counts", (RESULTS[0], *COUNTS), group.derived, group, "The other counts."),
+        _table("timing", (RESULTS[0], *TIMING), group.timed, group, "What each time rests on."),
+    )
+    return tuple(table for table in found if table)
+
+
+def _table(
+    name: str, columns: tuple[Column, ...], rows: Sequence[Row], group: Group, caption: str = ""
+) -> Table | None:
+    if not rows:
+        return None
+    table = Table(
+        id=name,
+        caption=caption,
+        columns=columns,
+        rows=tuple(tuple(_value(row, column.key) for column in columns) for row in rows),
+        part=group.label,
+        title=group.title,
+    )
+    return without_empty(table, [column.key for column in columns[1:]])
+
+
+def _value(row: Row, key: str) -> Any:
+    own = _OWN.get(key)
+    return own(row) if own else COLUMNS[key].value(row)
+
+
+def _spread(row: Row) -> float | None:
+    spread, typical = (COLUMNS[key].value(row) for key in ("seconds_mad", "seconds_median"))
+    return spread / typical if typical else None
+
+
+def _remarks(row: Row) -> str | None:
+    less = (row.record.caveat.text,) if row.record.caveat.text else ()
+    return "; ".join((*less, *kinds_of(row.flags))) or None
+
+
+def _verdict(row: Row) -> str | None:
+    if row.record.status != "ok":
+        return row.record.status
+    found: str | None = COLUMNS["verdict"].value(row)
+    return found
+
+
+_OWN: Final[dict[str, Callable[[Row], Any]]] = {
+    "seconds": lambda row: row.seconds if row.record.status == "ok" else None,
+    "ratio_seconds": lambda row: row.time,
+    "verdict": _verdict,
+    "remarks": _remarks,
+    "mad_share": _spread,
+}
+
+
+def without_empty(table: Table, keys: Iterable[str]) -> Table:
+    """Return the table without those of these columns that have nothing in any row."""
+    drop = {
+        index
+        for index, column in enumerate(table.columns)
+        if column.key in keys and not any(row[index] for row in table.rows)
+    }
+    return replace(
+        table,
+        columns=tuple(each for index, each in enumerate(table.columns) if index not in drop),
+        rows=tuple(
+            tuple(each for index, each in enumerate(row) if index not in drop) for row in table.rows
+        ),
+    )
+
+
+def _no_ratios(group: Group) -> tuple[Paragraph, ...]:
+    if group.paced or not group.timed[1:]:
+        return ()
+    reasons = dict.fromkeys(row.no_time for row in group.timed if row.no_time)
+    why = show.listing(list(reasons)) or "there is nothing to compare with"
+    return (Paragraph(text=f"No time ratios here: {why}."),)
