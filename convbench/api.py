@@ -15,7 +15,7 @@ from convbench.formulas.symbols import formula
 from convbench.runs.record import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from torch import nn
@@ -102,15 +102,22 @@ def count(module: nn.Module, inputs: Any, *, counter: str = "torch") -> Tally:
 
 
 def profile(
-    module: nn.Module, *inputs: Any, backward: bool = False, strict: bool = False
+    module: nn.Module,
+    *inputs: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    backward: bool = False,
+    strict: bool = False,
+    shapes: bool = False,
 ) -> Profile:
-    """Count what module(*inputs) costs, by module and operator, computing nothing.
+    """Count what module(*inputs, **kwargs) costs, by module and operator, computing nothing.
 
     See `convbench.counting.engine.run.profile`, which this is; it imports torch when it is called.
     """
     from convbench.counting.engine.run import profile as count_module
 
-    return count_module(module, *inputs, backward=backward, strict=strict)
+    return count_module(
+        module, *inputs, kwargs=kwargs, backward=backward, strict=strict, shapes=shapes
+    )
 
 
 def sweep(name: str, *, ratio_to: str | None = None, **grid: Any) -> pd.DataFrame:

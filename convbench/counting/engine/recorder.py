@@ -7,7 +7,7 @@ import random
 import sys
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from operator import add, attrgetter
@@ -18,9 +18,12 @@ import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
-from convbench.core.torch_internals import children_of, next_node
+from convbench.core.torch_internals import children_of, next_node, without_overrides
 from convbench.counting.engine.counts import NAMES, Counts
+from convbench.counting.engine.pytree import tensors_in
 
+Shapes = tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]
+"""Of a call: the shapes of the tensors that it takes, and of those that it returns."""
 KIND: Final = "_convbench_kind"
 """Where a module that stands for another keeps the name of that one's type."""
 
@@ -36,10 +39,11 @@ class Recorder:
     drew: random numbers were drawn. without_graph: no output requires a gradient, but weights do.
     elsewhere: calls of its parts by other threads, which nobody counts. used: the tensors that
     operators were given, by id, where only they are to be counted as held. outside: modules that
-    ran and are none of its parts, by id.
+    ran and are none of its parts, by id. shapes: the different ones of the calls of each part, in
+    order; None where they are not noted.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, *, shapes: bool = False) -> None:
         """Name every module of the tree by its first name."""
         self.parts = _named(module)
         self.names = {id(part): name for name, part in self.parts}
@@ -53,6 +57,7 @@ class Recorder:
         self.drew = self.without_graph = False
         self.used: set[int] | None = None
         self.outside: dict[int, nn.Module] = {}
+        self.shapes: dict[str, dict[Shapes, None]] | None = {} if shapes else None
         self._nodes, self._makers = [-1], [""]
 
     def entered(self, path: str) -> None:
@@ -108,21 +113,28 @@ class Recorder:
 
     def rows(self) -> dict[tuple[str, str], tuple[int, Counts]]:
         """Return calls and summed counts by (module, operator), in the order first met."""
-        sums: dict[tuple[str, str], list[int]] = {}
-        calls: dict[tuple[str, str], int] = {}
+        sums: dict[tuple[str, str, int], list[int]] = {}
         for path, operator, counts, itemsize in self.events:
-            key = (path, operator)
+            key = (path, operator, itemsize)
             row = sums.get(key)
             if row is None:
-                row = sums[key] = list(_NUMBERS(counts))
-                calls[key] = 1
+                sums[key] = [1, *_NUMBERS(counts)]
             else:
-                row[:] = map(add, row, _NUMBERS(counts))
-                calls[key] += 1
-            row[_MOVED] += (counts.reads + counts.writes) * itemsize
-        return {
-            key: (calls[key] - self.again.get(key, 0), Counts.of(row)) for key, row in sums.items()
-        }
+                row[1:] = map(add, row[1:], _NUMBERS(counts))
+                row[0] += 1
+        found: dict[tuple[str, str], tuple[int, Counts]] = {}
+        for (path, operator, itemsize), (calls, *numbers) in sums.items():
+            numbers[_READ] += numbers[_READS] * itemsize
+            numbers[_WRITTEN] += numbers[_WRITES] * itemsize
+            place, made = (path, operator), Counts.of(numbers)
+            if place in found:  # its calls were of several data types
+                before, known = found[place]
+                calls, made = before + calls, known + made  # noqa: PLW2901
+            found[place] = calls, made
+        for place, times in self.again.items():
+            calls, made = found[place]
+            found[place] = calls - times, made
+        return found
 
 
 def _named(module: nn.Module) -> tuple[tuple[str, nn.Module], ...]:
@@ -145,8 +157,37 @@ def _drawn() -> tuple[Any, bytes]:
     return random.getstate(), pickle.dumps(numpy.get_state() if numpy else None)
 
 
+def _noting_shapes(
+    recorder: Recorder, enter: Callable[..., None], leave: Callable[..., None]
+) -> tuple[Callable[..., None], Callable[..., None]]:
+    """Return both hooks, which note the shapes of the calls as well."""
+    names, met, here = recorder.names, recorder.shapes, get_ident()
+    waiting: list[tuple[tuple[int, ...], ...]] = []
+
+    def begins(module: nn.Module, inputs: Any) -> None:
+        enter(module, inputs)
+        if get_ident() == here:
+            waiting.append(_shapes(inputs))  # now: a call may change them in place
+
+    def ends(module: nn.Module, inputs: Any, named: Any, output: Any) -> None:
+        if get_ident() == here and waiting:
+            call = (*waiting.pop(), *_shapes(named)), _shapes(output)
+            if output is not None and met is not None and id(module) in names:
+                met.setdefault(names[id(module)], {})[call] = None
+        leave(module, inputs, output)
+
+    return begins, ends
+
+
+def _shapes(value: Any) -> tuple[tuple[int, ...], ...]:
+    with without_overrides():
+        return tuple(tuple(item.shape) for item in tensors_in(value) if not item.is_nested)
+
+
 _NUMBERS: Final = attrgetter(*NAMES)
-_MOVED: Final = NAMES.index("bytes_moved")
+_READ, _READS, _WRITTEN, _WRITES = (
+    NAMES.index(name) for name in ("bytes_read", "reads", "bytes_written", "writes")
+)
 
 
 @contextmanager
@@ -179,8 +220,11 @@ def watching(recorder: Recorder) -> Iterator[None]:
 
     profiled = threading.getprofile()
     threading.setprofile(begin)
-    before = hooks.register_module_forward_pre_hook(enter)
-    after = hooks.register_module_forward_hook(leave, always_call=True)
+    noting = _noting_shapes(recorder, enter, leave) if recorder.shapes is not None else None
+    before = hooks.register_module_forward_pre_hook(noting[0] if noting else enter)
+    after = hooks.register_module_forward_hook(
+        noting[1] if noting else leave, with_kwargs=noting is not None, always_call=True
+    )
     drops = getattr(recorder.parts[0][1], "training", False)  # layers at random, perhaps
     drawn = _drawn() if drops else None
     try:
