@@ -88,6 +88,13 @@ def test_one_line(convbench, models):
     )
 
 
+def test_one_line_does_not_hide_what_else_there_is_to_know(convbench, more):
+    asked = ("profile", "more:Still", "--input", "2x3", "-q", "--backward")
+    done = convbench(*asked)
+    assert done.stdout == "Still: 18 MACs forward, 0 MACs backward, 12 parameters\n"
+    assert "nothing was counted backward" in done.stderr
+
+
 def test_columns_order_and_depth(convbench, models):
     asked = ("profile", "mine:small", "--input", "1x3x8x8")
     text = convbench(*asked, "--columns", "FLOPs,kernel,output", "--sort", "elementwise").stdout
@@ -271,6 +278,16 @@ class Where(nn.Module):
 
     def forward(self, x):
         return self.here(x) if x.device.type == "cpu" else self.there(x)
+
+
+class Still(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+
+    @torch.no_grad()
+    def forward(self, x):
+        return self.layer(x)
 
 
 class Doubts(nn.Module):

@@ -18,7 +18,12 @@ import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
-from convbench.core.torch_internals import children_of, next_node, without_overrides
+from convbench.core.torch_internals import (
+    children_of,
+    next_node,
+    weights_of,
+    without_overrides,
+)
 from convbench.counting.engine.counts import NAMES, Counts
 from convbench.counting.engine.pytree import tensors_in
 
@@ -39,8 +44,9 @@ class Recorder:
     drew: random numbers were drawn. without_graph: no output requires a gradient, but weights do.
     elsewhere: calls of its parts by other threads, which nobody counts. used: the tensors that
     operators were given, by id, where only they are to be counted as held. outside: modules that
-    ran and are none of its parts, by id. shapes: the different ones of the calls of each part, in
-    order; None where they are not noted.
+    ran and are none of its parts, by id. unwatched: parts with trainable weights of their own whose
+    last call was without autograd, in the count of a backward pass. shapes: the different ones of
+    the calls of each part, in order; None where they are not noted.
     """
 
     def __init__(self, module: nn.Module, *, shapes: bool = False) -> None:
@@ -57,6 +63,8 @@ class Recorder:
         self.drew = self.without_graph = False
         self.used: set[int] | None = None
         self.outside: dict[int, nn.Module] = {}
+        self.unwatched: dict[str, None] = {}
+        self._differentiates = False
         self.shapes: dict[str, dict[Shapes, None]] | None = {} if shapes else None
         self._nodes, self._makers = [-1], [""]
 
@@ -66,6 +74,13 @@ class Recorder:
         self._nodes.append(next_node())
         self._makers.append(path)
 
+    def graphed(self, name: str, module: nn.Module) -> None:
+        """Note whether a part that is called is followed by autograd: a checkpoint calls twice."""
+        if torch.is_grad_enabled():
+            self.unwatched.pop(name, None)
+        elif any(held is not None and held.requires_grad for held in weights_of(module).values()):
+            self.unwatched[name] = None
+
     def made_by(self, node: int) -> str:
         """Return the module in which a node was made, by its number: they count up."""
         return self._makers[bisect_right(self._nodes, node) - 1]
@@ -74,6 +89,7 @@ class Recorder:
         """Forget the calls so far: another pass begins."""
         self.events.clear()
         self.again.clear()
+        self._differentiates = True
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -92,6 +108,12 @@ class Recorder:
             found.append(
                 "no output wants a gradient, so that nothing was counted backward: does its "
                 "forward run under torch.no_grad or torch.inference_mode?"
+            )
+        elif self.unwatched and self._differentiates:
+            parts = "1 part" if len(self.unwatched) == 1 else f"{len(self.unwatched)} parts"
+            found.append(
+                f"{parts} with weights that require a gradient ran under torch.no_grad "
+                f"({next(iter(self.unwatched))} first): nothing of that was counted backward"
             )
         return tuple(found)
 
@@ -194,7 +216,8 @@ _READ, _READS, _WRITTEN, _WRITES = (
 def watching(recorder: Recorder) -> Iterator[None]:
     """Follow which module runs, by torch's own global hooks, removed afterwards."""
     names, stack, visits, here = recorder.names, recorder.stack, recorder.visits, get_ident()
-    entered = recorder.entered if torch.is_grad_enabled() else partial(setattr, recorder, "path")
+    graphs = torch.is_grad_enabled()
+    entered = recorder.entered if graphs else partial(setattr, recorder, "path")
 
     def enter(module: nn.Module, _: Any) -> None:
         if get_ident() != here:
@@ -209,6 +232,8 @@ def watching(recorder: Recorder) -> Iterator[None]:
         if name is not None:
             entered(name)
             visits[name] = visits.get(name, 0) + 1
+            if graphs:
+                recorder.graphed(name, module)
 
     def leave(module: nn.Module, _: Any, __: Any) -> None:
         if stack and get_ident() == here:

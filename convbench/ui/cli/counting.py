@@ -43,7 +43,9 @@ def profile(
     *,
     inputs: Annotated[list[str], INPUT],
     arg: Annotated[list[str] | None, ARGUMENT] = None,
-    backward: Annotated[bool, typer.Option("--backward", help="Count the gradients too.")] = False,
+    backward: Annotated[
+        bool, typer.Option("--backward", help="Count the gradients too, in evaluation mode.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where an operator has no counting rule.")
     ] = False,
@@ -113,6 +115,8 @@ def profile(
         )
     if quiet:
         typer.echo(found)
+        for note in found.notes:
+            typer.echo(f"convbench: {note}", err=True)
         return
     if written is not None:
         write(FORMATS[written.value](found, chosen, depth=depth, sort=sort), out)
