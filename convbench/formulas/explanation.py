@@ -145,12 +145,12 @@ def _formula(kind: ConvType, spec: ConvSpec, versus: str) -> list[str]:
     if make(versus, {"block": kind.block}).fits(spec) is None:
         ratio = in_symbols(kind, spec, versus)
         shown += [ratio, *(value for _, value in limits(ratio, upsampling=kind.upsamples))]
-    said = [f"{name}: {meaning}" for name, meaning in meanings(kind, *shown).items()]
-    lines = [f"multiplications = {written(expression)}", f"({'; '.join(said)})"]
+    lines = [f"multiplications = {written(expression)}"]
+    lines += [f"{name}: {meaning}" for name, meaning in meanings(kind, *shown).items()]
     free = symbolic_type(kind.name, {"block": kind.block})
     forced = free.forced_outputs(symbol("C"), max(spec.stride))
     if forced is not None:
-        lines.append(f"the type has no choice of output channels: N = {written(forced)}")
+        lines.append(f"N = {written(forced)}: the type has no choice of output channels")
     return lines
 
 

@@ -58,7 +58,7 @@ def test_every_symbol_shown_is_in_the_legend(name):
     kind = make(name)
     spec = default_slot(kind)
     parts = dict(explain(kind, spec, versus_for(kind, None)))
-    legend = dict(part.split(": ", 1) for part in parts["Formula"][1].strip("()").split("; "))
+    legend = dict(line.split(": ", 1) for line in parts["Formula"][1:] if " = " not in line)
     shown = [parts["Formula"][0].partition("= ")[2]]
     for title, lines in parts.items():
         if title.startswith("Ratio"):
