@@ -135,28 +135,22 @@ class Recorder:
 
     def rows(self) -> dict[tuple[str, str], tuple[int, Counts]]:
         """Return calls and summed counts by (module, operator), in the order first met."""
-        sums: dict[tuple[str, str, int], list[int]] = {}
+        sums: dict[tuple[str, str], list[int]] = {}
+        calls: dict[tuple[str, str], int] = {}
         for path, operator, counts, itemsize in self.events:
-            key = (path, operator, itemsize)
+            key = (path, operator)
             row = sums.get(key)
             if row is None:
-                sums[key] = [1, *_NUMBERS(counts)]
+                row = sums[key] = list(_NUMBERS(counts))
+                calls[key] = 1
             else:
-                row[1:] = map(add, row[1:], _NUMBERS(counts))
-                row[0] += 1
-        found: dict[tuple[str, str], tuple[int, Counts]] = {}
-        for (path, operator, itemsize), (calls, *numbers) in sums.items():
-            numbers[_READ] += numbers[_READS] * itemsize
-            numbers[_WRITTEN] += numbers[_WRITES] * itemsize
-            place, made = (path, operator), Counts.of(numbers)
-            if place in found:  # its calls were of several data types
-                before, known = found[place]
-                calls, made = before + calls, known + made  # noqa: PLW2901
-            found[place] = calls, made
-        for place, times in self.again.items():
-            calls, made = found[place]
-            found[place] = calls - times, made
-        return found
+                row[:] = map(add, row, _NUMBERS(counts))
+                calls[key] += 1
+            row[_READ] += counts.reads * itemsize
+            row[_WRITTEN] += counts.writes * itemsize
+        return {
+            key: (calls[key] - self.again.get(key, 0), Counts.of(row)) for key, row in sums.items()
+        }
 
 
 def _named(module: nn.Module) -> tuple[tuple[str, nn.Module], ...]:
@@ -207,9 +201,8 @@ def _shapes(value: Any) -> tuple[tuple[int, ...], ...]:
 
 
 _NUMBERS: Final = attrgetter(*NAMES)
-_READ, _READS, _WRITTEN, _WRITES = (
-    NAMES.index(name) for name in ("bytes_read", "reads", "bytes_written", "writes")
-)
+_READ: Final = NAMES.index("bytes_read")
+_WRITTEN: Final = NAMES.index("bytes_written")
 
 
 @contextmanager
