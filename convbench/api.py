@@ -16,7 +16,7 @@ from convbench.formulas.symbols import formula
 from convbench.runs.record import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from torch import nn
@@ -123,20 +123,28 @@ def count(module: nn.Module, inputs: Any, *, counter: str = "torch") -> Tally:
 
 
 def profile(
-    module: nn.Module, *inputs: Any, backward: bool = False, strict: bool = False
+    module: nn.Module,
+    *inputs: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    backward: bool = False,
+    strict: bool = False,
+    shapes: bool = False,
 ) -> Profile:
-    """Count the cost of module(*inputs) by module and operator, from shapes alone.
+    """Count the cost of module(*inputs, **kwargs) by module and operator, from shapes alone.
 
     module: an nn.Module, an exported program or a function of tensors. backward: count the
     gradients too. strict: raise UnknownOperatorError for an operator without a counting rule;
-    otherwise the total is a lower bound, and says so. The module is left unchanged.
+    otherwise the total is a lower bound, and says so. shapes: record input and output shapes and
+    kernels of every module. The module is left unchanged.
 
     Returns a Profile. `convbench.counting.engine.run.profile` documents the details: which modules
     are run with real numbers, and what is not restored afterwards.
     """
     from convbench.counting.engine.run import profile as count_module
 
-    return count_module(module, *inputs, backward=backward, strict=strict)
+    return count_module(
+        module, *inputs, kwargs=kwargs, backward=backward, strict=strict, shapes=shapes
+    )
 
 
 def sweep(name: str, *, ratio_to: str | None = None, **grid: Any) -> pd.DataFrame:

@@ -30,7 +30,7 @@ class Dilated(ConvType):
         "Yu and Koltun, Multi-scale context aggregation by dilated convolutions, arXiv:1511.07122"
     )
 
-    rate: int = knob(2, symbol="r", help="factor by which taps are spread")
+    rate: int = knob(2, help="factor by which taps are spread")
 
     def _axes(self, spec: ConvSpec) -> tuple[Axis, ...]:
         """Spread the taps; what the reach grows by, the padding grows by."""

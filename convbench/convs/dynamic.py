@@ -36,7 +36,7 @@ class Dynamic(ConvType):
     )
 
     experts: int = knob(4, symbol="E", help="kernels to mix")
-    reduction: int = knob(4, symbol="r", help="C divided by the hidden units of the attention")
+    reduction: int = knob(4, symbol="a", help="C divided by the hidden units of the attention")
     temperature: float = field(
         default=30.0, metadata={"help": "divides the attention's logits; 30 is the paper's start"}
     )

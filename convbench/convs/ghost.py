@@ -30,7 +30,7 @@ class Ghost(ConvType):
 
     paper = "Han et al. (GhostNet), arXiv:1911.11907, section 3.1"
 
-    ratio: int = knob(2, symbol="s", low=2, help="N divided by the channels that are computed")
+    ratio: int = knob(2, symbol="q", low=2, help="N divided by the channels that are computed")
     cheap_kernel: int = knob(3, symbol="d", help="taps a side of the depthwise copies")
 
     def requirements(self, spec: ConvSpec) -> Iterator[Need]:

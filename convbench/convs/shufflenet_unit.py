@@ -32,7 +32,7 @@ class ShuffleNetUnit(ConvType):
 
     paper = "Zhang et al. (ShuffleNet), arXiv:1707.01083, figure 2"
 
-    groups: int = knob(2, symbol="G", help="groups of the 1×1 convolutions")
+    groups: int = knob(2, symbol="G", help="parts the channels are split into")
     first_groups: int | None = knob(None, help="groups of the first 1×1; None: as the others")
     reduction: int = knob(4, symbol="r", help="N divided by the channels in the middle")
 

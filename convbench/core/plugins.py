@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from convbench.core.errors import ConvbenchError
@@ -24,6 +25,18 @@ def brought_by(thing: Any) -> str:
     return str(sys.modules[module].__file__) if module.startswith(_PREFIX) else module
 
 
+def import_file(path: Path) -> ModuleType:
+    """Import a Python file, wherever it lies; raises what it raises."""
+    module = f"{_PREFIX}{path.stem}"
+    spec = importlib.util.spec_from_file_location(module, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{path} is not a Python file: give one that ends in .py.")
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[module] = loaded
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
 def load_plugin(name: str) -> None:
     """Import a Python file (a path that ends in .py) or a module, which registers what it brings.
 
@@ -36,13 +49,7 @@ def load_plugin(name: str) -> None:
         path = Path(name)
         if not path.is_file():
             raise PluginError(f"--plugin {name}: there is no such file. Check the path.")
-        module = f"{_PREFIX}{path.stem}"
-        spec = importlib.util.spec_from_file_location(module, path)
-        if spec is None or spec.loader is None:
-            raise PluginError(f"--plugin {name} is not a Python file: give one that ends in .py.")
-        loaded = importlib.util.module_from_spec(spec)
-        sys.modules[module] = loaded
-        spec.loader.exec_module(loaded)
+        import_file(path)
     except PluginError:
         raise
     except Exception as error:

@@ -41,18 +41,21 @@ def default_slot(kind: ConvType) -> ConvSpec:
         kernel_size=3,
         padding="same",
     )
-    for spec in (
+    tried = (
         worked,
         worked.with_(input_size=(5, 5), kernel_size=1),
         wide,
         worked.with_(scale=2),
         worked.with_(scale=2, padding="same"),
-    ):
+    )
+    for spec in tried:
         if kind.fits(spec) is None:
             return spec
+    last = [spec for spec in tried if (spec.scale is None) != kind.upsamples][-1]
     raise SpecError(
-        f"{kind.label} fits none of the slots that explain tries: give --in-channels, "
-        "--out-channels, --input, --kernel and the like."
+        f"{kind.label} fits none of the slots that explain tries. Of the last, {last.title}: "
+        f"{kind.fits(last)}. Or name a slot with --in-channels, --out-channels, --input and "
+        "--kernel."
     )
 
 
@@ -64,18 +67,26 @@ def explain(kind: ConvType, spec: ConvSpec, versus: str) -> list[Section]:
     kind.checked(spec)
     cost = kind.cost(spec)
     return [
-        Section(f"{kind.label} in the slot {spec.label}", kind.idea().splitlines()),
+        Section(f"{kind.label} in the slot {spec.title}", kind.idea().splitlines()),
         Section("Source", [kind.paper] if kind.paper else ["(none given)"]),
         *_knobs(kind),
-        Section("Shapes", [f"{_shape(spec.input_shape)} → {_shape(spec.output_shape)}"]),
+        Section("Shapes", _shapes(spec)),
         Section("Steps", _steps(kind.plan(spec))),
-        Section("Formula", _formula(kind, spec)),
+        Section("Formula", _formula(kind, spec, versus)),
         Section("Worked multiplications", _worked(kind.plan(spec), cost)),
         Section("Cost of one forward pass", _cost(cost)),
         Section(f"Ratio to {versus}", _ratio(kind, spec, cost, versus)),
         Section("Checks", _checks(kind, spec, cost)),
         *(Section(title, lines) for title, lines in kind.facts(spec)),
     ]
+
+
+def _shapes(spec: ConvSpec) -> list[str]:
+    lines = [f"{_shape(spec.input_shape)} → {_shape(spec.output_shape)}"]
+    if spec.dims == 1:
+        size = spec.input_size[0]
+        lines.append(f"1-D, length {size}; for images write --input {size}x{size}")
+    return lines
 
 
 def _shape(shape: tuple[int, ...]) -> str:
@@ -102,12 +113,12 @@ def _steps(steps: tuple[Step, ...]) -> list[str]:
 
 
 def in_symbols(kind: ConvType, spec: ConvSpec, versus: str | None = None) -> Any:
-    """Return the formula in this slot's form; None where one in symbols would not give its count.
+    """Return the formula in this slot's form, factored; None where one would not give its count.
 
     Knobs that have a symbol are symbols; all else is as in the slot. It is checked: put back at the
     slot's numbers it gives the multiplications, or it is not shown.
     """
-    from convbench.formulas.symbols import formula, value_at
+    from convbench.formulas.symbols import factored, formula, value_at
 
     knobs = {
         item.name: getattr(kind, item.name)
@@ -121,28 +132,25 @@ def in_symbols(kind: ConvType, spec: ConvSpec, versus: str | None = None) -> Any
     plain = formula(kind.name, **options)
     if value_at(plain, kind, spec) != kind.cost(spec).multiplications:
         return None
-    return plain if versus is None else formula(kind.name, ratio_to=versus, **options)
+    return factored(plain if versus is None else formula(kind.name, ratio_to=versus, **options))
 
 
-def _formula(kind: ConvType, spec: ConvSpec) -> list[str]:
+def _formula(kind: ConvType, spec: ConvSpec, versus: str) -> list[str]:
+    from convbench.formulas.symbols import limits, meanings, symbol, symbolic_type, written
+
     expression = in_symbols(kind, spec)
     if expression is None:
         return ["(in symbols one K and one stride stand for every axis, which this slot has not)"]
-    size = {1: "L", 2: "H, W", 3: "D, H, W"}[spec.dims]
-    symbols = [
-        f"{item.metadata['symbol']} {item.metadata.get('help', item.name)}"
-        for item in fields(kind)
-        if item.metadata.get("symbol")
-    ]
-    given = "; ".join(
-        ["B batch", "C input channels", "N output channels", "K taps a side"]
-        + [f"{size} input positions, _out: output positions"]
-        + (["s scale"] if kind.upsamples else [])
-        + symbols
-    )
-    lines = [f"multiplications = {expression}", f"({given})"]
-    if kind.forced_outputs(1, max(spec.stride)) is not None:
-        lines.append("N is what the type forces it to be")
+    shown = [expression]
+    if make(versus, {"block": kind.block}).fits(spec) is None:
+        ratio = in_symbols(kind, spec, versus)
+        shown += [ratio, *(value for _, value in limits(ratio, upsampling=kind.upsamples))]
+    lines = [f"multiplications = {written(expression)}"]
+    lines += [f"{name}: {meaning}" for name, meaning in meanings(kind, *shown).items()]
+    free = symbolic_type(kind.name, {"block": kind.block})
+    forced = free.forced_outputs(symbol("C"), max(spec.stride))
+    if forced is not None:
+        lines.append(f"N = {written(forced)}: the type has no choice of output channels")
     return lines
 
 
@@ -176,7 +184,7 @@ def _cost(cost: Cost) -> list[str]:
 
 
 def _ratio(kind: ConvType, spec: ConvSpec, cost: Cost, versus: str) -> list[str]:
-    from convbench.formulas.symbols import limits
+    from convbench.formulas.symbols import limits, written
 
     other = make(versus, {"block": kind.block})
     if why := other.fits(spec):
@@ -191,10 +199,10 @@ def _ratio(kind: ConvType, spec: ConvSpec, cost: Cost, versus: str) -> list[str]
     ratio = in_symbols(kind, spec, versus)
     if ratio is None:
         return lines
-    lines.append(f"in symbols      {ratio}")
+    lines.append(f"in symbols      {written(ratio)}")
     if set(spec.stride) == {1}:
         found = limits(ratio, upsampling=kind.upsamples)
-        lines += [f"  {case}: {value}" for case, value in found]
+        lines += [f"  {case}: {written(value)}" for case, value in found]
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,85 @@ QUANTITIES: Final = tuple(name for name in SUMMED if not FIELDS[name].padded)
 """What a formula can be of; what depends on the padding has none: a padding has no symbol."""
 
 _AXES: Final = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
+_SIZES: Final = {"L": "length", "D": "depth", "H": "height", "W": "width"}
+_MEANINGS: Final = {
+    "B": "batch",
+    "N": "output channels",
+    "C": "input channels",
+    "K": "taps of the kernel on each axis",
+    "s": "scale of the upsampling",
+    **{name: f"input {size}" for name, size in _SIZES.items()},
+    **{f"{name}_out": f"output {size}" for name, size in _SIZES.items()},
+}
+"""Of the symbols that all types share, in the order of the factors of a product."""
+_LAST: Final = tuple(_MEANINGS).index("K")
+"""Knobs stand before it, and all that comes after it after them."""
+
+
+def rank(name: str) -> int:
+    """Return where a symbol stands in a product: B, N, C, knobs, K, the scale, sizes."""
+    names = tuple(_MEANINGS)
+    place = names.index(name) if name in names else _LAST - 1
+    return place if place < _LAST or name not in names else place + 1
+
+
+def meanings(kind: ConvType, *expressions: Any) -> dict[str, str]:
+    """Return what the symbols of a type's formulas mean, in the order of the factors."""
+    known = _MEANINGS | {
+        item.metadata["symbol"]: item.metadata.get("help") or item.name
+        for item in fields(kind)
+        if item.metadata.get("symbol")
+    }
+    used = {one.name for expression in expressions for one in expression.free_symbols}
+    return {name: known[name] for name in sorted(used, key=lambda name: (rank(name), name))}
+
+
+def factored(expression: sympy.Expr) -> sympy.Expr:
+    """Return the expression with common factors out: of all terms, then of as many as share one.
+
+    >>> factored(formula("bottleneck", ratio_to="standard")).count_ops() < 20
+    True
+    """
+    import sympy
+
+    whole = sympy.factor_terms(sympy.expand(expression))
+    return whole.replace(lambda part: part.is_Add, lambda part: _grouped(*part.args))
+
+
+def _grouped(*terms: sympy.Expr) -> sympy.Expr:
+    """Return the sum of the terms, with the factor taken out that makes it shortest."""
+    import sympy
+
+    best = sympy.Add(*terms)
+    shared = {
+        base ** sympy.sign(power)
+        for term in terms
+        for base, power in term.as_powers_dict().items()
+        if not base.is_number
+    }
+    for factor in sorted(shared, key=str):
+        base, sign = factor.as_base_exp()
+        inside = [term for term in terms if term.as_powers_dict().get(base, 0) * sign > 0]
+        outside = [term for term in terms if term not in inside]
+        if len(inside) > 1:
+            joined = sympy.factor_terms(sympy.Add(*inside))
+            found = joined + (_grouped(*outside) if outside else 0)
+            best = min(best, found, key=sympy.count_ops)
+    return best
+
+
+def written(expression: sympy.Expr) -> str:
+    """Write a formula as a reader reads it, common factors out: B·N·C·K²·H_out·W_out, 1/N + 1/K².
+
+    >>> written(formula("depthwise_separable", ratio_to="standard"))
+    '1/N + 1/K²'
+    """
+    from convbench.formulas.tracing.writing import text
+
+    return re.sub(r"\^(\d+)", lambda found: found[1].translate(_RAISED), text(factored(expression)))
+
+
+_RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def symbol(name: str) -> sympy.Symbol:
@@ -30,8 +110,7 @@ def symbol(name: str) -> sympy.Symbol:
 class SymbolicSpec(ConvSpec):
     """A slot of symbols whose output size is a symbol too, so that stride and padding drop out.
 
-    B batch, C input and N output channels, K taps a side, H and W input positions, H_out and W_out
-    output positions (L in 1d; D, H, W in 3d), s the scale of an upsampling slot.
+    What each symbol means: `meanings`.
     """
 
     @classmethod
@@ -127,7 +206,7 @@ def limits(ratio: sympy.Expr, *, upsampling: bool = False) -> tuple[tuple[str, s
 
     taps, inputs, outputs, scale = (symbol(name) for name in ("K", "C", "N", "s"))
     found: list[tuple[str, sympy.Expr]] = []
-    large = ratio
+    large = ratio = sympy.expand(ratio)
     for name in {axis for axes in _AXES.values() for axis in axes}:
         size, positions = symbol(name), symbol(f"{name}_out")
         if upsampling:

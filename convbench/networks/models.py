@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convbench.core.errors import ConvbenchError, UnknownNameError, one_line
+from convbench.core.plugins import import_file
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -29,14 +30,19 @@ def load_model(
 ) -> nn.Module:
     """Return the module that a reference names, in evaluation mode.
 
-    reference: `package.module:factory` (called with `arguments`, values read as Python literals
-    where they are some), the name of a registered network, or the path of an exported program that
-    ends in .pt2. device: "meta" makes a factory's weights without memory. Raises ModelError, saying
-    what is missing or what the factory raised.
+    reference: `package.module:factory` or `FILE.py:factory` (called with `arguments`, values read
+    as Python literals where they are some), the name of a registered network, or the path of an
+    exported program that ends in .pt2. device: "meta" makes a factory's weights without memory.
+    Raises ModelError, saying what is missing or what the factory raised.
     """
     given = {key: _literal(value) for key, value in (arguments or {}).items()}
     if reference.endswith(".pt2"):
         return load_program(reference, given).module()
+    if ":" not in reference and reference.endswith(".py"):
+        raise ModelError(
+            f"{reference} does not say what makes the model: name a function or class in it, "
+            f"{reference}:make."
+        )
     if ":" not in reference:
         return _registered(reference, given, device)
     return _called(_factory(reference), reference, given, device)
@@ -93,29 +99,35 @@ def _registered(name: str, given: dict[str, Any], device: str) -> nn.Module:
         network = NETWORKS[name]
     except UnknownNameError as error:
         raise ModelError(
-            f"{error} A model of your own is written package.module:factory, or FILE.pt2."
+            f"{error} A model of your own is written package.module:factory, FILE.py:factory or "
+            "FILE.pt2."
         ) from None
     with torch.device(device):
         return network.build().eval()
 
 
 def _factory(reference: str) -> Callable[..., Any]:
-    module_name, _, attribute = reference.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:  # as `python -m` does for its own module
+    module_name, _, attribute = reference.rpartition(":")
+    file = Path(module_name) if module_name.endswith(".py") else None
+    if file is not None and not file.is_file():
+        raise ModelError(f"There is no file {file}: check the path.")
+    here = str(Path.cwd() if file is None else file.resolve().parent)
+    if here not in sys.path:  # as `python -m` does for its own module, and `python FILE.py`
         sys.path.insert(0, here)
     try:
-        found: Any = _imported(module_name)
+        found: Any = _imported(module_name) if file is None else import_file(file)
     except (Exception, SystemExit) as error:
         raise ModelError(
-            f"{module_name} cannot be imported: {one_line(error)}. Check the "
-            "name, and that the package is installed here."
+            f"{module_name} cannot be imported: {one_line(error)}. "
+            + ("Mend it." if file else "Check the name, and that the package is installed here.")
         ) from error
     for name in attribute.split("."):
         if not hasattr(found, name):
             import difflib
 
             near = difflib.get_close_matches(name, dir(found), n=3)
+            if hasattr(getattr(found, "models", None), name):  # as in torchvision and timm
+                near = [f"{module_name}.models:{name}"]
             hint = f" Did you mean {', '.join(near)}?" if near else ""
             raise ModelError(f"{module_name} has no attribute {name!r}.{hint}")
         found = getattr(found, name)

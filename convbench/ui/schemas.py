@@ -1,4 +1,4 @@
-"""The published JSON Schemas (draft 2020-12): of a report as data, and of a run's two files."""
+"""The published JSON Schemas (draft 2020-12): of a report, of a run's two files, of a profile."""
 
 from __future__ import annotations
 
@@ -39,10 +39,43 @@ def _record() -> dict[str, Any]:
     return Schemas().whole(Record | More, id=f"record:{SCHEMA}", title=title)
 
 
+def _profile() -> dict[str, Any]:
+    from convbench.core.schema import Schemas
+    from convbench.counting.engine.columns import COLUMNS, column_schema
+    from convbench.counting.engine.counts import Counts
+    from convbench.counting.engine.profile import ProfileFile, Row
+
+    found = Schemas().whole(
+        ProfileFile, id=f"profile:{ProfileFile.schema}", title="A profile: convbench profile"
+    )
+    text, count = {"type": "string"}, {"type": "integer", "minimum": 0}
+    found["properties"]["modules"]["items"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["module", "kind"],
+        "properties": {
+            "module": text, "kind": text, **{name: column_schema(name) for name in COLUMNS}
+        },
+    }  # fmt: skip
+    row = Row(module="", operator="", calls=0, counts=Counts()).to_json()
+    found["properties"]["rows"]["items"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [*row],
+        "properties": {
+            **{name: text if isinstance(value, str) else count for name, value in row.items()},
+            "pass": {"enum": ["forward", "backward"]},
+            "intensity": {"type": "number", "minimum": 0},
+        },
+    }
+    return found
+
+
 SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "report": _report,
     "run": _run,
     "record": _record,
+    "profile": _profile,
 }
 """By name; a record is a line of records.jsonl."""
 

@@ -141,7 +141,7 @@ def test_explain_the_worked_slot(convbench):
     for words in (
         "675 + 9,600 = 10,275",
         "10,275 / 86,400 = 0.1189",
-        "1/N + K**(-2)",
+        "1/N + 1/K²",
         "receptive field              3 × 3",
     ):
         assert words in text
@@ -187,10 +187,10 @@ FORMULAS = [
     # (arguments of explain, what the formula must say)
     (["shufflenet_unit", "--in-channels", "24", "--out-channels", "240", "--input", "56x56",
       "--stride", "2", "--padding", "same", "--knob", "groups=3", "--knob", "first_groups=1"],
-     "- C*H_out*W_out/G"),
-    (["dynamic", "--bias"], "E*N"),
-    (["spatially_separable", "--knob", "middle=1"], "C*W/(K*N"),
-    (["resize_conv"], "large image, no padding: s**2"),
+     "- C/G"),
+    (["dynamic", "--bias"], "N·E"),
+    (["spatially_separable", "--knob", "middle=1"], "C·W + N·W_out"),
+    (["resize_conv"], "large image, no padding: s²"),
 ]  # fmt: skip
 
 
@@ -205,7 +205,7 @@ def test_explain_shows_the_formula_of_this_slot(convbench, arguments, says):
 
 def test_explain_shows_no_formula_that_does_not_apply(convbench):
     text = convbench("explain", "depthwise_separable", "--kernel", "3x5", "--input", "9x9").stdout
-    assert "K**(-2)" not in text
+    assert "1/K²" not in text
     assert "one K and one stride stand for every axis" in text
 
 

@@ -80,6 +80,70 @@ def test_backward(convbench, models):
     assert f"{4 * 3 * 9 * 36:,} multiplications backward, 1.000 × forward" in text
 
 
+def test_one_line(convbench, models):
+    asked = ("profile", "mine:small", "--input", "1x3x8x8", "-q")
+    assert convbench(*asked).stdout == "Sequential: 3,888 MACs, 120 parameters\n"
+    assert convbench(*asked, "--backward").stdout == (
+        "Sequential: 3,888 MACs forward, 3,888 MACs backward, 120 parameters\n"
+    )
+
+
+def test_one_line_does_not_hide_what_else_there_is_to_know(convbench, more):
+    asked = ("profile", "more:Still", "--input", "2x3", "-q", "--backward")
+    done = convbench(*asked)
+    assert done.stdout == "Still: 18 MACs forward, 0 MACs backward, 12 parameters\n"
+    assert "nothing was counted backward" in done.stderr
+
+
+def test_columns_order_and_depth(convbench, models):
+    asked = ("profile", "mine:small", "--input", "1x3x8x8")
+    text = convbench(*asked, "--columns", "FLOPs,kernel,output", "--sort", "elementwise").stdout
+    lines = [line.split() for line in text.splitlines()]
+    assert lines[:5] == [
+        ["module", "FLOPs", "kernel", "output"],
+        ["Sequential", "7,776", "–", "1×4×6×6"],
+        ["1", "BatchNorm2d", "0", "–", "1×4×6×6"],
+        ["2", "ReLU", "0", "–", "1×4×6×6"],
+        ["0", "Conv2d", "7,776", "3×3", "1×4×6×6"],
+    ]
+    assert "FLOPs: 2 for each MAC forward" in text
+    short = convbench(*asked, "--columns", "macs", "--depth", "0", "--format", "json").stdout
+    assert json.loads(short)["modules"] == [
+        {"module": "", "kind": "Sequential", "multiplications": 3888}
+    ]
+    every = convbench(*asked, "--columns", "all", "--format", "csv").stdout
+    assert every == convbench(*asked, "--format", "csv").stdout
+
+
+def test_a_factory_in_a_file_anywhere(convbench, tmp_path):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "parts_of_it.py").write_text("from torch import nn\nlayer = nn.Linear\n")
+    (folder / "net.py").write_text(
+        "import parts_of_it\n\n\ndef make(width=2):\n    return parts_of_it.layer(3, width)\n"
+    )
+    asked = ("elsewhere/net.py:make", "--arg", "width=5", "--input", "2x3", "-q")
+    assert convbench("profile", *asked).stdout == "Linear: 30 MACs, 20 parameters\n"
+
+
+def test_an_input_by_keyword(convbench, more):
+    named = ("--input", "image=5x3", "--input", "tokens=2x7:int64")
+    asked = ("--columns", "macs,input", "--format", "json", "--depth", "0")
+    found = json.loads(convbench("profile", "more:Pair", *named, *asked).stdout)
+    assert found["modules"] == [
+        {"module": "", "kind": "Pair", "multiplications": 60, "input": [[[5, 3], [2, 7]]]}
+    ]
+    said = convbench("profile", "more:Pair", *named, "--explain-counter", "fvcore", code=2).stderr
+    assert "take inputs by position" in said
+
+
+def test_a_model_of_torchvision(convbench):
+    text = convbench(
+        "profile", "torchvision.models:resnet50", "--input", "1x3x224x224", "-q"
+    ).stdout
+    assert text == "ResNet: 4,089,184,256 MACs, 25,557,032 parameters\n"  # 4.09 G, as is published
+
+
 def test_an_exported_program(convbench, tmp_path):
     import torch
 
@@ -100,7 +164,12 @@ def test_formats(convbench, models, tmp_path, written):
 
         import pandas as pd
 
-        assert pd.read_csv(io.StringIO(done.stdout))["multiplications"].sum() == macs
+        assert pd.read_csv(io.StringIO(done.stdout))["multiplications"].tolist() == [
+            macs,
+            macs,
+            0,
+            0,
+        ]
     else:
         assert f"{macs:,}" in done.stdout
     convbench(
@@ -119,6 +188,17 @@ def test_an_unknown_operator_makes_the_total_a_lower_bound(convbench, models):
 
 BAD = [
     # what is wrong, the arguments, what the message must say
+    ("unknown column", ["mine:small", "--columns", "macs,flop"], "Did you mean flops"),
+    ("unknown order", ["mine:small", "--sort", "weight"], "no column of a profile 'weight'"),
+    ("nothing backward", ["mine:small", "--columns", "backward"], "needs backward=True (--back"),
+    ("in a line", ["mine:small", "-q", "--format", "csv"], "leave out --format"),
+    ("no such Python file", ["gone.py:make"], "There is no file gone.py"),
+    ("nothing named in a file", ["mine.py"], "mine.py:make"),
+    ("missing in a file", ["mine.py:smal"], "has no attribute 'smal'. Did you mean small"),
+    ("one of a package of models", ["torchvision:resnet18"], "torchvision.models:resnet18"),
+    ("no keyword", ["mine:small", "--input", "1mask=1x3"], "is no name of an argument"),
+    ("a keyword that it lacks", ["mine:small", "--input", "mask=1x3x8x8"], "unexpected keyword"),
+    ("a keyword twice", ["mine:small", "--input", "x=1x3", "--input", "x=1x3"], "given twice"),
     ("unknown network", ["osnet_x9"], "Did you mean osnet_x"),
     ("no such package", ["nowhere:model"], "nowhere cannot be imported"),
     ("missing attribute", ["mine:smal"], "no attribute 'smal'. Did you mean small"),
@@ -198,6 +278,16 @@ class Where(nn.Module):
 
     def forward(self, x):
         return self.here(x) if x.device.type == "cpu" else self.there(x)
+
+
+class Still(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+
+    @torch.no_grad()
+    def forward(self, x):
+        return self.layer(x)
 
 
 class Doubts(nn.Module):
@@ -326,7 +416,16 @@ def test_why_a_counter_shows_another_number(convbench, models, tmp_path):
 
 @pytest.mark.parametrize(
     "option",
-    [["--backward"], ["--strict"], ["--format", "csv"], ["--out", "x.md"], ["--depth", "1"]],
+    [
+        ["--backward"],
+        ["--strict"],
+        ["--format", "csv"],
+        ["--out", "x.md"],
+        ["--depth", "0"],
+        ["--columns", "macs"],
+        ["--sort", "macs"],
+        ["--quiet"],
+    ],
 )
 def test_an_option_that_says_nothing_of_other_counters_is_refused(convbench, models, option):
     given = ("--input", "1x3x8x8", "--explain-counter", "fvcore", *option)

@@ -113,7 +113,7 @@ def test_a_profile_shows_totals_and_modules(network):
     found = profile(*network)
     text = read(found._repr_html_())
     assert "7,776 multiplications (= MACs) forward" in text
-    assert "Conv2d 7,776 0 224" in text
+    assert "Conv2d 7,776 100 % 224" in text
     known = replace(found, name=HOSTILE, unsupported={HOSTILE: 1})
     assert "A lower bound. No counting rule for" in read(known._repr_html_())
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from convbench.counting.engine.run import ProfileError, profile
 from convbench.ui.terminal.profile import summary
@@ -86,6 +87,37 @@ def test_a_forward_without_gradients_says_so(context):
     assert "nothing was counted backward" in " ".join(found.notes)
     assert found.notes[0] in summary(found)
     assert not profile(Without(), IMAGE).notes
+
+
+def test_a_part_without_gradients_is_said_and_a_checkpoint_is_none():
+    class Half(nn.Module):
+        def __init__(self, called):
+            super().__init__()
+            self.backbone, self.head, self.called = nn.Linear(8, 8), nn.Linear(8, 2), called
+
+        def forward(self, x):
+            return self.head(self.called(self.backbone, x))
+
+    def still(module, x):
+        with torch.no_grad():
+            return module(x)
+
+    found = profile(Half(still), IMAGE, backward=True)
+    assert found.backward.multiplications == 24 * 16  # of the head: its input needs no gradient
+    assert found.notes == (
+        "1 part with weights that require a gradient ran under torch.no_grad (backbone first): "
+        "nothing of that was counted backward",
+    )
+    frozen = Half(still)
+    frozen.backbone.requires_grad_(requires_grad=False)
+    assert not profile(frozen, IMAGE, backward=True).notes
+    assert not profile(Half(still), IMAGE).notes
+    for reentrant in (False, True):
+        again = functools.partial(checkpoint, use_reentrant=reentrant)
+        image = IMAGE.clone().requires_grad_()
+        found = profile(Half(again), image, backward=True, shapes=True)
+        assert not found.notes
+        assert found.by_module.children[0].shapes == ((((1, 3, 8, 8),), ((1, 3, 8, 8),)),)
 
 
 OF_TORCH, OF_PYTHON = torch.Generator(), random.Random(1)

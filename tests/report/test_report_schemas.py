@@ -73,6 +73,26 @@ def test_every_field_at_the_top_is_described(name):
         assert value["description"], key
 
 
+def test_a_profile_is_what_its_schema_says():
+    import torch
+    from torch import nn
+
+    from convbench import profile
+
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2))
+    for asked in ({}, {"shapes": True}, {"backward": True, "shapes": True}):
+        found = profile(net, torch.zeros(1, 3, 8, 8), **asked)
+        validator("profile").validate(json.loads(json.dumps(found.to_json())))
+        part = found.to_json(["macs", "share"], depth=0)
+        validator("profile").validate(json.loads(json.dumps(part)))
+        assert part["modules"] == [
+            {"module": "", "kind": "Sequential", "multiplications": 3888, "share": 1.0}
+        ]
+    broken = {**found.to_json(), "multiplications": "many"}
+    with pytest.raises(jsonschema.ValidationError):
+        validator("profile").validate(broken)
+
+
 @pytest.mark.parametrize("make", [whole_run, many_groups, lambda: load(QUICK)],
                          ids=["whole", "many", "committed"])  # fmt: skip
 def test_a_report_is_what_its_schema_says(make):

@@ -28,6 +28,7 @@ def namespace(sources: Sources) -> dict[str, Any]:
         "significant": lambda value, digits=2: plain(show.significant(value, digits)),
         "fields": reference.field_table,
         "frame_columns": reference.frame_columns,
+        "profile_columns": reference.profile_columns,
         "defaults": reference.defaults_table,
         "entries": reference.entries,
         "public": reference.public,

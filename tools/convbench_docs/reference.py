@@ -196,6 +196,14 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def profile_columns() -> str:
+    """Return the columns of a profile by module, with what each holds."""
+    from convbench.counting.engine.columns import COLUMNS
+
+    rows = [(code(name), plain(COLUMNS[name].title), plain(COLUMNS[name].note)) for name in COLUMNS]
+    return table(("column", "heading", "what it is"), rows)
+
+
 def command_line() -> str:
     """Return every command with its arguments and options, as the command line itself has them."""
     import typer

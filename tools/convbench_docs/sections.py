@@ -119,7 +119,7 @@ def formula(kind: ConvType, parts: dict[str, list[str]], spec: ConvSpec) -> str:
     shown = parts["Formula"]
     if expression is None:
         return plain(shown[0])
-    legend = ". ".join(line.strip("()") for line in shown[1:])
+    legend = "; ".join(shown[1:])
     return "\n\n".join(
         [
             mathml(expression, name="multiplications", block=True),

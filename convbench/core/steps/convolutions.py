@@ -171,11 +171,11 @@ class ConvTranspose(Step):
 
     @property
     def formula(self) -> str:
-        """B · C · N/G · taps · input positions, with the numbers filled in."""
+        """B · N/G · C · taps · input positions, with the numbers filled in."""
         return _times(
             self.batch,
-            self.in_channels,
             exact(self.out_channels, self.groups),
+            self.in_channels,
             *(axis.kernel for axis in self.axes),
             *(axis.input for axis in self.axes),
         )

@@ -25,15 +25,18 @@ class Attempt:
     """What one attempt leaves behind, to be looked at and put back.
 
     device: the device that meta tensors report; None: their own.
+    shapes: those of calls are noted.
     made: tensors of this attempt, weakly; emptied: those of them that were to have values. memory:
     what is known to have been there or made in sight. values: what was written to. accumulate: take
     gradients as Tensor.backward does, which re-entrant checkpoints need. state: of the module, as
     it was before.
     """
 
-    def __init__(self, device: torch.device | None, *, accumulate: bool = False) -> None:
+    def __init__(
+        self, device: torch.device | None, *, shapes: bool, accumulate: bool = False
+    ) -> None:
         """Nothing has been done yet."""
-        self.device, self.accumulate = device, accumulate
+        self.device, self.shapes, self.accumulate = device, shapes, accumulate
         self.made: Made = {}
         self.storages: KnownStorages | None = KnownStorages()
         self.emptied: list[weakref.ref[Tensor]] = []

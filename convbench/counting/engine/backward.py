@@ -18,7 +18,7 @@ from convbench.counting.engine.hand_written import Weights
 from convbench.counting.engine.module_tensors import meta_copy, parts_of
 from convbench.counting.engine.profile import Profile
 from convbench.counting.engine.provenance import all_tensors
-from convbench.counting.engine.pytree import exhausted, tensors_in
+from convbench.counting.engine.pytree import Given, tensors_in
 from convbench.counting.engine.recorder import watching
 
 
@@ -31,7 +31,7 @@ class OutsideError(RuntimeError):
 
 
 def count_backward(
-    module: nn.Module, inputs: tuple[Any, ...], attempt: Attempt, *, how: str, backward: bool = True
+    module: nn.Module, inputs: Given, attempt: Attempt, *, how: str, backward: bool = True
 ) -> Profile:
     """Count forward and backward of module(*inputs), on the device that the inputs are on.
 
@@ -45,7 +45,7 @@ def count_backward(
             "that a backward pass cannot be counted: leave backward out, or use another version."
         )
     meta = how == "shapes"
-    recorder = recorder_of(module)
+    recorder = recorder_of(module, shapes=attempt.shapes)
     loose = module.loose if isinstance(module, Called) else {}  # used as they are
     copies = {
         name: (meta_copy(tensor) if meta else tensor.detach().clone()).requires_grad_(
@@ -70,7 +70,7 @@ def count_backward(
             dispatch,
             functions,
         ):
-            outputs = exhausted(module(*inputs))
+            outputs = inputs.call(module)
             dispatch.returned(outputs)
             took_part(recorder, {id(tensor): copies[name] for name, tensor in loose.items()})
             if not meta:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convbench.core.errors import ConvbenchError
 from convbench.core.reading import parse_size
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from convbench.counting.discrepancies import Translation
+    from convbench.counting.engine.pytree import Given
 
 _MOST = 1 << 60
 """Elements in an input: torch counts bytes in 64 bits."""
@@ -28,10 +30,11 @@ class InputError(ConvbenchError):
 
 @dataclass(frozen=True)
 class Input:
-    """What --input says: a shape and, where it is given, a data type by torch's name."""
+    """What --input says: a shape; where given, a data type by torch's name, and a keyword."""
 
     shape: tuple[int, ...]
     kind: str | None = None
+    name: str = ""
 
     def dtype(self, otherwise: torch.dtype) -> torch.dtype:
         """Return the data type."""
@@ -47,11 +50,13 @@ def profile_reference(
     *,
     backward: bool = False,
     strict: bool = False,
+    noted: bool = False,
 ) -> Profile:
     """Profile the model that `reference` names (see `networks.models`) on zeros of the shapes.
 
     An input is of the data type that its shape names ("2x7:int64"), else of the one that an
-    exported program was exported with, else of the model's weights. The model is made on the meta
+    exported program was exported with, else of the model's weights; "mask=2x7" is one by keyword.
+    noted: the shapes of all calls are noted. The model is made on the meta
     device, without memory for its weights; where it cannot be made or counted there, it is made on
     the CPU. Raises ModelError, InputError, ProfileError or (when strict) UnknownOperatorError.
     """
@@ -59,23 +64,23 @@ def profile_reference(
 
     from convbench.counting.engine.run import ProfileError, count
 
-    given = [input_of(text) for text in shapes]
-    knobs = arguments_of(arguments)
+    given, knobs = inputs_of(shapes), arguments_of(arguments)
+    counted = partial(count, backward=backward, strict=strict, shapes=noted)
     cpu = torch.device("cpu")
     if reference.endswith(".pt2"):
         from convbench.counting.engine.exported import input_types, layered
 
         program = load_program(reference, knobs)
         inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "meta")
-        return count(layered(program), inputs, backward=backward, strict=strict, device=cpu)
+        return counted(layered(program), inputs, device=cpu)
     try:
         module = load_model(reference, knobs, device="meta")
-        inputs = _zeros(given, [], _dtype_of(module), "meta")
-        return count(module, inputs, backward=backward, strict=strict, device=cpu)
+        inputs = _zeros(given, {}, _dtype_of(module), "meta")
+        return counted(module, inputs, device=cpu)
     except (ModelError, ProfileError):
         pass  # it needs data, perhaps: made on the CPU, it fails there with its real reason
     module, inputs = _made(reference, given, knobs)
-    return count(module, inputs, backward=backward, strict=strict)
+    return counted(module, inputs)
 
 
 def translate_reference(
@@ -89,22 +94,25 @@ def translate_reference(
     from convbench.counting.base import COUNTERS, CountError
     from convbench.counting.discrepancies import translate
 
-    given, knobs = [input_of(text) for text in shapes], arguments_of(arguments)
+    given, knobs = inputs_of(shapes), arguments_of(arguments)
+    if named := [item.name for item in given if item.name]:
+        raise InputError(
+            f"Other counters take inputs by position: give --input {named[0]} without its name, or "
+            "leave --explain-counter out."
+        )
     for name in counters:
         COUNTERS[name]
     module, inputs = _made(reference, given, knobs)
     said, failed = [], []
     for name in counters:
         try:
-            said.append(translate(module, inputs, name))
+            said.append(translate(module, inputs.inputs, name))
         except CountError as error:
             failed.append(str(error))
     return said, failed
 
 
-def _made(
-    reference: str, given: list[Input], knobs: dict[str, str]
-) -> tuple[nn.Module, tuple[Any, ...]]:
+def _made(reference: str, given: list[Input], knobs: dict[str, str]) -> tuple[nn.Module, Given]:
     """Return a model on the CPU, and zeros for it."""
     import torch
 
@@ -112,23 +120,33 @@ def _made(
         from convbench.counting.engine.exported import input_types
 
         program = load_program(reference, knobs)
-        return program.module(), _zeros(
-            given, input_types(program), torch.get_default_dtype(), "cpu"
-        )
+        inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "cpu")
+        return program.module(), inputs
     module = load_model(reference, knobs)
-    return module, _zeros(given, [], _dtype_of(module), "cpu")
+    return module, _zeros(given, {}, _dtype_of(module), "cpu")
 
 
 def _zeros(
-    given: list[Input], kinds: Sequence[torch.dtype | None], otherwise: torch.dtype, device: str
-) -> tuple[Any, ...]:
+    given: list[Input], kinds: Mapping[str, torch.dtype | None], otherwise: torch.dtype, device: str
+) -> Given:
+    """Return zeros; `kinds` are by the name of an input, in the order of the inputs."""
     import torch
 
-    kinds = [*kinds, *[None] * len(given)]
+    from convbench.counting.engine.pytree import Given
+
+    places = [*kinds.values(), *[None] * len(given)]
     try:
-        return tuple(
-            torch.zeros(item.shape, dtype=item.dtype(kind or otherwise), device=device)
-            for item, kind in zip(given, kinds, strict=False)
+        made = [
+            torch.zeros(
+                item.shape,
+                dtype=item.dtype((kinds.get(item.name) if item.name else place) or otherwise),
+                device=device,
+            )
+            for item, place in zip(given, places, strict=False)
+        ]
+        return Given(
+            tuple(tensor for item, tensor in zip(given, made, strict=True) if not item.name),
+            {item.name: tensor for item, tensor in zip(given, made, strict=True) if item.name},
         )
     except (RuntimeError, MemoryError) as error:
         shapes = ", ".join("x".join(map(str, item.shape)) for item in given)
@@ -144,6 +162,21 @@ def _dtype_of(module: nn.Module) -> torch.dtype:
 
     found = (weight.dtype for weight in module.parameters() if weight.is_floating_point())
     return next(found, torch.get_default_dtype())
+
+
+def inputs_of(texts: Sequence[str]) -> list[Input]:
+    """Read inputs, of which "mask=2x7" is given by keyword; InputError for anything else."""
+    found: list[Input] = []
+    for text in texts:
+        name, sign, shape = text.rpartition("=")
+        if sign and not name.isidentifier():
+            raise InputError(
+                f"--input {text!r}: {name!r} is no name of an argument: write NAME=SHAPE."
+            )
+        if name and name in [item.name for item in found]:
+            raise InputError(f"--input {name} is given twice: leave one out.")
+        found.append(replace(input_of(shape), name=name))
+    return found
 
 
 def input_of(text: str) -> Input:

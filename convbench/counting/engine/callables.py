@@ -80,9 +80,9 @@ def as_module(given: Any) -> nn.Module:
     )
 
 
-def recorder_of(module: nn.Module) -> Recorder:
+def recorder_of(module: nn.Module, *, shapes: bool) -> Recorder:
     """Return a recorder for a module; of a function, only what it uses is its own."""
-    recorder = Recorder(module)
+    recorder = Recorder(module, shapes=shapes)
     if isinstance(module, Called):
         recorder.used, recorder.outside = set(), _OUTSIDE.setdefault(module, {})
     return recorder

@@ -21,10 +21,12 @@ class Counts:
     """Costs of operators, kept apart by kind. `a + b` adds.
 
     bias: additions of a bias. normalisation, elementwise: operations. reads, writes: elements.
-    bytes_moved: reads and writes in bytes of their data types. preparation: multiplications done on
-    weights alone (weight standardisation and the like), which do not depend on the input. by_hand:
-    those of the multiplications that are elementwise products which the model sums itself.
+    bytes_read, bytes_written: the same in bytes of their data types. preparation: multiplications
+    done on weights alone (weight standardisation and the like), which do not depend on the input.
+    by_hand: those of the multiplications that are elementwise products which the model sums itself.
     transforms: operations of Fourier transforms, 5·N·log2 N, apart from all others.
+
+    Of a single call, bytes_read is what its reads take beyond the data type of its result.
     """
 
     multiplications: int = 0
@@ -35,7 +37,8 @@ class Counts:
     activations: int = 0
     reads: int = 0
     writes: int = 0
-    bytes_moved: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
     preparation: int = 0
     by_hand: int = 0
     transforms: int = 0
@@ -51,6 +54,11 @@ class Counts:
     def additions(self) -> int:
         """One for each multiplication, and those of a bias."""
         return self.multiplications + self.bias
+
+    @property
+    def bytes_moved(self) -> int:
+        """Bytes read and bytes written."""
+        return self.bytes_read + self.bytes_written
 
     @property
     def intensity(self) -> float:

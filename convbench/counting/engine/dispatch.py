@@ -303,8 +303,10 @@ class Dispatch(TorchDispatchMode):
         ):
             counts = Counts(preparation=counts.multiplications)
         elif not (counts.reads or counts.writes) and name not in MOVEMENT:
-            read = sum(item.numel() for item in tensors_among(args))
-            counts = replace(counts, reads=read, writes=elements(result))
+            sizes = [(item.numel(), item.element_size()) for item in tensors_among(args)]
+            read, size = sum(number for number, _ in sizes), itemsize(result)
+            more = sum(number * (own_size - size) for number, own_size in sizes)
+            counts = replace(counts, reads=read, writes=elements(result), bytes_read=more)
         self.recorder.add(name, counts, itemsize(result))
 
     def _counted(

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from torch import Tensor, nn
 
 from convbench.core.errors import ConvbenchError, first_line
-from convbench.counting.engine.pytree import tensors_in
+from convbench.counting.engine.pytree import Given, tensors_in
 from convbench.counting.engine.recorder import kind_of
 
 
@@ -52,7 +52,8 @@ _REMEDIES: Final = (
       "reduction dim", "elements not"),
      "Give inputs of the shape it wants."),
     (("positional argument", "unexpected keyword", "missing "),
-     "Give as many inputs as its forward takes; by keyword with functools.partial(module, …)."),
+     "Give as many inputs as its forward takes; by keyword with kwargs={'name': …}, on the command "
+     "line --input NAME=SHAPE."),
     (("backward through the graph a second time",),
      "Its forward takes gradients itself: leave backward out."),
     (("does not require grad", "requires grad", "a leaf Variable"),
@@ -65,7 +66,7 @@ _REMEDIES: Final = (
 )  # fmt: skip
 
 
-def refusal(module: nn.Module, inputs: Any, error: BaseException) -> ProfileError:
+def refusal(module: nn.Module, inputs: Given, error: BaseException) -> ProfileError:
     """Return the error that says why a module cannot be run on these inputs."""
     if isinstance(error, ProfileError):
         return error
@@ -85,7 +86,7 @@ def refusal(module: nn.Module, inputs: Any, error: BaseException) -> ProfileErro
     )
 
 
-def on_meta(module: nn.Module, inputs: Any, why: str) -> ProfileError:
+def on_meta(module: nn.Module, inputs: Given, why: str) -> ProfileError:
     """Return the error for a module on the meta device that cannot be counted by shapes.
 
     Where its inputs are wrong it says that; else values are wanted, which it does not have there.
@@ -120,9 +121,10 @@ def _remedy(text: str, otherwise: str = _OTHERWISE) -> str:
     return otherwise
 
 
-def shapes(inputs: Any) -> str:
+def shapes(given: Given) -> str:
     """Write the inputs as shapes, with the data types that are not float32."""
-    return ", ".join(map(_shape, inputs)) or "(none)"
+    named = (f"{name}={_shape(value)}" for name, value in given.named.items())
+    return ", ".join([*map(_shape, given.inputs), *named]) or "(none)"
 
 
 def _shape(value: Any) -> str:

@@ -42,10 +42,13 @@ def _kinds(program: ExportedProgram) -> dict[str, str]:
     return found
 
 
-def input_types(program: ExportedProgram) -> list[torch.dtype | None]:
-    """Return the data type of each input that the program was exported with; None for no tensor."""
+def input_types(program: ExportedProgram) -> dict[str, torch.dtype | None]:
+    """Return the data type of each input that the program was exported with, by name, in order.
+
+    It is None for what is no tensor.
+    """
     values: dict[str, Any] = {node.name: node.meta.get("val") for node in program.graph.nodes}
-    return [
-        getattr(values.get(name), "dtype", None) if isinstance(name, str) else None
+    return {
+        str(name): getattr(values.get(name), "dtype", None) if isinstance(name, str) else None
         for name in program.graph_signature.user_inputs
-    ]
+    }

@@ -11,21 +11,21 @@ from torch.nn.parameter import is_lazy
 
 from convbench.counting.engine.errors import refusal
 from convbench.counting.engine.module_tensors import meta_copy, real_leaf
-from convbench.counting.engine.pytree import mapped
+from convbench.counting.engine.pytree import Given, mapped
 
 
-def settled(module: nn.Module, inputs: tuple[Any, ...]) -> nn.Module:
+def settled(module: nn.Module, given: Given) -> nn.Module:
     """Return a copy whose lazy layers have taken the shapes that the inputs give them."""
     with torch.random.fork_rng(), torch.no_grad():
         try:
             subject = _copied(module).to("meta")
-            subject(*mapped(inputs, meta_copy))
+            mapped(given, meta_copy).call(subject)
         except Exception:  # noqa: BLE001  whatever it is, running it will tell
             subject = _copied(module)
             try:
-                subject(*mapped(inputs, real_leaf))
+                mapped(given, real_leaf).call(subject)
             except Exception as error:
-                raise refusal(module, inputs, error) from error
+                raise refusal(module, given, error) from error
     return subject
 
 

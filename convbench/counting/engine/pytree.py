@@ -5,9 +5,21 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from types import GeneratorType
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
+
+
+class Given(NamedTuple):
+    """What a module is called with: by position, and by name."""
+
+    inputs: tuple[Any, ...]
+    named: dict[str, Any]
+
+    def call(self, module: Callable[..., Any]) -> Any:
+        """Call the module; of a generator that it returns, the list of its items is returned."""
+        return exhausted(module(*self.inputs, **self.named))
+
 
 _LEAVES = (str, bytes, int, float, complex, type(None), type, nn.Module)
 

@@ -7,7 +7,7 @@ import random
 import sys
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from operator import add, attrgetter
@@ -18,9 +18,17 @@ import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
-from convbench.core.torch_internals import children_of, next_node
+from convbench.core.torch_internals import (
+    children_of,
+    next_node,
+    weights_of,
+    without_overrides,
+)
 from convbench.counting.engine.counts import NAMES, Counts
+from convbench.counting.engine.pytree import tensors_in
 
+Shapes = tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]
+"""Of a call: the shapes of the tensors that it takes, and of those that it returns."""
 KIND: Final = "_convbench_kind"
 """Where a module that stands for another keeps the name of that one's type."""
 
@@ -36,10 +44,12 @@ class Recorder:
     drew: random numbers were drawn. without_graph: no output requires a gradient, but weights do.
     elsewhere: calls of its parts by other threads, which nobody counts. used: the tensors that
     operators were given, by id, where only they are to be counted as held. outside: modules that
-    ran and are none of its parts, by id.
+    ran and are none of its parts, by id. unwatched: parts with trainable weights of their own whose
+    last call was without autograd, in the count of a backward pass. shapes: the different ones of
+    the calls of each part, in order; None where they are not noted.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, *, shapes: bool = False) -> None:
         """Name every module of the tree by its first name."""
         self.parts = _named(module)
         self.names = {id(part): name for name, part in self.parts}
@@ -53,6 +63,9 @@ class Recorder:
         self.drew = self.without_graph = False
         self.used: set[int] | None = None
         self.outside: dict[int, nn.Module] = {}
+        self.unwatched: dict[str, None] = {}
+        self._differentiates = False
+        self.shapes: dict[str, dict[Shapes, None]] | None = {} if shapes else None
         self._nodes, self._makers = [-1], [""]
 
     def entered(self, path: str) -> None:
@@ -60,6 +73,13 @@ class Recorder:
         self.path = path
         self._nodes.append(next_node())
         self._makers.append(path)
+
+    def graphed(self, name: str, module: nn.Module) -> None:
+        """Note whether a part that is called is followed by autograd: a checkpoint calls twice."""
+        if torch.is_grad_enabled():
+            self.unwatched.pop(name, None)
+        elif any(held is not None and held.requires_grad for held in weights_of(module).values()):
+            self.unwatched[name] = None
 
     def made_by(self, node: int) -> str:
         """Return the module in which a node was made, by its number: they count up."""
@@ -69,6 +89,7 @@ class Recorder:
         """Forget the calls so far: another pass begins."""
         self.events.clear()
         self.again.clear()
+        self._differentiates = True
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -87,6 +108,12 @@ class Recorder:
             found.append(
                 "no output wants a gradient, so that nothing was counted backward: does its "
                 "forward run under torch.no_grad or torch.inference_mode?"
+            )
+        elif self.unwatched and self._differentiates:
+            parts = "1 part" if len(self.unwatched) == 1 else f"{len(self.unwatched)} parts"
+            found.append(
+                f"{parts} with weights that require a gradient ran under torch.no_grad "
+                f"({next(iter(self.unwatched))} first): nothing of that was counted backward"
             )
         return tuple(found)
 
@@ -119,7 +146,8 @@ class Recorder:
             else:
                 row[:] = map(add, row, _NUMBERS(counts))
                 calls[key] += 1
-            row[_MOVED] += (counts.reads + counts.writes) * itemsize
+            row[_READ] += counts.reads * itemsize
+            row[_WRITTEN] += counts.writes * itemsize
         return {
             key: (calls[key] - self.again.get(key, 0), Counts.of(row)) for key, row in sums.items()
         }
@@ -145,15 +173,44 @@ def _drawn() -> tuple[Any, bytes]:
     return random.getstate(), pickle.dumps(numpy.get_state() if numpy else None)
 
 
+def _noting_shapes(
+    recorder: Recorder, enter: Callable[..., None], leave: Callable[..., None]
+) -> tuple[Callable[..., None], Callable[..., None]]:
+    """Return both hooks, which note the shapes of the calls as well."""
+    names, met, here = recorder.names, recorder.shapes, get_ident()
+    waiting: list[tuple[tuple[int, ...], ...]] = []
+
+    def begins(module: nn.Module, inputs: Any) -> None:
+        enter(module, inputs)
+        if get_ident() == here:
+            waiting.append(_shapes(inputs))  # now: a call may change them in place
+
+    def ends(module: nn.Module, inputs: Any, named: Any, output: Any) -> None:
+        if get_ident() == here and waiting:
+            call = (*waiting.pop(), *_shapes(named)), _shapes(output)
+            if output is not None and met is not None and id(module) in names:
+                met.setdefault(names[id(module)], {})[call] = None
+        leave(module, inputs, output)
+
+    return begins, ends
+
+
+def _shapes(value: Any) -> tuple[tuple[int, ...], ...]:
+    with without_overrides():
+        return tuple(tuple(item.shape) for item in tensors_in(value) if not item.is_nested)
+
+
 _NUMBERS: Final = attrgetter(*NAMES)
-_MOVED: Final = NAMES.index("bytes_moved")
+_READ: Final = NAMES.index("bytes_read")
+_WRITTEN: Final = NAMES.index("bytes_written")
 
 
 @contextmanager
 def watching(recorder: Recorder) -> Iterator[None]:
     """Follow which module runs, by torch's own global hooks, removed afterwards."""
     names, stack, visits, here = recorder.names, recorder.stack, recorder.visits, get_ident()
-    entered = recorder.entered if torch.is_grad_enabled() else partial(setattr, recorder, "path")
+    graphs = torch.is_grad_enabled()
+    entered = recorder.entered if graphs else partial(setattr, recorder, "path")
 
     def enter(module: nn.Module, _: Any) -> None:
         if get_ident() != here:
@@ -168,6 +225,8 @@ def watching(recorder: Recorder) -> Iterator[None]:
         if name is not None:
             entered(name)
             visits[name] = visits.get(name, 0) + 1
+            if graphs:
+                recorder.graphed(name, module)
 
     def leave(module: nn.Module, _: Any, __: Any) -> None:
         if stack and get_ident() == here:
@@ -179,8 +238,11 @@ def watching(recorder: Recorder) -> Iterator[None]:
 
     profiled = threading.getprofile()
     threading.setprofile(begin)
-    before = hooks.register_module_forward_pre_hook(enter)
-    after = hooks.register_module_forward_hook(leave, always_call=True)
+    noting = _noting_shapes(recorder, enter, leave) if recorder.shapes is not None else None
+    before = hooks.register_module_forward_pre_hook(noting[0] if noting else enter)
+    after = hooks.register_module_forward_hook(
+        noting[1] if noting else leave, with_kwargs=noting is not None, always_call=True
+    )
     drops = getattr(recorder.parts[0][1], "training", False)  # layers at random, perhaps
     drawn = _drawn() if drops else None
     try:

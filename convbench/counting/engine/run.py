@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from threading import RLock
@@ -43,7 +43,7 @@ from convbench.counting.engine.module_tensors import (
 )
 from convbench.counting.engine.profile import Profile
 from convbench.counting.engine.provenance import all_tensors, fused
-from convbench.counting.engine.pytree import exhausted, mapped, tensors_in
+from convbench.counting.engine.pytree import Given, exhausted, mapped, tensors_in
 from convbench.counting.engine.recorder import kind_of, watching
 
 __all__ = ["ProfileError", "UnknownOperatorError", "count", "profile"]
@@ -58,18 +58,26 @@ _REENTRANT = "use_reentrant=True"
 _ONE_AT_A_TIME = RLock()
 """A count exchanges weights and settings of the process for a while; another would put back its."""
 
-Way = Callable[[nn.Module, tuple[Any, ...], Attempt], Profile]
+Way = Callable[[nn.Module, Given, Attempt], Profile]
 
 
-def profile(module: Any, *inputs: Any, backward: bool = False, strict: bool = False) -> Profile:
-    """Count what module(*inputs) multiplies, by the operators that run.
+def profile(
+    module: Any,
+    *inputs: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    backward: bool = False,
+    strict: bool = False,
+    shapes: bool = False,
+) -> Profile:
+    """Count what module(*inputs, **kwargs) multiplies, by the operators that run.
 
-    module: an nn.Module, an exported program, or a function of tensors (functools.partial gives one
-    its keyword arguments). Nothing is computed and no weight is copied: shapes alone are followed,
-    on the meta device. A module that decides by its data, or is quantised or scripted, is run for
-    real instead, and the profile says so. backward: count the gradients of all weights, and of the
-    inputs that require them, too. strict: raise UnknownOperatorError for an operator without a
-    rule, and for what ran out of sight; otherwise the total is a lower bound, and says so.
+    module: an nn.Module, an exported program, or a function of tensors. Nothing is computed and no
+    weight is copied: shapes alone are followed, on the meta device. A module that decides by its
+    data, or is quantised or scripted, is run for real instead, and the profile says so. backward:
+    count the gradients of all weights, and of the inputs that require them, too. strict: raise
+    UnknownOperatorError for an operator without a rule, and for what ran out of sight; otherwise
+    the total is a lower bound, and says so. shapes: note the shapes of every module's inputs and
+    outputs and its kernel, for the columns input, output and kernel.
 
     The module is left as it was, with what its code reaches: tensors (values, memory, hooks,
     attributes), containers and objects by the methods of their own kind, classes, globals that its
@@ -86,22 +94,25 @@ def profile(module: Any, *inputs: Any, backward: bool = False, strict: bool = Fa
 
     Raises ProfileError when the module cannot be run on these inputs.
     """
-    return count(as_module(module), inputs, backward=backward, strict=strict)
+    given = Given(inputs, dict(kwargs or {}))
+    return count(as_module(module), given, backward=backward, strict=strict, shapes=shapes)
 
 
 def count(
     module: nn.Module,
-    inputs: tuple[Any, ...],
+    inputs: Given,
     *,
     backward: bool = False,
     strict: bool = False,
+    shapes: bool = False,
     device: torch.device | None = None,
 ) -> Profile:
     """Count as `profile` does. device: what a module on the meta device takes itself to be on."""
     with _ONE_AT_A_TIME, torch.inference_mode(mode=False), set_up():
-        found = _counted(module, inputs, backward=backward, device=device)
+        find = partial(_counted, backward=backward, shapes=shapes, device=device)
+        found = find(module, inputs)
         if isinstance(module, Called) and module.adopt():
-            found = _counted(module, inputs, backward=backward, device=device)
+            found = find(module, inputs)
     if strict and found.unsupported:
         names = ", ".join(f"{name} (×{calls})" for name, calls in found.unsupported.items())
         raise UnknownOperatorError(
@@ -112,7 +123,12 @@ def count(
 
 
 def _counted(
-    module: nn.Module, inputs: tuple[Any, ...], *, backward: bool, device: torch.device | None
+    module: nn.Module,
+    inputs: Given,
+    *,
+    backward: bool,
+    shapes: bool,
+    device: torch.device | None,
 ) -> Profile:
     """Count by shapes, or for real where that will not do."""
     parts = parts_of(module)
@@ -120,11 +136,13 @@ def _counted(
         module = settled(module, inputs)
         parts = parts_of(module)
     why = _must_run(parts) or ""
-    found = (
-        None if why else _without_values(module, parts, inputs, backward=backward, device=device)
-    )
+    found: Profile | str = why
+    if not why:
+        found = _without_values(
+            module, parts, inputs, backward=backward, shapes=shapes, device=device
+        )
     if not isinstance(found, Profile):
-        found = _for_real(module, inputs, found or why, backward=backward)
+        found = _for_real(module, inputs, found, backward=backward, shapes=shapes)
     return found
 
 
@@ -144,9 +162,10 @@ def _no_collection() -> Iterator[None]:
 def _without_values(
     module: nn.Module,
     parts: list[nn.Module],
-    inputs: tuple[Any, ...],
+    inputs: Given,
     *,
     backward: bool,
+    shapes: bool,
     device: torch.device | None,
 ) -> Profile | str:
     """Count by shapes; return why it must be run where that will not do."""
@@ -158,7 +177,7 @@ def _without_values(
     why, accumulate = "", False
     while waiting:
         way = waiting.pop(0)
-        attempt = Attempt(device, accumulate=accumulate)
+        attempt = Attempt(device, shapes=shapes, accumulate=accumulate)
         found: Profile | None = None
         failure: ErrorText | None = None
         try:
@@ -205,24 +224,24 @@ def _released(module: nn.Module, attempt: Attempt, *, all_of_them: bool) -> list
     return sorted(set(kept))
 
 
-def _by_shapes(module: nn.Module, inputs: tuple[Any, ...], attempt: Attempt) -> Profile:
-    recorder = recorder_of(module)
+def _by_shapes(module: nn.Module, inputs: Given, attempt: Attempt) -> Profile:
+    recorder = recorder_of(module, shapes=attempt.shapes)
     weights = Weights(*held_by(part for _, part in recorder.parts))
     dispatch = attempt.dispatch(recorder, weights, real=False)
     given = mapped(inputs, meta_copy)
     attempt.follow(tensors_in(given))
     with torch.no_grad(), watching(recorder), dispatch, FastPath(dispatch, attempt.device):
-        outputs = exhausted(module(*given))
+        outputs = given.call(module)
         dispatch.returned(outputs)
     return Profile.of(module, recorder, how="shapes")
 
 
-def _by_meta_copies(module: nn.Module, inputs: tuple[Any, ...], attempt: Attempt) -> Profile:
+def _by_meta_copies(module: nn.Module, inputs: Given, attempt: Attempt) -> Profile:
     """Follow shapes once more, with a copy of every weight on the meta device in its place.
 
     Slower, and right where torch looks at devices and data types before it dispatches anything.
     """
-    recorder = recorder_of(module)
+    recorder = recorder_of(module, shapes=attempt.shapes)
     parameters = {name: meta_copy(tensor) for name, tensor in module.named_parameters()}
     buffers = {name: meta_copy(tensor) for name, tensor in module.named_buffers()}
     copies = {**parameters, **buffers}
@@ -236,14 +255,16 @@ def _by_meta_copies(module: nn.Module, inputs: tuple[Any, ...], attempt: Attempt
         dispatch,
         FastPath(dispatch, attempt.device, mixed=True),
     ):
-        outputs = exhausted(functional_call(module, copies, given, tie_weights=True))
+        outputs = exhausted(
+            functional_call(module, copies, given.inputs, given.named, tie_weights=True)
+        )
         dispatch.returned(outputs)
     took_part(recorder, {id(copies[name]): tensor for name, tensor in module.named_parameters()})
     return Profile.of(module, recorder, how="shapes")
 
 
 def _with_autograd(
-    module: nn.Module, inputs: tuple[Any, ...], attempt: Attempt, *, backward: bool
+    module: nn.Module, inputs: Given, attempt: Attempt, *, backward: bool
 ) -> Profile:
     given = mapped(inputs, meta_leaf)
     attempt.follow(tensors_in(given))
@@ -255,13 +276,15 @@ _with_graph: Final = partial(_with_autograd, backward=False)
 """For a forward that takes gradients itself."""
 
 
-def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward: bool) -> Profile:
+def _for_real(
+    module: nn.Module, inputs: Given, why: str, *, backward: bool, shapes: bool
+) -> Profile:
     how = f"run for real, because by shapes alone: {why}"
     if any(tensor.is_meta for tensor in [*tensors_of(parts_of(module)), *tensors_in(inputs)]):
         raise on_meta(module, inputs, why)
     graph = accumulate = False
     while True:
-        attempt = Attempt(None, accumulate=accumulate)
+        attempt = Attempt(None, shapes=shapes, accumulate=accumulate)
         try:
             with _in_place(module, parts_of(module), attempt) as subject:
                 for tensor in tensors_of(parts_of(subject)):
@@ -285,14 +308,14 @@ def _for_real(module: nn.Module, inputs: tuple[Any, ...], why: str, *, backward:
             attempt.close()
 
 
-def _run(module: nn.Module, inputs: tuple[Any, ...], attempt: Attempt, how: str) -> Profile:
-    recorder = recorder_of(module)
+def _run(module: nn.Module, inputs: Given, attempt: Attempt, how: str) -> Profile:
+    recorder = recorder_of(module, shapes=attempt.shapes)
     weights = Weights(*held_by(part for _, part in recorder.parts))
     given = mapped(inputs, real_leaf)
     attempt.add_existing(all_tensors())
     dispatch = attempt.dispatch(recorder, weights, real=True)
     with torch.no_grad(), watching(recorder), dispatch, FunctionMode(dispatch, None, mixed=False):
-        outputs = exhausted(module(*given))
+        outputs = given.call(module)
         dispatch.returned(outputs)
     attempt.read_graphs(parts_of(module))
     return Profile.of(module, recorder, how=how)

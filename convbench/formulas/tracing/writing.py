@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.formulas.symbols import rank
 from convbench.formulas.tracing.evaluating import value
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def write(part: Any, style: Style) -> str:  # noqa: PLR0911  one for each kind o
         return _relation(part, style)
     if part.is_Add:
         return _sum(part, style)
-    if part.is_Mul or (part.is_Rational and not part.is_Integer):
+    below = part.is_Pow and part.exp.could_extract_minus_sign()
+    if part.is_Mul or below or (part.is_Rational and not part.is_Integer):
         return _product(part, style)
     if isinstance(part, sympy.floor | sympy.ceiling):
         return _rounded(part, style)
@@ -114,7 +116,7 @@ def _product(part: Any, style: Style) -> str:
     top, bottom = sympy.fraction(part)
     if bottom != 1:
         shown = write(top, style) if style.spaced else _inside(top, style)
-        return style.quotient.format(shown, _inside(bottom, style))
+        return style.quotient.format(shown, _divisor(bottom, style))
     numbers = [item for item in part.args if item.is_Integer]
     sign = "-" if len(numbers) == 1 and numbers[0] == -1 else ""
     others = sorted((item for item in part.args if not item.is_Integer), key=_place)
@@ -123,12 +125,21 @@ def _product(part: Any, style: Style) -> str:
 
 
 def _place(item: Any) -> tuple[Any, ...]:
-    """Put symbols first, then rounded quotients, then sums, each by name."""
-    return (0 if item.is_Symbol else 2 if item.is_Add else 1, str(item.args), str(item))
+    """Put symbols and their powers first, in their own order; rounded quotients; sums, by name."""
+    base = item.base if item.is_Pow else item
+    if base.is_Symbol:
+        return (0, rank(base.name), str(base), str(item))
+    return (2 if item.is_Add else 1, 0, str(item.args), str(item))
 
 
 def _inside(part: Any, style: Style) -> str:
     return f"({write(part, style)})" if part.is_Add else write(part, style)
+
+
+def _divisor(part: Any, style: Style) -> str:
+    """Write what stands below a line; on one line a product is read as one only in brackets."""
+    product = part.is_Mul and not style.spaced and "/" in style.quotient
+    return f"({write(part, style)})" if product else _inside(part, style)
 
 
 def _rounded(part: Any, style: Style) -> str:
@@ -136,5 +147,5 @@ def _rounded(part: Any, style: Style) -> str:
 
     top, bottom = sympy.fraction(sympy.together(part.args[0]))
     shown = write(top, style) if style.spaced else _inside(top, style)
-    inside = style.quotient.format(shown, _inside(bottom, style)) if bottom != 1 else shown
+    inside = style.quotient.format(shown, _divisor(bottom, style)) if bottom != 1 else shown
     return (style.floor if isinstance(part, sympy.floor) else style.ceiling).format(inside)

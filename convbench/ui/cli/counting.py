@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from convbench.counting.engine.columns import COLUMNS, SHOWN, needs_shapes
 from convbench.ui.cli.app import PLUGINS, app, split
 
 
@@ -24,13 +25,14 @@ class Written(StrEnum):
 
 ENDINGS = {".md": Written.markdown, ".csv": Written.csv, ".json": Written.json}
 MODEL = typer.Argument(
-    metavar="MODEL", help="package.module:factory, a registered network, or FILE.pt2."
+    metavar="MODEL",
+    help="package.module:factory, FILE.py:factory, a registered network, or FILE.pt2.",
 )
 INPUT = typer.Option(
     "--input",
-    metavar="1x3x224x224[:DTYPE]",
+    metavar="[NAME=]1x3x224x224[:DTYPE]",
     help="Shape of an input, batch first, and its data type where it is not the weights': "
-    "2x7:int64 for tokens. Repeat for several.",
+    "2x7:int64 for tokens. NAME= for one that the forward takes by keyword. Repeat for several.",
 )
 ARGUMENT = typer.Option("--arg", metavar="KEY=VALUE", help="For the factory; repeatable.")
 
@@ -41,11 +43,23 @@ def profile(
     *,
     inputs: Annotated[list[str], INPUT],
     arg: Annotated[list[str] | None, ARGUMENT] = None,
-    backward: Annotated[bool, typer.Option("--backward", help="Count the gradients too.")] = False,
+    backward: Annotated[
+        bool, typer.Option("--backward", help="Count the gradients too, in evaluation mode.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where an operator has no counting rule.")
     ] = False,
-    depth: Annotated[int | None, typer.Option(help="Levels of the tree to show.", min=0)] = None,
+    depth: Annotated[
+        int | None, typer.Option(help="Levels below the whole to show, in every format.", min=0)
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,…", help=f"Columns to show, or all: {', '.join(COLUMNS)}."),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Order of what is inside a module: the largest first."),
+    ] = None,
     written: Annotated[
         Written | None, typer.Option("--format", help="Write this instead of the tree.")
     ] = None,
@@ -56,6 +70,7 @@ def profile(
             help="Where to, as its ending says (.md, .csv, .json); else to standard output.",
         ),
     ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print one line: totals.")] = False,
     explain_counter: Annotated[
         str | None,
         typer.Option(
@@ -67,11 +82,14 @@ def profile(
     """Count what any network costs, by module: nothing is computed, no weights are held."""
     from convbench.counting.base import CountError
     from convbench.counting.engine.by_name import InputError, profile_reference, translate_reference
-    from convbench.ui.terminal.profile import FORMATS, summary, tree
+    from convbench.ui.terminal.profile import FORMATS, page
 
     if explain_counter is not None:
-        given = {"--backward": backward, "--strict": strict, "--format": written, "--out": out}
-        if beside := [name for name, value in {**given, "--depth": depth}.items() if value]:
+        given = {
+            "--backward": backward, "--strict": strict, "--format": written, "--out": out,
+            "--depth": depth is not None, "--columns": columns, "--sort": sort, "--quiet": quiet,
+        }  # fmt: skip
+        if beside := [name for name, value in given.items() if value]:
             raise InputError(
                 f"--explain-counter says a sentence for each counter, of the forward pass: leave "
                 f"out {', '.join(beside)}."
@@ -86,14 +104,25 @@ def profile(
             raise CountError("\n".join(failed))
         return
     written = written or form_of(out)
+    chosen = tuple(COLUMNS) if columns == "all" else split(columns and columns.lower())
+    sort = sort and sort.lower()
+    if quiet and (beside := [n for n, v in (("--format", written), ("--columns", chosen)) if v]):
+        raise InputError(f"--quiet prints the totals alone: leave out {', '.join(beside)}.")
+    noted = not quiet and needs_shapes([*(chosen or SHOWN), *([sort] if sort else [])])
     with redirect_stdout(sys.stderr):  # what the model prints is not what is written here
-        found = profile_reference(model, inputs, arg or [], backward=backward, strict=strict)
+        found = profile_reference(
+            model, inputs, arg or [], backward=backward, strict=strict, noted=noted
+        )
+    if quiet:
+        typer.echo(found)
+        for note in found.notes:
+            typer.echo(f"convbench: {note}", err=True)
+        return
     if written is not None:
-        write(FORMATS[written.value](found), out)
+        write(FORMATS[written.value](found, chosen, depth=depth, sort=sort), out)
         return
     console = Console(highlight=False)
-    console.print(tree(found, depth=depth, width=console.width))
-    for line in summary(found):
+    for line in page(found, chosen, depth=depth, sort=sort, width=console.width):
         console.print(line, markup=False)
 
 

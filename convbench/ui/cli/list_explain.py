@@ -55,7 +55,8 @@ def explain(
     in_channels: Annotated[int | None, typer.Option(help="C, input channels.")] = None,
     out_channels: Annotated[int | None, typer.Option(help="N, output channels.")] = None,
     input_size: Annotated[
-        str | None, typer.Option("--input", metavar="7x7", help="Spatial size: 56, 7x7 or 4x7x7.")
+        str | None,
+        typer.Option("--input", metavar="7x7", help="Spatial size: 28 (1-D), 7x7 or 4x7x7."),
     ] = None,
     kernel: Annotated[str | None, typer.Option(metavar="3", help="Taps: 3, or 3x1.")] = None,
     stride: Annotated[

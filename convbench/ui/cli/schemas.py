@@ -16,16 +16,20 @@ class Published(StrEnum):
     report = "report"
     run = "run"
     record = "record"
+    profile = "profile"
 
 
 @app.command()
 def schema(
     name: Annotated[
         Published,
-        typer.Argument(help="report.json, run.json, or a record: one line of records.jsonl."),
+        typer.Argument(
+            help="report.json, run.json, a record (one line of records.jsonl), or what "
+            "`profile --format json` writes."
+        ),
     ] = Published.report,
 ) -> None:
-    """Print the JSON Schema (draft 2020-12) of a report as data, or of a run's files."""
+    """Print the JSON Schema (draft 2020-12) of a report as data, a run's files, or a profile."""
     from convbench.ui.schemas import schema_text
 
     typer.echo(schema_text(name.value), nl=False)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from convbench.counting.engine.columns import module_table
 from convbench.ui.notebook.markup import box, fold, line, table, warning
-from convbench.ui.terminal.profile import short, summary
+from convbench.ui.terminal.profile import summary
 
 if TYPE_CHECKING:
     from convbench.counting.engine.profile import Profile
@@ -22,21 +23,19 @@ def html(profile: Profile) -> str:
         names = ", ".join(f"{name} (×{calls})" for name, calls in profile.unsupported.items())
         parts.append(warning(f"No counting rule for {names}.", strong="A lower bound."))
     parts += [line(said) for said in summary(profile)]
-    rows = []
-    for level, part in profile.by_module.walk():
-        name = part.name.rpartition(".")[2] or part.kind
-        counts = part.counts
-        rows.append(
-            (
-                f"{_INDENT * level}{name}",
-                part.kind,
-                f"{counts.multiplications:,}",
-                f"{counts.elementwise + counts.normalisation:,}",
-                f"{part.parameters:,}",
-                f"{short(counts.bytes_moved)}B",
-            )
+    columns, found = module_table(profile)
+    shown = list(columns.values())
+    rows = [
+        (
+            f"{_INDENT * level}{part.name.rpartition('.')[2] or part.kind}",
+            part.kind,
+            *(column.text(value, full=True) for column, value in zip(shown, values, strict=True)),
         )
-    heads = ("module", "kind", "MACs forward", "elementwise", "parameters", "bytes moved")
-    tree = table(heads, rows, numeric=(2, 3, 4, 5))
+        for level, part, values in found
+    ]
+    heads = ("module", "kind", *(column.title for column in shown))
+    numeric = [index for index, column in enumerate(shown, start=2) if column.numeric]
+    tree = table(heads, rows, numeric=numeric)
     parts.append(tree if len(rows) <= _OPEN else fold(f"{len(rows)} modules", tree))
+    parts.append(line("; ".join(f"{c.title}: {c.note}" for c in shown), small=True))
     return box(*parts)

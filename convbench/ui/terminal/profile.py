@@ -5,75 +5,104 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from convbench.counting.engine.columns import COLUMNS, SHOWN, module_table
 from convbench.report.formats.csv import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from convbench.counting.engine.counts import Counts
+    from rich.console import JustifyMethod
+
+    from convbench.counting.engine.columns import ProfileColumn
     from convbench.counting.engine.profile import ModuleCost, Profile
 
 DEAR: Final = 0.05
-"""Share of the whole from which a layer stands out."""
-_NUMBER: Final = 8
-"""Signs that a number takes: 978.9 MB."""
-_LEAST: Final = 12
-_UNITS: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
+"""Share of the MACs from which a layer stands out."""
+_GAP: Final = 1
+_LABEL: Final = 28
+"""Signs that the names of modules take before a column is left out."""
 
 
-def short(number: int) -> str:
-    """Write 978875392 as 978.9 M."""
-    for unit, letter in _UNITS:
-        if number >= unit:
-            return f"{number / unit:.4g} {letter}"
-    return str(number)
+def tree(
+    profile: Profile,
+    columns: Sequence[str] = SHOWN,
+    *,
+    depth: int | None = None,
+    sort: str | None = None,
+    width: int = 80,
+) -> tuple[Table, list[str]]:
+    """Return the modules as a table `width` signs wide, and the columns it has no room for.
+
+    Modules are indented, and the dearest layers stand out. Columns are kept in their order. Raises
+    as `module_table` does.
+    """
+    chosen, rows = module_table(profile, columns, depth=depth, sort=sort)
+    labels = [_label(part, level) for level, part, _ in rows]
+    longest = max(map(cell_len, labels))
+    room = width - min(longest, _LABEL)
+    kept: list[tuple[ProfileColumn, int, list[str]]] = []
+    dropped = []
+    for index, column in enumerate(chosen.values()):
+        cells = [column.text(values[index]) for *_, values in rows]
+        wide = max(map(cell_len, (column.title, *cells)))
+        if wide + _GAP <= room:
+            kept.append((column, wide, cells))
+            room -= wide + _GAP
+        else:
+            dropped.append(column.name)
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    taken = sum(wide + _GAP for _, wide, _ in kept)
+    name = min(longest, max(width - taken, _LABEL))
+    table.add_column("module", no_wrap=True, overflow="ellipsis", width=name)
+    for column, wide, _ in kept:
+        side: JustifyMethod = "right" if column.numeric else "left"
+        table.add_column(column.title, justify=side, no_wrap=True, width=wide)
+    whole = max(profile.counts(backward=False).multiplications, 1)
+    for at, (label, (_, part, _)) in enumerate(zip(labels, rows, strict=True)):
+        spent = part.counts.multiplications
+        dear = not part.children and spent / whole >= DEAR
+        style = "bold" if dear else ("" if spent else "dim")
+        table.add_row(Text(label), *(Text(cells[at]) for *_, cells in kept), style=style)
+    return table, dropped
 
 
-def tree(profile: Profile, *, depth: int | None = None, width: int = 80) -> Table:
-    """Return the modules as a table `width` signs wide, indented; the dearest layers are marked."""
-    both = any(row.backward for row in profile.rows)
-    whole = max(profile.counts().multiplications, 1)
-    numbers = ["MACs", "share", "element.", "weights", "moved", *(["backward"] if both else [])]
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    room = max(width - (_NUMBER + 1) * len(numbers) - 1, _LEAST)
-    table.add_column("module", no_wrap=True, overflow="ellipsis", width=room)
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True, width=_NUMBER)
-    for level, part in profile.by_module.walk():
-        if depth is not None and level > depth:
-            continue
-        spent = part.counts.multiplications + part.backward.multiplications
-        leaf = not part.children
-        style = "bold" if leaf and spent / whole >= DEAR else ("" if spent else "dim")
-        cells = _cells(part, spent / whole, level)
-        if both:
-            cells.append(short(part.backward.multiplications))
-        table.add_row(*(Text(cell, style=style) for cell in cells))
-    return table
+def page(
+    profile: Profile,
+    columns: Sequence[str] | None = None,
+    *,
+    depth: int | None = None,
+    sort: str | None = None,
+    width: int = 80,
+) -> Iterator[Table | str]:
+    """Yield what a terminal shows: the tree, what its columns are where chosen, and the totals."""
+    table, dropped = tree(profile, columns or SHOWN, depth=depth, sort=sort, width=width)
+    yield table
+    if dropped:
+        yield (
+            f"not shown, for the terminal is {width} wide: {', '.join(dropped)}; choose with "
+            "--columns, or write --format markdown"
+        )
+    for column in module_table(profile, columns, depth=0).columns.values() if columns else ():
+        yield f"{column.title}: {column.note}"
+    yield from summary(profile)
 
 
-def _cells(part: ModuleCost, share: float, level: int) -> list[str]:
+def _label(part: ModuleCost, level: int) -> str:
     name = part.name.rpartition(".")[2] or part.kind
     again = f" ×{part.visits}" if part.visits > 1 else ""
-    label = name if part.kind == name else f"{name} {part.kind}"
-    counts = part.counts
-    return [
-        "  " * level + label + again,
-        short(counts.multiplications),
-        f"{share:.1%}",
-        short(counts.elementwise + counts.normalisation),
-        short(part.parameters),
-        f"{short(counts.bytes_moved)}B",
-    ]
+    return "  " * level + (name if part.kind == name else f"{name} {part.kind}") + again
 
 
 def summary(profile: Profile) -> list[str]:
     """Return the totals, in lines; a lower bound is said to be one."""
     bound = "" if profile.complete else "≥ "
     forward, backward = profile.counts(backward=False), profile.counts(backward=True)
+    still = profile.by_module.frozen
+    frozen = f", {still:,} of them frozen" if still else ""
     lines = [
         f"{bound}{forward.multiplications:,} multiplications (= MACs) forward, taps on padding "
         f"included; {forward.multiplications_valid:,} without them",
@@ -84,12 +113,12 @@ def summary(profile: Profile) -> list[str]:
             f"{bound}{backward.multiplications:,} multiplications backward, {times:.3f} × forward"
         )
     lines += [
-        f"{profile.parameters:,} parameters; {forward.activations:,} activations (outputs of "
-        "convolutions and matrix products)",
+        f"{profile.parameters:,} parameters{frozen}; {forward.activations:,} activations (outputs "
+        "of convolutions and matrix products)",
         f"{forward.bias:,} additions of bias; {forward.normalisation:,} operations of "
         f"normalisation; {forward.elementwise:,} other elementwise operations",
-        f"{forward.bytes_moved:,} bytes moved at least; {forward.intensity:.3g} operations a byte "
-        "(2 a MAC)",
+        f"{forward.bytes_moved:,} bytes moved at least, {forward.bytes_read:,} of them read; "
+        f"{forward.intensity:.3g} operations a byte (2 a MAC)",
     ]
     if forward.by_hand:
         lines.append(
@@ -117,50 +146,76 @@ def summary(profile: Profile) -> list[str]:
     return lines
 
 
-def _rows(profile: Profile) -> Iterator[tuple[str, Counts, int, ModuleCost]]:
-    for level, part in profile.by_module.walk():
-        yield part.name or part.kind, part.counts, level, part
-
-
-def as_markdown(profile: Profile) -> str:
-    """Return the summary and one row a module, as Markdown."""
+def as_markdown(
+    profile: Profile,
+    columns: Sequence[str] | None = None,
+    *,
+    depth: int | None = None,
+    sort: str | None = None,
+) -> str:
+    """Return the summary, one row a module, and what the columns are, as Markdown."""
     from tabulate import tabulate
 
-    rows = [
+    chosen, rows = module_table(profile, columns or SHOWN, depth=depth, sort=sort)
+    cells = [
         [
-            name.replace("|", r"\|"),
+            (part.name or part.kind).replace("|", r"\|"),
             part.kind.replace("|", r"\|"),
-            f"{counts.multiplications:,}",
-            f"{counts.multiplications_valid:,}",
-            f"{counts.elementwise + counts.normalisation:,}",
-            f"{part.parameters:,}",
-            f"{counts.bytes_moved:,}",
-            f"{part.backward.multiplications:,}",
+            *(
+                column.text(value, full=True)
+                for column, value in zip(chosen.values(), values, strict=True)
+            ),
         ]
-        for name, counts, _, part in _rows(profile)
+        for _, part, values in rows
     ]
-    columns = ["module", "kind", "multiplications", "on real input", "elementwise", "parameters",
-               "bytes moved", "backward"]  # fmt: skip
+    sides = ("right" if column.numeric else "left" for column in chosen.values())
     table = tabulate(
-        rows, columns, tablefmt="pipe", disable_numparse=True,
-        colalign=("left", "left", *("right",) * 6),
+        cells, ["module", "kind", *(column.title for column in chosen.values())], tablefmt="pipe",
+        disable_numparse=True, colalign=("left", "left", *sides),
     )  # fmt: skip
-    lines = "\n".join(f"- {line}" for line in summary(profile))
-    return f"# {profile.name}\n\n{lines}\n\n{table}\n"
+    said = "\n".join(f"- {line}" for line in summary(profile))
+    notes = "\n".join(f"- {column.title}: {column.note}" for column in chosen.values())
+    return f"# {profile.name}\n\n{said}\n\n{table}\n\n{notes}\n"
 
 
-def as_csv(profile: Profile) -> str:
-    """Return one row for each operator in each module, as CSV without formulas."""
-    table = profile.to_frame()
-    return text_of(table.columns, table.astype(object).to_numpy().tolist())
+def as_csv(
+    profile: Profile,
+    columns: Sequence[str] | None = None,
+    *,
+    depth: int | None = None,
+    sort: str | None = None,
+) -> str:
+    """Return one row a module, as CSV without formulas; counts and bytes have all their digits."""
+    chosen, rows = module_table(profile, columns or tuple(COLUMNS), depth=depth, sort=sort)
+    return text_of(
+        ("module", "kind", *chosen),
+        [
+            (
+                part.name,
+                part.kind,
+                *(
+                    value if column.numeric else column.text(value)
+                    for column, value in zip(chosen.values(), values, strict=True)
+                ),
+            )
+            for _, part, values in rows
+        ],
+    )
 
 
-def as_json(profile: Profile) -> str:
-    """Return the profile as JSON."""
-    return json.dumps(profile.to_json(), indent=2) + "\n"
+def as_json(
+    profile: Profile,
+    columns: Sequence[str] | None = None,
+    *,
+    depth: int | None = None,
+    sort: str | None = None,
+) -> str:
+    """Return the profile as JSON: see `convbench schema profile`."""
+    data = profile.to_json(columns, depth=depth, sort=sort)
+    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
 
 
-FORMATS: Final[dict[str, Callable[[Profile], str]]] = {
+FORMATS: Final[dict[str, Callable[..., str]]] = {
     "markdown": as_markdown,
     "csv": as_csv,
     "json": as_json,
