@@ -184,6 +184,7 @@ for _column in (
     COLUMNS.register(_column.name)(_column)
     if _column.title.lower() != _column.name:  # what a reader sees can be asked for too
         COLUMNS.alias(_column.title.lower(), _column.name)
+COLUMNS.alias("params", "parameters")  # as `report --columns` has it
 
 SHOWN: Final = (
     "multiplications", "share", "backward", "parameters", "output", "bytes_moved", "elementwise",
