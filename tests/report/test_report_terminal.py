@@ -114,16 +114,17 @@ def test_the_findings_come_first_and_whole(documents):
 
 
 def test_a_group_is_one_table_with_counts_and_times(documents):
-    lines = page(documents["whole"]).split("\n")
+    lines = page(documents["whole"], 120).split("\n")
     at = lines.index("Cost and time: 64→64, 3×3, 56×56, batch 1")
     part = lines[at : at + 30]
     head = " ".join(part[1:9]).split()
     for word in ("case", "count", "ratio", "time", "verdict"):
         assert word in head
     row = next(line for line in part if line.startswith("depthwise_separable")).split()
-    assert row[1] == "0.127"
-    assert "faster" in row
-    assert next(line for line in part if line.startswith("standard ")).split()[1] == "1.00"
+    assert {"14.65", "0.127", "faster"} <= set(row)
+    assert {"1.00", "baseline"} <= set(
+        next(line for line in part if line.startswith("standard ")).split()
+    )
 
 
 @pytest.mark.parametrize("width", [80, 120])
