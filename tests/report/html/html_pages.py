@@ -12,6 +12,7 @@ from convbench.report.contents import contents
 from convbench.report.document import Column, Document, Fold, Heading, Table
 from convbench.report.formats.html.page import page
 from convbench.report.groups import groups
+from convbench.report.plots import ratios_figure
 from convbench.runs.columns import LISTED, derived
 from convbench.runs.store import load
 
@@ -67,7 +68,7 @@ def folded() -> Document:
 
 @cache
 def merged() -> Document:
-    """Return cost, time and ratio of each group of a noisy run in one table, the first open."""
+    """Return each group of a noisy run as one table and a figure, all but the first folded."""
     columns = (
         Column(name="case", key="label"),
         *(Column(name=told.title, key=key, kind=told.kind) for key, told in LISTED.items()),
@@ -78,8 +79,9 @@ def merged() -> Document:
         Column(name="gives up", key="caveat"),
         Column(name="flags", key="flags"),
     )
-    tables = []
-    for group in groups(noisy_run()):
+    tables, figures = [], []
+    for number, group in enumerate(groups(noisy_run())):
+        figures.append(ratios_figure(group, number))
         rows = tuple(
             (
                 row.record.label,
@@ -101,7 +103,10 @@ def merged() -> Document:
             Heading(level=2, text="Cost and time"),
             Heading(level=3, text=first.part),
             first,
-            *(Fold(summary=table.part, blocks=(table,)) for table in others),
+            *(
+                Fold(summary=table.part, blocks=(table, figure) if figure else (table,))
+                for table, figure in zip(others, figures[1:], strict=True)
+            ),
         ),
     )
 

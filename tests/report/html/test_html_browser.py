@@ -202,14 +202,15 @@ def test_hidden_columns_come_back_when_asked_and_what_is_given_up_stays(browser,
 
 
 def test_a_figure_in_a_fold_is_drawn_when_that_opens_with_its_names_whole(browser, folder):
-    with opened(browser, folder / "noisy.html", 390, 844, "light") as one:
+    with opened(browser, folder / "merged.html", 390, 844, "light") as one:
         one.page.wait_for_selector("html[data-ready]")
-        fold = one.page.locator("details", has=one.page.locator(".plot")).first
-        name = fold.locator(".plot").first.get_attribute("data-chart")
+        plot = one.page.locator("details .plot").first
+        name = plot.get_attribute("data-chart")
         assert check(one, "opacities", name) == []
         one.page.locator(".chip").first.click()
-        fold.locator("summary").first.click()
-        fold.locator(".plot .main-svg").first.wait_for()
+        for summary in one.page.locator("summary").all():
+            summary.click()
+        plot.locator(".main-svg").first.wait_for()
         assert check(one, "opacities", name)
         assert check(one, "collisions") == []
         assert check(one, "overflowing") == []
