@@ -42,7 +42,7 @@ class Caveat:
 
 
 WITHIN_GROUPS: Final = Caveat("mixes channels only within groups", less=True)
-SQUEEZES: Final = Caveat("squeezes the channels in between")
+SQUEEZES: Final = Caveat("fewer channels inside")
 
 
 def knob(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
+from convbench.core.sources import UNKNOWN
 from convbench.counting.tally import Tally, Unavailable
 from convbench.report import results
 from convbench.report.agreements import disagreements
@@ -123,10 +124,16 @@ def _again(run: Run) -> tuple[Block, ...]:
 
 
 def _title(run: Run) -> str:
-    devices = list(dict.fromkeys(record.device for record in run.records))
+    devices = [_device(run, name) for name in dict.fromkeys(r.device for r in run.records)]
     suite = run.header.suite.get("name")
     title = f"What convolutions cost: {f'the {suite} suite' if suite else 'a suite without a name'}"
     return f"{title} on {show.listing(devices)}" if devices else title
+
+
+def _device(run: Run, name: str) -> str:
+    """Return a device with the model of its processor, where that is known: cpu (AMD EPYC)."""
+    model = run.header.fingerprint.get("cpu" if name == "cpu" else "gpu")
+    return name if model in {None, UNKNOWN, "none"} else f"{name} ({model})"
 
 
 def _state(run: Run, all_groups: Sequence[Group]) -> tuple[Block, ...]:
@@ -213,7 +220,7 @@ def _curve(every: Sequence[Group]) -> tuple[Block, ...]:
         "channels and |K| taps. Filled marks: by formula; crosses: counted from the program; open "
         "marks: time ratio. A time ratio above the curve saves less than the count."
     )
-    heading = Heading(level=2, text="Depthwise separable against 1/N + 1/|K|")
+    heading = Heading(level=2, text="Depthwise separable against its formula")
     return heading, Paragraph(text=text), figure
 
 

@@ -72,7 +72,7 @@ def scope(run: Run, all_groups: Sequence[Group]) -> str:
     """Return one line on what was run and what the findings are about."""
     main = main_group(all_groups)
     parts = [_cases(run, all_groups), titles(run.records).shared]
-    parts += [f"“here” is {main.title}"] if main else []
+    parts += [f"unless another is named, of {main.title}"] if main else []
     return "; ".join(part for part in parts if part)
 
 
@@ -97,8 +97,12 @@ def _scope(run: Run, all_groups: Sequence[Group], main: Group | None) -> str:
         return text
     key = ""
     if main.rows[0].record.spec is not None:
-        key = " (channels in→out, kernel, input, images in a batch)"
-    return f"{text} “Here” is the group with the most comparisons, {main.title}{key}."
+        key = " (channels in→out, kernel, input size, images in a batch)"
+    return (
+        f"{text} Unless another is named, what follows is about the group with the most "
+        f"comparisons, {main.title}{key}. A full replacement of a convolution is a type in which "
+        "every output can depend on all input channels and on the whole kernel window."
+    )
 
 
 def _cheapest(group: Group) -> Bullet | None:
@@ -119,11 +123,12 @@ def _cheapest(group: Group) -> Bullet | None:
             text += f", {show.times(1 / share)} fewer than {whose}"
             answer += f", {show.times(1 / share)} fewer than {base.record.label}"
         elif full[1:]:
-            text += f"; no other type that sees and mixes all of its input needs fewer than {whose}"
+            text += f"; no other full replacement needs fewer than {whose}"
         else:
-            text += "; it is the only one in this slot"
+            text += "; it is the only full replacement here"
     ahead = [row for row in group.derived if multiplications(row) < least]
-    return Bullet(lead="Cheapest by count", text=f"{text}.{less(ahead, 'cheaper')}", answer=answer)
+    text += f".{less(ahead, 'cheaper')}"
+    return Bullet(lead="Cheapest full replacement", text=text, answer=answer)
 
 
 def _fastest(group: Group) -> Bullet | None:
@@ -136,12 +141,14 @@ def _fastest(group: Group) -> Bullet | None:
     if best.is_baseline:
         text += " and is the baseline"
         text += (
-            ": nothing that sees and mixes as much takes less"
+            ": no other full replacement is faster"
             if full[1:]
-            else "; no other type of its kind was timed here"
+            else "; no other full replacement was timed here"
         )
     elif best.time and best.baseline:
-        text += f" and {against(best.time, best.baseline.label)}"
+        base = group.baseline.seconds if group.baseline else None
+        of_base = f"; {best.baseline.label} takes {show.seconds(base)}" if base else ""
+        text += f"{of_base}. Timed side by side, it {against(best.time, best.baseline.label)}"
         if best.time.verdict == "faster":
             answer += f", {show.times(1 / best.time.value)} faster than {best.baseline.label}"
         elif best.time.verdict == "same":
@@ -156,7 +163,7 @@ def _fastest(group: Group) -> Bullet | None:
         answer += f"; statistically tied with {show.plural(len(same) + len(open_), 'other')}"
     ahead = [row for row in group.timed if row not in full and verdict(row, best) == "faster"]
     return Bullet(
-        lead="Fastest full replacement" if ahead and not best.is_baseline else "Fastest here",
+        lead="Fastest full replacement" if ahead and not best.is_baseline else "Fastest",
         text=f"{text}.{less(ahead, 'faster')}",
         answer=answer,
     )
@@ -182,11 +189,11 @@ def _separable(main: Group, types: Sequence[Group]) -> Bullet | None:
     if not pairs:
         return None
     group, row = next((pair for pair in pairs if pair[0] is main), pairs[0])
-    where = "Here" if group is main else f"In {group.title}"
-    text = f"{where} it {both(row)}."
+    where = "It" if group is main else f"In {group.title} it"
+    text = f"{where} {both(row)}."
     verdicts = [other.time.verdict for _, other in pairs if other.time]
     if verdicts[1:]:
-        text += f" Of the {len(verdicts)} groups that timed both, it is {tallied(verdicts)}."
+        text += f" Both were timed in {len(verdicts)} groups: it is {tallied(verdicts)}."
     return Bullet(lead="depthwise_separable against standard", text=text)
 
 
@@ -211,11 +218,12 @@ def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
     gap, group, row = max(gaps, key=lambda item: item[0])
     text = ""
     if row.time and row.multiplications and row.baseline and gap > 1:
-        where = "here" if group is main else f"in {group.title}"
-        text = f"Count and time differ most for {named(row.record)} {where}, which {both(row)}. "
+        where = "" if group is main else f" in {group.title}"
+        text = f"The count misleads most for {named(row.record)}{where}: it {both(row)}. "
     slow = [other for other in main.compared if _fewer_and_slower(other)]
     if not slow:
-        text += "Here, no type with fewer multiplications was slower than the baseline."
+        base = main.baseline_name
+        text += f"In {main.title}, no type with fewer multiplications than {base} was slower."
     elif slow != [row]:
         told = [
             f"{other.record.label} ({show.times(1 / other.multiplications)} fewer, "
@@ -223,7 +231,10 @@ def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
             for other in slow
             if other.time and other.multiplications
         ]
-        text += f"Fewer multiplications and yet slower here: {show.listing(told, MOST_NAMES)}."
+        text += (
+            f"Fewer multiplications and yet slower in {main.title}: "
+            f"{show.listing(told, MOST_NAMES)}."
+        )
     return Bullet(lead="Count against time", text=text.strip())
 
 

@@ -127,7 +127,7 @@ def _advice(  # noqa: PLR0911  a line for each state of a run
     labels = [row.record.label for row in gain if row is gain[0] or tied(row, gain[0])]
     names = show.listing(labels, MOST_NAMES)
     if len(full) == 1 and best.is_baseline:
-        return "Time others", f"Time another type here: {name} is the only one."
+        return "Time others", f"Time another type in this slot: {name} is the only one."
     if doubt:
         do = show.capital(remedy(main.timed))
         ahead = f" So far, {names} came out faster than {name}." if gain else ""
@@ -135,13 +135,13 @@ def _advice(  # noqa: PLR0911  a line for each state of a run
     if gain:
         names = f"one of {names}, which are statistically tied," if labels[1:] else names
         return f"{show.listing(labels, 1)} in place of {name}, then train", (
-            f"Try {names} in place of {name}, and train before you decide: accuracy was not "
-            "measured."
+            f"Try {names} in place of {name} at the sizes of your own network, and train it before "
+            "you decide: accuracy was not measured."
         )
     if best.is_baseline or (best.time and best.time.verdict in {"slower", "same"}):
         do = f"Keep {name}"
-        return do, f"{do} here: no type that sees and mixes as much was faster."
+        return do, f"{do}: no full replacement was faster."
     return f"Keep {name}, time again", (
-        f"Keep {name} here for now, and time again with more rounds: no type that sees and mixes "
-        "as much was clearly faster."
+        f"Keep {name} for now, and time again with more rounds: no full replacement was clearly "
+        "faster."
     )

@@ -35,7 +35,7 @@ def sureness(run: Run, all_groups: Sequence[Group], main: Group | None, doubt: s
     text = f"Not sure: the machine was busy ({doubt}). " if doubt else ""
     text += _rounds(rounds, processes)
     flagged = [f"{kind} in {show.plural(number, 'case')}" for kind, number in kinds.items()]
-    text += f" Remarks in the tables: {show.listing(flagged)}." if flagged else ""
+    text += f" Marked in the tables: {show.listing(flagged)}." if flagged else ""
     text += resolution(run.header.machine) if rounds else ""
     answer = _known(main, doubt) or (_basis(rounds, processes) if rounds else "Nothing was timed")
     return Bullet(lead="How sure", text=text, answer=answer)
@@ -52,11 +52,12 @@ def _known(main: Group | None, doubt: str) -> str:
     if best.is_baseline:
         text = f"No type is faster than {base}"
     elif best.time and best.time.verdict == "faster":
-        text = f"Faster than {base} at {show.confidence(best.time.confidence)} confidence"
+        sure = show.confidence(best.time.confidence)
+        text = f"{best.record.label} is faster than {base} at {sure} confidence"
     elif best.time and best.time.verdict == "same":
-        text = f"As fast as {base} within {WITHIN}"
+        text = f"{best.record.label} is as fast as {base} within {WITHIN}"
     else:
-        text = f"Not shown to be faster than {base}"
+        text = f"{best.record.label} is not shown to be faster than {base}"
     near = sum(tied(row, best) for row in full[1:])
     return f"{text}; which of {near + 1} is fastest is open" if near else text
 
@@ -73,14 +74,14 @@ def resolution(machine: Machine) -> str:
         if size.smallest_difference is not None
     ]
     text = (
-        " In the A/A test before the run (the same code timed against itself), "
-        f"{found.excluding_one} of {found.trials} pairs were called different, where 5 % is chance"
+        " Before the run, identical code timed against itself (A/A test) was called different in "
+        f"{found.excluding_one} of {found.trials} pairs (5 % is expected by chance)"
     )
     text += f"; {found.too_short} more could not be judged" if found.too_short else ""
     text += (
-        f"; differences of {show.listing(told)} can be told."
+        f"; the smallest difference that can be detected is {show.listing(told)}."
         if told
-        else "; it was too short to say how small a difference can be told."
+        else "; it was too short to say how small a difference can be detected."
     )
     if not found.believable:
         text += (
@@ -91,7 +92,7 @@ def resolution(machine: Machine) -> str:
 
 
 def _basis(rounds: Sequence[int], processes: Sequence[int]) -> str:
-    return f"{_of(rounds, 'round', 'rounds')} a case over {_of(processes, 'process', 'processes')}"
+    return f"{_of(rounds, 'round', 'rounds')} over {_of(processes, 'process', 'processes')}"
 
 
 def _of(numbers: Sequence[int], one: str, many: str) -> str:
@@ -105,8 +106,8 @@ def _rounds(rounds: Sequence[int], processes: Sequence[int]) -> str:
         return "Nothing was timed, so nothing is said of speed."
     between = "rounds and processes" if max(processes) > 1 else "the rounds of one process"
     text = (
-        f"Timed in {_basis(rounds, processes)}; the intervals cover the scatter between {between}, "
-        "not another machine."
+        f"Each case was timed in {_basis(rounds, processes)}; intervals cover the variation "
+        f"between {between} on this machine."
     )
     few = [number for number in rounds if number < FEW_ROUNDS]
     none = [number for number in rounds if number < FEWEST_ROUNDS_FOR_A_VERDICT]

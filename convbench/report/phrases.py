@@ -35,8 +35,8 @@ def less(ahead: Sequence[Row], what: str) -> str:
     if not ahead:
         return ""
     names = show.listing([named(row.record) for row in ahead], MOST_NAMES)
-    be, do = ("are", "do") if ahead[1:] else ("is", "does")
-    return f" {names} {be} {what} still, but {do} less."
+    be, kind = ("are", "full replacements") if ahead[1:] else ("is", "full replacement")
+    return f" {names} {be} {what} still, but no {kind}."
 
 
 def verdict(row: Row, other: Row) -> Verdict | None:
@@ -63,7 +63,7 @@ def kinds_of(flags: Sequence[str]) -> tuple[str, ...]:
 def tallied(verdicts: Sequence[Verdict]) -> str:
     """Return how often each verdict was given: faster in 3 and slower in 1."""
     words = {"faster": "faster", "slower": "slower", "same": "as fast",
-             "cannot tell": "undecided"}  # fmt: skip
+             "cannot tell": "inconclusive"}  # fmt: skip
     counts = ((word, verdicts.count(one)) for one, word in words.items())
     return show.listing([f"{word} in {number}" for word, number in counts if number])
 

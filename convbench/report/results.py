@@ -118,7 +118,7 @@ def overview(every: Sequence[Group]) -> tuple[Block, ...]:
         ),
         rows=tuple(_overview_row(group) for group in several),
     )
-    heading = Heading(level=2, text="Every group in one row")
+    heading = Heading(level=2, text="All groups, one row each")
     return heading, without_empty(table, ("cheapest", "ratio_seconds"))
 
 

@@ -39,7 +39,7 @@ def test_a_format_of_a_plugin_is_a_choice_like_any_other(fresh, tmp_path):
     done = fresh(*options, QUICK, "--format", "titles,csv", "--out", "o")
     assert done.stdout.split()[0] == str(Path("o", "titles.txt"))
     title = (tmp_path / "o" / "titles.txt").read_text(encoding="utf-8")
-    assert title == "What convolutions cost: the quick suite on cpu"
+    assert title == "What convolutions cost: the quick suite on cpu (AMD EPYC)"
 
 
 def test_the_default_writes_what_it_did_into_the_run(convbench, tmp_path):
@@ -61,7 +61,7 @@ def test_out_is_another_folder_and_the_run_is_left_alone(convbench, tmp_path):
 
 def test_the_terminal_report_is_printed_and_no_file_is_written(convbench, tmp_path):
     text = convbench("report", QUICK, "--format", "terminal").stdout
-    assert "Cheapest by count: shufflenet_unit" in text
+    assert "Cheapest full replacement: shufflenet_unit" in text
     assert max(map(len, text.split("\n"))) <= 100
     assert not list(tmp_path.iterdir())
 

@@ -140,7 +140,7 @@ def test_a_run_shows_its_findings_and_its_tables():
     run = whole_run()
     text = read(run._repr_html_())
     assert "What convolutions cost: the quick suite on cpu" in text
-    assert "Cheapest by count:" in text
+    assert "Cheapest full replacement:" in text
     assert "Cost and time: 3→128, 3×3, no padding, 7×7, batch 1" in text
     assert "In parentheses behind a ratio" in text
 

@@ -153,7 +153,7 @@ def test_the_agreement_table_has_every_case_that_does_not_agree_once(run, docume
 def test_what_does_not_agree_comes_before_the_other_groups_and_what_agrees_is_one_sentence():
     headings = [b.text for b in contents(whole_run()).blocks if isinstance(b, Heading)]
     apart = headings.index("Where a counter does not agree with the formula")
-    assert apart < headings.index("Every group in one row") < headings.index("The other groups")
+    assert apart < headings.index("All groups, one row each") < headings.index("The other groups")
     agreeing = contents(many_groups())
     assert not tables(agreeing, "agreement")
     (said,) = [point.text for point in agreeing.findings if point.lead == "Counters"]
@@ -225,7 +225,7 @@ def test_a_group_is_one_table_of_cost_and_time():
 def test_a_curve_without_pairs_is_left_out():
     run = whole_run()
     rest = tuple(r for r in run.records if r.name != "depthwise_separable")
-    curve = "Depthwise separable against 1/N + 1/|K|"
+    curve = "Depthwise separable against its formula"
     for records, there in ((run.records, 1), (rest, 0)):
         blocks = contents(replace(run, records=records)).blocks
         assert [getattr(block, "text", "") for block in blocks].count(curve) == there
@@ -259,7 +259,7 @@ def test_a_reader_meets_the_answer_the_figure_and_the_main_table_first():
     said, main, row, other = (lines[number][3:] for number in heads[:4])
     assert said == "What the numbers say"
     assert main == "Cost and time: 64→64, 3×3, 56×56, batch 1"
-    assert (row, other) == ("Every group in one row", "The other groups")
+    assert (row, other) == ("All groups, one row each", "The other groups")
     assert heads[2] < 60
     figure = next(number for number, line in enumerate(lines) if line.startswith("!["))
     assert heads[0] < figure < heads[1]

@@ -266,7 +266,9 @@ def test_a_disturbed_run_says_so_first_and_is_sure_of_nothing(name):
 
 def test_a_quiet_one_does_not():
     assert "busy" not in text_of(files("quiet")["report.md"])
-    assert contents(whole_run()).findings[-2].answer == "Faster than standard at 95 % confidence"
+    assert contents(whole_run()).findings[-2].answer == (
+        "bottleneck is faster than standard at 95 % confidence"
+    )
 
 
 def test_the_noisy_run_was_disturbed_and_every_row_says_by_what():

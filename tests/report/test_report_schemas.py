@@ -203,7 +203,7 @@ def test_units_stand_with_the_columns():
 def test_the_findings_are_at_the_top():
     found = report(contents(whole_run()))
     leads = [point["lead"] for point in found["findings"]]
-    assert leads[0] == "Cheapest by count"
+    assert leads[0] == "Cheapest full replacement"
     (listed,) = [b for b in found["blocks"] if b["type"] == "bullets" and b["id"] == "findings"]
     assert listed["items"] == found["findings"]
 

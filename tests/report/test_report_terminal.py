@@ -110,7 +110,7 @@ def test_the_findings_come_first_and_whole(documents):
         found = text.index(" ".join(f"{point.lead}: {point.text}".split()))
         assert found > start
     assert text.index("Cost and time: ") > found
-    assert text.index("Every group in one row") > text.index("Cost and time: ")
+    assert text.index("All groups, one row each") > text.index("Cost and time: ")
 
 
 def test_a_group_is_one_table_with_counts_and_times(documents):

@@ -56,7 +56,7 @@ def _status(run: Run) -> str:
 
 
 def _tables(document: Document) -> Iterator[str]:
-    names = {"overview": "Every group in one row", "results": "Cost and time"}
+    names = {"overview": "All groups, one row each", "results": "Cost and time"}
     for block in document.walk():
         if isinstance(block, Table) and block.id in names and block.rows:
             inside = _table(block)

@@ -9,7 +9,6 @@ from rich.text import Text
 from convbench.core import text as show
 from convbench.report.contents import contents
 from convbench.report.formats.terminal.prose import prose
-from convbench.runs.job import summary
 from convbench.runs.titles import slot_title
 
 if TYPE_CHECKING:
@@ -56,11 +55,10 @@ def _point(lead: str, text: str, console: Console) -> Text:
 
 
 def _missing(run: Run) -> Iterator[str]:
-    """Yield how many cases there are of each status, and why those have no time that could."""
-    counts = [f"{number} {status}" for status, number in summary(run).items()]
-    cases = show.plural(len(run.records), "case")
-    of = "" if run.finished else f" of the {run.header.suite['cases']:,} planned"
-    yield f"{cases}{of}: {show.listing(counts) or 'none measured'}."
+    """Yield whether the run is whole, and why cases have no time that could have one."""
+    if not run.finished:
+        cases = show.plural(len(run.records), "case")
+        yield f"{cases} of the {run.header.suite['cases']:,} planned."
     reasons: dict[tuple[str, str], list[Record]] = {}
     for record in run.records:
         if record.status in {"failed", "invalid"}:
