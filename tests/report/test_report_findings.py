@@ -90,7 +90,10 @@ def test_a_slower_type_with_fewer_multiplications_is_named():
     assert said in found["Count against time"]
     assert "yet slower" not in found["Count against time"], "it would be said twice"
     found = points(timed(standard=1e-3, depthwise_separable=2e-3, lite=1.5e-3))
-    slow = "yet slower in 64→64, 3×3, 56×56, batch 1: lite (7.9× fewer, 1.5× the time) and depthwise_separable (7.9× fewer"
+    slow = (
+        "yet slower in 64→64, 3×3, 56×56, batch 1: lite (7.9× fewer, 1.5× the time) and "
+        "depthwise_separable (7.9× fewer"
+    )
     assert slow in found["Count against time"]
 
 
@@ -216,7 +219,8 @@ def test_a_time_whose_processes_do_not_agree_is_told_by_what_they_say():
     # the third process took 1, 1.02, 1.04, … s: the seventh of them is its lower quartile
     assert said.startswith(
         "depthwise_separable takes 900 µs a call (the median of processes that measured 400 µs, "
-        "900 µs and 1.12 s, too far apart for an interval: run again with --threads 1); standard takes "
+        "900 µs and 1.12 s, too far apart for an interval: run again with --threads 1); "
+        "standard takes "
     )
 
 

@@ -269,7 +269,9 @@ def answers(document):
 
 def test_the_cards_answer_the_four_questions_of_a_stranger():
     assert answers(contents(whole_run())) == {
-        "Cheapest full replacement": "shufflenet_unit: 3.663 M multiplications, 32× fewer than standard",
+        "Cheapest full replacement": (
+            "shufflenet_unit: 3.663 M multiplications, 32× fewer than standard"
+        ),
         "Fastest full replacement": "bottleneck, 7.5× faster than standard",
         "How sure": "bottleneck is faster than standard at 95 % confidence",
         "Try next": "bottleneck in place of standard, then train",
