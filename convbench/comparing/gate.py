@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from convbench.comparing.judging import REASONS, Limits
-from convbench.comparing.tables import WORDS, busy, timed
+from convbench.comparing.tables import busy, timed
 from convbench.core import text as show
 from convbench.core.errors import RunError
+from convbench.core.intervals import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.clock.estimates import typical
 from convbench.comparing.judging import REASONS, Judged
 from convbench.comparing.points import points, shift_interval
-from convbench.comparing.tables import WORDS, lean, percentage, timed
+from convbench.comparing.tables import lean, percentage, timed
 from convbench.core import text as show
+from convbench.core.intervals import WORDS
 from convbench.report.document import (
     Bullet,
     Bullets,

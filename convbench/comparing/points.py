@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 from convbench.clock.variances import quantile
 from convbench.comparing.gate import STATUSES, tally
 from convbench.comparing.noise import FEWEST_FOR_A_SCALE
-from convbench.comparing.tables import WORDS, of_logs, percentage
+from convbench.comparing.tables import of_logs, percentage
 from convbench.comparing.units import FEWEST_FOR_A_SHIFT
 from convbench.core import text as show
+from convbench.core.intervals import WORDS
 from convbench.report.document import Bullet
 
 if TYPE_CHECKING:

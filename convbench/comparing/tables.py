@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 NOT_MEASURED: Final = "not measured: machine busy"
 """Of a case whose times the load of the machine made invalid."""
-WORDS: Final = {"cannot tell": "inconclusive"}
-"""Verdicts that readers see in another word than files have."""
 
 
 def timed(record: Record | None) -> bool:

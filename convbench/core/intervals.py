@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from convbench.core.serialization import Least
 
 Verdict = Literal["faster", "slower", "same", "cannot tell"]
+WORDS: Final = {"cannot tell": "inconclusive"}
+"""What a verdict is called for readers, where that is not its name in files and in Python."""
 WIDEST = 2.0
 """An interval whose ends differ by more than this factor helps nobody and is not shown."""
 

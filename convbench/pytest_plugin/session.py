@@ -14,6 +14,7 @@ import pytest
 
 from convbench.core import text as show
 from convbench.core.errors import RunError, one_line
+from convbench.core.intervals import WORDS
 
 if TYPE_CHECKING:
     from convbench.clock.arguments import Given
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from convbench.runs.store import Store
 
 _COLOURS: Final = {"holds": "green", "fails": "red", "cannot tell": "yellow"}
-_WORDS: Final = {"cannot tell": "inconclusive"}
 _OUT: Final = "--convbench-out"
 
 
@@ -183,7 +183,7 @@ class Session:
         widest = max((len(text) for _, text, _ in self._lines), default=0)
         for outcome, text, test in self._lines:
             colour = _COLOURS.get(outcome)
-            write.write(f"{_WORDS.get(outcome, outcome):<12}", **({colour: True} if colour else {}))
+            write.write(f"{WORDS.get(outcome, outcome):<12}", **({colour: True} if colour else {}))
             write.line(f" {text:<{widest}}  {test}")
         if self._stored:
             command = shlex.join(["convbench", "report", self._shown])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from convbench.core import text as show
 from convbench.core.errors import UnknownNameError
-from convbench.core.intervals import Interval, RatioInterval
+from convbench.core.intervals import WORDS, Interval, RatioInterval
 from convbench.core.units import Kind
 from convbench.report.contents import contents
 from convbench.report.document import Column, Table
@@ -90,6 +90,11 @@ def _beside(row: Row) -> float | RatioInterval | None:
     return 1.0 if row.is_baseline and row.seconds else row.time
 
 
+def _verdict(row: Row) -> str | None:
+    found = COLUMNS["verdict"].value(row)
+    return WORDS.get(found, found) if found else None
+
+
 def _speedup(row: Row) -> float | RatioInterval | None:
     found = _beside(row)
     return found.inverse() if isinstance(found, RatioInterval) else found
@@ -112,9 +117,9 @@ CHOICES: Final[dict[str, _Choice]] = {
     "ratio": _Choice("time ÷ baseline", "ratio", _beside, "below 1 is faster"),
     "speedup": _Choice("speed-up", "ratio", _speedup, "time of baseline ÷ time"),
     "verdict": _Choice(
-        "verdict", "text", COLUMNS["verdict"].value,
+        "verdict", "text", _verdict,
         "faster or slower where the whole interval of the ratio lies on one side of 1, same where "
-        f"it lies within {WITHIN} of 1",
+        f"it lies within {WITHIN} of 1, else inconclusive",
     ),
     "gives_up": _Choice("gives up", "text", lambda row: row.record.caveat.text or None),
 }  # fmt: skip

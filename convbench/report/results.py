@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
+from convbench.core.intervals import WORDS
 from convbench.report.document import Column, Heading, Paragraph, Table, folded
 from convbench.report.doubts import remedy, unknown
 from convbench.report.groups import Group, alike, multiplications
@@ -86,7 +87,7 @@ def _legend(every: Sequence[Group], timed: Sequence[Row]) -> str:
     text = (
         f"± and parentheses: 95 % intervals over {scatter} (less where rounds were few). Verdict: "
         "“faster” or “slower” where all of the interval lies on one side of 1, “same” where it "
-        f"lies within {WITHIN} of 1, else “cannot tell”, as with fewer than "
+        f"lies within {WITHIN} of 1, else “inconclusive”, as with fewer than "
         f"{FEWEST_ROUNDS_FOR_A_VERDICT} rounds."
     )
     far = unknown([row for group in every for row in group.timed])
@@ -225,7 +226,7 @@ def _verdict(row: Row) -> str | None:
     if row.record.status != "ok":
         return row.record.status
     found: str | None = COLUMNS["verdict"].value(row)
-    return found
+    return WORDS.get(found, found) if found else None
 
 
 _OWN: Final[dict[str, Callable[[Row], Any]]] = {
