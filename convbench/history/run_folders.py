@@ -47,8 +47,9 @@ class Finds:
 def find_runs(root: Path) -> Finds:
     """Find every run at or below a folder.
 
-    Links to folders are followed, each folder once. A folder with a header or with records looks
-    like a run. A copy of a run is named as one and left out: it is no second measurement.
+    Links to folders are followed, each folder once, and two levels down. A folder with a header or
+    with records looks like a run. A copy of a run is named as one and left out: it is no second
+    measurement.
 
     Raises:
         RunError: there is no such folder, or no run that can be read at or below it.
@@ -78,20 +79,40 @@ def find_runs(root: Path) -> Finds:
 
 
 def _folders(root: Path) -> Iterator[tuple[Path, list[str], OSError | None]]:
-    """Yield every folder once with its files, links in circles or not; and what has no entry."""
+    """Yield every folder once with its files, links in circles or not; and what has no entry.
+
+    Of what a link leads to, the folder and two levels below, and no more: it may be a whole disk.
+    """
     errors: list[OSError] = []
     seen: set[tuple[int, int]] = set()
-    for name, inner, files in os.walk(root, followlinks=True, onerror=errors.append):
+    linked: list[Path] = []
+    for name, inner, files in os.walk(root, onerror=errors.append):
         path = Path(name)
-        identity = path.stat()
-        if (identity.st_dev, identity.st_ino) in seen:
-            inner.clear()
-            continue
-        seen.add((identity.st_dev, identity.st_ino))
+        linked += [path / item for item in inner if (path / item).is_symlink()]
         inner.sort()
-        yield path, files, None
+        if _new(path, seen):
+            yield path, files, None
+    for link in sorted(linked):
+        for path in (link, *_folders_in(link), *_folders_in(link, "*/*")):
+            if _new(path, seen):
+                yield path, [n for n in (HEADER, RECORDS) if (path / n).exists()], None
     for error in errors:
         yield Path(error.filename or root), [], error
+
+
+def _folders_in(folder: Path, pattern: str = "*") -> list[Path]:
+    """Return folders below a folder, those that can be entered."""
+    return [path for path in sorted(folder.glob(pattern)) if os.access(path / ".", os.X_OK)]
+
+
+def _new(path: Path, seen: set[tuple[int, int]]) -> bool:
+    """Tell whether a folder was not met before, under whatever name."""
+    found = path.stat()
+    identity = found.st_dev, found.st_ino
+    if identity in seen:
+        return False
+    seen.add(identity)
+    return True
 
 
 def _read(path: Path, place: str) -> Entry:

@@ -112,8 +112,8 @@ def _factory(reference: str) -> Callable[..., Any]:
     if file is not None and not file.is_file():
         raise ModelError(f"There is no file {file}: check the path.")
     here = str(Path.cwd() if file is None else file.resolve().parent)
-    if here not in sys.path:  # as `python -m` does for its own module, and `python FILE.py`
-        sys.path.insert(0, here)
+    if here not in sys.path:  # last: a file there must not stand in for an installed package
+        sys.path.append(here)
     try:
         found: Any = _imported(module_name) if file is None else import_file(file)
     except (Exception, SystemExit) as error:

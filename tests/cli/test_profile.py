@@ -437,3 +437,18 @@ def test_a_counter_that_is_missing_does_not_silence_the_others(convbench, models
     done = convbench("profile", "mine:small", *given, code=2)
     assert done.stdout.count("3,888") == 2
     assert "DeepSpeed cannot be imported" in done.stderr
+
+
+@pytest.mark.parametrize("way", ["module", "file"])
+def test_a_file_in_the_working_folder_stands_in_for_no_package(fresh, tmp_path, way):
+    """Neither what convbench imports later nor what the model imports is looked for there first."""
+    for name in ("tabulate", "pandas", "sympy", "fvcore", "matplotlib", "rich", "numpy", "torch"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} of the working folder')")
+    (tmp_path / "mine.py").write_text(
+        "import helper, pandas, torch\nmake = lambda: torch.nn.Linear(helper.size, 2)"
+    )
+    (tmp_path / "helper.py").write_text("size = 3")
+    model = "mine:make" if way == "module" else str(tmp_path / "mine.py:make")
+    for form in ("json", "markdown"):
+        done = fresh("profile", model, "--input", "4x3", "--format", form)
+        assert "24" in done.stdout
