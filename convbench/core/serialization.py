@@ -1,7 +1,8 @@
 """Dataclasses as JSON types and back: what a file holds is declared once, by the types.
 
 What is annotated `Annotated[T, J]` is a `T` in Python and a `J` in a file; `Least(n)` in the place
-of J bounds a number. Files have every field of a dataclass and no other. `core.schema` describes
+of J bounds a number. Files have every field of a dataclass and no other; their texts are read
+without what steers a terminal, since a stranger may have written them. `core.schema` describes
 them.
 """
 
@@ -148,6 +149,24 @@ def _reader(kind: Any) -> Read:  # noqa: PLR0911  (one line for each kind of typ
     raise TypeError(f"{kind} is no type that a file can hold")
 
 
+_STEERING: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+"""Signs that move a cursor, colour a terminal or turn the direction of reading."""
+
+
+def harmless(text: str) -> str:
+    """Return a text in which nothing steers a terminal: a stand-in for every such sign.
+
+    Line feeds and tabs stay.
+    """
+    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _text(value: object) -> str:
+    return harmless(_kind(str, "text", value))
+
+
 def _wrong(value: object, wanted: str) -> ReadError:
     return ReadError(f"holds {value!r:.200}; give {wanted}")
 
@@ -203,7 +222,7 @@ def _fixed(readers: tuple[Read, ...], value: object) -> tuple[Any, ...]:
 
 def _table(read: Read, value: object) -> dict[str, Any]:
     table: dict[str, Any] = _kind(dict, "a table", value)
-    return dict(zip(table, _each(read, table.items()), strict=True))
+    return dict(zip(map(harmless, table), _each(read, table.items()), strict=True))
 
 
 def _each(read: Read, items: Any) -> list[Any]:
@@ -260,6 +279,6 @@ _OF_TYPE: Final[dict[Any, Read]] = {
     bool: partial(_kind, bool, "true or false"),
     int: _integer,
     float: _number,
-    str: partial(_kind, str, "text"),
+    str: _text,
     NoneType: partial(_kind, NoneType, "null"),
 }

@@ -239,3 +239,32 @@ def test_a_plugin_that_breaks_says_so(convbench, tmp_path):
 def test_a_process_of_its_own_ends_the_same_way(fresh, arguments):
     """The fixture of the other tests calls main(); this is the real thing, no traceback in it."""
     assert fresh(*arguments, code=2).stderr
+
+
+@pytest.mark.parametrize("sign", ["\x1b[31m", "\u202e", "\x9b2J", "\a"])
+def test_no_message_steers_the_terminal(convbench, tmp_path, sign):
+    """Names of files and models come from others, and so does what is said of them."""
+    name = f"x{sign}y"
+    commands = [
+        ("report", name), ("compare", name, name), ("history", name), ("explain", name),
+        ("profile", name, "--input", "1x3"), ("profile", f"{name}:z", "--input", "1x3"),
+        ("run", "--suite", f"{name}.toml"), ("run", "--suite", "quick", "--only", name),
+    ]  # fmt: skip
+    for command in commands:
+        said = convbench(*command, code=2).stderr
+        assert sign[0] not in said, command
+        assert "\N{REPLACEMENT CHARACTER}" in said or "\\" in said, command
+
+
+def test_no_name_of_a_models_part_steers_the_terminal(convbench, tmp_path):
+    (tmp_path / "odd.py").write_text(
+        "import torch\n"
+        "def make():\n"
+        "    net = torch.nn.Sequential()\n"
+        "    net.add_module('\\x1b[31mred\\u202e', torch.nn.Linear(3, 2))\n"
+        "    return net\n"
+    )
+    for form in ([], ["--format", "markdown"], ["--format", "csv"], ["--quiet"]):
+        done = convbench("profile", "odd.py:make", "--input", "4x3", *form)
+        assert "\x1b" not in done.stdout + done.stderr, form
+        assert "\u202e" not in done.stdout + done.stderr, form

@@ -54,7 +54,9 @@ class Tree(Stored):
 
 leaves = st.builds(Leaf, st.integers(min_value=1))
 finite = st.floats(allow_nan=False, allow_infinity=False)
-text = st.text(st.characters(exclude_categories=["Cs"]))
+text = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp"]) | st.sampled_from("\n\t")
+)
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), finite, text)
 durations = st.floats(min_value=0, max_value=1e9)
 trees = st.builds(
@@ -113,6 +115,20 @@ def test_what_is_wrong_is_told_by_its_place_and_no_schema_takes_it(key, value, s
     assert str(caught.value) == says
     if value != [float("inf")]:
         assert not CHECK.is_valid({**GOOD, key: value})
+
+
+STEERING = [*"\0\a\b\v\f\r\x1b\x7f\x9b", *"\u200e\u200f\u202a\u202e\u2028\u2066\u2069\u061c"]
+
+
+@pytest.mark.parametrize("sign", STEERING, ids=lambda sign: f"{ord(sign):x}")
+def test_texts_are_read_without_what_steers_a_terminal(sign):
+    """Values and keys, at every depth."""
+    held = Tree.from_json(
+        {**GOOD, "word": f"a{sign}b", "scalars": {f"k{sign}": f"v{sign}"}, "array": [f"{sign}x"]}
+    )
+    assert held.word == "a\N{REPLACEMENT CHARACTER}b"
+    assert sign not in str(held.to_json())
+    assert Tree.from_json({**GOOD, "word": "a\n\tb"}).word == "a\n\tb"
 
 
 def test_a_whole_number_that_no_float_can_hold_is_refused():

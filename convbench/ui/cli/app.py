@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from convbench.core.errors import ConvbenchError
+from convbench.core.serialization import harmless
 from convbench.core.version import __version__
 
 BEGAN = time.perf_counter()
@@ -65,6 +66,11 @@ def split(text: str | None) -> tuple[str, ...] | None:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def say(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print a text in which names of others may stand: nothing in it steers the terminal."""
+    typer.echo(harmless(str(text)), err=err, nl=nl)
+
+
 def main() -> None:
     """Run the command line: errors a user can cause end in one message and status 2."""
     for stream in (sys.stdout, sys.stderr):
@@ -79,7 +85,7 @@ def main() -> None:
             sys.exit(0)
         raise
     except ConvbenchError as error:
-        typer.echo(f"convbench: {error}", err=True)
+        say(f"convbench: {error}", err=True)
         sys.exit(USAGE_ERROR)
     except OSError as error:
         typer.echo(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from convbench.ui.cli.app import INTERRUPTED, app
+from convbench.ui.cli.app import INTERRUPTED, app, say
 from convbench.ui.cli.counting import ARGUMENT, INPUT
 
 
@@ -65,10 +65,10 @@ def _doctor(budget: float, threads: int | None, device: str, *, as_json: bool) -
     from convbench.ui.terminal.doctor import page
 
     if sys.stderr.isatty():
-        typer.echo(f"Timing calls against themselves, for about {budget:g} s …", err=True)
+        say(f"Timing calls against themselves, for about {budget:g} s …", err=True)
     found = examine(budget=budget, threads=threads, device=device)
     if as_json:
-        typer.echo(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False, indent=2))
+        say(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False, indent=2))
         return
     console = Console(highlight=False)
     for part in page(found.resolution, found.advice, found.fingerprint, console):

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from convbench.core.serialization import harmless
 from convbench.counting.engine.columns import COLUMNS, SHOWN, needs_shapes
-from convbench.ui.cli.app import PLUGINS, app, split
+from convbench.ui.cli.app import PLUGINS, app, say, split
 
 
 class Written(StrEnum):
@@ -99,7 +100,7 @@ def profile(
                 model, inputs, arg or [], split(explain_counter) or ("",)
             )
         for sentence in said:
-            typer.echo(sentence)
+            say(sentence)
         if failed:
             raise CountError("\n".join(failed))
         return
@@ -114,16 +115,16 @@ def profile(
             model, inputs, arg or [], backward=backward, strict=strict, noted=noted
         )
     if quiet:
-        typer.echo(found)
+        say(found)
         for note in found.notes:
-            typer.echo(f"convbench: {note}", err=True)
+            say(f"convbench: {note}", err=True)
         return
     if written is not None:
         write(FORMATS[written.value](found, chosen, depth=depth, sort=sort), out)
         return
     console = Console(highlight=False)
     for line in page(found, chosen, depth=depth, sort=sort, width=console.width):
-        console.print(line, markup=False)
+        console.print(harmless(line) if isinstance(line, str) else line, markup=False)
 
 
 def form_of(out: Path | None) -> Written | None:
@@ -144,12 +145,12 @@ def form_of(out: Path | None) -> Written | None:
 def write(text: str, out: Path | None) -> None:
     """Write to a file, or to standard output."""
     if out is None:
-        typer.echo(text, nl=False)
+        say(text, nl=False)
         return
     from convbench.core.files import write_file
 
-    write_file(out, text, "name another file")
-    typer.echo(out)
+    write_file(out, harmless(text), "name another file")
+    say(out)
 
 
 @app.command()
@@ -176,7 +177,7 @@ def formula(
     with redirect_stdout(sys.stderr):
         lines = formula_reference(model, input_shape, arg or [], dynamic=names or ())
     for line in lines:
-        typer.echo(line)
+        say(line)
 
 
 @app.command()

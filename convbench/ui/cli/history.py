@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from convbench.ui.cli.app import app
+from convbench.ui.cli.app import app, say
 
 
 @app.command()
@@ -43,4 +43,4 @@ def history(
     written = None if out is None else write(document, out)
     print_document(document, Console(highlight=False))
     if written is not None:
-        typer.echo(written)
+        say(written)

@@ -17,6 +17,7 @@ from convbench.ui.cli.app import (
     PLUGINS,
     USAGE_ERROR,
     app,
+    say,
     split,
 )
 
@@ -220,13 +221,13 @@ def report(
         drawn = split(figures)
         paths = write_report(found, out or folder, files, missing=left_out, figures=drawn)
     for path in paths:
-        typer.echo(path)
+        say(path)
     if screens:
         print_report(found, screens, console)
 
 
 def _say_missing(name: str, error: Exception) -> None:
-    typer.echo(f"convbench: {name} is left out: {error}", err=True)
+    say(f"convbench: {name} is left out: {error}", err=True)
 
 
 def _seconds(text: str | None) -> float | None:
@@ -252,21 +253,21 @@ def _print_dry_run(job: Job) -> None:
 
     rows, seconds = dry_run(job)
     names = titles(case.skeleton for group in job.groups for case in group.cases)
-    typer.echo(f"All: {names.shared}. Behind each group: its name for --only.")
+    say(f"All: {names.shared}. Behind each group: its name for --only.")
     group = ""
     for label, case, what in rows:
         if label != group:
-            typer.echo(f"{names.groups[label]}  [{label}]")
+            say(f"{names.groups[label]}  [{label}]")
             group = label
-        typer.echo(f"  {case}: {what if what == 'measure' else 'skip: ' + what}")
+        say(f"  {case}: {what if what == 'measure' else 'skip: ' + what}")
     measured = sum(what == "measure" for _, _, what in rows)
-    typer.echo(
+    say(
         f"{plural(measured, 'case')} to measure, {len(rows) - measured} to skip, about "
         f"{seconds:.0f} s, "
         f"to {job.out}"
     )
     threads = ",".join(map(str, job.choice.axes["threads"]))
-    typer.echo(f"--threads {threads}: {job.choice.threads_because}")
+    say(f"--threads {threads}: {job.choice.threads_because}")
 
 
 def _carry_out(job: Job, *, quiet: bool) -> int:
@@ -301,6 +302,6 @@ def _report(out: Path, status: int, console: Console, *, quiet: bool) -> int:
     if not quiet:
         show_ending(found, console)
         console.print("Report:")
-    typer.echo(paths[0])
+    say(paths[0])
     measured = any(record.samples for record in found.records)
     return status if measured else status or NOTHING_MEASURED

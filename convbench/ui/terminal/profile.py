@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from convbench.core.serialization import harmless
 from convbench.counting.engine.columns import COLUMNS, SHOWN, module_table
 from convbench.report.formats.csv import text_of
 
@@ -94,7 +95,8 @@ def page(
 def _label(part: ModuleCost, level: int) -> str:
     name = part.name.rpartition(".")[2] or part.kind
     again = f" ×{part.visits}" if part.visits > 1 else ""
-    return "  " * level + (name if part.kind == name else f"{name} {part.kind}") + again
+    text = name if part.kind == name else f"{name} {part.kind}"
+    return "  " * level + harmless(text) + again
 
 
 def summary(profile: Profile) -> list[str]:
