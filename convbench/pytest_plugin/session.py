@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections import Counter
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _COLOURS: Final = {"holds": "green", "fails": "red", "cannot tell": "yellow"}
 _OUT: Final = "--convbench-out"
+_OURS: Final = ("--convbench", "--benchmark")
+"""How the options begin whose values are no secret."""
 
 
 class Session:
@@ -206,13 +209,30 @@ def _tallies(call: Any, inputs: tuple[Any, ...]) -> dict[str, Tally | Unavailabl
 
 
 def _command(arguments: Sequence[str]) -> str:
-    """Return the command of the session, without the folder it stores in."""
+    """Return the command of the session, as others may read it: without what may be a secret.
+
+    Options of convbench and of pytest-benchmark have their values, but for the folder that the run
+    is stored in; of any other option the name stands alone. Tests are below the working folder, or
+    named without the folders above.
+    """
+    from convbench.runs.job import shown_path
+
     kept: list[str] = []
-    dropped = False
+    before = ""
     for word in arguments:
-        if not dropped and word != _OUT and not word.startswith(f"{_OUT}="):
-            kept.append(word)
-        dropped = word == _OUT
+        name, sign, _ = word.partition("=")
+        file, colons, test = word.partition("::")
+        if word.startswith(_OURS):
+            kept += [] if name == _OUT else [word]
+        elif word.startswith("-"):
+            kept.append(f"{name}=..." if sign else name if name.startswith("--") else word[:2])
+        elif before.startswith(_OURS) and "=" not in before:
+            kept += [] if before == _OUT else [word]
+        elif os.path.exists(file):  # noqa: PTH110  of text that may be no path at all
+            kept.append(f"{shown_path(file)}{colons}{test}")
+        else:
+            kept.append("...")
+        before = word
     return shlex.join(["python", "-m", "pytest", *kept])
 
 

@@ -9,6 +9,7 @@ from plugin.plugin_script import busy, samples
 from convbench import load_run
 from convbench.clock.contamination import contaminated_share, faults_per_call, flags, watched
 from convbench.clock.measurement import Measurement
+from convbench.pytest_plugin import session
 from convbench.report.write import write_report
 from convbench.runs.code import Benchmark, Timed, benchmarked, measured
 from convbench.runs.record import Record
@@ -364,3 +365,26 @@ def test_a_net_is_left_as_it_was(run, script):
         """,
         "--convbench-out=o",
     ).assert_outcomes(passed=1)
+
+
+COMMANDS = {
+    "tests/test_a.py --convbench --convbench-budget 5 --convbench-out o -q":
+        "tests/test_a.py --convbench --convbench-budget 5 -q",
+    "--convbench-out=o --token=abc --password abc tests/test_a.py::test_b[1]":
+        "--token=... --password ... 'tests/test_a.py::test_b[1]'",
+    "-k secret -ksecret -p no:secret --benchmark-only -x": "-k ... -k -p ... --benchmark-only -x",
+    "{here}/tests/test_a.py {above}/other.py::test_c": "tests/test_a.py other.py::test_c",
+    "\0odd": "...",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", COMMANDS)
+def test_the_command_that_a_run_keeps_tells_no_secret(given, tmp_path, monkeypatch):
+    here = tmp_path / "here"
+    (here / "tests").mkdir(parents=True)
+    (here / "tests" / "test_a.py").touch()
+    (tmp_path / "other.py").touch()
+    monkeypatch.chdir(here)
+    words = given.format(here=here, above=tmp_path).split(" ")
+    said = session._command(words)
+    assert said == f"python -m pytest {COMMANDS[given]}"
