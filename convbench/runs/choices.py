@@ -31,6 +31,7 @@ class Request:
     axes: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     processes: int | None = None
     budget: float | None = None
+    timeout: float | None = None
     seed: int | None = None
     out: Path | None = None
     resume: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import shlex
 import time
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from convbench.clock.gathering import TIMEOUT
 from convbench.core.errors import ConvbenchError, RunError, SuiteError
 from convbench.runs.cases import Group, all_cases, expand
 from convbench.runs.choices import Choice, Request, choose
@@ -97,6 +99,7 @@ def decide(request: Request) -> Job:
             seed=choice.seed,
             device=choice.device,
             budget=_budget(choice, groups, len(conditions)),
+            timeout=_timeout(request.timeout),
             plugins=request.plugins,
             stopwatch=choice.stopwatch,
         ),
@@ -108,6 +111,12 @@ def decide(request: Request) -> Job:
 def conditions_of(choice: Choice) -> tuple[Condition, ...]:
     """Return every condition under which the suite is measured."""
     return tuple(combinations(choice.device, choice.axes))
+
+
+def _timeout(seconds: float | None) -> float:
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise SuiteError(f"--timeout {seconds:g}: give seconds above 0, or leave it out.")
+    return TIMEOUT if seconds is None else seconds
 
 
 def _budget(choice: Choice, groups: tuple[Group, ...], conditions: int) -> float:
@@ -150,8 +159,9 @@ def _command(request: Request, choice: Choice) -> str:
             parts += [f"--{axis}", ",".join(values)]
     if request.processes is not None:
         parts += ["--processes", str(request.processes)]
-    if request.budget is not None:
-        parts += ["--budget", f"{request.budget:g}"]
+    for option in ("budget", "timeout"):
+        if (seconds := getattr(request, option)) is not None:
+            parts += [f"--{option}", f"{seconds:g}"]
     return shlex.join([*parts, "--seed", str(choice.seed)])
 
 

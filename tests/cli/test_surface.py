@@ -29,7 +29,8 @@ COMMANDS = {
     "explain": "--batch --bias --block --dilation --in-channels --input --kernel --knob "
     "--out-channels --padding --scale --stride --vs KIND",
     "run": "--allocator --budget --cache --device --direction --dry-run --dtype --force --layout "
-    "--mode --only --out --processes --quiet --resume --seed --stopwatch --suite --threads -q",
+    "--mode --only --out --processes --quiet --resume --seed --stopwatch --suite --threads "
+    "--timeout -q",
     "report": "--columns --figures --format --out --table FOLDER",
     "schema": "NAME",
 }

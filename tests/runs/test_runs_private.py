@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convbench.clock.gathering import TIMEOUT
+from convbench.core.errors import SuiteError
 from convbench.runs.choices import Request
 from convbench.runs.job import decide, shown_path
 from convbench.runs.suite import suite_text, without_comments
@@ -57,3 +59,18 @@ def test_a_run_of_a_suite_of_ones_own_tells_neither_its_folder_nor_its_comments(
     assert "--suite mine.toml" in job.command
     assert SECRET not in job.choice.text
     assert "#" not in job.choice.text
+
+
+def test_the_timeout_is_the_plans_and_stands_in_the_command():
+    job = decide(Request(suite="quick", only="standard", device="cpu", timeout=90.0))
+    assert job.plan.timeout == 90
+    assert "--timeout 90" in job.command
+    plain = decide(Request(suite="quick", only="standard", device="cpu"))
+    assert plain.plan.timeout == TIMEOUT
+    assert "--timeout" not in plain.command
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_timeout_that_is_none_is_refused(seconds):
+    with pytest.raises(SuiteError, match="--timeout .*: give seconds above 0"):
+        decide(Request(suite="quick", device="cpu", timeout=seconds))

@@ -98,6 +98,14 @@ def run(
             metavar="TIME", help="For the whole run: 60s, 10m.", show_default="as the suite says"
         ),
     ] = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="For a first call or a warm-up: a case that takes longer is ended, and failed.",
+            show_default="10m",
+        ),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of weights, inputs and order.", show_default="0")
     ] = None,
@@ -145,7 +153,8 @@ def run(
                 "allocator": split(allocator),
             },
             processes=processes,
-            budget=_seconds(budget),
+            budget=_seconds(budget, "--budget"),
+            timeout=_seconds(timeout, "--timeout"),
             seed=seed,
             out=out,
             resume=resume,
@@ -230,7 +239,7 @@ def _say_missing(name: str, error: Exception) -> None:
     say(f"convbench: {name} is left out: {error}", err=True)
 
 
-def _seconds(text: str | None) -> float | None:
+def _seconds(text: str | None, option: str) -> float | None:
     """Read 90, 60s, 10m or 2h as seconds; SuiteError for anything else."""
     from convbench.core.errors import SuiteError
 
@@ -240,7 +249,7 @@ def _seconds(text: str | None) -> float | None:
     try:
         return float(number) * _UNITS[unit]
     except ValueError:
-        raise SuiteError(f"--budget {text!r} is no time: give it as 90, 60s, 10m or 2h.") from None
+        raise SuiteError(f"{option} {text!r} is no time: give it as 90, 60s, 10m or 2h.") from None
 
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
