@@ -72,5 +72,5 @@ def test_the_timeout_is_the_plans_and_stands_in_the_command():
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("inf"), float("nan")])
 def test_a_timeout_that_is_none_is_refused(seconds):
-    with pytest.raises(SuiteError, match="--timeout .*: give seconds above 0"):
+    with pytest.raises(SuiteError, match=r"--timeout .*: give seconds above 0"):
         decide(Request(suite="quick", device="cpu", timeout=seconds))
