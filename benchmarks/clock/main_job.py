@@ -22,6 +22,7 @@ from convbench import load_run
 from convbench.clock.estimates import of_process
 from convbench.runs.frame import rows
 from convbench.runs.record import Run
+from convbench.runs.titles import titles
 
 STATES = {"quiet": 0, "one neighbour": 1, "two neighbours": 2}
 ALL = "all states"
@@ -177,7 +178,12 @@ def printed(made: Made, run: Run) -> Iterator[str]:
         for time in rendered.times_in_table(path, baselines):
             yield _outside(time, ends)
     page = (made.folder / "report.md").read_text(encoding="utf-8")
-    on_page = list(rendered.times_in_page(page, groups))
+    names = titles(run.records).groups
+    shown = {names[group]: labels for group, labels in groups.items()}
+    short = {names[group]: group for group in groups}
+    on_page = [
+        replace(time, group=short[time.group]) for time in rendered.times_in_page(page, shown)
+    ]
     for time in on_page:
         yield _outside(time, ends)
     for group, label in timed - {(time.group, time.label) for time in on_page}:

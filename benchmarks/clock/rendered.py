@@ -75,13 +75,14 @@ def times_in_table(path: Path, baselines: Mapping[str, str]) -> Iterator[Printed
 def times_in_page(text: str, groups: Mapping[str, set[str]]) -> Iterator[Printed]:
     """Yield the times in the tables of a page, in the column whose name begins "time".
 
-    groups: the labels of every group; a table is that of the group named last above it.
+    groups: the labels of every group, by its name on the page; a table is that of the group named
+    last above it.
     """
     group, column = "", None
     for line in text.splitlines():
         if not line.startswith("|"):
             named = [name for name in groups if name in line.replace("\\|", "|")]
-            group, column = (named[0] if named else group), None
+            group, column = max(named, key=len, default=group), None
             continue
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         if column is None:

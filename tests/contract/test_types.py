@@ -67,9 +67,9 @@ CAVEATS = [
     ("transposed", {"groups": 2}, GROUPS, True),
     ("partial", {}, "passes part of the channels through untouched", True),
     ("partial", {"fraction": "1"}, "", False),
-    ("bottleneck", {}, "squeezes the channels in between", False),
+    ("bottleneck", {}, "fewer channels inside", False),
     ("bottleneck", {"reduction": 1}, "", False),
-    ("shufflenet_unit", {}, "squeezes the channels in between", False),
+    ("shufflenet_unit", {}, "fewer channels inside", False),
     ("shufflenet_unit", {"reduction": 1}, "", False),
 ]
 

@@ -15,6 +15,7 @@ from report import report_runs
 from convbench.core import text as show
 from convbench.runs import frame
 from convbench.runs.record import Run
+from convbench.runs.titles import titles
 
 ROOT = Path(__file__).parents[2]
 CLOCK = str(ROOT / "benchmarks" / "clock")
@@ -153,10 +154,11 @@ def test_an_interval_in_a_table(tmp_path):
 def test_the_times_of_a_real_page_are_all_found():
     run = report_runs.whole_run()
     text = (ROOT / "tests/report/golden/report.md").read_text(encoding="utf-8")
+    names = titles(run.records).groups
     groups: dict[str, set[str]] = {}
     for record in run.records:
         if record.samples and record.status == "ok":
-            groups.setdefault(record.group, set()).add(record.label)
+            groups.setdefault(names[record.group], set()).add(record.label)
     found = {(time.group, time.label) for time in rendered.times_in_page(text, groups)}
     assert found == {(group, label) for group, labels in groups.items() for label in labels}
 
@@ -168,7 +170,7 @@ def test_a_printed_time_that_no_process_measured_is_found(tmp_path):
         f"| {row.record.label} | {show.cell(row.seconds, 'seconds')} |\n" for row in frame.rows(run)
     )
     made = Made(folder=tmp_path, state="quiet", neighbours=0, budget=0, wall=1, status=0)
-    head = f"### {group}\n\n| case | time of a call |\n|:--|--:|\n"
+    head = f"### {titles(run.records).groups[group]}\n\n| case | time of a call |\n|:--|--:|\n"
     (tmp_path / "report.md").write_text(head + rows.replace("| lite |", "| lite | 1.00 s |"))
     (tmp_path / "tables").mkdir()
     table = f"group,label,seconds\n{group},ghost,0.5\n{group},standard,\n"
