@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 _OPSET = 17
 """Of the newest operators that onnx2torch converts throughout; a newer file is converted to it."""
 
-_RESERVED = {"initializers", "training"}
-"""Names of what onnx2torch adds to a module, and of an attribute that modules have."""
-
 
 @dataclass(frozen=True)
 class OnnxInput:
@@ -45,8 +42,8 @@ class OnnxInput:
         )
 
     def __str__(self) -> str:
-        """Return the shape as --input has it."""
-        return "of any shape" if self.shape is None else "x".join(map(str, self.shape)) or "scalar"
+        """Return the shape, for a message."""
+        return "of any shape" if self.shape is None else "×".join(map(str, self.shape)) or "scalar"
 
 
 @dataclass(frozen=True)
@@ -63,21 +60,22 @@ def load_onnx(path: str, arguments: Mapping[str, Any] | None = None) -> OnnxMode
 
     The parts of the module have the names of the nodes. A part holds the weights that its node
     reads: a floating-point initializer with at least one axis is a parameter, except running means
-    and variances and the scales of a Resize; one that two nodes read is a parameter of both.
+    and variances and the scales of a Resize; one that two nodes read counts for both, because
+    exporters write equal weights once.
     Nothing in the file is executed. Raises ModelError, and MissingExtraError without the extra
     `onnx`.
     """
     check_file(path, "an ONNX file", arguments)
     declare_operators()  # onnx2torch imports torchvision
-    onnx = needed("onnx", extra="onnx", what=f"Reading {path}")
+    needed("onnx", extra="onnx", what=f"Reading {path}")
     onnx2torch = needed("onnx2torch", extra="onnx", what=f"Reading {path}")
-    model = _read(path, onnx)
+    model = _read(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the converters' own
         try:
-            model = _convertible(path, model, onnx, onnx2torch.node_converters.get_converter)
+            model = _convertible(path, model, onnx2torch.node_converters.get_converter)
             kinds = _named(model)
-            inputs = _inputs(model, onnx)
+            inputs = _inputs(model)
             module = onnx2torch.convert(model, save_input_names=all(map(_is_argument, inputs)))
         except ModelError:
             raise
@@ -96,8 +94,10 @@ def load_onnx(path: str, arguments: Mapping[str, Any] | None = None) -> OnnxMode
     )
 
 
-def _read(path: str, onnx: Any) -> Any:
+def _read(path: str) -> Any:
     """Return the protocol buffer in a file, with its external data."""
+    import onnx
+
     try:
         model = onnx.load(path)  # refuses external data that is not below the folder of the file
     except Exception as error:  # a file can be wrong in many ways
@@ -110,15 +110,20 @@ def _read(path: str, onnx: Any) -> Any:
     return model
 
 
-def _convertible(path: str, model: Any, onnx: Any, converter_of: Callable[..., Any]) -> Any:
+def _convertible(path: str, model: Any, converter_of: Callable[..., Any]) -> Any:
     """Return the model in operators that onnx2torch converts; ModelError names those it lacks."""
+    from onnx import inliner, version_converter
+
     if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
+        model = inliner.inline_local_functions(model)
+    for item in (*model.graph.node, *model.opset_import):
+        if item.domain == "ai.onnx":  # the long form of the default
+            item.domain = ""
     _without_aliases(model)
     unknown = _unknown(model, converter_of)
     if unknown and any(not has.domain and has.version > _OPSET for has in model.opset_import):
         with suppress(Exception):  # what it cannot convert either is named below
-            model = onnx.version_converter.convert_version(model, _OPSET)
+            model = version_converter.convert_version(model, _OPSET)
             unknown = _unknown(model, converter_of)
     if unknown:
         said = ", ".join(name + (f" (×{n})" if n > 1 else "") for name, n in unknown.items())
@@ -135,8 +140,6 @@ def _without_aliases(model: Any) -> None:
     held = {tensor.name: tensor for tensor in graph.initializer}
     outputs = {value.name for value in graph.output}
     for node in list(graph.node):
-        if node.domain == "ai.onnx":
-            node.domain = ""
         if node.op_type == "Identity" and node.input[0] in held and node.output[0] not in outputs:
             alias = graph.initializer.add()
             alias.CopyFrom(held[node.input[0]])
@@ -166,7 +169,10 @@ def _named(model: Any) -> dict[str, str]:
     torch writes these names into the source code that it makes of a graph, unescaped: a name that
     ends the string would be run. So only letters, digits and :-_ stay in the parts.
     """
-    paths = [_path(node.name or node.op_type) for node in model.graph.node]
+    from torch import fx, nn
+
+    attributes = {"initializers", *dir(fx.GraphModule(nn.Module(), fx.Graph()))}
+    paths = [_path(node.name or node.op_type, attributes) for node in model.graph.node]
     taken = {path[:end] for path in paths for end in range(len(path))}
     kinds = {}
     for node, path in zip(model.graph.node, paths, strict=True):
@@ -180,15 +186,16 @@ def _named(model: Any) -> dict[str, str]:
     return kinds
 
 
-def _path(name: str) -> tuple[str, ...]:
-    """Return the parts of a name: of "/layer1/layer1.0/conv1/Conv", layer1, 0, conv1 and Conv."""
-    from torch import fx
+def _path(name: str, attributes: set[str]) -> tuple[str, ...]:
+    """Return the parts of a name: of "/layer1/layer1.0/conv1/Conv", layer1, 0, conv1 and Conv.
 
+    attributes: names that modules have already, and that no part can have.
+    """
     path, outer = [], ""
     for element in name.strip("/").split("/"):
         for part in element.removeprefix(f"{outer}.").split("."):
             safe = re.sub(r"[^\w:-]+", "_", part) or "_"
-            path.append(f"{safe}_" if safe in _RESERVED or hasattr(fx.GraphModule, safe) else safe)
+            path.append(f"{safe}_" if safe in attributes else safe)
         outer = element
     return tuple(path)
 
@@ -197,8 +204,9 @@ def _is_argument(name: str) -> bool:
     return name.isidentifier() and not iskeyword(name) and name not in {"self", "getattr"}
 
 
-def _inputs(model: Any, onnx: Any) -> dict[str, OnnxInput]:
+def _inputs(model: Any) -> dict[str, OnnxInput]:
     import torch
+    from onnx import helper
 
     held = {tensor.name for tensor in model.graph.initializer}
     found = {}
@@ -212,7 +220,7 @@ def _inputs(model: Any, onnx: Any) -> dict[str, OnnxInput]:
                 size.dim_value if size.HasField("dim_value") else size.dim_param or "?"
                 for size in kind.shape.dim
             )
-        name = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name if kind.elem_type else ""
+        name = helper.tensor_dtype_to_np_dtype(kind.elem_type).name if kind.elem_type else ""
         found[value.name] = OnnxInput(sizes, getattr(torch, name, None))
     return found
 
@@ -222,27 +230,30 @@ def _weights_to_their_nodes(module: Any, kinds: Mapping[str, str]) -> None:
     from torch import nn
 
     for node in module.graph.nodes:
-        readers = [user.target for user in node.users if user.op == "call_module"]
-        if node.op != "get_attr" or not readers:
+        if node.op != "get_attr":
             continue
-        name = node.target.rpartition(".")[2]
+        (reader,) = node.users
+        kind, name = kinds[reader.target], node.target.rpartition(".")[2]
         value = module.initializers.get_buffer(name)
-        part = module.get_submodule(readers[0])
-        if value.is_floating_point() and value.dim() and kinds[readers[0]] != "Resize":
+        part = module.get_submodule(reader.target)
+        fixed = kind == "Resize" or (kind == "BatchNormalization" and node in reader.args[3:])
+        if value.is_floating_point() and value.dim() and not fixed:
             part.register_parameter(name, nn.Parameter(value))
         else:
             part.register_buffer(name, value)
-        node.target = f"{readers[0]}.{name}"
+        node.target = f"{reader.target}.{name}"
 
 
 def _nested(module: Any) -> nn.Module:
-    """Return the module with parts in parts, as the names of its nodes say."""
+    """Return the module with parts in parts, as the names of its nodes say, in their order."""
+    parts = dict(module.named_children())
+    for name in parts:
+        delattr(module, name)
     for node in module.graph.nodes:
         if node.op in {"call_module", "get_attr"}:
             outer, dot, name = node.target.partition(".")
             path = outer.replace("/", ".")
-            module.add_submodule(path, module.get_submodule(outer))
+            module.add_submodule(path, parts[outer])
             node.target = path + dot + name
-    module.delete_all_unused_submodules()
     module.recompile()
-    return module.eval()
+    return module.eval()  # type: ignore[no-any-return]

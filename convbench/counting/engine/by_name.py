@@ -150,7 +150,7 @@ def _from_onnx(
     ):
         declared = ", ".join(f"{name} {own}" for name, own in found.inputs.items())
         shapes = ", ".join(
-            f"{item.name} {'x'.join(map(str, item.shape))}".strip() for item in given
+            f"{item.name} {'×'.join(map(str, item.shape))}".strip() for item in given
         )
         raise InputError(
             f"{reference} takes {declared}, and --input is {shapes}: give each input in this "
