@@ -212,12 +212,17 @@ def test_the_data_type_is_the_graphs(convbench):
     save("net.onnx", nodes, weights, {"x": ["n", 7]}, kind=TensorProto.INT64)
     text = convbench("profile", "net.onnx", "--input", "x=2x7", "-q").stdout
     assert text == f"net: {2 * 7 * 4 * 5} MACs, {10 * 4 + 4 * 5} parameters\n"
+    text = convbench("formula", "net.onnx", "--input", "2x7", "--dynamic", "B").stdout
+    assert f"{7 * 4 * 5}·B" in text
 
 
 def test_a_formula_and_other_counters(convbench):
     save("net.onnx", [node("Conv", "x w", "y")], [weight("w", 4, 3, 1, 1)])
     given = ("net.onnx", "--input", "1x3x8x8")
     assert "12·B·H·W" in convbench("formula", *given).stdout
+    for command in ("formula", "layers"):
+        refused = convbench(command, "net.onnx", "--input", "1x3x9x8", code=2).stderr
+        assert "takes x batch×3×8×8, and --input is 1×3×9×8" in refused
     text = convbench("profile", *given, "--explain-counter", "torch").stdout
     assert text == f"torch: {2 * 12 * 64:,} = 2 × {12 * 64}\n"
 

@@ -127,16 +127,19 @@ def _made(reference: str, given: list[Input], knobs: dict[str, str]) -> tuple[nn
         inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "cpu")
         return program.module(), inputs
     if reference.endswith(".onnx"):
-        return _from_onnx(reference, given, knobs)
+        module, kinds = from_onnx(reference, given, knobs)
+        return module, _zeros(given, kinds, torch.get_default_dtype(), "cpu")
     module = load_model(reference, knobs)
     return module, _zeros(given, {}, _dtype_of(module), "cpu")
 
 
-def _from_onnx(
-    reference: str, given: list[Input], knobs: dict[str, str]
-) -> tuple[nn.Module, Given]:
-    """Return a model from an ONNX file, and zeros for it; InputError where --input differs."""
-    import torch
+def from_onnx(
+    reference: str, given: Sequence[Input], knobs: Mapping[str, str]
+) -> tuple[nn.Module, dict[str, torch.dtype | None]]:
+    """Return the model in an ONNX file, and the data types that it declares, by input, in order.
+
+    Raises ModelError, MissingExtraError, and InputError where `given` differs from what it takes.
+    """
     from torch import nn
 
     from convbench.counting.engine.recorder import KIND
@@ -160,8 +163,7 @@ def _from_onnx(
         kind = found.kinds.get(name) or (type(part) is nn.Module and name.rpartition(".")[2])
         vars(part)[KIND] = kind or type(part).__name__
     vars(found.module)[KIND] = Path(reference).stem
-    kinds = {name: own.dtype for name, own in found.inputs.items()}
-    return found.module, _zeros(given, kinds, torch.get_default_dtype(), "cpu")
+    return found.module, {name: own.dtype for name, own in found.inputs.items()}
 
 
 def _zeros(
