@@ -217,7 +217,7 @@ def _inputs(model: Any) -> dict[str, OnnxInput]:
         sizes = None
         if kind.HasField("shape"):
             sizes = tuple(
-                size.dim_value if size.HasField("dim_value") else size.dim_param or "?"
+                size.dim_value if size.dim_value > 0 else size.dim_param or "?"
                 for size in kind.shape.dim
             )
         name = helper.tensor_dtype_to_np_dtype(kind.elem_type).name if kind.elem_type else ""

@@ -18,6 +18,7 @@ import onnx  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 IMAGE = {"x": ["batch", 3, 8, 8]}
+"""Its first size is dynamic."""
 
 
 def weight(name, *shape):
@@ -209,7 +210,7 @@ def test_an_exported_network_counts_as_the_one_in_torch(name, folded, convbench)
 def test_the_data_type_is_the_graphs(convbench):
     nodes = [node("Gather", "table x", "a"), node("MatMul", "a w", "y")]
     weights = [weight("table", 10, 4), weight("w", 4, 5)]
-    save("net.onnx", nodes, weights, {"x": ["n", 7]}, kind=TensorProto.INT64)
+    save("net.onnx", nodes, weights, {"x": [-1, 7]}, kind=TensorProto.INT64)
     text = convbench("profile", "net.onnx", "--input", "x=2x7", "-q").stdout
     assert text == f"net: {2 * 7 * 4 * 5} MACs, {10 * 4 + 4 * 5} parameters\n"
     text = convbench("formula", "net.onnx", "--input", "2x7", "--dynamic", "B").stdout
@@ -289,9 +290,15 @@ def test_what_is_refused(what, convbench, tmp_path):
     assert not done.stdout
 
 
-def test_without_the_package(convbench, monkeypatch):
+@pytest.mark.parametrize("why", ["", "it does not fit the torch beside it"])
+def test_without_a_package_that_can_be_imported(why, convbench, monkeypatch, tmp_path):
     save("net.onnx", [node("Relu", "x", "y")])
     monkeypatch.setitem(sys.modules, "onnx2torch", None)
+    if why:
+        monkeypatch.delitem(sys.modules, "onnx2torch")
+        (tmp_path / "onnx2torch.py").write_text(f"raise RuntimeError({why!r})")
+        monkeypatch.syspath_prepend(tmp_path)
     done = convbench("profile", "net.onnx", "--input", "1x3x8x8", code=2)
-    assert "Reading net.onnx needs the package onnx2torch" in done.stderr
+    assert "Reading net.onnx needs the package onnx2torch, which cannot be imported" in done.stderr
+    assert why in done.stderr
     assert "pip install 'convbench[onnx]'" in done.stderr
