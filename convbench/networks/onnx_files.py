@@ -229,6 +229,9 @@ def _weights_to_their_nodes(module: Any, kinds: Mapping[str, str]) -> None:
     """Move initializers from one container to the parts that read them, as parameters."""
     from torch import nn
 
+    for part in module.modules():
+        if isinstance(part, nn.LayerNorm):  # onnx2torch gives it size 0 where the graph has none
+            part.normalized_shape = tuple(part.weight.shape)
     for node in module.graph.nodes:
         if node.op != "get_attr":
             continue

@@ -113,6 +113,17 @@ COUNTED = {
         [weight("w", 4, 3, 1, 1), BATCH_NORM[0], BATCH_NORM[2]],
         (1, 3, 8, 8), 4 * 3 * 8 * 8, 4 * 3 + 4 + 4,
     ),
+    "a layer norm of a size that is computed": (
+        [
+            node("Shape", "x", "shape"),
+            node("Add", "shape none", "same"),
+            node("Reshape", "x same", "a"),
+            node("LayerNormalization", "a s b", "c"),
+            node("MatMul", "c w", "y"),
+        ],
+        [sizes("none", 0, 0, 0, 0), weight("s", 8), weight("b", 8), weight("w", 8, 9)],
+        (2, 3, 8, 8), 2 * 3 * 8 * 8 * 9, 8 + 8 + 8 * 9,
+    ),
     "a residual block": (
         RESIDUAL,
         [weight("w", 4, 3, 3, 3), weight("v", 4, 4, 1, 1)],
