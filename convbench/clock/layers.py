@@ -8,7 +8,7 @@ from typing import Any
 from convbench.clock.layers_in_context import Context, layers_in_context
 from convbench.convs.base import TYPES, make
 from convbench.core.spec import ConvSpec
-from convbench.counting.engine.by_name import InputError, arguments_of, shape_of
+from convbench.counting.engine.by_name import Input, InputError, arguments_of, from_onnx, shape_of
 from convbench.networks.models import load_model
 
 _OF_THE_SLOT = ("out_channels", "kernel_size", "stride", "padding", "dilation", "scale")
@@ -35,8 +35,12 @@ def layers_of(
     given = arguments_of(arguments)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        is_type = reference in TYPES
-        module = _block(reference, sizes, given) if is_type else load_model(reference, given)
+        if reference in TYPES:
+            module = _block(reference, sizes, given)
+        elif reference.endswith(".onnx"):
+            module, _ = from_onnx(reference, [Input(size) for size in sizes], given)
+        else:
+            module = load_model(reference, given)
         inputs = [torch.randn(size) for size in sizes]
     return layers_in_context(module, *inputs, budget=budget, threads=threads, seed=seed)
 

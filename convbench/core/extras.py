@@ -16,7 +16,7 @@ def needed(module: str, *, extra: str, what: str) -> Any:
     """
     try:
         return importlib.import_module(module)
-    except ImportError as error:
+    except Exception as error:  # a package can fail in any way as it is imported
         package = module.partition(".")[0]
         raise MissingExtraError(
             f"{what} needs the package {package}, which cannot be imported ({error}): "

@@ -1,4 +1,4 @@
 """The networks, one file a family; `base` says what a network is, `models` finds a module by name.
 
-They use `core` and `convs`.
+`onnx_files` makes a module of an ONNX file. They use `core` and `convs`.
 """

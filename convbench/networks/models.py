@@ -32,12 +32,17 @@ def load_model(
 
     reference: `package.module:factory` or `FILE.py:factory` (called with `arguments`, values read
     as Python literals where they are some), the name of a registered network, or the path of an
-    exported program that ends in .pt2. device: "meta" makes a factory's weights without memory.
+    exported program (.pt2) or of an ONNX file (.onnx). device: "meta" makes a factory's weights
+    without memory.
     Raises ModelError, saying what is missing or what the factory raised.
     """
     given = {key: _literal(value) for key, value in (arguments or {}).items()}
     if reference.endswith(".pt2"):
         return load_program(reference, given).module()
+    if reference.endswith(".onnx"):
+        from convbench.networks.onnx_files import load_onnx
+
+        return load_onnx(reference, given).module
     if ":" not in reference and reference.endswith(".py"):
         raise ModelError(
             f"{reference} does not say what makes the model: name a function or class in it, "
@@ -61,13 +66,7 @@ def load_program(path: str, arguments: Mapping[str, Any] | None = None) -> Expor
     """Return the exported program in a file; ModelError where there is none."""
     import torch
 
-    if arguments:
-        raise ModelError(
-            f"{path} is an exported program and takes no --arg ({', '.join(arguments)}): export "
-            "the model that you want, or name its factory."
-        )
-    if not Path(path).is_file():
-        raise ModelError(f"There is no file {path}: check the path.")
+    check_file(path, "an exported program", arguments)
     if not zipfile.is_zipfile(path):
         raise ModelError(
             f"{path} is no exported program (not an archive): save one with torch.export.save."
@@ -85,6 +84,17 @@ def load_program(path: str, arguments: Mapping[str, Any] | None = None) -> Expor
         log.setLevel(before)
 
 
+def check_file(path: str, what: str, arguments: Mapping[str, Any] | None) -> None:
+    """Raise ModelError where a file of a model is absent, or is given arguments."""
+    if arguments:
+        raise ModelError(
+            f"{path} is {what} and takes no --arg ({', '.join(arguments)}): export "
+            "the model that you want, or name its factory."
+        )
+    if not Path(path).is_file():
+        raise ModelError(f"There is no file {path}: check the path.")
+
+
 def _registered(name: str, given: dict[str, Any], device: str) -> nn.Module:
     import torch
 
@@ -99,8 +109,8 @@ def _registered(name: str, given: dict[str, Any], device: str) -> nn.Module:
         network = NETWORKS[name]
     except UnknownNameError as error:
         raise ModelError(
-            f"{error} A model of your own is written package.module:factory, FILE.py:factory or "
-            "FILE.pt2."
+            f"{error} A model of your own is written package.module:factory, FILE.py:factory, "
+            "FILE.pt2 or FILE.onnx."
         ) from None
     with torch.device(device):
         return network.build().eval()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convbench.core.errors import ConvbenchError
@@ -55,7 +56,8 @@ def profile_reference(
     """Profile the model that `reference` names (see `networks.models`) on zeros of the shapes.
 
     An input is of the data type that its shape names ("2x7:int64"), else of the one that an
-    exported program was exported with, else of the model's weights; "mask=2x7" is one by keyword.
+    exported program or an ONNX file declares, else of the model's weights; "mask=2x7" is one by
+    keyword.
     noted: the shapes of all calls are noted. The model is made on the meta
     device, without memory for its weights; where it cannot be made or counted there, it is made on
     the CPU. Raises ModelError, InputError, ProfileError or (when strict) UnknownOperatorError.
@@ -73,6 +75,8 @@ def profile_reference(
         program = load_program(reference, knobs)
         inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "meta")
         return counted(layered(program), inputs, device=cpu)
+    if reference.endswith(".onnx"):  # its weights are in the file
+        return counted(*_made(reference, given, knobs))
     try:
         module = load_model(reference, knobs, device="meta")
         inputs = _zeros(given, {}, _dtype_of(module), "meta")
@@ -122,8 +126,44 @@ def _made(reference: str, given: list[Input], knobs: dict[str, str]) -> tuple[nn
         program = load_program(reference, knobs)
         inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "cpu")
         return program.module(), inputs
+    if reference.endswith(".onnx"):
+        module, kinds = from_onnx(reference, given, knobs)
+        return module, _zeros(given, kinds, torch.get_default_dtype(), "cpu")
     module = load_model(reference, knobs)
     return module, _zeros(given, {}, _dtype_of(module), "cpu")
+
+
+def from_onnx(
+    reference: str, given: Sequence[Input], knobs: Mapping[str, str]
+) -> tuple[nn.Module, dict[str, torch.dtype | None]]:
+    """Return the model in an ONNX file, and the data types that it declares, by input, in order.
+
+    Raises ModelError, MissingExtraError, and InputError where `given` differs from what it takes.
+    """
+    from torch import nn
+
+    from convbench.counting.engine.recorder import KIND
+    from convbench.networks.onnx_files import load_onnx
+
+    found = load_onnx(reference, knobs)
+    places = iter(found.inputs)
+    by_name = {item.name or next(places, ""): item for item in given}
+    if by_name.keys() != found.inputs.keys() or not all(
+        own.takes(by_name[name].shape) for name, own in found.inputs.items()
+    ):
+        declared = ", ".join(f"{name} {own}" for name, own in found.inputs.items())
+        shapes = ", ".join(
+            f"{item.name} {'×'.join(map(str, item.shape))}".strip() for item in given
+        )
+        raise InputError(
+            f"{reference} takes {declared}, and --input is {shapes}: give each input in this "
+            "order, or as NAME=SHAPE, with the sizes that are numbers in the file."
+        )
+    for name, part in found.module.named_modules():
+        kind = found.kinds.get(name) or (type(part) is nn.Module and name.rpartition(".")[2])
+        vars(part)[KIND] = kind or type(part).__name__
+    vars(found.module)[KIND] = Path(reference).stem
+    return found.module, {name: own.dtype for name, own in found.inputs.items()}
 
 
 def _zeros(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convbench.counting.engine.by_name import arguments_of, input_of
+from convbench.counting.engine.by_name import arguments_of, from_onnx, input_of
 from convbench.formulas.tracing.command import formula_command
 from convbench.networks.base import NETWORKS
 from convbench.networks.models import ModelError, load_model
@@ -29,6 +29,11 @@ def formula_reference(
     sizes, given = wanted.shape, arguments_of(arguments)
     if reference in NETWORKS and not given:
         return formula_command(NETWORKS[reference], sizes, dynamic=dynamic)
+    if reference.endswith(".onnx"):
+        module, kinds = from_onnx(reference, [wanted], given)
+        (declared,) = kinds.values()
+        kind = str(declared).removeprefix("torch.") if declared and not wanted.kind else wanted.kind
+        return formula_command(module, sizes, dynamic=dynamic, kind=kind)
     try:
         module = load_model(reference, given, device="meta")
     except ModelError:

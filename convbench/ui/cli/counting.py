@@ -27,7 +27,7 @@ class Written(StrEnum):
 ENDINGS = {".md": Written.markdown, ".csv": Written.csv, ".json": Written.json}
 MODEL = typer.Argument(
     metavar="MODEL",
-    help="package.module:factory, FILE.py:factory, a registered network, or FILE.pt2.",
+    help="package.module:factory, FILE.py:factory, a registered network, FILE.pt2 or FILE.onnx.",
 )
 INPUT = typer.Option(
     "--input",
