@@ -362,7 +362,8 @@ class _Watch:
         if self._timer is not None:
             self._timer.cancel()
         if self._seconds is not None:
-            self._timer = threading.Timer(self._seconds, self._end)
+            seconds = min(self._seconds, threading.TIMEOUT_MAX)
+            self._timer = threading.Timer(seconds, self._end)
             self._timer.daemon = True
             self._timer.start()
 

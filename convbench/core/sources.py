@@ -25,17 +25,18 @@ def read_file(path: str) -> str:
         return ""
 
 
-def said_by(*command: str, **environment: str) -> str:
+def said_by(*command: str, errors: str = "replace", **environment: str) -> str:
     """Return what a command writes, stripped; empty where it fails, is absent or is slow.
 
-    environment: variables for it beside those of this process.
+    errors: what becomes of bytes that are not UTF-8. environment: variables for it beside those of
+    this process.
     """
     try:
         done = subprocess.run(  # noqa: S603  (the callers' commands are constants)
             command,
             capture_output=True,
             text=True,
-            errors="replace",
+            errors=errors,
             stdin=subprocess.DEVNULL,
             timeout=COMMAND_SECONDS,
             check=True,

@@ -69,6 +69,10 @@ class Watcher(Protocol):
         """Report that the run goes on in a folder, and why."""
         ...
 
+    def aside(self, folder: Path, target: Path) -> None:
+        """Report that the run that was in a folder is now in another."""
+        ...
+
 
 @dataclass
 class Track:

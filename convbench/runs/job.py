@@ -213,7 +213,8 @@ def _opened(job: Job, watcher: Watcher) -> tuple[Store, dict[str, Record], Machi
             )
         store, found = Store.reopen(job.out)
         return store, found.by_case(), found.header.machine
-    set_aside(job.out)
+    if aside := set_aside(job.out):
+        watcher.aside(job.out, aside)
     watcher.stage("measuring the machine against itself")
     kinds = tuple(itertools.product(axes["dtype"], threads))
     machine = know_thyself(job.plan.device, kinds, suite.self_check, job.plan.seed)
@@ -243,6 +244,8 @@ def set_aside(out: Path) -> Path | None:
     """Move a run that is in the way to a name of its own: nothing measured is ever lost."""
     if not holds_run(out):
         return None
+    if out.resolve() == Path.cwd():
+        raise RunError(f"{out} holds a run, and is the working folder: give --out another folder.")
     try:
         stamp = re.sub(r"[^0-9T]", "", load(out).header.started.split("+")[0])
     except ConvbenchError:

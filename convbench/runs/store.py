@@ -29,25 +29,28 @@ class Store:
 
     """
 
-    def __init__(self, path: Path, header: str, lock: IO[bytes]) -> None:
+    def __init__(self, path: Path, header: bytes, lock: IO[bytes], records: bytes = b"") -> None:
         """Use `create` or `reopen`."""
         self.path = path
         self.moved: Callable[[Path, str], None] = lambda *_: None
         self._header = header
         self._lock = lock
+        self._written = [records] if records else []
+        """All lines, since a file that is overwritten cannot give them back."""
 
     @classmethod
     def create(cls, path: Path, header: Header) -> Store:
         """Begin a run in a folder that holds none; RunError if it cannot be written."""
-        text = dumps(header.to_json(), indent=2) + "\n"
+        text = (dumps(header.to_json(), indent=2) + "\n").encode()
         try:
             path.mkdir(parents=True, exist_ok=True)
             if foreign(path):
                 raise RunError(
                     f"{path} is not empty and holds no convbench run: give --out another folder."
                 )
+            lock = locked(path)  # before the header: another run may be begun there as well
             write_file(path / HEADER, text, "give --out a folder that can be")
-            return cls(path, text, locked(path))
+            return cls(path, text, lock)
         except OSError as error:
             raise _unwritable(path, error) from None
 
@@ -56,48 +59,46 @@ class Store:
         """Continue the run in a folder: cut a torn last line off, return what is finished."""
         run = load(path)
         try:
-            store = cls(path, (path / HEADER).read_text(encoding="utf-8"), locked(path))
-            records = path / RECORDS
-            whole = records.read_bytes()
+            lock = locked(path)
+            whole = (path / RECORDS).read_bytes()
             end = whole.rfind(b"\n") + 1
             if run.torn and end == len(whole):  # the last line has its newline, but is not whole
                 end = whole[:-1].rfind(b"\n") + 1
             if end < len(whole):
-                with records.open("r+b") as file:
-                    file.truncate(end)
-                    os.fsync(file.fileno())
+                lock.truncate(end)
+                os.fsync(lock.fileno())
+            return cls(path, (path / HEADER).read_bytes(), lock, whole[:end]), run
         except OSError as error:
             raise _unwritable(path, error) from None
-        return store, run
 
     def append(self, records: Iterable[Record | More]) -> None:
         """Write records, or what adds to them, in one piece; wait until they are on the disk."""
-        lines = "".join(dumps(record.to_json()) + "\n" for record in records)
+        lines = "".join(dumps(record.to_json()) + "\n" for record in records).encode()
         try:
             self.keep()
-            _write(self._lock, lines.encode())
+            _write(self._lock, lines)
         except OSError as error:
             raise _unwritable(self.path, error) from None
+        self._written.append(lines)
 
-    def keep(self) -> None:
+    def keep(self, *, whole: bool = False) -> None:
         """See that what was written still lies in the folder; write it anew where it does not.
 
         A folder that was removed or moved is made again. Where the file was replaced, by a copy for
         instance, what the copy lacks is added; where another content was put in its place, the run
-        goes on in a folder beside it.
+        goes on in a folder beside it. whole: every line is compared, and not their length alone.
 
         Raises:
             RunError: it can be written nowhere.
 
         """
-        if _is(self.path / RECORDS, self._lock) and holds_run(self.path):
+        if self._is_there(whole=whole):
             return
-        self._lock.seek(0)
-        written = self._lock.read()
-        beside = (self.path.with_name(f"{self.path.name}.kept-{n}") for n in range(1, 100))
+        here = Path(os.path.abspath(self.path))  # noqa: PTH100  no link is followed
+        beside = (here.with_name(f"{here.name}.kept-{n}") for n in range(1, 100) if here.name)
         for folder in (self.path, *beside):
             try:
-                lock = self._begun_again(folder, written)
+                lock = self._begun_again(folder)
             except (OSError, RunError):
                 continue
             why = (
@@ -114,25 +115,46 @@ class Store:
             "neither it nor a folder beside it can be written: free the place and run again."
         )
 
-    def _begun_again(self, folder: Path, written: bytes) -> IO[bytes]:
+    def _is_there(self, *, whole: bool) -> bool:
+        """Tell whether the folder holds what was written, and its files are those opened."""
+        lines = b"".join(self._written) if whole else b""
+        size = sum(map(len, self._written))
+        return (
+            _is(self.path / RECORDS, self._lock)
+            and os.fstat(self._lock.fileno()).st_size == size
+            and _begins(self.path / HEADER, self._header) == self._header
+            and (not whole or _begins(self.path / RECORDS, lines) == lines)
+        )
+
+    def _begun_again(self, folder: Path) -> IO[bytes]:
         """Put what was written into a folder that holds nothing else; RunError if it does."""
         folder.mkdir(parents=True, exist_ok=True)
-        header, records = folder / HEADER, folder / RECORDS
-        there = records.read_bytes() if records.exists() else b""
-        other = header.read_text(encoding="utf-8") != self._header if header.exists() else False
-        if other or not written.startswith(there):
+        written = b"".join(self._written)
+        there = _begins(folder / RECORDS, written)
+        if _begins(folder / HEADER, self._header) not in {b"", self._header} or (
+            not written.startswith(there)
+        ):
             raise RunError(f"{folder} holds something else.")
-        lock = self._lock if _is(records, self._lock) else locked(folder)
+        lock = self._lock if _is(folder / RECORDS, self._lock) else locked(folder)
         _write(lock, written[len(there) :])
-        write_file(header, self._header)
+        write_file(folder / HEADER, self._header)
         return lock
 
     def close(self) -> None:
         """Release the folder, with everything in it that was written; RunError as for `keep`."""
         try:
-            self.keep()
+            self.keep(whole=True)
         finally:
             self._lock.close()
+
+
+def _begins(path: Path, like: bytes) -> bytes:
+    """Return what a file holds, up to one byte more than what it should; empty where it is none."""
+    try:
+        with opened(path) as file:
+            return file.read(len(like) + 1)
+    except FileNotFoundError:
+        return b""
 
 
 def _is(path: Path, file: IO[bytes]) -> bool:
@@ -155,9 +177,11 @@ def holds_run(path: Path) -> bool:
 
 
 def foreign(path: Path) -> bool:
-    """Tell whether the folder holds more than a header that was cut off while it was written."""
+    """Tell whether the folder holds more than a run that was cut off as it began."""
     return any(
-        not (item.name.startswith(f".{HEADER}.") and item.suffix == PART) for item in path.iterdir()
+        not (item.name.startswith(f".{HEADER}.") and item.suffix == PART)
+        and not (item.name == RECORDS and item.is_file() and not item.stat().st_size)
+        for item in path.iterdir()
     )
 
 
@@ -175,11 +199,13 @@ def load(path: Path) -> Run:
                 try:
                     _take(line, records)
                 except ValueError as error:
-                    torn = 1  # a kill cuts the last line off, and no other
                     wrong = RunError(
                         f"{path / RECORDS}, line {number}, is not a record ({error}): the file was "
                         "changed by hand or damaged; restore it or make the run again."
                     )
+                    if not isinstance(error, TornError):
+                        raise wrong from None
+                    torn = 1  # a kill cuts the last line off, and no other
     except FileNotFoundError:
         raise RunError(f"{path} has no {RECORDS}: the run is torn; make it again.") from None
     except OSError as error:
@@ -195,19 +221,29 @@ def load(path: Path) -> Run:
     )
 
 
+class TornError(ValueError):
+    """A line that a kill may have cut off."""
+
+
 def _take(line: bytes, records: dict[str, Record]) -> None:
     """Put a line's record, or what it adds to one, among the records; ValueError if it is none."""
     if not line.endswith(b"\n"):
-        raise ValueError("it has no end")
-    row = loads(line.decode())
+        raise TornError("it has no end")
+    try:
+        row = loads(line.decode())
+    except ValueError as error:
+        raise TornError(str(error)) from None
     if isinstance(row, dict) and "more" in row:
         more = More.from_json(row)
         if more.more not in records:
             raise ValueError(f"there is no record before it of {more.more!r}")
-        records[more.more] = more.onto(records[more.more])
+        record = more.onto(records[more.more])
     else:
         record = Record.from_json(row)
-        records[record.case] = record
+    sessions = [samples.session for samples in record.samples if samples.session]
+    if len(set(sessions)) < len(sessions):
+        raise ValueError("two of its processes have one session")
+    records[record.case] = record
 
 
 def _load_header(path: Path) -> Header:

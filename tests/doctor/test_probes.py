@@ -232,7 +232,7 @@ RUNS = {
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 @pytest.mark.parametrize("where", [".gitattributes", ".git/info/attributes"])
-@pytest.mark.parametrize("name", ["one", "a=b", "Two.parts"])
+@pytest.mark.parametrize("name", ["one", "a=b", "Two.parts", "ev\udcffil"])
 @pytest.mark.parametrize("kind", RUNS)
 def test_nothing_that_a_folder_configures_is_run(kind, name, where, tmp_path, monkeypatch):
     folder, ran = tmp_path / "folder", tmp_path / "ran"
@@ -248,7 +248,7 @@ def test_nothing_that_a_folder_configures_is_run(kind, name, where, tmp_path, mo
 
     git("init")
     (folder / "a.txt").write_text("a")
-    (folder / where).write_text(f"*.txt filter={name}\n")
+    (folder / where).write_bytes(os.fsencode(f"*.txt filter={name}\n"))
     git("add", ".")
     git("commit", "-m", "all")
     assert code()["git_dirty"] is False

@@ -142,15 +142,26 @@ def written(tmp_path, *rows):
 
 
 def test_a_line_that_says_more_adds_to_the_record_before_it(tmp_path):
-    (record,) = written(tmp_path, FIRST, MORE, MORE).records
-    assert [s.session for s in record.samples] == ["abc", "def", "def"]
+    third = json.loads(json.dumps(MORE).replace('"def"', '"ghi"'))
+    (record,) = written(tmp_path, FIRST, MORE, third).records
+    assert [s.session for s in record.samples] == ["abc", "def", "ghi"]
     assert [s.process for s in record.samples] == ["the caller's", "forked", "forked"]
-    assert [s.session for s in record.also["kernel"]] == ["def", "def"]
+    assert [s.session for s in record.also["kernel"]] == ["def", "ghi"]
     assert record.flags == ("outliers: 2 of 8 samples",)
     void = {**MORE, "status": "failed", "reason": "it died", "samples": [], "also": {}}
     (record,) = written(tmp_path, FIRST, MORE, void).records
     assert (record.status, record.reason) == ("failed", "it died")
     assert (record.samples, record.also) == ((), {})
+
+
+def test_a_process_that_stands_there_twice_is_refused(tmp_path):
+    with pytest.raises(RunError, match=r"line 3, .*two of its processes have one session"):
+        written(tmp_path, FIRST, MORE, MORE)
+
+
+def test_a_last_line_that_is_whole_and_wrong_is_no_torn_one(tmp_path):
+    with pytest.raises(RunError, match=r"line 1, .*Record\.threads holds -1; give 0 or more"):
+        written(tmp_path, {**FIRST, "threads": -1})
 
 
 def test_more_is_what_makes_the_new_record_of_the_old_one():

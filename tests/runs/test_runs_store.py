@@ -77,9 +77,58 @@ def a_link(folder):
     folder.symlink_to(folder.with_name("elsewhere"))
 
 
+def put_back_in_place(folder):
+    """As `cp` and `rsync --inplace` do: the same file, with what it held a while ago."""
+    lines = (folder / RECORDS).read_bytes().splitlines(keepends=True)
+    (folder / RECORDS).write_bytes(b"".join(lines[:-2]))
+
+
+def emptied_in_place(folder):
+    (folder / RECORDS).write_bytes(b"")
+
+
+def others_in_place(folder):
+    (folder / RECORDS).write_text("another text\n" * 100)
+
+
+def added_in_place(folder):
+    with (folder / RECORDS).open("a") as file:
+        file.write("half a li")
+
+
+def another_header(folder):
+    (folder / "other").write_text(dumps(replace(RUN.header, seed=7).to_json()))
+    (folder / "other").rename(folder / HEADER)
+
+
+def a_header_that_is_no_text(folder):
+    (folder / HEADER).write_bytes(b"\xff\xfe")
+    (folder / RECORDS).unlink()
+
+
+def a_pipe(folder):
+    (folder / RECORDS).unlink()
+    os.mkfifo(folder / RECORDS)
+
+
+def a_pipe_for_the_header(folder):
+    (folder / RECORDS).unlink()
+    (folder / HEADER).unlink()
+    os.mkfifo(folder / HEADER)
+
+
+def a_link_without_end(folder):
+    (folder / RECORDS).unlink()
+    (folder / RECORDS).symlink_to("/dev/zero")
+
+
 MEANWHILE = {
     removed: "out", emptied: "out", without_records: "out", without_header: "out", moved: "out",
     copied_anew: "out", older_copy: "out", a_link: "out",
+    put_back_in_place: "out", emptied_in_place: "out", others_in_place: "out.kept-1",
+    added_in_place: "out.kept-1", another_header: "out.kept-1",
+    a_header_that_is_no_text: "out.kept-1", a_pipe: "out.kept-1",
+    a_pipe_for_the_header: "out.kept-1", a_link_without_end: "out.kept-1",
     other_records: "out.kept-1", another_run: "out.kept-1", a_file: "out.kept-1",
 }  # fmt: skip
 """What happens, and the folder that holds the whole run afterwards."""
@@ -106,6 +155,28 @@ def test_nothing_is_lost(happens, last, tmp_path):
     assert folder == kept
     assert "moved, removed or replaced" in why
     assert f"is in {kept}." in why
+
+
+def test_the_working_folder_itself_has_a_folder_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    store = Store.create(Path(), RUN.header)
+    store.append(FIRST)
+    other_records(Path())
+    store.append(SECOND)
+    store.close()
+    assert load(tmp_path / "here.kept-1").records == (*FIRST, *SECOND)
+
+
+def test_of_two_runs_begun_in_one_folder_the_second_writes_nothing(tmp_path):
+    first = Store.create(tmp_path / "out", RUN.header)
+    (tmp_path / "out" / HEADER).rename(tmp_path / "away")  # as it is before it was written
+    with pytest.raises(RunError, match="is being written by another"):
+        Store.create(tmp_path / "out", replace(RUN.header, seed=7))
+    assert not (tmp_path / "out" / HEADER).exists()
+    (tmp_path / "away").rename(tmp_path / "out" / HEADER)
+    first.close()
+    assert load(tmp_path / "out").header == RUN.header
 
 
 def test_what_was_put_there_stays_as_it_is(tmp_path):

@@ -18,8 +18,11 @@ def code() -> dict[str, Any]:
     """
     # --no-optional-locks: a look must not stand in the way of somebody's commit.
     git = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false")
-    named = said_by(*git, "config", "-z", "--name-only", "--get-regexp", r"^filter\.")
-    filters = dict.fromkeys(key.rpartition(".")[0] for key in named.split("\0") if key)
+    named = said_by(*git, "config", "--list", "-z", "--name-only", errors="surrogateescape")
+    if not named:  # no repository; or it is not known what it would run
+        return state("")
+    keys = [key for key in named.split("\0") if key.startswith("filter.")]
+    filters = dict.fromkeys(key.rpartition(".")[0] for key in keys)
     settings = [
         (f"{name}.{key}", value)
         for name in filters

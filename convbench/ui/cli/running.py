@@ -305,7 +305,9 @@ def _report(out: Path, status: int, console: Console, *, quiet: bool) -> int:
     from convbench.ui.terminal.ending import show_ending
 
     if not holds_run(out):
-        return status
+        if not status:
+            say(f"convbench: {out} holds no run any more: it was removed or moved.", err=True)
+        return status or USAGE_ERROR
     found = load(out)
     paths = write_report(found, out, ("markdown", "csv"))
     if not quiet:

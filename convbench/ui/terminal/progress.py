@@ -109,6 +109,10 @@ class Display:
         self.folder = folder
         self.console.print(prose(why, self.console), highlight=False)
 
+    def aside(self, folder: Path, target: Path) -> None:
+        """Report that the run that was in a folder is now in another."""
+        self._say(f"The run that was in {folder} is kept in {target}.")
+
     def _say(self, text: str, *, indent: int = 0) -> None:
         if not self.quiet:
             self.console.print(prose(text, self.console, indent=indent, hang=2), highlight=False)
