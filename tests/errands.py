@@ -89,6 +89,24 @@ def forking(*, tell):
         return "a result of another process"
     return child
 
+def escaping(how, pids, *, tell):
+    # what it starts is in a session of its own, and outlives it
+    import subprocess
+    if how == "subprocess":
+        pid = subprocess.Popen(["sleep", "600"], start_new_session=True).pid
+    elif not (pid := os.fork()):
+        os.setsid()
+        if how == "twice" and os.fork():
+            os._exit(0)
+        open(pids, "a").write(f"{os.getpid()}\\n")
+        time.sleep(600)
+    tell([pid])
+    while how != "subprocess" and not os.path.exists(pids):
+        time.sleep(0.01)
+    if how == "waits":
+        time.sleep(600)
+    return pid
+
 def about(*, tell):
     return {
         "pid": os.getpid(),

@@ -30,6 +30,8 @@ from convbench.core.errors import one_line
 from convbench.core.plugins import load_plugin
 
 LENGTH = struct.Struct("<Q")
+_PR_SET_CHILD_SUBREAPER: Final = 36
+"""Of prctl(2): orphans below this process become its children."""
 _OURS: Final = "convbench."
 """What the nursery imports before it forks: of other modules it is not known what they start.
 
@@ -94,6 +96,7 @@ def main() -> None:
 def nursery() -> None:
     """Fork a child for every errand on standard input, one at a time, until it closes."""
     answers = _begin()
+    _adopt()
     import torch  # noqa: F401
 
     warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
@@ -113,7 +116,6 @@ def nursery() -> None:
         here, there = socket.socketpair()
         child = os.fork()
         if not child:
-            os.setpgid(0, 0)  # what it starts is of its group, and ends with it
             here.close()
             os.close(questions.fileno())
             threading.Thread(target=_follow, args=(there.makefile("rb"),), daemon=True).start()
@@ -131,7 +133,7 @@ def _mind(child: int, here: socket.socket, questions: IO[bytes], answers: IO[byt
         watched: list[Any] = [here, questions, end]
         ready, _, _ = select.select(watched, [], [])
         if questions in ready:  # nothing is asked meanwhile: it has closed
-            _end_group(child)
+            _end_all()
             os._exit(1)
         if here not in ready:
             break
@@ -143,14 +145,36 @@ def _mind(child: int, here: socket.socket, questions: IO[bytes], answers: IO[byt
     here.close()
     os.close(end)
     _, status = os.waitpid(child, 0)
-    _end_group(child)
+    _end_all()
     send(answers, ("over", os.waitstatus_to_exitcode(status)))
 
 
-def _end_group(leader: int) -> None:
-    """End a child that was forked, and whatever it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
+def _adopt() -> None:
+    """Become the parent of whatever a child leaves behind, so that it can be ended (Linux)."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_all() -> None:
+    """End every child, and what they leave behind, in whatever group and session it is."""
+    while children := _children():
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(child, 0)
+
+
+def _children() -> list[int]:
+    own, found = os.getpid(), []
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        if name.isdecimal():
+            with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
+                if int(file.read().rpartition(b")")[2].split()[1]) == own:
+                    found.append(int(name))
+    return found
 
 
 def _begin() -> IO[bytes]:

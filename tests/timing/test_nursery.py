@@ -100,6 +100,27 @@ def test_what_an_errand_forks_says_nothing_and_ends_with_it(nursery: Nursery) ->
     assert ask(nursery, "add", 1, 2) == 3
 
 
+@FORKED
+@pytest.mark.parametrize("how", ["subprocess", "setsid", "twice", "waits"])
+def test_what_an_errand_starts_in_a_session_of_its_own_ends_too(
+    nursery: Nursery, tmp_path: Path, how: str
+) -> None:
+    started: list[int] = []
+    ask(nursery, "add", 1, 2)  # what has started has torch
+    try:
+        nursery.ask(
+            "errands_of_tests:escaping", how, str(tmp_path / "pids"), told=started.extend, timeout=5
+        )
+        assert how != "waits"
+    except ProcessDied:
+        assert how == "waits"
+    if (tmp_path / "pids").exists():
+        started += map(int, (tmp_path / "pids").read_text().split())
+    assert started
+    assert all(map(gone, started))
+    assert ask(nursery, "add", 1, 2) == 3
+
+
 @pytest.mark.parametrize("name", ["waiting", "busy", "holding"])
 @pytest.mark.parametrize("kind", [pytest.param("forked", marks=FORKED), "fresh"])
 def test_what_never_returns_is_ended_and_the_next_one_is_asked(kind: Any, name: str) -> None:
