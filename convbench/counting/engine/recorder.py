@@ -30,6 +30,11 @@ Shapes = tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]
 KIND: Final = "_convbench_kind"
 """Where a module that stands for another keeps the name of that one's type."""
 
+ONE_DRAW: Final = (
+    "random numbers were drawn that may decide which layers run: the counts are those of one draw, "
+    "and another may give others"
+)
+
 
 def kind_of(part: nn.Module) -> str:
     """Return the name of a module's type, or of the type that it stands for."""
@@ -97,11 +102,7 @@ class Recorder:
         if self.drew:
             idle = [name for name, _ in self.parts if not self._ran(name)]
             parts = "1 part" if len(idle) == 1 else f"{len(idle)} parts"
-            found.append(
-                "random numbers were drawn that may decide which layers run: the counts are those "
-                "of one draw, and another may give others"
-                + (f"; {parts} did not run ({idle[0]} first)" if idle else "")
-            )
+            found.append(ONE_DRAW + (f"; {parts} did not run ({idle[0]} first)" if idle else ""))
         if self.looked:
             found.append(
                 "values of tensors may decide which layers run: the counts are those for the "
