@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Change = Literal["", "count changed", "broken", "mended"]
 
+_FAILED: Final = frozenset({"failed", "invalid"})
 _OF_THE_AXES: Final = ("output_dtype", "device", "threads")
 _COUNTS: Final = tuple(sorted(SUMMED, key=lambda name: FIELDS[name].padded))
 """What does not depend on the padding is named first."""
@@ -25,19 +26,21 @@ def changes(pair: Pair) -> tuple[Change, tuple[str, ...]]:
     """Return what changed of the case and of its counts, and in words what differs.
 
     A case whose times a busy machine made invalid ran: it is not broken, and its counts hold.
+    One that the left side does not have is not broken either.
     """
     left, right = pair.left, pair.right
     if right is None:
         return "", ()
-    before = _state(left) if left else "not there"
     now = _state(right)
-    if before != now:
-        said = f"{before} before, now {now}" + (f": {right.reason}" if now != "ok" else "")
-        if now in {"failed", "invalid"} or before == "ok":
-            return "broken", (said,)
-        return ("mended" if before in {"failed", "invalid"} else ""), (said,) if left else ()
+    reason = f": {right.reason}" if now != "ok" else ""
     if left is None:
-        return "", ()
+        return "", ((f"{now}{reason}",) if now in _FAILED else ())
+    before = _state(left)
+    if before != now:
+        said = (f"{before} before, now {now}{reason}",)
+        if now in _FAILED or before == "ok":
+            return "broken", said
+        return ("mended" if before in _FAILED else ""), said
     if left.cost and not right.cost:
         return "count changed", (f"multiplications {left.cost.multiplications:,} → not known",)
     counts = [item for item in _counts(left, right) if item[1] != item[2]]

@@ -73,6 +73,9 @@ def test_a_model_that_decides_by_its_data_runs_for_real(convbench, models):
     text = convbench("profile", "mine:Decides", "--input", "1x3x8x8").stdout
     assert f"{4 * 3 * 9 * 36:,} multiplications" in text
     assert "run for real, because" in text
+    assert "the counts are those for the weights and inputs given (on the command" in " ".join(
+        text.split()
+    )
 
 
 def test_backward(convbench, models):

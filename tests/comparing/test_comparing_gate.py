@@ -125,6 +125,19 @@ def test_nothing_in_common_is_incomparable():
     assert ended.why == "Incomparable: the two sides have no case in common."
 
 
+@pytest.mark.parametrize("status", ["failed", "invalid"])
+def test_a_case_that_the_left_side_does_not_have_is_not_broken(status):
+    failed = runs.record("b", status=status, reason="no memory", cost=None, tallies={})
+    ended = outcome(compare(runs.side(runs.record("a", CALM)), runs.side(failed)))
+    assert ended.status == INCOMPARABLE
+    assert ended.why == "Incomparable: the two sides have no case in common."
+    left, right = sides()
+    found = compare(left, replace(right, records=(*right.records, failed)))
+    assert outcome(found).status == OK
+    assert not found.changed
+    assert f"{status}: no memory" in text(found)
+
+
 def test_a_changed_count_goes_before_an_environment_that_differs():
     left, right = sides(right={**WHOLE, "torch": "another"})
     right = replace(

@@ -135,28 +135,98 @@ DRAWS = {
 }
 
 
+RANDOM = "random numbers were drawn that may decide which layers run: the counts are those of one "
+
+
+class Layers(nn.Module):
+    """Three layers, each of which runs or not, as `runs(x, number)` says."""
+
+    def __init__(self, runs):
+        super().__init__()
+        self.runs, self.layers = runs, nn.ModuleList(nn.Linear(8, 8) for _ in range(3))
+
+    def forward(self, x):
+        for i, layer in enumerate(self.layers):
+            x = layer(x) if self.runs(x, i) else x
+        return x
+
+
 @pytest.mark.parametrize("draw", DRAWS)
 @pytest.mark.parametrize("training", [False, True])
-def test_layers_that_are_dropped_at_random_are_said(draw, training):
-    class Drops(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.draw = DRAWS[draw]
-            self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(3))
-
-        def forward(self, x):
-            for i, layer in enumerate(self.layers):
-                if self.training and (self.draw() < 2) and i == 1:
-                    continue
-                x = layer(x)
-            return x
-
+@pytest.mark.parametrize("backward", [False, True])
+def test_layers_that_are_dropped_at_random_are_said(draw, training, backward):
     before = OF_PYTHON.getstate(), str(OF_OLD.get_state()), str(OF_NUMPY.bit_generator.state)
-    found = profile(Drops().train(training), IMAGE)
+    drops = Layers(lambda _, i: DRAWS[draw]() > 2 or i != 1).train(training)
+    found = profile(drops, IMAGE, backward=backward)
     after = OF_PYTHON.getstate(), str(OF_OLD.get_state()), str(OF_NUMPY.bit_generator.state)
     assert before == after
-    assert found.total.multiplications == (2 if training else 3) * 24 * 64
-    assert ("1 part in training mode did not run (layers.1 first)" in " ".join(found.notes)) is (
-        training
-    )
-    assert bool(found.notes) is training
+    assert found.forward.multiplications == 2 * 24 * 64
+    (note,) = found.notes
+    assert note.startswith(RANDOM)
+    assert note.endswith("; 1 part did not run (layers.1 first)")
+    every = profile(Layers(lambda *_: DRAWS[draw]() < 2).train(training), IMAGE)
+    assert every.notes == (note.partition(";")[0],)
+
+
+def fresh(x):
+    """Return a random tensor whose memory a tensor of ones has next, as a rule."""
+    torch.rand(3)
+    return torch.ones(3)
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        (lambda x, _: (x + torch.rand_like(x)).mean() < 9, True),
+        (lambda x, _: torch.rand(9, generator=OF_TORCH)[1:].sort()[0].tolist()[0] < 2, True),
+        (lambda x, _: torch.rand(9).mul(2).numpy()[0] < 3, True),
+        (lambda x, _: len(torch.nonzero(torch.rand(9) > 0.5)) < 10, True),
+        (lambda x, _: x[torch.rand(x.shape) > 0.5].numel() >= 0, True),
+        (lambda x, _: torch.empty(2).bernoulli_(0.5)[0] < 2, True),
+        (lambda x, _: x.add(torch.randn(x.shape)) is not x, False),
+        (lambda x, _: nn.functional.dropout(x) is not x, False),
+        (lambda x, _: x[torch.randperm(1)].shape == x.shape, False),
+        (lambda x, _: fresh(x).sum() > 2, False),
+        (lambda x, _: torch.rand(3) is not None and x.mean() < 9, False),
+    ],
+)
+def test_random_numbers_that_only_flow_into_tensors_are_not_said(runs, said):
+    for training in (False, True):
+        found = profile(Layers(runs).train(training), IMAGE)
+        assert found.total.multiplications == 3 * 24 * 64
+        assert any(note.startswith(RANDOM) for note in found.notes) is said
+
+
+def test_a_generator_without_a_state_is_no_obstacle():
+    system = random.SystemRandom()
+    assert profile(Layers(lambda *_: system.random() < 2), IMAGE).complete
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        (lambda x, _: x.mean() < 9, True),
+        (lambda x, _: x.tolist()[0][0][0][0] < 9, True),
+        (lambda x, _: len(x[x > 0]) >= 0, True),
+        (lambda x, _: torch.equal(x, x), True),
+        (lambda x, _: torch.ones(3).sum() > 2, False),
+        (lambda x, _: x.shape[0] > 0, False),
+    ],
+)
+def test_counts_that_hold_for_the_values_given_are_said(runs, said):
+    for backward in (False, True):
+        found = profile(Layers(runs), IMAGE, backward=backward)
+        assert found.forward.multiplications == 3 * 24 * 64
+        wanted = "the counts are those for the weights and inputs given (on the command line the "
+        assert any(wanted in note for note in found.notes) is said
+
+
+class Chooses(nn.Module):
+    def forward(self, x):
+        return x * 2 if bool(x.mean() >= 0) else x
+
+
+@pytest.mark.filterwarnings("ignore")  # torch calls TorchScript deprecated
+def test_a_run_for_real_that_looks_at_no_values_holds_for_all():
+    assert not profile(torch.jit.script(nn.Linear(8, 8)), IMAGE).notes
+    assert profile(torch.jit.script(Chooses()), IMAGE).notes

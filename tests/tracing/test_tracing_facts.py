@@ -1,6 +1,7 @@
 """What formulas read like, what they hold for, and what their trace leaves alone."""
 
 import copy
+import random
 
 import numpy as np
 import pytest
@@ -177,3 +178,12 @@ def test_the_command_says_it_all():
     fixed = formula_command(Fixed(), (1, 3, 16, 12))
     assert fixed[0] == "multiplications = 21696·B"
     assert any(line.startswith("note: Kept as numbers, H=16 and W=12") for line in fixed)
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.rand])
+def test_a_formula_of_one_draw_says_so(draw):
+    module = Chooses(lambda self, x: self.conv(x) if draw() < 2 else x)
+    (note,) = network_formula(module, torch.empty(1, 3, 9, 9)).notes
+    assert note.startswith("Random numbers were drawn that may decide which layers run: ")
+    noisy = Chooses(lambda self, x: self.conv(x) + torch.rand(()))
+    assert not network_formula(noisy, torch.empty(1, 3, 9, 9)).notes

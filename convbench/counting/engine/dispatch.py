@@ -30,7 +30,7 @@ from convbench.counting.engine.checks import refuse
 from convbench.counting.engine.counts import Counts
 from convbench.counting.engine.hand_written import Contractions, Weights, elements
 from convbench.counting.engine.module_state import State
-from convbench.counting.engine.process_state import RandomStream
+from convbench.counting.engine.process_state import RandomStream, drawn
 from convbench.counting.engine.provenance import UNSEEN, KnownStorages, Made
 from convbench.counting.engine.pytree import tensors_in
 from convbench.counting.engine.recorder import Recorder
@@ -45,6 +45,9 @@ LARGE: Final = 1 << 24
 """The same, where the model made those tensors from nothing while it was counted: a mask, a table
 of angles. It may keep them outside itself, and then they must hold what they ought to."""
 _SEEDED: Final = torch.Tag.nondeterministic_seeded
+_READING: Final = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
+_BY_MASKS: Final = frozenset({torch.ops.aten.index.Tensor, torch.ops.aten.masked_select.default})
+"""Of the operators whose shapes depend on values, those where only the masks' do."""
 _LIFTS: Final = frozenset(
     {torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default}
 )
@@ -85,6 +88,8 @@ class Dispatch(TorchDispatchMode):
         self._computed = 0
         self._node = -1
         self._stream = RandomStream()
+        self._before = drawn()
+        self._random: set[int] = set()
 
     supports_higher_order_operators = True
 
@@ -140,10 +145,17 @@ class Dispatch(TorchDispatchMode):
         return result
 
     def returned(self, outputs: Any) -> None:
-        """Check what a module returns, and whether it drew from generators of its own."""
-        self.recorder.drew = self.recorder.drew or (self.state is not None and self.state.drew())
+        """Check what a module returns, and whether it drew random numbers that are no tensors."""
+        self.recorder.drew |= drawn() != self._before
+        self.recorder.drew |= self.state is not None and self.state.drew()
         with torch_internals.without_overrides():  # which say that a stand-in is not on meta
             self.check_known(tensors_in(outputs))
+
+    def read(self, tensors: Iterable[Tensor]) -> None:
+        """Note that what runs next may depend on values of these tensors."""
+        for item in tensors:
+            self.recorder.looked |= self.real
+            self.recorder.drew |= storage_of(item) in self._random
 
     def mark_known(self, tensors: Iterable[Tensor]) -> None:
         """Register the storages of tensors that an observed operator made."""
@@ -182,19 +194,26 @@ class Dispatch(TorchDispatchMode):
         return self._called(func, args, kwargs, tensors)
 
     def _called(self, func: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
-        """Call an operator on these real tensors, and note what it made."""
-        result = self._drawing(func, args, kwargs)
+        """Call an operator on these real tensors, and note what it made, and whether at random."""
+        draws = kwargs.get("generator") is not None or _SEEDED in func.tags
+        result = self._drawing(func, args, kwargs) if draws else func(*args, **kwargs)
         new = tensors_among((result,))
+        if not _READING.isdisjoint(func.tags):
+            masks = func in _BY_MASKS
+            self.read(item for item in tensors if not masks or item.dtype is torch.bool)
+        if draws or self._random:
+            places = {place for place in map(storage_of, new) if place}
+            if draws or not self._random.isdisjoint(map(storage_of, tensors)):
+                self._random |= places
+            else:  # memory that is used again
+                self._random -= places
         self.values.note(tensors, new)
         self.mark_known(new)
         return result
 
     def _drawing(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Call an operator; random numbers are of a stream of this count's own."""
+        """Call an operator that draws; random numbers are of a stream of this count's own."""
         given: Any = kwargs.get("generator")
-        if given is None and _SEEDED not in func.tags:
-            return func(*args, **kwargs)
-        self.recorder.drew = True
         if given is not None and address(given) != address(torch.default_generator):
             return func(*args, **kwargs)
         return self._stream.call(func, args, kwargs)

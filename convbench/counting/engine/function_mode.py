@@ -75,10 +75,12 @@ class FunctionMode(TorchFunctionMode):
         keep = _KEEPS.get(func)
         if keep is not None and self.dispatch.state is not None:
             keep(self.dispatch.state, args[0])
-        if func in _LEAVES and args[0].is_floating_point():
-            self.dispatch.exported = True
-            if func is not Tensor.tolist:
-                self.dispatch.recorder.miss("numbers given to another library, such as NumPy")
+        if func in _LEAVES:
+            self.dispatch.read(args[:1])
+            if args[0].is_floating_point():
+                self.dispatch.exported = True
+                if func is not Tensor.tolist:
+                    self.dispatch.recorder.miss("numbers given to another library, such as NumPy")
         kwargs = kwargs or {}
         before = self.dispatch.error
         try:

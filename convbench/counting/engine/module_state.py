@@ -169,6 +169,8 @@ class State:
     def _object(self, value: Any, kind: type) -> None:
         if isinstance(value, torch.Generator):
             self._generator(value.get_state, value.set_state)
+        elif isinstance(value, random.SystemRandom):
+            pass  # it draws from the operating system, and has no state to put back
         elif isinstance(value, random.Random):
             self._generator(value.getstate, value.setstate)
         elif kind.__module__.partition(".")[0] == "numpy":

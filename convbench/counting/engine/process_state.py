@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import operator
 import os
+import pickle
 import random
 import sys
 import threading
@@ -150,6 +151,12 @@ def _told(read: Callable[[], Any]) -> Any:
         return read()
     except (RuntimeError, OSError, AttributeError):
         return None
+
+
+def drawn() -> tuple[Any, bytes]:
+    """Return where the random numbers of Python and NumPy stand."""
+    numpy: Any = sys.modules.get("numpy.random")
+    return random.getstate(), pickle.dumps(numpy.get_state() if numpy else None)
 
 
 class RandomStream:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import random
 import sys
 import threading
 from bisect import bisect_right
@@ -32,6 +30,11 @@ Shapes = tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]
 KIND: Final = "_convbench_kind"
 """Where a module that stands for another keeps the name of that one's type."""
 
+ONE_DRAW: Final = (
+    "random numbers were drawn that may decide which layers run: the counts are those of one draw, "
+    "and another may give others"
+)
+
 
 def kind_of(part: nn.Module) -> str:
     """Return the name of a module's type, or of the type that it stands for."""
@@ -41,7 +44,8 @@ def kind_of(part: nn.Module) -> str:
 class Recorder:
     """Every call of an operator, the operators without a rule, and the module that runs.
 
-    drew: random numbers were drawn. without_graph: no output requires a gradient, but weights do.
+    drew: Python code saw random numbers. looked: it saw values of tensors, in a run for real.
+    without_graph: no output requires a gradient, but weights do.
     elsewhere: calls of its parts by other threads, which nobody counts. used: the tensors that
     operators were given, by id, where only they are to be counted as held. outside: modules that
     ran and are none of its parts, by id. unwatched: parts with trainable weights of their own whose
@@ -60,7 +64,7 @@ class Recorder:
         self.stack: list[str] = []
         self.visits: dict[str, int] = {}
         self.elsewhere = 0
-        self.drew = self.without_graph = False
+        self.drew = self.looked = self.without_graph = False
         self.used: set[int] | None = None
         self.outside: dict[int, nn.Module] = {}
         self.unwatched: dict[str, None] = {}
@@ -95,14 +99,15 @@ class Recorder:
     def notes(self) -> tuple[str, ...]:
         """What to know of the count, in sentences."""
         found = []
-        training = (name for name, part in self.parts if getattr(part, "training", False))
-        idle = [name for name in training if not self._ran(name)] if self.drew else []
-        if idle:
+        if self.drew:
+            idle = [name for name, _ in self.parts if not self._ran(name)]
             parts = "1 part" if len(idle) == 1 else f"{len(idle)} parts"
+            found.append(ONE_DRAW + (f"; {parts} did not run ({idle[0]} first)" if idle else ""))
+        if self.looked:
             found.append(
-                f"random numbers were drawn, and {parts} in training mode did not run "
-                f"({idle[0]} first): where layers are dropped at random, another draw counts "
-                "otherwise"
+                "values of tensors may decide which layers run: the counts are those for the "
+                "weights and inputs given (on the command line the inputs are zeros), and others "
+                "may take another path"
             )
         if self.without_graph:
             found.append(
@@ -165,12 +170,6 @@ def _named(module: nn.Module) -> tuple[tuple[str, nn.Module], ...]:
             children = [*children_of(part).items()]
             waiting += [(prefix + key, child) for key, child in children[::-1] if child is not None]
     return tuple(found.values())
-
-
-def _drawn() -> tuple[Any, bytes]:
-    """Return where the random numbers of Python and NumPy stand."""
-    numpy: Any = sys.modules.get("numpy.random")
-    return random.getstate(), pickle.dumps(numpy.get_state() if numpy else None)
 
 
 def _noting_shapes(
@@ -243,12 +242,9 @@ def watching(recorder: Recorder) -> Iterator[None]:
     after = hooks.register_module_forward_hook(
         noting[1] if noting else leave, with_kwargs=noting is not None, always_call=True
     )
-    drops = getattr(recorder.parts[0][1], "training", False)  # layers at random, perhaps
-    drawn = _drawn() if drops else None
     try:
         yield
     finally:
         threading.setprofile(profiled)
-        recorder.drew = recorder.drew or (drops and _drawn() != drawn)
         before.remove()
         after.remove()

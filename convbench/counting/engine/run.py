@@ -92,6 +92,10 @@ def profile(
     make the count a lower bound, and with backward it meets weights without values. What a thread
     that was there before computes, called with functions and into tensors that exist, is not seen.
 
+    The notes of the profile say where random numbers or values of tensors may decide what runs.
+    Not seen are random numbers of the operating system, and of generators of Python and NumPy that
+    the module makes while it runs.
+
     Raises ProfileError when the module cannot be run on these inputs.
     """
     given = Given(inputs, dict(kwargs or {}))

@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.core import text as show
 from convbench.formulas.symbols import symbol
 from convbench.formulas.tracing import causes
 from convbench.formulas.tracing.errors import TraceError
@@ -85,7 +86,12 @@ def network_formula(
 
 
 def _trace(module: nn.Module, inputs: Sequence[Any], axes: list[dict[int, str]]) -> NetworkFormula:
+    from convbench.counting.engine.process_state import drawn  # these load torch
+    from convbench.counting.engine.recorder import ONE_DRAW
+
+    before = drawn()
     traced = export(module, inputs, axes)
+    notes = [] if drawn() == before else [f"{show.capital(ONE_DRAW)}."]
     naming = Naming.of(traced)
     shapes = [tensor.shape for tensor in tensors(inputs)]
     given = {name: int(shapes[turn][index]) for name, (turn, index) in naming.places.items()}
@@ -111,7 +117,7 @@ def _trace(module: nn.Module, inputs: Sequence[Any], axes: list[dict[int, str]])
         unsupported=dict(found.unsupported),
         constraints=(*naming.constraints, *_larger(found.least, naming.constraints)),
         fixed=naming.fixed,
-        notes=(*naming.notes, *_apart(found)),
+        notes=(*notes, *naming.notes, *_apart(found)),
         given={item.name: given[item.name] for item in naming.symbols},
         source=f"torch.export of {type(module).__name__}",
     )
