@@ -22,9 +22,7 @@ def test_the_first_screen_answers_the_four_questions(both):
         assert box["y"] + box["height"] <= both.height
         assert answers.nth(index).inner_text()
     text = cards.nth(1).locator(".text")
-    assert text.inner_text().startswith(
-        "shufflenet_unit (fewer channels inside) takes 2"
-    )
+    assert text.inner_text().startswith("shufflenet_unit (fewer channels inside) takes 2")
     assert both.page.locator(".scope").bounding_box()["y"] < 200
 
 
