@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -67,7 +68,7 @@ def explain(kind: ConvType, spec: ConvSpec, versus: str) -> list[Section]:
     kind.checked(spec)
     cost = kind.cost(spec)
     return [
-        Section(f"{kind.label} in the slot {spec.title}", kind.idea().splitlines()),
+        Section(f"{kind.label} in the slot {spec.title}", _idea(kind)),
         Section("Source", [kind.paper] if kind.paper else ["(none given)"]),
         *_knobs(kind),
         Section("Shapes", _shapes(spec)),
@@ -79,6 +80,11 @@ def explain(kind: ConvType, spec: ConvSpec, versus: str) -> list[Section]:
         Section("Checks", _checks(kind, spec, cost)),
         *(Section(title, lines) for title, lines in kind.facts(spec)),
     ]
+
+
+def _idea(kind: ConvType) -> list[str]:
+    """Return the paragraphs of the idea, a line each, with an empty one between them."""
+    return [" ".join(part.split()) for part in re.split(r"(\n\n)", kind.idea())]
 
 
 def _shapes(spec: ConvSpec) -> list[str]:
