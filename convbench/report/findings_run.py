@@ -85,9 +85,10 @@ def counted(run: Run) -> Bullet | None:
         shares.setdefault(f"{len(seen) - len(wrong)} of {len(seen)}", []).append(name)
         apart |= {f"{item.label} ({name}: {item.verdicts[index]})": None for item in wrong}
     (share, first), *others = shares.items()
+    noun = "case" if len(found) == 1 else "cases"
     text = (
         f"Counted from the program, {show.listing(first)} agree{'' if first[1:] else 's'} with the "
-        f"formula in {share} distinct cases"
+        f"formula in {share} distinct {noun}"
     )
     text += "".join(f", {show.listing(more)} in {of}" for of, more in others) + "."
     if apart:

@@ -109,7 +109,7 @@ def said(data: FigureData) -> str:
     values = (value for item in items for value in vars(item).values())
     text = ""
     around = (value for value in values if isinstance(value, Interval | RatioInterval))
-    without = [len(value.each) for value in around if not show.known(value)]
+    without = [value.processes for value in around if not show.known(value)]
     if without:
         far = "processes too far apart for an interval" if max(without) > 1 else "no interval"
         text += f" Without a whisker: {far}."
