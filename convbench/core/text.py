@@ -205,7 +205,7 @@ def evidence(value: RatioInterval) -> str:
         return f"{confidence(value.confidence)} interval {low}–{high}"
     if len(value.each) > 1:
         return f"processes: {spread(value)}, too far apart for an interval"
-    return "no interval"
+    return "interval wider than a factor of 2, not shown" if value.confidence else "no interval"
 
 
 def confidence(value: float) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import Any, NamedTuple
 
 from convbench.convs.base import TYPES, ConvType, make
+from convbench.core import text as show
 from convbench.core.costs import FIELDS, Cost, Step
 from convbench.core.errors import SpecError
 from convbench.core.spec import ConvSpec
@@ -67,7 +69,7 @@ def explain(kind: ConvType, spec: ConvSpec, versus: str) -> list[Section]:
     kind.checked(spec)
     cost = kind.cost(spec)
     return [
-        Section(f"{kind.label} in the slot {spec.title}", kind.idea().splitlines()),
+        Section(f"{kind.label} in the slot {spec.title}", _idea(kind)),
         Section("Source", [kind.paper] if kind.paper else ["(none given)"]),
         *_knobs(kind),
         Section("Shapes", _shapes(spec)),
@@ -79,6 +81,11 @@ def explain(kind: ConvType, spec: ConvSpec, versus: str) -> list[Section]:
         Section("Checks", _checks(kind, spec, cost)),
         *(Section(title, lines) for title, lines in kind.facts(spec)),
     ]
+
+
+def _idea(kind: ConvType) -> list[str]:
+    """Return the paragraphs of the idea, a line each, with an empty one between them."""
+    return [" ".join(part.split()) for part in re.split(r"(\n\n)", kind.idea())]
 
 
 def _shapes(spec: ConvSpec) -> list[str]:
@@ -105,9 +112,12 @@ def _steps(steps: tuple[Step, ...]) -> list[str]:
     lines = []
     for number, step in enumerate(flatten(steps), start=1):
         cost = step.cost
-        parts = [f"{cost.multiplications:,} multiplications"] if cost.multiplications else []
-        parts += [f"{cost.elementwise:,} elementwise operations"] if cost.elementwise else []
-        parts += [f"{cost.parameters:,} parameters"] if cost.parameters else []
+        counts = {
+            "multiplication": cost.multiplications,
+            "elementwise operation": cost.elementwise,
+            "parameter": cost.parameters,
+        }
+        parts = [show.plural(number, noun) for noun, number in counts.items() if number]
         lines.append(f"{number}. {step.label}: {', '.join(parts) or 'nothing computed'}")
     return lines
 
@@ -217,16 +227,15 @@ def _checks(kind: ConvType, spec: ConvSpec, cost: Cost) -> list[str]:
 
     module, inputs = kind.build(spec).eval(), torch.zeros(spec.input_shape)
     held = sum(weight.numel() for weight in module.parameters())
-    lines = [
-        f"{'✓' if held == cost.parameters else '✗'} the module has {held:,} parameters",
-    ]
+    sign = "✓" if held == cost.parameters else "✗"
+    lines = [f"{sign} the module has {show.plural(held, 'parameter')}"]
     for name in asked_in_runs():
         tally = count_with(name, module, inputs)
         verdict, text = judge(cost.multiplications, tally)
         if isinstance(tally, Unavailable):
             lines.append(f"– {text}")
         elif verdict == "agrees":
-            lines.append(f"✓ {tally.convention.source} counts {tally.macs:,} MACs")
+            lines.append(f"✓ {tally.convention.source} counts {show.plural(tally.macs, 'MAC')}")
         else:
             lines.append(f"✗ {text}")
     return lines

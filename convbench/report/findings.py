@@ -26,6 +26,7 @@ from convbench.report.phrases import (
     named,
     rounds_of,
     tallied,
+    undecided,
     verdict,
 )
 from convbench.runs.titles import titles
@@ -153,14 +154,10 @@ def _fastest(group: Group) -> Bullet | None:
             answer += f", {show.times(1 / best.time.value)} faster than {best.baseline.label}"
         elif best.time.verdict == "same":
             answer += f", as fast as {best.baseline.label} within {WITHIN}"
-    same, open_ = (
-        [row for row in full[1:] if verdict(row, best) == one] for one in ("same", "cannot tell")
-    )
-    for ties, said in ((same, f"As fast within {WITHIN}"), (open_, "Statistically tied with it")):
-        if ties:
-            text += f". {said}: {show.listing([row.record.label for row in ties], MOST_NAMES)}"
-    if same or open_:
-        answer += f"; statistically tied with {show.plural(len(same) + len(open_), 'other')}"
+    for said, ties in undecided(full[1:], best):
+        names = show.listing([row.record.label for row in ties], MOST_NAMES)
+        text += f". {show.capital(said)} {names}"
+        answer += f"; {said} {show.plural(len(ties), 'other')}"
     ahead = [row for row in group.timed if row not in full and verdict(row, best) == "faster"]
     return Bullet(
         lead="Fastest full replacement" if ahead and not best.is_baseline else "Fastest",

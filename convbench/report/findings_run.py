@@ -85,9 +85,10 @@ def counted(run: Run) -> Bullet | None:
         shares.setdefault(f"{len(seen) - len(wrong)} of {len(seen)}", []).append(name)
         apart |= {f"{item.label} ({name}: {item.verdicts[index]})": None for item in wrong}
     (share, first), *others = shares.items()
+    noun = "case" if len(found) == 1 else "cases"
     text = (
         f"Counted from the program, {show.listing(first)} agree{'' if first[1:] else 's'} with the "
-        f"formula in {share} distinct cases"
+        f"formula in {share} distinct {noun}"
     )
     text += "".join(f", {show.listing(more)} in {of}" for of, more in others) + "."
     if apart:
@@ -116,8 +117,12 @@ def _advice(  # noqa: PLR0911  a line for each state of a run
         do, number = "Mend what failed", show.plural(len(failed), "case")
         return do, f"{do} first, {number}: {failed[0].reason}."
     if not full:
-        do = "Time the cases"
-        return do, f"{do}: without times, nothing here says what is fast."
+        do, why = (
+            ("Time a full replacement", "only types that do less than a convolution were timed")
+            if main.timed
+            else ("Time the cases", "without times, nothing here says what is fast")
+        )
+        return do, f"{do}: {why}."
     if base is None or base.record.status != "ok" or base.seconds is None:
         return "Time the baseline", (
             "Get a time for the baseline first: without it, no ratio says what is gained."
@@ -130,10 +135,10 @@ def _advice(  # noqa: PLR0911  a line for each state of a run
         return "Time others", f"Time another type in this slot: {name} is the only one."
     if doubt:
         do = show.capital(remedy(main.timed))
-        ahead = f" So far, {names} came out faster than {name}." if gain else ""
+        ahead = f" So far, {names} came out fastest, ahead of {name}." if gain else ""
         return do, f"{do}, since the machine was busy.{ahead}"
     if gain:
-        names = f"one of {names}, which are statistically tied," if labels[1:] else names
+        names = f"one of {names}, none of them shown to be the fastest," if labels[1:] else names
         return f"{show.listing(labels, 1)} in place of {name}, then train", (
             f"Try {names} in place of {name} at the sizes of your own network, and train it before "
             "you decide: accuracy was not measured."

@@ -9,6 +9,7 @@ STAND_INS: Final = {
     "×": "x", "÷": "/", "·": "*", "±": "+/-", "≥": ">=", "≤": "<=", "≠": "!=", "≈": "~",
     "→": "->", "←": "<-", "µ": "u", "μ": "u", "–": "-", "—": "-", "−": "-", "…": "...",
     "“": '"', "”": '"', "‘": "'", "’": "'", "²": "2", "³": "3", "°": "deg",
+    "✓": "ok", "✗": "wrong:", "∞": "infinity",
     "\N{NO-BREAK SPACE}": " ", "\N{NARROW NO-BREAK SPACE}": " ",
 }  # fmt: skip
 """What stands for a sign where the encoding of a screen does not have it."""

@@ -50,6 +50,22 @@ def tied(row: Row, other: Row) -> bool:
     return verdict(row, other) in {"same", "cannot tell"}
 
 
+def undecided(rows: Sequence[Row], best: Row) -> list[tuple[str, list[Row]]]:
+    """Return the rows that may be as fast as another, under what may be said of them.
+
+    A tie is claimed only of a ratio whose interval is shown.
+    """
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        ratio = row.against(best)
+        if ratio and ratio.verdict == "same":
+            found.setdefault(f"as fast within {WITHIN} as", []).append(row)
+        elif ratio and ratio.verdict == "cannot tell":
+            known = "statistically tied with" if show.known(ratio) else "inconclusive against"
+            found.setdefault(known, []).append(row)
+    return sorted(found.items())
+
+
 def rounds_of(record: Record) -> int:
     """Return how many rounds all processes together timed."""
     return sum(len(process.seconds) for process in record.samples)
@@ -79,7 +95,7 @@ def against(time: RatioInterval, baseline: str) -> str:
             return f"has {few}, too few to be called faster or slower than {baseline} ({ratio})"
         if show.known(time):
             return f"is statistically tied with {baseline} ({ratio})"
-        return f"cannot be compared with {baseline} ({ratio})"
+        return f"is inconclusive against {baseline} ({ratio})"
     faster = time.verdict == "faster"
     factor, _, evidence = show.times_interval(time, inverse=faster).partition(" ")
     return f"is {factor} {time.verdict} than {baseline} {evidence}"

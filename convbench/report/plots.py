@@ -60,7 +60,7 @@ def scatter_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure 
             f"whiskers: 95 % intervals.{said(data)}{_hollow(points)}"
         ),
         alt=(
-            f"Log-log scatter of {len(points)} cases: from {first.record.label}, "
+            f"Log-log scatter of {show.plural(len(points), 'case')}: from {first.record.label}, "
             f"the fastest, with {show.count(multiplications(first))} multiplications, to "
             f"{last.record.label}, the slowest, with {show.count(multiplications(last))}."
         ),
@@ -97,8 +97,8 @@ def ratios_figure(group: Group, number: int) -> Figure | None:
             f"{base}: {group.title}. Left of 1 is less.{said(data)}{_hollow(pairs)}"
         ),
         alt=(
-            f"Paired ratios of {len(pairs)} cases to {base}: {fewer} need fewer multiplications "
-            f"and {faster} are faster."
+            f"Paired ratios of {show.plural(len(pairs), 'case')} to {base}: fewer multiplications "
+            f"in {fewer}, faster in {faster}."
         ),
         data=data,
     )
@@ -189,7 +189,7 @@ def networks_figure(group: Group) -> Figure | None:
             f"interval: {group.title}.{said(data)}"
         ),
         alt=(
-            f"Bars of {len(bars)} networks, from {small.record.label} with "
+            f"Bars of {show.plural(len(bars), 'network')}, from {small.record.label} with "
             f"{show.count(multiplications(small))} multiplications to {large.record.label} with "
             f"{show.count(multiplications(large))}."
         ),

@@ -68,13 +68,13 @@ def main_section(group: Group | None, every: Sequence[Group]) -> tuple[Block, ..
     table = _results(group) if group else None
     if group is None or table is None:
         return ()
-    caption = f"Ratios are to the baseline, {group.baseline_name}."
-    if group.timed:
-        caption = f"Fastest first. {caption} {_legend(every, group.timed)}"
+    said = ["Fastest first."] if group.timed else []
+    said += [f"Ratios are to the baseline, {group.baseline_name}."] if group.baseline else []
+    said += [_legend(every, group.timed)] if group.timed else []
     figure = scatter_figure(group, 1, series(every))
     return (
         Heading(level=2, text=f"Cost and time: {group.title}"),
-        replace(table, caption=caption),
+        replace(table, caption=" ".join(said)),
         *_no_ratios(group),
         *folded("Details of each case", details(group, every)),
         *([figure] if figure else []),

@@ -137,3 +137,31 @@ def test_a_knob_that_fits_nowhere_says_why(name, convbench):
     said = " ".join(convbench("explain", name, "--knob", knob, code=2).stderr.split())
     assert "fits none of the slots that explain tries" in said
     assert f"Of the last, 64→64, 3×3, 56×56, batch 1: {reason}" in said
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_an_explanation_is_as_wide_as_the_terminal_and_splits_no_word(name, convbench, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    text = convbench("explain", name).stdout
+    assert max(map(len, text.splitlines())) <= 60
+    kind = make(name)
+    sections = explain(kind, default_slot(kind), versus_for(kind, None))
+    words = [word for title, lines in sections for line in (title, *lines) for word in line.split()]
+    assert text.split() == words
+
+
+def test_what_lines_up_stays_so_and_a_second_line_hangs(convbench, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    text = convbench("explain", "depthwise_separable").stdout
+    assert "\n  parameters                   411\n  elementwise operations       0\n" in text
+    assert "\n  block = False  wrap as layers are used: batch norm and\n    ReLU where" in text
+    assert "\n    large kernel, K → ∞: 1/N\n" in text
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_dry_run_is_as_wide_as_the_terminal(width, convbench, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = convbench("run", "--suite", "quick", "--threads", "1", "--dry-run").stdout
+    assert max(map(len, text.splitlines())) <= width
+    assert "\n  spatially_separable: measure\n" in text
+    assert re.search(r"\n  grouped: skip: groups=2 does .*\n    \w", text)

@@ -115,7 +115,7 @@ def test_a_field_of_a_cost_is_one_declaration(run, tmp_path):
     run(*convbench, "run", "--suite", "s.toml", "--out", "o", "--quiet")
     run("-m", "convbench", "report", "o", "--format", "markdown,csv,html")
     page = (tmp_path / "o" / "report.md").read_text(encoding="utf-8")
-    assert "“Weighings”: an invention of this test" in page
+    assert "- **Weighings:** an invention of this test, two for each multiplication." in page
     assert any("| doubled " in line and "| 172,800 |" in " ".join(line.split())
                for line in page.splitlines())  # fmt: skip
     assert '"weighings","172,800"' in (tmp_path / "o" / "report.html").read_text(encoding="utf-8")

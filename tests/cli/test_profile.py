@@ -455,3 +455,12 @@ def test_a_file_in_the_working_folder_stands_in_for_no_package(fresh, tmp_path, 
     for form in ("json", "markdown"):
         done = fresh("profile", model, "--input", "4x3", "--format", form)
         assert "24" in done.stdout
+
+
+def test_one_of_a_kind_is_singular(convbench, tmp_path):
+    (tmp_path / "one.py").write_text(
+        "import torch\ndef make():\n    return torch.nn.Linear(1, 1, bias=False)\n"
+    )
+    text = convbench("profile", "one.py:make", "--input", "1x1").stdout
+    assert "1 multiplication (= MACs) forward" in text
+    assert "1 parameter; 1 activation (" in " ".join(text.split())

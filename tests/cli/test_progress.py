@@ -174,6 +174,25 @@ def test_an_ending_says_why_cases_have_no_time():
     assert "Invalid: ghost in 64→64, 3×3, 56×56, batch 1: the output is not finite" in text
 
 
+def test_an_ending_names_a_group_with_what_sets_it_apart():
+    records = whole_run().records
+    other = tuple(
+        replace(r, group=f"{r.group} bf16", dtype="bfloat16", case=f"{r.case} bf16")
+        for r in records
+    )
+    text = " ".join(ending(replace(whole_run(), records=(*records, *other))).split())
+    assert "Invalid: ghost in 64→64, 3×3, 56×56, batch 1, float32 and 1 more: the output" in text
+
+
+def test_an_ending_says_why_everything_was_skipped():
+    records = tuple(
+        replace(r, status="skipped", reason="no room", samples=()) for r in whole_run().records
+    )
+    text = " ".join(ending(replace(whole_run(), records=records)).split())
+    assert re.search(r"Skipped: \w+ in 3→128, .* and \d+ more: no room", text)
+    assert "Skipped: " not in ending(whole_run())
+
+
 def test_an_interrupted_run_says_how_much_of_it_there_is():
     assert "5 cases of the 43 planned." in ending(RUNS["cut"]())
 

@@ -15,7 +15,7 @@ from report.report_runs import header, whole_run
 from report.test_report_latex import check_file
 
 from convbench.core.errors import UnknownNameError
-from convbench.core.intervals import RatioInterval
+from convbench.core.intervals import WORDS, RatioInterval
 from convbench.report.groups import groups
 from convbench.report.one_table import CHOICES, one_table
 from convbench.report.renderers import TABLES
@@ -68,7 +68,9 @@ def test_the_numbers_are_those_of_the_run(name):
         shown, column(table, "ratio"), column(table, "speedup"), strict=True
     ):
         assert (ratio, speedup) == ((1.0, 1.0) if row.is_baseline else (row.time, ratio.inverse()))
-    assert column(table, "verdict") == [COLUMNS["verdict"].value(row) for row in shown]
+    assert column(table, "verdict") == [
+        WORDS.get(said, said) for said in (COLUMNS["verdict"].value(row) for row in shown)
+    ]
     times = [row.seconds.value for row in shown]
     assert times == sorted(times)
 
@@ -95,8 +97,8 @@ def test_a_column_has_one_unit_and_its_head_names_it():
     assert row[1:4] == ["165.0", "52608", "21.1"]
     us, ms, s = row[4:7]
     assert re.fullmatch(r"\d,\d\d0 ± \d\d0", us)
-    assert re.fullmatch(r"3\.\d\d ± 0\.\d\d", ms)
-    assert re.fullmatch(r"0\.003\d\d ± 0\.000\d\d", s)
+    assert re.fullmatch(r"\d\.\d\d ± 0\.\d\d", ms)
+    assert re.fullmatch(r"0\.00\d\d\d ± 0\.000\d\d", s)
 
 
 def test_what_is_behind_a_time_holds_the_whole_interval_and_says_what_it_is():
@@ -196,6 +198,12 @@ def test_csv_has_the_raw_values_in_the_unit_that_was_asked_for():
     for row in table.itertuples():
         assert row.ms == pytest.approx(1e3 * every.loc[(group, row.type), "seconds_median"])
         assert row.ms_low == pytest.approx(1e3 * every.loc[(group, row.type), "seconds_low"])
+
+
+@pytest.mark.parametrize("name", ["environment", "published", "overview"])
+def test_latex_has_a_caption_for_a_table_of_a_report_too(name):
+    (data,) = TABLES["latex"](one_table(quick(), name)).values()
+    assert re.search(r"\\caption\{\w.*\}\\label", data.decode("ascii"))
 
 
 def test_latex_is_sound_and_lines_up():

@@ -189,11 +189,11 @@ def spread(value, factor, kind=Interval, **more):
     return kind(value=value, low=value / factor, high=value * factor, confidence=0.95, **more)
 
 
-def all_figures(factor):
+def all_figures(factor, processes=1):
     """Return one figure of each kind whose intervals all have this factor to either side."""
     series = ("a", "b")
-    times = [spread(seconds, factor) for seconds in (1e-3, 4e-3)]
-    shares = [spread(share, factor, RatioInterval) for share in (0.5, 1.5)]
+    times = [spread(seconds, factor, processes=processes) for seconds in (1e-3, 4e-3)]
+    shares = [spread(share, factor, RatioInterval, processes=processes) for share in (0.5, 1.5)]
     counts = (10**7, 10**8)
     return {
         "scatter": Scatter(title="t", series=series, points=tuple(
@@ -271,7 +271,8 @@ def test_a_whisker_that_would_leave_is_cut_with_an_arrow(name, cut):
 def test_a_caption_says_what_is_cut_and_what_is_not_drawn():
     for name in ("scatter", "ratios", "curve", "bars"):
         assert said(all_figures(1.01)[name]) == ""
-        assert said(all_figures(1e9)[name]) == (
+        assert said(all_figures(1e9)[name]) == " Without a whisker: no interval."
+        assert said(all_figures(1e9, processes=3)[name]) == (
             " Without a whisker: processes too far apart for an interval."
         )
     assert said(all_figures(1.32)["bars"]) == " An arrowhead: the interval goes on."

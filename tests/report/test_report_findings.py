@@ -10,9 +10,10 @@ from report.noisy import noisy_run
 from report.report_runs import SLOTS, header, samples, type_group, whole_run
 
 from convbench.machine.resolution import Resolution
-from convbench.report.document import Bullets, Paragraph
+from convbench.report.document import Bullets, Paragraph, Table
 from convbench.report.findings import findings, main_group
 from convbench.report.groups import groups
+from convbench.report.results import main_section
 from convbench.runs.record import Machine, Record, Run
 
 SLOT = SLOTS[1]
@@ -135,12 +136,40 @@ def test_types_that_need_the_same_share_the_first_place():
 
 def test_a_tie_on_the_clock_is_said_and_whether_it_is_one_of_equals():
     same = repeated(timed(standard=1e-3, depthwise_separable=4e-4, lite=4e-4))
-    assert "As fast within 5 %: lite." in points(same)["Fastest"]
+    assert "As fast within 5 % as lite." in points(same)["Fastest"]
+    assert answers(same)["Fastest"].endswith("; as fast within 5 % as 1 other")
     wide = timed(scatter=0.3, standard=1e-3, depthwise_separable=4e-4, lite=4e-4)
-    assert "Statistically tied with it: " in points(wide)["Fastest"]
+    assert "Statistically tied with " in points(wide)["Fastest"]
+    assert answers(wide)["Fastest"].endswith("; statistically tied with 1 other")
     for run in (same, wide):
-        assert answers(run)["Fastest"].endswith("; statistically tied with 1 other")
         assert answers(run)["How sure"].endswith("; which of 2 is fastest is open")
+
+
+def test_without_a_usable_interval_nothing_is_tied():
+    runs = [
+        timed(rounds=8, scatter=1.5, seed=seed, standard=1e-3, depthwise_separable=9e-4, lite=9e-4)
+        for seed in range(8)
+    ]
+    said = [text for run in runs for text in (*points(run).values(), *answers(run).values())]
+    assert not any("tied" in text.lower() for text in said)
+    assert any("is inconclusive against standard (time ratio " in text for text in said)
+    assert any(". Inconclusive against " in text for text in said)
+    assert any(text.endswith("; inconclusive against 2 others") for text in said)
+    far = timed(rounds=8, scatter=1.0, standard=1e-1, depthwise_separable=4e-4)
+    assert re.search(
+        r"faster than standard \(interval wider than a factor of 2, not shown\)",
+        points(far)["Fastest"],
+    )
+
+
+def test_types_that_do_less_are_times_but_no_answer():
+    run = timed(pointwise=1e-4)
+    assert points(run)["Try next"] == (
+        "Time a full replacement: only types that do less than a convolution were timed."
+    )
+    (group,) = groups(run)
+    tables = [block for block in main_section(group, [group]) if isinstance(block, Table)]
+    assert "Ratios" not in tables[0].caption
 
 
 def test_a_type_that_takes_as_long_as_the_baseline_is_neither_faster_nor_open():
@@ -189,7 +218,7 @@ def test_a_run_that_was_disturbed_is_sure_of_nothing_and_says_what_to_do():
     found = answers(busy)
     assert found["How sure"] == "Not sure: the machine was busy. Run again with --threads 1"
     assert found["Try next"] == "Run again with --threads 1"
-    assert "depthwise_separable came out faster than standard" in points(busy)["Try next"]
+    assert "depthwise_separable came out fastest, ahead of standard" in points(busy)["Try next"]
     single = replace(busy, records=tuple(replace(r, threads=1) for r in busy.records))
     assert (
         answers(single)["Try next"]

@@ -15,6 +15,7 @@ from convbench.report.document import Column, Document, Fold, Heading, Paragraph
 from convbench.report.formats.terminal import render
 from convbench.report.formats.terminal.narrowing import narrowed
 from convbench.report.legible import STAND_INS, legible
+from convbench.report.one_table import one_table
 from convbench.runs.record import Run
 
 HOSTILE = (
@@ -188,6 +189,29 @@ def test_columns_are_left_out_by_priority():
         ((), True),
         (("something else",), True),
     ]
+
+
+@pytest.mark.parametrize("key", ["time", "s", "ms", "us", "ns"])
+def test_a_time_that_was_asked_for_outlives_what_stands_left_of_it(key):
+    table = one_table(whole_run(), keys=["type", "macs", "params", key, "ratio", "verdict"]).shown
+    for width in (80, 60):
+        found, lines = shown(table, width)
+        assert not any(name.startswith("time (") for name in found.dropped)
+        assert lines[0].lstrip().startswith(("type", "time")), "it is no list"
+        assert "verdict" in " ".join(lines[:3])
+    assert "parameters" in found.dropped
+
+
+def test_the_fastest_of_each_group_is_kept_before_its_ratio_and_verdict():
+    (table, *_) = (
+        block for block in contents(many_groups()).walk()
+        if isinstance(block, Table) and block.id == "overview"
+    )  # fmt: skip
+    for width in (60, 56, 48, 44):
+        found, lines = shown(table, width)
+        assert "fastest" in " ".join(lines[:3])
+        assert not any(note.startswith("fastest") for note in found.notes)
+    assert found.dropped == ("time ratio", "time of baseline")
 
 
 def test_a_table_without_room_for_a_time_with_its_interval_is_a_list():

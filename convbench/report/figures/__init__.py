@@ -108,8 +108,11 @@ def said(data: FigureData) -> str:
     items = (item for several in tuples for item in several if is_dataclass(item))
     values = (value for item in items for value in vars(item).values())
     text = ""
-    if not all(show.known(v) for v in values if isinstance(v, Interval | RatioInterval)):
-        text += " Without a whisker: processes too far apart for an interval."
+    around = (value for value in values if isinstance(value, Interval | RatioInterval))
+    without = [value.processes for value in around if not show.known(value)]
+    if without:
+        far = "processes too far apart for an interval" if max(without) > 1 else "no interval"
+        text += f" Without a whisker: {far}."
     if any(mark.seen and mark.seen.cuts for mark in picture(data).marks):
         text += " An arrowhead: the interval goes on."
     return text

@@ -24,15 +24,14 @@ from convbench.report.figures.picture import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from convbench.report import figuredata
     from convbench.report.figures.picture import Ends, Part
 
 _ROOM_RATIOS: Final = 1.25
 _BARS: Final = 1.12  # of the longest bar: as far as an interval goes, before its number
-_ROOM_COUNTS: Final = 1.3  # for the number beside the longest bar
-_ROOM_TIMES: Final = 1.2
+_SIGN: Final = 0.035  # of a narrow panel's width: a sign of the number beside a bar
 
 
 def ratios(data: figuredata.Ratios) -> Picture:
@@ -91,14 +90,18 @@ def bars(data: figuredata.Bars) -> Picture:
     """Return multiplications and time of networks side by side."""
     timed = [bar.seconds.value for bar in data.bars if bar.seconds]
     labels = tuple(bar.label for bar in data.bars)
-    most = _ROOM_COUNTS * max(1, *(bar.multiplications for bar in data.bars))
+    most = _with_words(
+        max(1, *(bar.multiplications for bar in data.bars)),
+        (show.count(bar.multiplications) for bar in data.bars),
+    )
     times = 0.0, _BARS * max(timed, default=1.0)
     name = "multiplications (1 MAC = 1 multiplication)"
     counts = Axis((0, most), name, grid=True, show=style.tick_count)
     parts = tuple(part for row, bar in enumerate(data.bars) for part in _count(row, bar))
     panels = [Panel(counts, row_axis(labels), parts)]
     if timed:
-        name, ends = "time of a call, with its interval", (0, _ROOM_TIMES * times[1])
+        name = "time of a call, with its interval"
+        ends = 0, _with_words(times[1], map(show.seconds, timed))
         axis = Axis(ends, name, grid=True, show=style.tick_seconds)
         parts = tuple(part for row, bar in enumerate(data.bars) for part in _time(row, bar, times))
         panels.append(Panel(axis, row_axis(labels), parts))
@@ -111,6 +114,11 @@ def bars(data: figuredata.Bars) -> Picture:
         notes=tuple(_bar_note(bar, data.group) for bar in data.bars),
         rows=labels,
     )
+
+
+def _with_words(longest: float, texts: Iterable[str]) -> float:
+    """Return the end of an axis that has room for any of the texts beside its longest bar."""
+    return longest / (1 - _SIGN * max(map(len, texts)))
 
 
 def _count(row: int, bar: figuredata.Bar) -> Iterator[Part]:

@@ -79,6 +79,7 @@ def explain(
     """Show a type's idea, steps, formula, worked numbers, ratio, and what the counters say."""
     from convbench.formulas.explanation import explain as sections
     from convbench.formulas.explanation import versus_for
+    from convbench.report.formats.terminal.prose import prose
     from convbench.ui.slots import type_and_slot
 
     asked = {
@@ -95,8 +96,8 @@ def explain(
     }
     chosen, spec = type_and_slot(kind, asked, knob or [], block=block)
     console = Console(highlight=False)
-    for title, lines in sections(chosen, spec, versus_for(chosen, vs)):
-        console.print(title, style="bold", markup=False)
+    for place, (title, lines) in enumerate(sections(chosen, spec, versus_for(chosen, vs))):
+        console.print(prose(title, console, style="bold", hang=2))
         for line in lines:
-            console.print(f"  {line}", markup=False, soft_wrap=True)
+            console.print(prose(line, console, indent=2, hang=2 if place else 0))
         console.print()

@@ -257,26 +257,32 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 def _print_dry_run(job: Job) -> None:
     from convbench.core.text import plural
+    from convbench.report.formats.terminal.prose import prose
     from convbench.runs.job import dry_run
     from convbench.runs.titles import titles
 
+    console = Console(highlight=False)
+
+    def tell(text: str, indent: int = 0) -> None:
+        console.print(prose(text, console, indent=indent, hang=2))
+
     rows, seconds = dry_run(job)
     names = titles(case.skeleton for group in job.groups for case in group.cases)
-    say(f"All: {names.shared}. Behind each group: its name for --only.")
+    tell(f"All: {names.shared}. Behind each group: its name for --only.")
     group = ""
     for label, case, what in rows:
         if label != group:
-            say(f"{names.groups[label]}  [{label}]")
+            tell(f"{names.groups[label]}  [{label}]")
             group = label
-        say(f"  {case}: {what if what == 'measure' else 'skip: ' + what}")
+        tell(f"{case}: {what if what == 'measure' else 'skip: ' + what}", indent=2)
     measured = sum(what == "measure" for _, _, what in rows)
-    say(
+    tell(
         f"{plural(measured, 'case')} to measure, {len(rows) - measured} to skip, about "
         f"{seconds:.0f} s, "
         f"to {job.out}"
     )
     threads = ",".join(map(str, job.choice.axes["threads"]))
-    say(f"--threads {threads}: {job.choice.threads_because}")
+    tell(f"--threads {threads}: {job.choice.threads_because}")
 
 
 def _carry_out(job: Job, *, quiet: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html as entities
 from typing import TYPE_CHECKING
 
+from convbench.core import text as show
 from convbench.formulas.tracing.writing import text
 from convbench.ui.notebook.markup import box, line, listing, warning
 
@@ -19,7 +20,7 @@ def html(formula: NetworkFormula) -> str:
     head = box(line("of one forward pass; 1 MAC = 1 multiplication", strong="Multiplications"))
     # The only part in which mathematics is looked for: made from symbols, and escaped as text.
     shown = _MATHS.format(entities.escape(formula._repr_latex_()))
-    parts = [line(f"{formula.parameters:,} parameters")]
+    parts = [line(f"{show.plural(formula.parameters, 'parameter')}")]
     if not formula.complete:
         names = ", ".join(f"{name} (×{calls})" for name, calls in formula.unsupported.items())
         parts.insert(0, warning(f"No rule for {names}.", strong="A lower bound."))

@@ -9,7 +9,7 @@ from rich.text import Text
 from convbench.core import text as show
 from convbench.report.contents import contents
 from convbench.report.formats.terminal.prose import prose
-from convbench.runs.titles import slot_title
+from convbench.runs.titles import titles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,12 +59,16 @@ def _missing(run: Run) -> Iterator[str]:
     if not run.finished:
         cases = show.plural(len(run.records), "case")
         yield f"{cases} of the {run.header.suite['cases']:,} planned."
+    told = {"failed", "invalid"}
+    if not any(record.samples for record in run.records):
+        told.add("skipped")
+    names = titles(run.records).groups
     reasons: dict[tuple[str, str], list[Record]] = {}
     for record in run.records:
-        if record.status in {"failed", "invalid"}:
+        if record.status in told:
             reasons.setdefault((record.status, record.reason), []).append(record)
     for (status, reason), found in list(reasons.items())[:_MOST_REASONS]:
-        first = f"{found[0].label} in {slot_title(found[0])}"
+        first = f"{found[0].label} in {names[found[0].group]}"
         more = f" and {len(found) - 1} more" if found[1:] else ""
         yield f"{show.capital(status)}: {first}{more}: {reason}"
     if (left := len(reasons) - _MOST_REASONS) > 0:

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from convbench.core import text as show
 from convbench.core.serialization import harmless
 from convbench.counting.engine.columns import COLUMNS, SHOWN, module_table
 from convbench.report.formats.csv import text_of
@@ -99,6 +100,11 @@ def _label(part: ModuleCost, level: int) -> str:
     return "  " * level + harmless(text) + again
 
 
+def _number(number: int, noun: str) -> str:
+    """Return a total with its noun; of a bound that is 0 the digit too: ≥ 0 multiplications."""
+    return show.plural(number, noun) if number else f"0 {noun}s"
+
+
 def summary(profile: Profile) -> list[str]:
     """Return the totals, in lines; a lower bound is said to be one."""
     bound = "" if profile.complete else "≥ "
@@ -106,17 +112,19 @@ def summary(profile: Profile) -> list[str]:
     still = profile.by_module.frozen
     frozen = f", {still:,} of them frozen" if still else ""
     lines = [
-        f"{bound}{forward.multiplications:,} multiplications (= MACs) forward, taps on padding "
-        f"included; {forward.multiplications_valid:,} without them",
+        f"{bound}{_number(forward.multiplications, 'multiplication')} (= MACs) forward, taps on "
+        f"padding included; {forward.multiplications_valid:,} without them",
     ]
     if backward.multiplications:
         times = backward.multiplications / max(forward.multiplications, 1)
         lines.append(
-            f"{bound}{backward.multiplications:,} multiplications backward, {times:.3f} × forward"
+            f"{bound}{_number(backward.multiplications, 'multiplication')} backward, "
+            f"{times:.3f} × forward"
         )
     lines += [
-        f"{profile.parameters:,} parameters{frozen}; {forward.activations:,} activations (outputs "
-        "of convolutions and matrix products)",
+        f"{_number(profile.parameters, 'parameter')}{frozen}; "
+        f"{_number(forward.activations, 'activation')} (outputs of convolutions "
+        "and matrix products)",
         f"{forward.bias:,} additions of bias; {forward.normalisation:,} operations of "
         f"normalisation; {forward.elementwise:,} other elementwise operations",
         f"{forward.bytes_moved:,} bytes moved at least, {forward.bytes_read:,} of them read; "
@@ -136,7 +144,8 @@ def summary(profile: Profile) -> list[str]:
         )
     if forward.preparation:
         lines.append(
-            f"{forward.preparation:,} multiplications on weights alone, before the input: apart"
+            f"{_number(forward.preparation, 'multiplication')} on weights alone, "
+            "before the input: apart"
         )
     if profile.unsupported:
         names = ", ".join(f"{name} (×{calls})" for name, calls in profile.unsupported.items())

@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from convbench.core import text as show
 from convbench.report.formats.latex.escaping import breakable, escape
 from convbench.report.intervals import split, table_note
 
@@ -64,6 +65,7 @@ def table(data: Table, name: str, title: str, note: str | None = None) -> str:
     note: the conventions, where they are not those that the table says itself.
     """
     caption = ". ".join(part.rstrip(".") for part in (title, data.caption) if part)
+    caption = caption or show.capital(data.id)
     head = rf"\caption{{{breakable(caption)}.}}\label{{tab:{name}}}"
     columns = [_column(data, index) for index in range(len(data.columns))]
     turned = _needed(columns) > _SIZES[-1][1]

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from convbench.report.document import Table
 
 _FIRST: Final = (
-    "label", "group", "title", "status", "reason", "seconds", "verdict", "ratio_seconds", "fastest",
-    "ratio_multiplications", "ratio", "what", "cheapest", "seconds_baseline",
-    "slot", "multiplications", "parameters", "cases", "gap", "caveat",
+    "label", "type", "group", "title", "status", "reason", "seconds", "time", "s", "ms", "us", "ns",
+    "fastest", "verdict", "ratio_seconds", "ratio", "speedup", "ratio_multiplications",
+    "macs_ratio", "what", "cheapest", "seconds_baseline", "slot", "multiplications", "macs",
+    "parameters", "cases", "gap", "caveat",
 )  # fmt: skip
 """Keys that are kept first, in this order; any other after, from left to right."""
-_NEVER: Final = frozenset({"seconds", "verdict"})
+_NEVER: Final = frozenset({"seconds", "time", "s", "ms", "us", "ns", "fastest", "verdict"})
 """Keys of columns that are never left out, nor is the first column: a table is a list before."""
 
 _GAP: Final = 2

@@ -25,16 +25,20 @@ def prose(
 ) -> Text:
     """Return a text in lines no wider than the console, in signs that it has.
 
+    Two blanks or more are kept: they line up numbers below one another.
     lead: stands out before the text. style: of the text, in words of rich. indent: blanks before
     each line; hang: blanks more before each but the first.
     """
     whole = Text()
     if lead:
         whole.append(legible(lead, console.encoding), "bold").append(" ")
-    whole.append(legible(text, console.encoding), style)
+    parts = re.split("( {2,})", text)
+    kept = (part if part.isspace() else legible(part, console.encoding) for part in parts)
+    whole.append("".join(kept), style)
     found = lines(whole, console, console.width - indent - hang)
     for number, line in enumerate(found):
-        line.pad_left(indent + (hang if number else 0))
+        if line:
+            line.pad_left(indent + (hang if number else 0))
     return Text("\n").join(found)
 
 
