@@ -156,7 +156,7 @@ def _fastest(group: Group) -> Bullet | None:
             answer += f", as fast as {best.baseline.label} within {WITHIN}"
     for said, ties in undecided(full[1:], best):
         names = show.listing([row.record.label for row in ties], MOST_NAMES)
-        text += f". {show.capital(said)} {names}"
+        text += f". It is {said} {names}"
         answer += f"; {said} {show.plural(len(ties), 'other')}"
     ahead = [row for row in group.timed if row not in full and verdict(row, best) == "faster"]
     return Bullet(

@@ -136,10 +136,10 @@ def test_types_that_need_the_same_share_the_first_place():
 
 def test_a_tie_on_the_clock_is_said_and_whether_it_is_one_of_equals():
     same = repeated(timed(standard=1e-3, depthwise_separable=4e-4, lite=4e-4))
-    assert "As fast within 5 % as lite." in points(same)["Fastest"]
+    assert "It is as fast within 5 % as lite." in points(same)["Fastest"]
     assert answers(same)["Fastest"].endswith("; as fast within 5 % as 1 other")
     wide = timed(scatter=0.3, standard=1e-3, depthwise_separable=4e-4, lite=4e-4)
-    assert "Statistically tied with " in points(wide)["Fastest"]
+    assert "It is statistically tied with " in points(wide)["Fastest"]
     assert answers(wide)["Fastest"].endswith("; statistically tied with 1 other")
     for run in (same, wide):
         assert answers(run)["How sure"].endswith("; which of 2 is fastest is open")
@@ -153,7 +153,7 @@ def test_without_a_usable_interval_nothing_is_tied():
     said = [text for run in runs for text in (*points(run).values(), *answers(run).values())]
     assert not any("tied" in text.lower() for text in said)
     assert any("is inconclusive against standard (time ratio " in text for text in said)
-    assert any(". Inconclusive against " in text for text in said)
+    assert any(". It is inconclusive against " in text for text in said)
     assert any(text.endswith("; inconclusive against 2 others") for text in said)
     far = timed(rounds=8, scatter=1.0, standard=1e-1, depthwise_separable=4e-4)
     assert re.search(
