@@ -74,7 +74,7 @@ class Samples(OneLine, Stored):
     first_call: Duration | None
     warmup_calls: Whole | None
     stopwatch: str
-    seed: Whole
+    seed: int
     threads: Whole
     session: str
     stop_reason: str

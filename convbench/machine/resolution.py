@@ -167,7 +167,7 @@ class Resolution(Stored):
     seconds: Duration
     threads: Whole
     device: str
-    seed: Whole
+    seed: int
     allocator: str
     steal_share: Share | None
     sizes: tuple[SizeResolution, ...]

@@ -32,7 +32,8 @@ def fields(**changes: Any) -> dict[str, Any]:
 
 
 durations = st.floats(min_value=0, max_value=1e9)
-counts = st.integers(min_value=0)
+counts = st.integers(min_value=0, max_value=10**300)
+texts = st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"]))
 
 
 @st.composite
@@ -48,14 +49,14 @@ def any_samples(draw: st.DrawFn) -> Samples:
         cpu_seconds=each(durations),
         page_faults=each(counts),
         involuntary_switches=each(counts),
-        block=draw(st.integers(min_value=1)),
+        block=draw(st.integers(1, 10**300)),
         first_call=draw(durations),
         warmup_calls=draw(counts),
-        stopwatch=draw(st.text()),
-        seed=draw(st.integers()),
+        stopwatch=draw(texts),
+        seed=draw(st.integers(-(10**300), 10**300)),
         threads=draw(counts),
-        session=draw(st.text()),
-        stop_reason=draw(st.text()),
+        session=draw(texts),
+        stop_reason=draw(texts),
     )
 
 
