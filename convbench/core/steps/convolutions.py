@@ -15,8 +15,8 @@ def _times(*factors: Quantity) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Conv(Step):
-    """A convolution of (batch, in_channels, *input) with groups, over its axes."""
+class _Sliding(Step):
+    """What a convolution and a transposed one have in common."""
 
     batch: Quantity
     in_channels: Quantity
@@ -26,26 +26,28 @@ class Conv(Step):
     bias: bool = False
 
     @property
+    def live(self) -> tuple[Quantity, Quantity]:
+        """Input and output elements."""
+        return self._elements
+
+    @property
+    def _elements(self) -> tuple[Quantity, Quantity]:
+        return (
+            product(self.batch, self.in_channels, *(axis.input for axis in self.axes)),
+            product(self.batch, self.out_channels, *(axis.output for axis in self.axes)),
+        )
+
+    @property
     def _taps(self) -> Quantity:
         return product(*(axis.kernel for axis in self.axes))
 
-    @property
-    def _positions(self) -> Quantity:
-        return product(*(axis.output for axis in self.axes))
-
-    @property
-    def cost(self) -> Cost:
-        """B·N·(C/G)·|K|·|O| multiplications; N·(C/G)·|K| parameters."""
-        inner = exact(self.in_channels, self.groups)
-        outputs = product(self.batch, self.out_channels, self._positions)
-        weights = product(self.out_channels, inner, self._taps)
+    def _cost(self, macs: Quantity, valid: Quantity, weights: Quantity) -> Cost:
+        """Return the cost of so many multiplications, valid ones and weights."""
+        inputs, outputs = self._elements
         bias = self.out_channels if self.bias else 0
-        pairs = product(*(axis.valid_taps for axis in self.axes))
-        macs = product(self.batch, self._positions, weights)
-        inputs = product(self.batch, self.in_channels, *(axis.input for axis in self.axes))
         return Cost(
             multiplications=macs,
-            multiplications_valid=product(self.batch, self.out_channels, inner, pairs),
+            multiplications_valid=valid,
             additions=macs + (outputs if self.bias else 0),
             parameters=0 if self.shared else weights + bias,
             reads=inputs + weights + bias,
@@ -53,16 +55,27 @@ class Conv(Step):
             activations=outputs,
         )
 
+
+@dataclass(frozen=True, kw_only=True)
+class Conv(_Sliding):
+    """A convolution of (batch, in_channels, *input) with groups, over its axes."""
+
+    @property
+    def cost(self) -> Cost:
+        """B·N·(C/G)·|K|·|O| multiplications; N·(C/G)·|K| parameters."""
+        inner = exact(self.in_channels, self.groups)
+        weights = product(self.out_channels, inner, self._taps)
+        pairs = product(*(axis.valid_taps for axis in self.axes))
+        return self._cost(
+            product(self.batch, *(axis.output for axis in self.axes), weights),
+            product(self.batch, self.out_channels, inner, pairs),
+            weights,
+        )
+
     @property
     def reach(self) -> Reach:
         """The kernel's taps from the padding on, and the stride."""
         return tuple(window(axis) for axis in self.axes)
-
-    @property
-    def live(self) -> tuple[Quantity, Quantity]:
-        """Input and output elements."""
-        inputs = product(self.batch, self.in_channels, *(axis.input for axis in self.axes))
-        return inputs, product(self.batch, self.out_channels, self._positions)
 
     @property
     def formula(self) -> str:
@@ -95,38 +108,21 @@ class MixedConv(Conv):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvTranspose(Step):
+class ConvTranspose(_Sliding):
     """A transposed convolution; its axes hold (input, output, kernel, stride, dilation).
 
     `pad_low` of an axis is what PyTorch calls padding: outputs cropped at the low end.
     """
 
-    batch: Quantity
-    in_channels: Quantity
-    out_channels: Quantity
-    axes: tuple[Axis, ...]
-    groups: Quantity = 1
-    bias: bool = False
-
     @property
     def cost(self) -> Cost:
         """B·C·(N/G)·|K|·|I| multiplications, on the input positions."""
         inner = exact(self.out_channels, self.groups)
-        taps = product(*(axis.kernel for axis in self.axes))
-        inputs = product(self.batch, self.in_channels, *(axis.input for axis in self.axes))
-        outputs = product(self.batch, self.out_channels, *(axis.output for axis in self.axes))
-        weights = product(self.in_channels, inner, taps)
-        bias = self.out_channels if self.bias else 0
         pairs = product(*(self.scattered(axis).valid_taps for axis in self.axes))
-        macs = product(inputs, inner, taps)
-        return Cost(
-            multiplications=macs,
-            multiplications_valid=product(self.batch, self.in_channels, inner, pairs),
-            additions=macs + (outputs if self.bias else 0),
-            parameters=0 if self.shared else weights + bias,
-            reads=inputs + weights + bias,
-            writes=outputs,
-            activations=outputs,
+        return self._cost(
+            product(self._elements[0], inner, self._taps),
+            product(self.batch, self.in_channels, inner, pairs),
+            product(self.in_channels, inner, self._taps),
         )
 
     @staticmethod
@@ -160,14 +156,6 @@ class ConvTranspose(Step):
             extent = (meeting - 1) * (axis.dilation // common)
             found.append((0, extent, ratio(1, axis.stride)))
         return tuple(found)
-
-    @property
-    def live(self) -> tuple[Quantity, Quantity]:
-        """Input and output elements."""
-        return (
-            product(self.batch, self.in_channels, *(axis.input for axis in self.axes)),
-            product(self.batch, self.out_channels, *(axis.output for axis in self.axes)),
-        )
 
     @property
     def formula(self) -> str:
