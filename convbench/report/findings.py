@@ -73,7 +73,7 @@ def scope(run: Run, all_groups: Sequence[Group]) -> str:
     """Return one line on what was run and what the findings are about."""
     main = main_group(all_groups)
     parts = [_cases(run, all_groups), titles(run.records).shared]
-    parts += [f"unless another is named, of {main.title}"] if main else []
+    parts += [f"findings are of {main.title} unless another is named"] if main else []
     return "; ".join(part for part in parts if part)
 
 
