@@ -28,6 +28,7 @@ from convbench.clock.samples import QUANTILE
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.comparing.exact import changes, ran
 from convbench.comparing.tables import NOT_MEASURED, busy, of_logs
+from convbench.core.intervals import factor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,7 +163,7 @@ def judge(
         verdict=verdict,
         reasons=reasons,
         ratio=ratio,
-        raw=math.exp(effect.raw),
+        raw=factor(effect.raw),
         chance=effect.surprise,
         change=change,
         notes=(*notes, *_left_out(effect)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from convbench.comparing.tables import busy, percentage
 from convbench.comparing.units import FEWEST_FOR_A_SHIFT
 from convbench.core import text as show
+from convbench.core.intervals import factor
 from convbench.history.following import case_table, data_table
 from convbench.history.plot import trend_figure
 from convbench.history.tables import (
@@ -127,7 +128,7 @@ def _unmeasured(history: History) -> Iterable[Bullet]:
 def _whole_groups(history: History) -> Iterable[Bullet]:
     edge = math.log1p(max(history.limits.drift, history.limits.threshold))
     far = [
-        f"run {run + 1} ({history.titles.groups[group]}: {show.times(math.exp(value))})"
+        f"run {run + 1} ({history.titles.groups[group]}: {show.times(factor(value))})"
         for group, values in history.shares.items()
         for run, value in enumerate(values)
         if math.isfinite(value) and abs(value) > edge
@@ -176,17 +177,15 @@ def _power(history: History) -> str:
             f"none in times: {show.plural(runs, 'run')} of so few cases do not show by how much "
             "unchanged cases vary between runs. Counts are exact all the same. Add runs, or cases."
         )
-    size = [
-        show.percent(max(math.expm1(value), history.limits.threshold)) for value in (last, half)
-    ]
+    size = [show.about(max(factor(value) - 1, history.limits.threshold)) for value in (last, half)]
     if runs < _FEWEST_RUNS:
         text = (
-            f"about {size[0]} in a typical case. With two runs alone, which of them is the usual "
+            f"{size[0]} in a typical case. With two runs alone, which of them is the usual "
             "one is not known; add a third."
         )
     else:
         text = (
-            f"about {size[0]} in a typical case at the latest run, and {size[1]} in the middle of "
+            f"{size[0]} in a typical case at the latest run, and {size[1]} in the middle of "
             "the history; more in noisier cases."
         )
     few = sum(0 < case.times < min(runs, _FEWEST_RUNS) for case in history.cases)

@@ -79,6 +79,19 @@ def test_one_run_and_two_runs_say_what_they_cannot_tell(tmp_path):
     assert points(few)["Times"] == "no change can be detected, see “Detectable change”."
 
 
+@pytest.mark.parametrize("far", [1e-3, 1e-70])
+def test_numbers_that_nobody_reads_are_bounded(tmp_path, far):
+    """Two runs of few cases that scatter, by any factor, show next to nothing; that is said."""
+
+    def change(number, run, one):
+        return recorded.times(one, far ** ((run * 7 + number * 3) % 5))
+
+    _, document = made(histories.plain(tmp_path, 4, change, cases=9), chosen=[0, 1])
+    said = points(document)["Detectable change"]
+    assert said.startswith("more than 1,000 % in a typical case at the latest run")
+    assert not re.findall(r"[\d,.]{25,}", RENDERERS["markdown"](document)["report.md"].decode())
+
+
 def test_counts_that_change_are_exact_and_need_no_times(tmp_path):
     def change(number, run, one):
         one = replace(one, samples=())
