@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from convbench.comparing.judging import REASONS
 from convbench.comparing.tables import busy, percentage
 from convbench.comparing.units import FEWEST_FOR_A_SHIFT
 from convbench.core import text as show
 from convbench.core.intervals import factor
 from convbench.history.following import case_table, data_table
-from convbench.history.plot import trend_figure
+from convbench.history.plot import by_how_much, trend_figure
 from convbench.history.tables import (
     MOST_ROWS,
     changes_table,
@@ -71,6 +72,7 @@ def _points(history: History, chosen: int) -> Iterable[Bullet]:
         yield Bullet(lead="Times", text=_times(history))
         yield Bullet(lead="Counts", text=_counts(history))
     yield from _unmeasured(history)
+    yield from _doubted(history)
     yield from _whole_groups(history)
     yield from _environment(history)
     yield Bullet(lead="Detectable change", text=_power(history))
@@ -123,6 +125,25 @@ def _unmeasured(history: History) -> Iterable[Bullet]:
     if found:
         text = f"{show.listing(found, _MOST_NAMED)}, because the machine was busy."
         yield Bullet(lead="Not measured", text=text)
+
+
+def _doubted(history: History) -> Iterable[Bullet]:
+    groups = list(history.shares)
+    found = [
+        (f"{case.label} in {history.titles.groups[case.group]}", level)
+        for level in history.found.doubted
+        for case in [history.cases[level.series]]
+    ]
+    found += [(history.titles.groups[groups[one.series]], one) for one in history.moved.doubted]
+    if found:
+        names = [
+            f"{name} ({by_how_much(one.value)} from run {one.run + 1} on)" for name, one in found
+        ]
+        text = (
+            f"{show.listing(names, _MOST_NAMED)}, not counted as a change: "
+            f"{REASONS['contaminated']}."
+        )
+        yield Bullet(lead="Inconclusive", text=text)
 
 
 def _whole_groups(history: History) -> Iterable[Bullet]:
