@@ -16,7 +16,7 @@ from typing import Final
 from convbench.clock.gathering import TIMEOUT
 from convbench.core.errors import ConvbenchError, RunError, SuiteError
 from convbench.runs.cases import Group, all_cases, expand
-from convbench.runs.choices import Choice, Request, choose
+from convbench.runs.choices import Choice, Request, choose, shown_path
 from convbench.runs.conditions import Condition, combinations
 from convbench.runs.groups import Watcher
 from convbench.runs.machine import know_thyself
@@ -155,15 +155,6 @@ def _command(request: Request, choice: Choice) -> str:
         if (seconds := getattr(request, option)) is not None:
             parts += [f"--{option}", f"{seconds:g}"]
     return shlex.join([*parts, "--seed", str(choice.seed)])
-
-
-def shown_path(path: str) -> str:
-    """Return a path as others may read it: below the working folder, else its name alone."""
-    if not Path(path).is_absolute():
-        return path
-    here = Path.cwd()
-    whole = Path(path)
-    return str(whole.relative_to(here)) if whole.is_relative_to(here) else whole.name
 
 
 def carry_out(job: Job, watcher: Watcher, spent: Callable[[], float] | None = None) -> None:

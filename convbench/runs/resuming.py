@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from convbench.core.errors import RunError, SuiteError, UnknownNameError
+from convbench.core.files import stored_text
 from convbench.core.reading import Table
 from convbench.runs.choices import (
     Choice,
     Request,
     checked_stopwatch,
     default_folder,
+    shown_path,
     with_processes,
 )
 from convbench.runs.conditions import AXES
@@ -58,7 +60,8 @@ def _plugins(request: Request, found: Run) -> str:
     except ValueError:  # no command of a shell: the file was changed by hand
         words = []
     begun = [name for option, name in pairwise(words) if option == "--plugin"]
-    lacking = [name for name in begun if name not in request.plugins]
+    given = [shown_path(name) for name in request.plugins]
+    lacking = [name for name in begun if name not in given]
     return shlex.join(word for name in lacking for word in ("--plugin", name))
 
 
@@ -110,7 +113,7 @@ def _check_same(request: Request, choice: Choice) -> None:
     if stopwatch is not None:
         stopwatch = checked_stopwatch(stopwatch, choice.device)
     given: dict[str, object] = {
-        "only": request.only,
+        "only": request.only and stored_text(request.only),
         "processes": request.processes,
         "seed": request.seed,
         "stopwatch": stopwatch,

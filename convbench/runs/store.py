@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
 from convbench.core.errors import RunError
-from convbench.core.files import PART, dumps, lines, loads, opened, read_json, write_file
+from convbench.core.files import (
+    PART,
+    dumps,
+    lines,
+    loads,
+    opened,
+    read_json,
+    unwritable,
+    write_file,
+)
 from convbench.runs.record import SCHEMA, Header, More, Record, Run
 
 HEADER: Final = "run.json"
@@ -78,7 +88,7 @@ class Store:
             self.keep()
             _write(self._lock, lines)
         except OSError as error:
-            raise _unwritable(self.path, error) from None
+            raise _unwritable(self.path, error, "go on with --resume") from None
         self._written.append(lines)
 
     def keep(self, *, whole: bool = False) -> None:
@@ -166,9 +176,16 @@ def _is(path: Path, file: IO[bytes]) -> bool:
 
 
 def _write(file: IO[bytes], content: bytes) -> None:
-    file.write(content)
-    file.flush()
-    os.fsync(file.fileno())
+    """Add to a file that has no buffer, all of it or nothing; OSError where the disk is full."""
+    before, rest = os.fstat(file.fileno()).st_size, memoryview(content)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            file.truncate(before)
+        raise
 
 
 def holds_run(path: Path) -> bool:
@@ -278,7 +295,12 @@ def locked(path: Path) -> IO[bytes]:
     records = path / RECORDS
     if records.is_symlink():
         raise RunError(f"{records} is a link: give --out a folder of its own.")
-    file = records.open("a+b")
+    if records.exists() and not records.is_file():
+        raise RunError(f"{records} is no regular file: remove it, or give --out another folder.")
+    try:
+        file = records.open("a+b", buffering=0)
+    except OSError as error:
+        raise _unwritable(path, error) from None
     try:
         import fcntl
     except ImportError:  # pragma: no cover  Windows has no flock; two runs there are not kept apart
@@ -294,7 +316,5 @@ def locked(path: Path) -> IO[bytes]:
     return file
 
 
-def _unwritable(path: Path, error: OSError) -> RunError:
-    return RunError(
-        f"{path} cannot be written: {error.strerror or error}: give --out a folder that can be."
-    )
+def _unwritable(path: Path, error: OSError, then: str = "try again") -> RunError:
+    return RunError(unwritable(path, error, "give --out a folder that can be", then))

@@ -9,7 +9,6 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
 
@@ -126,7 +125,7 @@ def suite_text(name: str) -> str:
         )
     try:
         with opened(Path(name)) as file:
-            return TextIOWrapper(file, encoding="utf-8-sig").read()
+            return file.read().decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SuiteError(f"Suite {name} cannot be read: {why}. Check the path.") from None

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from convbench.core.errors import ConvbenchError
+from convbench.core.files import dumps
 from convbench.runs.choices import Request
 from convbench.runs.job import decide
 from convbench.runs.suite import load_suite, suite_text
@@ -101,3 +102,26 @@ def test_conditions_times_cases_are_bounded(tmp_path):
     axes = {**AXES, "dtype": ["float32", "float64"]}
     with pytest.raises(ConvbenchError, match="cases under 2 conditions, and a run at most 20,000"):
         resumed(tmp_path / "o", text=text, axes=axes)
+
+
+@pytest.mark.parametrize("only", ["standard", "standard|\udcff", "standard|\x1b"])
+def test_the_same_only_goes_on_whatever_its_bytes_are(tmp_path, only):
+    """As Python has an argument that is not UTF-8: with half a surrogate pair for each byte."""
+    folder = tmp_path / "o"
+    folder.mkdir()
+    (folder / "run.json").write_text(dumps(header(only=only)))
+    (folder / "records.jsonl").touch()
+    assert decide(Request(resume=True, out=folder, only=only)).todo
+    with pytest.raises(ConvbenchError, match="--resume was given 'lite'"):
+        decide(Request(resume=True, out=folder, only="lite"))
+
+
+def test_a_plugin_that_was_given_is_not_asked_for_again(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    changes = {"command": "convbench --plugin x.py run", "text": SLOT + "types = ['mine']"}
+    with pytest.raises(ConvbenchError, match="begun with plugins: give them again"):
+        resumed(tmp_path / "a", **changes)
+    with pytest.raises(ConvbenchError) as caught:
+        decide(Request(resume=True, out=tmp_path / "a", plugins=("../x.py",)))
+    assert "give them again" not in str(caught.value)
