@@ -13,8 +13,8 @@ pytest_plugins = ["pytester"]
 def once(tmp_path_factory):
     """Return a function that has a folder made by the first process that asks for it.
 
-    `once(name, make)` calls `make(folder)` with an empty folder and returns it. Where `make` raises,
-    the next process that asks tries again. Tests only read such a folder.
+    `once(name, make)` calls `make(folder)` with an empty folder and returns it. Where `make`
+    raises, the next process that asks tries again. Tests only read such a folder.
     """
     shared = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):

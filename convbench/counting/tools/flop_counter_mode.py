@@ -31,17 +31,13 @@ class FlopCounterMode(Counter):
 
     def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Run module(*inputs) under the mode."""
-        from convbench.core.torch_internals import TorchDispatchMode, without_compiler
+        from convbench.core.torch_internals import DispatchMode, without_compiler
 
         tool = self.load()
         met: Numbers[str] = Numbers()
 
-        class Witness(TorchDispatchMode):
+        class Witness(DispatchMode):
             """Write down each operator that no formula of torch covers."""
-
-            @classmethod
-            def _should_skip_dynamo(cls) -> bool:
-                return False  # see `without_compiler`
 
             def __torch_dispatch__(
                 self, func: Any, types: Any, args: Any = (), kwargs: Any = None
