@@ -1,3 +1,33 @@
-"""Plugins of pytest that tests need: they can only be named here, above every folder of tests."""
+"""Plugins of pytest that tests need, and what all tests share, however many processes run them."""
+
+import os
+import shutil
+
+import pytest
+from filelock import FileLock
 
 pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """Return a function that has a folder made by the first process that asks for it.
+
+    `once(name, make)` calls `make(folder)` with an empty folder and returns it. Where `make`
+    raises, the next process that asks tries again. Tests only read such a folder.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+
+    def made(name, make):
+        folder, done = shared / name, shared / f"{name}.done"
+        with FileLock(shared / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return made

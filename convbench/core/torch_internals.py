@@ -8,13 +8,16 @@ Optional names are looked up when they are used; without them convbench does les
     SETTINGS                   what is missing is neither read nor put back
     convolution_backend        None: a report says "unknown"
     compiled_graphs            0: what was compiled counts as not compiled, and has no time
+    without_compiler           no effect: torch's counter loads the compiler, which takes 1 s
 
 All others are in every torch from 2.6 on, and nothing can be counted without them: AttributeError.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -23,7 +26,7 @@ from torch._ops import HigherOrderOperator
 from torch.nn.utils.stateless import _reparametrize_module as reparametrized
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["HigherOrderOperator", "TorchDispatchMode", "reparametrized"]
+__all__ = ["HigherOrderOperator", "reparametrized"]
 
 _C: Any = torch._C
 _AUTOGRAD: Any = getattr(_C, "_autograd", None)
@@ -138,6 +141,38 @@ def compiled_graphs() -> int:
     except ImportError:
         return 0
     return counters["stats"]["unique_graphs"]
+
+
+class DispatchMode(TorchDispatchMode):
+    """A dispatch mode of convbench: it does not load torch's compiler (1 s, 70 MB)."""
+
+    def __init__(self) -> None:
+        """Call torch's, which has no types."""
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Do without the guard against torch.compile, see `without_compiler`."""
+        return False
+
+
+@contextmanager
+def without_compiler(mode: Any) -> Iterator[None]:
+    """Run a class of dispatch modes without its guard against torch.compile.
+
+    The guard imports torch's compiler (1 s, 70 MB) to keep it out of the mode. Where the compiler
+    is not loaded, nothing is compiled, and the guard is not needed. mode: None for no class.
+    """
+    guard = vars(mode).get("__torch_dispatch__") if mode else None
+    unguarded = getattr(guard, "__wrapped__", None)
+    if unguarded is None or "torch._dynamo" in sys.modules:
+        yield
+        return
+    mode.__torch_dispatch__ = unguarded
+    try:
+        yield
+    finally:
+        mode.__torch_dispatch__ = guard
 
 
 def _function_modes() -> list[Any]:

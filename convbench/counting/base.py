@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -113,10 +114,7 @@ class Counter:
     @property
     def version(self) -> str:
         """The installed version; empty where it is not installed."""
-        try:
-            return version(self.package)
-        except PackageNotFoundError:
-            return ""
+        return _installed(self.package)
 
     @property
     def installed(self) -> str:
@@ -152,6 +150,14 @@ def _load_counters() -> None:
 
 COUNTERS: Final[Registry[Counter]] = Registry("counter", _load_counters, of=Counter)
 """Every registered counter by name; add one with a file in `tools/`, or with a plugin."""
+
+
+@cache
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def register(kind: type[Counter]) -> type[Counter]:

@@ -10,7 +10,8 @@ import collections
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from convbench.core.torch_internals import DispatchMode
 
 if TYPE_CHECKING:
     from convbench.counting.base import Counter
@@ -24,7 +25,7 @@ _OUTPUTS = {
 """Operators by what each element of their output is."""
 
 
-class Census(TorchDispatchMode):
+class Census(DispatchMode):
     """Counts elements by kind.
 
     bias: outputs that get one. relu, resized: outputs. pooled, max pooled: inputs of averages and
@@ -34,7 +35,7 @@ class Census(TorchDispatchMode):
 
     def __init__(self) -> None:
         """Start at zero."""
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.found: collections.Counter[str] = collections.Counter()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -231,11 +231,11 @@ def chosen_backends(module: nn.Module, inputs: torch.Tensor) -> str:
     """Return which of torch's backends the module's convolutions choose; "unknown" if untold."""
     import torch
 
-    from convbench.core.torch_internals import TorchDispatchMode, convolution_backend
+    from convbench.core.torch_internals import DispatchMode, convolution_backend
 
     found: dict[str, None] = {}
 
-    class Watch(TorchDispatchMode):
+    class Watch(DispatchMode):
         """Ask, at every convolution, what torch would choose for it."""
 
         def __torch_dispatch__(

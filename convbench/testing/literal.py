@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from convbench.core.torch_internals import DispatchMode
 
 aten = torch.ops.aten
 
 
-class LiteralLoops(TorchDispatchMode):
+class LiteralLoops(DispatchMode):
     """Count every product of the convolutions and matrix products that run inside.
 
     multiplications: all products, padding included. valid: those whose two factors are both real

@@ -7,6 +7,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from code_blocks import pristine
 from conftest_root import ROOT
 
 from convbench.ui.cli import main
@@ -36,7 +37,10 @@ types = ["standard", "lite"]
 
 @pytest.fixture
 def convbench(tmp_path, monkeypatch, capfd):
-    """Return a function that runs `convbench` in an empty folder and checks its exit status."""
+    """Return a function that runs `convbench` in an empty folder and checks its exit status.
+
+    What a plugin registers is forgotten afterwards, as if it had been a process of its own.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("NO_COLOR", "1")
@@ -45,7 +49,8 @@ def convbench(tmp_path, monkeypatch, capfd):
         monkeypatch.setattr(sys, "argv", ["convbench", *map(str, arguments)])
         capfd.readouterr()
         try:
-            main()
+            with pristine():
+                main()
             status = 0
         except SystemExit as end:
             status = end.code or 0
@@ -85,18 +90,22 @@ def small(tmp_path):
     return path
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory):
+@pytest.fixture
+def ran(once):
     """Run the small suite once; return its folder, which tests only read, and what it printed."""
-    home = tmp_path_factory.mktemp("ran")
-    (home / "small.toml").write_text(SMALL)
-    command = [sys.executable, "-m", "convbench", "run", "--suite", "small.toml", "--quiet"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    done = subprocess.run(
-        command, cwd=home, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return home / "reports" / "cpu-small", done.stdout + done.stderr
+
+    def make(home):
+        (home / "small.toml").write_text(SMALL)
+        command = [sys.executable, "-m", "convbench", "run", "--suite", "small.toml", "--quiet"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+        done = subprocess.run(
+            command, cwd=home, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        (home / "printed").write_text(done.stdout + done.stderr)
+
+    home = once("ran", make)
+    return home / "reports" / "cpu-small", (home / "printed").read_text()
 
 
 @pytest.fixture

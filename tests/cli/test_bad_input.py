@@ -1,6 +1,7 @@
 """Bad input: one clear message, exit status 2, no traceback."""
 
 import json
+import shutil
 
 import pytest
 
@@ -119,9 +120,8 @@ def test_a_slot_twice_with_two_baselines(convbench, tmp_path):
 
 
 @pytest.fixture
-def run_folder(convbench, small, tmp_path):
-    convbench("run", "--suite", small, "--only", "standard", "--out", "o", "--quiet")
-    return tmp_path / "o"
+def run_folder(ran, tmp_path):
+    return shutil.copytree(ran[0], tmp_path / "o")
 
 
 def change_header(folder, **changes):

@@ -75,6 +75,35 @@ def test_deriving_a_cost_imports_neither_torch_nor_numpy_nor_sympy():
     assert not {"torch", "numpy", "sympy"} & modules_after(code)
 
 
+def test_counting_does_not_load_the_compiler_and_leaves_the_guard_of_torch_in_place():
+    code = (
+        "import torch\n"
+        "from torch.utils import flop_counter\n"
+        "from convbench import count\n"
+        "guard = flop_counter._FlopCounterMode.__torch_dispatch__\n"
+        "conv, image = torch.nn.Conv2d(3, 4, 3), torch.zeros(1, 3, 5, 5)\n"
+        "assert count(conv, image).macs == 3 * 4 * 9 * 9\n"
+        "assert flop_counter._FlopCounterMode.__torch_dispatch__ is guard"
+    )
+    assert "torch._dynamo" not in modules_after(code)
+
+
+def test_a_dispatch_mode_of_convbench_does_not_load_the_compiler():
+    """Each process that times a case has one, which sees what backend its convolutions choose."""
+    code = (
+        "import torch\n"
+        "from convbench.counting.census import Census\n"
+        "from convbench.runs.workload import chosen_backends\n"
+        "from convbench.testing.literal import LiteralLoops\n"
+        "conv, image = torch.nn.Conv2d(3, 4, 3), torch.zeros(1, 3, 5, 5)\n"
+        "assert chosen_backends(conv, image) != 'none'\n"
+        "with Census() as census, LiteralLoops() as loops:\n"
+        "    conv(image)\n"
+        "assert (census.found['bias'], loops.multiplications) == (4 * 9, 3 * 4 * 9 * 9)"
+    )
+    assert "torch._dynamo" not in modules_after(code)
+
+
 def test_help_imports_no_torch():
     code = (
         "import sys\n"

@@ -1,6 +1,5 @@
 """The documentation site, built once for all tests, however many processes run them."""
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -10,24 +9,22 @@ from conftest_root import ROOT
 
 
 @pytest.fixture(scope="session")
-def build(tmp_path_factory):
+def build(once):
     """Return the folder of a strict build, and what MkDocs said."""
-    shared = tmp_path_factory.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        shared = shared.parent
-    site, log = shared / "site", shared / "site.log"
-    with (shared / "site.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not log.exists():
-            command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
-            environment = {
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                # the theme's news about itself; it says nothing of these pages
-                "NO_MKDOCS_2_WARNING": "1",
-            }
-            done = subprocess.run(
-                command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-            )
-            log.write_text(f"{done.returncode}\n{done.stdout}{done.stderr}")
-    return site, log.read_text()
+
+    def make(folder):
+        site = str(folder / "site")
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", site]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            # the theme's news about itself; it says nothing of these pages
+            "NO_MKDOCS_2_WARNING": "1",
+        }
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        (folder / "log").write_text(f"{done.returncode}\n{done.stdout}{done.stderr}")
+
+    made = once("docs", make)
+    return made / "site", (made / "log").read_text()

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from convbench.core import torch_internals
 from convbench.core.torch_internals import (
+    DispatchMode,
     HigherOrderOperator,
-    TorchDispatchMode,
     address,
     full_name,
     parameters,
@@ -56,7 +56,7 @@ BUDGET: Final = 1 << 26
 """The same, for all of them together: beyond it they have shapes only."""
 
 
-class Dispatch(TorchDispatchMode):
+class Dispatch(DispatchMode):
     """Count every operator that is dispatched; on the meta device unless `real`.
 
     made: weak references to the inputs of the pass and to every result; emptied: those of them
@@ -92,11 +92,6 @@ class Dispatch(TorchDispatchMode):
         self._random: set[int] = set()
 
     supports_higher_order_operators = True
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Do without torch's own guard, which loads the compiler (3 s, 70 MB)."""
-        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operator (its shapes only, unless real) and count it."""

@@ -31,12 +31,12 @@ class FlopCounterMode(Counter):
 
     def count(self, module: Any, inputs: tuple[Any, ...], *, backward: bool = False) -> Answer:
         """Run module(*inputs) under the mode."""
-        from convbench.core.torch_internals import TorchDispatchMode
+        from convbench.core.torch_internals import DispatchMode, without_compiler
 
         tool = self.load()
         met: Numbers[str] = Numbers()
 
-        class Witness(TorchDispatchMode):
+        class Witness(DispatchMode):
             """Write down each operator that no formula of torch covers."""
 
             def __torch_dispatch__(
@@ -47,7 +47,7 @@ class FlopCounterMode(Counter):
                 return func(*args, **(kwargs or {}))
 
         mode = tool.FlopCounterMode(display=False)
-        with Witness(), mode:
+        with without_compiler(getattr(tool, "_FlopCounterMode", None)), Witness(), mode:
             run_both(module, inputs, backward=backward)
         counts = mode.get_flop_counts()
         root = type(module).__name__
