@@ -103,8 +103,9 @@ class Samples(OneLine, Stored):
                     "give one entry a round, or none where they are not known",
                 )
         first = () if self.first_call is None else (self.first_call,)
-        times = {name: getattr(self, name) for name in EVERY_ROUND if name.endswith("seconds")}
-        for name, values in {**times, "first_call": first}.items():
+        for name, values in {**{n: getattr(self, n) for n in _TIMES}, "first_call": first}.items():
+            if not values or (min(values) >= 0 and sum(values) < math.inf):
+                continue
             for value in values:
                 if not (math.isfinite(value) and value >= 0):
                     raise ValueError(
@@ -149,6 +150,7 @@ class Samples(OneLine, Stored):
 
 EVERY_ROUND: Final = tuple(item.name for item in fields(Reading))
 """Names of what has an entry a round."""
+_TIMES: Final = tuple(name for name in EVERY_ROUND if name.endswith("seconds"))
 
 
 def of_process(samples: Samples) -> float:

@@ -102,10 +102,12 @@ def read_json(path: Path, remedy: str, error_type: type[ConvbenchError] = RunErr
 def loads(text: str) -> Any:
     """Read JSON whose text can be written again; ValueError for NaN, and half a surrogate pair."""
     try:
-        data = json.loads(text, parse_constant=_no_number)
+        data = _DECODER.decode(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if "\\ud" in text.lower():  # the only way into a string for one: JSON escapes it
+    if (
+        "\\u" in text and "\\ud" in text.lower()
+    ):  # the only way into a string for one: JSON escapes it
         json.dumps(data, ensure_ascii=False).encode()
     return data
 
@@ -122,3 +124,6 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number of JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -11,6 +12,7 @@ from convbench.core.serialization import Least
 Verdict = Literal["faster", "slower", "same", "cannot tell"]
 WORDS: Final = {"cannot tell": "inconclusive"}
 """What a verdict is called for readers, where that is not its name in files and in Python."""
+_LARGEST_LOG: Final = math.log(sys.float_info.max)
 WIDEST = 2.0
 """An interval whose ends differ by more than this factor helps nobody and is not shown."""
 
@@ -36,8 +38,9 @@ class _Around:
 
     @classmethod
     def of_logs(cls, value: float, low: float, high: float, **more: Any) -> Self:
-        """Return the interval whose value and ends have these logarithms."""
-        return cls(value=math.exp(value), low=math.exp(low), high=math.exp(high), **more)
+        """Return the interval whose value and ends have these logarithms; high may be infinite."""
+        high = math.exp(high) if high < _LARGEST_LOG else math.inf
+        return cls(value=math.exp(value), low=math.exp(low), high=high, **more)
 
     @property
     def usable(self) -> bool:

@@ -32,6 +32,8 @@ MOST_CASES: Final = 6
 """Cases that a page follows run by run."""
 _MOST_NAMED: Final = 4
 _FEWEST_RUNS: Final = 3
+_LARGEST: Final = 10
+"""A factor beyond which it does not matter how large it is."""
 
 
 def page(history: History, chosen: Sequence[int]) -> Document:
@@ -176,17 +178,15 @@ def _power(history: History) -> str:
             f"none in times: {show.plural(runs, 'run')} of so few cases do not show by how much "
             "unchanged cases vary between runs. Counts are exact all the same. Add runs, or cases."
         )
-    size = [
-        show.percent(max(math.expm1(value), history.limits.threshold)) for value in (last, half)
-    ]
+    size = [_size(max(value, history.limits.edge)) for value in (last, half)]
     if runs < _FEWEST_RUNS:
         text = (
-            f"about {size[0]} in a typical case. With two runs alone, which of them is the usual "
+            f"{size[0]} in a typical case. With two runs alone, which of them is the usual "
             "one is not known; add a third."
         )
     else:
         text = (
-            f"about {size[0]} in a typical case at the latest run, and {size[1]} in the middle of "
+            f"{size[0]} in a typical case at the latest run, and {size[1]} in the middle of "
             "the history; more in noisier cases."
         )
     few = sum(0 < case.times < min(runs, _FEWEST_RUNS) for case in history.cases)
@@ -204,6 +204,13 @@ def _power(history: History) -> str:
             f"must exceed {percentage(history.limits.drift)}."
         )
     return text
+
+
+def _size(value: float) -> str:
+    """Return in words what a log-ratio is, of which no more is known than its size."""
+    if value > math.log(_LARGEST):
+        return f"a factor of more than {_LARGEST}"
+    return f"about {show.percent(math.expm1(value))}"
 
 
 def _changes(history: History) -> tuple[Block, ...]:
