@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from statistics import median
 from typing import Annotated, Any, Final
 
 from convbench.clock.stopwatch import Reading
 from convbench.core import text as show
 from convbench.core.notebook_views import OneLine
+from convbench.core.once import once
 from convbench.core.serialization import Duration, Least, Stored, Whole
 
 QUANTILE: Final = 0.25
@@ -122,12 +124,12 @@ class Samples(OneLine, Stored):
         calls = show.plural(self.block, "call")
         return f"{rounds} of {calls}, median {show.seconds(self.median)} a call by {self.stopwatch}"
 
-    @property
+    @cached_property
     def median(self) -> float:
         """Median of `seconds`: the typical call."""
         return median(self.seconds)
 
-    @property
+    @cached_property
     def minimum(self) -> float:
         """Smallest of `seconds`: the call that was disturbed least."""
         return min(self.seconds)
@@ -153,6 +155,7 @@ EVERY_ROUND: Final = tuple(item.name for item in fields(Reading))
 _TIMES: Final = tuple(name for name in EVERY_ROUND if name.endswith("seconds"))
 
 
+@once
 def of_process(samples: Samples) -> float:
     """Return seconds of a call in one process: the lower quartile of its rounds, a measured one."""
     ordered = sorted(samples.seconds)

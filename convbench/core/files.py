@@ -105,9 +105,8 @@ def loads(text: str) -> Any:
         data = _DECODER.decode(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if (
-        "\\u" in text and "\\ud" in text.lower()
-    ):  # the only way into a string for one: JSON escapes it
+    # the only way into a string for half a pair: JSON escapes it
+    if "\\u" in text and "\\ud" in text.lower():
         json.dumps(data, ensure_ascii=False).encode()
     return data
 

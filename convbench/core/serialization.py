@@ -322,7 +322,7 @@ def _object(cls: type, value: object) -> Any:
         raise ReadError(f"is none: {error}") from None
 
 
-def _recurring(kept: dict[bytes, Any], read: Read, value: object) -> Any:
+def _recurring(kept: dict[bytes, Any], read: Read, value: Any) -> Any:
     """Return the object that was read of an equal value before; else read it."""
     try:
         key = marshal.dumps(value, 2)  # the quickest that tells 1 from 1.0 and from true

@@ -41,6 +41,9 @@ def flat_tables(document: Document) -> tuple[Flat, ...]:
 
 
 def _joined(tables: list[Table]) -> Flat:
+    if len(tables) == 1 and not tables[0].part and not _intervals(tables[0]):  # as it is
+        (table,) = tables
+        return Flat(id=table.id, caption=table.caption, columns=table.columns, rows=table.rows)
     rows = [_scalars(table, row) for table in tables for row in table.rows]
     columns = {column.key: column for row in rows for column, _ in row.values()}
     columns = columns or {column.key: column for column in tables[0].columns}
@@ -50,6 +53,12 @@ def _joined(tables: list[Table]) -> Flat:
         columns=tuple(columns.values()),
         rows=tuple(tuple(row[key][1] if key in row else None for key in columns) for row in rows),
     )
+
+
+def _intervals(table: Table) -> bool:
+    """Tell whether any value is an interval."""
+    kinds = {kind for column in zip(*table.rows, strict=True) for kind in set(map(type, column))}
+    return not kinds.isdisjoint({Interval, RatioInterval})
 
 
 def _scalars(table: Table, row: tuple[Any, ...]) -> dict[str, tuple[Column, Any]]:

@@ -14,6 +14,7 @@ from convbench.clock.contamination import told_again
 from convbench.clock.estimates import Estimates
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
+from convbench.core.once import once
 from convbench.core.units import REAL, Kind
 from convbench.runs.columns import COLUMNS, LAST_OF_COUNTS, FrameColumn, of_backend, of_counter
 
@@ -74,15 +75,9 @@ class Row:
         return _ratio(self.record, other.record, self.estimates)[0]
 
 
+@once
 def rows(run: Run) -> tuple[Row, ...]:
-    """Return one row a record, in the order of the run; derived once, and kept with the run."""
-    kept: dict[str, tuple[Row, ...]] = vars(run)
-    if _ROWS not in kept:
-        kept[_ROWS] = _derived(run)
-    return kept[_ROWS]
-
-
-def _derived(run: Run) -> tuple[Row, ...]:
+    """Return one row a record, in the order of the run."""
     cases = run.by_case()
     groups: dict[tuple[str, str], dict[str, tuple[Samples, ...]]] = {}
     for record in run.records:
@@ -152,6 +147,7 @@ def _ratio(record: Record, base: Record, estimates: Estimates) -> tuple[RatioInt
         return None, str(error)
 
 
+@once
 def counters(run: Run) -> tuple[str, ...]:
     """Return the names of all counters in the run, in the order of their first appearance."""
     return tuple(dict.fromkeys(name for record in run.records for name in record.tallies))
@@ -177,13 +173,20 @@ def frame(run: Run) -> pd.DataFrame:
     """
     import pandas as pd
 
-    found = rows(run)
     columns = columns_of(run)
-    values = {column.name: [column.value(row) for row in found] for column in columns}
+    values = {column.name: values_of(run, column) for column in columns}
     kinds = {column.name: _pandas_type(column.kind, values[column.name]) for column in columns}
     return pd.DataFrame(values, dtype=object).astype(
         {name: known for name, known in kinds.items() if known}
     )
+
+
+def values_of(run: Run, column: FrameColumn) -> list[Any]:
+    """Return what a column holds of every case; None where there is nothing."""
+    found = [column.value(row) for row in rows(run)]
+    if column.kind in REAL:  # a whole number of seconds is one too; what is no number is missing
+        return [None if one is None or one != one else float(one) for one in found]  # noqa: PLR0124
+    return found
 
 
 def _pandas_type(kind: Kind, values: Iterable[Any]) -> str | None:
@@ -198,4 +201,3 @@ def _pandas_type(kind: Kind, values: Iterable[Any]) -> str | None:
 
 _LARGEST: Final = 2**63 - 1
 _MOST_NAMED: Final = 3
-_ROWS: Final = "rows"
