@@ -32,24 +32,47 @@ class Row:
     Attributes:
         record: the case.
         baseline: the record that ratios refer to; None where the run has none for this case.
-        multiplications: multiplications divided by the baseline's; None where one is unknown.
-        parameters: the same of parameters.
-        seconds: time of one call, with its interval.
-        time: seconds divided by the baseline's, with its interval; None for the baseline itself,
-            and where one of the two has no time to believe.
-        no_time: why `time` is None, in words; empty for the baseline itself.
         estimates: what the samples of the case's group say, by case.
 
     """
 
     record: Record
     baseline: Record | None
-    multiplications: float | None
-    parameters: float | None
-    seconds: Interval | None
-    time: RatioInterval | None
-    no_time: str
     estimates: Estimates
+
+    @cached_property
+    def multiplications(self) -> float | None:
+        """Multiplications divided by the baseline's; None where one is unknown."""
+        return _quotient("multiplications", self.record, self.baseline)
+
+    @cached_property
+    def parameters(self) -> float | None:
+        """The same of parameters."""
+        return _quotient("parameters", self.record, self.baseline)
+
+    @cached_property
+    def seconds(self) -> Interval | None:
+        """Time of one call, with its interval; None without one, or where a call took no time."""
+        samples = self.record.samples
+        some = samples and min(one.minimum for one in samples) > 0
+        return self.estimates.time(self.record.case) if some else None
+
+    @property
+    def time(self) -> RatioInterval | None:
+        """Seconds divided by the baseline's, with its interval.
+
+        None for the baseline itself, and where one of the two has no time to believe.
+        """
+        return self._time[0]
+
+    @property
+    def no_time(self) -> str:
+        """Why `time` is None, in words; empty for the baseline itself."""
+        return self._time[1]
+
+    @cached_property
+    def _time(self) -> tuple[RatioInterval | None, str]:
+        return _time(self.record, self.baseline, self.estimates)
 
     @property
     def is_baseline(self) -> bool:
@@ -86,31 +109,13 @@ def rows(run: Run) -> tuple[Row, ...]:
     known = {key: Estimates(samples) for key, samples in groups.items()}
     empty = Estimates({})
     return tuple(
-        _row(
-            record, cases.get(record.baseline or ""), known.get((record.group, record.kind), empty)
+        Row(
+            record=record,
+            baseline=cases.get(record.baseline or ""),
+            estimates=known.get((record.group, record.kind), empty),
         )
         for record in run.records
     )
-
-
-def _row(record: Record, baseline: Record | None, estimates: Estimates) -> Row:
-    time, no_time = _time(record, baseline, estimates)
-    return Row(
-        record=record,
-        baseline=baseline,
-        multiplications=_quotient("multiplications", record, baseline),
-        parameters=_quotient("parameters", record, baseline),
-        seconds=_seconds(record, estimates),
-        time=time,
-        no_time=no_time,
-        estimates=estimates,
-    )
-
-
-def _seconds(record: Record, estimates: Estimates) -> Interval | None:
-    """Return the time of a call; None without samples, or where one took no time at all."""
-    some = record.samples and min(samples.minimum for samples in record.samples) > 0
-    return estimates.time(record.case) if some else None
 
 
 def _quotient(name: str, record: Record, baseline: Record | None) -> float | None:
