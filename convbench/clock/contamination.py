@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from convbench.clock.nvml import HELD_DOWN, slowdowns
 from convbench.clock.samples import of_process
 from convbench.clock.stats import outliers
+from convbench.core.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +70,7 @@ def _share(part: float, whole: float) -> float:
     return min(1.0, part / whole) if whole else 0.0
 
 
+@once
 def contaminated(samples: Samples) -> tuple[bool, ...]:
     """Tell for every sample whether something else had a hand in it."""
     held = samples.throttle_reasons or (0,) * len(samples.seconds)

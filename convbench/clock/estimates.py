@@ -292,6 +292,7 @@ def _spread(logs: Sequence[float]) -> _Spread:
     if len(logs) - sum(kept) > max(1, len(logs) // _FOR_ONE_LEFT_OUT):
         kept = (True,) * len(logs)  # so many are no accident
     good = [log for log, keep in zip(logs, kept, strict=True) if keep]
-    squares = sum((log - fmean(good)) ** 2 for log in good)
+    mean = fmean(good)
+    squares = sum((log - mean) ** 2 for log in good)
     variance = max(_LEAST_SPREAD**2, squares / max(1, len(good) - 1))
-    return _Spread(centre=fmean(good), variance=variance, kept=kept)
+    return _Spread(centre=mean, variance=variance, kept=kept)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from statistics import median
 from typing import Annotated, Any, Final
 
 from convbench.clock.stopwatch import Reading
 from convbench.core import text as show
 from convbench.core.notebook_views import OneLine
+from convbench.core.once import once
 from convbench.core.serialization import Duration, Least, Stored, Whole
 
 QUANTILE: Final = 0.25
@@ -103,8 +105,9 @@ class Samples(OneLine, Stored):
                     "give one entry a round, or none where they are not known",
                 )
         first = () if self.first_call is None else (self.first_call,)
-        times = {name: getattr(self, name) for name in EVERY_ROUND if name.endswith("seconds")}
-        for name, values in {**times, "first_call": first}.items():
+        for name, values in {**{n: getattr(self, n) for n in _TIMES}, "first_call": first}.items():
+            if not values or (min(values) >= 0 and sum(values) < math.inf):
+                continue
             for value in values:
                 if not (math.isfinite(value) and value >= 0):
                     raise ValueError(
@@ -121,12 +124,12 @@ class Samples(OneLine, Stored):
         calls = show.plural(self.block, "call")
         return f"{rounds} of {calls}, median {show.seconds(self.median)} a call by {self.stopwatch}"
 
-    @property
+    @cached_property
     def median(self) -> float:
         """Median of `seconds`: the typical call."""
         return median(self.seconds)
 
-    @property
+    @cached_property
     def minimum(self) -> float:
         """Smallest of `seconds`: the call that was disturbed least."""
         return min(self.seconds)
@@ -149,8 +152,10 @@ class Samples(OneLine, Stored):
 
 EVERY_ROUND: Final = tuple(item.name for item in fields(Reading))
 """Names of what has an entry a round."""
+_TIMES: Final = tuple(name for name in EVERY_ROUND if name.endswith("seconds"))
 
 
+@once
 def of_process(samples: Samples) -> float:
     """Return seconds of a call in one process: the lower quartile of its rounds, a measured one."""
     ordered = sorted(samples.seconds)

@@ -131,11 +131,14 @@ def nearest(pairs: Sequence[Pair]) -> str:
     """Return in which axes cases of the two sides differ that are else the same, in words."""
     lefts = [pair.left for pair in pairs if pair.left and not pair.right]
     rights = [pair.right for pair in pairs if pair.right and not pair.left]
-    found = {
-        f"{axis} is {getattr(left, axis)} in one and {getattr(right, axis)} in the other"
-        for left in lefts
-        for right in rights
-        for axis in BY
-        if identity(left, (axis,)) == identity(right, (axis,))
-    }
+    found = set()
+    for axis in BY:
+        values: dict[Key, set[Any]] = {}
+        for left in lefts:
+            values.setdefault(identity(left, (axis,)), set()).add(getattr(left, axis))
+        found |= {
+            f"{axis} is {value} in one and {getattr(right, axis)} in the other"
+            for right in rights
+            for value in values.get(identity(right, (axis,)), ())
+        }
     return "; ".join(sorted(found))

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from convbench.comparing.units import Array
 
 FEWEST_FOR_A_SCALE: Final = 8
-_MANY: Final = 200
-"""Cases of a group from which on one of them does not move the median."""
 LEAST_SPREAD: Final = 1e-4
 """Processes that agree to better than 0.01 % do so by chance, or by a coarse clock."""
 
@@ -189,10 +187,10 @@ def _group(cases: Sequence[Timed], *, absolute: bool) -> _Group:
     if enough:
         # Without the case itself: else it would draw what is taken from it towards itself.
         own = [
-            about - np.where(those, _others(about), 0.0)
+            about - np.where(those, units.middle_of_others(about), 0.0)
             for about, those in zip(deviations, seen, strict=True)
         ]
-        net = raw - _others(raw[:, None])[:, 0]
+        net = raw - units.middle_of_others(raw[:, None])[:, 0]
         shift = _shift(
             raw, [about[:, those] for about, those in zip(deviations, seen, strict=True)]
         )
@@ -219,14 +217,6 @@ def _group(cases: Sequence[Timed], *, absolute: bool) -> _Group:
         ),
         shift=shift,
     )
-
-
-def _others(table: Array) -> Array:
-    """Return for every row the median, column by column, of all other rows."""
-    if len(table) > _MANY:
-        return np.broadcast_to(units.middle(table, axis=0), table.shape)
-    rows = range(len(table))
-    return np.array([units.middle(np.delete(table, row, axis=0), axis=0) for row in rows])
 
 
 def _shift(raw: Array, deviations: Sequence[Array]) -> Shift:

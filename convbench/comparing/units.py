@@ -14,7 +14,6 @@ may go on with some of them in more processes.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -112,13 +111,36 @@ def centred(table: Array) -> tuple[Array, Array]:
 
 def mean(table: Array, axis: int) -> Array:
     """Return means of what is there; nan where nothing is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.asarray(np.nanmean(table, axis=axis))
+    told = ~np.isnan(table)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(told, table, 0.0).sum(axis=axis) / told.sum(axis=axis))
 
 
 def middle(table: Array, axis: int) -> Array:
     """Return medians of what is there; nan where nothing is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.asarray(np.nanmedian(table, axis=axis))
+    if not table.shape[axis]:
+        return np.full(np.delete(table.shape, axis), np.nan)
+    ordered = np.sort(table, axis=axis)  # what is missing goes last
+    number = (~np.isnan(table)).sum(axis=axis, keepdims=True)
+    low, high = (
+        np.take_along_axis(ordered, place, axis=axis)
+        for place in (np.maximum(number - 1, 0) // 2, number // 2)
+    )
+    return np.asarray(np.squeeze((low + high) / 2, axis=axis))
+
+
+def middle_of_others(table: Array) -> Array:
+    """Return for every row the medians, column by column, of what all other rows have."""
+    order = np.argsort(table, axis=0)
+    ordered = np.take_along_axis(table, order, axis=0)
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.arange(len(table))[:, None], axis=0)
+    told = ~np.isnan(table)
+    number = told.sum(axis=0) - told
+    last = len(table) - 1
+    low, high = (
+        # of the others, what comes after the row itself has one place less than of all
+        np.take_along_axis(ordered, np.minimum(place + (told & (place >= ranks)), last), axis=0)
+        for place in (np.maximum(number - 1, 0) // 2, number // 2)
+    )
+    return np.where(number > 0, (low + high) / 2, np.nan)

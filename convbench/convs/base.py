@@ -12,6 +12,7 @@ from convbench.core.arithmetic import Quantity, divides, holds, indicator, same
 from convbench.core.costs import Cost, Step, total
 from convbench.core.errors import SpecError
 from convbench.core.registry import Registry
+from convbench.core.serialization import Stored
 from convbench.core.spec import ConvSpec, whole
 from convbench.core.steps import Branches, Conv, Elementwise
 
@@ -29,13 +30,15 @@ class Need(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Caveat:
+class Caveat(Stored):
     """What a type lacks compared with a standard convolution.
 
     text: in a few words; empty for nothing. less: whether the type sees or mixes less of its input;
     reports then never call it the cheapest or the fastest. The effect of a type on the accuracy of
     a network is not measured by this package.
     """
+
+    recurs: ClassVar[bool] = True
 
     text: str = ""
     less: bool = False

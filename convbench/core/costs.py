@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from inspect import cleandoc
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 from convbench.core.arithmetic import Quantity, ceiling, is_array, maximum, product, too_many
 from convbench.core.notebook_views import ShownOnPaper
@@ -71,6 +71,8 @@ class Cost(ShownOnPaper, Stored, view="costs"):
     larger `peak_live`; its `receptive_field` is empty, because that depends on the order of steps,
     which only `total` knows.
     """
+
+    recurs: ClassVar[bool] = True
 
     multiplications: Quantity = _is(
         "multiplications",

@@ -122,10 +122,11 @@ def read_json(path: Path, remedy: str, error_type: type[ConvbenchError] = RunErr
 def loads(text: str) -> Any:
     """Read JSON whose text can be written again; ValueError for NaN, and half a surrogate pair."""
     try:
-        data = json.loads(text, parse_constant=_no_number)
+        data = _DECODER.decode(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if "\\ud" in text.lower():  # the only way into a string for one: JSON escapes it
+    # the only way into a string for half a pair: JSON escapes it
+    if "\\u" in text and "\\ud" in text.lower():
         json.dumps(data, ensure_ascii=False).encode()
     return data
 
@@ -147,3 +148,6 @@ def stored_text(text: str) -> str:
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number of JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_number)

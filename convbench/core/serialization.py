@@ -8,15 +8,18 @@ them.
 
 from __future__ import annotations
 
+import marshal
 import math
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from types import NoneType, UnionType
 from typing import (
     Annotated,
     Any,
+    ClassVar,
     Final,
     Literal,
     Self,
@@ -52,7 +55,13 @@ Share: TypeAlias = Annotated[float, Least(0, 1)]
 
 
 class Stored:
-    """A dataclass that files hold."""
+    """A dataclass that files hold.
+
+    recurs: a file holds many that are equal; they are read once, and share one object. Nothing may
+    change what such an object holds.
+    """
+
+    recurs: ClassVar[bool] = False
 
     def to_json(self) -> dict[str, Any]:
         """Return every field by name, as JSON types; `json` then keeps each float exactly."""
@@ -124,29 +133,40 @@ def needed(cls: type) -> frozenset[str]:
 
 @cache
 def _reader(kind: Any) -> Read:  # noqa: PLR0911  (one line for each kind of type)
+    """Return what reads a value of a type: quickly where it is as written, else piece by piece."""
     origin, args = get_origin(kind), get_args(kind)
     if kind in _OF_TYPE:
         return _OF_TYPE[kind]
     if is_dataclass(kind) or is_typeddict(kind):
-        return partial(_object, kind)
+        read = partial(_object, kind)
+        return partial(_recurring, {}, read) if getattr(kind, "recurs", False) else read
     if origin is Annotated:
-        bound = args[1]
-        return (
-            partial(_bounded, _reader(args[0]), bound)
-            if isinstance(bound, Least)
-            else _reader(bound)
-        )
+        return _bounded(*args) if isinstance(args[1], Least) else _reader(args[1])
     if origin is Literal:
         return partial(_one_of, args)
     if origin is dict:
         return partial(_table, _reader(args[1]))
     if origin is list or args[-1:] == (Ellipsis,):
-        return partial(_array, origin, _reader(args[0]))
+        return _array(origin, args[0])
     if origin is tuple:
         return partial(_fixed, tuple(map(_reader, args)))
     if origin in {Union, UnionType}:
-        return partial(_either, tuple(map(_reader, args)), NoneType in args)
+        known = {one: _reader(one) for one in args if one in {bool, int, float, str}}
+        return partial(_either, tuple(map(_reader, args)), known, NoneType in args)
     raise TypeError(f"{kind} is no type that a file can hold")
+
+
+def _range(kind: Any) -> tuple[type, float, float] | None:
+    """Return of a type of numbers what they are, and the least and the largest; None of others."""
+    args = get_args(kind)
+    if get_origin(kind) is Annotated and isinstance(args[1], Least) and args[0] in _ENDS:
+        return args[0], args[1].bound, min(args[1].most, _ENDS[args[0]])
+    return (kind, -_ENDS[kind], _ENDS[kind]) if kind in _ENDS else None
+
+
+_ENDS: Final = {int: _LARGEST, float: sys.float_info.max}
+_MOST_KEPT: Final = 1 << 14
+"""Objects, and texts, that are kept because they may recur."""
 
 
 _STEERING: Final = re.compile(
@@ -155,6 +175,7 @@ _STEERING: Final = re.compile(
 """Signs that move a cursor, colour a terminal or turn the direction of reading."""
 
 
+@lru_cache(_MOST_KEPT)
 def harmless(text: str) -> str:
     """Return a text in which nothing steers a terminal: a stand-in for every such sign.
 
@@ -164,7 +185,7 @@ def harmless(text: str) -> str:
 
 
 def _text(value: object) -> str:
-    return harmless(_kind(str, "text", value))
+    return harmless(value if type(value) is str else _kind(str, "text", value))
 
 
 def _wrong(value: object, wanted: str) -> ReadError:
@@ -194,13 +215,21 @@ def _number(value: object) -> float:
     return number
 
 
-def _bounded(read: Read, least: Least, value: object) -> Any:
-    number = read(value)
-    if number < least.bound:
-        raise _wrong(value, f"{least.bound} or more")
-    if number > least.most:
-        raise _wrong(value, f"{least.most} or less")
-    return number
+def _bounded(kind: Any, least: Least) -> Read:
+    read = _reader(kind)
+    own, low, most = _range(Annotated[kind, least]) or (None, 0.0, 0.0)
+
+    def bounded(value: object) -> Any:
+        if type(value) is own and low <= value <= most:  # type: ignore[operator]
+            return value
+        number = read(value)
+        if number < least.bound:
+            raise _wrong(value, f"{least.bound} or more")
+        if number > least.most:
+            raise _wrong(value, f"{least.most} or less")
+        return number
+
+    return bounded
 
 
 def _one_of(known: tuple[Any, ...], value: object) -> Any:
@@ -209,9 +238,31 @@ def _one_of(known: tuple[Any, ...], value: object) -> Any:
     return value
 
 
-def _array(origin: type, read: Read, value: object) -> Any:
-    items: Sequence[Any] = _kind(list | tuple, "a list", value)
-    return origin(_each(read, enumerate(items)))
+def _array(origin: type, item: Any) -> Read:
+    read, (own, low, most) = _reader(item), _range(item) or (None, 0.0, 0.0)
+
+    def array(value: object) -> Any:
+        if type(value) is list:
+            if not value:
+                return origin()
+            # a sum, for of what is no number neither the least nor the largest tells
+            if (
+                set(map(type, value)) == {own}
+                and low <= min(value)
+                and max(value) <= most
+                and sum(value) < math.inf
+            ):
+                return origin(value) if any(value) or origin is list else _zeros(own, len(value))
+        items: Sequence[Any] = _kind(list | tuple, "a list", value)
+        return origin(_each(read, enumerate(items)))
+
+    return array
+
+
+@cache
+def _zeros(kind: type, number: int) -> tuple[Any, ...]:
+    """Return so many zeros, which are one object: what was watched is mostly 0."""
+    return (kind(),) * number
 
 
 def _fixed(readers: tuple[Read, ...], value: object) -> tuple[Any, ...]:
@@ -222,6 +273,10 @@ def _fixed(readers: tuple[Read, ...], value: object) -> tuple[Any, ...]:
 
 def _table(read: Read, value: object) -> dict[str, Any]:
     table: dict[str, Any] = _kind(dict, "a table", value)
+    try:
+        return {harmless(key): read(item) for key, item in table.items()}
+    except ReadError:
+        pass  # once more, to say where
     return dict(zip(map(harmless, table), _each(read, table.items()), strict=True))
 
 
@@ -243,6 +298,11 @@ def _fields(cls: type) -> dict[str, Read]:
 def _object(cls: type, value: object) -> Any:
     table: dict[str, Any] = _kind(dict, "a table", value)
     known = _fields(cls)
+    if table.keys() == known.keys():
+        try:
+            return cls(**{key: read(table[key]) for key, read in known.items()})
+        except ValueError:
+            pass  # once more, to say where
     said = []
     if lacks := sorted(needed(cls) - table.keys()):
         said.append(f"lacks {', '.join(lacks)}")
@@ -262,9 +322,29 @@ def _object(cls: type, value: object) -> Any:
         raise ReadError(f"is none: {error}") from None
 
 
-def _either(readers: tuple[Read, ...], nothing: bool, value: object) -> Any:  # noqa: FBT001
+def _recurring(kept: dict[bytes, Any], read: Read, value: Any) -> Any:
+    """Return the object that was read of an equal value before; else read it."""
+    try:
+        key = marshal.dumps(value, 2)  # the quickest that tells 1 from 1.0 and from true
+    except ValueError:  # no type of JSON
+        return read(value)
+    if key not in kept:
+        if len(kept) >= _MOST_KEPT:
+            kept.clear()
+        kept[key] = read(value)
+    return kept[key]
+
+
+def _either(
+    readers: tuple[Read, ...],
+    known: dict[type, Read],
+    nothing: bool,  # noqa: FBT001
+    value: object,
+) -> Any:
     if nothing and value is None:
         return None
+    if read := known.get(type(value)):  # no other type takes it
+        return read(value)
     errors = []
     for read in readers:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from convbench.core import slot_names
 from convbench.core.arithmetic import (
@@ -162,6 +162,8 @@ class ConvSpec(Stored):
     Every number may be an int, an integer NumPy array (a sweep) or a SymPy expression (a formula).
     Raises SpecError, naming the field, the value and the remedy, for a slot that cannot exist.
     """
+
+    recurs: ClassVar[bool] = True
 
     in_channels: Quantity
     out_channels: Quantity

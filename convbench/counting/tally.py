@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from convbench.core.notebook_views import OneLine, ShownOnPaper
 from convbench.core.serialization import Stored, Whole
@@ -24,6 +25,8 @@ class Convention(Stored):
         source: the package and its version.
 
     """
+
+    recurs: ClassVar[bool] = True
 
     unit: str
     elementwise: str
@@ -51,6 +54,8 @@ class Tally(OneLine, ShownOnPaper, Stored, view="tallies"):
 
     """
 
+    recurs: ClassVar[bool] = True
+
     counter: str
     macs: Whole
     by_operator: dict[str, Whole]
@@ -73,6 +78,8 @@ class Tally(OneLine, ShownOnPaper, Stored, view="tallies"):
 @dataclass(frozen=True)
 class Unavailable(Stored):
     """A counter that could not count. unavailable: why."""
+
+    recurs: ClassVar[bool] = True
 
     unavailable: str
 

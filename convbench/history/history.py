@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from convbench.runs.frame import rows
 from convbench.runs.titles import Titles, titles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from convbench.history.run_folders import Finds
     from convbench.history.shares import Floats
@@ -63,11 +64,19 @@ class History(OneLine):
 
     def levels(self, series: int) -> tuple[Level, ...]:
         """Return the change points of a case's time."""
-        return tuple(level for level in self.found.levels if level.series == series)
+        return tuple(self._levels.get(series, ()))
 
     def changed(self, series: int) -> tuple[Event, ...]:
         """Return the changes of a case's counts, and whether it ran."""
-        return tuple(event for event in self.events if event.series == series)
+        return tuple(self._changed.get(series, ()))
+
+    @cached_property
+    def _levels(self) -> dict[int, list[Level]]:
+        return _by_series(self.found.levels)
+
+    @cached_property
+    def _changed(self) -> dict[int, list[Event]]:
+        return _by_series(self.events)
 
     def in_the_way(self, run: int) -> tuple[Difference, ...]:
         """Return what of the environment changed before a run, and must match."""
@@ -78,6 +87,16 @@ class History(OneLine):
         """The cases with a change, of their time or of another kind."""
         found = {level.series for level in self.found.levels}
         return tuple(sorted(found | {event.series for event in self.events}))
+
+
+_OfSeries = TypeVar("_OfSeries", Level, Event)
+
+
+def _by_series(several: Iterable[_OfSeries]) -> dict[int, list[_OfSeries]]:
+    found: dict[int, list[_OfSeries]] = {}
+    for one in several:
+        found.setdefault(one.series, []).append(one)
+    return found
 
 
 def history(finds: Finds, limits: Limits | None = None) -> History:

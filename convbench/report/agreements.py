@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from convbench.core.once import once
 from convbench.counting.agreement import Agreement, judge
 from convbench.counting.tally import Tally
 from convbench.report.document import Column, Heading, Table
@@ -42,6 +43,7 @@ class Counted:
     cases: int
 
 
+@once
 def agreements(run: Run) -> tuple[Counted, ...]:
     """Return one entry for each distinct (slot, label, count, verdicts), in the order of the run.
 

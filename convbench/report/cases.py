@@ -7,25 +7,24 @@ from typing import TYPE_CHECKING, Any
 from convbench.core.units import REAL
 from convbench.report.document import Column, Table
 from convbench.runs.columns import COLUMNS, FrameColumn, of_backend, of_counter
-from convbench.runs.frame import columns_of, frame
+from convbench.runs.frame import columns_of, values_of
 
 if TYPE_CHECKING:
     from convbench.runs.record import Run
 
 
 def cases_table(run: Run) -> Table:
-    """Return `frame(run)` as a table: every case with every column."""
-    table = frame(run)
-    plain = table.astype(object).where(table.notna(), None)
+    """Return the frame of a run as a table: every case with every column."""
+    columns = columns_of(run)
     return Table(
         id="cases",
         caption="Every case with every column; times in seconds, counts of one forward pass of "
         "the whole batch.",
         columns=tuple(
             Column(name=column.name, key=column.name, kind=column.kind, note=column.note)
-            for column in columns_of(run)
+            for column in columns
         ),
-        rows=tuple(plain.itertuples(index=False, name=None)),
+        rows=tuple(zip(*(values_of(run, column) for column in columns), strict=True)),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
+from convbench.core.once import once
 from convbench.core.sources import UNKNOWN
 from convbench.report import results
 from convbench.report.agreements import disagreements
@@ -21,6 +22,7 @@ from convbench.report.document import (
 from convbench.report.doubts import busy, remedy
 from convbench.report.findings import findings, main_group, scope
 from convbench.report.groups import groups, telling, timed_rows
+from convbench.report.large import MOST_GROUPS, cut
 from convbench.report.measured import measured_section
 from convbench.report.plots import curve_figure, networks_figure, ratios_figure
 from convbench.report.published_figures import figures
@@ -38,6 +40,7 @@ _MOST_SLOTS: Final = 2
 """Slots that are named beside a reason; the others are counted."""
 
 
+@once
 def contents(run: Run) -> Document:
     """Return the report of a run: the answer, the main group, the others, then what they rest on.
 
@@ -46,8 +49,13 @@ def contents(run: Run) -> Document:
     every = groups(run)
     code = telling([group for group in every if group.kind == "code"], 1)
     main = main_group(every) or next(iter(code), None)
+    nets = telling([group for group in every if group.kind == "network"], len(every))
     rest = [group for group in every if group is not main and group.kind != "network"]
-    blocks: tuple[Block, ...] = (
+    told = {id(group) for group in telling(rest, MOST_GROUPS)}
+    shown, left = (
+        [group for group in rest if (id(group) in told) is there] for there in (True, False)
+    )
+    blocks, longer = cut((
         *_state(run, every),
         Heading(level=2, text="What the numbers say"),
         *findings(run, every),
@@ -55,16 +63,16 @@ def contents(run: Run) -> Document:
         *results.main_section(main, every),
         *disagreements(run),
         *results.overview(every),
-        *results.other_groups(rest, every),
+        *results.other_groups(shown, every, left),
         *_curve(every),
-        *_networks(run, every),
+        *_networks(run, every, nets),
         *_left_out(run),
         *measured_section(run, every),
-    )
+    ))  # fmt: skip
     return Document(
         title=_title(run),
         blocks=blocks,
-        data=(cases_table(run),),
+        data=(*longer, *results.tables([*left, *nets[MOST_GROUPS:]]), cases_table(run)),
         scope=scope(run, every),
     )
 
@@ -123,10 +131,11 @@ def _curve(every: Sequence[Group]) -> tuple[Block, ...]:
     return heading, Paragraph(text=text), figure
 
 
-def _networks(run: Run, every: Sequence[Group]) -> tuple[Block, ...]:
+def _networks(run: Run, every: Sequence[Group], several: Sequence[Group]) -> tuple[Block, ...]:
     """Return networks side by side, and others' figures beside ours, of types too."""
-    several = telling([group for group in every if group.kind == "network"], len(every))
-    found = [(group, each) for group in several if (each := results.group_blocks(group))]
+    found = [
+        (group, each) for group in several[:MOST_GROUPS] if (each := results.group_blocks(group))
+    ]
     title = "Published figures"
     blocks: list[Block] = []
     for group, inside in found[:1]:
@@ -135,6 +144,8 @@ def _networks(run: Run, every: Sequence[Group]) -> tuple[Block, ...]:
         blocks += folded("Details of each network", results.details(group, every))
     for group, inside in found[1:]:
         blocks += folded(group.title, inside)
+    if text := results.elsewhere(several[MOST_GROUPS:]):
+        blocks.append(Paragraph(text=text))
     published = figures(run)
     blocks += folded("Published figures", [_published(published)] if published else [])
     return (Heading(level=2, text=title), *blocks) if blocks else ()

@@ -159,8 +159,10 @@ Block = Heading | Paragraph | Bullets | Code | Table | Figure | Fold
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A report. `data` are tables too wide for a page, for the formats that are for data.
+    """A report.
 
+    `data` are tables too wide for a page, and the parts of tables that are too long for it, for the
+    formats that are for data.
     `scope` is one line on what was run, for a format that has a place for it beside the title; the
     blocks say it too. `forms` are what figures are written as, by a format that writes them to
     files.

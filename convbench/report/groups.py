@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from convbench.core.once import once
 from convbench.runs.frame import Row, rows
 from convbench.runs.titles import titles
 
@@ -27,34 +29,34 @@ class Group:
     kind: Kind
     rows: tuple[Row, ...]
 
-    @property
+    @cached_property
     def baseline(self) -> Row | None:
         """The row that ratios refer to, whatever became of it."""
         return next((row for row in self.rows if row.is_baseline), None)
 
-    @property
+    @cached_property
     def baseline_name(self) -> str:
         """Label of the baseline, for headings of columns."""
         return self.baseline.record.label if self.baseline else "the baseline"
 
-    @property
+    @cached_property
     def derived(self) -> tuple[Row, ...]:
         """Rows that may be believed and have a derived cost, fewest multiplications first."""
         good = [row for row in self.rows if row.record.status == "ok" and row.record.cost]
         return tuple(sorted(good, key=multiplications))
 
-    @property
+    @cached_property
     def timed(self) -> tuple[Row, ...]:
         """Rows that may be believed and have a time, fastest first."""
         good = [row for row in self.rows if row.record.status == "ok" and row.seconds]
         return tuple(sorted(good, key=typical))
 
-    @property
+    @cached_property
     def compared(self) -> tuple[Row, ...]:
         """Rows with both ratios to the baseline, fastest first; the baseline is not among them."""
         return tuple(row for row in self.paced if row.multiplications is not None)
 
-    @property
+    @cached_property
     def paced(self) -> tuple[Row, ...]:
         """Rows with a time ratio to the baseline, counted or not, fastest first."""
         found = [row for row in self.timed if row.time]
@@ -87,6 +89,7 @@ def timed_rows(all_groups: Sequence[Group]) -> list[Row]:
     return [row for group in all_groups for row in group.timed]
 
 
+@once
 def groups(run: Run) -> tuple[Group, ...]:
     """Return the groups of a run, in the order of their first record."""
     names = titles(run.records).groups

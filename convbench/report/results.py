@@ -10,13 +10,14 @@ from convbench.core import text as show
 from convbench.core.intervals import WORDS
 from convbench.report.document import Column, Heading, Paragraph, Table, folded
 from convbench.report.doubts import remedy, unknown
-from convbench.report.groups import Group, alike, multiplications
+from convbench.report.groups import Group, alike, multiplications, telling
+from convbench.report.large import MOST_ROWS, in_file
 from convbench.report.phrases import WITHIN, kinds_of
 from convbench.report.plots import ratios_figure, scatter_figure, series
 from convbench.runs.columns import COLUMNS, LISTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from convbench.report.document import Block
     from convbench.runs.frame import Row
@@ -104,6 +105,8 @@ def overview(every: Sequence[Group]) -> tuple[Block, ...]:
     several = [group for group in every if group.kind != "network" and group.timed]
     if not several[1:]:
         return ()
+    if len(several) > MOST_ROWS:
+        several = list(telling(several, len(several)))
     types = any(group.kind == "type" for group in several)
     table = Table(
         id="overview",
@@ -138,8 +141,13 @@ def _overview_row(group: Group) -> tuple[Any, ...]:
     )
 
 
-def other_groups(rest: Sequence[Group], every: Sequence[Group]) -> tuple[Block, ...]:
-    """Return the groups other than the main one, each folded; small ones together if many."""
+def other_groups(
+    rest: Sequence[Group], every: Sequence[Group], left: Sequence[Group] = ()
+) -> tuple[Block, ...]:
+    """Return the groups other than the main one, each folded; small ones together if many.
+
+    left: those that are not on the page.
+    """
     few = len(every) <= MANY_GROUPS
     folds: list[Block] = []
     small: list[Block] = []
@@ -155,11 +163,25 @@ def other_groups(rest: Sequence[Group], every: Sequence[Group]) -> tuple[Block, 
     folds += folded(f"Groups of at most {_SMALL} cases", small)
     if not folds:
         return ()
+    text = "Ratios are to the row whose verdict is “baseline”."
+    text = " ".join(filter(None, (text, elsewhere(left))))
+    return Heading(level=2, text="The other groups"), Paragraph(text=text), *folds
+
+
+def elsewhere(left: Sequence[Group]) -> str:
+    """Return where groups are that are not on the page, as a sentence; empty for none."""
+    if not left:
+        return ""
+    groups = show.plural(len(left), "more group", "more groups")
     return (
-        Heading(level=2, text="The other groups"),
-        Paragraph(text="Ratios are to the row whose verdict is “baseline”."),
-        *folds,
+        f"{groups}, which compare fewer cases or less work, are not on this page: their rows are "
+        f"in {in_file('results')}, and convbench report --table GROUP writes one of them."
     )
+
+
+def tables(several: Iterable[Group]) -> Iterator[Table]:
+    """Yield the tables of groups that are not on the page."""
+    return filter(None, map(_results, several))
 
 
 def group_blocks(group: Group) -> tuple[Block, ...]:

@@ -41,7 +41,10 @@ def flat_tables(document: Document) -> tuple[Flat, ...]:
 
 
 def _joined(tables: list[Table]) -> Flat:
-    rows = [_scalars(table, row) for table in tables for row in table.rows]
+    if len(tables) == 1 and not tables[0].part and not _intervals(tables[0]):  # as it is
+        (table,) = tables
+        return Flat(id=table.id, caption=table.caption, columns=table.columns, rows=table.rows)
+    rows = [row for table in tables for row in _scalars(table)]
     columns = {column.key: column for row in rows for column, _ in row.values()}
     columns = columns or {column.key: column for column in tables[0].columns}
     return Flat(
@@ -52,22 +55,26 @@ def _joined(tables: list[Table]) -> Flat:
     )
 
 
-def _scalars(table: Table, row: tuple[Any, ...]) -> dict[str, tuple[Column, Any]]:
-    found = [(GROUP, table.part)] if table.part else []
-    for column, value in zip(table.columns, row, strict=True):
-        found += _ends(column, value)
-    return {column.key: (column, value) for column, value in found}
+def _intervals(table: Table) -> bool:
+    """Tell whether any value is an interval."""
+    kinds = {kind for column in zip(*table.rows, strict=True) for kind in set(map(type, column))}
+    return not kinds.isdisjoint({Interval, RatioInterval})
 
 
-def _ends(column: Column, value: Any) -> Iterator[tuple[Column, Any]]:
-    if not isinstance(value, Interval | RatioInterval):
-        yield column, value
-        return
-    yield column, value.value
-    ends = (value.low, value.high) if value.usable else (None, None)
-    for end, number in zip(("low", "high"), ends, strict=True):
-        note = f"{'lower' if end == 'low' else 'upper'} end of the interval of {column.key}"
-        yield (
-            replace(column, name=f"{column.name}, {end}", key=f"{column.key}_{end}", note=note),
-            number,
-        )
+def _scalars(table: Table) -> Iterator[dict[str, tuple[Column, Any]]]:
+    """Yield of every row its values and their columns, by the columns' keys."""
+    ends = [[_end(column, name) for name in ("low", "high")] for column in table.columns]
+    for row in table.rows:
+        found: list[tuple[Column, Any]] = [(GROUP, table.part)] if table.part else []
+        for column, two, value in zip(table.columns, ends, row, strict=True):
+            if isinstance(value, Interval | RatioInterval):
+                numbers = (value.low, value.high) if value.usable else (None, None)
+                found += [(column, value.value), *zip(two, numbers, strict=True)]
+            else:
+                found.append((column, value))
+        yield {column.key: (column, value) for column, value in found}
+
+
+def _end(column: Column, end: str) -> Column:
+    note = f"{'lower' if end == 'low' else 'upper'} end of the interval of {column.key}"
+    return replace(column, name=f"{column.name}, {end}", key=f"{column.key}_{end}", note=note)

@@ -14,6 +14,7 @@ from convbench.clock.contamination import told_again
 from convbench.clock.estimates import Estimates
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
+from convbench.core.once import once
 from convbench.core.units import REAL, Kind
 from convbench.runs.columns import COLUMNS, LAST_OF_COUNTS, FrameColumn, of_backend, of_counter
 
@@ -31,24 +32,47 @@ class Row:
     Attributes:
         record: the case.
         baseline: the record that ratios refer to; None where the run has none for this case.
-        multiplications: multiplications divided by the baseline's; None where one is unknown.
-        parameters: the same of parameters.
-        seconds: time of one call, with its interval.
-        time: seconds divided by the baseline's, with its interval; None for the baseline itself,
-            and where one of the two has no time to believe.
-        no_time: why `time` is None, in words; empty for the baseline itself.
         estimates: what the samples of the case's group say, by case.
 
     """
 
     record: Record
     baseline: Record | None
-    multiplications: float | None
-    parameters: float | None
-    seconds: Interval | None
-    time: RatioInterval | None
-    no_time: str
     estimates: Estimates
+
+    @cached_property
+    def multiplications(self) -> float | None:
+        """Multiplications divided by the baseline's; None where one is unknown."""
+        return _quotient("multiplications", self.record, self.baseline)
+
+    @cached_property
+    def parameters(self) -> float | None:
+        """The same of parameters."""
+        return _quotient("parameters", self.record, self.baseline)
+
+    @cached_property
+    def seconds(self) -> Interval | None:
+        """Time of one call, with its interval; None without one, or where a call took no time."""
+        samples = self.record.samples
+        some = samples and min(one.minimum for one in samples) > 0
+        return self.estimates.time(self.record.case) if some else None
+
+    @property
+    def time(self) -> RatioInterval | None:
+        """Seconds divided by the baseline's, with its interval.
+
+        None for the baseline itself, and where one of the two has no time to believe.
+        """
+        return self._time[0]
+
+    @property
+    def no_time(self) -> str:
+        """Why `time` is None, in words; empty for the baseline itself."""
+        return self._time[1]
+
+    @cached_property
+    def _time(self) -> tuple[RatioInterval | None, str]:
+        return _time(self.record, self.baseline, self.estimates)
 
     @property
     def is_baseline(self) -> bool:
@@ -74,15 +98,9 @@ class Row:
         return _ratio(self.record, other.record, self.estimates)[0]
 
 
+@once
 def rows(run: Run) -> tuple[Row, ...]:
-    """Return one row a record, in the order of the run; derived once, and kept with the run."""
-    kept: dict[str, tuple[Row, ...]] = vars(run)
-    if _ROWS not in kept:
-        kept[_ROWS] = _derived(run)
-    return kept[_ROWS]
-
-
-def _derived(run: Run) -> tuple[Row, ...]:
+    """Return one row a record, in the order of the run."""
     cases = run.by_case()
     groups: dict[tuple[str, str], dict[str, tuple[Samples, ...]]] = {}
     for record in run.records:
@@ -91,31 +109,13 @@ def _derived(run: Run) -> tuple[Row, ...]:
     known = {key: Estimates(samples) for key, samples in groups.items()}
     empty = Estimates({})
     return tuple(
-        _row(
-            record, cases.get(record.baseline or ""), known.get((record.group, record.kind), empty)
+        Row(
+            record=record,
+            baseline=cases.get(record.baseline or ""),
+            estimates=known.get((record.group, record.kind), empty),
         )
         for record in run.records
     )
-
-
-def _row(record: Record, baseline: Record | None, estimates: Estimates) -> Row:
-    time, no_time = _time(record, baseline, estimates)
-    return Row(
-        record=record,
-        baseline=baseline,
-        multiplications=_quotient("multiplications", record, baseline),
-        parameters=_quotient("parameters", record, baseline),
-        seconds=_seconds(record, estimates),
-        time=time,
-        no_time=no_time,
-        estimates=estimates,
-    )
-
-
-def _seconds(record: Record, estimates: Estimates) -> Interval | None:
-    """Return the time of a call; None without samples, or where one took no time at all."""
-    some = record.samples and min(samples.minimum for samples in record.samples) > 0
-    return estimates.time(record.case) if some else None
 
 
 def _quotient(name: str, record: Record, baseline: Record | None) -> float | None:
@@ -152,6 +152,7 @@ def _ratio(record: Record, base: Record, estimates: Estimates) -> tuple[RatioInt
         return None, str(error)
 
 
+@once
 def counters(run: Run) -> tuple[str, ...]:
     """Return the names of all counters in the run, in the order of their first appearance."""
     return tuple(dict.fromkeys(name for record in run.records for name in record.tallies))
@@ -177,13 +178,20 @@ def frame(run: Run) -> pd.DataFrame:
     """
     import pandas as pd
 
-    found = rows(run)
     columns = columns_of(run)
-    values = {column.name: [column.value(row) for row in found] for column in columns}
+    values = {column.name: values_of(run, column) for column in columns}
     kinds = {column.name: _pandas_type(column.kind, values[column.name]) for column in columns}
     return pd.DataFrame(values, dtype=object).astype(
         {name: known for name, known in kinds.items() if known}
     )
+
+
+def values_of(run: Run, column: FrameColumn) -> list[Any]:
+    """Return what a column holds of every case; None where there is nothing."""
+    found = [column.value(row) for row in rows(run)]
+    if column.kind in REAL:  # a whole number of seconds is one too; what is no number is missing
+        return [None if one is None or one != one else float(one) for one in found]  # noqa: PLR0124
+    return found
 
 
 def _pandas_type(kind: Kind, values: Iterable[Any]) -> str | None:
@@ -198,4 +206,3 @@ def _pandas_type(kind: Kind, values: Iterable[Any]) -> str | None:
 
 _LARGEST: Final = 2**63 - 1
 _MOST_NAMED: Final = 3
-_ROWS: Final = "rows"

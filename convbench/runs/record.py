@@ -148,15 +148,12 @@ class More(Stored):
 
     def onto(self, record: Record) -> Record:
         """Return the record with this added; a line without samples makes those before it void."""
-        record = replace(record, status=self.status, reason=self.reason, flags=self.flags)
+        told = {name: getattr(self, name) for name in ("status", "reason", "flags")}
         if not self.samples:
-            return replace(record, samples=(), also={})
+            return replace(record, **told, samples=(), also={})
         names = dict.fromkeys((*record.also, *self.also))
-        return replace(
-            record,
-            samples=(*record.samples, *self.samples),
-            also={name: (*record.also.get(name, ()), *self.also.get(name, ())) for name in names},
-        )
+        also = {name: (*record.also.get(name, ()), *self.also.get(name, ())) for name in names}
+        return replace(record, **told, samples=(*record.samples, *self.samples), also=also)
 
 
 class _Named(TypedDict):

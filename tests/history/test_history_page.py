@@ -411,3 +411,11 @@ def test_a_disturbed_process_moves_nothing(tmp_path, number, run):
     assert "Shift common to all cases of a group" not in points(document)
     spread = found.alone[5] - found.alone[5].mean()
     assert max(abs(spread)) < 0.04
+
+
+def test_a_smallest_change_beyond_all_measure_is_said_and_is_no_crash(tmp_path):
+    """Two runs with one process a case: t has so few degrees of freedom that its exp overflows."""
+    found = history(find_runs(histories.plain(tmp_path, runs=2)))
+    for last, size in ((800.0, "more than 1,000 %"), (0.2, "about 22 %")):
+        told = replace(found, found=replace(found.found, smallest=(last, last)))
+        assert points(page(told, ()))["Detectable change"].startswith(f"{size} in a typical case.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
 # What a spreadsheet takes for a formula. "@256×128 b1" is none: no function begins with a digit,
 # and without an operator, a bracket or a mark behind it nothing can be calculated or called.
 _FORMULA: Final = re.compile(r"'*(?:[=+\-＝＋－＠\t\r\n]|@(?!\d[\w× ]*\Z))")
+
+
+_END: Final = "\r\n"
 
 
 @RENDERERS.register("csv")
@@ -46,14 +48,23 @@ def render_one(table: OneTable) -> Files:
 
 def text_of(columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return CSV with its head, lines ending in a line feed; None is empty, floats are exact."""
-    lines = []
+    lines: list[str] = []
+    # With both its characters in the line's end, a lone carriage return is quoted too: unquoted
+    # it would begin a row for most readers.
+    writer = csv.writer(_Lines(lines), lineterminator=_END)
     for row in (tuple(columns), *rows):
-        line = io.StringIO()
-        # With both its characters in the line's end, a lone carriage return is quoted too: unquoted
-        # it would begin a row for most readers.
-        csv.writer(line, lineterminator="\r\n").writerow([harmless(value) for value in row])
-        lines.append(line.getvalue().removesuffix("\r\n"))
+        writer.writerow([harmless(one) if isinstance(one, str) else one for one in row])
     return "\n".join([*lines, ""])
+
+
+class _Lines:
+    """A file of lines: what is written at once, without its end."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+
+    def write(self, line: str) -> None:
+        self._lines.append(line.removesuffix(_END))
 
 
 def harmless(value: Any) -> Any:

@@ -40,7 +40,8 @@ class Report:
         findings: what the numbers come to, in sentences: the same points as the list "findings" in
             blocks. Empty where the report has none.
         blocks: the report, in reading order.
-        data: tables too wide for a page. "cases" has every case with every column.
+        data: tables too wide for a page, and the parts of tables that are too long for it. "cases"
+            has every case with every column.
 
     """
 

@@ -13,6 +13,7 @@ from convbench.core.extras import needed
 from convbench.report.figures import style
 from convbench.report.formats import csv
 from convbench.report.formats.html import look
+from convbench.report.table_data import flat_tables
 
 if TYPE_CHECKING:
     from convbench.report.document import Document
@@ -22,6 +23,8 @@ _EARLY: Final = ("theme.js",)
 """Scripts that run before anything is shown."""
 _SCRIPTS: Final = ("state.js", "tables.js", "labels.js", "figures.js", "follow.js", "start.js")
 """Those that run when the page is there, in this order, as one script."""
+_MOST_INSIDE: Final = 1 << 23
+"""Bytes of a table as CSV that a page holds for readers to keep: some ten thousand cases."""
 # What ends a script or starts a comment inside one, and what is a line's end to JavaScript alone.
 _UNSAFE: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028",
                   "\u2029": "\\u2029"}  # fmt: skip
@@ -109,14 +112,20 @@ def _hash(text: str) -> str:
 
 
 def _downloads(document: Document) -> list[tuple[str, int, str]]:
-    """Return (name, rows, address) of each table that is too wide for the page, as CSV."""
-    wide = {f"tables/{table.id}.csv": table for table in document.data if table.rows}
+    """Return (name, rows, address) of each table too large for the page, as CSV.
+
+    The address holds the table itself; it is empty where that is too much for a page.
+    """
+    wide = dict.fromkeys(table.id for table in document.data if table.rows)
     written = csv.render(document) if wide else {}
+    rows = {flat.id: len(flat.rows) for flat in flat_tables(document)}
     return [
         (
-            f"{table.id}.csv",
-            len(table.rows),
-            f"data:text/csv;charset=utf-8;base64,{base64.b64encode(written[path]).decode()}",
+            f"{name}.csv",
+            rows[name],
+            f"data:text/csv;charset=utf-8;base64,{base64.b64encode(content).decode()}"
+            if len(content := written[f"tables/{name}.csv"]) <= _MOST_INSIDE
+            else "",
         )
-        for path, table in wide.items()
+        for name in wide
     ]
