@@ -47,7 +47,7 @@ class Table:
 
     def wrong(self, key: str, value: Any, wanted: str) -> NoReturn:
         """Raise SuiteError: this key has this value, and should have that."""
-        raise SuiteError(f"{self.place}: {key} = {value!r} is wrong; give {wanted}.")
+        raise SuiteError(f"{self.place}: {key} = {value!r:.200} is wrong; give {wanted}.")
 
     def missing(self, key: str) -> NoReturn:
         """Raise SuiteError: the key is needed."""
@@ -59,7 +59,10 @@ class Table:
             if key not in self.taken:
                 near = difflib.get_close_matches(key, self.taken, n=1)
                 hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(self.taken)}."
-                raise SuiteError(f"{self.place}: {key} = {value!r} is not a known key. {hint}")
+                shown = key if key.isidentifier() else f"{key!r}"
+                raise SuiteError(
+                    f"{self.place}: {shown:.200} = {value!r:.200} is not a known key. {hint}"
+                )
 
 
 def grid(value: Any) -> list[Any]:

@@ -81,15 +81,15 @@ def decide(request: Request) -> Job:
             re.compile(choice.only)
         except re.error as error:
             raise SuiteError(
-                f"--only {choice.only!r} is not a regular expression: {error}. Mend it, or escape "
-                "the signs that have a meaning there."
+                f"--only {choice.only!r:.200} is not a regular expression: {error}. Mend it, or "
+                "escape the signs that have a meaning there."
             ) from None
     conditions = conditions_of(choice)
     groups = expand(choice.suite, conditions, choice.only)
     if not groups:
         raise SuiteError(
-            f"--only {choice.only!r} matches none of the cases of suite {choice.suite.name}: see "
-            "them with `convbench run --dry-run`."
+            f"--only {choice.only!r:.200} matches none of the cases of suite {choice.suite.name}: "
+            "see them with `convbench run --dry-run`."
         )
     before = choice.resumed
     return Job(

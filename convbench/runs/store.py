@@ -236,7 +236,7 @@ def _take(line: bytes, records: dict[str, Record]) -> None:
     if isinstance(row, dict) and "more" in row:
         more = More.from_json(row)
         if more.more not in records:
-            raise ValueError(f"there is no record before it of {more.more!r}")
+            raise ValueError(f"there is no record before it of {more.more!r:.200}")
         record = more.onto(records[more.more])
     else:
         record = Record.from_json(row)
@@ -256,12 +256,12 @@ def _load_header(path: Path) -> Header:
         raise RunError(f"{file} is not a convbench header: give a folder that convbench wrote.")
     if "format" not in data:
         raise RunError(
-            f"{file} is from before the first release of convbench (schema {data['schema']!r}), "
-            "whose files are not read any more: make the run again."
+            f"{file} is from before the first release of convbench (schema "
+            f"{data['schema']!r:.200}), whose files are not read any more: make the run again."
         )
     if data["schema"] != SCHEMA or data["schema"] is True:
         raise RunError(
-            f"{file} has schema {data['schema']!r} and this convbench reads {SCHEMA}: "
+            f"{file} has schema {data['schema']!r:.200} and this convbench reads {SCHEMA}: "
             "upgrade convbench if a later one wrote it, else make the run again."
         )
     try:
