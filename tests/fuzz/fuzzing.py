@@ -8,12 +8,13 @@ import io
 import re
 import signal
 import sys
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from typer.main import get_command
 
 from convbench.core.serialization import harmless
 from convbench.ui.cli import main
@@ -56,13 +57,11 @@ CHECKS: Final[dict[str, Any]] = {
 }
 
 
-def fuzzed(test: Any) -> Any:
-    """Give a test its draws: the same 1,000 everywhere, or those of the profile "long"."""
+def fuzzed(draws: int = DRAWS) -> Any:
+    """Return what gives a test its draws: the same everywhere, or those of the profile "long"."""
     if LONG:
-        return settings(settings.default, **CHECKS)(watched(test))
-    return settings(max_examples=DRAWS, derandomize=True, database=None, deadline=None, **CHECKS)(
-        test
-    )
+        return lambda test: settings(settings.default, **CHECKS)(watched(test))
+    return settings(max_examples=draws, derandomize=True, database=None, deadline=None, **CHECKS)
 
 
 def watched(test: Any) -> Any:
@@ -160,6 +159,9 @@ def damaged(content: bytes, cut: tuple[float, int, bytes] | None) -> bytes:
     return content[:place] + new + content[place + gone :]
 
 
+parser = cache(get_command)
+
+
 def command(*arguments: str) -> tuple[int, str, str]:
     """Run `convbench` in this process; return its status, and what it printed and complained."""
     out, err = io.StringIO(), io.StringIO()
@@ -170,6 +172,7 @@ def command(*arguments: str) -> tuple[int, str, str]:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(sys, "argv", ["convbench", *arguments])
+        patch.setattr("typer.main.get_command", parser)  # made once, and not in each draw
         try:
             main()
         except SystemExit as end:
@@ -187,13 +190,14 @@ def check_command(arguments: list[str], may_end: set[int]) -> int:
     assert "Traceback" not in err
     if status == 2:
         assert err.strip()
-        check_message(err.removeprefix("convbench: ").removesuffix("\n"), usage="Usage:" in err)
+        several = "Usage:" in err or any("\n" in word for word in arguments)
+        check_message(err.removeprefix("convbench: ").removesuffix("\n"), several=several)
     return status
 
 
-def check_message(text: str, *, usage: bool = False) -> None:
-    """See that an error is one line that can be read; the boxes of a usage error may be more."""
-    assert usage or ("\n" not in text and len(text) < LONGEST), text[:3000]
+def check_message(text: str, *, several: bool = False) -> None:
+    """See that an error is one line that can be read; some may have more lines."""
+    assert several or ("\n" not in text and len(text) < LONGEST), text[:3000]
 
 
 LONGEST: Final = 1500

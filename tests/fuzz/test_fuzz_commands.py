@@ -204,7 +204,7 @@ def test_every_option_has_a_good_value():
     assert named - GOOD.keys() == set()
 
 
-@fuzzed
+@fuzzed()
 @given(arguments=command_lines())
 def test_commands(place, arguments):
     home, kept = place

@@ -161,7 +161,7 @@ def taken(home: Path, use: str) -> None:
         check_message(str(error))
 
 
-@fuzzed
+@fuzzed()
 @given(
     plan=st.lists(change(LINES, OF_LINES), min_size=1, max_size=3),
     order=seldom_ordered,
@@ -176,7 +176,7 @@ def test_records(home, plan, order, cut, use):
     taken(home, use)
 
 
-@fuzzed
+@fuzzed()
 @given(plan=st.lists(change(LATER, OF_HEAD), min_size=1, max_size=3), cut=seldom_cut, use=uses)
 def test_headers(home, plan, cut, use):
     written = json.dumps(changed(LATER, plan)).encode()

@@ -90,13 +90,13 @@ def planned(file: Any, content: bytes) -> None:
             check_message(text)
 
 
-@fuzzed
+@fuzzed(500)
 @given(plan=st.lists(change(SUITE, paths_of(SUITE)), min_size=1, max_size=3))
 def test_structures(file, plan):
     planned(file, document(changed(SUITE, plan)).encode("utf-8", "surrogatepass"))
 
 
-@fuzzed
+@fuzzed(500)
 @given(plan=st.lists(cuts, min_size=1, max_size=3))
 def test_texts(file, plan):
     content = document(SUITE).encode()
