@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -37,6 +38,8 @@ class Store:
         self._lock = lock
         self._written = [records] if records else []
         """All lines, since a file that is overwritten cannot give them back."""
+        self._midway = False
+        """Whether the last of them may be there in part, after an interrupt."""
 
     @classmethod
     def create(cls, path: Path, header: Header) -> Store:
@@ -74,12 +77,18 @@ class Store:
     def append(self, records: Iterable[Record | More]) -> None:
         """Write records, or what adds to them, in one piece; wait until they are on the disk."""
         lines = "".join(dumps(record.to_json()) + "\n" for record in records).encode()
+        whole = len(self._written)
         try:
             self.keep()
+            self._written.append(lines)  # first: `keep` makes good what an interrupt leaves undone
+            self._midway = True
             _write(self._lock, lines)
+            self._midway = False
         except OSError as error:
+            del self._written[whole:]
+            with suppress(OSError):  # part of a line may be there, as on a disk that is full
+                self._lock.truncate(sum(map(len, self._written)))
             raise _unwritable(self.path, error) from None
-        self._written.append(lines)
 
     def keep(self, *, whole: bool = False) -> None:
         """See that what was written still lies in the folder; write it anew where it does not.
@@ -105,10 +114,12 @@ class Store:
                 f"{self.path} was moved, removed or replaced while the run was written there. "
                 f"Nothing is lost: the whole run is in {folder}."
             )
-            if lock is not self._lock:
+            own = lock is self._lock
+            if not own:
                 self._lock.close()
             self.path, self._lock = folder, lock
-            self.moved(folder, why)
+            if not (own and self._midway):
+                self.moved(folder, why)
             return
         raise RunError(
             f"{self.path} was moved, removed or replaced while the run was written there, and "
@@ -127,8 +138,21 @@ class Store:
         )
 
     def _begun_again(self, folder: Path) -> IO[bytes]:
-        """Put what was written into a folder that holds nothing else; RunError if it does."""
+        """Put what was written into a folder that holds nothing else; RunError if it does.
+
+        A folder that was made for it and cannot be written is removed again.
+        """
+        made = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._filled(folder)
+        except (OSError, RunError):
+            with suppress(OSError):  # it stays where something is in it
+                if made:
+                    folder.rmdir()
+            raise
+
+    def _filled(self, folder: Path) -> IO[bytes]:
         written = b"".join(self._written)
         there = _begins(folder / RECORDS, written)
         if _begins(folder / HEADER, self._header) not in {b"", self._header} or (
@@ -136,8 +160,15 @@ class Store:
         ):
             raise RunError(f"{folder} holds something else.")
         lock = self._lock if _is(folder / RECORDS, self._lock) else locked(folder)
-        _write(lock, written[len(there) :])
-        write_file(folder / HEADER, self._header)
+        try:
+            _write(lock, written[len(there) :])
+            write_file(folder / HEADER, self._header)
+        except (OSError, RunError):
+            if lock is not self._lock:
+                lock.close()
+                if not there:
+                    (folder / RECORDS).unlink()
+            raise
         return lock
 
     def close(self) -> None:
@@ -166,8 +197,10 @@ def _is(path: Path, file: IO[bytes]) -> bool:
 
 
 def _write(file: IO[bytes], content: bytes) -> None:
-    file.write(content)
-    file.flush()
+    """Append to a file without a buffer, which would keep what a full disk refuses for later."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(file.fileno(), left) :]
     os.fsync(file.fileno())
 
 
