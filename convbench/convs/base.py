@@ -88,7 +88,9 @@ class ConvType:
             checked = whole(item.name, value, low=low)
             object.__setattr__(self, item.name, checked)
         if not isinstance(self.block, bool):
-            raise SpecError(f"block={self.block!r} is neither True nor False: give one of them.")
+            raise SpecError(
+                f"block={self.block!r:.200} is neither True nor False: give one of them."
+            )
 
     @property
     def caveat(self) -> Caveat:
@@ -266,7 +268,7 @@ def make(name: str, knobs: Mapping[str, Any] | None = None) -> ConvType:
     known = [item.name for item in fields(cls)]
     for given in knobs or {}:
         if given not in known:
-            raise SpecError(f"{name} has no knob {given!r}: its knobs are {', '.join(known)}.")
+            raise SpecError(f"{name} has no knob {given!r:.200}: its knobs are {', '.join(known)}.")
     return cls(**dict(knobs or {}))
 
 

@@ -89,6 +89,22 @@ def ceil_div(numerator: Quantity, denominator: Quantity) -> Quantity:
     return -(-numerator // denominator)
 
 
+def sum_of_floors(count: int, step: int, start: int, divisor: int) -> int:
+    """Return the sum of (start + step*i) // divisor over i from 0 to count - 1.
+
+    In as many steps as Euclid's algorithm takes (Graham, Knuth, Patashnik: Concrete Mathematics,
+    section 3.5), however large the count. start, step: at least 0.
+    """
+    total = 0
+    while count > 0:
+        total += step // divisor * (count * (count - 1) // 2) + start // divisor * count
+        step, start = step % divisor, start % divisor
+        highest = step * count + start
+        count, start = divmod(highest, divisor)
+        step, divisor = divisor, step
+    return total
+
+
 def ratio(numerator: Quantity, denominator: Quantity) -> Quantity:
     """Divide exactly: a Fraction for integers, a float array, or a SymPy quotient."""
     if is_symbolic(numerator, denominator) or is_array(numerator, denominator):

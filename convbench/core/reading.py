@@ -63,7 +63,8 @@ class Table:
                     if near
                     else f"Known: {', '.join(dict.fromkeys(self.taken))}."
                 )
-                said = f"{key:.80} = {value!r:.200}"
+                shown = key if key.isidentifier() else repr(key)
+                said = f"{shown:.80} = {value!r:.200}"
                 raise SuiteError(f"{self.place}: {said} is not a known key. {hint}")
 
 

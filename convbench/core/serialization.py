@@ -98,7 +98,10 @@ class ReadError(ValueError):
 
     def __str__(self) -> str:
         """Say where, as in "Samples.seconds[2]", and what."""
-        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+        steps = (
+            f".{step:.200}" if str(step).isidentifier() else f"[{step!r:.200}]"
+            for step in self.path
+        )
         return f"{''.join(steps).removeprefix('.')} {self.said}"
 
 
@@ -307,7 +310,7 @@ def _object(cls: type, value: object) -> Any:
     if lacks := sorted(needed(cls) - table.keys()):
         said.append(f"lacks {', '.join(lacks)}")
     if unknown := sorted(table.keys() - known.keys()):
-        said.append(f"has {', '.join(map(repr, unknown))}, which is not known")
+        said.append(f"has {', '.join(map(repr, unknown)):.200}, which is not known")
     if said:
         raise ReadError(" and ".join(said))
     found = {}

@@ -18,13 +18,12 @@ from convbench.core.arithmetic import (
     maximum,
     minimum,
     product,
+    sum_of_floors,
 )
 from convbench.core.errors import SpecError
 from convbench.core.serialization import Stored
 
 MAX_DIMS: Final = 3
-_MANY_TAPS: Final = 4096
-_PART: Final = 1 << 20
 _TOO_LARGE: Final = 2**63
 
 
@@ -110,15 +109,11 @@ class Axis:
         """
         if _is_zero(self.pad_low) and _is_zero(self.pad_high):
             return self.output * self.kernel
-        if (
-            isinstance(self.kernel, int)
-            and self.kernel > _MANY_TAPS
-            and not is_symbolic(
-                self.input, self.output, self.stride, self.dilation, self.pad_low, self.pad_high
+        sizes = (self.input, self.output, self.kernel, self.stride, self.dilation, self.pad_low)
+        if all(isinstance(size, int) for size in sizes):
+            return self._reads_up_to(self.pad_low + self.input - 1) - self._reads_up_to(
+                self.pad_low - 1
             )
-            and not is_array(self.input, self.output, self.stride, self.dilation, self.pad_low)
-        ):
-            return self._valid_of_many()
         if isinstance(self.kernel, int):
             return sum((self._valid_outputs(tap) for tap in range(self.kernel)), start=0)
         if is_symbolic(self.kernel):
@@ -131,14 +126,14 @@ class Axis:
             total = total + self._valid_outputs(tap) * (tap < self.kernel)
         return total
 
-    def _valid_of_many(self) -> int:
-        """Count for a kernel of very many taps, all at once in parts."""
-        import numpy as np
-
-        return sum(
-            int(np.sum(self._valid_outputs(np.arange(low, min(low + _PART, self.kernel)))))
-            for low in range(0, self.kernel, _PART)
-        )
+    def _reads_up_to(self, last: int) -> int:
+        """Count the pairs with o*stride + k*dilation <= last, for plain integers of any size."""
+        taps = min(self.kernel, last // self.dilation + 1)  # those that any output reads in reach
+        whole = (last - (self.output - 1) * self.stride) // self.dilation + 1
+        whole = max(0, min(whole, taps))  # those that every output reads in reach
+        rest = taps - whole
+        least = last - (taps - 1) * self.dilation
+        return self.output * whole + rest + sum_of_floors(rest, self.dilation, least, self.stride)
 
     def _valid_outputs(self, tap: Quantity) -> Quantity:
         shift = self.pad_low - tap * self.dilation
@@ -181,7 +176,7 @@ class ConvSpec(Stored):
         sizes = self._numbers("input_size", self.input_size, None, low=1)
         if not 1 <= len(sizes) <= MAX_DIMS:
             raise SpecError(
-                f"input_size={self.input_size!r} has {len(sizes)} axes; a slot has 1 to "
+                f"input_size={self.input_size!r:.200} has {len(sizes)} axes; a slot has 1 to "
                 f"{MAX_DIMS}: give (L,), (H, W) or (D, H, W), without batch and channels."
             )
         dims = len(sizes)
@@ -194,13 +189,13 @@ class ConvSpec(Stored):
         if isinstance(self.padding, str):
             if self.padding != "same":
                 raise SpecError(
-                    f"padding={self.padding!r} is not known: give 'same', a number or one for each "
-                    "axis (0 is what others call 'valid')."
+                    f"padding={self.padding!r:.200} is not known: give 'same', a number or one for "
+                    "each axis (0 is what others call 'valid')."
                 )
         else:
             put(self, "padding", self._numbers("padding", self.padding, dims, low=0))
         if not isinstance(self.bias, bool):
-            raise SpecError(f"bias={self.bias!r} is neither True nor False: give one of them.")
+            raise SpecError(f"bias={self.bias!r:.200} is neither True nor False: give one of them.")
         if self.scale is not None:
             put(self, "scale", whole("scale", self.scale, low=1))
             if any(not is_symbolic(s) and not holds(s == 1) for s in self.stride):
@@ -220,7 +215,7 @@ class ConvSpec(Stored):
             )
         if isinstance(value, str):
             raise SpecError(
-                f"{name}={value!r} is text: give a number, or a tuple with one for each axis."
+                f"{name}={value!r:.200} is text: give a number, or a tuple with one for each axis."
             )
         if isinstance(value, list | tuple):
             items = tuple(whole(name, item, low=low) for item in value)
@@ -228,8 +223,8 @@ class ConvSpec(Stored):
             items = (whole(name, value, low=low),) * (dims or 1)
         if dims is not None and len(items) != dims:
             raise SpecError(
-                f"{name}={value!r} has {len(items)} values for {dims} spatial axes "
-                f"(input_size={self.input_size!r}): give one number, or one for each axis."
+                f"{name}={value!r:.200} has {len(items)} values for {dims} spatial axes "
+                f"(input_size={self.input_size!r:.200}): give one number, or one for each axis."
             )
         return items
 
@@ -370,7 +365,7 @@ def whole(name: str, value: Any, *, low: int) -> Quantity:
         number = operator.index(value)
     except TypeError:
         raise SpecError(
-            f"{name}={value!r} is not a whole number: give an integer of at least {low}."
+            f"{name}={value!r:.200} is not a whole number: give an integer of at least {low}."
         ) from None
     if number < low:
         raise SpecError(f"{name}={number} is too small: give at least {low}.")

@@ -164,7 +164,7 @@ def with_processes(suite: Suite, processes: int | None) -> Suite:
 
 def _numbers(given: tuple[str, ...], option: str) -> tuple[int, ...]:
     if not given or not all(text.isdecimal() and int(text) for text in given):
-        raise SuiteError(f"{option} {','.join(given)!r}: give whole numbers of at least 1.")
+        raise SuiteError(f"{option} {','.join(given)!r:.200}: give whole numbers of at least 1.")
     return tuple(int(text) for text in given)
 
 
@@ -175,5 +175,5 @@ def _known(
         raise SuiteError(f"{option} is empty: give {', '.join(known)}, or leave it out.")
     for value in given or ():
         if value not in known:
-            raise SuiteError(f"{option} {value!r} is not known: give {', '.join(known)}.")
+            raise SuiteError(f"{option} {value!r:.200} is not known: give {', '.join(known)}.")
     return given

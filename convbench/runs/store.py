@@ -47,6 +47,8 @@ class Store:
         self._lock = lock
         self._written = [records] if records else []
         """All lines, since a file that is overwritten cannot give them back."""
+        self._midway = False
+        """Whether the last of them may be there in part, after an interrupt."""
 
     @classmethod
     def create(cls, path: Path, header: Header) -> Store:
@@ -84,12 +86,18 @@ class Store:
     def append(self, records: Iterable[Record | More]) -> None:
         """Write records, or what adds to them, in one piece; wait until they are on the disk."""
         lines = "".join(dumps(record.to_json()) + "\n" for record in records).encode()
+        whole = len(self._written)
         try:
             self.keep()
+            self._written.append(lines)  # first: `keep` makes good what an interrupt leaves undone
+            self._midway = True
             _write(self._lock, lines)
+            self._midway = False
         except OSError as error:
+            del self._written[whole:]
+            with suppress(OSError):  # part of a line may be there, as on a disk that is full
+                self._lock.truncate(sum(map(len, self._written)))
             raise _unwritable(self.path, error, "go on with --resume") from None
-        self._written.append(lines)
 
     def keep(self, *, whole: bool = False) -> None:
         """See that what was written still lies in the folder; write it anew where it does not.
@@ -115,10 +123,12 @@ class Store:
                 f"{self.path} was moved, removed or replaced while the run was written there. "
                 f"Nothing is lost: the whole run is in {folder}."
             )
-            if lock is not self._lock:
+            own = lock is self._lock
+            if not own:
                 self._lock.close()
             self.path, self._lock = folder, lock
-            self.moved(folder, why)
+            if not (own and self._midway):
+                self.moved(folder, why)
             return
         raise RunError(
             f"{self.path} was moved, removed or replaced while the run was written there, and "
@@ -137,8 +147,21 @@ class Store:
         )
 
     def _begun_again(self, folder: Path) -> IO[bytes]:
-        """Put what was written into a folder that holds nothing else; RunError if it does."""
+        """Put what was written into a folder that holds nothing else; RunError if it does.
+
+        A folder that was made for it and cannot be written is removed again.
+        """
+        made = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._filled(folder)
+        except (OSError, RunError):
+            with suppress(OSError):  # it stays where something is in it
+                if made:
+                    folder.rmdir()
+            raise
+
+    def _filled(self, folder: Path) -> IO[bytes]:
         written = b"".join(self._written)
         there = _begins(folder / RECORDS, written)
         if _begins(folder / HEADER, self._header) not in {b"", self._header} or (
@@ -146,8 +169,15 @@ class Store:
         ):
             raise RunError(f"{folder} holds something else.")
         lock = self._lock if _is(folder / RECORDS, self._lock) else locked(folder)
-        _write(lock, written[len(there) :])
-        write_file(folder / HEADER, self._header)
+        try:
+            _write(lock, written[len(there) :])
+            write_file(folder / HEADER, self._header)
+        except (OSError, RunError):
+            if lock is not self._lock:
+                lock.close()
+                if not there:
+                    (folder / RECORDS).unlink()
+            raise
         return lock
 
     def close(self) -> None:
@@ -176,16 +206,11 @@ def _is(path: Path, file: IO[bytes]) -> bool:
 
 
 def _write(file: IO[bytes], content: bytes) -> None:
-    """Add to a file that has no buffer, all of it or nothing; OSError where the disk is full."""
-    before, rest = os.fstat(file.fileno()).st_size, memoryview(content)
-    try:
-        while rest:
-            rest = rest[file.write(rest) :]
-        os.fsync(file.fileno())
-    except OSError:
-        with suppress(OSError):
-            file.truncate(before)
-        raise
+    """Append to a file without a buffer, which would keep what a full disk refuses for later."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(file.fileno(), left) :]
+    os.fsync(file.fileno())
 
 
 def holds_run(path: Path) -> bool:
@@ -253,7 +278,7 @@ def _take(line: bytes, records: dict[str, Record]) -> None:
     if isinstance(row, dict) and "more" in row:
         more = More.from_json(row)
         if more.more not in records:
-            raise ValueError(f"there is no record before it of {more.more!r}")
+            raise ValueError(f"there is no record before it of {more.more!r:.200}")
         record = more.onto(records[more.more])
     else:
         record = Record.from_json(row)
@@ -273,12 +298,12 @@ def _load_header(path: Path) -> Header:
         raise RunError(f"{file} is not a convbench header: give a folder that convbench wrote.")
     if "format" not in data:
         raise RunError(
-            f"{file} is from before the first release of convbench (schema {data['schema']!r}), "
-            "whose files are not read any more: make the run again."
+            f"{file} is from before the first release of convbench (schema "
+            f"{data['schema']!r:.200}), whose files are not read any more: make the run again."
         )
     if data["schema"] != SCHEMA or data["schema"] is True:
         raise RunError(
-            f"{file} has schema {data['schema']!r} and this convbench reads {SCHEMA}: "
+            f"{file} has schema {data['schema']!r:.200} and this convbench reads {SCHEMA}: "
             "upgrade convbench if a later one wrote it, else make the run again."
         )
     try:

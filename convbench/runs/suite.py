@@ -121,7 +121,8 @@ def suite_text(name: str) -> str:
         near = difflib.get_close_matches(name, BUILT_IN, n=2, cutoff=0.4)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(BUILT_IN)}."
         raise UnknownNameError(
-            f"There is no suite {name!r}. {hint} A suite of your own is a file that ends in .toml."
+            f"There is no suite {name!r:.200}. {hint} A suite of your own is a file that "
+            "ends in .toml."
         )
     try:
         with opened(Path(name)) as file:

@@ -1,12 +1,17 @@
 """Plans over arrays and symbols say what plans over integers say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy
+from hypothesis import given
+from hypothesis import strategies as st
 
 from convbench import ConvSpec, cost
 from convbench.convs.base import TYPES, make
 from convbench.core.errors import SpecError
+from convbench.core.spec import Axis
 from convbench.testing import COUNTS, draw_slot
 
 
@@ -118,6 +123,28 @@ def test_receptive_fields_are_what_perturbation_finds(name, fields, sees):
         seen = gradient.abs().sum((0, 1)).nonzero().flatten()
         found = max(found, int(seen.max() - seen.min()) + 1) if len(seen) else found
     assert found == sees
+
+
+@given(
+    **dict.fromkeys(("input", "output", "kernel", "stride", "dilation"), st.integers(1, 12)),
+    pad_low=st.integers(0, 12),
+    pad_high=st.integers(0, 12),
+)
+def test_valid_taps_are_those_that_counting_finds(**sizes):
+    axis = Axis(**sizes)
+    if not axis.pad_low and not axis.pad_high:
+        axis = replace(axis, pad_low=1)
+    assert axis.valid_taps == sum(
+        0 <= output * axis.stride + tap * axis.dilation - axis.pad_low < axis.input
+        for output in range(axis.output)
+        for tap in range(axis.kernel)
+    )
+
+
+def test_a_kernel_of_any_size_has_its_valid_taps_at_once():
+    """Every output of a kernel that covers the input twice reads all of it."""
+    size = 2**50
+    assert Axis.same(size, kernel=2 * size + 1).valid_taps == size**2
 
 
 def test_valid_taps_in_symbols_are_an_exact_sum():

@@ -104,6 +104,7 @@ WRONG = [
     ("maybe", {"count": 0}, "Tree.maybe.count holds 0; give 1 or more"),
     ("either", {"count": "x"}, "Tree.either.count holds 'x'; give a whole number"),
     ("scalars", {"x": []}, "Tree.scalars.x holds []; give true or false"),
+    ("scalars", {"a\nb": []}, "Tree.scalars['a\\nb'] holds []; give true or false"),
     ("leaves", {"k": [{"count": 1, "b": 2}]}, "Tree.leaves.k[0] has 'b', which is not known"),
     ("loose", {"number": 1}, "Tree.loose lacks name"),
     ("shown", None, "Tree.shown holds None; give a whole number"),

@@ -213,6 +213,73 @@ def test_nowhere_to_write_is_said(tmp_path, monkeypatch):
     assert load(tmp_path / "out").records == (*FIRST, *SECOND)
 
 
+@pytest.fixture
+def full():
+    """Return a function after which no file of this process grows beyond a size, until it ends."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    yield limit
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_is_full_leaves_whole_lines_and_no_other_folder(full, tmp_path):
+    """Once 99 empty folders were made beside it, and the run was said to have been moved."""
+    said = []
+    store = Store.create(tmp_path / "out", RUN.header)
+    store.moved = lambda *told: said.append(told)
+    store.append(FIRST)
+    empty_again = full((tmp_path / "out" / RECORDS).stat().st_size + 100)
+    for _ in range(2):
+        with pytest.raises(RunError, match=r"out cannot be written.*too large"):
+            store.append(SECOND)
+        assert (load(tmp_path / "out").records, load(tmp_path / "out").torn) == (FIRST, 0)
+    empty_again()
+    store.append(SECOND)
+    store.close()
+    assert load(tmp_path / "out").records == (*FIRST, *SECOND)
+    assert (said, list(tmp_path.iterdir())) == ([], [tmp_path / "out"])
+
+
+def test_a_folder_that_was_removed_is_not_made_by_halves_on_a_full_disk(full, tmp_path):
+    store = Store.create(tmp_path / "out", RUN.header)
+    store.append(FIRST)
+    removed(tmp_path / "out")
+    empty_again = full(100)
+    with pytest.raises(RunError, match="neither it nor a folder beside it can be written"):
+        store.append(SECOND)
+    assert list(tmp_path.iterdir()) == []
+    empty_again()
+    store.close()
+    assert load(tmp_path / "out").records == FIRST
+
+
+@pytest.mark.parametrize("written", [0, 100, None], ids=["nothing", "a part", "all"])
+def test_an_interrupt_while_a_line_is_written_leaves_it_whole(written, tmp_path, monkeypatch):
+    """Once such a run was said to have been moved, and written anew without the line."""
+    said = []
+    store = Store.create(tmp_path / "out", RUN.header)
+    store.moved = lambda *told: said.append(told)
+    store.append(FIRST)
+    write = os.write
+
+    def interrupted(file, content):
+        write(file, content[:written])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.append(SECOND)
+    store.close()
+    assert load(tmp_path / "out").records == (*FIRST, *SECOND)
+    assert (said, list(tmp_path.iterdir())) == ([], [tmp_path / "out"])
+
+
 def test_records_that_are_a_link_are_not_written_to(tmp_path):
     Store.create(tmp_path / "out", RUN.header).close()
     victim = tmp_path / "victim"
