@@ -16,16 +16,18 @@ from typing import Any, Final, Protocol
 
 from convbench.clock.checking import Digest, WrongResultError
 from convbench.clock.cuda import clocks_for, inconsistent, stopwatch_for
+from convbench.clock.cuda_graphs import MOST_CAPTURED, KernelStopwatch
 from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
-from convbench.clock.samples import Failure, Samples
+from convbench.clock.samples import Failure, Samples, Untimed
 from convbench.clock.settings import execution
+from convbench.clock.stopwatch import Stopwatch, Work, lost
 from convbench.core.errors import one_line
 
 KERNEL_SHARE: Final = 0.25
 """Of a process's time for rounds, on top of it, for the kernels alone."""
-MOST_CAPTURED: Final = 200
-"""Calls that a graph of kernels holds at most: each is recorded, which takes time and memory."""
+NO_KERNELS: Final = "kernels not timed: "
+"""How the flag of a competitor begins whose kernels are not tried again."""
 _SEEDS_APART: Final = 7919
 """Between the orders of two processes, so that no two have the same."""
 _PADS: Final = 256
@@ -51,6 +53,7 @@ class Order:
         blocks: calls in a sample, by name, where an earlier process found them.
         digests: of outputs that an earlier process found right, by name.
         without: names that are left out: they failed before.
+        without_kernels: names whose kernels are not timed: a graph of them failed before.
         process: what the samples say of where they were taken.
         stopwatch: the registered one that times; the device's own where it is empty.
 
@@ -70,6 +73,7 @@ class Order:
     blocks: Mapping[str, int] = field(default_factory=dict)
     digests: Mapping[str, tuple[Digest, ...]] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
+    without_kernels: frozenset[str] = frozenset()
     process: str = "fresh"
 
     @property
@@ -87,6 +91,7 @@ class Outcome:
         also: the same by other clocks, or of its parts, by name.
         failure: why it has no samples; empty where it has.
         wrong: it was measured, and its output was not right.
+        again: it is no cause of its failure, and can be timed in another process.
         flags: what to know of it, as "kind: what was seen".
         ran: identity of what ran.
         digests: of its outputs, before and after the timing.
@@ -97,6 +102,7 @@ class Outcome:
     also: dict[str, Samples] = field(default_factory=dict)
     failure: str = ""
     wrong: bool = False
+    again: bool = False
     flags: tuple[str, ...] = ()
     ran: dict[str, str] = field(default_factory=dict)
     digests: tuple[Digest, ...] = ()
@@ -123,6 +129,9 @@ class Contestant:
 
     def check_first(self, output: Any, known: tuple[Digest, ...] = ()) -> None:
         """Check the output of the first call; known: digests of right ones, () for none."""
+
+    def check_captured(self, output: Any) -> None:
+        """Check the output of a graph of `captured`; WrongResultError where it is another one."""
 
     def check_last(self, known: tuple[Digest, ...] = ()) -> tuple[str, ...]:  # noqa: ARG002
         """Check once more, after the timing, with other values in the input; return flags."""
@@ -172,6 +181,7 @@ def do(
     ("at", "") when it could be of any of them. measure: stands in for the sampler in tests.
     """
     pads = _moved(order)
+    stopwatch = stopwatch_for(order.device, order.stopwatch)
     outcomes: dict[str, Outcome] = {}
     racing: dict[str, Contestant] = {}
     with warnings.catch_warnings(), execution(
@@ -181,16 +191,19 @@ def do(
         for name, built in crew.build(order, tell):
             if isinstance(built, BaseException):
                 outcomes[name] = Outcome(failure=one_line(built))
+                if lost(stopwatch, built):
+                    return _others_again(crew, order, outcomes, name)
             else:
                 racing[name] = built
         tell(("at", ""))
         if racing:
             tell(("stage", "timing"))
-            timed = _timed(order, racing, measure, tell)
-            kernels = _kernels(order, racing, timed)
+            timed = _timed(order, racing, stopwatch, measure, tell)
             in_force = {key: str(value) for key, value in settings.items() if value is not None}
             for name, competitor in racing.items():
                 outcome = _checked(competitor, timed[name], order.digests.get(name, ()))
+                if outcome.failure and isinstance(timed[name], Samples) and lost(stopwatch):
+                    return _others_again(crew, order, outcomes | {name: outcome}, name)
                 if outcome.samples is not None:
                     samples = replace(
                         outcome.samples,
@@ -199,13 +212,29 @@ def do(
                         process=order.process,
                     )
                     outcome = replace(outcome, samples=samples, also=competitor.parts(samples))
-                    outcome = _with_kernels(outcome, kernels.get(name))
                     if order.first:
                         known = {**_identity(competitor), **in_force}
                         outcome = replace(outcome, ran=known, digests=competitor.digests())
                 outcomes[name] = outcome
+            # last, since a graph that cannot be captured ends the use of the device
+            for name, kernel in _kernels(order, racing, outcomes).items():
+                outcomes[name] = _with_kernels(outcomes[name], kernel)
     del pads
     return outcomes
+
+
+def _others_again(
+    crew: Crew, order: Order, known: Mapping[str, Outcome], culprit: str
+) -> dict[str, Outcome]:
+    """Return the failures so far, and that all others are to be timed in another process."""
+    why = f"not timed: in the same process {culprit} left the device unusable"
+    return {
+        name: known[name] if name in known and known[name].failure else Outcome(
+            failure=why, again=True
+        )
+        for name in crew.names
+        if name not in order.without
+    }  # fmt: skip
 
 
 def _moved(order: Order) -> list[bytearray]:
@@ -215,7 +244,11 @@ def _moved(order: Order) -> list[bytearray]:
 
 
 def _timed(
-    order: Order, racing: Mapping[str, Contestant], measure: Measure, tell: Tell
+    order: Order,
+    racing: Mapping[str, Contestant],
+    stopwatch: Stopwatch,
+    measure: Measure,
+    tell: Tell,
 ) -> dict[str, Samples | Failure]:
     """Return what the sampler found; a wrong first output is a failure of its own kind."""
     wrong: dict[str, str] = {}
@@ -227,9 +260,11 @@ def _timed(
             wrong[name] = str(error)
             raise
 
+    works = {name: competitor.work for name, competitor in racing.items()}
+    _check_graphs(stopwatch, works, racing)
     timed = measure(
-        {name: competitor.work for name, competitor in racing.items()},
-        stopwatch=stopwatch_for(order.device, order.stopwatch),
+        works,
+        stopwatch=stopwatch,
         budget=order.seconds,
         blocks=order.blocks,
         accept=accept,
@@ -256,33 +291,48 @@ class _Wrong(Failure):
     """A failure that is a wrong result."""
 
 
+def _check_graphs(
+    stopwatch: Stopwatch, works: Mapping[str, Work], racing: Mapping[str, Contestant]
+) -> None:
+    """Have the output of every graph checked that a stopwatch captures."""
+    if isinstance(stopwatch, KernelStopwatch):
+        owners = {id(work): racing[name] for name, work in works.items()}
+        stopwatch.accept = lambda work, output: owners[id(work)].check_captured(output)
+
+
 def _kernels(
-    order: Order, racing: Mapping[str, Contestant], timed: Mapping[str, Samples | Failure]
+    order: Order, racing: Mapping[str, Contestant], outcomes: Mapping[str, Outcome]
 ) -> dict[str, Samples | Failure]:
-    """Return the times of the kernels alone, where a device has a clock for them."""
+    """Return the times of the kernels alone, where a device has a clock for them.
+
+    A block has as many calls as a sample of the main clock, so each is captured once; where the
+    device waits for launches, its kernels are shorter than that clock's block.
+    """
     stopwatch = None if order.stopwatch else clocks_for(order.device).get("kernel")
-    works = {
-        name: competitor.captured
-        for name, competitor in racing.items()
-        if competitor.captured is not None and isinstance(timed[name], Samples)
-    }
+    works: dict[str, Work] = {}
+    blocks: dict[str, int] = {}
+    for name, competitor in racing.items():
+        work, right = competitor.captured, outcomes[name].samples
+        if work is not None and right is not None and name not in order.without_kernels:
+            works[name], blocks[name] = work, min(right.block, MOST_CAPTURED)
     if stopwatch is None or not works:
         return {}
+    _check_graphs(stopwatch, works, racing)
     return measure_group(
         works,
         stopwatch=stopwatch,
         budget=order.seconds * KERNEL_SHARE,
-        max_block=MOST_CAPTURED,
+        blocks=blocks,
         **_asked(order),
     )
 
 
-def _with_kernels(outcome: Outcome, kernel: Samples | Failure | None) -> Outcome:
+def _with_kernels(outcome: Outcome, kernel: Samples | Failure) -> Outcome:
     """Return the outcome with the kernels' times, and with a flag where the clocks disagree."""
-    if kernel is None or outcome.samples is None:
+    if outcome.samples is None or isinstance(kernel, Untimed):
         return outcome
     if isinstance(kernel, Failure):
-        return replace(outcome, flags=(*outcome.flags, f"kernels not timed: {kernel.reason}"))
+        return replace(outcome, flags=(*outcome.flags, NO_KERNELS + kernel.reason))
     host = median(outcome.samples.host_seconds or outcome.samples.seconds)
     apart = inconsistent(host, outcome.samples.median, kernel.median)
     flags = (*outcome.flags, f"clocks: {apart}") if apart else outcome.flags
@@ -294,7 +344,8 @@ def _checked(
 ) -> Outcome:
     """Return the samples, if the output they were taken of is right to the end."""
     if isinstance(result, Failure):
-        return Outcome(failure=result.reason, wrong=isinstance(result, _Wrong))
+        wrong, again = isinstance(result, _Wrong), isinstance(result, Untimed)
+        return Outcome(failure=result.reason, wrong=wrong, again=again)
     try:
         flags = competitor.check_last(known)
     except WrongResultError as error:

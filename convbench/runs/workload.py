@@ -154,6 +154,10 @@ class Workload(Contestant):
             raise RuntimeError(f"the module has {held:,} parameters and its plan has {planned:,}")
         self._digests = [digest(output)]
 
+    def check_captured(self, output: Any) -> None:
+        """Compare the output of a graph of `call` with one of `call` itself; as `Contestant`."""
+        check_digest(output, digest(self.call()), self._dtype, "replayed from a CUDA graph")
+
     def check_last(self, known: tuple[Digest, ...] = ()) -> tuple[str, ...]:
         """Change the input in place, run once more, check again; return flags for the row."""
         import torch
