@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, fields, replace
 from functools import wraps
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.samples import Failure, Samples
 from convbench.clock.stopwatch import Reading, lost
@@ -50,8 +50,12 @@ class WarmUp:
         return min(self.max_block, math.ceil(block * factor))
 
 
+UNUSABLE: Final = "not timed: in the same process {} left the device unusable"
+"""Why the others were not timed, with the name of the one that did it."""
+
+
 class DeviceLostError(RuntimeError):
-    """What a competitor did ended all timing in this process; its failure is noted."""
+    """What a competitor did ended all timing in this process; it says the name."""
 
 
 @dataclass(eq=False)

@@ -15,8 +15,11 @@ from statistics import median
 from typing import Any, Final, Protocol
 
 from convbench.clock.checking import Digest, WrongResultError
+from convbench.clock.competitor import UNUSABLE, DeviceLostError
+from convbench.clock.contamination import LOST_SHARE
 from convbench.clock.cuda import clocks_for, inconsistent, stopwatch_for
 from convbench.clock.cuda_graphs import MOST_CAPTURED, KernelStopwatch
+from convbench.clock.nvml import watch_others
 from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Failure, Samples, Untimed
@@ -28,6 +31,7 @@ KERNEL_SHARE: Final = 0.25
 """Of a process's time for rounds, on top of it, for the kernels alone."""
 NO_KERNELS: Final = "kernels not timed: "
 """How the flag of a competitor begins whose kernels are not tried again."""
+SHARED: Final = "contaminated: another process used the GPU meanwhile"
 _SEEDS_APART: Final = 7919
 """Between the orders of two processes, so that no two have the same."""
 _PADS: Final = 256
@@ -183,51 +187,75 @@ def do(
     pads = _moved(order)
     stopwatch = stopwatch_for(order.device, order.stopwatch)
     outcomes: dict[str, Outcome] = {}
-    racing: dict[str, Contestant] = {}
     with warnings.catch_warnings(), execution(
         order.threads, order.device, tf32=order.tf32, grad=order.grad
     ) as settings:  # fmt: skip
         warnings.simplefilter("ignore")  # torch's about single kernels
-        for name, built in crew.build(order, tell):
-            if isinstance(built, BaseException):
-                outcomes[name] = Outcome(failure=one_line(built))
-                if lost(stopwatch, built):
-                    return _others_again(crew, order, outcomes, name)
-            else:
-                racing[name] = built
-        tell(("at", ""))
-        if racing:
-            tell(("stage", "timing"))
-            timed = _timed(order, racing, stopwatch, measure, tell)
-            in_force = {key: str(value) for key, value in settings.items() if value is not None}
-            for name, competitor in racing.items():
-                outcome = _checked(competitor, timed[name], order.digests.get(name, ()))
-                if outcome.failure and isinstance(timed[name], Samples) and lost(stopwatch):
-                    return _others_again(crew, order, outcomes | {name: outcome}, name)
-                if outcome.samples is not None:
-                    samples = replace(
-                        outcome.samples,
-                        allocator=allocator_in_force(),
-                        pool_bytes=getattr(crew, "pool_bytes", 0),
-                        process=order.process,
-                    )
-                    outcome = replace(outcome, samples=samples, also=competitor.parts(samples))
-                    if order.first:
-                        known = {**_identity(competitor), **in_force}
-                        outcome = replace(outcome, ran=known, digests=competitor.digests())
-                outcomes[name] = outcome
-            # last, since a graph that cannot be captured ends the use of the device
-            for name, kernel in _kernels(order, racing, outcomes).items():
-                outcomes[name] = _with_kernels(outcomes[name], kernel)
+        try:
+            racing = _built(crew, order, stopwatch, tell, outcomes)
+            tell(("at", ""))
+            if racing:
+                tell(("stage", "timing"))
+                busiest = watch_others(order.device)
+                timed = _timed(order, racing, stopwatch, measure, tell)
+                in_force = {key: str(value) for key, value in settings.items() if value is not None}
+                for name, competitor in racing.items():
+                    known = order.digests.get(name, ())
+                    outcomes[name] = outcome = _checked(competitor, timed[name], known)
+                    if outcome.failure and isinstance(timed[name], Samples) and lost(stopwatch):
+                        raise DeviceLostError(name)
+                    outcomes[name] = _with_facts(outcome, competitor, crew, order, in_force)
+                if busiest() > 100 * LOST_SHARE:
+                    for name, outcome in outcomes.items():
+                        outcomes[name] = replace(outcome, flags=(*outcome.flags, SHARED))
+                # last, since a graph that cannot be captured ends the use of the device
+                for name, kernel in _kernels(order, racing, outcomes).items():
+                    outcomes[name] = _with_kernels(outcomes[name], kernel)
+        except DeviceLostError as culprit:
+            outcomes = _others_again(crew, order, outcomes, str(culprit))
     del pads
     return outcomes
+
+
+def _built(
+    crew: Crew, order: Order, stopwatch: Stopwatch, tell: Tell, outcomes: dict[str, Outcome]
+) -> dict[str, Contestant]:
+    """Return what could be built; what could not gets its outcome."""
+    racing: dict[str, Contestant] = {}
+    for name, built in crew.build(order, tell):
+        if isinstance(built, BaseException):
+            outcomes[name] = Outcome(failure=one_line(built))
+            if lost(stopwatch, built):
+                raise DeviceLostError(name)
+        else:
+            racing[name] = built
+    return racing
+
+
+def _with_facts(
+    outcome: Outcome, competitor: Contestant, crew: Crew, order: Order, in_force: dict[str, str]
+) -> Outcome:
+    """Return the outcome with where its samples were taken, and with what ran."""
+    if outcome.samples is None:
+        return outcome
+    samples = replace(
+        outcome.samples,
+        allocator=allocator_in_force(),
+        pool_bytes=getattr(crew, "pool_bytes", 0),
+        process=order.process,
+    )
+    outcome = replace(outcome, samples=samples, also=competitor.parts(samples))
+    if not order.first:
+        return outcome
+    ran = {**_identity(competitor), **in_force}
+    return replace(outcome, ran=ran, digests=competitor.digests())
 
 
 def _others_again(
     crew: Crew, order: Order, known: Mapping[str, Outcome], culprit: str
 ) -> dict[str, Outcome]:
     """Return the failures so far, and that all others are to be timed in another process."""
-    why = f"not timed: in the same process {culprit} left the device unusable"
+    why = UNUSABLE.format(culprit)
     return {
         name: known[name] if name in known and known[name].failure else Outcome(
             failure=why, again=True

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from convbench.clock.competitor import WARMUP_WINDOW, Competitor, DeviceLostError, WarmUp
+from convbench.clock.competitor import UNUSABLE, WARMUP_WINDOW, Competitor, DeviceLostError, WarmUp
 from convbench.clock.samples import Failure, Samples, Untimed
 from convbench.core.text import plural
 
@@ -117,8 +117,8 @@ def measure_group(
             race.warm_up(goal, blocks or {})
             stop_reason = race.run(progress)
         except DeviceLostError as culprit:
-            why = f"not timed: in the same process {culprit} left the device unusable"
-            return {name: each.failure or Untimed(why) for name, each in race.group.items()}
+            untimed = Untimed(UNUSABLE.format(culprit))
+            return {name: each.failure or untimed for name, each in race.group.items()}
     return {
         name: competitor.failure
         or competitor.result(seed=seed, threads=threads, session=session, stop_reason=stop_reason)

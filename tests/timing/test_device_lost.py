@@ -192,6 +192,16 @@ def test_what_a_captured_graph_gave_is_checked(processes: Processes) -> None:
     assert all("kernel" in found.outcomes[name][0].also for name in found.left if name != "evil")
 
 
+@pytest.mark.parametrize(("share", "told"), [(5, False), (6, True)])
+def test_another_user_of_the_device_is_told_in_every_row(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch, share: int, told: bool
+) -> None:
+    monkeypatch.setattr(group_process, "watch_others", lambda device: lambda: share)
+    found = gathered(processes, "")
+    for (outcome,) in found.outcomes.values():
+        assert (group_process.SHARED in outcome.flags) is told
+
+
 def test_nobody_is_asked_for_ever_where_no_cause_is_known(processes: Processes) -> None:
     class Nobody(Works):
         def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Any]]:
