@@ -96,12 +96,13 @@ class Gathering:
         """Seconds of a process beside its rounds, as the last ones had it.
 
         The first process has more to do than any other, which is then not known yet: building,
-        first calls and checks take some rounds' time.
+        first calls and checks take some rounds' time. Where every process is started anew, that
+        takes most of it: seconds for importing torch, a GPU's context, and choosing algorithms.
         """
-        if len(self.took) == 1:
+        if len(self.took) == 1 and (self.nursery is None or self.nursery.kind == "forked"):
             return _ROUNDS_BESIDE * self.a_round
-        known = [a - b for a, b in zip(self.took[1:], self.rounds[1:], strict=True)]
-        return max(0.0, median(known[-_RECENT:]))
+        known = [a - b for a, b in zip(self.took, self.rounds, strict=True)]
+        return max(0.0, median((known[1:] or known)[-_RECENT:]))
 
     @property
     def a_round(self) -> float:

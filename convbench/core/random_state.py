@@ -1,4 +1,4 @@
-"""Torch's random numbers: drawn from a seed, or put back, and no GPU is touched for it.
+"""Torch's random numbers: drawn from a seed, or put back, and no GPU is started for it.
 
 `torch.random.fork_rng()` by itself reads the random state of every GPU of the machine: that starts
 a context on each, takes memory there, and fails on one that only a single process may use.
@@ -20,13 +20,11 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Put back the random state of the CPU, and of every GPU that this process uses already."""
+def gpus_in_use() -> list[int]:
+    """Return the GPUs that this process has a context on: those whose random state may be read."""
     import torch
 
     from convbench.core.torch_internals import has_context
 
     count = torch.cuda.device_count() if torch.cuda.is_initialized() else 0
-    with torch.random.fork_rng(devices=list(filter(has_context, range(count)))):
-        yield
+    return [index for index in range(count) if has_context(index)]

@@ -13,7 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convbench.core.errors import ConvbenchError, one_line
-from convbench.core.random_state import random_state_kept
 from convbench.core.registry import Registry
 from convbench.counting.tally import Convention, Tally, Unavailable
 from convbench.counting.zero_cost import is_zero_by_rule
@@ -186,7 +185,7 @@ def untouched(module: nn.Module) -> Iterator[None]:
     for buffer in held_by(parts)[1]:
         values.keep(buffer)
     try:
-        with random_state_kept(), as_it_was(parts), torch.no_grad(), warnings.catch_warnings():
+        with as_it_was(parts), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns about constants that do not matter here
             yield
     finally:

@@ -296,6 +296,10 @@ class FakeCuda:
 
     current: Any = None
 
+    def synchronize(self, device: object) -> None:
+        """Write down what is waited for."""
+        self.told.append(f"wait for {device}")
+
     def Stream(self) -> Any:  # noqa: N802
         """Return a new stream."""
         self.streams.append(self.Thing(self))
@@ -344,6 +348,11 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> TorchDriver:
     made = TorchDriver("cuda:1")
     made._cuda = FakeCuda()
     return made
+
+
+def test_the_real_driver_waits_for_its_own_device(driver: TorchDriver) -> None:
+    driver.synchronize()
+    assert driver._cuda.told == ["wait for cuda:1"]
 
 
 def test_the_real_driver_warms_beside_captures_and_replays_on_its_device(
