@@ -94,8 +94,9 @@ class ThreadsChosen(NamedTuple):
 def resolve_threads(wanted: tuple[int, ...] | None, device: str = "cpu") -> ThreadsChosen:
     """Return the numbers of threads to use: those wanted, or one that can be measured here.
 
-    That one is found by trying (`machine.threads`), once in a process. DeviceError when there are
-    not as many cores as are wanted.
+    That one is found by trying (`machine.threads`), once in a process. Of several that are wanted
+    for a GPU only the first is used: they would be the same case. DeviceError when there are not as
+    many cores as are wanted.
     """
     if wanted is None:
         from convbench.machine.threads import default_threads
@@ -108,6 +109,8 @@ def resolve_threads(wanted: tuple[int, ...] | None, device: str = "cpu") -> Thre
             raise DeviceError(
                 f"--threads {threads}: give 1 to {cores}, the number of this machine's cores."
             )
+    if device != "cpu" and len(wanted) > 1:
+        return ThreadsChosen(wanted[:1], "the first that was asked for, since a GPU ignores them")
     return ThreadsChosen(tuple(dict.fromkeys(wanted)), "as asked")
 
 

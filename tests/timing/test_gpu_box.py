@@ -23,6 +23,10 @@ from convbench.core import torch_internals
 from convbench.core.random_state import gpus_in_use, seeded
 from convbench.counting.base import count_with
 from convbench.runs import compiling
+from convbench.runs.cases import expand
+from convbench.runs.conditions import Condition
+from convbench.runs.estimating import sweep_seconds
+from convbench.runs.suite import parse_suite
 
 SOURCES = sorted(Path(convbench.__file__).parent.rglob("*.py"))
 
@@ -151,3 +155,18 @@ def test_layers_that_take_their_shapes_from_the_input_start_no_gpu(two_gpus: lis
 def test_without_a_gpu_in_use_no_random_state_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
     assert gpus_in_use() == []
+
+
+def test_the_estimate_of_a_run_knows_the_device() -> None:
+    """Of a layer of 1.7·10¹⁰ multiplications: long calls on a CPU, long starts on a GPU."""
+    suite = parse_suite(
+        "[timing]\nprocesses = 10\nmax_rounds = 20\n[[slots]]\nin_channels = 512\n"
+        'out_channels = 512\ninput_size = "86x86"\nkernel_size = 3\ntypes = ["standard"]\n',
+        "s.toml",
+    )
+    cpu, gpu = (
+        sweep_seconds(expand(suite, (Condition(device=device, threads=1),)))
+        for device in ("cpu", "cuda:0")
+    )
+    assert 15 * 20 * 0.8 < cpu < 15 * 30 * 0.9, "15 processes of 20 calls of about 0.8 s"
+    assert 15 * 6 < gpu < 15 * 8, "15 processes that start in about 6 s"
