@@ -2,12 +2,14 @@
 
 import re
 
+import pytest
 from code_blocks import Story, blocks
 from conftest_root import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("auto_is_the_cpu")
 def test_every_block_of_the_readme_runs(monkeypatch, tmp_path):
     done = Story("README.md", tmp_path, monkeypatch).run(blocks(README))
     assert (done["sessions"], done["commands"], done["excused"]) == (1, 7, 0)

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from convbench.core.errors import ConvbenchError
+from convbench.core.random_state import seeded
 from convbench.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -74,15 +75,12 @@ class Case:
 
         Raises CaseError where a package is missing.
         """
-        import torch
-
         if self.missing:
             raise CaseError(
                 f"{self.id} is built with {', '.join(self.missing)}, which is not installed: "
                 f"pip install --no-deps {' '.join(self.missing)}."
             )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with seeded(0):
             module, inputs = self.builder()
             return module.train(self.training), inputs
 

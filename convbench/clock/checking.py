@@ -153,8 +153,8 @@ def digest(output: torch.Tensor) -> Digest:
 def check_digest(output: Any, known: Digest, dtype: str, when: str) -> Digest:
     """Return the digest of an output; WrongResultError where it is not the known one.
 
-    For a process after the first, whose weights and inputs are the same: what it computes was
-    compared with float64 there. dtype: a key of TOLERANCES.
+    For a process after the first, and for a graph that was captured: what the same weights and
+    inputs give was compared with float64 before. dtype: a key of TOLERANCES.
     """
     import torch
 
@@ -166,8 +166,8 @@ def check_digest(output: Any, known: Digest, dtype: str, when: str) -> Digest:
     allowed = 2 * TOLERANCES[dtype] * norm
     if len(found) != len(known) or not apart <= allowed:
         raise WrongResultError(
-            f"{when} the output was wrong: with the same weights and input an earlier process "
-            f"computed another one, {apart / norm if norm else apart:.2g} of its norm away"
+            f"{when} the output was wrong: with the same weights and input it was another one "
+            f"before, {apart / norm if norm else apart:.2g} of its norm away"
         )
     return found
 

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, field, fields, replace
 from functools import wraps
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.samples import Failure, Samples
-from convbench.clock.stopwatch import Reading
+from convbench.clock.stopwatch import Reading, lost
 from convbench.core.errors import one_line
 
 if TYPE_CHECKING:
@@ -50,6 +50,14 @@ class WarmUp:
         return min(self.max_block, math.ceil(block * factor))
 
 
+UNUSABLE: Final = "not timed: in the same process {} left the device unusable"
+"""Why the others were not timed, with the name of the one that did it."""
+
+
+class DeviceLostError(RuntimeError):
+    """What a competitor did ended all timing in this process; it says the name."""
+
+
 @dataclass(eq=False)
 class Competitor:
     """A piece of work on its way through the three stages."""
@@ -57,7 +65,7 @@ class Competitor:
     name: str
     work: Work
     stopwatch: Stopwatch
-    first_call: float = 0.0
+    first_call: float | None = 0.0
     block: int = 1
     warmup_calls: int = 0
     settled: bool | None = False
@@ -67,11 +75,16 @@ class Competitor:
     first_output: object = None
 
     def attempt(self, stage: Callable[[Competitor], None]) -> None:
-        """Go through a stage; whatever it raises becomes this competitor's failure."""
+        """Go through a stage; whatever it raises becomes this competitor's failure.
+
+        Raises DeviceLostError where the process cannot time the others any more.
+        """
         try:
             stage(self)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it is, it is this one's)
+        except (Exception, SystemExit) as error:
             self.failure = Failure(one_line(error))
+            if lost(self.stopwatch, error):
+                raise DeviceLostError(self.name) from error
 
     def call_first(self) -> None:
         """Time the very first call, which pays for what is built once, and keep its output."""
@@ -83,7 +96,11 @@ class Competitor:
             return outputs[-1]
 
         self._prepare()
-        self.first_call = self.stopwatch.time(kept, 1).seconds
+        if getattr(self.stopwatch, "tells_first_call", True):
+            self.first_call = self.stopwatch.time(kept, 1).seconds
+        else:
+            kept()
+            self.first_call = None
         self.first_output = outputs[-1] if outputs else None
 
     def warm_up(self, goal: WarmUp) -> None:
@@ -93,8 +110,9 @@ class Competitor:
         a block calibrated on cold calls is too short once they are warm. The shortest reading of
         a window decides on the block, so one disturbed reading cannot pass for a long block.
         """
-        most = getattr(self.work, "most_calls", goal.max_block)  # each on a copy of its own
-        goal = replace(goal, max_block=min(goal.max_block, most))
+        # of a work that has a copy for each call, and of a stopwatch that records each
+        limits = [getattr(one, "most_calls", goal.max_block) for one in (self.work, self.stopwatch)]
+        goal = replace(goal, max_block=min(goal.max_block, *limits))
         spent = 0.0
         previous = None
         for _ in range(WARMUP_WINDOWS):

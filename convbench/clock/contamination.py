@@ -6,7 +6,7 @@ A sample is contaminated where the processor was with somebody else for a share 
 - one thread alone, that never slept, and wall time that is not CPU time: a hypervisor gave it to
   another machine;
 - where neither can be told, involuntary switches, each taken for one time slice of 3 ms;
-- on a GPU, a clock that the driver held down for heat or power.
+- on a GPU, a clock that the driver held down for heat or power, or that was below its usual one.
 
 A single short interruption within a long sample changes nothing that matters and does not count.
 """
@@ -30,6 +30,8 @@ LOST_SHARE: Final = 0.05
 """A sample that lost more of its time than this is contaminated."""
 MOST_LOST: Final = 0.5
 """Where every sample lost more than this, none says how long the work itself takes."""
+SLOW_CLOCK: Final = 0.95
+"""Of a GPU's clock in the middle sample of a process: one that is slower lengthens the sample."""
 TIME_SLICE: Final = 0.003
 """Seconds that somebody else runs after an involuntary switch (Linux's base slice, about 3 ms)."""
 MANY: Final = 0.1
@@ -74,9 +76,11 @@ def _share(part: float, whole: float) -> float:
 def contaminated(samples: Samples) -> tuple[bool, ...]:
     """Tell for every sample whether something else had a hand in it."""
     held = samples.throttle_reasons or (0,) * len(samples.seconds)
+    clocks = samples.sm_clock_mhz or (0,) * len(samples.seconds)
+    slow = SLOW_CLOCK * median(clocks)
     return tuple(
-        lost > LOST_SHARE or bool(reasons & HELD_DOWN)
-        for lost, reasons in zip(lost_shares(samples), held, strict=True)
+        lost > LOST_SHARE or bool(reasons & HELD_DOWN) or clock < slow
+        for lost, reasons, clock in zip(lost_shares(samples), held, clocks, strict=True)
     )
 
 
@@ -93,6 +97,7 @@ def watched(samples: Samples) -> bool:
         or samples.waited_seconds
         or samples.involuntary_switches
         or samples.throttle_reasons
+        or samples.sm_clock_mhz
     )
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
 from convbench.clock.nvml import StateReader, reader_for, untold
 from convbench.clock.stopwatch import HostUsage, Reading, Work
+
+
+class NotCapturableError(RuntimeError):
+    """The work cannot be captured in a CUDA graph; the message says what failed, and where."""
+
 
 DELAY_CYCLES = 100_000  # of the device's clock, at 1 to 2 GHz 50 to 100 µs: ten graph launches
 
@@ -43,6 +49,9 @@ class TorchDriver:
                 "choose one of them, or look at CUDA_VISIBLE_DEVICES",
             )
         self._cuda: Any = torch.cuda  # Any, since its Event has no types
+        self._beside: Any = None
+        self._pool: Any = None
+        self._keeper: Any = None
 
     def event(self) -> Any:
         """Return a new event that can carry a time."""
@@ -64,7 +73,7 @@ class TorchDriver:
     def warm(self, work: Work, calls: int) -> None:
         """Run the work on a side stream, as torch's notes on CUDA graphs ask for."""
         with self._cuda.device(self._device):
-            beside = self._cuda.Stream()
+            beside = self._side()
             beside.wait_stream(self._cuda.current_stream())
             try:
                 with self._cuda.stream(beside):
@@ -74,19 +83,23 @@ class TorchDriver:
                 self._cuda.current_stream().wait_stream(beside)
 
     def capture(self, work: Work, calls: int) -> tuple[Any, object]:
-        """Return a graph of `calls` calls, and what the last of them returned."""
+        """Return a graph of `calls` calls, and what the last of them returned.
+
+        All graphs share one memory pool: replay one at a time, and read an output before the next
+        replay. Where this raises, the stream and the pool are in no defined state any more.
+        """
         output: object = None
-        failure: Exception | None = None
+        failure: BaseException | None = None
         with self._cuda.device(self._device):
             graph = self._cuda.CUDAGraph()
             try:
-                with self._cuda.graph(graph):
+                with self._cuda.graph(graph, pool=self._shared_pool(), stream=self._side()):
                     for _ in repeat(None, calls):
                         # Freed before the next call makes its own: the graph reuses the memory.
                         output = None
                         try:
                             output = work()
-                        except Exception as error:
+                        except BaseException as error:
                             failure = error
                             raise
             except Exception:
@@ -96,6 +109,26 @@ class TorchDriver:
         if failure is not None:
             raise failure
         return graph, output
+
+    def _side(self) -> Any:
+        """Return the stream for warming and capturing: the pool is shared on one stream only."""
+        self._beside = self._beside or self._cuda.Stream()
+        return self._beside
+
+    def _shared_pool(self) -> Any:
+        """Return the pool of all graphs, kept alive by an empty graph, as torch itself does it.
+
+        Torch does not take up a pool again whose last graph was freed (see the tree manager in
+        torch/_inductor/cudagraph_trees.py).
+        """
+        if self._pool is None:
+            self._pool = self._cuda.graph_pool_handle()
+            self._keeper = self._cuda.CUDAGraph()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a graph without kernels
+                with self._cuda.graph(self._keeper, pool=self._pool, stream=self._side()):
+                    pass
+        return self._pool
 
     def replay(self, graph: Any) -> None:
         """Queue one replay of the graph on the current stream."""
@@ -135,6 +168,20 @@ class DeviceStopwatch:
         self.device = device
         self._driver = TorchDriver(device) if driver is None else driver
         self._state = state or (reader_for(device) if driver is None else untold)
+
+    def lost(self, error: BaseException | None) -> bool:
+        """Tell whether this process can do nothing more on the device, after an error or none.
+
+        After an illegal access, or another error that CUDA calls sticky, every call on the device
+        fails until the process ends. After a failed capture torch's state is not defined.
+        """
+        if isinstance(error, NotCapturableError):
+            return True
+        try:
+            self._driver.synchronize()
+        except Exception:  # noqa: BLE001  whatever it raises, the device no longer works
+            return True
+        return False
 
     def _read(self, before: HostUsage, start: Any, stop: Any, **more: Any) -> Reading:
         """Return what lies between two events, what the host has used, and the device's state."""

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import traceback
-from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from convbench.clock.cuda_driver import DeviceStopwatch, TorchDriver
+from convbench.clock.cuda_driver import DeviceStopwatch, NotCapturableError, TorchDriver
 from convbench.clock.stopwatch import STOPWATCHES, HostUsage, Reading, Work
 from convbench.core.errors import one_line
 
 WARM_CALLS = 3  # as torch's notes on CUDA graphs do: algorithms are chosen, memory is at hand
-KEPT_GRAPHS = 64  # each holds memory of its own; beyond these the one unused longest goes
-
-
-class NotCapturableError(RuntimeError):
-    """The work cannot be captured in a CUDA graph; the message says what failed, and where."""
+MOST_CAPTURED = 200  # calls in a graph: recording each takes time and memory
 
 
 @STOPWATCHES.register("cuda-kernel")
@@ -28,23 +24,33 @@ class KernelStopwatch(DeviceStopwatch):
 
     A capture runs the work three times on a side stream, then once for every call of the block,
     whose kernels are noted and not run. It is made once for a work and a number of calls, outside
-    of what is timed. Its time isn't in any reading, so take a first call from `CudaStopwatch`.
+    of what is timed; another number of calls replaces it. A first call is not timed: take it from
+    `CudaStopwatch`.
     The captured calls read and write the same memory at every replay; whatever Python does in the
     work is not repeated.
 
     CPU time, page faults and switches are the host's, over one launch and the wait for the end.
     `host_seconds` and `issue_seconds` are None: one launch tells nothing about launching calls.
 
+    Attributes:
+        most_calls: calls in a block, at most.
+        tells_first_call: False: a first call is not timed.
+        accept: called with a work and the output of its graph, after the first replay; what it
+            raises is raised by `time`.
+
     """
 
     name = "cuda-kernel"
+    most_calls = MOST_CAPTURED
+    tells_first_call = False
 
     def __init__(self, device: str = "cuda", **stand_ins: Any) -> None:
         """Find the device; nothing is captured before the first question."""
         super().__init__(device, **stand_ins)
+        self.accept: Callable[[Work, object], None] | None = None
         # By identity, since a callable may be unhashable, with the work itself so that no other
         # one can get its id.
-        self._captured: OrderedDict[tuple[int, int], tuple[Work, Any]] = OrderedDict()
+        self._captured: dict[int, tuple[Work, int, Any]] = {}
 
     def time(self, work: Work, calls: int) -> Reading:
         """Return what the kernels of `calls` calls of `work` took by the device's events.
@@ -70,18 +76,20 @@ class KernelStopwatch(DeviceStopwatch):
         self._captured.clear()
 
     def _graph(self, work: Work, calls: int) -> Any:
-        key = (id(work), calls)
-        if key not in self._captured:
-            graph, _ = _capture(self._driver, work, calls)
+        _, captured, graph = self._captured.get(id(work), (work, 0, None))
+        if captured != calls:
+            self._captured.pop(id(work), None)
+            del graph  # before the next is captured: that takes its memory
+            graph, output = _capture(self._driver, work, calls)
             self._driver.replay(graph)  # the first replay also moves the graph to the device
+            if self.accept is not None:
+                self._driver.synchronize()
+                self.accept(work, output)
             prepare = getattr(work, "prepare", None)
             if prepare is not None:  # what it had prepared, say a cold cache, is used up by now
                 prepare()
-            self._captured[key] = (work, graph)
-            while len(self._captured) > KEPT_GRAPHS:
-                self._captured.popitem(last=False)
-        self._captured.move_to_end(key)
-        return self._captured[key][1]
+            self._captured[id(work)] = (work, calls, graph)
+        return graph
 
 
 class Graphed:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from convbench.clock.competitor import LONG_CALL
 from convbench.clock.estimates import Estimates
-from convbench.clock.group_process import Crew, Measure, Order, Outcome, do
+from convbench.clock.group_process import NO_KERNELS, Crew, Measure, Order, Outcome, do
 from convbench.clock.processes import Nursery, ProcessDied, ProcessError
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Samples
@@ -96,12 +96,13 @@ class Gathering:
         """Seconds of a process beside its rounds, as the last ones had it.
 
         The first process has more to do than any other, which is then not known yet: building,
-        first calls and checks take some rounds' time.
+        first calls and checks take some rounds' time. Where every process is started anew, that
+        takes most of it: seconds for importing torch, a GPU's context, and choosing algorithms.
         """
-        if len(self.took) == 1:
+        if len(self.took) == 1 and (self.nursery is None or self.nursery.kind == "forked"):
             return _ROUNDS_BESIDE * self.a_round
-        known = [a - b for a, b in zip(self.took[1:], self.rounds[1:], strict=True)]
-        return max(0.0, median(known[-_RECENT:]))
+        known = [a - b for a, b in zip(self.took, self.rounds, strict=True)]
+        return max(0.0, median((known[1:] or known)[-_RECENT:]))
 
     @property
     def a_round(self) -> float:
@@ -125,6 +126,11 @@ class Gathering:
             blocks=self._first(lambda outcome: outcome.samples and outcome.samples.block),
             digests=self._first(lambda outcome: outcome.digests or None),
             without=frozenset(self.outcomes) - frozenset(self.left),
+            without_kernels=frozenset(
+                name
+                for name, said in self.outcomes.items()
+                if any(flag.startswith(NO_KERNELS) for o in said for flag in o.flags)
+            ),
             process=self.nursery.kind if self.nursery else self.here or "fresh",
         )
         answer = self._asked(order)
@@ -147,7 +153,11 @@ class Gathering:
         return {name: value for name, value in found.items() if value}
 
     def _asked(self, order: Order) -> dict[str, Outcome]:
-        """Return the outcome of every competitor; one that kills its process is asked no more."""
+        """Return the outcome of every competitor.
+
+        One that kills its process, or ends the use of its device there, is asked no more; the
+        others are asked in a new process.
+        """
         ear = _Ear(self.told)
         if self.nursery is None:
             return do(self.crew, order, tell=ear, measure=self.measure or measure_group)
@@ -171,7 +181,11 @@ class Gathering:
             except ProcessError as error:
                 return outcomes | {name: Outcome(failure=str(error)) for name in racing}
             else:
-                return outcomes | answer
+                again = {name for name, outcome in answer.items() if outcome.again}
+                outcomes |= {name: said for name, said in answer.items() if name not in again}
+                if again == racing:  # nobody is known to be the cause
+                    return outcomes | answer
+                order = replace(order, without=order.without | (racing - again))
         return outcomes
 
 

@@ -15,17 +15,23 @@ from statistics import median
 from typing import Any, Final, Protocol
 
 from convbench.clock.checking import Digest, WrongResultError
+from convbench.clock.competitor import UNUSABLE, DeviceLostError
+from convbench.clock.contamination import LOST_SHARE
 from convbench.clock.cuda import clocks_for, inconsistent, stopwatch_for
+from convbench.clock.cuda_graphs import MOST_CAPTURED, KernelStopwatch
+from convbench.clock.nvml import watch_others
 from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
-from convbench.clock.samples import Failure, Samples
+from convbench.clock.samples import Failure, Samples, Untimed
 from convbench.clock.settings import execution
+from convbench.clock.stopwatch import Stopwatch, Work, lost
 from convbench.core.errors import one_line
 
 KERNEL_SHARE: Final = 0.25
 """Of a process's time for rounds, on top of it, for the kernels alone."""
-MOST_CAPTURED: Final = 200
-"""Calls that a graph of kernels holds at most: each is recorded, which takes time and memory."""
+NO_KERNELS: Final = "kernels not timed: "
+"""How the flag of a competitor begins whose kernels are not tried again."""
+SHARED: Final = "contaminated: another process used the GPU meanwhile"
 _SEEDS_APART: Final = 7919
 """Between the orders of two processes, so that no two have the same."""
 _PADS: Final = 256
@@ -51,6 +57,7 @@ class Order:
         blocks: calls in a sample, by name, where an earlier process found them.
         digests: of outputs that an earlier process found right, by name.
         without: names that are left out: they failed before.
+        without_kernels: names whose kernels are not timed: a graph of them failed before.
         process: what the samples say of where they were taken.
         stopwatch: the registered one that times; the device's own where it is empty.
 
@@ -70,6 +77,7 @@ class Order:
     blocks: Mapping[str, int] = field(default_factory=dict)
     digests: Mapping[str, tuple[Digest, ...]] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
+    without_kernels: frozenset[str] = frozenset()
     process: str = "fresh"
 
     @property
@@ -87,6 +95,7 @@ class Outcome:
         also: the same by other clocks, or of its parts, by name.
         failure: why it has no samples; empty where it has.
         wrong: it was measured, and its output was not right.
+        again: it is no cause of its failure, and can be timed in another process.
         flags: what to know of it, as "kind: what was seen".
         ran: identity of what ran.
         digests: of its outputs, before and after the timing.
@@ -97,6 +106,7 @@ class Outcome:
     also: dict[str, Samples] = field(default_factory=dict)
     failure: str = ""
     wrong: bool = False
+    again: bool = False
     flags: tuple[str, ...] = ()
     ran: dict[str, str] = field(default_factory=dict)
     digests: tuple[Digest, ...] = ()
@@ -123,6 +133,9 @@ class Contestant:
 
     def check_first(self, output: Any, known: tuple[Digest, ...] = ()) -> None:
         """Check the output of the first call; known: digests of right ones, () for none."""
+
+    def check_captured(self, output: Any) -> None:
+        """Check the output of a graph of `captured`; WrongResultError where it is another one."""
 
     def check_last(self, known: tuple[Digest, ...] = ()) -> tuple[str, ...]:  # noqa: ARG002
         """Check once more, after the timing, with other values in the input; return flags."""
@@ -172,40 +185,84 @@ def do(
     ("at", "") when it could be of any of them. measure: stands in for the sampler in tests.
     """
     pads = _moved(order)
+    stopwatch = stopwatch_for(order.device, order.stopwatch)
     outcomes: dict[str, Outcome] = {}
-    racing: dict[str, Contestant] = {}
     with warnings.catch_warnings(), execution(
         order.threads, order.device, tf32=order.tf32, grad=order.grad
     ) as settings:  # fmt: skip
         warnings.simplefilter("ignore")  # torch's about single kernels
-        for name, built in crew.build(order, tell):
-            if isinstance(built, BaseException):
-                outcomes[name] = Outcome(failure=one_line(built))
-            else:
-                racing[name] = built
-        tell(("at", ""))
-        if racing:
-            tell(("stage", "timing"))
-            timed = _timed(order, racing, measure, tell)
-            kernels = _kernels(order, racing, timed)
-            in_force = {key: str(value) for key, value in settings.items() if value is not None}
-            for name, competitor in racing.items():
-                outcome = _checked(competitor, timed[name], order.digests.get(name, ()))
-                if outcome.samples is not None:
-                    samples = replace(
-                        outcome.samples,
-                        allocator=allocator_in_force(),
-                        pool_bytes=getattr(crew, "pool_bytes", 0),
-                        process=order.process,
-                    )
-                    outcome = replace(outcome, samples=samples, also=competitor.parts(samples))
-                    outcome = _with_kernels(outcome, kernels.get(name))
-                    if order.first:
-                        known = {**_identity(competitor), **in_force}
-                        outcome = replace(outcome, ran=known, digests=competitor.digests())
-                outcomes[name] = outcome
+        try:
+            racing = _built(crew, order, stopwatch, tell, outcomes)
+            tell(("at", ""))
+            if racing:
+                tell(("stage", "timing"))
+                busiest = watch_others(order.device)
+                timed = _timed(order, racing, stopwatch, measure, tell)
+                in_force = {key: str(value) for key, value in settings.items() if value is not None}
+                for name, competitor in racing.items():
+                    known = order.digests.get(name, ())
+                    outcomes[name] = outcome = _checked(competitor, timed[name], known)
+                    if outcome.failure and isinstance(timed[name], Samples) and lost(stopwatch):
+                        raise DeviceLostError(name)
+                    outcomes[name] = _with_facts(outcome, competitor, crew, order, in_force)
+                if busiest() > 100 * LOST_SHARE:
+                    for name, outcome in outcomes.items():
+                        outcomes[name] = replace(outcome, flags=(*outcome.flags, SHARED))
+                # last, since a graph that cannot be captured ends the use of the device
+                for name, kernel in _kernels(order, racing, outcomes).items():
+                    outcomes[name] = _with_kernels(outcomes[name], kernel)
+        except DeviceLostError as culprit:
+            outcomes = _others_again(crew, order, outcomes, str(culprit))
     del pads
     return outcomes
+
+
+def _built(
+    crew: Crew, order: Order, stopwatch: Stopwatch, tell: Tell, outcomes: dict[str, Outcome]
+) -> dict[str, Contestant]:
+    """Return what could be built; what could not gets its outcome."""
+    racing: dict[str, Contestant] = {}
+    for name, built in crew.build(order, tell):
+        if isinstance(built, BaseException):
+            outcomes[name] = Outcome(failure=one_line(built))
+            if lost(stopwatch, built):
+                raise DeviceLostError(name)
+        else:
+            racing[name] = built
+    return racing
+
+
+def _with_facts(
+    outcome: Outcome, competitor: Contestant, crew: Crew, order: Order, in_force: dict[str, str]
+) -> Outcome:
+    """Return the outcome with where its samples were taken, and with what ran."""
+    if outcome.samples is None:
+        return outcome
+    samples = replace(
+        outcome.samples,
+        allocator=allocator_in_force(),
+        pool_bytes=getattr(crew, "pool_bytes", 0),
+        process=order.process,
+    )
+    outcome = replace(outcome, samples=samples, also=competitor.parts(samples))
+    if not order.first:
+        return outcome
+    ran = {**_identity(competitor), **in_force}
+    return replace(outcome, ran=ran, digests=competitor.digests())
+
+
+def _others_again(
+    crew: Crew, order: Order, known: Mapping[str, Outcome], culprit: str
+) -> dict[str, Outcome]:
+    """Return the failures so far, and that all others are to be timed in another process."""
+    why = UNUSABLE.format(culprit)
+    return {
+        name: known[name] if name in known and known[name].failure else Outcome(
+            failure=why, again=True
+        )
+        for name in crew.names
+        if name not in order.without
+    }  # fmt: skip
 
 
 def _moved(order: Order) -> list[bytearray]:
@@ -215,7 +272,11 @@ def _moved(order: Order) -> list[bytearray]:
 
 
 def _timed(
-    order: Order, racing: Mapping[str, Contestant], measure: Measure, tell: Tell
+    order: Order,
+    racing: Mapping[str, Contestant],
+    stopwatch: Stopwatch,
+    measure: Measure,
+    tell: Tell,
 ) -> dict[str, Samples | Failure]:
     """Return what the sampler found; a wrong first output is a failure of its own kind."""
     wrong: dict[str, str] = {}
@@ -227,9 +288,11 @@ def _timed(
             wrong[name] = str(error)
             raise
 
+    works = {name: competitor.work for name, competitor in racing.items()}
+    _check_graphs(stopwatch, works, racing)
     timed = measure(
-        {name: competitor.work for name, competitor in racing.items()},
-        stopwatch=stopwatch_for(order.device, order.stopwatch),
+        works,
+        stopwatch=stopwatch,
         budget=order.seconds,
         blocks=order.blocks,
         accept=accept,
@@ -256,33 +319,48 @@ class _Wrong(Failure):
     """A failure that is a wrong result."""
 
 
+def _check_graphs(
+    stopwatch: Stopwatch, works: Mapping[str, Work], racing: Mapping[str, Contestant]
+) -> None:
+    """Have the output of every graph checked that a stopwatch captures."""
+    if isinstance(stopwatch, KernelStopwatch):
+        owners = {id(work): racing[name] for name, work in works.items()}
+        stopwatch.accept = lambda work, output: owners[id(work)].check_captured(output)
+
+
 def _kernels(
-    order: Order, racing: Mapping[str, Contestant], timed: Mapping[str, Samples | Failure]
+    order: Order, racing: Mapping[str, Contestant], outcomes: Mapping[str, Outcome]
 ) -> dict[str, Samples | Failure]:
-    """Return the times of the kernels alone, where a device has a clock for them."""
+    """Return the times of the kernels alone, where a device has a clock for them.
+
+    A block has as many calls as a sample of the main clock, so each is captured once; where the
+    device waits for launches, its kernels are shorter than that clock's block.
+    """
     stopwatch = None if order.stopwatch else clocks_for(order.device).get("kernel")
-    works = {
-        name: competitor.captured
-        for name, competitor in racing.items()
-        if competitor.captured is not None and isinstance(timed[name], Samples)
-    }
+    works: dict[str, Work] = {}
+    blocks: dict[str, int] = {}
+    for name, competitor in racing.items():
+        work, right = competitor.captured, outcomes[name].samples
+        if work is not None and right is not None and name not in order.without_kernels:
+            works[name], blocks[name] = work, min(right.block, MOST_CAPTURED)
     if stopwatch is None or not works:
         return {}
+    _check_graphs(stopwatch, works, racing)
     return measure_group(
         works,
         stopwatch=stopwatch,
         budget=order.seconds * KERNEL_SHARE,
-        max_block=MOST_CAPTURED,
+        blocks=blocks,
         **_asked(order),
     )
 
 
-def _with_kernels(outcome: Outcome, kernel: Samples | Failure | None) -> Outcome:
+def _with_kernels(outcome: Outcome, kernel: Samples | Failure) -> Outcome:
     """Return the outcome with the kernels' times, and with a flag where the clocks disagree."""
-    if kernel is None or outcome.samples is None:
+    if outcome.samples is None or isinstance(kernel, Untimed):
         return outcome
     if isinstance(kernel, Failure):
-        return replace(outcome, flags=(*outcome.flags, f"kernels not timed: {kernel.reason}"))
+        return replace(outcome, flags=(*outcome.flags, NO_KERNELS + kernel.reason))
     host = median(outcome.samples.host_seconds or outcome.samples.seconds)
     apart = inconsistent(host, outcome.samples.median, kernel.median)
     flags = (*outcome.flags, f"clocks: {apart}") if apart else outcome.flags
@@ -294,7 +372,8 @@ def _checked(
 ) -> Outcome:
     """Return the samples, if the output they were taken of is right to the end."""
     if isinstance(result, Failure):
-        return Outcome(failure=result.reason, wrong=isinstance(result, _Wrong))
+        wrong, again = isinstance(result, _Wrong), isinstance(result, Untimed)
+        return Outcome(failure=result.reason, wrong=wrong, again=again)
     try:
         flags = competitor.check_last(known)
     except WrongResultError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from convbench.clock.layers_in_context import Context, layers_in_context
 from convbench.convs.base import TYPES, make
+from convbench.core.random_state import seeded
 from convbench.core.spec import ConvSpec
 from convbench.counting.engine.by_name import Input, InputError, arguments_of, from_onnx, shape_of
 from convbench.networks.models import load_model
@@ -35,8 +36,7 @@ def layers_of(
 
     sizes = [shape_of(text) for text in shapes]
     given = arguments_of(arguments)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         if reference in TYPES:
             module = _block(reference, sizes, given)
         elif reference.endswith(".onnx"):

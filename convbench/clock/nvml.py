@@ -1,11 +1,13 @@
-"""The state of an NVIDIA device as its driver's library NVML tells it: clock and slowdowns.
+"""The state of an NVIDIA device as its driver's library NVML tells it: clock, slowdowns, users.
 
-It is read through the package nvidia-ml-py (`pip install convbench[gpu]`), which is imported as
-`pynvml`. Where that is missing, or the driver does not answer, the state is untold, never an error.
+It is read through the package nvidia-ml-py, which is imported as `pynvml`. Where that is missing,
+or the driver does not answer, the state is untold, never an error.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, Final, NamedTuple
@@ -57,27 +59,114 @@ def untold() -> DeviceState:
     return UNTOLD
 
 
+class Card(NamedTuple):
+    """A device as NVML knows it.
+
+    Attributes:
+        nvml: the module, initialised.
+        whole: handle of the card, which has clocks, power and slowdowns.
+        part: handle of the MIG instance that is used, which has memory and processes; the card's
+            own where it is not divided.
+
+    """
+
+    nvml: Any
+    whole: Any
+    part: Any
+
+    @property
+    def users(self) -> frozenset[int]:
+        """Ids of the processes with a context on the device, as NVML numbers them."""
+        told = self.nvml.nvmlDeviceGetComputeRunningProcesses(self.part)
+        return frozenset(process.pid for process in told)
+
+
+def card_with(nvml: Any, uuid: str) -> Card | None:
+    """Return the device with a UUID as torch writes it; None where NVML does not know it.
+
+    By UUID, since NVML counts all devices, and torch only those of CUDA_VISIBLE_DEVICES. Torch
+    leaves out whether it is a card's or that of a MIG instance.
+    """
+    for prefix in ("GPU-", "MIG-", ""):
+        try:
+            part = nvml.nvmlDeviceGetHandleByUUID(prefix + uuid)
+        except Exception:  # noqa: BLE001, S112  one of the others, or none
+            continue
+        try:
+            return Card(nvml, nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(part), part)
+        except Exception:  # noqa: BLE001  it is no MIG instance
+            return Card(nvml, part, part)
+    return None
+
+
+def card_of(device: str) -> Card | None:
+    """Return the card of "cuda" or "cuda:<index>"; None where NVML cannot be asked about it."""
+    import torch
+
+    nvml = library()
+    try:
+        nvml.nvmlInit()
+        return card_with(nvml, str(torch.cuda.get_device_properties(device).uuid))
+    except Exception:  # noqa: BLE001  absent, broken, or without an answer
+        return None
+
+
 def reader_for(device: str) -> StateReader:
     """Return a function that reads the state of "cuda" or "cuda:<index>"; it never raises.
 
     A reading takes tens of microseconds to some milliseconds of host time: keep it out of what is
     timed.
     """
-    nvml = library()
-    try:
-        nvml.nvmlInit()
-        # By UUID: NVML counts all devices, torch only those of CUDA_VISIBLE_DEVICES.
-        handle = nvml.nvmlDeviceGetHandleByUUID(_uuid(device))
-    except Exception:  # noqa: BLE001  absent, broken, or without an answer
+    card = card_of(device)
+    if card is None:
         return untold
+    nvml = card.nvml
+    return lambda: DeviceState(
+        ask(nvml, ("nvmlDeviceGetClockInfo",), card.whole, nvml.NVML_CLOCK_SM),
+        ask(nvml, CLOCK_REASONS, card.whole),
+    )
 
-    def read() -> DeviceState:
-        return DeviceState(
-            ask(nvml, ("nvmlDeviceGetClockInfo",), handle, nvml.NVML_CLOCK_SM),
-            ask(nvml, CLOCK_REASONS, handle),
-        )
 
-    return read
+def watch_others(device: str) -> Callable[[], int]:
+    """Return a function that tells how busy others have kept a device since this was called.
+
+    It returns the highest share of the multiprocessors' time, in percent, that NVML saw another
+    process use within one of its sampling periods (1/6 s to 1 s); 0 where it saw none or does not
+    tell, as of MIG instances. Call both while this process has a context on the device.
+    """
+    card = card_of(device) if device.startswith("cuda") else None
+    if card is None:
+        return lambda: 0
+    since = int(time.time() * 1e6)
+
+    def busiest() -> int:
+        try:
+            told = card.nvml.nvmlDeviceGetProcessUtilization(card.whole, since)
+            used: dict[int, int] = {}
+            for sample in told:
+                if sample.smUtil:
+                    used[sample.pid] = max(sample.smUtil, used.get(sample.pid, 0))
+            if os.getpid() in card.users:
+                used.pop(os.getpid(), None)
+            elif used:  # in a container NVML knows this process by another id: it is the busiest
+                used.pop(max(used, key=lambda pid: used[pid]))
+            return max(used.values(), default=0)
+        except Exception:  # noqa: BLE001  nothing new, not allowed, or not in this version
+            return 0
+
+    return busiest
+
+
+def free_bytes(device: str) -> int | None:
+    """Return the free memory of "cuda" or "cuda:<index>"; None where NVML does not tell.
+
+    Unlike torch's `mem_get_info` this leaves no context on the device.
+    """
+    card = card_of(device)
+    try:
+        return int(card.nvml.nvmlDeviceGetMemoryInfo(card.part).free) if card else None
+    except Exception:  # noqa: BLE001  memory that is shared with the host is not told
+        return None
 
 
 def library() -> Any:
@@ -86,17 +175,6 @@ def library() -> Any:
         return import_module("pynvml")
     except Exception:  # noqa: BLE001  either way it tells nothing
         return None
-
-
-def _uuid(device: str) -> str:
-    import torch
-
-    return prefixed(str(torch.cuda.get_device_properties(device).uuid))
-
-
-def prefixed(uuid: str) -> str:
-    """Return a device's UUID as NVML writes it."""
-    return uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
 
 
 def ask(nvml: Any, names: Iterable[str], *arguments: object) -> int | None:

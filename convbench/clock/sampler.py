@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from convbench.clock.competitor import WARMUP_WINDOW, Competitor, WarmUp
-from convbench.clock.samples import Failure, Samples
+from convbench.clock.competitor import UNUSABLE, WARMUP_WINDOW, Competitor, DeviceLostError, WarmUp
+from convbench.clock.samples import Failure, Samples, Untimed
 from convbench.core.text import plural
 
 if TYPE_CHECKING:
@@ -57,8 +57,9 @@ def measure_group(
     """Time the competitors of one group together, interleaved in seeded rounds.
 
     A competitor that raises, at whichever stage, becomes a `Failure` and leaves; the others go on.
-    Python's garbage collector runs before and not during. It is for the caller to enter
-    `settings.execution` around this.
+    Where it leaves no device to go on with (an illegal access ends all use of a GPU in a process),
+    they are `Untimed`: time them in another process. Python's garbage collector runs before and not
+    during. It is for the caller to enter `settings.execution` around this.
 
     Args:
         work: what to call, by name.
@@ -110,10 +111,14 @@ def measure_group(
         ),
     )
     with _collector_paused():
-        race.call_first(announce)
-        race.check(accept)
-        race.warm_up(goal, blocks or {})
-        stop_reason = race.run(progress)
+        try:
+            race.call_first(announce)
+            race.check(accept)
+            race.warm_up(goal, blocks or {})
+            stop_reason = race.run(progress)
+        except DeviceLostError as culprit:
+            untimed = Untimed(UNUSABLE.format(culprit))
+            return {name: each.failure or untimed for name, each in race.group.items()}
     return {
         name: competitor.failure
         or competitor.result(seed=seed, threads=threads, session=session, stop_reason=stop_reason)

@@ -25,6 +25,10 @@ class Failure:
     reason: str
 
 
+class Untimed(Failure):
+    """A failure of which the competitor is no cause: another one left no device to time it on."""
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Samples(OneLine, Stored):
     """Raw samples of one competitor in one process, and how they were taken.

@@ -62,7 +62,9 @@ class Stopwatch(Protocol):
     """Times a block of calls.
 
     `time(work, calls)` runs `work` exactly `calls` times and returns the totals of the block.
-    Exceptions of `work` are passed on.
+    Exceptions of `work` are passed on. What else the sampler asks of a stopwatch that has it:
+    `overhead()`, seconds of a block without work; `most_calls`, in a block; `tells_first_call`,
+    False where it cannot time one; `lost(error)`, see the function of that name.
     """
 
     name: str
@@ -70,6 +72,15 @@ class Stopwatch(Protocol):
     def time(self, work: Work, calls: int) -> Reading:
         """Run `work` `calls` times and return the totals."""
         ...
+
+
+def lost(stopwatch: Stopwatch, error: BaseException | None = None) -> bool:
+    """Tell whether this process can time nothing more after an error, or after no known one.
+
+    Only a stopwatch of a device with a `lost` of its own can say so: see `clock.cuda_driver`.
+    """
+    tell: Callable[[BaseException | None], bool] | None = getattr(stopwatch, "lost", None)
+    return tell is not None and tell(error)
 
 
 def _load_stopwatches() -> None:

@@ -6,20 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core.errors import RunError
-from convbench.machine.fingerprint import MUST_MATCH
+from convbench.machine.fingerprint import GROUPS, MUST_MATCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OF_THE_AXIS: Final[dict[str, frozenset[str]]] = {
-    "device": frozenset({"device", "gpu", "gpu_driver", "cuda", "cudnn"}),
+    "device": frozenset({*GROUPS["Device"], "cuda", "cudnn", "cudnn_depthwise_kernel"})
+    - {"threads", "stopwatch"},
     "threads": frozenset({"threads"}),
 }
 """Keys that differ by themselves where the sides differ in an axis."""
 _PASSING: Final = frozenset(
     {
         "load_1min", "steal_share", "memory_available_gib", "frequency_mhz", "git_dirty",
-        "threads_because",
+        "threads_because", "gpu_clock_mhz", "gpu_memory_clock_mhz", "gpu_temperature_c",
+        "gpu_throttled", "gpu_other_processes",
     }
 )  # fmt: skip
 """Facts of a moment, which two runs never share."""

@@ -9,6 +9,7 @@ Optional names are looked up when they are used; without them convbench does les
     convolution_backend        None: a report says "unknown"
     compiled_graphs            0: what was compiled counts as not compiled, and has no time
     without_compiler           no effect: torch's counter loads the compiler, which takes 1 s
+    has_context                False: processes on a GPU may count one too many, never one too few
 
 All others are in every torch from 2.6 on, and nothing can be counted without them: AttributeError.
 """
@@ -232,3 +233,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
 )
 """Settings of this thread and of torch: how each is read and written; either may raise
 AttributeError. The function modes come first: they see what the others do."""
+
+
+def has_context(device: int) -> bool:
+    """Tell whether this process has a context on a CUDA device."""
+    told = getattr(_C, "_cuda_hasPrimaryContext", None)
+    return told is not None and bool(told(device))

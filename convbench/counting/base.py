@@ -191,7 +191,7 @@ def untouched(module: nn.Module) -> Iterator[None]:
     for buffer in held_by(parts)[1]:
         values.keep(buffer)
     try:
-        with torch.random.fork_rng(), as_it_was(parts), torch.no_grad(), warnings.catch_warnings():
+        with as_it_was(parts), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns about constants that do not matter here
             yield
     finally:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from convbench.clock.nvml import free_bytes
 from convbench.core.errors import DeviceError
 from convbench.core.units import itemsize
+from convbench.machine.probes.gpu import no_cuda, no_kernels, unusable
 from convbench.machine.probes.system import memory_available
 
 if TYPE_CHECKING:
@@ -38,15 +41,15 @@ def _import_torch() -> None:
 
 
 def resolve_device(wanted: str) -> str:
-    """Return the device to use: 'auto' is the first GPU if there is one, else the CPU.
+    """Return the device to use: 'auto' is the first GPU if torch can use it, else the CPU.
 
-    Raises DeviceError for one that this machine does not have.
+    Raises DeviceError for one that this machine does not have, or that torch cannot use.
     """
     _import_torch()
     import torch
 
     if wanted == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
+        return "cuda:0" if _cuda_available() and not unusable() else "cpu"
     if wanted == "cpu":
         return "cpu"
     try:
@@ -59,20 +62,26 @@ def resolve_device(wanted: str) -> str:
         raise DeviceError(f"There is one CPU, called 'cpu', and no {wanted!r}: give cpu.")
     if device.type != "cuda":
         raise DeviceError(f"convbench does not time {device.type!r}: give auto, cpu or cuda:0.")
-    if not torch.cuda.is_available():
-        why = (
-            "this torch was built without CUDA: install a CUDA build"
-            if torch.version.cuda is None
-            else "torch finds no CUDA device: check the driver with nvidia-smi"
-        )
-        raise DeviceError(f"--device {wanted} was asked for, and {why}, or use --device cpu.")
+    if not _cuda_available():
+        raise DeviceError(f"--device {wanted} was asked for: {no_cuda()}, or use --device cpu.")
     index = 0 if device.index is None else device.index
     if index >= torch.cuda.device_count():
         raise DeviceError(
             f"There is no {wanted}: this machine has {torch.cuda.device_count()} CUDA device(s), "
             "counted from cuda:0."
         )
+    if why := no_kernels(index):
+        raise DeviceError(f"--device {wanted} was asked for: {why}, or use --device cpu.")
     return f"cuda:{index}"
+
+
+def _cuda_available() -> bool:
+    """Ask torch, without its warning where it cannot: `no_cuda` and `unusable` say why."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.cuda.is_available()
 
 
 class ThreadsChosen(NamedTuple):
@@ -85,8 +94,9 @@ class ThreadsChosen(NamedTuple):
 def resolve_threads(wanted: tuple[int, ...] | None, device: str = "cpu") -> ThreadsChosen:
     """Return the numbers of threads to use: those wanted, or one that can be measured here.
 
-    That one is found by trying (`machine.threads`), once in a process. DeviceError when there are
-    not as many cores as are wanted.
+    That one is found by trying (`machine.threads`), once in a process. Of several that are wanted
+    for a GPU only the first is used: they would be the same case. DeviceError when there are not as
+    many cores as are wanted.
     """
     if wanted is None:
         from convbench.machine.threads import default_threads
@@ -99,6 +109,8 @@ def resolve_threads(wanted: tuple[int, ...] | None, device: str = "cpu") -> Thre
             raise DeviceError(
                 f"--threads {threads}: give 1 to {cores}, the number of this machine's cores."
             )
+    if device != "cpu" and len(wanted) > 1:
+        return ThreadsChosen(wanted[:1], "the first that was asked for, since a GPU ignores them")
     return ThreadsChosen(tuple(dict.fromkeys(wanted)), "as asked")
 
 
@@ -113,11 +125,16 @@ def memory_needed(cost: Cost, itemsize: int) -> int:
 
 
 def memory_free(device: str) -> int | None:
-    """Return the free bytes of the device, or None where they cannot be told."""
+    """Return the free bytes of the device, or None where they cannot be told.
+
+    Of a GPU without NVML: all of its memory, since what others hold is not known then.
+    """
     if device.startswith("cuda"):
         import torch
 
-        return int(torch.cuda.mem_get_info(device)[0])
+        # torch.cuda.mem_get_info would leave a context of this process on the device
+        free = free_bytes(device)
+        return int(torch.cuda.get_device_properties(device).total_memory) if free is None else free
     return memory_available()
 
 

@@ -25,13 +25,15 @@ GROUPS: Final = {
         "device", "threads", "threads_because", "stopwatch", "gpu", "gpu_driver", "gpu_memory_gib",
         "gpu_capability",
         "gpu_multiprocessors", "gpu_l2_kib", "gpu_clock_mhz", "gpu_clock_max_mhz",
-        "gpu_memory_clock_mhz", "gpu_persistence", "gpu_power_limit_w", "gpu_temperature_c",
-        "gpu_throttled", "gpu_other_processes",
+        "gpu_memory_clock_mhz", "gpu_persistence", "gpu_power_limit_w", "gpu_ecc", "gpu_mig",
+        "gpu_compute_mode", "gpu_settings", "gpu_temperature_c", "gpu_throttled",
+        "gpu_other_processes", "gpu_nvml", "gpu_unusable",
     ),
     "Torch": (
         "torch", "torch_git", "torch_debug", "torch_build_type", "torch_cxx11_abi", "torch_blas",
         "torch_use_mkldnn", "mkldnn", "mkldnn_version", "mkl_version", "openmp", "torch_threads",
         "torch_interop_threads", "denormals_flushed", "matmul_precision", "cuda", "cudnn",
+        "cudnn_depthwise_kernel",
     ),
     "Code": ("convbench", "python", "numpy", "fvcore", "git_commit", "git_dirty"),
 }  # fmt: skip
@@ -40,9 +42,9 @@ MAY_DIFFER: Final = frozenset(
     {
         "numa_nodes", "frequency_mhz", "kernel", "memory_gib", "memory_available_gib",
         "load_1min", "steal_share", "threads_because", "gpu_memory_gib", "gpu_capability",
-        "gpu_multiprocessors", "gpu_l2_kib", "gpu_clock_mhz", "gpu_clock_max_mhz",
-        "gpu_memory_clock_mhz", "gpu_persistence", "gpu_power_limit_w", "gpu_temperature_c",
-        "gpu_throttled", "gpu_other_processes", "torch_cxx11_abi", "torch_threads",
+        "gpu_l2_kib", "gpu_clock_mhz", "gpu_memory_clock_mhz", "gpu_persistence",
+        "gpu_compute_mode", "gpu_temperature_c", "gpu_throttled", "gpu_other_processes",
+        "gpu_nvml", "gpu_unusable", "torch_cxx11_abi", "torch_threads",
         "torch_interop_threads", "numpy", "fvcore", "git_commit", "git_dirty",
     }
 )  # fmt: skip

@@ -242,5 +242,18 @@ RULES: Final = (
         "{gpu_other_processes} other process(es) use this GPU.",
         "Stop them (see nvidia-smi), or choose another with --device cuda:<index>.",
     ),
+    Rule(
+        "GPU unseen", "warning",
+        lambda f: not is_(f, "gpu_nvml", None, "unknown", "read"),
+        "Clock, power, slowdowns and other users of the GPU are not recorded: {gpu_nvml}.",
+        "pip install nvidia-ml-py; in a container, let it see the driver's library, as with "
+        "NVIDIA_DRIVER_CAPABILITIES=compute,utility.",
+    ),
+    Rule(
+        "GPU unusable", "serious",
+        lambda f: not is_(f, "gpu_unusable", None, "unknown"),
+        "The CPU is timed, although a GPU is here: {gpu_unusable}.",
+        "Do that, or say --device cpu.",
+    ),
 )  # fmt: skip
 """In the order in which they are shown within a severity."""

@@ -94,8 +94,9 @@ class Timed:
 def default_threads(device: str) -> Threads:
     """Return the number of threads for a device. Imports torch; found once in a process.
 
-    For a GPU, or where the environment says how many, it is torch's own number and nothing is
-    tried. Else it takes a process of its own and some 1.5 s there; where that fails, it is half.
+    For a GPU it is 1, and where the environment says how many it is torch's own number; nothing is
+    tried then. Else it takes a process of its own and some 1.5 s there; where that fails, it is
+    half.
 
     Args:
         device: "cpu" or "cuda:<index>".
@@ -105,9 +106,9 @@ def default_threads(device: str) -> Threads:
 
     from convbench.machine.probes.processor import processor
 
-    own = int(torch.get_num_threads())
     if device != "cpu":
-        return Threads(own, "torch's own number: the host's threads do not move a GPU's clock")
+        return Threads(1, "a GPU's work is launched by one thread of the host")
+    own = int(torch.get_num_threads())
     for name in _VARIABLES:
         if re.match(r"\s*[1-9]", os.environ.get(name, "")):
             return Threads(own, f"{name} is set")

@@ -196,7 +196,13 @@ _ALL: Final = (
         lambda found: min(s.minimum for s in found),
         "of the round that was disturbed least",
     ),
-    _samples("seconds_first_call", "seconds", _first_call, "it pays for what is built once"),
+    _samples(
+        "seconds_first_call",
+        "seconds",
+        _first_call,
+        "it pays for what is built once: libraries, the choice of kernels; not for the process, a "
+        "GPU's context, or compiling",
+    ),
     _samples("processes", "integer", len, "how many timed the case"),
     _samples("rounds", "integer", lambda found: sum(len(s.seconds) for s in found), "of them all"),
     _samples(

@@ -20,7 +20,7 @@ class NotCompiledError(RuntimeError):
 
 
 def compiled(
-    module: nn.Module, run: Callable[[Callable[..., Any]], Any], *, anew: bool
+    module: nn.Module, run: Callable[[Callable[..., Any]], Any], *, anew: bool, device: str
 ) -> tuple[Callable[..., Any], float]:
     """Return the module compiled, and the seconds that took, its first run included.
 
@@ -28,6 +28,7 @@ def compiled(
         module: what is compiled, whole: a break in its graph is an error.
         run: runs what it is given once; torch compiles when it first runs.
         anew: compile without the caches on disk, after something small that loads the compiler.
+        device: that the module is on: the compiler for another one would be loaded in vain.
 
     Raises:
         NotCompiledError: nothing was compiled.
@@ -42,7 +43,7 @@ def compiled(
     with ExitStack() as stack:
         if anew:
             stack.enter_context(_without_caches())
-            torch.compile(_something_small, fullgraph=True)(torch.zeros(8))
+            torch.compile(_something_small, fullgraph=True)(torch.zeros(8, device=device))
         before = compiled_graphs()
         begin = time.perf_counter()
         run(forward)

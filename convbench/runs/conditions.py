@@ -51,7 +51,9 @@ class Condition:
             "cache": {"cold": "cold caches"}.get(self.cache, self.cache.replace("_", " ")),
             "allocator": f"{self.allocator}'s allocator",
         }
-        always = ("device", "dtype", "layout", "threads")
+        always = ("device", "dtype", "layout")
+        if self.device.startswith("cuda"):
+            said.pop("threads")  # of the host, which launches with one
         return {
             axis: text
             for axis, text in said.items()

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from convbench.runs.cases import Case, Group
 
 _SAMPLE_SECONDS: Final = 0.0035
 """A sample of a short call, with the untimed one before it."""
-_MULTIPLICATION_SECONDS: Final = 5e-11
-"""In a sample of a long call, about: from a tenth of it to twice as much."""
-_CASE_SECONDS: Final = 0.012
-"""Building a case, its first call, warm-up and check, in every process."""
-_FIRST_SECONDS: Final = 0.15
-"""The same in the first process, with the checks in float64 and the counters."""
 _COMPILE_SECONDS: Final = 2.0
 """Compiling a case, in every process: from 1 s for a layer to many for a network."""
 _OPEN: Final = 1.5
 """Processes of a group with open verdicts, in those of the sweep."""
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """What a kind of device takes, in seconds.
+
+    Attributes:
+        multiplication: in a sample of a long call, about: from a tenth of it to twice as much.
+        process: starting one, beside its cases.
+        case: building a case, its first call, warm-up and check, in every process.
+        first: the same in the first process, with the checks in float64 and the counters.
+        samples: of the time of samples, with what is timed by further clocks.
+
+    """
+
+    multiplication: float
+    process: float
+    case: float
+    first: float
+    samples: float
+
+
+_CPU: Final = _Costs(multiplication=5e-11, process=0.0, case=0.012, first=0.15, samples=1.0)
+_GPU: Final = _Costs(multiplication=2e-13, process=6.0, case=0.3, first=0.3, samples=1.5)
+"""Not measured: each process imports torch and starts a context; each case is searched for the
+fastest algorithm and captured in a graph, whose replays take a quarter of the rounds' time more."""
 
 
 def sweep_seconds(groups: tuple[Group, ...]) -> float:
@@ -25,17 +46,18 @@ def sweep_seconds(groups: tuple[Group, ...]) -> float:
     return sum(
         _OPEN
         * group.timing.processes
-        * sum(_process(case, group.timing.max_rounds) for case in runs)
-        + sum(_FIRST_SECONDS for _ in runs)
+        * (costs.process + sum(_case(case, group.timing.max_rounds, costs) for case in runs))
+        + costs.first * len(runs)
         for group in groups
         if (runs := group.runnable)
+        for costs in (_GPU if runs[0].skeleton.device.startswith("cuda") else _CPU,)
     )
 
 
-def _process(case: Case, rounds: int) -> float:
+def _case(case: Case, rounds: int, costs: _Costs) -> float:
     multiplications = float(case.cost().multiplications)
     if case.skeleton.direction == "training":
         multiplications *= 3
     compiling = _COMPILE_SECONDS if case.skeleton.mode == "compile" else 0.0
-    sample = _SAMPLE_SECONDS + multiplications * _MULTIPLICATION_SECONDS
-    return _CASE_SECONDS + compiling + (rounds + 2) * sample
+    sample = _SAMPLE_SECONDS + multiplications * costs.multiplication
+    return costs.case + compiling + (rounds + 2) * sample * costs.samples

@@ -17,6 +17,7 @@ from convbench.clock.checking import (
     digest,
 )
 from convbench.clock.group_process import Contestant
+from convbench.core.random_state import seeded
 from convbench.runs.compiling import compiled
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ class Workload(Contestant):
         self.training = at.direction == "training"
         self._seed = seed
         dtype: torch.dtype = getattr(torch, "float32" if at.dtype == "tf32" else at.dtype)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with seeded(seed):
             module = case.build().train(self.training)
             inputs = torch.randn(at.input_shape)
         self.module: nn.Module = module.to(at.device, dtype)
@@ -82,7 +82,9 @@ class Workload(Contestant):
         """
         mode = self.case.skeleton.mode
         if mode == "compile":
-            self._forward, self.compile_seconds = compiled(self.module, self.call_with, anew=anew)
+            self._forward, self.compile_seconds = compiled(
+                self.module, self.call_with, anew=anew, device=self.case.skeleton.device
+            )
         elif mode == "cuda_graph":
             from convbench.clock.cuda_graphs import graphed
 
@@ -154,6 +156,10 @@ class Workload(Contestant):
             raise RuntimeError(f"the module has {held:,} parameters and its plan has {planned:,}")
         self._digests = [digest(output)]
 
+    def check_captured(self, output: Any) -> None:
+        """Compare the output of a graph of `call` with one of `call` itself; as `Contestant`."""
+        check_digest(output, digest(self.call()), self._dtype, "replayed from a CUDA graph")
+
     def check_last(self, known: tuple[Digest, ...] = ()) -> tuple[str, ...]:
         """Change the input in place, run once more, check again; return flags for the row."""
         import torch
@@ -206,7 +212,8 @@ class Workload(Contestant):
     def _compiled(self, module: nn.Module) -> Callable[..., Any]:
         if self.case.skeleton.mode != "compile":
             return module
-        return compiled(module, lambda forward: forward(self.inputs), anew=False)[0]
+        device = self.case.skeleton.device
+        return compiled(module, lambda forward: forward(self.inputs), anew=False, device=device)[0]
 
 
 def _bound(forward: Callable[..., Any], inputs: torch.Tensor) -> Callable[[], Any]:

@@ -35,6 +35,11 @@ types = ["standard", "lite"]
 """
 
 
+@pytest.fixture(autouse=True)
+def _on_the_cpu(auto_is_the_cpu):
+    """Have every test here time on the CPU, unless it says otherwise."""
+
+
 @pytest.fixture
 def convbench(tmp_path, monkeypatch, capfd):
     """Return a function that runs `convbench` in an empty folder and checks its exit status.
@@ -96,7 +101,8 @@ def ran(once):
 
     def make(home):
         (home / "small.toml").write_text(SMALL)
-        command = [sys.executable, "-m", "convbench", "run", "--suite", "small.toml", "--quiet"]
+        command = ("-m", "convbench", "run", "--suite", "small.toml", "--device", "cpu", "--quiet")
+        command = [sys.executable, *command]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
         done = subprocess.run(
             command, cwd=home, env=environment, capture_output=True, text=True, check=False

@@ -38,7 +38,7 @@ types = ["standard"]
 
 
 @pytest.fixture
-def convbench(tmp_path, monkeypatch):
+def convbench(tmp_path, monkeypatch, auto_is_the_cpu):
     """Return a function that runs `convbench` in a folder, with the registries as they are now."""
     (tmp_path / "s.toml").write_text(SUITE)
     monkeypatch.chdir(tmp_path)

@@ -28,6 +28,7 @@ def filled(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
+@pytest.mark.usefixtures("auto_is_the_cpu")
 def test_every_block_of_a_page_runs(page, monkeypatch, tmp_path):
     found = blocks(filled(page))
     done = Story(page, tmp_path, monkeypatch).run(found)

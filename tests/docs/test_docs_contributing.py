@@ -26,6 +26,7 @@ IN_A_FOLDER = [
 ]
 
 
+@pytest.mark.usefixtures("auto_is_the_cpu")
 def test_every_block_runs(monkeypatch, tmp_path):
     monkeypatch.setattr(CASES, "_items", dict(CASES._all()))
     rules = dict(RULES)

@@ -19,7 +19,7 @@ FINE = {
 GPU = {
     **FINE, "device": "cuda:0", "gpu_persistence": True, "gpu_throttled": False,
     "gpu_other_processes": 0, "gpu_clock_mhz": 1900, "gpu_clock_max_mhz": 1980,
-    "gpu_temperature_c": 50,
+    "gpu_temperature_c": 50, "gpu_nvml": "read",
 }  # fmt: skip
 
 TABLE = {
@@ -68,6 +68,11 @@ TABLE = {
         {"gpu_throttled": True}, "1900 MHz of 1980", {"gpu_throttled": "unknown"}),
     "GPU shared": (
         {"gpu_other_processes": 2}, "2 other process", {"gpu_other_processes": 0}),
+    "GPU unseen": (
+        {"gpu_nvml": "the package nvidia-ml-py is not installed"},
+        "are not recorded: the package nvidia-ml-py is not installed.", {"gpu_nvml": "read"}),
+    "GPU unusable": (
+        {"device": "cpu", "gpu_unusable": "Example is here"}, "GPU is here: Example is here.", {}),
 }  # fmt: skip
 
 

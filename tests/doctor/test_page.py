@@ -106,7 +106,7 @@ def test_nothing_to_warn_of(quiet):
 
 
 @pytest.fixture
-def convbench(tmp_path):
+def convbench(tmp_path, auto_is_the_cpu):
     """Return a function that runs `python -m convbench doctor` as a user does."""
 
     def run(*arguments):

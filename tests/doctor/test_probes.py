@@ -12,13 +12,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from conftest_root import ROOT
 
+from convbench.comparing.environment import environments
 from convbench.core import sources
+from convbench.core.errors import DeviceError
 from convbench.core.sources import members, said_by, whole
+from convbench.machine.device import memory_free, resolve_device
 from convbench.machine.fingerprint import MUST_MATCH, differences, fingerprint
 from convbench.machine.probes.code import code, state
-from convbench.machine.probes.gpu import gpu, nvml_facts
+from convbench.machine.probes.gpu import gpu, nvml_facts, unusable
 from convbench.machine.probes.processor import processor
 from convbench.machine.probes.system import cpu_ticks, setting, system
 from convbench.machine.probes.torchbuild import build_setting, denormals_flushed
@@ -272,8 +276,8 @@ class Nvml:
 
     NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
 
-    def __init__(self, pids=(), reasons=0):
-        self.pids, self.reasons, self.open = pids, reasons, 0
+    def __init__(self, pids=(), reasons=0, instances=()):
+        self.pids, self.reasons, self.open, self.instances = pids, reasons, 0, instances
 
     def nvmlInit(self):  # noqa: N802
         self.open += 1
@@ -282,17 +286,28 @@ class Nvml:
         self.open -= 1
 
     def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802
-        if uuid != "GPU-abc":
+        if uuid in self.instances:
+            return "instance"
+        if uuid != "GPU-abc" or self.instances:
             raise RuntimeError("not found")
+        return "card"
+
+    def nvmlDeviceGetDeviceHandleFromMigDeviceHandle(self, part):  # noqa: N802
+        if part != "instance":
+            raise RuntimeError("invalid argument")
         return "card"
 
     def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
         return f"card {index}"
 
+    def nvmlDeviceGetName(self, card):  # noqa: N802
+        return f"Example {card}"
+
     def nvmlSystemGetDriverVersion(self):  # noqa: N802
         return b"550.1"
 
     def nvmlDeviceGetClockInfo(self, card, kind):  # noqa: N802
+        assert card == "card", "an instance has no clock of its own"
         return {self.NVML_CLOCK_SM: 1200, self.NVML_CLOCK_MEM: 2600}[kind]
 
     def nvmlDeviceGetMaxClockInfo(self, card, kind):  # noqa: N802
@@ -304,24 +319,45 @@ class Nvml:
     def nvmlDeviceGetEnforcedPowerLimit(self, card):  # noqa: N802
         return 699_600
 
+    def nvmlDeviceGetEccMode(self, card):  # noqa: N802
+        return [1, 0]
+
+    def nvmlDeviceGetMigMode(self, card):  # noqa: N802
+        return [int(bool(self.instances)), 0]
+
+    def nvmlDeviceGetComputeMode(self, card):  # noqa: N802
+        return 3
+
+    def nvmlDeviceGetMemoryInfo(self, part):  # noqa: N802
+        return SimpleNamespace(free={"card": 2**35, "instance": 2**33}[part])
+
     def nvmlDeviceGetTemperature(self, card, kind):  # noqa: N802
         raise RuntimeError("not supported")
 
     def nvmlDeviceGetCurrentClocksThrottleReasons(self, card):  # noqa: N802
         return self.reasons
 
-    def nvmlDeviceGetComputeRunningProcesses(self, card):  # noqa: N802
+    def nvmlDeviceGetComputeRunningProcesses(self, part):  # noqa: N802
+        assert part == ("instance" if self.instances else "card"), "only the part that is used"
         return [SimpleNamespace(pid=pid) for pid in self.pids]
 
 
 def test_nvml_facts():
     nvml = Nvml(pids=(os.getpid(), 1, 2), reasons=0x4)
-    assert nvml_facts(nvml, "abc", 0) == {
+    assert nvml_facts(nvml, "abc") == {
         "gpu_driver": "550.1", "gpu_clock_mhz": 1200, "gpu_clock_max_mhz": 1980,
         "gpu_memory_clock_mhz": 2600, "gpu_persistence": True, "gpu_power_limit_w": 700,
+        "gpu_ecc": True, "gpu_mig": False, "gpu_compute_mode": "exclusive process",
         "gpu_temperature_c": "unknown", "gpu_throttled": True, "gpu_other_processes": 2,
+        "gpu_nvml": "read",
     }  # fmt: skip
     assert nvml.open == 0
+
+
+def test_an_instance_of_a_divided_card_is_found_and_its_card_asked():
+    found = nvml_facts(Nvml(pids=(1,), instances=("MIG-abc",)), "abc")
+    assert found["gpu_mig"] is True
+    assert (found["gpu_clock_mhz"], found["gpu_other_processes"]) == (1200, 1)
 
 
 @pytest.mark.parametrize(
@@ -329,25 +365,161 @@ def test_nvml_facts():
     [(0, False), (0x1, False), (0x2 | 0x100, False), (0x1 | 0x8, True), (0x40, True)],
 )
 def test_idling_is_no_throttling(reasons, throttled):
-    assert nvml_facts(Nvml(reasons=reasons), "abc", 0)["gpu_throttled"] is throttled
+    assert nvml_facts(Nvml(reasons=reasons), "abc")["gpu_throttled"] is throttled
 
 
-@pytest.mark.parametrize(("pids", "others"), [((), 0), ((os.getpid(),), 0), ((1,), 0), ((1, 2), 1)])
-def test_processes_beside_this_one(pids, others):
-    assert nvml_facts(Nvml(pids=pids), "abc", 0)["gpu_other_processes"] == others
+@pytest.mark.parametrize(
+    ("pids", "ours", "others"),
+    [
+        ((), False, 0),
+        ((os.getpid(),), True, 0),
+        ((1,), False, 1),  # this process has no context, so it is another one
+        ((1,), True, 0),  # it has one, and in a container another number
+        ((1, 2), True, 1),
+        ((1, 2), False, 2),
+        ((os.getpid(), 2), False, 1),
+    ],
+)
+def test_processes_beside_this_one(pids, ours, others):
+    assert nvml_facts(Nvml(pids=pids), "abc", ours=ours)["gpu_other_processes"] == others
 
 
-def test_without_nvml_or_with_a_broken_one_all_is_unknown():
+def test_without_nvml_or_with_a_broken_one_all_is_unknown_and_why_is_said():
     class Broken(Nvml):
         def nvmlInit(self):  # noqa: N802
             raise OSError("no driver")
 
-    assert set(nvml_facts(None, "abc", 0).values()) == {"unknown"}
-    assert set(nvml_facts(Broken(), "abc", 0).values()) == {"unknown"}
+    for nvml, uuid, why in (
+        (None, "abc", "the package nvidia-ml-py is not installed"),
+        (Broken(), "abc", "the driver's library does not answer (OSError: no driver)"),
+        (Nvml(), "other", "the driver's library does not know the device"),
+    ):
+        found = nvml_facts(nvml, uuid)
+        assert found.pop("gpu_nvml") == why
+        assert set(found.values()) == {"unknown"}, "another card's facts would be worse than none"
 
 
-def test_another_uuid_falls_back_on_the_index():
-    assert nvml_facts(Nvml(), "other", 3)["gpu_clock_mhz"] == 1200
+@pytest.fixture
+def box(monkeypatch):
+    """Return a function that makes torch, NVML and the environment those of another machine."""
+
+    def make(*, capability=(9, 0), built=("sm_80", "sm_90"), visible=None, nvml=None, **facts):
+        monkeypatch.setitem(sys.modules, "pynvml", nvml)
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        if visible is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        count = facts.get("count", 1 if facts.get("error") is None else 0)
+        monkeypatch.setattr(torch.version, "cuda", facts.get("cuda", "13.0"))
+        monkeypatch.setattr(torch, "__version__", "2.13.0")
+        cuda = {
+            "is_available": lambda: count > 0,
+            "device_count": lambda: count,
+            "get_device_capability": lambda index: capability,
+            "get_arch_list": lambda: list(built),
+            "get_device_name": lambda index: "Example",
+            "get_device_properties": lambda device: SimpleNamespace(
+                name="Example", uuid="abc", total_memory=80 * 2**30, major=9, minor=0,
+                multi_processor_count=132, L2_cache_size=50 * 2**20,
+            ),
+            "init": lambda: (_ for _ in ()).throw(RuntimeError(facts["error"])),
+        }  # fmt: skip
+        for name, stand_in in cuda.items():
+            monkeypatch.setattr(torch.cuda, name, stand_in)
+
+    return make
+
+
+OLD_DRIVER = (
+    "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU "
+    "driver by downloading and installing a new version from the URL: http://www.nvidia.com"
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"nvml": Nvml(), "cuda": None, "count": 0},
+         "Example card 0 is here and torch 2.13.0 cannot use it: this torch was built without "
+         "CUDA; install a CUDA build (pytorch.org/get-started)"),
+        ({"nvml": Nvml(), "error": OLD_DRIVER},
+         "Example card 0 is here and torch 2.13.0 cannot use it: The NVIDIA driver on your system "
+         "is too old (found version 11040); see what `nvidia-smi` says, update the driver, or "
+         "install a torch built for the driver's CUDA (this one is for CUDA 13.0)"),
+        ({"capability": (6, 1)},
+         "Example has compute capability 6.1 and torch 2.13.0 was built for sm_80, sm_90; install "
+         "another build of torch (pytorch.org/get-started)"),
+        ({"capability": (12, 0)}, "Example has compute capability 12.0 and torch 2.13.0 was built"),
+        ({"capability": (12, 0), "built": ("sm_90a", "compute_90")}, ""),  # compiled when it loads
+        ({"capability": (8, 9)}, ""),  # code for 8.0 runs on it
+        ({"capability": (9, 0), "built": ("gfx90a",)}, ""),  # another maker's names
+        ({"cuda": None, "count": 0}, ""),  # no card is known of
+        ({"nvml": Nvml(), "error": OLD_DRIVER, "visible": ""}, ""),  # a choice
+        ({"nvml": Nvml(), "error": OLD_DRIVER, "visible": "-1"}, ""),
+        ({"nvml": Nvml(), "error": OLD_DRIVER, "visible": "0"}, "Example card 0 is here"),
+    ],
+)  # fmt: skip
+def test_a_gpu_that_torch_cannot_use_is_told_with_the_remedy(box, facts, said):
+    box(**facts)
+    found = unusable(read=lambda path: "")
+    assert found.startswith(said)
+    assert bool(found) is bool(said)
+    assert resolve_device("auto") == ("cuda:0" if facts.get("count") != 0 and not said
+                                      and "error" not in facts else "cpu")  # fmt: skip
+    assert gpu("cpu").get("gpu_unusable", "") == found
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (
+            {"error": OLD_DRIVER},
+            "too old .found version 11040.; see what `nvidia-smi` says, update",
+        ),
+        ({"cuda": None, "count": 0}, "built without CUDA; install a CUDA build .*--device cpu"),
+        ({"capability": (6, 1)}, "compute capability 6.1 .*install another build .*--device cpu"),
+    ],
+)
+def test_asked_for_by_name_it_is_refused_with_the_remedy(box, facts, said):
+    box(**facts)
+    with pytest.raises(DeviceError, match=said):
+        resolve_device("cuda:0")
+
+
+def test_the_parent_of_a_run_leaves_no_context_on_the_gpu(box, monkeypatch):
+    def starts_a_context(*_):
+        raise AssertionError("torch.cuda.mem_get_info starts a context")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", starts_a_context)
+    box(nvml=Nvml())
+    assert memory_free("cuda:0") == 2**35
+    box(nvml=Nvml(instances=("MIG-abc",)))
+    assert memory_free("cuda:0") == 2**33, "of the instance alone"
+    box()
+    assert memory_free("cuda:0") == 80 * 2**30, "without NVML all of it"
+
+
+def test_what_changes_times_on_a_gpu_is_recorded_and_must_match(box):
+    box(nvml=Nvml())
+    variables = {"NVIDIA_TF32_OVERRIDE": "0", "CUDA_LAUNCH_BLOCKING": "1", "HOME": "/home/x"}
+    found = gpu("cuda:0", read=lambda path: "", environment=variables)
+    assert found["gpu_settings"] == "CUDA_LAUNCH_BLOCKING=1; NVIDIA_TF32_OVERRIDE=0"
+    assert found["cudnn_depthwise_kernel"] == getattr(
+        torch.backends.cudnn, "depthwise_kernel", "unknown"
+    )
+    must = {
+        "gpu_settings", "gpu_power_limit_w", "gpu_clock_max_mhz", "gpu_mig", "gpu_ecc",
+        "gpu_multiprocessors", "cudnn_depthwise_kernel",
+    }  # fmt: skip
+    assert must <= found.keys()
+    assert must <= set(MUST_MATCH)
+    moments = {
+        "gpu_clock_mhz": 345, "gpu_temperature_c": 31, "gpu_other_processes": 3,
+        "gpu_throttled": True, "gpu_memory_clock_mhz": 405,
+    }  # fmt: skip
+    assert environments(found, {**found, **moments}) == ()
+    assert [d.key for d in environments(found, {**found, "gpu_ecc": False}) if d.in_the_way] == [
+        "gpu_ecc"
+    ]
 
 
 def test_on_a_cpu_there_is_no_gpu():
@@ -368,7 +540,9 @@ def test_the_fingerprint_is_flat_and_has_all_that_older_runs_had():
     found = fingerprint("cpu", 1)
     assert len(found) >= 50
     assert set(OLD_KEYS) <= found.keys()
-    assert set(MUST_MATCH) - {"stopwatch"} <= found.keys()  # that one where a run names it
+    of_a_gpu = {key for key in MUST_MATCH if key.startswith(("gpu_", "cudnn_"))}
+    told = set(MUST_MATCH) - (of_a_gpu - {"gpu_driver"}) - {"stopwatch"}  # it where a run names it
+    assert told <= found.keys()
     assert {type(value) for value in found.values()} <= {str, int, float, bool}
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 

@@ -15,6 +15,7 @@ from conftest_root import ROOT
 from convbench.clock.processes import ProcessDied, fresh
 from convbench.machine import threads
 from convbench.machine.busy_process import Neighbour
+from convbench.machine.device import resolve_threads
 from convbench.machine.threads import (
     FEWEST_ROUNDS,
     SECONDS,
@@ -196,8 +197,10 @@ def test_a_number_that_the_environment_sets_is_taken(unset, name, value):
 def test_a_gpu_does_not_ask_for_threads(unset):
     unset.setattr(threads, "ready", asking(never))
     number, because = default_threads("cuda:0")
-    assert number == 8
+    assert number == 1
     assert "GPU" in because
+    assert resolve_threads((2, 1), "cuda:0").numbers == (2,), "the same case is timed once"
+    assert resolve_threads((2, 1), "cpu").numbers == (2, 1)
 
 
 def test_a_single_core_is_not_tried(unset):

@@ -36,9 +36,8 @@ def test_defaults_are_not_said_and_all_else_is():
         direction="training", cache="cold_weights", allocator="system",
     )  # fmt: skip
     assert everything.label == (
-        "cuda:0 · tf32 · channels_last · 2 threads · compile · training · cold weights · "
-        "system's allocator"
-    )
+        "cuda:0 · tf32 · channels_last · compile · training · cold weights · system's allocator"
+    ), "threads are those of the host, which change nothing on a GPU"
 
 
 def test_every_combination_is_a_group_of_its_own():

@@ -45,6 +45,15 @@ def samples(**changes: Any) -> Samples:
     return Samples(**{**values, **changes})
 
 
+def test_on_a_gpu_a_clock_below_its_usual_one_contaminates_a_sample() -> None:
+    clocks = (1980, 1980, 1980, 1980, 1890, 1870, 345)
+    found = samples(
+        seconds=(1e-5,) * 7, cpu_seconds=(), stopwatch="cuda-events", sm_clock_mhz=clocks
+    )
+    assert contaminated(found) == (False, False, False, False, False, True, True)
+    assert flags([found]) == ("contaminated: 29% of the samples",), "and it is watched"
+
+
 # What is measured in a block, and the share of its time that somebody else had.
 LOST = [
     (

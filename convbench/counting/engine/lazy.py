@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from convbench.core.random_state import gpus_in_use
 from convbench.counting.engine.errors import refusal
 from convbench.counting.engine.module_tensors import meta_copy, real_leaf
 from convbench.counting.engine.pytree import Given, mapped
@@ -16,7 +17,7 @@ from convbench.counting.engine.pytree import Given, mapped
 
 def settled(module: nn.Module, given: Given) -> nn.Module:
     """Return a copy whose lazy layers have taken the shapes that the inputs give them."""
-    with torch.random.fork_rng(), torch.no_grad():
+    with torch.random.fork_rng(devices=gpus_in_use()), torch.no_grad():
         try:
             subject = _copied(module).to("meta")
             mapped(given, meta_copy).call(subject)

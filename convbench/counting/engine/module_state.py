@@ -28,6 +28,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from convbench.core.random_state import gpus_in_use
 from convbench.counting.engine import restoring
 from convbench.counting.engine.process_state import surroundings_kept
 from convbench.counting.engine.restoring import attributes_of, foreign, members_of
@@ -291,7 +292,7 @@ def _names(code: CodeType) -> tuple[str, ...]:
 def as_it_was(parts: list[nn.Module]) -> Iterator[State]:
     """Put back all that running changes: what the parts reach, and the settings around them."""
     state = State(parts)
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    devices = gpus_in_use()
     drawn = [torch.cuda.get_rng_state(device) for device in devices]
     with surroundings_kept():
         try:

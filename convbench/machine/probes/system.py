@@ -47,8 +47,8 @@ def system(read: Read = read_file, environment: Mapping[str, str] | None = None)
         "load_1min": _load(),
         "steal_share": round(stolen / total, 4) if total else UNKNOWN,
         "allocator": _allocator(read, variables),
-        "malloc_settings": _settings(variables, MALLOC_VARIABLES),
-        "thread_settings": _settings(variables, THREAD_VARIABLES),
+        "malloc_settings": settings(variables, MALLOC_VARIABLES),
+        "thread_settings": settings(variables, THREAD_VARIABLES),
         "python": platform.python_version(),
     }
 
@@ -70,7 +70,9 @@ def setting(settings: object, name: str) -> str:
     return ""
 
 
-def _settings(variables: Mapping[str, str], names: tuple[str, ...]) -> str:
+def settings(variables: Mapping[str, str], names: tuple[str, ...]) -> str:
+    """Return the variables that are set as "NAME=value; …"; what may be a path only as "set"."""
+    """Return those of the variables that are set, as "NAME=value; …"; a path only as "set"."""
     told = (
         f"{name}={variables[name] if _HARMLESS.fullmatch(variables[name]) else 'set'}"
         for name in names

@@ -135,6 +135,7 @@ def run(
 
     2 the command or the folder cannot be used; 130 interrupted: --resume goes on.
     """
+    from convbench.machine.probes.gpu import unusable
     from convbench.runs.choices import Request
     from convbench.runs.job import decide
 
@@ -163,6 +164,8 @@ def run(
             stopwatch=stopwatch,
         )
     )
+    if job.plan.device == "cpu" and device in {None, "auto"} and (why := unusable()):
+        say(f"convbench: the CPU is timed, not the GPU. {why}; or say --device cpu.", err=True)
     if dry_run:
         _print_dry_run(job)
         return

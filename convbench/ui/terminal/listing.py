@@ -76,6 +76,7 @@ def devices() -> Document:
     import torch
 
     from convbench.core.text import plural
+    from convbench.machine.probes.gpu import no_cuda
     from convbench.machine.probes.processor import processor
     from convbench.machine.threads import default_threads
 
@@ -86,11 +87,7 @@ def devices() -> Document:
     )
     cards = range(torch.cuda.device_count())
     rows = [("cpu", what), *((f"cuda:{n}", torch.cuda.get_device_name(n)) for n in cards)]
-    missing = "" if torch.cuda.is_available() else "No CUDA device: " + (
-        "this torch was built without CUDA."
-        if torch.version.cuda is None
-        else "torch finds none; see nvidia-smi."
-    )  # fmt: skip
+    missing = "" if torch.cuda.is_available() else f"No CUDA device: {no_cuda()}."
     return _listed("Devices", ("name", "what it is"), rows, missing)
 
 

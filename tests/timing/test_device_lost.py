@@ -1,0 +1,256 @@
+"""A competitor that ends the use of the device: it is named, and the others are timed elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from scripted import ScriptedDriver
+
+from convbench.clock import group_process
+from convbench.clock.cuda import CudaStopwatch
+from convbench.clock.cuda_graphs import KernelStopwatch, graphed
+from convbench.clock.gathering import Gathering
+from convbench.clock.group_process import Contestant, Order, Outcome, Tell
+from convbench.clock.sampler import measure_group
+from convbench.clock.samples import Failure, Samples, Untimed
+
+STICKY = "CUDA error: an illegal memory access was encountered"
+ORDER = Order(seed=3, device="cuda:0", min_rounds=2, max_rounds=2, seconds=1e-6)
+
+
+class Card(ScriptedDriver):
+    """A device that fails for ever once something has made an illegal access."""
+
+    bad = False
+    capturing = False
+
+    def synchronize(self) -> None:
+        """Raise what CUDA raises at every call after it."""
+        if self.bad:
+            raise RuntimeError(STICKY)
+
+    def capture(self, work: Callable[[], object], calls: int) -> tuple[int, object]:
+        """Tell the work that it is captured."""
+        self.capturing = True
+        try:
+            return super().capture(work, calls)
+        finally:
+            self.capturing = False
+
+
+@dataclass
+class Work(Contestant):
+    """Something that can go wrong at one stage of its way."""
+
+    name: str
+    card: Card
+    wrong_at: str = ""
+
+    def work(self) -> object:
+        """Be called."""
+        if self.wrong_at == "call":
+            self.card.bad = True
+        if self.wrong_at == "refused":
+            raise RuntimeError("CUDA error: invalid configuration argument")  # not a sticky one
+        if self.wrong_at == "capture" and self.card.capturing:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return self.name
+
+    @property
+    def captured(self) -> Callable[[], object]:
+        """Return the work: any of these goes into a graph."""
+        return self.work
+
+    def check_captured(self, output: object) -> None:
+        """Write down what the graph gave."""
+        self.card.told.append(("graph gave", output))
+        if self.wrong_at == "graph":
+            raise group_process.WrongResultError("replayed from a CUDA graph the output was wrong")
+
+    def check_last(self, known: tuple[Any, ...] = ()) -> tuple[str, ...]:
+        """Be called with other values."""
+        if self.wrong_at == "last":
+            self.card.bad = True
+            raise RuntimeError(STICKY)
+        return ()
+
+
+@dataclass
+class Works:
+    """A crew of five, one of which goes wrong."""
+
+    card: Card
+    wrong_at: str
+    names: tuple[str, ...] = ("first", "second", "evil", "fourth", "fifth")
+
+    def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Contestant | BaseException]]:
+        """Build each, in the process that asks."""
+        for name in self.names:
+            if name in order.without:
+                continue
+            if name == "evil" and self.wrong_at == "build":
+                self.card.bad = True
+                yield name, RuntimeError(STICKY)
+            elif name == "evil" and self.wrong_at == "build a graph":
+                work = Work(name, self.card, "capture").work
+                try:
+                    graphed(work, driver=self.card)
+                except RuntimeError as error:
+                    yield name, error
+            else:
+                yield name, Work(name, self.card, self.wrong_at if name == "evil" else "")
+
+
+class Processes:
+    """A nursery whose processes are this one, each with a device that is whole again."""
+
+    kind = "fresh"
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Put the device of the process in the place of a real one."""
+        self.asked: list[Order] = []
+        self.card = Card(0.01)
+        events = lambda device, name="": CudaStopwatch(device, driver=self.card)  # noqa: E731
+        kernel = lambda device: {"kernel": KernelStopwatch(device, driver=self.card)}  # noqa: E731
+        monkeypatch.setattr(group_process, "stopwatch_for", events)
+        monkeypatch.setattr(group_process, "clocks_for", kernel)
+
+    def ask(self, _: str, crew: Works, order: Order, **__: Any) -> dict[str, Outcome]:
+        """Do it here."""
+        self.asked.append(order)
+        self.card = crew.card = Card(0.01)
+        return group_process.do(crew, order, tell=lambda _: None)
+
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
+    """Return a nursery on a scripted device."""
+    return Processes(monkeypatch)
+
+
+def gathered(processes: Processes, wrong_at: str, times: int = 1) -> Gathering:
+    """Ask about the five, one of which goes wrong at a stage."""
+    nursery: Any = processes
+    found = Gathering(crew=Works(processes.card, wrong_at), order=ORDER, nursery=nursery)
+    for _ in range(times):
+        found.ask(1e-6, 2, 2)
+    return found
+
+
+@pytest.mark.parametrize("wrong_at", ["build", "build a graph", "call", "last"])
+def test_only_the_one_that_did_it_fails_and_the_others_are_timed_in_a_new_process(
+    processes: Processes, wrong_at: str
+) -> None:
+    found = gathered(processes, wrong_at)
+    said = found.failure("evil")
+    assert said is not None
+    assert ("could not be captured" if "graph" in wrong_at else STICKY) in said.failure
+    assert not said.again
+    assert found.left == ("first", "second", "fourth", "fifth")
+    assert all(len(found.samples(name)) == 1 for name in found.left)
+    assert len({samples.session for name in found.left for samples in found.samples(name)}) == 1
+    assert [order.without for order in processes.asked] == [frozenset(), frozenset({"evil"})]
+    found.ask(1e-6, 2, 2)
+    assert processes.asked[-1].without == frozenset({"evil"})
+
+
+def test_an_error_that_leaves_the_device_whole_needs_no_new_process(processes: Processes) -> None:
+    found = gathered(processes, "refused")
+    said = found.failure("evil")
+    assert said is not None
+    assert "invalid configuration argument" in said.failure
+    assert len(found.left) == 4
+    assert len(processes.asked) == 1
+
+
+def test_a_failed_capture_of_kernels_costs_no_times_and_is_not_tried_again(
+    processes: Processes,
+) -> None:
+    found = gathered(processes, "capture", 2)
+    assert found.left == found.crew.names
+    assert all(len(found.samples(name)) == 2 for name in found.left)
+    first, second = found.outcomes["evil"]
+    assert [flag.partition(":")[0] for flag in first.flags] == ["kernels not timed"]
+    assert "could not be captured" in first.flags[0]
+    assert (first.also, second.also, second.flags) == ({}, {}, ())
+    assert [sorted(order.without_kernels) for order in processes.asked] == [[], ["evil"]]
+    assert all("kernel" in found.outcomes[name][1].also for name in found.left if name != "evil")
+
+
+def test_what_a_captured_graph_gave_is_checked(processes: Processes) -> None:
+    found = gathered(processes, "graph")
+    given = [told[1] for told in processes.card.told if told[0] == "graph gave"]
+    assert sorted(given) == sorted(found.crew.names), "each once"
+    (outcome,) = found.outcomes["evil"]
+    assert outcome.also == {}
+    assert outcome.flags == (
+        "kernels not timed: WrongResultError: replayed from a CUDA graph the output was wrong",
+    )
+    assert all("kernel" in found.outcomes[name][0].also for name in found.left if name != "evil")
+
+
+@pytest.mark.parametrize(("share", "told"), [(5, False), (6, True)])
+def test_another_user_of_the_device_is_told_in_every_row(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch, share: int, told: bool
+) -> None:
+    monkeypatch.setattr(group_process, "watch_others", lambda device: lambda: share)
+    found = gathered(processes, "")
+    for (outcome,) in found.outcomes.values():
+        assert (group_process.SHARED in outcome.flags) is told
+
+
+def test_nobody_is_asked_for_ever_where_no_cause_is_known(processes: Processes) -> None:
+    class Nobody(Works):
+        def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Any]]:
+            raise AssertionError
+
+    def ask(_: str, crew: Works, order: Order, **__: Any) -> dict[str, Outcome]:
+        processes.asked.append(order)
+        return {name: Outcome(failure="lost", again=True) for name in crew.names}
+
+    processes.ask = ask  # type: ignore[method-assign]
+    nursery: Any = processes
+    found = Gathering(crew=Nobody(processes.card, ""), order=ORDER, nursery=nursery)
+    found.ask(1e-6)
+    assert found.left == ()
+    assert len(processes.asked) == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_in_one_process_the_sampler_tells_the_cause_from_the_others(seed: int) -> None:
+    card = Card(0.01)
+    works = {f"good{i}": Work("good", card).work for i in range(4)}
+    found = measure_group(
+        works | {"evil": Work("evil", card, "call").work},
+        stopwatch=CudaStopwatch(driver=card),
+        seed=seed,
+        budget=0.05,
+        session="s",
+        min_rounds=2,
+    )
+    assert list(found) == [*works, "evil"]
+    evil = found.pop("evil")
+    assert type(evil) is Failure
+    assert evil.reason == f"RuntimeError: {STICKY}"
+    why = "not timed: in the same process evil left the device unusable"
+    assert set(found.values()) == {Untimed(why)}
+
+
+def test_a_failure_on_the_host_leaves_the_others_alone() -> None:
+    def broken() -> None:
+        raise ValueError
+
+    card = Card(0.01)
+    found = measure_group(
+        {"good": Work("good", card).work, "broken": broken},
+        stopwatch=CudaStopwatch(driver=card),
+        seed=0,
+        budget=0.05,
+        session="s",
+        min_rounds=2,
+    )
+    assert isinstance(found["good"], Samples)
+    assert isinstance(found["broken"], Failure)
