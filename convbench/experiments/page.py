@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from convbench.core import text as show
-from convbench.core.intervals import RatioInterval
+from convbench.core.intervals import WORDS, RatioInterval
 from convbench.experiments.dispatch import LAYOUTS, Dispatched, Flip, Variant, implementation
-from convbench.report.document import Bullet, Bullets, Column, Document, Paragraph, Table
+from convbench.experiments.setups import why_no_time
+from convbench.report.document import (
+    Bullet,
+    Bullets,
+    Column,
+    Document,
+    Heading,
+    Paragraph,
+    Table,
+)
+
+if TYPE_CHECKING:
+    from convbench.experiments.replication import Replicated
+    from convbench.report.document import Block
 
 _MOST_FLIPS: Final = 6
 
@@ -26,7 +40,9 @@ def dispatch_page(found: Dispatched, device: str) -> Document:
             Paragraph(text=told),
             *((Bullets(items=tuple(flips)),) if flips else ()),
             _variants(found),
-            *_without_time(found),
+            *_without_time(
+                {one.name: why_no_time(found.raced.measurement, one.name) for one in found.variants}
+            ),
             Paragraph(text=_basis(found)),
         ),
     )
@@ -88,19 +104,14 @@ def _per_product(found: Dispatched, name: str, base: str) -> RatioInterval:
     return found.raced.measurement.ratio(name, base).over(work)
 
 
-def _without_time(found: Dispatched) -> tuple[Paragraph, ...]:
-    reasons: dict[str, list[str]] = {}
-    for one in found.variants:
-        try:
-            found.raced.measurement.interval(one.name)
-        except ValueError as error:
-            said = (
-                str(error).removeprefix(f"{one.name} has no time: ").removeprefix(f"{one.name}: ")
-            )
-            said = said.removesuffix(" The raw times are in .samples.")
-            reasons.setdefault(said.rstrip("."), []).append(one.name)
+def _without_time(reasons: Mapping[str, str]) -> tuple[Paragraph, ...]:
+    """Return, for each reason that there is no time, what has none. reasons: by name."""
+    names: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        if why:
+            names.setdefault(why, []).append(name)
     return tuple(
-        Paragraph(text=f"No time: {'; '.join(names)}: {why}.") for why, names in reasons.items()
+        Paragraph(text=f"No time: {'; '.join(those)}: {why}.") for why, those in names.items()
     )
 
 
@@ -112,3 +123,90 @@ def _basis(found: Dispatched) -> str:
         "dispatcher, for what computes products. Dense, block-diagonal weights: computes the same "
         "(Qin et al., arXiv:1803.09926) with multiplications by zero, which are not counted here."
     )
+
+
+_LINES: Final = (
+    Column(name="row", key="row"),
+    Column(name="column", key="column"),
+    Column(name="published", key="printed"),
+    Column(name="here", key="seconds", kind="seconds"),
+    Column(name="published ratio", key="printed_ratio", kind="ratio"),
+    Column(name="ratio here", key="ratio", kind="ratio"),
+    Column(name="implementation", key="implementation"),
+)
+
+
+def replication_page(found: Sequence[Replicated], machine: str) -> Document:
+    """Return the verdict on each experiment, and its table as printed and as measured here."""
+    blocks: list[Block] = [
+        Table(
+            id="verdicts",
+            caption="",
+            columns=(
+                Column(name="experiment", key="name"),
+                Column(name="on this device", key="holds"),
+                Column(name="published ratio", key="printed_ratio", kind="ratio"),
+                Column(name="ratio here", key="ratio"),
+                Column(name="rows compared", key="rows"),
+            ),
+            rows=tuple(
+                (one.name, WORDS.get(one.holds, one.holds), one.printed_ratio, _mean(one),
+                 f"{one.slower} ÷ {one.faster}")
+                for one in found
+            ),
+        ),
+        Paragraph(text=_READ),
+    ]  # fmt: skip
+    for one in found:
+        blocks += _experiment(one)
+    return Document(
+        title=f"Published measurements of speed, repeated on {machine}", blocks=tuple(blocks)
+    )
+
+
+_READ: Final = (
+    "Ratios: time for each multiplication, so that rows whose numbers of multiplications are only "
+    "about equal compare; those of an experiment are geometric means over its columns, here with "
+    "an interval of order statistics over processes. A claim holds where the whole interval is "
+    "above 1, and does not where it is below 1, or within 5 % of 1 while the published ratio is "
+    "not; else it is inconclusive. All rows of an experiment were timed interleaved, in float32, "
+    "channels first. Absolute times are of other processors and libraries than the published ones."
+)
+
+
+def _mean(one: Replicated) -> str:
+    """Return the ratio of an experiment with its interval."""
+    if one.ratio is None:
+        return "no times"
+    text, low, high = (show.significant(v, 3) for v in (one.ratio.value, one.ratio.low,
+                                                        one.ratio.high))  # fmt: skip
+    if not one.ratio.confidence:
+        return f"{text} (no interval)"
+    return f"{text} ({show.confidence(one.ratio.confidence)} interval {low}–{high})"
+
+
+def _experiment(one: Replicated) -> list[Block]:
+    said = {
+        "holds": "It holds here",
+        "does not hold": "It does not hold here",
+        "cannot tell": "Whether it holds here is inconclusive",
+    }[one.holds]
+    here = f"takes {_mean(one)} times as long as" if one.ratio else "was not timed beside"
+    text = (
+        f"{one.claim} {said}: {one.slower} {here} {one.faster}, for each multiplication; "
+        f"published: {show.significant(one.printed_ratio, 3)} times. "
+        f"{one.source}, measured on {one.printed_on}, in {one.unit}; here on {one.device}, "
+        f"{show.plural(one.threads, 'thread')}. {one.assumed}"
+    )
+    rows = tuple(
+        (line.row, line.column, f"{line.printed} {one.unit}", line.seconds, line.printed_ratio,
+         line.ratio, line.implementation or None)
+        for line in one.lines
+    )  # fmt: skip
+    return [
+        Heading(level=2, text=f"{one.name}: {one.title}"),
+        Paragraph(text=text.strip()),
+        Table(id="replication", caption="", columns=_LINES, rows=rows, part=one.name,
+              title=one.title),
+        *_without_time({f"{line.row}, {line.column}": line.no_time for line in one.lines}),
+    ]  # fmt: skip

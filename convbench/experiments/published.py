@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import isqrt
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from convbench.core import text as show
 from convbench.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Entry:
         build: returns the module.
         input_shape: of its input, batch first.
         multiplications: of one pass.
+        printed_multiplications: of one pass of what was published, where that cannot be built.
 
     """
 
@@ -39,6 +41,7 @@ class Entry:
     build: Callable[[], nn.Module]
     input_shape: tuple[int, ...]
     multiplications: int
+    printed_multiplications: int
 
     @property
     def name(self) -> str:
@@ -82,14 +85,24 @@ class Experiment:
         base = self.against(entry)
         quotient = float(entry.printed) / float(base.printed)
         times = quotient if self.unit == "ms" else 1 / quotient
-        return times * base.multiplications / entry.multiplications
+        return times * base.printed_multiplications / entry.printed_multiplications
 
 
 EXPERIMENTS: Final[Registry[Callable[[Processor], Experiment]]] = Registry("experiment")
 """Every experiment by name, as what returns it for a processor."""
 
-_Made = tuple[str, tuple[int, ...], int, int]
-"""A block of `modules` by name, its arguments, its channels, multiplications for a position."""
+
+class _Made(NamedTuple):
+    """A block of `modules` by name, its arguments and channels, multiplications for a position.
+
+    printed: those of what was published, where that cannot be built; else None.
+    """
+
+    block: str
+    arguments: tuple[int, ...]
+    channels: int
+    products: int
+    printed: int | None = None
 
 
 def _entries(
@@ -108,15 +121,17 @@ def _entries(
         for (column, (width, size)), figure in zip(
             columns.items(), printed[row].split(), strict=True
         ):
-            block, arguments, channels, products = made(width)
+            one = made(width)
+            passes = batch * STACKED * size**2
             found.append(
                 Entry(
                     row=row,
                     column=column,
                     printed=figure,
-                    build=partial(_stack, block, arguments),
-                    input_shape=(batch, channels, size, size),
-                    multiplications=batch * STACKED * products * size**2,
+                    build=partial(_stack, one.block, one.arguments),
+                    input_shape=(batch, one.channels, size, size),
+                    multiplications=passes * one.products,
+                    printed_multiplications=passes * (one.printed or one.products),
                 )
             )
     return tuple(found)
@@ -163,7 +178,9 @@ def _g1(processor: Processor) -> Experiment:
     }  # fmt: skip
 
     def row(narrow: int, wide: int) -> Callable[[int], _Made]:
-        return lambda w: ("widened", (narrow * w, wide * w), narrow * w, 2 * narrow * wide * w * w)
+        return lambda w: _Made(
+            "widened", (narrow * w, wide * w), narrow * w, 2 * narrow * wide * w * w
+        )
 
     return _shufflenet(
         1,
@@ -187,17 +204,26 @@ def _g2(processor: Processor) -> Experiment:
     }
 
     def row(groups: int, c: int) -> Callable[[int], _Made]:
-        return lambda w: ("pointwise", (c * w, groups), c * w, (c * w) ** 2 // groups)
+        def made(w: int) -> _Made:
+            wide = groups * round(c * w / groups)
+            return _Made(
+                "pointwise", (wide, groups), wide, wide**2 // groups, (c * w) ** 2 // groups
+            )
+
+        return made
 
     return _shufflenet(
         2,
         processor,
-        {f"{groups} groups": row(groups, c) for groups, c in channels[processor].items()},
-        {f"{groups} groups": figures for groups, figures in printed[processor].items()},
+        {show.plural(groups, "group"): row(groups, c) for groups, c in channels[processor].items()},
+        {show.plural(groups, "group"): text for groups, text in printed[processor].items()},
+        "180 channels do not divide into 8 groups: 176 here, at width ×1."
+        if processor == "cpu"
+        else "",
         title="G2: 1×1 convolutions with groups",
         claim="Of 1×1 convolutions with equal multiplications, more groups take more time.",
         slower="8 groups",
-        faster="1 groups",
+        faster="1 group",
     )
 
 
@@ -216,7 +242,7 @@ def _g3(processor: Processor) -> Experiment:
     def row(block: str, number: int) -> Callable[[int], _Made]:
         def made(w: int) -> _Made:
             c = isqrt((channels * w) ** 2 // number)
-            return block, (c, number), c, number * c * c
+            return _Made(block, (c, number), c, number * c * c)
 
         return made
 
@@ -253,7 +279,7 @@ def _g4(processor: Processor) -> Experiment:
     def row(relu: int, shortcut: int) -> Callable[[int], _Made]:
         def made(w: int) -> _Made:
             c, inner = 32 * w, 8 * w
-            return "Bottleneck", (c, relu, shortcut), c, 2 * c * inner + 9 * inner**2
+            return _Made("Bottleneck", (c, relu, shortcut), c, 2 * c * inner + 9 * inner**2)
 
         return made
 
@@ -290,7 +316,7 @@ def _fasternet(processor: Processor) -> Experiment:
     def grouped(groups: Callable[[int], int]) -> Callable[[int], _Made]:
         def made(w: int) -> _Made:
             c = 96 * w
-            return "spatial", (c, groups(c)), c, 9 * c * c // groups(c)
+            return _Made("spatial", (c, groups(c)), c, 9 * c * c // groups(c))
 
         return made
 
@@ -309,7 +335,7 @@ def _fasternet(processor: Processor) -> Experiment:
                 "standard": grouped(lambda _: 1),
                 "16 groups": grouped(lambda _: 16),
                 "depthwise": grouped(lambda c: c),
-                "partial, 1/4": lambda w: ("Partial", (96 * w,), 96 * w, 9 * (24 * w) ** 2),
+                "partial, 1/4": lambda w: _Made("Partial", (96 * w,), 96 * w, 9 * (24 * w) ** 2),
             },
             printed[processor],
             sizes,

@@ -47,6 +47,18 @@ class Raced:
     executions: Mapping[str, Execution]
 
 
+def why_no_time(measurement: Measurement, name: str) -> str:
+    """Return why a competitor has no time to believe; empty where it has one."""
+    try:
+        measurement.interval(name)
+    except ValueError as error:
+        said = str(error).removeprefix(f"{name} has no time: ").removeprefix(f"{name}: ")
+        for end in (" The raw times are in .samples.", " Mend it and measure again."):
+            said = said.removesuffix(end)
+        return said.rstrip(".")
+    return ""
+
+
 class _Prepared(Called):
     """A setup's module on its input."""
 

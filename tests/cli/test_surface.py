@@ -31,6 +31,7 @@ COMMANDS = {
     "run": "--allocator --budget --cache --device --direction --dry-run --dtype --force --layout "
     "--mode --only --out --processes --quiet --resume --seed --stopwatch --suite --threads "
     "--timeout -q",
+    "replicate": "--budget --device --json --out --processes --threads NAME",
     "report": "--columns --figures --format --out --table FOLDER",
     "schema": "NAME",
 }

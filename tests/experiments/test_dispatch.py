@@ -93,7 +93,9 @@ def raced(times, ran):
     """Return variants of which these have a time, and what ran in them."""
     several = [one for one in variants(TWICE, SLOT) if one.name in times]
     measured = Measurement(
-        samples={name: tuple(samples([t] * 20, str(n)) for n in range(5)) for name, t in times.items()}
+        samples={
+            name: tuple(samples([t] * 20, str(n)) for n in range(5)) for name, t in times.items()
+        }
     )
     executions = {name: Execution(kernels=(kernel("jit:blk", "reorder"), kernel(implementation)))
                   for name, implementation in ran.items()}  # fmt: skip
@@ -129,7 +131,7 @@ def test_the_page_says_which_change_flips_it_and_by_what_factor():
     text = " ".join(console.export_text().split())
     assert (
         "As asked: channels last instead of channels first runs oneDNN jit:avx512_core (direct) in "
-        "place of oneDNN x64:gemm:jit (im2col and GEMM), and is 24.0× as fast (95 %"
+        "place of oneDNN x64:gemm:jit (im2col and GEMM), and is 24× as fast (95 % interval 23–25)."
     ) in text
     assert "multiplier 1 instead of multiplier 2 runs oneDNN jit_dw:avx512_core" in text
     assert "as fast for each multiplication" in text
