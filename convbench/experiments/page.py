@@ -126,8 +126,7 @@ def _basis(found: Dispatched) -> str:
 
 
 _LINES: Final = (
-    Column(name="row", key="row"),
-    Column(name="column", key="column"),
+    Column(name="case", key="name"),
     Column(name="published", key="printed"),
     Column(name="here", key="seconds", kind="seconds"),
     Column(name="published ratio", key="printed_ratio", kind="ratio"),
@@ -166,11 +165,12 @@ def replication_page(found: Sequence[Replicated], machine: str) -> Document:
 
 _READ: Final = (
     "Ratios: time for each multiplication, so that rows whose numbers of multiplications are only "
-    "about equal compare; those of an experiment are geometric means over its columns, here with "
-    "an interval of order statistics over processes. A claim holds where the whole interval is "
-    "above 1, and does not where it is below 1, or within 5 % of 1 while the published ratio is "
-    "not; else it is inconclusive. All rows of an experiment were timed interleaved, in float32, "
-    "channels first. Absolute times are of other processors and libraries than the published ones."
+    "about equal compare; those of an experiment are geometric means over the columns in which "
+    "both rows have a time, here with an interval of order statistics over processes. A claim "
+    "holds where the whole interval is above 1, and does not where it is below 1, or within 5 % of "
+    "1 while the published ratio is not; else it is inconclusive. All rows of an experiment were "
+    "timed interleaved, in float32, channels first. Absolute times are of other processors and "
+    "libraries than the published ones."
 )
 
 
@@ -192,15 +192,18 @@ def _experiment(one: Replicated) -> list[Block]:
         "cannot tell": "Whether it holds here is inconclusive",
     }[one.holds]
     here = f"takes {_mean(one)} times as long as" if one.ratio else "was not timed beside"
+    fewer = len(one.columns) < len({line.column for line in one.lines})
+    of = f", at {show.listing(one.columns)} alone" if one.columns and fewer else ""
     text = (
-        f"{one.claim} {said}: {one.slower} {here} {one.faster}, for each multiplication; "
+        f"{one.claim} {said}: “{one.slower}” {here} “{one.faster}”, for each "
+        f"multiplication{of}; "
         f"published: {show.significant(one.printed_ratio, 3)} times. "
         f"{one.source}, measured on {one.printed_on}, in {one.unit}; here on {one.device}, "
         f"{show.plural(one.threads, 'thread')}. {one.assumed}"
     )
     rows = tuple(
-        (line.row, line.column, f"{line.printed} {one.unit}", line.seconds, line.printed_ratio,
-         line.ratio, line.implementation or None)
+        (f"{line.row} {line.column}", f"{line.printed} {one.unit}", line.seconds,
+         line.printed_ratio, line.ratio, line.implementation or None)
         for line in one.lines
     )  # fmt: skip
     return [
@@ -208,5 +211,5 @@ def _experiment(one: Replicated) -> list[Block]:
         Paragraph(text=text.strip()),
         Table(id="replication", caption="", columns=_LINES, rows=rows, part=one.name,
               title=one.title),
-        *_without_time({f"{line.row}, {line.column}": line.no_time for line in one.lines}),
+        *_without_time({f"{line.row} {line.column}": line.no_time for line in one.lines}),
     ]  # fmt: skip

@@ -46,7 +46,7 @@ class Entry:
     @property
     def name(self) -> str:
         """What it is called beside the others."""
-        return f"{self.row}, {self.column}"
+        return f"{self.row} {self.column}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,8 @@ def _stack(block: str, arguments: tuple[int, ...]) -> nn.Module:
     return modules.stack(getattr(modules, block), STACKED, *arguments)
 
 
-_WIDTHS: Final = {f"width ×{width}": (width, _SIZE) for width in (1, 2, 4)}
+_WIDTHS: Final = {f"×{width}": (width, _SIZE) for width in (1, 2, 4)}
+"""Factors of the channels, as the columns of the tables are headed."""
 
 
 def _shufflenet(
@@ -217,9 +218,7 @@ def _g2(processor: Processor) -> Experiment:
         processor,
         {show.plural(groups, "group"): row(groups, c) for groups, c in channels[processor].items()},
         {show.plural(groups, "group"): text for groups, text in printed[processor].items()},
-        "180 channels do not divide into 8 groups: 176 here, at width ×1."
-        if processor == "cpu"
-        else "",
+        "180 channels do not divide into 8 groups: 176 here, at ×1." if processor == "cpu" else "",
         title="G2: 1×1 convolutions with groups",
         claim="Of 1×1 convolutions with equal multiplications, more groups take more time.",
         slower="8 groups",
@@ -304,7 +303,7 @@ def _g4(processor: Processor) -> Experiment:
 
 @EXPERIMENTS.register("fasternet-table1")
 def _fasternet(processor: Processor) -> Experiment:
-    sizes = {f"{96 * w} channels, {_SIZE // w}×{_SIZE // w}": (w, _SIZE // w) for w in (1, 2, 4, 8)}
+    sizes = {f"{96 * w} @{_SIZE // w}×{_SIZE // w}": (w, _SIZE // w) for w in (1, 2, 4, 8)}
     printed = {
         "cpu": {"standard": "35.67 28.41 31.85 62.71", "16 groups": "21.90 7.58 4.40 4.28",
                 "depthwise": "3.59 1.97 1.06 0.68", "partial, 1/4": "5.46 3.09 3.58 5.02"},

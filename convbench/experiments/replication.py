@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import geometric_mean
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from convbench.clock.stats import MARGIN, median_interval
@@ -70,8 +70,10 @@ class Replicated(Stored):
         assumed: what the source does not say and is done here.
         device: where it was timed.
         threads: of the processor.
-        printed_ratio: geometric mean over the columns of the printed ratio of the two rows.
-        ratio: the same here, with an interval over the processes; null where it has no times.
+        columns: those in which both rows have a time here.
+        printed_ratio: geometric mean over these columns of the printed ratio of the two rows; over
+            all where there are none.
+        ratio: the same here, with an interval over the processes; null where there are none.
         holds: whether the claim holds here.
         lines: the table.
 
@@ -88,6 +90,7 @@ class Replicated(Stored):
     assumed: str
     device: str
     threads: Whole
+    columns: tuple[str, ...]
     printed_ratio: float
     ratio: Interval | None
     holds: Holding
@@ -142,10 +145,15 @@ def replicated(
 ) -> Replicated:
     """Return an experiment beside the times of its entries."""
     pairs = [entry for entry in experiment.entries if entry.row == experiment.slower]
-    printed = math.exp(
-        sum(math.log(experiment.printed_ratio(entry)) for entry in pairs) / len(pairs)
-    )
-    ratio = _mean(experiment, pairs, raced)
+    timed = [
+        entry
+        for entry in pairs
+        if not any(
+            why_no_time(raced.measurement, one.name) for one in (entry, experiment.against(entry))
+        )
+    ]
+    printed = geometric_mean(map(experiment.printed_ratio, timed or pairs))
+    ratio = _mean(experiment, timed, raced)
     return Replicated(
         name=name,
         title=experiment.title,
@@ -158,6 +166,7 @@ def replicated(
         assumed=experiment.assumed,
         device=device,
         threads=threads,
+        columns=tuple(entry.column for entry in timed),
         printed_ratio=printed,
         ratio=ratio,
         holds=verdict(ratio, printed),
@@ -166,16 +175,10 @@ def replicated(
 
 
 def _mean(experiment: Experiment, pairs: Sequence[Entry], raced: Raced) -> Interval | None:
-    """Return the geometric mean over the columns, the median over processes; None without times."""
-    found = []
-    for entry in pairs:
-        try:
-            found.append(_ratio(experiment, entry, raced))
-        except ValueError:
-            return None
-    each = zip(*(ratio.each for ratio in found), strict=False)
-    means = [math.exp(sum(map(math.log, several)) / len(several)) for several in each]
-    return median_interval(means) if means else None
+    """Return the geometric mean over the columns, the median over processes; None without any."""
+    ratios = [_ratio(experiment, entry, raced) for entry in pairs]
+    each = [geometric_mean(several) for several in zip(*(r.each for r in ratios), strict=False)]
+    return median_interval(each) if each else None
 
 
 def _ratio(experiment: Experiment, entry: Entry, raced: Raced) -> RatioInterval:

@@ -50,16 +50,16 @@ def test_what_is_built_and_what_is_printed_differ_where_it_cannot_be_built_alone
         for entry in EXPERIMENTS[name](processor).entries
         if entry.multiplications != entry.printed_multiplications
     }
-    assert differ == {("shufflenetv2-g2", "cpu", "8 groups, width ×1")}, "180 / 8 is not whole"
+    assert differ == {("shufflenetv2-g2", "cpu", "8 groups ×1")}, "180 / 8 is not whole"
 
 
 # each from the figures of the table and the multiplications, as in the paper
 PRINTED = [
-    ("shufflenetv2-g1", "cpu", "1:12, width ×1", 76.2 / 57.6 * (32 * 32) / (9 * 108)),
-    ("shufflenetv2-g2", "cpu", "8 groups, width ×1", 40.0 / 27.8 * 64**2 / (180**2 / 8)),
-    ("shufflenetv2-g2", "cuda", "4 groups, width ×4", 437 / 338),
-    ("shufflenetv2-g4", "cpu", "ReLU, width ×4", 5.4 / 5.2),
-    ("fasternet-table1", "cpu", "depthwise, 96 channels, 56×56", 3.59 / 5.46 * 24**2 / 96),
+    ("shufflenetv2-g1", "cpu", "1:12 ×1", 76.2 / 57.6 * (32 * 32) / (9 * 108)),
+    ("shufflenetv2-g2", "cpu", "8 groups ×1", 40.0 / 27.8 * 64**2 / (180**2 / 8)),
+    ("shufflenetv2-g2", "cuda", "4 groups ×4", 437 / 338),
+    ("shufflenetv2-g4", "cpu", "ReLU ×4", 5.4 / 5.2),
+    ("fasternet-table1", "cpu", "depthwise 96 @56×56", 3.59 / 5.46 * 24**2 / 96),
 ]
 
 
@@ -119,18 +119,33 @@ def test_a_verdict_is_that_of_the_whole_interval(low, high, printed, holds):
     assert verdict(None, printed) == "cannot tell"
 
 
-def test_one_entry_without_a_time_is_said_and_the_claim_is_not_judged():
+def test_an_entry_without_a_time_is_said_and_its_column_left_out_of_both_ratios():
     experiment = EXPERIMENTS["shufflenetv2-g1"]("cpu")
-    lost = "1:12, width ×4"
+    lost = "1:12 ×4"
+    several = tuple(samples([1e-3] * 20, str(n)) for n in range(6))
     measured = Measurement(
-        samples={e.name: () if e.name == lost else (samples([1e-3] * 20),)
-                 for e in experiment.entries},
+        samples={e.name: () if e.name == lost else several for e in experiment.entries},
         failures={lost: "no memory"},
-    )  # fmt: skip
+    )
     found = replicated("shufflenetv2-g1", experiment, Raced({}, measured, {}), "cpu", 1)
-    assert (found.ratio, found.holds) == (None, "cannot tell")
+    assert found.columns == ("×1", "×2")
+    work = (32 * 32) / (9 * 108)
+    assert found.ratio.value == pytest.approx(work)
+    printed = ((76.2 / 57.6) * (21.7 / 15.1)) ** 0.5 * work
+    assert found.printed_ratio == pytest.approx(printed)
     (text,) = RENDERERS["markdown"](replication_page([found], "here")).values()
-    assert "No time: 1:12, width ×4: no memory." in bytes(text).decode()
+    assert "No time: 1:12 ×4: no memory." in bytes(text).decode()
+    assert ", at ×1 and ×2 alone; published:" in bytes(text).decode()
+
+
+def test_an_experiment_without_any_pair_is_not_judged():
+    experiment = EXPERIMENTS["shufflenetv2-g1"]("cpu")
+    names = [entry.name for entry in experiment.entries]
+    measured = Measurement(samples=dict.fromkeys(names, ()), failures=dict.fromkeys(names, "no"))
+    found = replicated("shufflenetv2-g1", experiment, Raced({}, measured, {}), "cpu", 1)
+    assert (found.ratio, found.holds, found.columns) == (None, "cannot tell", ())
+    (text,) = RENDERERS["markdown"](replication_page([found], "here")).values()
+    assert "“1:12” was not timed beside “1:1”" in bytes(text).decode()
 
 
 def test_the_page_has_published_and_measured_side_by_side_with_the_verdict(tmp_path):
@@ -138,8 +153,10 @@ def test_the_page_has_published_and_measured_side_by_side_with_the_verdict(tmp_p
     page = replication_page(found, "a machine")
     path = write(page, found, "a machine", tmp_path / "out")
     text = " ".join(path.read_text(encoding="utf-8").split())
-    assert "It holds here: 1:12 takes 1.50 (95 % interval 1.50–1.50) times as long as 1:1" in text
-    assert "| 1:12 | width ×4 | 4.4 images/s |" in text
+    assert (
+        "It holds here: “1:12” takes 1.50 (95 % interval 1.50–1.50) times as long as “1:1”" in text
+    )
+    assert "| 1:12 ×4 | 4.4 images/s |" in text
     assert "arXiv:1807.11164, Table 1" in text
     assert "convbench replicate shufflenetv2-g1 --out" in text
     data = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
