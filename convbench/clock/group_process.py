@@ -19,6 +19,7 @@ from convbench.clock.competitor import UNUSABLE, DeviceLostError
 from convbench.clock.contamination import LOST_SHARE
 from convbench.clock.cuda import clocks_for, inconsistent, stopwatch_for
 from convbench.clock.cuda_graphs import MOST_CAPTURED, KernelStopwatch
+from convbench.clock.execution import Execution
 from convbench.clock.nvml import watch_others
 from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
@@ -98,6 +99,7 @@ class Outcome:
         again: it is no cause of its failure, and can be timed in another process.
         flags: what to know of it, as "kind: what was seen".
         ran: identity of what ran.
+        execution: the library calls of one pass; None where it was not asked.
         digests: of its outputs, before and after the timing.
 
     """
@@ -109,6 +111,7 @@ class Outcome:
     again: bool = False
     flags: tuple[str, ...] = ()
     ran: dict[str, str] = field(default_factory=dict)
+    execution: Execution | None = None
     digests: tuple[Digest, ...] = ()
 
 
@@ -148,6 +151,10 @@ class Contestant:
     def identity(self) -> dict[str, str]:
         """Return what ran."""
         return {}
+
+    def execution(self) -> Execution | None:
+        """Run a few passes more, and return which library calls they made; None for any."""
+        return None
 
     def parts(self, samples: Samples) -> dict[str, Samples]:  # noqa: ARG002
         """Return times of its parts that it took itself, by name."""
@@ -247,8 +254,12 @@ def _with_facts(
     outcome = replace(outcome, samples=samples, also=competitor.parts(samples))
     if not order.first:
         return outcome
-    ran = {**_identity(competitor), **in_force}
-    return replace(outcome, ran=ran, digests=competitor.digests())
+    return replace(
+        outcome,
+        ran={**_identity(competitor), **in_force},
+        execution=competitor.execution(),
+        digests=competitor.digests(),
+    )
 
 
 def _others_again(

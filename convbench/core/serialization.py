@@ -1,9 +1,9 @@
 """Dataclasses as JSON types and back: what a file holds is declared once, by the types.
 
 What is annotated `Annotated[T, J]` is a `T` in Python and a `J` in a file; `Least(n)` in the place
-of J bounds a number. Files have every field of a dataclass and no other; their texts are read
-without what steers a terminal, since a stranger may have written them. `core.schema` describes
-them.
+of J bounds a number. Files have every field of a dataclass and no other, but for fields whose
+metadata is `ADDED`, which older files lack; their texts are read without what steers a terminal,
+since a stranger may have written them. `core.schema` describes them.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ Duration: TypeAlias = Annotated[float, Least(0, 1e9)]
 Rate: TypeAlias = Annotated[float, Least(0, 1e30)]
 """Things a second."""
 Share: TypeAlias = Annotated[float, Least(0, 1)]
+ADDED: Final = {"added": True}
+"""Metadata of a field with a default that files of the same schema may lack: it came later."""
 
 
 class Stored:
@@ -129,7 +131,9 @@ def hints(cls: type) -> dict[str, Any]:
 
 
 def needed(cls: type) -> frozenset[str]:
-    """Return the names that a file must have: all of a dataclass."""
+    """Return the names that a file must have: all of a dataclass but those that are `ADDED`."""
+    if is_dataclass(cls):
+        return frozenset(item.name for item in fields(cls) if not item.metadata.get("added"))
     keys: frozenset[str] = getattr(cls, "__required_keys__", frozenset(hints(cls)))
     return keys
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
+from convbench.clock.execution import Execution
 from convbench.clock.samples import Samples
 from convbench.convs.base import Caveat
 from convbench.core.costs import Cost
 from convbench.core.notebook_views import VIEWS, OneLine, Shown
-from convbench.core.serialization import Duration, Scalar, Stored, Whole
+from convbench.core.serialization import ADDED, Duration, Scalar, Stored, Whole
 from convbench.core.spec import ConvSpec
 from convbench.core.text import plural
 from convbench.counting.tally import Tally, Unavailable
@@ -69,6 +70,8 @@ class Record(OneLine, Stored):
         published: others' figures, by quantity, as (figure as printed, source).
         flags: what to know of the row, as "kind: what was seen".
         ran: identity of what ran (backend, settings in force).
+        execution: the library calls of one pass; null in files from before it was recorded, and
+            where nothing was timed.
 
     """
 
@@ -100,6 +103,7 @@ class Record(OneLine, Stored):
     published: dict[str, tuple[str, str]] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     ran: dict[str, str] = field(default_factory=dict)
+    execution: Execution | None = field(default=None, metadata=ADDED)
 
     @property
     def in_short(self) -> str:

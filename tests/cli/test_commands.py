@@ -1,5 +1,6 @@
 """list, explain, help, and what imports what."""
 
+import json
 import subprocess
 import sys
 
@@ -273,3 +274,22 @@ def test_a_gpu_that_torch_cannot_use_is_told_before_the_cpu_is_timed(convbench, 
     for asked in ((), ("--device", "auto")):
         assert convbench("run", "--suite", small, "--dry-run", *asked).stderr == told
     assert convbench("run", "--suite", small, "--dry-run", "--device", "cpu").stderr == ""
+
+
+def test_replicate_prints_json_writes_its_page_and_refuses_a_run_as_its_folder(convbench, tmp_path):
+    said = convbench("replicate", "shufflenetv2-g1", "--budget", "0.1", "--processes", "1",
+                     "--device", "cpu", "--json", "--out", "here").stdout  # fmt: skip
+    data = json.loads(said)
+    assert (data["format"], [one["name"] for one in data["experiments"]]) == (
+        "convbench replicate", ["shufflenetv2-g1"],
+    )  # fmt: skip
+    assert json.loads((tmp_path / "here" / "results.json").read_text()) == data
+    assert "1:12" in (tmp_path / "here" / "report.md").read_text()
+    (tmp_path / "here" / "run.json").write_text("{}")
+    text = convbench("replicate", "shufflenetv2-g1", "--budget", "0.1", "--processes", "1",
+                     "--device", "cpu", "--out", "here", code=2).stderr  # fmt: skip
+    assert "--out here holds a run" in text
+    assert (
+        "There is no experiment 'g1'. Did you mean shufflenetv2-g1?"
+        in convbench("replicate", "g1", code=2).stderr
+    )
