@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from typing import Final
 
 from convbench.core.serialization import Duration, Stored, Whole
 
@@ -32,6 +34,38 @@ class Kernel(Stored):
     reorder: bool
     calls: Whole
     seconds: Duration
+
+    @property
+    def words(self) -> str:
+        """Who ran it and how: "oneDNN jit_dw:avx512_core (direct, depthwise)"."""
+        name = self.implementation or self.operator
+        found = next((text for mark, text in _ALGORITHMS.items() if mark in name), "")
+        named = f"{self.backend} {name.strip('_').removeprefix('native_')}"
+        return f"{named} ({found})" if found else named
+
+
+_ALGORITHMS: Final = {
+    "brdgmm": "diagonal matrix products, depthwise",
+    "jit_dw": "direct, depthwise",
+    "_1x1": "direct, 1×1",
+    "gemm": "im2col and matrix product",
+    "Slow": "im2col and matrix product",
+    "wino": "Winograd",
+    "brg_": "batched small matrix products",
+    "jit_bf16": "direct",
+    "jit:avx": "direct",
+    "jit:sse": "direct",
+    "jit:sve": "direct",
+    "jit_int8": "direct",
+    "ref": "reference loop",
+}
+"""How an implementation computes, by a part of its name; the first that is found counts.
+
+Of oneDNN: the names of its implementations in src/cpu of its sources; of ATen: `ConvBackend` in
+ATen/native/ConvUtils.h.
+"""
+MOST_NAMED: Final = 3
+LEAST_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +97,24 @@ class Execution(Stored):
     def reorders(self) -> int:
         """Calls of one pass that only move data between layouts."""
         return sum(kernel.calls for kernel in self.kernels if kernel.reorder)
+
+    @property
+    def words(self) -> str:
+        """What took most of a pass beside reorders, most first; or why it is not known.
+
+        At most `MOST_NAMED`, each with at least `LEAST_SHARE` of that time or the largest.
+        """
+        if self.reason:
+            return f"not known: {self.reason}"
+        seconds: dict[str, float] = defaultdict(float)
+        for kernel in self.kernels:
+            if not kernel.reorder:
+                seconds[kernel.words] += kernel.seconds
+        ordered = sorted(seconds, key=lambda name: -seconds[name])
+        least = LEAST_SHARE * self.kernel_seconds
+        return "; ".join(
+            name for name in ordered[:MOST_NAMED] if name == ordered[0] or seconds[name] >= least
+        )
 
     @property
     def calls(self) -> int:

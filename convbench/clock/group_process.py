@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 
 from convbench.clock.checking import Digest, WrongResultError
 from convbench.clock.cuda import clocks_for, inconsistent, stopwatch_for
+from convbench.clock.execution import Execution
 from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Failure, Samples
@@ -89,6 +90,7 @@ class Outcome:
         wrong: it was measured, and its output was not right.
         flags: what to know of it, as "kind: what was seen".
         ran: identity of what ran.
+        execution: the library calls of one pass; None where it was not asked.
         digests: of its outputs, before and after the timing.
 
     """
@@ -99,6 +101,7 @@ class Outcome:
     wrong: bool = False
     flags: tuple[str, ...] = ()
     ran: dict[str, str] = field(default_factory=dict)
+    execution: Execution | None = None
     digests: tuple[Digest, ...] = ()
 
 
@@ -135,6 +138,10 @@ class Contestant:
     def identity(self) -> dict[str, str]:
         """Return what ran."""
         return {}
+
+    def execution(self) -> Execution | None:
+        """Run a few passes more, and return which library calls they made; None for any."""
+        return None
 
     def parts(self, samples: Samples) -> dict[str, Samples]:  # noqa: ARG002
         """Return times of its parts that it took itself, by name."""
@@ -201,8 +208,12 @@ def do(
                     outcome = replace(outcome, samples=samples, also=competitor.parts(samples))
                     outcome = _with_kernels(outcome, kernels.get(name))
                     if order.first:
-                        known = {**_identity(competitor), **in_force}
-                        outcome = replace(outcome, ran=known, digests=competitor.digests())
+                        outcome = replace(
+                            outcome,
+                            ran={**_identity(competitor), **in_force},
+                            execution=competitor.execution(),
+                            digests=competitor.digests(),
+                        )
                 outcomes[name] = outcome
     del pads
     return outcomes

@@ -24,6 +24,7 @@ from convbench.report.groups import groups, telling, timed_rows
 from convbench.report.measured import measured_section
 from convbench.report.plots import curve_figure, networks_figure, ratios_figure
 from convbench.report.published_figures import figures
+from convbench.report.ran import ran_tables
 from convbench.runs.titles import slot_title
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def _networks(run: Run, every: Sequence[Group]) -> tuple[Block, ...]:
     for group, inside in found[:1]:
         title, figure = show.capital(group.title), networks_figure(group)
         blocks += [*([figure] if figure else []), *inside]
+        blocks += folded("What ran in each network", ran_tables(group))
         blocks += folded("Details of each network", results.details(group, every))
     for group, inside in found[1:]:
         blocks += folded(group.title, inside)

@@ -13,6 +13,7 @@ from convbench.report.doubts import remedy, unknown
 from convbench.report.groups import Group, alike, multiplications
 from convbench.report.phrases import WITHIN, kinds_of
 from convbench.report.plots import ratios_figure, scatter_figure, series
+from convbench.report.ran import ran_tables
 from convbench.runs.columns import COLUMNS, LISTED
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def main_section(group: Group | None, every: Sequence[Group]) -> tuple[Block, ..
         Heading(level=2, text=f"Cost and time: {group.title}"),
         replace(table, caption=" ".join(said)),
         *_no_ratios(group),
+        *folded("What ran in each case", ran_tables(group)),
         *folded("Details of each case", details(group, every)),
         *([figure] if figure else []),
     )
@@ -151,7 +153,10 @@ def other_groups(rest: Sequence[Group], every: Sequence[Group]) -> tuple[Block, 
         if not few and len(group.timed) <= _SMALL:
             small += found
         else:
-            folds += folded(group.title, (*found, *details(group, every)))
+            folds += folded(
+                group.title,
+                (*found, *ran_tables(group, "What ran in one pass."), *details(group, every)),
+            )
     folds += folded(f"Groups of at most {_SMALL} cases", small)
     if not folds:
         return ()

@@ -20,6 +20,7 @@ from convbench.core.units import Kind, itemsize
 from convbench.counting.agreement import judge
 
 if TYPE_CHECKING:
+    from convbench.clock.execution import Execution
     from convbench.clock.samples import Samples
     from convbench.core.intervals import Interval, RatioInterval
     from convbench.runs.frame import Row
@@ -34,6 +35,10 @@ TIME: Final = (
     "processes the middle one"
 )
 """What the time of a call is, so that each one that is shown was measured."""
+
+
+OBSERVED: Final = "median over a few passes after the timing of the first process"
+"""What the times of library calls are; they have no interval."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,16 @@ def of_backend(key: str) -> FrameColumn:
     """Return the column of something that records say of what ran."""
     note = "identity of what ran, or a setting"
     return FrameColumn(f"ran_{key}", "text", lambda row: row.record.ran.get(key), note)
+
+
+def _ran(name: str, kind: Kind, value: Callable[[Execution], Any], note: str) -> FrameColumn:
+    """Return a column of the observed passes; None where what ran is not known."""
+
+    def of_row(row: Row) -> Any:
+        found = row.record.execution
+        return None if found is None or found.reason else value(found)
+
+    return FrameColumn(name, kind, of_row, note)
 
 
 def _record(name: str, kind: Kind = "text") -> FrameColumn:
@@ -260,6 +275,37 @@ _ALL: Final = (
         "text",
         lambda row: _joined(" ", map(repr, row.time.each)) if row.time else None,
         "the same in each process that timed both",
+    ),
+    _ran(
+        "implementations",
+        "text",
+        lambda found: found.words,
+        "what took most of a pass beside reorders, most first",
+    ),
+    _ran("calls", "integer", lambda found: found.calls, "library calls in one pass"),
+    _ran(
+        "reorders",
+        "integer",
+        lambda found: found.reorders,
+        "calls in one pass that only move data between layouts",
+    ),
+    _ran(
+        "seconds_calls",
+        "seconds",
+        lambda found: found.kernel_seconds + found.reorder_seconds,
+        f"in all these calls: {OBSERVED}",
+    ),
+    _ran(
+        "seconds_reorders",
+        "seconds",
+        lambda found: found.reorder_seconds,
+        f"in the reorders: {OBSERVED}",
+    ),
+    FrameColumn(
+        "calls_unknown_because",
+        "text",
+        lambda row: row.record.execution.reason or None if row.record.execution else None,
+        "why it is not known what ran",
     ),
     FrameColumn("verdict", "text", _verdict, "faster, slower, same, cannot tell; or baseline"),
     FrameColumn(

@@ -138,7 +138,9 @@ class Track:
             return []
         derived = self.flagged(replace(record, flags=flags(record.samples))).flags
         first = Outcome(
-            flags=tuple(flag for flag in record.flags if flag not in derived), ran=record.ran
+            flags=tuple(flag for flag in record.flags if flag not in derived),
+            ran=record.ran,
+            execution=record.execution,
         )
         return [
             replace(
@@ -257,6 +259,7 @@ class Track:
                 also=_also(outcomes),
                 flags=(*flags(samples), *said),
                 ran={key: value for outcome in outcomes for key, value in outcome.ran.items()},
+                execution=next((one.execution for one in outcomes if one.execution), None),
             )
         )
 

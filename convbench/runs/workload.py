@@ -16,7 +16,9 @@ from convbench.clock.checking import (
     denormal_share,
     digest,
 )
+from convbench.clock.execution import Execution
 from convbench.clock.group_process import Contestant
+from convbench.clock.observing import observed
 from convbench.runs.compiling import compiled
 
 if TYPE_CHECKING:
@@ -203,6 +205,15 @@ class Workload(Contestant):
             found["compile_seconds"] = f"{self.compile_seconds:.3f}"
         return found
 
+    def execution(self) -> Execution:
+        """Return the library calls of one pass, or why they are not known of this condition."""
+        at = self.case.skeleton
+        if at.mode != "eager":
+            return Execution(reason=f"mode {at.mode}: only passes in eager mode are observed")
+        if self.training:
+            return Execution(reason="a training step: only forward passes are observed")
+        return observed(self.work, at.device, getattr(self.work, "prepare", None))
+
     def _compiled(self, module: nn.Module) -> Callable[..., Any]:
         if self.case.skeleton.mode != "compile":
             return module
@@ -237,6 +248,10 @@ def chosen_backends(module: nn.Module, inputs: torch.Tensor) -> str:
 
     class Watch(TorchDispatchMode):
         """Ask, at every convolution, what torch would choose for it."""
+
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            return False  # torch would load its compiler, for over a second, to step around it
 
         def __torch_dispatch__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None

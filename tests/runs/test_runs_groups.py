@@ -287,6 +287,10 @@ def test_every_condition_runs_and_its_output_is_right(condition):
         assert len(outcome.samples.seconds) == 2
         assert outcome.ran["threads"] == "1"
         assert outcome.ran["convolution_backend"] not in {"", "none", "unknown"}
+        if condition.get("direction") == "training":
+            assert outcome.execution.reason == "a training step: only forward passes are observed"
+        else:
+            assert "convolution" in {kernel.operator for kernel in outcome.execution.kernels}
         cold = condition.get("cache", "warm") != "warm"
         assert (outcome.samples.pool_bytes > 0) == cold
     after = torch.get_num_threads(), torch.is_grad_enabled(), torch.is_inference_mode_enabled()
@@ -353,6 +357,7 @@ def test_a_later_process_compares_with_what_the_first_found_right(monkeypatch):
     again, _ = in_this_process(found, number=1, digests=known)
     assert {outcome.failure for outcome in again.values()} == {""}
     assert {outcome.ran == {} for outcome in again.values()} == {True}, "the first said it"
+    assert {outcome.execution for outcome in again.values()} == {None}, "that too"
     kind = type(found.cases[0].kind)
     build = kind.build
     monkeypatch.setattr(kind, "build", lambda self, spec: Wrong(build(self, spec)))

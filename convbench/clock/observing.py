@@ -1,0 +1,224 @@
+"""Which library calls a forward pass makes: observed in passes of their own, beside the timing.
+
+On a CPU every operator of ATen is timed as torch dispatches it, and oneDNN's log says which of its
+primitives ran inside, each with oneDNN's own time. An operator in which oneDNN ran counts as those
+primitives; any other counts with its time by the wall clock. Not covered: what the module's Python
+code takes, allocation and dispatch around a primitive, and operators that only make views. On a
+CUDA device the kernels are those of torch's profiler, with their time on the device.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from convbench.clock.execution import Execution, Kernel
+from convbench.clock.onednn_log import Log, captured, readable
+from convbench.core.errors import one_line
+
+if TYPE_CHECKING:
+    import torch
+
+PASSES: Final = 5
+"""Observed passes, of which the median counts; one more goes before them."""
+ENOUGH: Final = 0.5
+"""Seconds after which no further pass begins."""
+_MEMORY_ONLY: Final = frozenset(
+    {"empty", "empty_like", "empty_strided", "resize_", "lift_fresh", "_unsafe_view"}
+)
+"""Operators that compute nothing and copy nothing, beside those that torch itself calls views."""
+_COPIES: Final = frozenset({"clone", "copy_", "_to_copy", "contiguous", "_reshape_copy"})
+_AXES: Final = "abcdefgh"
+
+
+class _Call(NamedTuple):
+    """What makes a kind of call: `Kernel` without its numbers."""
+
+    operator: str
+    backend: str
+    implementation: str
+    layouts: str
+    reorder: bool
+
+
+_Pass = list[tuple[_Call, float]]
+
+
+def observe(
+    work: Callable[[], object], device: str = "cpu", prepare: Callable[[], object] | None = None
+) -> Execution:
+    """Run a forward pass a few times, and return which library calls it made.
+
+    prepare: is called before each pass, such as to empty the caches. Where it cannot be told, the
+    result says why; it raises only what `work` itself raises.
+    """
+    cuda = device.partition(":")[0] == "cuda"
+    if not cuda and (why := readable()):
+        return Execution(reason=why)
+    passes: list[_Pass] = []
+    left = ENOUGH
+    while len(passes) <= PASSES and (left > 0 or not passes[1:]):
+        if prepare is not None:
+            prepare()
+        begin = time.perf_counter()
+        one = _on_cuda(work, device) if cuda else _on_cpu(work)
+        left -= time.perf_counter() - begin if passes else 0.0  # the first loads what it needs
+        passes.append(one)
+    return gathered(passes[1:])
+
+
+def observed(
+    work: Callable[[], object], device: str = "cpu", prepare: Callable[[], object] | None = None
+) -> Execution:
+    """Return what `observe` does; where `work` raises, that is the reason."""
+    try:
+        return observe(work, device, prepare)
+    except Exception as error:  # noqa: BLE001  what ran cannot be told; that it ran is known
+        return Execution(reason=one_line(error))
+
+
+def gathered(passes: Iterable[_Pass]) -> Execution:
+    """Return the kinds of calls of several passes, with the median of the seconds of each."""
+    several = list(passes)
+    calls = Counter(call for call, _ in several[-1])
+    seconds: dict[_Call, list[float]] = {call: [0.0] * len(several) for call in calls}
+    for number, one in enumerate(several):
+        for call, took in one:
+            seconds.setdefault(call, [0.0] * len(several))[number] += took
+    kernels = tuple(
+        Kernel(**call._asdict(), calls=calls[call], seconds=median(seconds[call])) for call in calls
+    )
+    return Execution(kernels=kernels, passes=len(several))
+
+
+def _on_cpu(work: Callable[[], object]) -> _Pass:
+    import torch
+
+    from convbench.core.torch_internals import TorchDispatchMode
+
+    found: _Pass = []
+    with captured() as log:
+
+        class Watch(TorchDispatchMode):
+            """Time every operator, and ask oneDNN's log what ran inside."""
+
+            @classmethod
+            def _should_skip_dynamo(cls) -> bool:
+                return False  # torch would load its compiler, for over a second, to step around it
+
+            def __torch_dispatch__(
+                self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+            ) -> Any:
+                start = time.perf_counter()
+                result = func(*args, **(kwargs or {}))
+                took = time.perf_counter() - start
+                found.extend(_calls(func, args, result, took, log))
+                return result
+
+        # inside inference mode torch hands out composite operators whole
+        with torch.inference_mode(mode=False), torch.no_grad(), Watch():
+            work()
+    return found
+
+
+def _calls(func: Any, args: Any, result: Any, took: float, log: Log) -> _Pass:
+    """Return the calls of one operator: oneDNN's primitives in it, or else itself."""
+    primitives = log.more()
+    if primitives:
+        return [
+            (
+                _Call(one.primitive, "oneDNN", one.implementation, one.layouts, _moves(one)),
+                one.seconds,
+            )
+            for one in primitives
+        ]
+    name = func._schema.name.partition("::")[2]  # noqa: SLF001  the only place of it
+    if getattr(func, "is_view", False) or name in _MEMORY_ONLY:
+        return []
+    shown = {"src": next(_tensors(args), None), "dst": next(_tensors((result,)), None)}
+    layouts = ", ".join(f"{which} {layout(one)}" for which, one in shown.items() if one is not None)
+    return [(_Call(*_named(name, args), layouts, name in _COPIES), took)]
+
+
+def _moves(one: Any) -> bool:
+    return bool(one.primitive == "reorder")
+
+
+def _named(name: str, args: Any) -> tuple[str, str, str]:
+    """Return operator, backend and implementation of a call of ATen."""
+    from convbench.core.torch_internals import convolution_backend
+
+    plain = name.strip("_").removeprefix("native_").removesuffix("_legit_no_training")
+    if name == "convolution":
+        chosen = convolution_backend(args)
+        return plain, "ATen", "" if chosen is None else str(chosen).split(".")[-1]
+    return plain, "ATen", name
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[torch.Tensor]:
+    """Give the tensors among values that have more than one axis."""
+    import torch
+
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            if value.ndim > 1:
+                yield value
+        elif isinstance(value, list | tuple):
+            yield from _tensors(value)
+
+
+def layout(tensor: torch.Tensor) -> str:
+    """Return the order of a tensor's axes in memory as oneDNN writes it: "abcd", "acdb".
+
+    The first letter is the axis with the largest stride.
+    """
+    axes = _AXES[: tensor.ndim]
+    if tensor.is_contiguous():
+        return axes
+    for last in _CHANNELS_LAST:
+        if len(last) == tensor.ndim and tensor.permute(*map(_AXES.index, last)).is_contiguous():
+            return last  # whatever the strides of axes of length 1 are
+    return "".join(sorted(axes, key=lambda axis: -tensor.stride(_AXES.index(axis))))
+
+
+_CHANNELS_LAST: Final = ("acb", "acdb", "acdeb")
+
+
+def _on_cuda(work: Callable[[], object], device: str) -> _Pass:
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    with (
+        torch.inference_mode(mode=False),
+        torch.no_grad(),
+        profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as taken,
+    ):
+        work()
+        torch.cuda.synchronize(device)
+    return launched(taken.events() or ())
+
+
+def launched(events: Iterable[Any]) -> _Pass:
+    """Return the kernels of a profile in the order of their launches, each with its operator."""
+    found: _Pass = []
+    for event in events:
+        operator = event.name.removeprefix("aten::")
+        for kernel in event.kernels:
+            name = kernel.name
+            moves = any(mark in name for mark in _CUDA_MOVES)
+            call = _Call(operator, _library(operator, name), name, "", moves)
+            found.append((call, kernel.duration / 1e6))
+    return found
+
+
+_CUDA_MOVES: Final = ("nchwToNhwc", "nhwcToNchw", "transpose_readWrite", "Memcpy DtoD")
+_LIBRARIES: Final = {"cudnn": "cuDNN", "cublas": "cuBLAS", "cutlass": "CUTLASS"}
+
+
+def _library(operator: str, kernel: str) -> str:
+    """Return whose kernel it is: told by its operator's name, or by its own; ATen's otherwise."""
+    text = f"{operator} {kernel}".lower()
+    return next((name for mark, name in _LIBRARIES.items() if mark in text), "ATen")
