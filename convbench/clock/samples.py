@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from statistics import median
 from typing import Annotated, Any, Final
@@ -153,5 +154,9 @@ EVERY_ROUND: Final = tuple(item.name for item in fields(Reading))
 
 def of_process(samples: Samples) -> float:
     """Return seconds of a call in one process: the lower quartile of its rounds, a measured one."""
-    ordered = sorted(samples.seconds)
-    return ordered[int(QUANTILE * (len(ordered) - 1))]
+    return low_quantile(samples.seconds)
+
+
+def low_quantile(values: Sequence[float]) -> float:
+    """Return the lower quartile of measured values, one of them."""
+    return sorted(values)[int(QUANTILE * (len(values) - 1))]
