@@ -10,8 +10,10 @@ import mmap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from convbench.clock.observing import observed
 from convbench.core.serialization import ADDED, Duration, Rate, Stored, Whole
 
 if TYPE_CHECKING:
@@ -69,6 +71,11 @@ class Ceiling(Stored):
         convolution_seconds: the shortest call of `torch.nn.Conv2d`, of one multiplication; null in
             such files.
         operator_seconds: the shortest call of `torch.nn.ReLU`, of one element; null likewise.
+        primitive_seconds: what a call of a oneDNN convolution takes beside its kernels and its
+            reorders, the shortest seen; null likewise, and where none ran.
+        reorder_seconds: what a reorder within such a call adds beside its own time; null likewise.
+        watched_seconds: by how much a convolution that PyTorch computes itself seems longer when it
+            is observed (`clock.observing`); null likewise.
         reorder_bytes_per_second: the highest rate at which a tensor of 64 × 56 × 56 was copied from
             channels first to channels last, read and written bytes both counted; null likewise.
         fault_seconds: what the first write to a page adds on the host; null likewise.
@@ -84,6 +91,9 @@ class Ceiling(Stored):
     levels: tuple[Level, ...] = field(default=(), metadata=ADDED)
     convolution_seconds: Duration | None = field(default=None, metadata=ADDED)
     operator_seconds: Duration | None = field(default=None, metadata=ADDED)
+    primitive_seconds: Duration | None = field(default=None, metadata=ADDED)
+    reorder_seconds: Duration | None = field(default=None, metadata=ADDED)
+    watched_seconds: Duration | None = field(default=None, metadata=ADDED)
     reorder_bytes_per_second: Rate | None = field(default=None, metadata=ADDED)
     fault_seconds: Duration | None = field(default=None, metadata=ADDED)
 
@@ -106,6 +116,9 @@ class Ceiling(Stored):
                 level, known.get(level.name, level), key=lambda one: one.bytes_per_second
             )
         ordered = sorted(known.values(), key=lambda one: (one.size is None, one.size or 0))
+        shortest: dict[str, Any] = {
+            name: _of(min, getattr(self, name), getattr(other, name)) for name in _SHORTEST
+        }
         return replace(
             peak,
             bytes_per_second=max(self.bytes_per_second, other.bytes_per_second),
@@ -113,10 +126,14 @@ class Ceiling(Stored):
             reorder_bytes_per_second=_of(
                 max, self.reorder_bytes_per_second, other.reorder_bytes_per_second
             ),
-            convolution_seconds=_of(min, self.convolution_seconds, other.convolution_seconds),
-            operator_seconds=_of(min, self.operator_seconds, other.operator_seconds),
-            fault_seconds=_of(min, self.fault_seconds, other.fault_seconds),
+            **shortest,
         )
+
+
+_SHORTEST: Final = (
+    "convolution_seconds", "operator_seconds", "primitive_seconds", "reorder_seconds",
+    "watched_seconds", "fault_seconds",
+)  # fmt: skip
 
 
 def _of(best: Callable[[list[float]], float], *values: float | None) -> float | None:
@@ -219,12 +236,12 @@ def measure_ceiling(
         levels = tuple(_levels(device, threads, trial))
         say("the shortest calls")
         one = torch.zeros(1, 1, 1, 1, device=device, dtype=kind)
-        convolution = torch.nn.Conv2d(1, 1, 1, bias=False).to(device, kind)
         relu = torch.nn.ReLU()
         image = torch.ones(1, 64, 56, 56, device=device, dtype=kind)
         last = torch.channels_last
         reorder = trial.best(lambda: image.contiguous(memory_format=last))
-        shortest = [trial.best(lambda: layer(one), _CALLS) for layer in (convolution, relu)]  # noqa: B023
+        shortest = _shortest_convolutions(device, kind, trial)
+        operator = trial.best(lambda: relu(one), _CALLS)
     peak = max(rates, key=lambda text: rates[text])
     return Ceiling(
         device=device,
@@ -234,11 +251,43 @@ def measure_ceiling(
         bytes_per_second=levels[-1].bytes_per_second,
         peak_of=peak,
         levels=levels,
-        convolution_seconds=shortest[0],
-        operator_seconds=shortest[1],
+        operator_seconds=operator,
         reorder_bytes_per_second=2 * image.numel() * image.element_size() / reorder,
         fault_seconds=None if on_gpu else _fault_seconds(),
+        **shortest,
     )
+
+
+def _shortest_convolutions(device: str, kind: torch.dtype, trial: _Trial) -> dict[str, Any]:
+    """Return what calling a convolution takes, by the names of the fields of a ceiling.
+
+    A depthwise convolution of 16 channels on 3×3 goes to oneDNN, and has other numbers of reorders
+    in the two layouts. What its call takes beside its kernels is that of its reorders and of one
+    convolution: two equations.
+    """
+    import torch
+
+    one = torch.zeros(1, 1, 1, 1, device=device, dtype=kind)
+    tiny = torch.nn.Conv2d(1, 1, 1, bias=False).to(device, kind)
+    found: dict[str, Any] = {"convolution_seconds": trial.best(lambda: tiny(one), _CALLS)}
+    if device.startswith("cuda"):
+        return found
+    watched = observed(lambda: tiny(one))
+    if watched.kernels and {kernel.backend for kernel in watched.kernels} == {"ATen"}:
+        found["watched_seconds"] = max(0.0, watched.kernel_seconds - found["convolution_seconds"])
+    beside: list[tuple[int, float]] = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        depthwise = torch.nn.Conv2d(16, 16, 3, groups=16, bias=False).to(kind)
+        depthwise.weight.data = depthwise.weight.data.contiguous(memory_format=layout)
+        image = torch.zeros(1, 16, 3, 3, dtype=kind).contiguous(memory_format=layout)
+        whole = trial.best(partial(depthwise, image), _CALLS)
+        ran = observed(partial(depthwise, image))
+        if {kernel.backend for kernel in ran.kernels} != {"oneDNN"}:
+            return found
+        beside.append((ran.reorders, whole - ran.kernel_seconds - ran.reorder_seconds))
+    (many, long), (few, short) = sorted(beside, reverse=True)
+    each = max(0.0, (long - short) / (many - few)) if many > few else 0.0
+    return {**found, "reorder_seconds": each, "primitive_seconds": max(0.0, short - few * each)}
 
 
 def _levels(device: str, threads: int, trial: _Trial) -> Iterator[Level]:

@@ -15,12 +15,16 @@ from convbench.clock.estimates import Estimates
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.core.units import REAL, Kind
+from convbench.runs.ceiling_share import ceiling_of
 from convbench.runs.columns import COLUMNS, LAST_OF_COUNTS, FrameColumn, of_backend, of_counter
+from convbench.runs.gap import Gap, gap
+from convbench.runs.roofline import Bound, bound
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from convbench.clock.samples import Samples
+    from convbench.machine.ceilings import Ceiling
     from convbench.runs.record import Record, Run
 
 
@@ -38,6 +42,7 @@ class Row:
             and where one of the two has no time to believe.
         no_time: why `time` is None, in words; empty for the baseline itself.
         estimates: what the samples of the case's group say, by case.
+        ceiling: the measured peak rates of its device; None where none were measured.
 
     """
 
@@ -49,6 +54,19 @@ class Row:
     time: RatioInterval | None
     no_time: str
     estimates: Estimates
+    ceiling: Ceiling | None = None
+
+    @cached_property
+    def bound(self) -> Bound | None:
+        """What bounds the case on its device; see `roofline.bound`."""
+        return bound(self.record, self.ceiling)
+
+    @cached_property
+    def gap(self) -> Gap:
+        """The time ratio as a product of factors, or why it cannot be told."""
+        base = bound(self.baseline, self.ceiling) if self.baseline else None
+        both = self.bound, base
+        return gap(self.record, self.baseline, self.time, both, self.ceiling, self.no_time)
 
     @property
     def is_baseline(self) -> bool:
@@ -90,15 +108,21 @@ def _derived(run: Run) -> tuple[Row, ...]:
             groups.setdefault((record.group, record.kind), {})[record.case] = record.samples
     known = {key: Estimates(samples) for key, samples in groups.items()}
     empty = Estimates({})
+    ceilings = run.header.machine.ceilings
     return tuple(
         _row(
-            record, cases.get(record.baseline or ""), known.get((record.group, record.kind), empty)
+            record,
+            cases.get(record.baseline or ""),
+            known.get((record.group, record.kind), empty),
+            ceiling_of(record, ceilings),
         )
         for record in run.records
     )
 
 
-def _row(record: Record, baseline: Record | None, estimates: Estimates) -> Row:
+def _row(
+    record: Record, baseline: Record | None, estimates: Estimates, ceiling: Ceiling | None
+) -> Row:
     time, no_time = _time(record, baseline, estimates)
     return Row(
         record=record,
@@ -109,6 +133,7 @@ def _row(record: Record, baseline: Record | None, estimates: Estimates) -> Row:
         time=time,
         no_time=no_time,
         estimates=estimates,
+        ceiling=ceiling,
     )
 
 

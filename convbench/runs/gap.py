@@ -58,8 +58,8 @@ FACTORS: Final = {
     "multiplications": Title("multiplications", "multiplications of one pass, by formula"),
     "executed": Title(
         "executed",
-        "share of them that has to be executed: not taps on padding, and fewer where a kernel names "
-        "an algorithm that needs fewer",
+        "share of them that has to be executed: none on padding, and fewer where the name of a "
+        "kernel says so (Winograd)",
     ),
     "device": Title(
         "device limit",
@@ -181,7 +181,7 @@ class Gap:
         return within or self.rest_share <= EXPLAINED
 
 
-def gap(  # noqa: PLR0911  (a line for each reason that there is none)
+def gap(
     record: Record,
     baseline: Record | None,
     time: RatioInterval | None,
@@ -248,7 +248,7 @@ def _multiplies(kernel: Kernel) -> bool:
 
 
 def fewer(execution: Execution) -> float:
-    """Return by how much an algorithm that is named in a kernel lessens multiplications; 1 for none.
+    """Return how many times fewer multiplications a named algorithm makes; 1 for none.
 
     Winograd's F(m×m, r×r) makes (m+r-1)² multiplications for m² outputs in the place of m²·r²
     (Lavin and Gray, CVPR 2016, arXiv:1509.09308). It is told of an execution whose every

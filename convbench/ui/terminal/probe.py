@@ -68,6 +68,8 @@ def _rows(ceiling: Ceiling) -> Iterator[tuple[Any, ...]]:
     for what, seconds, of in (
         ("convolution", ceiling.convolution_seconds, "shortest call, 1 multiplication"),
         ("other layer", ceiling.operator_seconds, "shortest call, ReLU of 1 element"),
+        ("oneDNN call", ceiling.primitive_seconds, "shortest, beside its kernels and reorders"),
+        ("a reorder in it", ceiling.reorder_seconds, "shortest, beside its own time"),
         ("page fault", ceiling.fault_seconds, "first write to a page"),
     ):
         if seconds is not None:
