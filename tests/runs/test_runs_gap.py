@@ -4,58 +4,25 @@ import math
 from dataclasses import replace
 
 import pytest
+from runs.executed import (
+    BASE,
+    CEILING,
+    LEVELS,
+    LIGHT,
+    PLANE,
+    SPEC,
+    VALID,
+    kernel,
+    record,
+    samples,
+)
 
-from convbench.clock.execution import Execution, Kernel
-from convbench.clock.samples import Samples
+from convbench.clock.execution import Execution
 from convbench.convs.base import make
 from convbench.core.intervals import RatioInterval
-from convbench.core.spec import ConvSpec
-from convbench.machine.ceilings import MEMORY, Ceiling, Level
+from convbench.machine.ceilings import MEMORY
 from convbench.runs.gap import FACTORS, fewer, gap, pairs, parts
-from convbench.runs.record import Record
 from convbench.runs.roofline import bound, held_by, steps_of
-
-SPEC = ConvSpec(in_channels=64, out_channels=64, input_size=(56, 56), kernel_size=3, padding="same")
-LEVELS = (
-    Level(name="L1", size=32_000, bytes_per_second=4e11),
-    Level(name="L2", size=1_000_000, bytes_per_second=2e11),
-    Level(name=MEMORY, size=None, bytes_per_second=2e10),
-)
-CEILING = Ceiling(
-    device="cpu", dtype="float32", threads=1, multiplications_per_second=1e11,
-    bytes_per_second=2e10, levels=LEVELS, convolution_seconds=4e-6, operator_seconds=1e-6,
-    primitive_seconds=20e-6, reorder_seconds=5e-6, watched_seconds=3e-6, fault_seconds=2e-6,
-)  # fmt: skip
-PIXELS = 56 * 56
-VALID = 166 * 166  # (3·56 - 2)² of 3²·56² taps lie on the image
-PLANE = 64 * PIXELS
-
-
-def kernel(seconds, operator="convolution", backend="oneDNN", name="jit", calls=1):
-    return Kernel(
-        operator=operator, backend=backend, implementation=name, layouts="",
-        reorder=operator == "reorder", calls=calls, seconds=seconds,
-    )  # fmt: skip
-
-
-def samples(seconds=1e-3, faults=0):
-    return Samples(
-        seconds=(seconds,) * 6, cpu_seconds=(seconds,) * 6, page_faults=(faults,) * 6,
-        involuntary_switches=(0,) * 6, block=1, first_call=seconds, warmup_calls=1,
-        stopwatch="wall", seed=0, threads=1, session="s", stop_reason="",
-    )  # fmt: skip
-
-
-def record(name="standard", *kernels, **changes):
-    kind = make(name)
-    values = {
-        "case": name, "group": "g", "slot": "s", "kind": "type", "name": name, "label": name,
-        "knobs": kind.knobs(), "spec": SPEC, "input_shape": SPEC.input_shape, "device": "cpu",
-        "dtype": "float32", "layout": "channels_first", "threads": 1, "status": "ok",
-        "samples": (samples(),), "cost": kind.cost(SPEC),
-        "execution": Execution(kernels=kernels, passes=5) if kernels else None,
-    }  # fmt: skip
-    return Record(**{**values, **changes})
 
 
 def ratio(value, low=None, high=None):
@@ -138,16 +105,6 @@ def test_a_plan_that_is_no_longer_registered_counts_as_one_step():
 
 
 # --- the factors ---------------------------------------------------------------------------------
-
-
-BASE = record("standard", kernel(900e-6), kernel(50e-6, "reorder", calls=2))
-LIGHT = record(
-    "depthwise_separable",
-    kernel(60e-6, name="jit_dw"),
-    kernel(203e-6, backend="ATen", name="Slow2d"),
-    kernel(40e-6, "relu", "ATen", "relu", calls=2),
-    kernel(30e-6, "reorder", calls=3),
-)
 
 
 def test_a_time_is_the_product_of_its_parts():
