@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.core import text as show
 from convbench.machine.ceilings import MEMORY
-from convbench.report.document import Column, Heading, Paragraph, Table, folded
+from convbench.report.document import Column, Heading, Table, folded
 from convbench.report.plots import roofline_figure, series, waterfall_figure
 from convbench.runs.columns import COLUMNS
 from convbench.runs.gap import EXPLAINED, FACTORS, pairs
@@ -27,16 +27,6 @@ NEAR: Final = 0.03
 """A factor this near to 1 is not named."""
 _MOST: Final = 4
 """Factors that are named, the largest first."""
-_CONVENTIONS: Final = (
-    "Each time ratio is the product of the ratio of multiplications and of the factors beside it: "
-    "the case divided by its baseline. Executed: the share of multiplications that are not on "
-    "padding, less where a kernel names an algorithm that needs fewer. Device limit: the least "
-    "time for one of them that the measured peak rates allow, memory included. Kernels: time of "
-    "convolutions and matrix products divided by that limit. Other operators, reorders (copies "
-    "between memory layouts), calls (the shortest calls of the libraries, and first writes to "
-    "pages): what each adds to the time. Unexplained: the rest. What ran was observed in passes "
-    "beside the timed ones and has no interval; the rest has that of the time ratio."
-)
 
 
 def why(row: Row) -> str:
@@ -138,7 +128,7 @@ def why_section(main: Group | None, every: Sequence[Group]) -> tuple[Block, ...]
     rows = [row for row in main.compared if row.gap.factors]
     blocks: list[Block] = []
     if rows:
-        blocks += [Paragraph(text=_CONVENTIONS), _factors(main, rows)]
+        blocks.append(_factors(main, rows))
         figure = waterfall_figure(telling_row(main) or rows[0])
         blocks += [figure] if figure else []
     blocks += folded(
@@ -159,26 +149,31 @@ def telling_row(group: Group) -> Row | None:
 
 def _factors(group: Group, rows: Sequence[Row]) -> Table:
     moved = {one.key for row in rows for one in row.gap.factors if abs(one.value - 1) > NEAR}
-    keys = [key for key in FACTORS if key in {"multiplications", "rest", *moved}]
-    said = f" Factors within {show.percent(NEAR)} of 1 in every case are left out."
-    said = "" if len(keys) == len(FACTORS) else said
+    shown = {
+        key: title for key, title in FACTORS.items() if key in {"multiplications", "rest", *moved}
+    }
+    heads = {key: title.head or title.name for key, title in shown.items()}
+    first, *others = heads.values()
+    notes = "; ".join(f"{heads[key]}: {title.note}" for key, title in shown.items())
+    left = f" Factors within {show.percent(NEAR)} of 1 in every case are left out."
     return Table(
         id="factors",
-        caption=f"Fastest first.{said}",
+        caption=(
+            "Each time ratio is the product of the ratio of multiplications and of the factors "
+            f"beside it, each the case's divided by that of its baseline. {show.capital(notes)}. "
+            "What ran was observed in passes beside the timed ones and has no interval; the rest "
+            f"has that of the time ratio.{left if len(shown) < len(FACTORS) else ''}"
+        ),
         columns=(
             Column(name="case", key="label"),
             *(
-                Column(
-                    name="count ratio" if key == "multiplications" else f"× {FACTORS[key].name}",
-                    key=f"factor_{key}",
-                    kind="ratio",
-                )
-                for key in keys
+                Column(name=head, key=f"factor_{key}", kind="ratio")
+                for key, head in zip(shown, [first, *(f"× {head}" for head in others)], strict=True)
             ),
             Column(name="= time ratio", key="ratio_seconds", kind="ratio"),
             Column(name="remark", key="remark"),
         ),
-        rows=tuple(_factor_row(row, keys) for row in group.compared),
+        rows=tuple(_factor_row(row, list(shown)) for row in group.compared),
         part=group.label,
         title=group.title,
     )

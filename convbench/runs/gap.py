@@ -48,31 +48,33 @@ _WINOGRAD: Final = re.compile(r"winograd.*?(\d)x\1_(\d)x\2", re.IGNORECASE)
 
 
 class Title(NamedTuple):
-    """What a factor is: a narrow heading, and what it holds."""
+    """What a factor is called, what it holds, and a narrow heading where that is another."""
 
     name: str
     note: str
+    head: str = ""
 
 
 FACTORS: Final = {
-    "multiplications": Title("multiplications", "multiplications of one pass, by formula"),
+    "multiplications": Title("multiplications", "of one pass, by formula", "counts"),
     "executed": Title(
         "executed",
-        "share of them that has to be executed: none on padding, and fewer where the name of a "
-        "kernel says so (Winograd)",
+        "share of these that has to be executed, without those on padding; fewer where a kernel's "
+        "name says so (Winograd)",
     ),
     "device": Title(
         "device limit",
-        "least time that the measured peak rates allow for one of them: more where memory limits a "
-        "step",
+        "least time that the measured peak rates allow for one of these, more where memory limits "
+        "a step",
+        "device",
     ),
-    "kernels": Title("kernels", "time of the kernels of convolutions, by that limit"),
-    "operators": Title("other operators", "time of all other operators, added to these"),
-    "reorders": Title("reorders", "time of copies between layouts, added to these"),
+    "kernels": Title("kernels", "time of convolutions and matrix products, by that limit"),
+    "operators": Title("other operators", "time of all other operators, added to these", "other"),
+    "reorders": Title("reorders", "time of copies between memory layouts, added to these"),
     "calls": Title(
         "calls", "shortest calls of the libraries, and first writes to pages, added to these"
     ),
-    "rest": Title("unexplained", "what is left of the measured ratio"),
+    "rest": Title("unexplained", "what is left of the measured ratio", "rest"),
 }
 """Each factor of a time ratio by its key, in their order."""
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _ROOM: Final = 1.6
 _ROOM_ROOFLINE: Final = 2.2
-_INTENSITY: Final = "multiply-accumulates for each byte moved (an unfused program's least)"
+_INTENSITY: Final = "multiply-accumulates for each byte moved at least"
 _RATE: Final = "multiply-accumulates a second, with the interval"
 _NEAR_ROOF: Final = 1.5
 """Ceilings nearer than this factor share a name."""
