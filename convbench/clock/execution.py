@@ -23,7 +23,7 @@ class Kernel(Stored):
             it is not known.
         reorder: whether it only moves data from one layout to another.
         calls: how often in one pass.
-        seconds: of all its calls in one pass, the median over the passes.
+        seconds: of all its calls in one pass, the lower quartile of the passes.
 
     """
 

@@ -12,18 +12,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convbench.clock.execution import Execution, Kernel
 from convbench.clock.onednn_log import Log, captured, readable
+from convbench.clock.samples import low_quantile
 from convbench.core.errors import one_line
 
 if TYPE_CHECKING:
     import torch
 
-PASSES: Final = 5
-"""Observed passes, of which the median counts; one more goes before them."""
+PASSES: Final = 20
+"""Observed passes, of which the lower quartile counts; one more goes before them."""
 ENOUGH: Final = 0.5
 """Seconds after which no further pass begins."""
 _MEMORY_ONLY: Final = frozenset(
@@ -81,7 +81,10 @@ def observed(
 
 
 def gathered(passes: Iterable[_Pass]) -> Execution:
-    """Return the kinds of calls of several passes, with the median of the seconds of each."""
+    """Return the kinds of calls of several passes, with the lower quartile of the seconds of each.
+
+    As of a timed call, see `clock.samples`: what disturbs a pass only makes it longer.
+    """
     several = list(passes)
     calls = Counter(call for call, _ in several[-1])
     seconds: dict[_Call, list[float]] = {call: [0.0] * len(several) for call in calls}
@@ -89,7 +92,8 @@ def gathered(passes: Iterable[_Pass]) -> Execution:
         for call, took in one:
             seconds.setdefault(call, [0.0] * len(several))[number] += took
     kernels = tuple(
-        Kernel(**call._asdict(), calls=calls[call], seconds=median(seconds[call])) for call in calls
+        Kernel(**call._asdict(), calls=calls[call], seconds=low_quantile(seconds[call]))
+        for call in calls
     )
     return Execution(kernels=kernels, passes=len(several))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from statistics import median
@@ -162,5 +163,9 @@ _TIMES: Final = tuple(name for name in EVERY_ROUND if name.endswith("seconds"))
 @once
 def of_process(samples: Samples) -> float:
     """Return seconds of a call in one process: the lower quartile of its rounds, a measured one."""
-    ordered = sorted(samples.seconds)
-    return ordered[int(QUANTILE * (len(ordered) - 1))]
+    return low_quantile(samples.seconds)
+
+
+def low_quantile(values: Sequence[float]) -> float:
+    """Return the lower quartile of measured values, one of them."""
+    return sorted(values)[int(QUANTILE * (len(values) - 1))]

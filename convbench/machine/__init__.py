@@ -5,6 +5,8 @@
     calls        what it times: a tiny convolution and a middle one
     advice       warnings, each with its cause and its remedy, as a table of rules
     command      what `convbench doctor` does
+    ceilings     peak rates: multiplications, bandwidth of each level of memory, shortest calls
+    probe        what `convbench probe` does: it keeps the ceilings for the runs that follow
     probes       where the facts of the fingerprint come from
 
 Importing any of them imports neither torch nor pandas. They use `clock` and what that uses.

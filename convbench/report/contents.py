@@ -27,6 +27,7 @@ from convbench.report.measured import measured_section
 from convbench.report.plots import curve_figure, networks_figure, ratios_figure
 from convbench.report.published_figures import figures
 from convbench.report.ran import ran_tables
+from convbench.report.why import why_section
 from convbench.runs.titles import slot_title
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def contents(run: Run) -> Document:
         *findings(run, every),
         *([figure] if main and (figure := ratios_figure(main, 1)) else []),
         *results.main_section(main, every),
+        *why_section(main, every),
         *disagreements(run),
         *results.overview(every),
         *results.other_groups(shown, every, left),

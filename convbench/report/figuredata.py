@@ -187,18 +187,53 @@ class RooflinePoint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Roof:
+    """A level of memory and the bytes a second of a copy that it holds."""
+
+    name: str
+    bytes_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Roofline:
-    """What cases of one group reach of a device's measured ceilings; not part of a report.
+    """What cases of one group reach of a device's measured ceilings.
 
     multiplications_per_second: of a large product or convolution. bytes_per_second: of a copy that
-    no cache holds.
+    no cache holds. levels: the caches. group: as of a `Scatter`.
     """
 
     title: str
+    group: str = ""
     multiplications_per_second: float
     bytes_per_second: float
     points: tuple[RooflinePoint, ...]
     series: tuple[str, ...]
+    levels: tuple[Roof, ...] = ()
 
 
-FigureData = Scatter | Ratios | Curve | Bars | Trend
+@dataclass(frozen=True, kw_only=True)
+class WaterfallStep:
+    """A factor of a time ratio. label: what it is."""
+
+    label: str
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waterfall:
+    """A time ratio as a product: from the ratio of multiplications, factor by factor.
+
+    label: the case. baseline: the case that is 1. multiplications: their ratio. factors: all
+    others, which with it multiply to `time`. group: as of a `Scatter`.
+    """
+
+    title: str
+    group: str = ""
+    label: str
+    baseline: str
+    multiplications: float
+    factors: tuple[WaterfallStep, ...]
+    time: RatioInterval
+
+
+FigureData = Scatter | Ratios | Curve | Bars | Trend | Roofline | Waterfall

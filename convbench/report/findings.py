@@ -29,6 +29,7 @@ from convbench.report.phrases import (
     undecided,
     verdict,
 )
+from convbench.report.why import answer, why
 from convbench.runs.titles import titles
 
 if TYPE_CHECKING:
@@ -188,10 +189,12 @@ def _separable(main: Group, types: Sequence[Group]) -> Bullet | None:
     group, row = next((pair for pair in pairs if pair[0] is main), pairs[0])
     where = "It" if group is main else f"In {group.title} it"
     text = f"{where} {both(row)}."
+    because = why(row)
+    text += f" {because}" if because else ""
     verdicts = [other.time.verdict for _, other in pairs if other.time]
     if verdicts[1:]:
         text += f" Both were timed in {len(verdicts)} groups: it is {tallied(verdicts)}."
-    return Bullet(lead="depthwise_separable against standard", text=text)
+    return Bullet(lead="depthwise_separable against standard", text=text, answer=answer(row))
 
 
 def _separable_row(group: Group) -> Row | None:

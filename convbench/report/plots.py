@@ -7,10 +7,28 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.core import text as show
 from convbench.counting.tally import Tally
+from convbench.machine.ceilings import MEMORY
 from convbench.report.document import Figure
-from convbench.report.figuredata import Bar, Bars, Curve, CurvePoint, Pair, Point, Ratios, Scatter
+from convbench.report.figuredata import (
+    Bar,
+    Bars,
+    Curve,
+    CurvePoint,
+    Pair,
+    Point,
+    Ratios,
+    Roof,
+    Roofline,
+    RooflinePoint,
+    Scatter,
+    Waterfall,
+    WaterfallStep,
+)
 from convbench.report.figures import said
 from convbench.report.groups import Group, multiplications
+from convbench.runs.columns import bytes_moved
+from convbench.runs.gap import FACTORS
+from convbench.runs.titles import slot_title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +86,7 @@ def scatter_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure 
     )
 
 
-def _hollow(marks: Sequence[Point | Pair]) -> str:
+def _hollow(marks: Sequence[Point | Pair | RooflinePoint]) -> str:
     return _HOLLOW if any(mark.caveat for mark in marks) else ""
 
 
@@ -101,6 +119,93 @@ def ratios_figure(group: Group, number: int) -> Figure | None:
             f"in {fewer}, faster in {faster}."
         ),
         data=data,
+    )
+
+
+def waterfall_figure(row: Row) -> Figure | None:
+    """Return the factors between a row's two ratios; None where they are not known."""
+    found, time = row.gap, row.time
+    if not found.factors or time is None or row.baseline is None:
+        return None
+    factors = tuple(
+        WaterfallStep(label=FACTORS[one.key].name, value=one.value)
+        for one in found.factors
+        if one.key != "multiplications"
+    )
+    name, base = row.record.label, row.baseline.label
+    data = Waterfall(
+        title=f"{name} against {base}: {slot_title(row.record)}",
+        group=row.record.group,
+        label=name,
+        baseline=base,
+        multiplications=found["multiplications"].value,
+        factors=factors,
+        time=time,
+    )
+    return Figure(
+        id="from-multiplications-to-time",
+        caption=(
+            f"From the ratio of multiplications of {name} to {base} to that of their times, factor "
+            f"by factor; a bar to the right costs time.{said(data)}"
+        ),
+        alt=(
+            f"Waterfall from {show.ratio(data.multiplications)} to {show.ratio(time.value)}: "
+            f"{show.listing([f'{one.label} {show.ratio(one.value)}' for one in factors])}."
+        ),
+        data=data,
+    )
+
+
+def roofline_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure | None:
+    """Return the cases of a group below the ceilings of their device; None without these."""
+    shown = [row for row in group.timed if row.ceiling]
+    points = tuple(point for row in shown if (point := _roofline_point(row)))
+    limit = shown[0].ceiling if shown else None
+    if not points or limit is None:
+        return None
+    data = Roofline(
+        title=group.title,
+        group=group.label,
+        multiplications_per_second=limit.multiplications_per_second,
+        bytes_per_second=limit.bytes_per_second,
+        points=points,
+        series=names,
+        levels=tuple(
+            Roof(name=level.name, bytes_per_second=level.bytes_per_second)
+            for level in limit.levels
+            if level.name != MEMORY
+        ),
+    )
+    best = max(points, key=lambda point: point.rate)
+    share = show.percent(best.rate / data.multiplications_per_second)
+    return Figure(
+        id=f"roofline-{number}",
+        caption=(
+            "Multiplications a second against those for each byte moved at least, under the "
+            f"measured ceilings of the device: {group.title}.{said(data)}{_hollow(points)}"
+        ),
+        alt=(
+            f"Log-log roofline with {show.plural(len(points), 'case')}: {best.label} is nearest to "
+            f"the peak, with {share} of it."
+        ),
+        data=data,
+    )
+
+
+def _roofline_point(row: Row) -> RooflinePoint | None:
+    """Return a case under its ceilings; None for one that says nothing of them."""
+    record, moved = row.record, bytes_moved(row.record)
+    if record.cost is None or row.seconds is None or not moved or record.direction != "forward":
+        return None
+    if not record.cost.multiplications_valid:
+        return None
+    return RooflinePoint(
+        label=record.label,
+        series=record.name,
+        multiplications=int(record.cost.multiplications_valid),
+        bytes_moved=moved,
+        seconds=row.seconds,
+        caveat=record.caveat.less,
     )
 
 

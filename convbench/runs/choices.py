@@ -111,7 +111,7 @@ def _axes(request: Request, suite: Suite) -> dict[str, tuple[Any, ...]]:
             chosen = suite.axes.get(axis) if given is None else _numbers(given, f"--{axis}")
             axes[axis] = chosen or ()
         else:
-            chosen = _known(given, f"--{axis}", known) or suite.axes.get(axis)
+            chosen = checked_values(given, f"--{axis}", known) or suite.axes.get(axis)
             axes[axis] = chosen or (default(axis),)
     return axes
 
@@ -168,9 +168,10 @@ def _numbers(given: tuple[str, ...], option: str) -> tuple[int, ...]:
     return tuple(int(text) for text in given)
 
 
-def _known(
+def checked_values(
     given: tuple[str, ...] | None, option: str, known: tuple[str, ...]
 ) -> tuple[str, ...] | None:
+    """Return the values of an option; SuiteError for none, and for one that is not known."""
     if given == ():
         raise SuiteError(f"{option} is empty: give {', '.join(known)}, or leave it out.")
     for value in given or ():

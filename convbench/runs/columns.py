@@ -18,13 +18,17 @@ from convbench.core import text as show
 from convbench.core.costs import SHOWN, Described
 from convbench.core.units import Kind, itemsize
 from convbench.counting.agreement import judge
+from convbench.machine.ceilings import MEMORY
+from convbench.runs.gap import FACTORS
 
 if TYPE_CHECKING:
     from convbench.clock.execution import Execution
     from convbench.clock.samples import Samples
     from convbench.core.intervals import Interval, RatioInterval
     from convbench.runs.frame import Row
+    from convbench.runs.gap import Title
     from convbench.runs.record import Record
+    from convbench.runs.roofline import Bound
 
 LOW_QUANTILE: Final = {0.25: "lower quartile", 0.5: "median"}.get(
     QUANTILE, f"{show.percent(QUANTILE)} quantile"
@@ -37,7 +41,7 @@ TIME: Final = (
 """What the time of a call is, so that each one that is shown was measured."""
 
 
-OBSERVED: Final = "median over a few passes after the timing of the first process"
+OBSERVED: Final = f"{LOW_QUANTILE} of a few passes after the timing of the first process"
 """What the times of library calls are; they have no interval."""
 
 
@@ -177,6 +181,28 @@ def _verdict(row: Row) -> str | None:
     return row.time.verdict if row.time else ("baseline" if row.is_baseline else None)
 
 
+def _bound(name: str, kind: Kind, value: Callable[[Bound], Any], note: str) -> FrameColumn:
+    """Return a column of what bounds a case; None where that is not known."""
+    return FrameColumn(name, kind, lambda row: value(row.bound) if row.bound else None, note)
+
+
+def _at(level: str) -> FrameColumn:
+    """Return the column of the least time of a case if a level of memory held all its bytes."""
+    where = "no cache held its bytes" if level == MEMORY else f"{level} held its bytes"
+    note = f"the least the measured peak rates allow, if {where}"
+    return _bound(f"attainable_{level.lower()}", "seconds", lambda found: found.at(level), note)
+
+
+def _factor(key: str, title: Title) -> FrameColumn:
+    """Return the column of a factor of the time ratio; None where it cannot be told."""
+
+    def value(row: Row) -> float | None:
+        return next((one.value for one in row.gap.factors if one.key == key), None)
+
+    note = f"factor of ratio_seconds, divided by that of the baseline: {title.note}"
+    return FrameColumn(f"factor_{key}", "ratio", value, note)
+
+
 LAST_OF_COUNTS: Final = "ratio_parameters"
 _OTHERS: Final = "divided by those of the case in baseline"
 _ALL: Final = (
@@ -312,6 +338,55 @@ _ALL: Final = (
         "text",
         lambda row: row.record.execution.reason or None if row.record.execution else None,
         "why it is not known what ran",
+    ),
+    _bound(
+        "im2col_bytes",
+        "bytes",
+        lambda found: found.im2col_bytes,
+        "what laying out the input as a matrix moves beside bytes_moved, where a kernel does that",
+    ),
+    _bound(
+        "intensity", "ratio", lambda found: found.intensity, "multiplications for each byte moved"
+    ),
+    _bound(
+        "ridge",
+        "ratio",
+        lambda found: found.ridge,
+        "the intensity below which memory limits the speed: the quotient of the peak rates",
+    ),
+    _bound(
+        "attainable_arithmetic",
+        "seconds",
+        lambda found: found.arithmetic,
+        "of all multiplications, without those on padding, at the measured peak rate",
+    ),
+    *map(_at, ("L1", "L2", "L3", MEMORY)),
+    _bound(
+        "attainable_calls",
+        "seconds",
+        lambda found: found.calls,
+        "of the shortest calls of a layer, one for each step",
+    ),
+    _bound(
+        "seconds_attainable",
+        "seconds",
+        lambda found: found.attainable,
+        "the least the measured peak rates allow: of each step its largest limit, the memory being "
+        "that which holds its bytes",
+    ),
+    _bound("bound", "text", lambda found: found.binds, "the limit of most of seconds_attainable"),
+    FrameColumn(
+        "share_of_peak",
+        "share",
+        lambda row: row.bound.arithmetic / row.seconds.value if row.bound and row.seconds else None,
+        "of the measured peak rate of multiplications, those on padding not counted",
+    ),
+    *starmap(_factor, FACTORS.items()),
+    FrameColumn(
+        "factors_unknown_because",
+        "text",
+        lambda row: row.gap.reason or None,
+        "why the factors of ratio_seconds are missing",
     ),
     FrameColumn("verdict", "text", _verdict, "faster, slower, same, cannot tell; or baseline"),
     FrameColumn(

@@ -16,12 +16,16 @@ from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.core.once import once
 from convbench.core.units import REAL, Kind
+from convbench.runs.ceiling_share import ceiling_of
 from convbench.runs.columns import COLUMNS, LAST_OF_COUNTS, FrameColumn, of_backend, of_counter
+from convbench.runs.gap import Gap, gap
+from convbench.runs.roofline import Bound, bound
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from convbench.clock.samples import Samples
+    from convbench.machine.ceilings import Ceiling
     from convbench.runs.record import Record, Run
 
 
@@ -33,12 +37,26 @@ class Row:
         record: the case.
         baseline: the record that ratios refer to; None where the run has none for this case.
         estimates: what the samples of the case's group say, by case.
+        ceiling: the measured peak rates of its device; None where none were measured.
 
     """
 
     record: Record
     baseline: Record | None
     estimates: Estimates
+    ceiling: Ceiling | None = None
+
+    @cached_property
+    def bound(self) -> Bound | None:
+        """What bounds the case on its device; see `roofline.bound`."""
+        return bound(self.record, self.ceiling)
+
+    @cached_property
+    def gap(self) -> Gap:
+        """The time ratio as a product of factors, or why it cannot be told."""
+        base = bound(self.baseline, self.ceiling) if self.baseline else None
+        both = self.bound, base
+        return gap(self.record, self.baseline, self.time, both, self.ceiling, self.no_time)
 
     @cached_property
     def multiplications(self) -> float | None:
@@ -108,11 +126,13 @@ def rows(run: Run) -> tuple[Row, ...]:
             groups.setdefault((record.group, record.kind), {})[record.case] = record.samples
     known = {key: Estimates(samples) for key, samples in groups.items()}
     empty = Estimates({})
+    ceilings = run.header.machine.ceilings
     return tuple(
         Row(
             record=record,
             baseline=cases.get(record.baseline or ""),
             estimates=known.get((record.group, record.kind), empty),
+            ceiling=ceiling_of(record, ceilings),
         )
         for record in run.records
     )

@@ -1,7 +1,8 @@
 """What a machine says of itself before a run: its A/A test, and its ceilings.
 
-Both are measured in a process of their own, and stand in the run's header: every report of the
-run can then say what this machine could tell apart on that day.
+Both are measured in a process of their own, the ceilings only where `convbench probe` has not
+measured them before, and stand in the run's header: every report of the run can then say what this
+machine could do, and tell apart on that day.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from convbench.clock.processes import ProcessError, ready
-from convbench.machine.ceilings import measure_ceiling
 from convbench.runs.record import Machine
 
 
@@ -43,18 +43,15 @@ def examine(
 ) -> Machine:
     """Measure the machine in this process: its ceilings, and its A/A test."""
     from convbench.clock.caches import last_level_cache
+    from convbench.machine.fingerprint import fingerprint
+    from convbench.machine.probe import ceilings
     from convbench.machine.selfcheck import self_check
 
-    ceilings = []
-    for dtype, threads in kinds:
-        try:
-            ceilings.append(measure_ceiling(device, dtype, threads))
-        except RuntimeError:  # a data type that the device cannot multiply has no ceiling
-            continue
+    found = ceilings(device, kinds, fingerprint(device, kinds[0][1]))
     threads = kinds[0][1]
     tell("measuring the machine against itself")
     return Machine(
         cache_bytes=last_level_cache() if device == "cpu" else None,
-        ceilings=tuple(ceilings),
+        ceilings=found,
         resolution=self_check(seconds, threads, device, seed),
     )

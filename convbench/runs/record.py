@@ -270,8 +270,9 @@ class Run(OneLine, Shown, view="runs"):
         """Return a figure of the run, as a matplotlib Figure; it is not shown.
 
         name: "ratio" (ratios of multiplications and of times), "scatter" (time against
-        multiplications), "curve" (1/N + 1/|K|), "networks", or "roofline" (multiply-accumulates a
-        second against those for each byte, with the measured peak rates of the device). group:
+        multiplications), "curve" (1/N + 1/|K|), "networks", "roofline" (multiply-accumulates a
+        second against those for each byte, with the measured peak rates of the device), or
+        "waterfall" (from the ratio of multiplications to that of times, by factors). group:
         label of the group to draw; the largest suitable one when left out. Raises UnknownNameError
         for an unknown name or group, RunError if the run lacks the data.
         """

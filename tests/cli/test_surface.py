@@ -22,6 +22,7 @@ COMMANDS = {
     "formula": "--arg --dynamic --input --trust MODEL",
     "audit": "--cases --counters --jobs --list --out --quiet -q",
     "doctor": "--budget --device --json --threads",
+    "probe": "--budget --device --dtype --json --threads",
     "layers": "--arg --budget --input --seed --threads --trust MODEL",
     "compare": "--absolute --allow --by --drift --gate --markdown --partial --strict --threshold "
     "LEFT RIGHT",

@@ -11,6 +11,7 @@ import pytest
 from conftest_root import ROOT
 from matplotlib.figure import Figure
 from report.report_runs import SLOTS, header, whole_run
+from runs.executed import explained_run
 
 from convbench.core.errors import RunError, UnknownNameError
 from convbench.report.figures.labels import Box
@@ -30,7 +31,7 @@ def quick():
 
 @pytest.mark.parametrize("name", PLOTS)
 def test_every_plot_is_a_figure_that_draws_itself(quick, name):
-    drawn = quick.plot(name)
+    drawn = (explained_run() if name == "waterfall" else quick).plot(name)
     assert isinstance(drawn, Figure)
     assert drawn._repr_png_().startswith(b"\x89PNG")
 
@@ -72,7 +73,7 @@ def test_a_figure_can_be_stored(quick):
 def test_an_unknown_name_lists_those_there_are(quick):
     with pytest.raises(UnknownNameError, match=r"no plot 'roof'.*Did you mean roofline"):
         quick.plot("roof")
-    with pytest.raises(UnknownNameError, match="Known: ratio, scatter, curve, networks, roofline"):
+    with pytest.raises(UnknownNameError, match="curve, networks, roofline, waterfall"):
         quick.plot("zzz")
 
 
@@ -102,6 +103,7 @@ LACKING = [
     ("times", UNTIMED, "scatter", "fewer than 2 cases of .* were timed"),
     ("networks", ALONE, "networks", "fewer than 2 networks"),
     ("a pair", ALONE, "curve", "no group holds both"),
+    ("what ran", whole_run(), "waterfall", "the run does not say what ran"),
     ("ceilings", whole_run(), "roofline", "its header holds no measured ceilings"),
     ("a test of the machine",
      replace(whole_run(), header=header(machine=Machine(failed="it died"))), "roofline", "it died"),

@@ -22,12 +22,15 @@ from convbench.report.figuredata import (
     Pair,
     Point,
     Ratios,
+    Roof,
     Roofline,
     RooflinePoint,
     Scatter,
     Trend,
     TrendLine,
     TrendPoint,
+    Waterfall,
+    WaterfallStep,
 )  # fmt: skip
 from convbench.report.figures import draw, said, style
 from convbench.report.figures import figure as canvas_of
@@ -221,6 +224,13 @@ def all_figures(factor, processes=1):
                 RooflinePoint(label=s, series=s, multiplications=n, bytes_moved=10**6, seconds=time)
                 for s, n, time in zip(series, counts, times, strict=True)
             ),
+            levels=(Roof(name="L1", bytes_per_second=1e11), Roof(name="L2", bytes_per_second=9e10)),
+        ),
+        "waterfall": Waterfall(
+            title="t", label="a", baseline="x", multiplications=0.2, time=shares[0],
+            factors=tuple(
+                WaterfallStep(label=s, value=n) for s, n in zip(series, (5, 0.5), strict=True)
+            ),
         ),
     }  # fmt: skip
 
@@ -242,7 +252,8 @@ def whiskers(data):
 def test_axes_follow_the_estimates_whatever_the_intervals_are(name):
     narrow, wide, wildest = (all_figures(factor)[name] for factor in (1.01, 1.3, 1e9))
     assert limits(narrow) == limits(wide) == limits(wildest)
-    assert (whiskers(narrow), whiskers(wide), whiskers(wildest)) == (2, 2, 0)
+    marks = 1 if name == "waterfall" else 2
+    assert (whiskers(narrow), whiskers(wide), whiskers(wildest)) == (marks, marks, 0)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +280,7 @@ def test_a_whisker_that_would_leave_is_cut_with_an_arrow(name, cut):
 
 
 def test_a_caption_says_what_is_cut_and_what_is_not_drawn():
-    for name in ("scatter", "ratios", "curve", "bars"):
+    for name in ("scatter", "ratios", "curve", "bars", "waterfall"):
         assert said(all_figures(1.01)[name]) == ""
         assert said(all_figures(1e9)[name]) == " Without a whisker: no interval."
         assert said(all_figures(1e9, processes=3)[name]) == (

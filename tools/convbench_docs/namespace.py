@@ -10,6 +10,7 @@ from convbench.core import text as show
 from convbench.core.spec import ConvSpec
 from convbench.machine.fingerprint import MUST_MATCH
 from convbench.runs.frame import Row
+from convbench.runs.gap import FACTORS
 from convbench.runs.suite import load_suite, suite_text
 from convbench_docs import counters, networks, reference, types_pages
 from convbench_docs.formulas import mathml
@@ -49,6 +50,7 @@ def namespace(sources: Sources) -> dict[str, Any]:
         "network_stages": networks.stages_figure,
         "network_kinds": networks.kinds_table,
         "network_times": lambda: networks.on_the_clock(sources),
+        "factors": factors,
         "suite": suite_text,
         "suites": suites,
         "excerpt": own.excerpt,
@@ -64,6 +66,11 @@ def namespace(sources: Sources) -> dict[str, Any]:
         "resolution": own.resolution,
         "clock_trial": own.clock_trial,
     }
+
+
+def factors() -> str:
+    """Return the factors of a time ratio, each with what it holds."""
+    return bullets([f"**{title.name}**: {plain(title.note)}." for title in FACTORS.values()])
 
 
 def constant(path: str) -> Any:

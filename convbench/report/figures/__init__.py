@@ -17,9 +17,17 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
-from convbench.report.figuredata import Bars, Curve, Ratios, Roofline, Scatter, Trend
+from convbench.report.figuredata import (
+    Bars,
+    Curve,
+    Ratios,
+    Roofline,
+    Scatter,
+    Trend,
+    Waterfall,
+)
 from convbench.report.figures.curve import curve
-from convbench.report.figures.rows import bars, ratios
+from convbench.report.figures.rows import bars, ratios, waterfall
 from convbench.report.figures.scatter import roofline, scatter
 from convbench.report.figures.trend import trend
 
@@ -68,10 +76,11 @@ _PICTURES: Final[dict[type, Callable[[Any], Picture]]] = {
     Bars: bars,
     Trend: trend,
     Roofline: roofline,
+    Waterfall: waterfall,
 }
 
 
-def picture(data: FigureData | Roofline) -> Picture:
+def picture(data: FigureData) -> Picture:
     """Return what is drawn of a figure's data."""
     return _PICTURES[type(data)](data)
 
@@ -96,7 +105,7 @@ def drawn(figures: Mapping[str, FigureData], forms: Sequence[Form]) -> dict[str,
     }
 
 
-def figure(data: FigureData | Roofline) -> Canvas:
+def figure(data: FigureData) -> Canvas:
     """Return the figure as matplotlib's, known to no pyplot: nothing to close, no window."""
     with _styled():
         return _drawn(data)
@@ -105,7 +114,7 @@ def figure(data: FigureData | Roofline) -> Canvas:
 def said(data: FigureData) -> str:
     """Return what the caption of a figure must say of the intervals that it does not show whole."""
     tuples = (value for value in vars(data).values() if isinstance(value, tuple))
-    items = (item for several in tuples for item in several if is_dataclass(item))
+    items = (data, *(item for several in tuples for item in several if is_dataclass(item)))
     values = (value for item in items for value in vars(item).values())
     text = ""
     around = (value for value in values if isinstance(value, Interval | RatioInterval))
@@ -127,7 +136,7 @@ def _styled() -> Iterator[None]:
         yield
 
 
-def _drawn(data: FigureData | Roofline) -> Canvas:
+def _drawn(data: FigureData) -> Canvas:
     from convbench.report.figures import canvas
 
     return canvas.drawn(picture(data))

@@ -129,7 +129,7 @@ def _part(axes: Axes, part: Part) -> Annotation | None:
         case Words():
             return _words(axes, part)
         case Line():
-            axes.plot(part.x, part.y, color=colour, lw=part.width, zorder=2)
+            axes.plot(part.x, part.y, color=colour, lw=part.width, zorder=2, solid_capstyle="butt")
         case Rule():
             draw = axes.axvline if part.upright else axes.axhline
             draw(part.at, color=colour, lw=part.width, ls=part.dash, zorder=1)

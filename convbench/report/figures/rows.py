@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from convbench.report.figures.picture import Ends, Part
 
 _ROOM_RATIOS: Final = 1.25
+_BESIDE: Final = 0.1
+"""Share of the width of a waterfall for the number beside its longest bar."""
+_FLOATING: Final = 9.0
+"""Thickness of the bar of a factor, in points."""
 _BARS: Final = 1.12  # of the longest bar: as far as an interval goes, before its number
 _SIGN: Final = 0.035  # of a narrow panel's width: a sign of the number beside a bar
 
@@ -83,6 +87,58 @@ def _pair_note(pair: figuredata.Pair, data: figuredata.Ratios) -> Note:
         group=data.group,
         case=pair.label,
         known={"ratio_multiplications": count},
+    )
+
+
+def waterfall(data: figuredata.Waterfall) -> Picture:
+    """Return the way from the ratio of multiplications to that of times, a factor in each row."""
+    places = [data.multiplications]
+    for factor in data.factors:
+        places.append(places[-1] * factor.value)
+    low, high = around([1.0, *places], _ROOM_RATIOS)
+    ends = low, high * (high / low) ** _BESIDE
+    labels = ("multiplications", *(factor.label for factor in data.factors), "time (interval)")
+    last = len(labels) - 1
+    parts: list[Part] = [
+        Line((at, at), (row, row + 1), "link", 1.2) for row, at in enumerate(places)
+    ]
+    for row, factor in enumerate(data.factors, start=1):
+        before, after = places[row - 1], places[row]
+        colour = style.TIME_COLOUR if factor.value > 1 else style.COUNT_COLOUR
+        parts += [
+            Line((before, after), (row, row), colour, _FLOATING),
+            Words(max(before, after), row, f"  × {show.significant(factor.value, 3)}"),
+        ]
+    time = data.time
+    parts += [
+        Mark(places[0], 0, "s", style.COUNT_COLOUR, 0, across=True),
+        Words(places[0], 0, f"  {show.ratio(places[0])}"),
+        Mark(time.value, last, "o", style.TIME_COLOUR, 0, seen=whisker(time, ends), across=True),
+        Words(max(time.value, time.high if show.known(time) else 0), last,
+              f"  {show.ratio(time.value)}"),
+    ]  # fmt: skip
+    axis = Axis(
+        ends, f"{data.label} divided by {data.baseline} (1 = the same, left is less)", log=True,
+        grid=True, show=style.tick_ratio,
+    )  # fmt: skip
+    note = Note(
+        data.label,
+        (
+            (f"multiplications ÷ {data.baseline}", show.ratio(data.multiplications)),
+            *((f"× {factor.label}", show.ratio(factor.value)) for factor in data.factors),
+            (f"= time ÷ {data.baseline}", with_confidence(time)),
+        ),
+        group=data.group,
+        case=data.label,
+        known={"ratio_multiplications": data.multiplications},
+    )
+    return Picture(
+        title=data.title,
+        panels=(Panel(axis, row_axis(labels), (Rule(1, "one", upright=True), *parts)),),
+        height=1.6 + 0.3 * len(labels),
+        pixels=120 + 28 * len(labels),
+        notes=(note,),
+        rows=labels,
     )
 
 

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 _ROOM: Final = 1.6
 _ROOM_ROOFLINE: Final = 2.2
-_INTENSITY: Final = "multiply-accumulates for each byte moved (an unfused program's least)"
+_INTENSITY: Final = "multiply-accumulates for each byte moved at least"
 _RATE: Final = "multiply-accumulates a second, with the interval"
+_NEAR_ROOF: Final = 1.5
+"""Ceilings nearer than this factor share a name."""
 _SHORTEST: Final = 0.05  # of the width: a shorter line in a corner says nothing
 
 
@@ -99,24 +101,33 @@ def _rates(across: Ends, up: Ends) -> Iterator[Line | Words]:
 
 
 def roofline(data: Roofline) -> Picture:
-    """Return the ceilings of the device and each case below them, or above where caches help."""
+    """Return the ceilings of the device and each case below those of the memory that holds it."""
     peak, copied = data.multiplications_per_second, data.bytes_per_second
-    ridge = peak / copied
-    across = around([*(point.intensity for point in data.points), ridge], _ROOM_ROOFLINE)
+    slopes = [("memory", copied), *((level.name, level.bytes_per_second) for level in data.levels)]
+    across = around([*(x.intensity for x in data.points), peak / copied], _ROOM_ROOFLINE)
     rates = [point.rate for point in data.points]
     up = min(rates) / _ROOM_ROOFLINE, max(*rates, peak) * _ROOM_ROOFLINE
-    start = max(across[0], up[0] / copied)
-    at = start * (ridge / start) ** 0.08
-    rate = style.tick_rate(float(f"{peak:.3g}"))
-    bytes_ = style.short(float(f"{copied:.3g}"), (" ", " k", " M", " G", " T"))
-    roof = (
-        Line((start, ridge, across[1]), (start * copied, peak, peak), "roof", 1.8, wall=True),
-        Words(across[1], peak, f"measured\npeak:\n{rate}", colour="roof", small=True),
-        Words(
-            at, at * copied, f"measured copy, no cache holds it: {bytes_}B/s", (1, 1), "roof",
-            small=True, along=(ridge, ridge * copied),
-        ),
-    )  # fmt: skip
+    roof: list[Line | Words] = []
+    named: list[float] = []
+    for name, rate in slopes:
+        ridge, start = peak / rate, max(across[0], up[0] / rate)
+        if start >= ridge:
+            continue  # none of it lies within the axes
+        end = across[1] if name == "memory" else ridge
+        width = 1.8 if name == "memory" else 1.0
+        roof.append(Line((start, ridge, end), (start * rate, peak, peak), "roof", width, wall=True))
+        if any(1 / _NEAR_ROOF < rate / other < _NEAR_ROOF for other in named):
+            continue  # no room for its name
+        named.append(rate)
+        at = start * (ridge / start) ** 0.08
+        bytes_ = style.short(float(f"{rate:.3g}"), (" ", " k", " M", " G", " T"))
+        said = "measured copy, no cache holds it" if name == "memory" else f"{name} holds it"
+        roof.append(
+            Words(at, at * rate, f"{said}: {bytes_}B/s", (1, 1), "roof", small=True,
+                  along=(ridge, ridge * rate))
+        )  # fmt: skip
+    rate_ = style.tick_rate(float(f"{peak:.3g}"))
+    roof.append(Words(across[1], peak, f"measured\npeak:\n{rate_}", colour="roof", small=True))
     marks = [
         _mark(i, point, data.series, (point.intensity, point.rate), _rate_ends(point))
         for i, point in enumerate(data.points)
@@ -130,7 +141,22 @@ def roofline(data: Roofline) -> Picture:
     return Picture(
         title=data.title, panels=(panel,), height=6.2, pixels=540, left=0.13,
         foot="hollow: sees or mixes less of its input" if hollow else "",
+        notes=tuple(_roof_note(point, data) for point in data.points),
     )  # fmt: skip
+
+
+def _roof_note(point: RooflinePoint, data: Roofline) -> Note:
+    return Note(
+        point.label,
+        (
+            ("multiplications for each byte", show.ratio(point.intensity)),
+            ("multiplications a second", show.count(point.rate)),
+            ("of the peak", show.percent(point.rate / data.multiplications_per_second)),
+            (style.TIME, with_confidence(point.seconds)),
+        ),
+        group=data.group,
+        case=point.label,
+    )
 
 
 def _rate_ends(point: RooflinePoint) -> Whisker | None:

@@ -24,6 +24,7 @@ COMMANDS: Final = {
         "report": "report reports/cpu-quick --format terminal",
         "layers": "layers bottleneck --input 1x64x56x56",
         "doctor": "doctor --budget 30",
+        "probe": "probe --dtype float32,bfloat16",
     },
     "Count": {
         "explain": "explain depthwise_separable --in-channels 64 --out-channels 128 --input 56x56",

@@ -1,15 +1,16 @@
-"""`doctor` and `layers`: what this machine's clock can tell, and of a block's layers."""
+"""`doctor`, `probe`, `layers`: a machine's clock and its peak rates, a block's layers."""
 
 from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from convbench.ui.cli.app import INTERRUPTED, app, say
+from convbench.ui.cli.app import INTERRUPTED, app, say, split
 from convbench.ui.cli.counting import ARGUMENT, INPUT, TRUST
 
 
@@ -30,6 +31,43 @@ def doctor(
         _doctor(budget, threads, device, as_json=as_json)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command()
+def probe(
+    *,
+    budget: Annotated[
+        float, typer.Option(metavar="SECONDS", help="For each data type, 2 to 3600.")
+    ] = 10.0,
+    dtype: Annotated[
+        str, typer.Option(metavar="LIST", help="Data types, with commas: float32,bfloat16.")
+    ] = "float32",
+    threads: Annotated[
+        int | None, typer.Option(help="Threads on the CPU.", show_default="as for `run`")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, ….")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead.")] = False,
+) -> None:
+    """Measure the peak rates of this machine, and keep them for the runs that follow."""
+    from convbench.core.files import dumps
+    from convbench.machine.probe import probe as measured
+    from convbench.report.formats.terminal import print_document
+    from convbench.runs.choices import checked_values
+    from convbench.runs.conditions import AXES
+    from convbench.ui.terminal.probe import page
+
+    dtypes = checked_values(split(dtype), "--dtype", AXES["dtype"] or ()) or ()
+    tell = partial(say, err=True) if sys.stderr.isatty() else None
+    try:
+        found, path = measured(
+            device=device, dtypes=dtypes, threads=threads, budget=budget, tell=tell
+        )
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        say(dumps(found.to_json(), indent=2))
+        return
+    print_document(page(found, path), Console(highlight=False))
 
 
 @app.command()

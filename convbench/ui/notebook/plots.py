@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core.errors import RunError
 from convbench.core.registry import unknown
-from convbench.report.figuredata import Roofline, RooflinePoint
 from convbench.report.figures import DPI, figure
 from convbench.report.findings import main_group
 from convbench.report.groups import Group, groups, telling
@@ -16,11 +15,12 @@ from convbench.report.plots import (
     curve_figure,
     networks_figure,
     ratios_figure,
+    roofline_figure,
     scatter_figure,
     series,
+    waterfall_figure,
 )
-from convbench.runs.ceiling_share import ceiling_of
-from convbench.runs.columns import bytes_moved
+from convbench.report.why import telling_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from convbench.report.document import Figure as Drawn
     from convbench.report.figuredata import FigureData
-    from convbench.runs.frame import Row
     from convbench.runs.record import Run
 
 
@@ -79,46 +78,24 @@ def _networks(run: Run, found: Sequence[Group], group: str | None) -> FigureData
     return _data(run, "networks", made, "it holds fewer than 2 networks with a cost")
 
 
-def _roofline(run: Run, found: Sequence[Group], group: str | None) -> Roofline:
+def _roofline(run: Run, found: Sequence[Group], group: str | None) -> FigureData:
     chosen = _chosen(found, group)
-    limits = run.header.machine.ceilings
-    if not limits:
-        why = run.header.machine.failed or "its header holds no measured ceilings"
-        raise _lacking(run, "roofline", why)
-    points = [point for row in chosen.timed if (point := _point(row))]
-    limit = next(
-        (one for row in chosen.timed if (one := ceiling_of(row.record, limits)) is not None), None
+    machine = run.header.machine
+    if not machine.ceilings:
+        raise _lacking(run, "roofline", machine.failed or "its header holds no measured ceilings")
+    why = (
+        f"no forward pass of {chosen.label} was timed on a device, data type and threads whose "
+        "ceiling was measured"
     )
-    if not points or limit is None:
-        raise _lacking(
-            run, "roofline",
-            f"no forward pass of {chosen.label} was timed on a device, data type and threads whose "
-            "ceiling was measured",
-        )  # fmt: skip
-    return Roofline(
-        title=chosen.title,
-        multiplications_per_second=limit.multiplications_per_second,
-        bytes_per_second=limit.bytes_per_second,
-        points=tuple(points),
-        series=_series(chosen, found),
-    )
+    made = roofline_figure(chosen, 1, _series(chosen, found))
+    return _data(run, "roofline", made, why)
 
 
-def _point(row: Row) -> RooflinePoint | None:
-    """Return a case under its ceilings; None for one that says nothing of them."""
-    record, moved = row.record, bytes_moved(row.record)
-    if record.cost is None or row.seconds is None or not moved or record.direction != "forward":
-        return None
-    if not record.cost.multiplications_valid:
-        return None
-    return RooflinePoint(
-        label=record.label,
-        series=record.name,
-        multiplications=int(record.cost.multiplications_valid),
-        bytes_moved=moved,
-        seconds=row.seconds,
-        caveat=record.caveat.less,
-    )
+def _waterfall(run: Run, found: Sequence[Group], group: str | None) -> FigureData:
+    chosen = _chosen(found, group)
+    row = telling_row(chosen)
+    why = next((row.gap.reason for row in chosen.compared), "nothing has a time ratio")
+    return _data(run, "waterfall", waterfall_figure(row) if row else None, why)
 
 
 PLOTS: Final[dict[str, Callable[[Run, Sequence[Group], str | None], Any]]] = {
@@ -127,6 +104,7 @@ PLOTS: Final[dict[str, Callable[[Run, Sequence[Group], str | None], Any]]] = {
     "curve": _curve,
     "networks": _networks,
     "roofline": _roofline,
+    "waterfall": _waterfall,
 }
 """What `Run.plot` can draw, by name."""
 

@@ -30,6 +30,10 @@ _POWERS: Final = ((1, 0), (2, 1), (5, 1), (3, 2), (4, 2), (6, 2), (7, 2), (8, 2)
 _SHORT: Final = 20
 """Characters of a name where space is short."""
 _MOST_PLACES: Final = 10
+_WIDE: Final = 756
+"""Pixels of which `Picture.left` is the share that names of ticks have, in a wide place."""
+_NARROW: Final = 680
+"""The same in a narrow one."""
 _GAP: Final = 0.3
 """Share of a panel above it, for its title."""
 _LOOK: Final[dict[str, Any]] = {
@@ -147,7 +151,7 @@ def _on(suffix: str, picture: Picture) -> Trace:
 def _layout(picture: Picture, panels: list[tuple[str, Panel]], *, strip: bool) -> dict[str, Any]:
     keys = len(picture.keys)
     margin = {
-        "l": 10 if picture.rows else 68,
+        "l": 10 if picture.rows else round(_WIDE * picture.left),
         "r": 84 if picture.labelled else 24,
         "t": 40 + 8 * max(0, keys - 2) if keys else 24 if picture.labelled else 8,
         "b": 90 if picture.panels[-1].title else 54,
@@ -206,7 +210,8 @@ def _narrow(picture: Picture, *, strip: bool) -> dict[str, Any]:
     first = picture.panels[0]
     if not picture.rows:
         top = (50 if first.y.title else 30) + 20 * len(picture.keys)
-        found: dict[str, Any] = {"margin.l": 56, "margin.r": 16, "margin.t": top}
+        left = round(_NARROW * picture.left)
+        found: dict[str, Any] = {"margin.l": left, "margin.r": 16, "margin.t": top}
         if first.y.title:  # above the chart
             found["yaxis.title.text"] = ""
             found["title"] = {

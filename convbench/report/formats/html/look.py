@@ -17,7 +17,7 @@ BAND: Final = "#FFF1C2"
 PAPER: Final = "#FFFFFF"
 ROLES: Final = {
     "text": TEXT, "one": "#57606A", "link": "#B9BEC5", "grid": "#DDDDDD", "faint": "#6B7280",
-    "axis": "#8C959F",
+    "axis": "#8C959F", "roof": "#444C56",
 }  # fmt: skip
 
 DARK: Final[dict[str, str]] = {
@@ -25,7 +25,7 @@ DARK: Final[dict[str, str]] = {
     **dict(
         zip(
             ROLES.values(),
-            ("#DDE2E8", "#A8B1BB", "#565D66", "#30363D", "#98A1AC", "#6E7681"),
+            ("#DDE2E8", "#A8B1BB", "#565D66", "#30363D", "#98A1AC", "#6E7681", "#B6BEC8"),
             strict=True,
         )
     ),

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _FIRST: Final = (
     "label", "type", "group", "title", "status", "reason", "seconds", "time", "s", "ms", "us", "ns",
     "fastest", "verdict", "ratio_seconds", "ratio", "speedup", "ratio_multiplications",
-    "macs_ratio", "what", "cheapest", "seconds_baseline", "slot", "multiplications", "macs",
+    "macs_ratio", "factor_multiplications", "factor_rest", "factor_kernels",
+    "what", "cheapest", "seconds_baseline", "slot", "multiplications", "macs",
     "parameters", "cases", "gap", "caveat",
 )  # fmt: skip
 """Keys that are kept first, in this order; any other after, from left to right."""

@@ -1,0 +1,225 @@
+"""Why a time ratio is not the ratio of multiplications: a sentence, a table and two figures."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from convbench.core import text as show
+from convbench.machine.ceilings import MEMORY
+from convbench.report.document import Column, Heading, Table, folded
+from convbench.report.plots import roofline_figure, series, waterfall_figure
+from convbench.runs.columns import COLUMNS
+from convbench.runs.gap import EXPLAINED, FACTORS, pairs
+from convbench.runs.roofline import ARITHMETIC, CALLS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from convbench.report.document import Block
+    from convbench.report.groups import Group
+    from convbench.runs.frame import Row
+    from convbench.runs.gap import Gap
+    from convbench.runs.record import Record
+    from convbench.runs.roofline import Bound
+
+NEAR: Final = 0.03
+"""A factor this near to 1 is not named."""
+_MOST: Final = 4
+"""Factors that are named, the largest first."""
+
+
+def why(row: Row) -> str:
+    """Return why the time ratio of a row is not its ratio of multiplications; empty if unknown.
+
+    Every factor that is not near 1, with its numbers in the case and in its baseline.
+    """
+    found = row.gap
+    if not found.factors:
+        return ""
+    told = [f"{show.times(found[key].value)} {_because(key, row, found)}" for key in _large(found)]
+    text = f"Its time ratio is {show.times(found.gap)} its ratio of multiplications"
+    return f"{text}{': ' if told else ''}{'; '.join(told)}. {_rest(found)}"
+
+
+def answer(row: Row) -> str:
+    """Return the same in a few words; empty if unknown."""
+    found = row.gap
+    if not found.factors or row.baseline is None:
+        return ""
+    told = [f"{show.times(found[key].value)} {FACTORS[key].name}" for key in _large(found)[:2]]
+    if not found.explained:
+        told.append(f"{show.times(found['rest'].value)} unexplained")
+    text = f"A multiplication takes {show.times(found.gap)} as long as in {row.baseline.label}"
+    return f"{text}{': ' if told else ''}{', '.join(told)}"
+
+
+def _large(found: Gap) -> list[str]:
+    """Return the keys of the factors that are not near 1, the largest first."""
+    known = {
+        one.key: abs(math.log(one.value))
+        for one in found.factors
+        if one.key not in {"multiplications", "rest"} and abs(one.value - 1) > NEAR
+    }
+    return sorted(known, key=lambda key: -known[key])[:_MOST]
+
+
+def _because(key: str, row: Row, found: Gap) -> str:
+    """Return what a factor is due to."""
+    if key == "device":
+        return f"because {_binding(row.bound)}"
+    if key == "kernels":
+        speed = "slower" if found[key].value > 1 else "faster"
+        own = _kernels(row.record, found.bounds[0])
+        base = _kernels(row.baseline, found.bounds[1]) if row.baseline else ""
+        return f"{speed} kernels" + (
+            f" ({own} of the device's peak; in the baseline {base})" if own and base else ""
+        )
+    seconds = [getattr(one, key, None) for one in (found.of, found.base)]
+    names = {
+        "executed": "multiplications on padding, or saved by an algorithm",
+        "operators": "other operators",
+        "reorders": "copies between memory layouts",
+        "calls": "calls of the libraries",
+    }
+    if key == "executed" or None in seconds:
+        return names[key]
+    own, base = (show.seconds(one) for one in seconds if one is not None)
+    took = row.seconds.value if row.seconds else 0.0
+    whole, others = (show.seconds(x) for x in (took, took / found.product))
+    return f"{names[key]} ({own} of {whole}; in the baseline {base} of {others})"
+
+
+def _binding(limit: Bound | None) -> str:
+    """Return what limits the steps of a case that arithmetic does not."""
+    steps = [] if limit is None else [s for s in limit.steps if s.binds not in {ARITHMETIC, CALLS}]
+    if not steps:
+        return "the device allows it another speed"
+    first = max(steps, key=lambda step: step.attainable)
+    where = "memory" if first.binds == MEMORY else f"the bandwidth of {first.binds}"
+    return f"{where} limits the {first.label}"
+
+
+def _kernels(record: Record, limit: Bound | None) -> str:
+    """Return what ran for each step that multiplies, and its share of the peak."""
+    if limit is None or record.execution is None:
+        return ""
+    told = [
+        f"{label} by {kernel.words} at {show.percent(share)}"
+        for kernel, share, label in pairs(record.execution, limit)
+    ]
+    return show.listing(told[:_MOST])
+
+
+def _rest(found: Gap) -> str:
+    rest, share = found["rest"], found.rest_share
+    text = f"Unexplained: {show.times(rest.value)}"
+    if share <= 1:
+        text += f", {show.percent(share)} of the gap"
+    if found.explained and share > EXPLAINED:
+        text += ", and 1 lies within its interval"
+    return f"{text}."
+
+
+def why_section(main: Group | None, every: Sequence[Group]) -> tuple[Block, ...]:
+    """Return the factors of the main group, the figure of one case, and the roofline, folded."""
+    if main is None:
+        return ()
+    rows = [row for row in main.compared if row.gap.factors]
+    blocks: list[Block] = []
+    if rows:
+        blocks.append(_factors(main, rows))
+        figure = waterfall_figure(telling_row(main) or rows[0])
+        blocks += [figure] if figure else []
+    blocks += folded(
+        "Under the roofline: what the device allows",
+        [roofline_figure(main, 1, series(every)), *_bounds(main)],
+    )
+    return (Heading(level=2, text=f"Why: {main.title}"), *blocks) if blocks else ()
+
+
+def telling_row(group: Group) -> Row | None:
+    """Return the row whose gap is told first: depthwise separable, or the one with the largest."""
+    known = [row for row in group.compared if row.gap.factors]
+    named = group.find("depthwise_separable")
+    if named in known:
+        return named
+    return max(known, key=lambda row: row.gap.gap, default=None)
+
+
+def _factors(group: Group, rows: Sequence[Row]) -> Table:
+    moved = {one.key for row in rows for one in row.gap.factors if abs(one.value - 1) > NEAR}
+    shown = {
+        key: title for key, title in FACTORS.items() if key in {"multiplications", "rest", *moved}
+    }
+    heads = {key: title.head or title.name for key, title in shown.items()}
+    first, *others = heads.values()
+    notes = "; ".join(f"{heads[key]}: {title.note}" for key, title in shown.items())
+    left = f" Factors within {show.percent(NEAR)} of 1 in every case are left out."
+    return Table(
+        id="factors",
+        caption=(
+            "Each time ratio is the product of the ratio of multiplications and of the factors "
+            f"beside it, each the case's divided by that of its baseline. {show.capital(notes)}. "
+            "What ran was observed in passes beside the timed ones and has no interval; the rest "
+            f"has that of the time ratio.{left if len(shown) < len(FACTORS) else ''}"
+        ),
+        columns=(
+            Column(name="case", key="label"),
+            *(
+                Column(name=head, key=f"factor_{key}", kind="ratio")
+                for key, head in zip(shown, [first, *(f"× {head}" for head in others)], strict=True)
+            ),
+            Column(name="= time ratio", key="ratio_seconds", kind="ratio"),
+            Column(name="remark", key="remark"),
+        ),
+        rows=tuple(_factor_row(row, list(shown)) for row in group.compared),
+        part=group.label,
+        title=group.title,
+    )
+
+
+def _factor_row(row: Row, keys: Sequence[str]) -> tuple[object, ...]:
+    found = row.gap
+    known = {one.key: one.value for one in found.factors}
+    remark = found.reason or ("" if found.explained else "unexplained")
+    return (row.record.label, *(known.get(key) for key in keys), row.time, remark or None)
+
+
+def _bounds(group: Group) -> Iterator[Table]:
+    """Yield the table of what bounds each case."""
+    rows = [row for row in group.timed if row.bound]
+    columns = {
+        "intensity": "MAC/B",
+        "bound": "limited by",
+        "seconds_attainable": "attainable",
+        "seconds": "time of a call",
+        "share_of_peak": "share of peak",
+    }
+    if not rows:
+        return
+    yield Table(
+        id="bounds",
+        caption=(
+            "MAC/B: multiplications for each byte moved at least. Attainable: the least time that "
+            "the measured peak rates allow, step by step: arithmetic, the memory that holds a "
+            "step's bytes, or the shortest call. Share of peak: multiplications a second, without "
+            "those on padding, of the measured peak."
+        ),
+        columns=(
+            Column(name="case", key="label"),
+            *(
+                Column(name=name, key=key, kind=COLUMNS[key].kind if key in COLUMNS else "seconds")
+                for key, name in columns.items()
+            ),
+        ),
+        rows=tuple(
+            (
+                row.record.label,
+                *(row.seconds if key == "seconds" else COLUMNS[key].value(row) for key in columns),
+            )
+            for row in rows
+        ),
+        part=group.label,
+        title=group.title,
+    )
