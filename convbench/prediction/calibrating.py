@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from random import Random
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -16,8 +18,14 @@ from convbench.clock.processes import ready
 from convbench.core.version import __version__
 from convbench.machine.ceilings import Ceiling, measure_ceiling
 from convbench.machine.fingerprint import fingerprint
-from convbench.prediction.calibration import Calibration, Fit, of_the_machine
-from convbench.prediction.model import Family, fit
+from convbench.prediction.calibration import (
+    Baseline,
+    Calibration,
+    CalibrationError,
+    Fit,
+    of_the_machine,
+)
+from convbench.prediction.model import fit
 from convbench.prediction.operators import Operator, main_operator, operators
 from convbench.prediction.sampling import MOST_ELEMENTS, Sample, draw
 from convbench.prediction.terms import coordinates, family, terms, work
@@ -34,13 +42,13 @@ BLOCK: Final = 0.0002
 """Seconds of a block of calls. Short ones find the moments in which nothing else runs."""
 BLOCKS: Final = 4
 MOST_CALLS: Final = 50
-FEWEST: Final = 8
+FEWEST: Final = 5
 """Samples of a family; one with fewer is not fitted."""
 
 
 @dataclass
 class Timed:
-    """A sample with so many threads: its operators, and the shortest time of a call in each pass."""
+    """A sample with so many threads: its operators, and the shortest time of each pass."""
 
     operators: tuple[Operator, ...]
     threads: int
@@ -54,16 +62,23 @@ class Timed:
 
 
 def calibrate(
-    threads: Sequence[int],
+    threads: Sequence[int] | None,
     seconds: float,
     seed: int = 0,
     told: Callable[[str], None] | None = None,
 ) -> Calibration:
     """Time samples for so many seconds, with each number of threads, and fit the model to them.
 
-    told: is called with what is being done. Raises ProcessError where the process cannot.
+    threads: None for 1 and PyTorch's own number. told: is called with what is being done. Raises
+    CalibrationError for more threads than cores, ProcessError where the process cannot.
     """
+    import torch
+
     began = time.perf_counter()
+    cores = os.cpu_count() or 1
+    threads = sorted({1, torch.get_num_threads()} if threads is None else set(threads))
+    if threads[-1] > cores:
+        raise CalibrationError(f"--threads {threads[-1]}: this machine has {cores} cores.")
     found, ceilings = ready().ask(
         "convbench.prediction.calibrating:timed", tuple(threads), seconds, seed, told=told
     )
@@ -92,11 +107,12 @@ def timed(
     from convbench.clock.settings import execution
 
     end = time.perf_counter() + seconds
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311  of shapes
     tell("measuring the ceilings")
     ceilings = [measure_ceiling("cpu", "float32", number) for number in threads]
     tell("drawing shapes")
-    samples = [draw(random) for _ in range(max(FEWEST_SAMPLES, round(A_SECOND * seconds)))]
+    number = max(FEWEST_SAMPLES, round(A_SECOND * seconds))
+    samples = list(islice(draw(random), number))
     found = []
     for number, sample in enumerate(samples):
         traced = _traced(sample)
@@ -113,7 +129,9 @@ def timed(
             with execution(count):
                 for one in found:
                     if one.threads == count and (passes == 1 or time.perf_counter() < end):
-                        one.passes.append(shortest(*_made(samples[one.number], pool), count, stopwatch))
+                        one.passes.append(
+                            shortest(*_made(samples[one.number], pool), count, stopwatch)
+                        )
     return found, ceilings
 
 
@@ -122,10 +140,12 @@ def _traced(sample: Sample) -> tuple[Operator, ...]:
     return operators(module, *inputs)
 
 
-def shortest(module: nn.Module, inputs: tuple[Tensor, ...], threads: int, stopwatch: Stopwatch) -> float:
+def shortest(
+    module: nn.Module, inputs: tuple[Tensor, ...], threads: int, stopwatch: Stopwatch
+) -> float:
     """Return the shortest time of a call of a few blocks of calls, in seconds.
 
-    With one thread the time is at most that of the processor, which others that run do not lengthen.
+    With one thread it is at most the time of the processor, which others that run do not lengthen.
     """
 
     def work() -> object:
@@ -159,8 +179,8 @@ def fitted(found: Sequence[Timed], ceiling: Ceiling) -> Fit:
             own = one.seconds - view * (len(one.operators) - 1)
             by_family[family(operator, one.threads)].append((operator, max(own, one.seconds / 2)))
     families = {
-        name: fit([terms(o) for o, _ in items], [coordinates(o) for o, _ in items],
-                  [seconds for _, seconds in items])
+        name: fit([terms(o, name) for o, _ in items],
+                  [coordinates(o) for o, _ in items], [seconds for _, seconds in items])
         for name, items in sorted(by_family.items())
         if len(items) >= FEWEST
     }  # fmt: skip

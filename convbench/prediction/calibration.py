@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 from convbench.core.errors import ConvbenchError
@@ -17,8 +16,10 @@ from convbench.machine.fingerprint import GROUPS, MAY_DIFFER, differences, finge
 from convbench.prediction.model import Family
 
 _GROUPS: Final = ("Processor", "System", "Torch")
-_ASIDE: Final = frozenset({"transparent_huge_pages", "allocator", "malloc_settings",
-                           "thread_settings", "denormals_flushed", "frequency_governor"})  # fmt: skip
+_ASIDE: Final = frozenset(
+    {"transparent_huge_pages", "allocator", "malloc_settings", "thread_settings",
+     "denormals_flushed", "frequency_governor"}
+)  # fmt: skip
 """Settings of a process or of a moment, not the machine."""
 FACTS: Final = tuple(
     key for group in _GROUPS for key in GROUPS[group] if key not in MAY_DIFFER | _ASIDE

@@ -3,8 +3,9 @@
 For each family of operators (see `terms`):
 
 1. seconds = Σ coefficient · amount, with coefficients that are not negative, found by
-   non-negative least squares on the relative error (`scipy.optimize.nnls`), reweighted so that a
-   few disturbed samples do not decide;
+   non-negative least squares (`scipy.optimize.nnls`), reweighted so that the error is relative,
+   as much of a prediction that is too low as of one that is too high, and so that a few disturbed
+   samples do not decide;
 2. what is left, log(measured / predicted), is smoothed over the logarithms of the sizes by
    Gaussian-process regression with an exponential kernel: a shape gets the mean correction of
    the shapes that are like it, and none where nothing like it was timed.
@@ -30,9 +31,10 @@ REACH: Final = 6.0
 SPREAD: Final = 0.20
 NOISE: Final = 0.04
 """Standard deviations of a correction and of a measured time, as logarithms."""
-ROBUST: Final = 0.15
-"""Relative error from which a sample counts less."""
-ROUNDS: Final = 6
+ROBUST: Final = 0.3
+"""Error, as a logarithm, from which a sample counts less."""
+ROUNDS: Final = 8
+_FAR: Final = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ class Family(Stored):
         return float(base * np.exp(correction))
 
     def outside(self, place: Sequence[float], margin: float = 0.6) -> bool:
-        """Return whether a size is beyond those that were timed, by more than `margin` doublings."""
+        """Return whether a size is beyond those that were timed by more than `margin` doublings."""
         lows = [min(column) - margin for column in zip(*self.places, strict=True)]
         highs = [max(column) + margin for column in zip(*self.places, strict=True)]
         return any(
@@ -129,9 +131,10 @@ def _fitted(matrix: Any, where: Any, times: Any) -> tuple[np.ndarray, np.ndarray
     relative = relative / scale
     trust = np.ones(len(times))
     for _ in range(ROUNDS):
-        found, _ = nnls(relative * trust[:, None], trust, maxiter=100 * relative.shape[1])
-        error = np.abs(np.log(np.maximum(relative @ found, 1e-3)))
-        trust = np.sqrt(np.minimum(1, ROBUST / np.maximum(error, 1e-9)))
+        found, _ = nnls(relative * trust[:, None], trust, maxiter=1000 * relative.shape[1])
+        ratio = np.clip(relative @ found, 1 / _FAR, _FAR)
+        error = np.abs(np.log(ratio))
+        trust = np.sqrt(np.minimum(1, ROBUST / np.maximum(error, 1e-9)) / ratio)
     coefficients = found / scale
     left = np.log(times / np.maximum(matrix @ coefficients, _LEAST))
     noise = NOISE**2 * np.eye(len(times))

@@ -56,6 +56,7 @@ class Operator:
         outputs: the tensors that it returns.
         alias: whether it only makes another view of its input.
         path: the innermost module that called it; empty for the whole.
+        window: taps of a pooling; 0 for any other.
         convolution: stride, padding, dilation, whether transposed, output padding, groups.
 
     """
@@ -65,6 +66,7 @@ class Operator:
     outputs: tuple[Tensor, ...]
     alias: bool = False
     path: str = ""
+    window: int = 0
     convolution: tuple[Any, ...] = ()
 
     def native(self, threads: int) -> bool:
@@ -112,9 +114,7 @@ def operators(module: Callable[..., Any], *inputs: Any, **named: Any) -> tuple[O
         def fake(value: Any) -> Any:
             if not isinstance(value, torch.Tensor):
                 return value
-            return torch.empty_strided(
-                value.shape, value.stride(), dtype=value.dtype, device="cpu"
-            )
+            return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="cpu")
 
         try:
             if isinstance(module, nn.Module):
@@ -146,13 +146,13 @@ def _watching(found: list[Operator]) -> Any:
     import torch
     from torch.utils._pytree import tree_leaves
 
-    from convbench.core.torch_internals import TorchDispatchMode
+    from convbench.core.torch_internals import TorchDispatchMode, results_of
 
     class Watch(TorchDispatchMode):
         """Note every operator. stack: the modules that are running, innermost last."""
 
         def __init__(self) -> None:
-            super().__init__()
+            super().__init__()  # type: ignore[no-untyped-call]
             self.stack: list[str] = []
 
         def __torch_dispatch__(
@@ -164,7 +164,7 @@ def _watching(found: list[Operator]) -> Any:
             name = func.overloadpacket.__name__
             given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
             made = [leaf for leaf in tree_leaves(results) if isinstance(leaf, torch.Tensor)]
-            returns = func._schema.returns
+            returns = results_of(func)
             alias = name in {"_unsafe_view", "as_strided_"} or all(
                 item.alias_info is not None and not item.alias_info.is_write for item in returns
             )
@@ -180,6 +180,7 @@ def _watching(found: list[Operator]) -> Any:
                     outputs=tuple(map(_tensor, made)),
                     alias=alias,
                     path=self.stack[-1] if self.stack else "",
+                    window=prod(args[1]) if "pool2d" in name and "adaptive" not in name else 0,
                     convolution=convolution if name == "convolution" else (),
                 )
             )

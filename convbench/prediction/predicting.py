@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.core.errors import ConvbenchError, SpecError, one_line
-from convbench.prediction.calibration import Calibration, Fit, load
+from convbench.core.errors import ConvbenchError
+from convbench.counting.engine.by_name import arguments_of, inputs_of, made
+from convbench.networks.models import ModelError
+from convbench.prediction.calibration import Fit
 from convbench.prediction.operators import Operator, TracingError, operators
-from convbench.prediction.terms import coordinates, family, plain_terms, terms, work
+from convbench.prediction.terms import coordinates, family, relatives, terms, work
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from convbench.convs.base import ConvType
     from convbench.core.spec import ConvSpec
 
@@ -89,18 +93,14 @@ class Prediction:
 
 
 def predict(
-    module: Callable[..., Any],
-    *inputs: Any,
-    threads: int,
-    calibration: Calibration,
+    module: Callable[..., Any], *inputs: Any, fit: Fit, named: dict[str, Any] | None = None
 ) -> Prediction:
-    """Predict the time of module(*inputs) on the CPU, in inference mode; nothing is computed.
+    """Predict the time of module(*inputs, **named) on the CPU, in inference mode, in seconds.
 
-    Raises CalibrationError, TracingError, and PredictionError for what the model has nothing on:
+    Nothing is computed. Raises TracingError, and PredictionError for what the model has nothing on:
     convolutions over three axes, and other data types than float32.
     """
-    fit = calibration.fit(threads)
-    return summed(operators(module, *inputs), fit)
+    return summed(operators(module, *inputs, **(named or {})), fit)
 
 
 def summed(found: Iterable[Operator], fit: Fit) -> Prediction:
@@ -142,27 +142,22 @@ def _part(one: Operator, fit: Fit) -> Part:
         return Part(path=one.path, operator=one.name, family="", seconds=fit.view,
                     low=fit.view, high=fit.view)  # fmt: skip
     _refuse(one)
-    name = family(one, fit.threads)
-    known = fit.families.get(name)
-    widened, note = 0.0, ""
+    name, place = family(one, fit.threads), coordinates(one)
+    known, widened, note = fit.families.get(name), 0.0, ""
     if known is None:
-        if one.convolution:
+        likest = relatives(name) if one.convolution else iter(("add",))
+        name = next((other for other in likest if other in fit.families), "")
+        if not name:
             raise PredictionError(
-                f"The calibration timed no convolution of the kind “{name}”: run `convbench "
-                "calibrate` with a larger --budget."
+                f"The calibration has nothing like {one.name}: run `convbench calibrate` with a "
+                "larger --budget."
             )
-        likest = f"add {name.rpartition(' ')[2]}"
-        widened, note = UNKNOWN, f"{one.name} was not calibrated: its time is that of its bytes"
-        known, place = fit.families.get(likest), None
-        if known is None:
-            raise PredictionError("The calibration timed no sums: run `convbench calibrate` anew.")
-        amounts = {**plain_terms(one)}
-    else:
-        amounts, place = terms(one), coordinates(one)
-        if known.outside(place):
-            widened = BEYOND
-            note = f"a size of {one.name} is beyond those that were timed: its interval is widened"
-    seconds = known.seconds(amounts, place)
+        known, widened = fit.families[name], UNKNOWN
+        note = f"{one.name} of this kind was not calibrated; its time is that of “{name}”"
+    elif known.outside(place):
+        widened = BEYOND
+        note = f"a size of {one.name} is beyond those that were timed"
+    seconds = known.seconds(terms(one, name), place)
     low, high = known.quantiles(COVERAGE)
     return Part(path=one.path, operator=one.name, family=name, seconds=seconds,
                 low=seconds * math.exp(low - widened), high=seconds * math.exp(high + widened),
@@ -171,7 +166,7 @@ def _part(one: Operator, fit: Fit) -> Part:
 
 def _refuse(one: Operator) -> None:
     """Raise PredictionError for what nothing is known of."""
-    if one.convolution and len(one.inputs[1].shape) > 4:  # noqa: PLR2004
+    if one.convolution and len(one.inputs[1].shape) > _SPATIAL:
         raise PredictionError(
             "A convolution over three axes cannot be predicted: only those over one and two were "
             "calibrated. Measure it with `convbench run` or `convbench.measure`."
@@ -184,22 +179,54 @@ def _refuse(one: Operator) -> None:
 
 
 def of_type(
-    kind: ConvType,
-    spec: ConvSpec,
-    *,
-    threads: int,
-    layout: str = "channels_first",
-    calibration: Calibration,
+    kind: ConvType, spec: ConvSpec, *, fit: Fit, layout: str = "channels_first"
 ) -> Prediction:
-    """Predict the time of a convolution type in a slot."""
+    """Predict the time of a convolution type in a slot. Raises SpecError, and as `predict`."""
     import torch
 
     kind.checked(spec)
     with torch.device("meta"):
         module = kind.build(spec).eval()
         inputs = torch.empty(spec.input_shape)
+    return predict(*laid(module, inputs, layout=layout), fit=fit)
+
+
+def of_model(
+    reference: str,
+    shapes: Sequence[str],
+    arguments: Sequence[str] = (),
+    *,
+    fit: Fit,
+    layout: str = "channels_first",
+) -> Prediction:
+    """Predict the time of the model that a reference names (see `networks.models`).
+
+    It is made on the meta device, without memory for its weights, and on the CPU where it cannot
+    be. Raises ModelError, InputError, and as `predict`.
+    """
+    given, knobs = inputs_of(shapes), arguments_of(arguments)
+    try:
+        module, inputs = made(reference, given, knobs, device="meta")
+        return predict(*laid(module, *inputs.inputs, layout=layout), fit=fit, named=inputs.named)
+    except (ModelError, TracingError):
+        module, inputs = made(reference, given, knobs)
+    return predict(*laid(module, *inputs.inputs, layout=layout), fit=fit, named=inputs.named)
+
+
+def laid(module: nn.Module, *inputs: Tensor, layout: str) -> tuple[Any, ...]:
+    """Return a module and its inputs in a layout: "channels_first" or "channels_last"."""
+    import torch
+
     if layout == "channels_last":
-        if spec.dims != 2:  # noqa: PLR2004
-            raise SpecError("channels_last")
-        inputs = laid_last(module, inputs)
-    return predict(module, inputs, threads=threads, calibration=calibration)
+        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        inputs = tuple(
+            value.contiguous(memory_format=torch.channels_last) if value.ndim == _SPATIAL else value
+            for value in inputs
+        )
+    elif layout != "channels_first":
+        raise PredictionError(f"layout={layout!r} is none: give channels_first or channels_last.")
+    return (module, *inputs)
+
+
+_SPATIAL: Final = 4
+"""Axes of a batch of images."""

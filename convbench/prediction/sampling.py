@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -17,13 +17,13 @@ MOST_MULTIPLICATIONS: Final = 1_000_000_000
 MOST_ELEMENTS: Final = 6_000_000
 """Of a tensor: 24 MB, what networks have at batch 8."""
 
-KINDS: Final[dict[str, int]] = {
-    "standard": 20, "pointwise": 18, "grouped": 12, "depthwise": 13, "multiplied": 4,
-    "dilated": 4, "transposed": 8, "linear": 3, "elementwise": 18,
+CONVOLUTIONS: Final[dict[str, int]] = {
+    "standard": 24, "pointwise": 24, "grouped": 20, "depthwise": 18, "multiplied": 6,
+    "dilated": 4, "transposed": 14,
 }  # fmt: skip
-"""Kinds of calls, and how many of 100 samples each is."""
-_OFTEN: Final = {"batch norm": 5, "relu": 2, "relu in place": 2, "add": 2, "concatenate": 3}
-"""Of each other elementwise call there is one sample; of these there are more."""
+"""Kinds of convolutions, and how many of a deck of samples each is."""
+_OFTEN: Final = {"linear": 3, "batch norm": 3, "relu": 2, "add": 2, "concatenate": 2}
+"""Of each other call a deck has one sample; of these it has more."""
 _GROWS: Final = ("nearest", "bilinear")
 
 
@@ -43,15 +43,22 @@ class Sample:
     channels_last: bool
 
 
-def draw(random: Random) -> Sample:
-    """Return one sample within the limits."""
+def draw(random: Random) -> Iterator[Sample]:
+    """Yield samples without end: decks of all kinds, each in random order."""
+    others = {kind: _OFTEN.get(kind, 1) for kind in ("linear", *elementwise())}
+    deck = [kind for kind, times in {**CONVOLUTIONS, **others}.items() for _ in range(times)]
     while True:
-        kind = random.choices(list(KINDS), list(KINDS.values()))[0]
-        channels_last = random.random() < 0.5  # noqa: PLR2004
+        random.shuffle(deck)
+        yield from (_within_limits(random, kind) for kind in deck)
+
+
+def _within_limits(random: Random, kind: str) -> Sample:
+    channels_last = random.random() < 0.5  # noqa: PLR2004
+    while True:
         if kind == "linear":
             rows, inputs, outputs = _batch(random), *(_channels(random, 4, 2048) for _ in "io")
             return Sample(_linear(inputs, outputs), ((rows, inputs),), channels_last=False)
-        found = _elementwise(random) if kind == "elementwise" else _convolution(random, kind)
+        found = (_convolution if kind in CONVOLUTIONS else _elementwise)(random, kind)
         if found is not None:
             return Sample(*found, channels_last=channels_last)
 
@@ -65,19 +72,26 @@ def _linear(inputs: int, outputs: int) -> Callable[[], nn.Module]:
     return lambda: nn.Linear(inputs, outputs)
 
 
-def _convolution(random: Random, kind: str) -> _Drawn:
+def _convolution(random: Random, kind: str) -> _Drawn:  # noqa: C901  (one branch a kind)
     """Draw a convolution; None for one beyond the limits."""
     from torch import nn
 
-    size, batch, inputs, outputs = _size(random), _batch(random), _channels(random), _channels(random)
+    size, batch, inputs, outputs = (
+        _size(random),
+        _batch(random),
+        _channels(random),
+        _channels(random),
+    )
     options: dict[str, Any] = {"bias": random.random() < 0.3}  # noqa: PLR2004
-    kernel, groups, dilation, layer = _kernel(random), 1, 1, nn.Conv2d
+    kernel, groups, dilation = _kernel(random), 1, 1
+    layer: Callable[..., nn.Module] = nn.Conv2d
     options["stride"] = random.choices((1, 2), (75, 25))[0]
     if kind == "standard" and random.random() < 0.15:  # noqa: PLR2004
         inputs = 3
     elif kind == "pointwise":
         kernel, inputs, outputs = (1, 1), *(_channels(random, 3, 2048) for _ in "io")
         options["stride"] = random.choices((1, 2), (88, 12))[0]
+        batch = random.choices((1, 2, 4, 8, 16, 32), (50, 7, 7, 8, 14, 14))[0]
     elif kind == "grouped":
         groups = random.choice((2, 2, 3, 4, 4, 8, 8, 16, 32))
         inputs, outputs = (_channels(random, 1, max(2, 1024 // groups)) * groups for _ in "io")
@@ -115,11 +129,9 @@ def _convolution(random: Random, kind: str) -> _Drawn:
     return lambda: layer(inputs, outputs, **options), ((batch, inputs, *size),)
 
 
-def _elementwise(random: Random) -> _Drawn:
+def _elementwise(random: Random, kind: str) -> _Drawn:
     """Draw an elementwise call; None for one beyond the limits."""
-    calls = elementwise()
-    kind = random.choices(list(calls), [_OFTEN.get(name, 1) for name in calls])[0]
-    make, number = calls[kind]
+    make, number = elementwise()[kind]
     shape = (_batch(random), 4 * math.ceil(_channels(random, 4) / 4), *_size(random))
     if math.prod(shape) * (4 if kind in _GROWS else 1) > MOST_ELEMENTS:
         return None

@@ -8,6 +8,7 @@ of threads.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Final
 
 from convbench.core.spec import Axis
@@ -21,9 +22,24 @@ KNEES: Final = (1, 4, 16, 32)
 
 def family(op: Operator, threads: int) -> str:
     """Return the family of operators, each of which has coefficients of its own."""
-    last = any(tensor.channels_last for tensor in op.inputs[:2])
-    name = form(op, threads) if op.convolution else op.name
-    return f"{name}, channels {'last' if last else 'first'}"
+    layout = f"channels {'last' if _last(op) else 'first'}"
+    if op.convolution:
+        return f"{form(op, threads)}, {layout}"
+    if op.name in _POINTWISE:
+        alike = len({tensor.shape for tensor in op.inputs}) == 1
+        return op.name if alike else f"{op.name}, broadcast"
+    return f"{op.name} of a view, {layout}" if op.inputs[0].strided else f"{op.name}, {layout}"
+
+
+_POINTWISE: Final = frozenset(
+    {"add", "add_", "mul", "mul_", "relu", "relu_", "hardtanh", "hardtanh_", "sigmoid", "sigmoid_",
+     "hardswish", "hardswish_", "silu", "silu_", "gelu", "hardsigmoid", "sub", "div", "clamp_min"}
+)  # fmt: skip
+"""Their time does not depend on the order of the elements in memory."""
+
+
+def _last(op: Operator) -> bool:
+    return any(tensor.channels_last for tensor in (*op.inputs[:2], *op.outputs[:1]))
 
 
 def form(op: Operator, threads: int) -> str:
@@ -46,7 +62,10 @@ def form(op: Operator, threads: int) -> str:
     if inner == 1 and groups > 1:
         return "depthwise" if outer == 1 else "depthwise with a multiplier"
     if groups == 1:
-        return "pointwise" if pointwise else ("few channels" if inner < LANES else "standard")
+        whole = all(n % jump == 0 for n, jump in zip(x.shape[2:], op.convolution[0], strict=True))
+        if pointwise and (whole or x.channels_last):
+            return "pointwise"
+        return "few channels" if inner < LANES else "standard"
     direct = inner > LANES if x.channels_last else inner % 4 == outer % 4 == 0
     return "grouped" if direct else "grouped, odd"
 
@@ -115,21 +134,23 @@ def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
             found["columns"] = columns
             held += columns / batch
     if "native" not in kind:
-        block = next(n for n in (16, 8, 4, 1) if inner % n == outer % n == 0)
-        block = LANES if groups == 1 else block
-        vectors = batch * groups * positions * taps * _up(inner, block) * _up(outer, block) / block
-        if inner == 1 and groups > 1:
-            vectors = batch * positions * taps * outer * _up(groups) / LANES
-        elif groups == 1 and inner < LANES:
-            vectors = batch * positions * taps * inner * groups * _up(outer) / LANES
+        width, depth = LANES, inner  # lanes, and input channels of a group with those filled up
+        if inner == outer == 1:
+            vectors = batch * positions * taps * (_up(groups) / LANES)
+        else:
+            if not x.channels_last and groups > 1:
+                width = next(n for n in (16, 8, 4, 1) if inner % n == outer % n == 0)
+            if not x.channels_last and (groups > 1 or inner >= LANES):
+                depth = _up(inner, width)
+            vectors = batch * groups * positions * taps * depth * _up(outer, width) / width
         share = 1.0
         if not transposed:
-            for axis, pad, jump, spread, size, out in zip(
+            for kernel, pad, jump, spread, size, out in zip(
                 w.shape[2:], padding, stride, dilation, x.shape[2:], y.shape[2:], strict=True
             ):
-                read = Axis(input=size, output=out, kernel=axis, stride=jump, dilation=spread,
+                read = Axis(input=size, output=out, kernel=kernel, stride=jump, dilation=spread,
                             pad_low=pad, pad_high=pad).valid_taps  # fmt: skip
-                share *= read / (out * axis)
+                share *= read / (out * kernel)
         found |= {
             "vectors": vectors,
             "vectors on padding": -vectors * (1 - share),
@@ -149,27 +170,28 @@ _PRODUCTS: Final = frozenset({"addmm", "mm", "bmm", "baddbmm"})
 
 
 def plain_terms(op: Operator) -> dict[str, float]:
-    """Return the terms of any other operator: calls, elements, and bytes beyond each cache."""
-    read = sum(t.nbytes for t in op.inputs)
-    written = sum(t.nbytes for t in op.outputs)
+    """Return the terms of any other operator: calls, products, pieces of memory, and bytes."""
+    read = sum(tensor.nbytes for tensor in op.inputs)
+    written = sum(tensor.nbytes for tensor in op.outputs)
+    first, made = op.inputs[0], (op.outputs or op.inputs)[0]
+    if op.name in _POINTWISE:
+        return {"call": 1.0, "moved": float(read + written), **_beyond(read + written)}
     found = {
         "call": 1.0,
-        "read": float(read),
-        "written": float(written),
+        "read": read,
+        "written": written,
+        "multiplications": work(op)[0],
+        "windows": made.elements * op.window,
+        "planes": math.prod(made.shape[:2]),
+        "rows": made.elements / (made.shape or (1,))[-1],
+        "positions": first.elements / (first.shape[1] if len(first.shape) > 1 else 1),
         **_beyond(read + written),
     }
-    if op.inputs and len(op.inputs[0].shape) > 1:
-        first = op.inputs[0]
-        found["planes"] = float(first.shape[0] * first.shape[1])
-        out = op.outputs[0] if op.outputs else first
-        found["rows"] = float(out.elements / (out.shape[-1] if out.shape else 1))
-    if op.name in _PRODUCTS:
-        found["multiplications"] = float(work(op)[0])
-    return found
+    return {name: float(amount) for name, amount in found.items() if amount}
 
 
 def work(op: Operator) -> tuple[int, int]:
-    """Return the multiplications of an operator, and the bytes that it reads and writes at least."""
+    """Return an operator's multiplications, and the bytes that it reads and writes at least."""
     moved = sum(tensor.nbytes for tensor in (*op.inputs, *op.outputs))
     if op.convolution:
         x, w, y = op.inputs[0], op.inputs[1], op.outputs[0]
@@ -180,9 +202,21 @@ def work(op: Operator) -> tuple[int, int]:
     return 0, moved
 
 
-def terms(op: Operator, threads: int) -> dict[str, float]:
-    """Return the amount of each term."""
-    return convolution_terms(op, form(op, threads)) if op.convolution else plain_terms(op)
+def terms(op: Operator, of: str) -> dict[str, float]:
+    """Return the amount of each term of a family."""
+    return convolution_terms(op, of) if op.convolution else plain_terms(op)
+
+
+def relatives(name: str) -> Iterator[str]:
+    """Yield families whose operators are most like those of a family, the likest first."""
+    kind, _, layout = name.rpartition(", channels ")
+    others = [kind]
+    for word in (", stride 1", ", odd", "native ", "grouped "):
+        others.append(others[-1].replace(word, ""))
+    for other in others[1:]:
+        yield f"{other}, channels {layout}"
+    for other in others:
+        yield f"{other}, channels {'first' if layout == 'last' else 'last'}"
 
 
 def coordinates(op: Operator) -> list[float]:
@@ -195,13 +229,15 @@ def coordinates(op: Operator) -> list[float]:
             math.log2(x.shape[1]),
             math.log2(y.shape[1]),
             math.log2(math.prod(x.shape[2:])) / 1,
-            math.log2(w.shape[2]), math.log2(w.shape[3]),
+            math.log2(w.shape[2]),
+            math.log2(w.shape[3]),
             float(max(op.convolution[0])),
             float(max(op.convolution[2])),
             math.log2(groups),
             (x.shape[1] % LANES > 0) * 1.0,
             (y.shape[1] % LANES > 0) * 1.0,
-            (y.shape[-1] < 8) * 1.0,
+            (y.shape[-1] < _ROW / 4) * 1.0,
         ]
-    first = op.inputs[0]
-    return [math.log2(max(1, first.elements)), math.log2(max(1, math.prod(first.shape[:2])))]
+    made = (op.outputs or op.inputs)[0]
+    sizes = (op.inputs[0].elements, made.elements, math.prod(made.shape[1:2]))
+    return [math.log2(max(1, size)) for size in sizes]
