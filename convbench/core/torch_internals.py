@@ -92,6 +92,11 @@ def parameters(operator: Any) -> Any:
     return operator._schema.arguments
 
 
+def results_of(operator: Any) -> Any:
+    """Return the description of what an operator returns, in order."""
+    return operator._schema.returns
+
+
 def weights_of(module: nn.Module) -> dict[str, Any]:
     """Return a module's own parameters by name: what `parameters()` walks the whole tree for."""
     return module._parameters

@@ -24,7 +24,7 @@ def type_and_slot(
     fits; otherwise what is not said is 3 channels to 128 (or to what the type forces), 7×7, K=3.
     Raises UnknownNameError or SpecError for what cannot be.
     """
-    kind = make(name, {**_knobs(name, knobs), "block": block})
+    kind = make(name, {**knobs_of(name, knobs), "block": block})
     said = {key: _value(key, value) for key, value in asked.items() if value is not None}
     if kind.upsamples and "scale" not in said and "stride" in said:
         said["scale"] = said.pop("stride")  # what PyTorch calls a transposed convolution's stride
@@ -55,7 +55,8 @@ def _value(key: str, value: Any) -> Any:
     return sizes if key == "input_size" or len(sizes) > 1 else sizes[0]
 
 
-def _knobs(name: str, given: Sequence[str]) -> dict[str, Any]:
+def knobs_of(name: str, given: Sequence[str]) -> dict[str, Any]:
+    """Return knobs of a type from texts such as "groups=4"; SpecError for one without a value."""
     known = {item.name: item.default for item in fields(TYPES[name])}
     found: dict[str, Any] = {}
     for text in given:

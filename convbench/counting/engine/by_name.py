@@ -78,15 +78,12 @@ def profile_reference(
         inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "meta")
         return counted(layered(program), inputs, device=cpu)
     if reference.endswith(".onnx"):  # its weights are in the file
-        return counted(*_made(reference, given, knobs))
+        return counted(*made(reference, given, knobs))
     try:
-        module = load_model(reference, knobs, device="meta")
-        inputs = _zeros(given, {}, _dtype_of(module), "meta")
-        return counted(module, inputs, device=cpu)
+        return counted(*made(reference, given, knobs, device="meta"), device=cpu)
     except (ModelError, ProfileError):
         pass  # it needs data, perhaps: made on the CPU, it fails there with its real reason
-    module, inputs = _made(reference, given, knobs)
-    return counted(module, inputs)
+    return counted(*made(reference, given, knobs))
 
 
 def translate_reference(
@@ -113,7 +110,7 @@ def translate_reference(
         )
     for name in counters:
         COUNTERS[name]
-    module, inputs = _made(reference, given, knobs, trust=trust)
+    module, inputs = made(reference, given, knobs, trust=trust)
     said, failed = [], []
     for name in counters:
         try:
@@ -123,10 +120,15 @@ def translate_reference(
     return said, failed
 
 
-def _made(
-    reference: str, given: list[Input], knobs: dict[str, str], *, trust: bool = False
+def made(
+    reference: str,
+    given: list[Input],
+    knobs: dict[str, str],
+    device: str = "cpu",
+    *,
+    trust: bool = False,
 ) -> tuple[nn.Module, Given]:
-    """Return a model on the CPU, and zeros for it."""
+    """Return a model and zeros for it; on the CPU where its weights come from a file."""
     import torch
 
     if reference.endswith(".pt2"):
@@ -138,8 +140,8 @@ def _made(
     if reference.endswith(".onnx"):
         module, kinds = from_onnx(reference, given, knobs)
         return module, _zeros(given, kinds, torch.get_default_dtype(), "cpu")
-    module = load_model(reference, knobs)
-    return module, _zeros(given, {}, _dtype_of(module), "cpu")
+    module = load_model(reference, knobs, device=device)
+    return module, _zeros(given, {}, _dtype_of(module), device)
 
 
 def from_onnx(

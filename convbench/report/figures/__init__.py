@@ -64,7 +64,7 @@ _STYLE: Final[dict[str, Any]] = {
     "svg.hashsalt": "convbench",
 }
 # Without these, matplotlib writes its own version and the time into the file.
-_UNSAID: Final[dict[str, dict[str, Any]]] = {
+UNSAID: Final[dict[str, dict[str, Any]]] = {
     "png": {"Software": None},
     "svg": {"Creator": None, "Date": None},
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
@@ -90,9 +90,9 @@ def draw(data: FigureData, form: Form = "png") -> bytes:
 
     The same data gives the same bytes with the same matplotlib.
     """
-    with _styled():
+    with styled():
         buffer = io.BytesIO()
-        _drawn(data).savefig(buffer, format=form, dpi=DPI, metadata=_UNSAID[form])
+        _drawn(data).savefig(buffer, format=form, dpi=DPI, metadata=UNSAID[form])
     return buffer.getvalue()
 
 
@@ -107,7 +107,7 @@ def drawn(figures: Mapping[str, FigureData], forms: Sequence[Form]) -> dict[str,
 
 def figure(data: FigureData) -> Canvas:
     """Return the figure as matplotlib's, known to no pyplot: nothing to close, no window."""
-    with _styled():
+    with styled():
         return _drawn(data)
 
 
@@ -128,8 +128,9 @@ def said(data: FigureData) -> str:
 
 
 @contextmanager
-def _styled() -> Iterator[None]:
-    # No pyplot: it would choose a backend and keep the figure. The styles are undone on leaving.
+def styled() -> Iterator[None]:
+    """Let matplotlib draw in convbench's style; the styles are undone on leaving."""
+    # No pyplot: it would choose a backend and keep the figure.
     import matplotlib.style
 
     with matplotlib.style.context(["default", _STYLE]):

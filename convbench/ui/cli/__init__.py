@@ -11,6 +11,7 @@ from convbench.ui.cli import (  # noqa: F401  each registers commands
     experiments,
     history,
     list_explain,
+    predicting,
     running,
     schemas,
 )
@@ -31,6 +32,11 @@ COMMANDS: Final = {
         "profile": "profile torchvision.models:resnet50 --input 1x3x224x224",
         "formula": "formula torchvision.models:resnet50 --input 1x3x224x224",
         "audit": "audit --counters fvcore,torch",
+    },
+    "Predict": {
+        "calibrate": "calibrate --budget 50",
+        "predict": "predict depthwise_separable --in-channels 64 --out-channels 128 --input 56x56",
+        "breakeven": "breakeven depthwise_separable --out map.png",
     },
     "Compare": {
         "compare": "compare reports/before reports/after",

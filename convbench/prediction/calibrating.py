@@ -1,0 +1,247 @@
+"""Timing the samples of a calibration, in a process of its own, and fitting the model to them."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from random import Random
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+from convbench.clock.processes import ready
+from convbench.core.version import __version__
+from convbench.machine.ceilings import Ceiling, measure_ceiling
+from convbench.machine.fingerprint import fingerprint
+from convbench.prediction.calibration import (
+    Baseline,
+    Calibration,
+    CalibrationError,
+    Fit,
+    of_the_machine,
+)
+from convbench.prediction.model import fit
+from convbench.prediction.operators import Operator, main_operator, operators
+from convbench.prediction.sampling import MOST_ELEMENTS, Sample, draw
+from convbench.prediction.terms import coordinates, family, terms, work
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from convbench.clock.stopwatch import Stopwatch
+
+A_SECOND: Final = 24
+"""Samples drawn for each second of the budget."""
+FEWEST_SAMPLES: Final = 100
+BLOCK: Final = 0.0002
+"""Seconds of a block of calls. Short ones find the moments in which nothing else runs."""
+BLOCKS: Final = 4
+MOST_CALLS: Final = 50
+FEWEST: Final = 5
+"""Samples of a family; one with fewer is not fitted."""
+
+
+@dataclass
+class Timed:
+    """A sample with so many threads: its operators, and the shortest time of each pass."""
+
+    operators: tuple[Operator, ...]
+    threads: int
+    number: int
+    passes: list[float] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """The shortest time of a call."""
+        return min(self.passes)
+
+
+def calibrate(
+    threads: Sequence[int] | None,
+    seconds: float,
+    seed: int = 0,
+    told: Callable[[str], None] | None = None,
+) -> Calibration:
+    """Time samples for so many seconds, with each number of threads, and fit the model to them.
+
+    threads: None for 1 and PyTorch's own number. told: is called with what is being done. Raises
+    CalibrationError for more threads than cores, ProcessError where the process cannot.
+    """
+    import torch
+
+    began = time.perf_counter()
+    cores = os.cpu_count() or 1
+    threads = sorted({1, torch.get_num_threads()} if threads is None else set(threads))
+    if threads[-1] > cores:
+        raise CalibrationError(f"--threads {threads[-1]}: this machine has {cores} cores.")
+    found, ceilings = ready().ask(
+        "convbench.prediction.calibrating:timed", tuple(threads), seconds, seed, told=told
+    )
+    if told is not None:
+        told("fitting the model")
+    fits = tuple(
+        fitted([one for one in found if one.threads == number], ceiling)
+        for number, ceiling in zip(threads, ceilings, strict=True)
+    )
+    return Calibration(
+        convbench=__version__,
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        device="cpu",
+        dtype="float32",
+        took=time.perf_counter() - began,
+        machine=of_the_machine(fingerprint("cpu", tuple(threads))),
+        fits=fits,
+    )
+
+
+def timed(
+    threads: tuple[int, ...], seconds: float, seed: int, *, tell: Callable[[Any], None]
+) -> tuple[list[Timed], list[Ceiling]]:
+    """Time samples in this process: all of them in each of several passes, in random order."""
+    from convbench.clock.cuda import stopwatch_for
+    from convbench.clock.settings import execution
+
+    end = time.perf_counter() + seconds
+    random = Random(seed)  # noqa: S311  of shapes
+    tell("measuring the ceilings")
+    ceilings = [measure_ceiling("cpu", "float32", number) for number in threads]
+    tell("drawing shapes")
+    number = max(FEWEST_SAMPLES, round(A_SECOND * seconds))
+    samples = list(islice(draw(random), number))
+    found = []
+    for number, sample in enumerate(samples):
+        traced = _traced(sample)
+        found += [Timed(traced, count, number) for count in threads]
+    pool = _pool()
+    stopwatch = stopwatch_for("cpu")
+    passes = 0
+    while not passes or time.perf_counter() < end:
+        passes += 1
+        tell(f"timing {len(samples)} shapes with {' and '.join(map(str, threads))} threads, "
+             f"pass {passes}")  # fmt: skip
+        random.shuffle(found)
+        for count in threads:
+            with execution(count):
+                for one in found:
+                    if one.threads == count and (passes == 1 or time.perf_counter() < end):
+                        one.passes.append(
+                            shortest(*_made(samples[one.number], pool), count, stopwatch)
+                        )
+    return found, ceilings
+
+
+def _traced(sample: Sample) -> tuple[Operator, ...]:
+    module, inputs = _made(sample)
+    return operators(module, *inputs)
+
+
+def shortest(
+    module: nn.Module, inputs: tuple[Tensor, ...], threads: int, stopwatch: Stopwatch
+) -> float:
+    """Return the shortest time of a call of a few blocks of calls, in seconds.
+
+    With one thread it is at most the time of the processor, which others that run do not lengthen.
+    """
+
+    def work() -> object:
+        return module(*inputs)
+
+    def block(calls: int) -> float:
+        reading = stopwatch.time(work, calls)
+        taken = reading.seconds
+        if threads == 1:
+            taken = min(taken, reading.cpu_seconds)
+        return taken / calls
+
+    work()
+    estimate = min(block(1), block(1))
+    calls = max(1, min(MOST_CALLS, round(BLOCK / estimate)))
+    return min(block(calls) for _ in range(BLOCKS))
+
+
+def fitted(found: Sequence[Timed], ceiling: Ceiling) -> Fit:
+    """Fit every family of operators to its samples, with one number of threads."""
+    views = [
+        one.seconds / len(one.operators)
+        for one in found
+        if all(operator.alias for operator in one.operators)
+    ]
+    view = median(views) if views else 0.0
+    by_family: dict[str, list[tuple[Operator, float]]] = defaultdict(list)
+    for one in found:
+        operator = main_operator(one.operators)
+        if operator is not None:
+            own = one.seconds - view * (len(one.operators) - 1)
+            by_family[family(operator, one.threads)].append((operator, max(own, one.seconds / 2)))
+    families = {
+        name: fit([terms(o, name) for o, _ in items],
+                  [coordinates(o) for o, _ in items], [seconds for _, seconds in items])
+        for name, items in sorted(by_family.items())
+        if len(items) >= FEWEST
+    }  # fmt: skip
+    convolutions = [
+        (*work(operator), seconds)
+        for items in by_family.values()
+        for operator, seconds in items
+        if operator.convolution
+    ]
+    rate = median(macs / seconds for macs, _, seconds in convolutions)
+    peak, copied = ceiling.multiplications_per_second, ceiling.bytes_per_second
+    return Fit(
+        threads=ceiling.threads,
+        samples=len(found),
+        families=families,
+        view=view,
+        flops=Baseline(
+            multiplications_per_second=rate,
+            bytes_per_second=None,
+            error=median(abs(macs / rate / seconds - 1) for macs, _, seconds in convolutions),
+        ),
+        roofline=Baseline(
+            multiplications_per_second=peak,
+            bytes_per_second=copied,
+            error=median(
+                abs(max(macs / peak, moved / copied) / seconds - 1)
+                for macs, moved, seconds in convolutions
+            ),
+        ),
+    )
+
+
+def _made(sample: Sample, pool: Tensor | None = None) -> tuple[nn.Module, tuple[Tensor, ...]]:
+    """Return the module and its inputs: with numbers of `pool`, or on the meta device."""
+    import torch
+    from torch import nn
+
+    def filled(row: int, shape: tuple[int, ...]) -> Tensor:
+        spatial = len(shape) > 3  # noqa: PLR2004
+        last = [0, *range(2, len(shape)), 1] if sample.channels_last and spatial else None
+        ordered = [shape[axis] for axis in last] if last else shape
+        if pool is None:
+            made = torch.empty(ordered, device="meta")
+        else:
+            made = pool[row, : math.prod(shape)].view(ordered)
+        return made.movedim(-1, 1) if last else made
+
+    with torch.device("meta"):
+        module = sample.make().eval()
+    for part in module.modules():
+        for name, weight in list(part.named_parameters(recurse=False)):
+            value = filled(-1, tuple(weight.shape))
+            setattr(part, name, nn.Parameter(value, requires_grad=False))
+        for name, buffer in list(part.named_buffers(recurse=False)):
+            where = "meta" if pool is None else "cpu"
+            setattr(part, name, torch.ones(buffer.shape, dtype=buffer.dtype, device=where))
+    return module, tuple(filled(row, shape) for row, shape in enumerate(sample.shapes))
+
+
+def _pool() -> Tensor:
+    """Return normal numbers of which inputs and weights are views, so that none are drawn again."""
+    import torch
+
+    return torch.randn(3, MOST_ELEMENTS, generator=torch.Generator().manual_seed(0))

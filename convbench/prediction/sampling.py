@@ -1,0 +1,221 @@
+"""Shapes to calibrate on: what networks are made of, drawn log-uniformly over their ranges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from torch import Tensor, nn
+
+MOST_MULTIPLICATIONS: Final = 1_000_000_000
+MOST_ELEMENTS: Final = 6_000_000
+"""Of a tensor: 24 MB, what networks have at batch 8."""
+
+CONVOLUTIONS: Final[dict[str, int]] = {
+    "standard": 24, "pointwise": 24, "grouped": 20, "depthwise": 18, "multiplied": 6,
+    "dilated": 4, "transposed": 14,
+}  # fmt: skip
+"""Kinds of convolutions, and how many of a deck of samples each is."""
+_OFTEN: Final = {"linear": 3, "batch norm": 3, "relu": 2, "add": 2, "concatenate": 2}
+"""Of each other call a deck has one sample; of these it has more."""
+_GROWS: Final = ("nearest", "bilinear")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A call to time.
+
+    Attributes:
+        make: makes the module.
+        shapes: of its inputs.
+        channels_last: layout of weights and inputs with two spatial axes.
+
+    """
+
+    make: Callable[[], nn.Module]
+    shapes: tuple[tuple[int, ...], ...]
+    channels_last: bool
+
+
+def draw(random: Random) -> Iterator[Sample]:
+    """Yield samples without end: decks of all kinds, each in random order."""
+    others = {kind: _OFTEN.get(kind, 1) for kind in ("linear", *elementwise())}
+    deck = [kind for kind, times in {**CONVOLUTIONS, **others}.items() for _ in range(times)]
+    while True:
+        random.shuffle(deck)
+        yield from (_within_limits(random, kind) for kind in deck)
+
+
+def _within_limits(random: Random, kind: str) -> Sample:
+    channels_last = random.random() < 0.5  # noqa: PLR2004
+    while True:
+        if kind == "linear":
+            rows, inputs, outputs = _batch(random), *(_channels(random, 4, 2048) for _ in "io")
+            return Sample(_linear(inputs, outputs), ((rows, inputs),), channels_last=False)
+        found = (_convolution if kind in CONVOLUTIONS else _elementwise)(random, kind)
+        if found is not None:
+            return Sample(*found, channels_last=channels_last)
+
+
+_Drawn = tuple[Callable[[], "nn.Module"], tuple[tuple[int, ...], ...]] | None
+
+
+def _linear(inputs: int, outputs: int) -> Callable[[], nn.Module]:
+    from torch import nn
+
+    return lambda: nn.Linear(inputs, outputs)
+
+
+def _convolution(random: Random, kind: str) -> _Drawn:  # noqa: C901  (one branch a kind)
+    """Draw a convolution; None for one beyond the limits."""
+    from torch import nn
+
+    size, batch, inputs, outputs = (
+        _size(random),
+        _batch(random),
+        _channels(random),
+        _channels(random),
+    )
+    options: dict[str, Any] = {"bias": random.random() < 0.3}  # noqa: PLR2004
+    kernel, groups, dilation = _kernel(random), 1, 1
+    layer: Callable[..., nn.Module] = nn.Conv2d
+    options["stride"] = random.choices((1, 2), (75, 25))[0]
+    if kind == "standard" and random.random() < 0.15:  # noqa: PLR2004
+        inputs = 3
+    elif kind == "pointwise":
+        kernel, inputs, outputs = (1, 1), *(_channels(random, 3, 2048) for _ in "io")
+        options["stride"] = random.choices((1, 2), (88, 12))[0]
+        batch = random.choices((1, 2, 4, 8, 16, 32), (50, 7, 7, 8, 14, 14))[0]
+    elif kind == "grouped":
+        groups = random.choice((2, 2, 3, 4, 4, 8, 8, 16, 32))
+        inputs, outputs = (_channels(random, 1, max(2, 1024 // groups)) * groups for _ in "io")
+        if random.random() < 0.4:  # noqa: PLR2004
+            kernel = (1, 1)
+    elif kind == "depthwise":
+        groups, outputs = inputs, inputs
+    elif kind == "multiplied":
+        groups = inputs = _channels(random, 3, 384)
+        outputs = inputs * random.choice((2, 2, 3, 4))
+    elif kind == "dilated":
+        dilation = random.choice((2, 2, 3, 4))
+    elif kind == "transposed":
+        layer, size = nn.ConvTranspose2d, _size(random, 4, 80)
+        taps, stride, padding, extra = random.choice(
+            ((2, 2, 0, 0), (3, 2, 1, 1), (4, 2, 1, 0), (4, 4, 0, 0), (5, 2, 2, 1), (3, 1, 1, 0),
+             (5, 1, 2, 0))
+        )  # fmt: skip
+        inputs, outputs, kernel = min(inputs, 512), min(outputs, 512), (taps, taps)
+        options.update(stride=stride, padding=padding, output_padding=extra)
+    if kind != "transposed":
+        options["padding"] = tuple(dilation * (k - 1) // 2 for k in kernel)
+        options["dilation"] = dilation
+        out = [(n - 1) // options["stride"] + 1 for n in size]
+        positions = math.prod(out)
+    else:
+        positions = math.prod(size)
+        out = [n * options["stride"] for n in size]
+    weights = inputs // groups * outputs * math.prod(kernel)
+    largest = max(weights, batch * inputs * math.prod(size), batch * outputs * math.prod(out))
+    too_small = any(dilation * (k - 1) // 2 >= n for k, n in zip(kernel, size, strict=True))
+    if too_small or largest > MOST_ELEMENTS or batch * positions * weights > MOST_MULTIPLICATIONS:
+        return None
+    options.update(kernel_size=kernel, groups=groups)
+    return lambda: layer(inputs, outputs, **options), ((batch, inputs, *size),)
+
+
+def _elementwise(random: Random, kind: str) -> _Drawn:
+    """Draw an elementwise call; None for one beyond the limits."""
+    make, number = elementwise()[kind]
+    shape = (_batch(random), 4 * math.ceil(_channels(random, 4) / 4), *_size(random))
+    if math.prod(shape) * (4 if kind in _GROWS else 1) > MOST_ELEMENTS:
+        return None
+    return lambda: make(shape[1]), (shape,) * number
+
+
+@cache
+def elementwise() -> dict[str, tuple[Callable[[int], nn.Module], int]]:
+    """Return what makes the module of each elementwise call of so many channels, and its inputs."""
+    import torch
+    from torch import nn
+
+    class Call(nn.Module):
+        """A function as a module."""
+
+        def __init__(self, call: Callable[..., Tensor]) -> None:
+            super().__init__()
+            self.call = call
+
+        def forward(self, *inputs: Tensor) -> Tensor:
+            return self.call(*inputs)
+
+    def a(kind: Callable[..., nn.Module], *args: Any, **options: Any) -> tuple[Any, int]:
+        return (lambda _: kind(*args, **options)), 1
+
+    def of(inputs: int, call: Callable[..., Tensor]) -> tuple[Any, int]:
+        return (lambda _: Call(call)), inputs
+
+    def shuffle(x: Tensor) -> Tensor:
+        batch, channels, *size = x.shape
+        return x.view(batch, 2, channels // 2, *size).transpose(1, 2).reshape(x.shape)
+
+    return {
+        "batch norm": (nn.BatchNorm2d, 1),
+        "relu": a(nn.ReLU),
+        "relu in place": a(nn.ReLU, inplace=True),
+        "relu6": a(nn.ReLU6),
+        "relu6 in place": a(nn.ReLU6, inplace=True),
+        "sigmoid": a(nn.Sigmoid),
+        "hardswish": a(nn.Hardswish),
+        "silu": a(nn.SiLU),
+        "add": of(2, torch.add),
+        "add in place": of(2, torch.Tensor.add_),
+        "multiply": of(2, torch.mul),
+        "gate": of(2, lambda x, y: x * y[:, :, :1, :1]),
+        "concatenate": of(2, lambda x, y: torch.cat((x, y), 1)),
+        "maximum pool": a(nn.MaxPool2d, 3, 2, 1),
+        "maximum pool 2": a(nn.MaxPool2d, 2, 2),
+        "average pool": a(nn.AvgPool2d, 2, 2),
+        "average pool 3": a(nn.AvgPool2d, 3, 2, 1),
+        "global pool": a(nn.AdaptiveAvgPool2d, 1),
+        "nearest": a(nn.Upsample, scale_factor=2),
+        "bilinear": a(nn.Upsample, scale_factor=2, mode="bilinear"),
+        "channel shuffle": of(1, shuffle),
+        "pixel shuffle": a(nn.PixelShuffle, 2),
+        "slice": of(1, lambda x: x[:, : x.shape[1] // 2].contiguous()),
+        "view": of(1, lambda x: x.permute(0, 1, 3, 2)),
+    }
+
+
+def _log(random: Random, low: float, high: float) -> int:
+    return round(math.exp(random.uniform(math.log(low), math.log(high))))
+
+
+def _channels(random: Random, low: int = 3, high: int = 1024) -> int:
+    """Draw a number; most of networks are multiples of 16, some of 8, few are none of either."""
+    number = _log(random, low, high)
+    multiple = random.choices((16, 8, 4, 1), (58, 24, 8, 10))[0]
+    return max(low, round(number / multiple) * multiple or multiple)
+
+
+def _size(random: Random, low: int = 4, high: int = 160) -> tuple[int, int]:
+    side = _log(random, low, high)
+    if random.random() < 0.3:  # noqa: PLR2004  as in re-identification: twice as high as wide
+        return min(2 * side, high), side
+    return side, side
+
+
+def _batch(random: Random) -> int:
+    return random.choices((1, 2, 4, 8, 16, 32), (60, 10, 10, 10, 5, 5))[0]
+
+
+def _kernel(random: Random) -> tuple[int, int]:
+    k = random.choices((3, 5, 7, 2), (66, 18, 11, 5))[0]
+    if random.random() < 0.12:  # noqa: PLR2004
+        return random.choice(((k, 1), (1, k)))
+    return k, k

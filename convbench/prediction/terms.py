@@ -1,0 +1,243 @@
+"""What an operator's time is made of: the terms of the white-box model, in units of work.
+
+A time is a sum of terms with coefficients that are not negative: calls, multiplications, and bytes
+by where they lie. Each family of operators has coefficients of its own, for one layout and number
+of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from convbench.core.spec import Axis
+from convbench.prediction.operators import Operator
+
+LANES: Final = 16
+"""float32 numbers in a register of AVX-512, and in a block of oneDNN's blocked layouts."""
+KNEES: Final = (1, 4, 16, 32)
+"""MiB of data from which on more of it may be slower: levels of caches, and shares of them."""
+
+
+def family(op: Operator, threads: int) -> str:
+    """Return the family of operators, each of which has coefficients of its own."""
+    layout = f"channels {'last' if _last(op) else 'first'}"
+    if op.convolution:
+        return f"{form(op, threads)}, {layout}"
+    if op.name in _POINTWISE:
+        alike = len({tensor.shape for tensor in op.inputs}) == 1
+        return op.name if alike else f"{op.name}, broadcast"
+    return f"{op.name} of a view, {layout}" if op.inputs[0].strided else f"{op.name}, {layout}"
+
+
+_POINTWISE: Final = frozenset(
+    {"add", "add_", "mul", "mul_", "relu", "relu_", "hardtanh", "hardtanh_", "sigmoid", "sigmoid_",
+     "hardswish", "hardswish_", "silu", "silu_", "gelu", "hardsigmoid", "sub", "div", "clamp_min"}
+)  # fmt: skip
+"""Their time does not depend on the order of the elements in memory."""
+
+
+def _last(op: Operator) -> bool:
+    return any(tensor.channels_last for tensor in (*op.inputs[:2], *op.outputs[:1]))
+
+
+def form(op: Operator, threads: int) -> str:
+    """Return the kind of a convolution by what computes it, as the choices of PyTorch and oneDNN.
+
+    PyTorch takes its own kernel ("native": a matrix product for each image, of columns unless the
+    kernel has one tap) where `native` says so, oneDNN else. With channels first oneDNN needs
+    channels of a group in multiples of 4 for its direct kernels, and takes a matrix product else;
+    with channels last it takes one kernel up to 16 input channels a group and another beyond.
+    """
+    x, w = op.inputs[:2]
+    transposed, groups = op.convolution[3], op.convolution[5]
+    pointwise = math.prod(w.shape[2:]) == 1
+    inner, outer = channels(op)
+    if op.native(threads):
+        kind = "transposed" if transposed else ("pointwise" if pointwise else "standard")
+        return f"native grouped {kind}" if groups > 1 else f"native {kind}"
+    if transposed:
+        return "transposed" if max(op.convolution[0]) > 1 else "transposed, stride 1"
+    if inner == 1 and groups > 1:
+        return "depthwise" if outer == 1 else "depthwise with a multiplier"
+    if groups == 1:
+        whole = all(n % jump == 0 for n, jump in zip(x.shape[2:], op.convolution[0], strict=True))
+        if pointwise and (whole or x.channels_last):
+            return "pointwise"
+        return "few channels" if inner < LANES else "standard"
+    direct = inner > LANES if x.channels_last else inner % 4 == outer % 4 == 0
+    return "grouped" if direct else "grouped, odd"
+
+
+def channels(op: Operator) -> tuple[int, int]:
+    """Return the input and output channels of a group."""
+    groups = op.convolution[5]
+    return op.inputs[0].shape[1] // groups, op.outputs[0].shape[1] // groups
+
+
+_ROW: Final = 28
+"""Outputs along a row that a kernel of oneDNN has in registers at once, at most."""
+_BLOCKS: Final = 4
+"""Blocks of output channels that it has."""
+_TILE: Final = 32
+"""Rows and columns from which a matrix product is no thinner than its kernel."""
+
+
+def _up(number: int, multiple: int = LANES) -> int:
+    return -(-number // multiple) * multiple
+
+
+def _beyond(held: float) -> dict[str, float]:
+    """Return the bytes of a working set beyond each knee."""
+    return {f"beyond {knee} MiB": max(0.0, held - (knee << 20)) for knee in KNEES}
+
+
+def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
+    """Return the terms of a convolution of a form.
+
+    Direct kernels multiply vectors: blocks of 16 output channels (in grouped ones of 16, 8 or 4),
+    with channels filled up to whole blocks. Matrix products have no blocks, and are slow where a
+    side is short.
+    """
+    x, w, y = op.inputs[0], op.inputs[1], op.outputs[0]
+    batch, (inner, outer) = x.shape[0], channels(op)
+    stride, padding, dilation, transposed, _, groups = op.convolution
+    taps = math.prod(w.shape[2:])
+    positions = math.prod((x if transposed else y).shape[2:])
+    macs = batch * positions * taps * x.shape[1] * outer
+    blocked = "native" not in kind and not x.channels_last
+    held = (x.nbytes + y.nbytes) * (1 + blocked) + w.nbytes * (1 + ("native" not in kind))
+    odd = (x.shape[1] % LANES > 0, y.shape[1] % LANES > 0)
+    found = {
+        "call": 1.0,
+        "input": x.nbytes,
+        "weights": w.nbytes,
+        "output": y.nbytes,
+        "weights for each image": w.nbytes * (batch - 1),
+        "rows": batch * groups * math.prod(y.shape[2:-1]),
+        "planes": batch * (x.shape[1] + y.shape[1]),
+        "odd input": x.nbytes * odd[0],
+        "odd output": y.nbytes * odd[1],
+        "odd weights": w.nbytes * any(odd),
+    }
+    if "native" in kind or "odd" in kind or ("multiplier" in kind and not x.channels_last):
+        columns = batch * positions * taps * x.shape[1] * 4
+        found |= {
+            "groups": batch * groups,
+            "multiplications": macs,
+            "few outputs": macs / min(outer, _TILE),
+            "few positions": macs / min(positions, _TILE),
+            "shallow": macs / min(inner * taps, 4 * _TILE),
+        }
+        if taps > 1:
+            found["columns"] = columns
+            held += columns / batch
+    if "native" not in kind:
+        width, depth = LANES, inner  # lanes, and input channels of a group with those filled up
+        if inner == outer == 1:
+            vectors = batch * positions * taps * (_up(groups) / LANES)
+        else:
+            if not x.channels_last and groups > 1:
+                width = next(n for n in (16, 8, 4, 1) if inner % n == outer % n == 0)
+            if not x.channels_last and (groups > 1 or inner >= LANES):
+                depth = _up(inner, width)
+            vectors = batch * groups * positions * taps * depth * _up(outer, width) / width
+        share = 1.0
+        if not transposed:
+            for kernel, pad, jump, spread, size, out in zip(
+                w.shape[2:], padding, stride, dilation, x.shape[2:], y.shape[2:], strict=True
+            ):
+                read = Axis(input=size, output=out, kernel=kernel, stride=jump, dilation=spread,
+                            pad_low=pad, pad_high=pad).valid_taps  # fmt: skip
+                share *= read / (out * kernel)
+        found |= {
+            "vectors": vectors,
+            "vectors on padding": -vectors * (1 - share),
+            "short rows": vectors / min(y.shape[-1], _ROW),
+            "few blocks": vectors / min(_BLOCKS, _up(outer) / LANES),
+            "row ends": batch * groups * positions / y.shape[-1] * _up(outer) * taps,
+            "strided": vectors * (max(stride) > 1),
+        }
+        found["vectors"] = vectors * share
+        found["padded"] = vectors * (1 - share)
+        del found["vectors on padding"]
+    found |= _beyond(held)
+    return {name: float(amount) for name, amount in found.items() if amount}
+
+
+_PRODUCTS: Final = frozenset({"addmm", "mm", "bmm", "baddbmm"})
+
+
+def plain_terms(op: Operator) -> dict[str, float]:
+    """Return the terms of any other operator: calls, products, pieces of memory, and bytes."""
+    read = sum(tensor.nbytes for tensor in op.inputs)
+    written = sum(tensor.nbytes for tensor in op.outputs)
+    first, made = op.inputs[0], (op.outputs or op.inputs)[0]
+    if op.name in _POINTWISE:
+        return {"call": 1.0, "moved": float(read + written), **_beyond(read + written)}
+    found = {
+        "call": 1.0,
+        "read": read,
+        "written": written,
+        "multiplications": work(op)[0],
+        "windows": made.elements * op.window,
+        "planes": math.prod(made.shape[:2]),
+        "rows": made.elements / (made.shape or (1,))[-1],
+        "positions": first.elements / (first.shape[1] if len(first.shape) > 1 else 1),
+        **_beyond(read + written),
+    }
+    return {name: float(amount) for name, amount in found.items() if amount}
+
+
+def work(op: Operator) -> tuple[int, int]:
+    """Return an operator's multiplications, and the bytes that it reads and writes at least."""
+    moved = sum(tensor.nbytes for tensor in (*op.inputs, *op.outputs))
+    if op.convolution:
+        x, w, y = op.inputs[0], op.inputs[1], op.outputs[0]
+        positions = (x if op.convolution[3] else y).shape[2:]
+        return x.shape[0] * math.prod(positions) * w.shape[0] * math.prod(w.shape[1:]), moved
+    if op.name in _PRODUCTS:
+        return op.outputs[0].elements * op.inputs[-1].shape[-2], moved
+    return 0, moved
+
+
+def terms(op: Operator, of: str) -> dict[str, float]:
+    """Return the amount of each term of a family."""
+    return convolution_terms(op, of) if op.convolution else plain_terms(op)
+
+
+def relatives(name: str) -> Iterator[str]:
+    """Yield families whose operators are most like those of a family, the likest first."""
+    kind, _, layout = name.rpartition(", channels ")
+    others = [kind]
+    for word in (", stride 1", ", odd", "native ", "grouped "):
+        others.append(others[-1].replace(word, ""))
+    for other in others[1:]:
+        yield f"{other}, channels {layout}"
+    for other in others:
+        yield f"{other}, channels {'first' if layout == 'last' else 'last'}"
+
+
+def coordinates(op: Operator) -> list[float]:
+    """Return where an operator lies among others of its family: logarithms of its sizes."""
+    if op.name == "convolution":
+        x, w, y = op.inputs[0], op.inputs[1], op.outputs[0]
+        groups = op.convolution[5]
+        return [
+            math.log2(x.shape[0]),
+            math.log2(x.shape[1]),
+            math.log2(y.shape[1]),
+            math.log2(math.prod(x.shape[2:])) / 1,
+            math.log2(w.shape[2]),
+            math.log2(w.shape[3]),
+            float(max(op.convolution[0])),
+            float(max(op.convolution[2])),
+            math.log2(groups),
+            (x.shape[1] % LANES > 0) * 1.0,
+            (y.shape[1] % LANES > 0) * 1.0,
+            (y.shape[-1] < _ROW / 4) * 1.0,
+        ]
+    made = (op.outputs or op.inputs)[0]
+    sizes = (op.inputs[0].elements, made.elements, math.prod(made.shape[1:2]))
+    return [math.log2(max(1, size)) for size in sizes]
