@@ -133,7 +133,8 @@ class Axis:
         whole = max(0, min(whole, taps))  # those that every output reads in reach
         rest = taps - whole
         least = last - (taps - 1) * self.dilation
-        return self.output * whole + rest + sum_of_floors(rest, self.dilation, least, self.stride)
+        inside = sum_of_floors(rest, self.dilation, least, self.stride)
+        return int(self.output * whole + rest + inside)
 
     def _valid_outputs(self, tap: Quantity) -> Quantity:
         shift = self.pad_low - tap * self.dilation

@@ -146,13 +146,13 @@ def _watching(found: list[Operator]) -> Any:
     import torch
     from torch.utils._pytree import tree_leaves
 
-    from convbench.core.torch_internals import TorchDispatchMode, results_of
+    from convbench.core.torch_internals import DispatchMode, results_of
 
-    class Watch(TorchDispatchMode):
+    class Watch(DispatchMode):
         """Note every operator. stack: the modules that are running, innermost last."""
 
         def __init__(self) -> None:
-            super().__init__()  # type: ignore[no-untyped-call]
+            super().__init__()
             self.stack: list[str] = []
 
         def __torch_dispatch__(
