@@ -125,7 +125,8 @@ def check_whole(*, seed: int, **numbers: int) -> None:
             raise MeasureError(f"{word}={value!r:.200}: give a whole number")
         if word != "seed" and not 1 <= value <= _MOST:
             shown = value if abs(value) <= _MOST else f"a number of {value.bit_length():,} bits"
-            raise MeasureError(f"{word}={shown}: give 1 to {_MOST:,}")
+            wanted = "1 or more" if value < 1 else f"{_MOST:,} at most"
+            raise MeasureError(f"{word}={shown}: give {wanted}")
     cores = os.cpu_count() or numbers["threads"]
     if numbers["threads"] > cores:
         raise MeasureError(
