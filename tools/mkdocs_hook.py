@@ -29,7 +29,9 @@ REPORTS: Final = (
     "reports/field",
 )
 """Committed reports that are part of the site, with the files beside them."""
-ROOT_PAGES: Final = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+ROOT_PAGES: Final = {
+    name: name.lower() for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+}
 """Pages that lie beside docs/, where hosts of repositories look for them."""
 SHOWN: Final = (".md", ".png", ".csv", ".json", ".jsonl")
 

@@ -1,8 +1,16 @@
 """Errors a user can cause. Each message says what was given, why it cannot be, and what to do."""
 
+_LONGEST = 4000
+
 
 class ConvbenchError(Exception):
     """Base of every error that the command line reports in one message with exit status 2."""
+
+    def __str__(self) -> str:
+        """Return the message; where it holds a text of many pages, its beginning and its end."""
+        text = super().__str__()
+        half = _LONGEST // 2
+        return text if len(text) <= _LONGEST else f"{text[:half]} … {text[-half:]}"
 
 
 class SpecError(ConvbenchError, ValueError):

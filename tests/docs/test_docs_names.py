@@ -10,7 +10,7 @@ from conftest_root import ROOT
 
 import convbench
 
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *sorted(
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", *sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")
 ))  # fmt: skip
 FENCED = re.compile(r"^```.*?^```$", flags=re.MULTILINE | re.DOTALL)  # run by other tests
