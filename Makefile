@@ -13,7 +13,7 @@ run: $(READY)  ## the main job: derive, count and time the default suite, write 
 	$(BIN)/python -m convbench run $(ARGS)
 
 test: $(READY)  ## the whole test suite, in as many processes as there are cores
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -p no:benchmark $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -p no:benchmark $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -200,6 +200,24 @@ def test_the_folder_made_again_is_this_process_own(tmp_path):
     Store.reopen(tmp_path / "out")[0].close()
 
 
+def test_ctrl_c_while_records_go_to_the_disk_moves_no_run(tmp_path, monkeypatch):
+    def interrupted(_):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    store = Store.create(tmp_path / "out", RUN.header)
+    said = []
+    store.moved = lambda *told: said.append(told)
+    store.append(FIRST)
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.append(SECOND)
+    store.close()
+    assert not said
+    assert load(tmp_path / "out").records == (*FIRST, *SECOND)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_nowhere_to_write_is_said(tmp_path, monkeypatch):
     store = Store.create(tmp_path / "out", RUN.header)
     store.append(FIRST)

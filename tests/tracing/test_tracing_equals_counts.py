@@ -39,6 +39,15 @@ def meta(module):
     return module.to("meta").eval()
 
 
+def without_norms(module):
+    """Put nothing in place of norms: they multiply nothing, and take most of a count's time."""
+    for parent in list(module.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.modules.batchnorm._NormBase):
+                setattr(parent, name, nn.Identity())
+    return module
+
+
 def check(module, formula, channels, low, high, points=20, seed=0):
     """Compare at random sizes, a batch of 1 among them."""
     draw = random.Random(seed)
@@ -98,7 +107,7 @@ def test_osnet_equals_the_count(name):
     module = meta(NETWORKS[name].build())
     formula = network_formula(module, torch.empty(1, 3, 256, 128, device="meta"))
     assert formula.names == ("B", "H", "W")
-    check(module, formula, 3, 13, 300)
+    check(without_norms(module), formula, 3, 13, 300)
 
 
 def test_tokens_and_sequences_have_a_length():
@@ -132,7 +141,7 @@ def test_torchvision_equals_the_count(name):
         module = getattr(models, name)().eval()
     formula = network_formula(module, torch.empty(1, 3, 224, 224, device="meta"))
     assert formula.parameters == sum(weight.numel() for weight in module.parameters())
-    check(module, formula, 3, 33, 300)
+    check(without_norms(module), formula, 3, 33, 300)
 
 
 SUMMING = {

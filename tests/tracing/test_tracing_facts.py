@@ -2,11 +2,14 @@
 
 import copy
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import sympy
 import torch
+from conftest_root import ROOT
 from torch import nn
 from tracing.tracing_nets import (
     Chooses,
@@ -187,3 +190,16 @@ def test_a_formula_of_one_draw_says_so(draw):
     assert note.startswith("Random numbers were drawn that may decide which layers run: ")
     noisy = Chooses(lambda self, x: self.conv(x) + torch.rand(()))
     assert not network_formula(noisy, torch.empty(1, 3, 9, 9)).notes
+
+
+def test_what_is_imported_meanwhile_has_drawn_nothing():
+    """The first trace of a process imports torch's compiler, and that NumPy's random numbers."""
+    code = (
+        "from convbench.counting.engine.process_state import drawn\n"
+        "before = drawn()\n"
+        "import numpy.random\n"
+        "assert drawn() == before\n"
+        "numpy.random.rand()\n"
+        "assert drawn() != before"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
