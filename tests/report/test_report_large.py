@@ -2,11 +2,13 @@
 
 import csv
 import io
+import json
 import shutil
 from collections import Counter
 from dataclasses import replace
 from functools import cache
 
+import jsonschema
 import pytest
 from comparing import recorded
 from report.report_runs import whole_run
@@ -20,6 +22,7 @@ from convbench.report.renderers import RENDERERS
 from convbench.report.write import write_report
 from convbench.runs.record import Run
 from convbench.runs.store import Store, load
+from convbench.ui.schemas import schema
 
 GROUPS = 250
 
@@ -73,6 +76,8 @@ def test_the_data_has_every_group_and_every_case():
     )
     assert len(table(files, "overview")) == GROUPS
     assert len(table(files, "cases")) == len(large_run().records)
+    whole = json.loads(RENDERERS["json"](contents(large_run()))["report.json"])
+    jsonschema.Draft202012Validator(schema("report")).validate(whole)
 
 
 def test_a_run_of_some_tens_of_groups_is_whole_on_its_page():
