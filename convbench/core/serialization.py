@@ -245,14 +245,12 @@ def _array(origin: type, item: Any) -> Read:
         if type(value) is list:
             if not value:
                 return origin()
-            # a sum, for of what is no number neither the least nor the largest tells
-            if (
-                set(map(type, value)) == {own}
-                and low <= min(value)
-                and max(value) <= most
-                and sum(value) < math.inf
-            ):
-                return origin(value) if any(value) or origin is list else _zeros(own, len(value))
+            # where none is negative, none is larger than the sum, nor is there what is no number
+            if low >= 0 and set(map(type, value)) == {own} and min(value) >= low:
+                total = sum(value)
+                if total <= most:
+                    zeros = not total and origin is tuple
+                    return _zeros(own, len(value)) if zeros else origin(value)
         items: Sequence[Any] = _kind(list | tuple, "a list", value)
         return origin(_each(read, enumerate(items)))
 
