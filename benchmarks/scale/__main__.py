@@ -73,6 +73,7 @@ def one_size(folder: Path, records: int) -> list[Took]:
         large_runs.write(Large(records=records, seed=seed, changed=bool(seed)), folder / f"r{seed}")
     left, right, out = folder / "r0", folder / "r1", folder / "out"
     return [
+        timed("parse", records, left),
         timed("load", records, left),
         timed("report", records, left, out),
         timed("compare", records, left, right),

@@ -185,7 +185,7 @@ def harmless(text: str) -> str:
 
 
 def _text(value: object) -> str:
-    return harmless(value if type(value) is str else _kind(str, "text", value))
+    return harmless(_kind(str, "text", value))
 
 
 def _wrong(value: object, wanted: str) -> ReadError:
@@ -233,6 +233,8 @@ def _bounded(kind: Any, least: Least) -> Read:
 
 
 def _one_of(known: tuple[Any, ...], value: object) -> Any:
+    if type(value) is str and value in known:
+        return value
     if not any(value == one and type(value) is type(one) for one in known):
         raise _wrong(value, f"one of {', '.join(map(repr, known))}")
     return value
@@ -293,13 +295,19 @@ def _fields(cls: type) -> dict[str, Read]:
     return {key: _reader(kind) for key, kind in hints(cls).items()}
 
 
+@cache
+def _quick(cls: type) -> dict[str, Read]:
+    """Return the readers of the fields, those of texts without a check: all else is a TypeError."""
+    return {key: harmless if read is _text else read for key, read in _fields(cls).items()}
+
+
 def _object(cls: type, value: object) -> Any:
     table: dict[str, Any] = _kind(dict, "a table", value)
     known = _fields(cls)
     if table.keys() == known.keys():
         try:
-            return cls(**{key: read(table[key]) for key, read in known.items()})
-        except ValueError:
+            return cls(**{key: read(table[key]) for key, read in _quick(cls).items()})
+        except (ValueError, TypeError):
             pass  # once more, to say where
     said = []
     if lacks := sorted(needed(cls) - table.keys()):
