@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 FIELD := .venv-field
 ARGS ?=
 
-.PHONY: run test lint types check bench field docs docs-serve clean
+.PHONY: run test lint types check bench field scale docs docs-serve clean
 .DEFAULT_GOAL := run
 
 run: $(READY)  ## the main job: derive, count and time the default suite, write the report
@@ -32,6 +32,9 @@ bench: $(READY)  ## pytest-benchmark: the types at one slot, deriving, counting
 # the networks' packages come alone, on top of what the tests need: torch stays as it is
 field: $(FIELD)/.ready  ## every real network that installs, counted twice: reports/field, about an hour
 	$(FIELD)/bin/python benchmarks/field $(ARGS)
+
+scale: $(READY)  ## time and memory with runs of 100,000 cases, on the page reports/scale
+	$(BIN)/python benchmarks/scale $(ARGS)
 
 docs: $(READY)  ## the documentation, into site/; a broken link or a missing anchor is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

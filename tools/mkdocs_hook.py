@@ -27,6 +27,7 @@ REPORTS: Final = (
     "reports/counter-audit",
     "reports/cpu-quick",
     "reports/field",
+    "reports/scale",
 )
 """Committed reports that are part of the site, with the files beside them."""
 ROOT_PAGES: Final = {

@@ -59,17 +59,17 @@ def write(run: Large, folder: Path) -> int:
     suite = {**header.suite, "name": "large", "cases": run.records}
     told = replace(header, suite=suite, started=run.started)  # type: ignore[arg-type]
     (folder / HEADER).write_text(dumps(told.to_json(), indent=2) + "\n", encoding="utf-8")
-    later: list[dict[str, Any]] = []
+    later: list[str] = []
     with (folder / RECORDS).open("w", encoding="utf-8") as file:
         for record in islice(_records(run), run.records):
             first, more = record["samples"][:1], record["samples"][1:]
             file.write(dumps({**record, "samples": first}) + "\n")
             said = {name: record[name] for name in ("status", "reason", "flags")}
             later += [
-                {"more": record["case"], **said, "samples": [samples], "also": {}}
+                dumps({"more": record["case"], **said, "samples": [samples], "also": {}})
                 for samples in more
             ]
-        file.writelines(f"{dumps(line)}\n" for line in later)
+        file.writelines(f"{line}\n" for line in later)
     return (folder / RECORDS).stat().st_size
 
 

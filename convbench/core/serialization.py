@@ -192,7 +192,7 @@ def harmless(text: str) -> str:
 
 
 def _text(value: object) -> str:
-    return harmless(value if type(value) is str else _kind(str, "text", value))
+    return harmless(_kind(str, "text", value))
 
 
 def _wrong(value: object, wanted: str) -> ReadError:
@@ -240,6 +240,8 @@ def _bounded(kind: Any, least: Least) -> Read:
 
 
 def _one_of(known: tuple[Any, ...], value: object) -> Any:
+    if type(value) is str and value in known:
+        return value
     if not any(value == one and type(value) is type(one) for one in known):
         raise _wrong(value, f"one of {', '.join(map(repr, known))}")
     return value
@@ -252,14 +254,12 @@ def _array(origin: type, item: Any) -> Read:
         if type(value) is list:
             if not value:
                 return origin()
-            # a sum, for of what is no number neither the least nor the largest tells
-            if (
-                set(map(type, value)) == {own}
-                and low <= min(value)
-                and max(value) <= most
-                and sum(value) < math.inf
-            ):
-                return origin(value) if any(value) or origin is list else _zeros(own, len(value))
+            # where none is negative, none is larger than the sum, nor is there what is no number
+            if low >= 0 and set(map(type, value)) == {own} and min(value) >= low:
+                total = sum(value)
+                if total <= most:
+                    zeros = not total and origin is tuple
+                    return _zeros(own, len(value)) if zeros else origin(value)
         items: Sequence[Any] = _kind(list | tuple, "a list", value)
         return origin(_each(read, enumerate(items)))
 
@@ -302,13 +302,19 @@ def _fields(cls: type) -> dict[str, Read]:
     return {key: _reader(kind) for key, kind in hints(cls).items()}
 
 
+@cache
+def _quick(cls: type) -> dict[str, Read]:
+    """Return the readers of the fields, those of texts without a check: all else is a TypeError."""
+    return {key: harmless if read is _text else read for key, read in _fields(cls).items()}
+
+
 def _object(cls: type, value: object) -> Any:
     table: dict[str, Any] = _kind(dict, "a table", value)
     known = _fields(cls)
     if table.keys() == known.keys():
         try:
-            return cls(**{key: read(table[key]) for key, read in known.items()})
-        except ValueError:
+            return cls(**{key: read(table[key]) for key, read in _quick(cls).items()})
+        except (ValueError, TypeError):
             pass  # once more, to say where
     said = []
     if lacks := sorted(needed(cls) - table.keys()):

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core import text as show
-from convbench.core.once import once
 from convbench.core.sources import UNKNOWN
 from convbench.report import results
 from convbench.report.agreements import disagreements
@@ -42,7 +41,6 @@ _MOST_SLOTS: Final = 2
 """Slots that are named beside a reason; the others are counted."""
 
 
-@once
 def contents(run: Run) -> Document:
     """Return the report of a run: the answer, the main group, the others, then what they rest on.
 
@@ -75,7 +73,7 @@ def contents(run: Run) -> Document:
     return Document(
         title=_title(run),
         blocks=blocks,
-        data=(*longer, *results.tables([*left, *nets[MOST_GROUPS:]]), cases_table(run)),
+        data=(cases_table(run), *longer, *results.tables([*left, *nets[MOST_GROUPS:]])),
         scope=scope(run, every),
     )
 

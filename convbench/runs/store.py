@@ -6,9 +6,10 @@ reading leaves it out, and continuing cuts it off first.
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -234,7 +235,7 @@ def load(path: Path) -> Run:
     torn = 0
     wrong: RunError | None = None
     try:
-        with opened(path / RECORDS) as file:
+        with opened(path / RECORDS) as file, _uncollected():
             for number, line in enumerate(lines(file), start=1):
                 if wrong is not None:  # it was not the last one
                     raise wrong
@@ -261,6 +262,18 @@ def load(path: Path) -> Run:
         torn=torn,
         finished=len(records) >= header.suite["cases"],
     )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Make many objects that stay: the collector would walk over all of them again and again."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 class TornError(ValueError):

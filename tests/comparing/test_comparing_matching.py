@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from comparing import recorded as runs
 
+from convbench.comparing import matching
 from convbench.comparing.environment import environments
 from convbench.comparing.matching import BY, check_apart, match, nearest, split
 from convbench.comparing.sides import load_side, side
@@ -40,6 +41,19 @@ def test_a_case_in_another_condition_is_another_case_unless_asked_by_it(axis):
     assert labels(match([left], [right], (axis,))) == [("standard", True, True)]
     apart = match([left], [right])
     assert nearest(apart) == f"{axis} is {getattr(left, axis)} in one and {value} in the other"
+
+
+def test_what_sides_without_a_common_case_differ_in_is_found_without_trying_all_pairs(monkeypatch):
+    number = 40
+    left = [runs.record(f"t{index}") for index in range(number)]
+    right = [replace(record, layout="channels_last") for record in left]
+    apart = match(left, right)
+    asked = []
+    of = matching.identity
+    monkeypatch.setattr(matching, "identity", lambda *one: asked.append(one) or of(*one))
+    said = "layout is channels_first in one and channels_last in the other"
+    assert nearest(apart) == said
+    assert len(asked) == 2 * number * len(BY)
 
 
 def test_a_block_is_another_case_than_the_bare_type():

@@ -1,12 +1,21 @@
 """Tables of processes and of runs: what is left out of them, and what is not."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 from comparing import recorded as runs
 
-from convbench.comparing.units import calm, centred, of_processes, of_runs
+from convbench.comparing.units import (
+    calm,
+    centred,
+    mean,
+    middle,
+    middle_of_others,
+    of_processes,
+    of_runs,
+)
 
 NONE = math.nan
 STEADY = [0.0, 0.01, -0.01, 0.005, -0.005, 0.0, 0.01, -0.01]
@@ -97,3 +106,19 @@ def test_a_run_is_the_mean_of_its_processes_without_the_disturbed_one():
     table = of_runs([(run("a", 1.0, 1.0, 1.0, 3.0), run("b", 1.0, math.e)), (run("a", 2.0),)])
     assert table[0] == pytest.approx([0.0, 0.5])
     assert table[1] == pytest.approx([math.log(2.0), NONE], nan_ok=True)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3, 0.8])
+def test_medians_and_means_are_those_of_numpy_and_those_of_others_leave_one_row_out(missing):
+    draw = np.random.default_rng(0)
+    for shape in ((1, 3), (2, 2), (5, 4), (6, 1), (9, 3)):
+        table = np.round(draw.normal(size=shape), 1)  # with ties
+        table[draw.random(shape) < missing] = np.nan
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of what is empty
+            others = [np.nanmedian(np.delete(table, row, 0), axis=0) for row in range(len(table))]
+            for axis in (0, 1):
+                np.testing.assert_array_equal(middle(table, axis), np.nanmedian(table, axis=axis))
+                np.testing.assert_array_equal(mean(table, axis), np.nanmean(table, axis=axis))
+        np.testing.assert_array_equal(middle_of_others(table), others)
+    assert np.isnan(middle(np.zeros((2, 0)), axis=1)).tolist() == [True, True]

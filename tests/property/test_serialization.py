@@ -146,7 +146,7 @@ class Often(Stored):
     """A value that recurs."""
 
     recurs: ClassVar[bool] = True
-    numbers: tuple[float, ...]
+    numbers: tuple[Duration, ...]
     yes: bool | Whole
 
 

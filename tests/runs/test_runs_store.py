@@ -1,8 +1,10 @@
 """What becomes of a run whose folder is moved, removed or replaced while it is written."""
 
+import gc
 import os
 import shutil
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -416,3 +418,20 @@ def test_what_is_no_file_of_a_run_is_told_at_once(made, name, tmp_path):
         load(tmp_path / "out")
     assert len(str(caught.value)) < 500
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["whole", "broken"])
+def test_reading_a_run_leaves_the_garbage_collector_as_it_was(broken, tmp_path):
+    store = Store.create(tmp_path / "run", RUN.header)
+    store.append(FIRST)
+    store.close()
+    if broken:
+        (tmp_path / "run" / RECORDS).write_text("[]\n[]\n")
+    for collects in (True, False):
+        try:
+            (gc.enable if collects else gc.disable)()
+            with pytest.raises(RunError) if broken else nullcontext():
+                load(tmp_path / "run")
+            assert gc.isenabled() is collects
+        finally:
+            gc.enable()
