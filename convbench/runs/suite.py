@@ -31,7 +31,7 @@ MOST_SELF_CHECK: Final = 3600.0
 MOST_PROCESSES: Final = 100
 MOST_SECONDS: Final = 86400.0
 LEAST_SECONDS: Final = 5.0
-BUILT_IN: Final = ("quick", "default", "full", "example")
+BUILT_IN: Final = ("quick", "default", "full", "gpu", "example")
 _SLOT_NUMBERS: Final = ("in_channels", "out_channels", "batch", "scale")
 _SLOT_SIZES: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
 

@@ -108,7 +108,7 @@ def test_list(convbench, what):
     words = {
         "types": list(TYPES),
         "networks": ["osnet_x1_0", "978,875,392"],
-        "suites": ["quick", "default", "full", "example"],
+        "suites": ["quick", "default", "full", "gpu", "example"],
         "counters": ["fvcore", "torch", "torchtnt", "ask torch, fvcore"],
         "stopwatches": ["wall", "cuda-events", "cuda-kernel"],
         "devices": ["cpu", "--threads"],

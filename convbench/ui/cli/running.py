@@ -30,7 +30,9 @@ def run(
     *,
     suite: Annotated[
         str | None,
-        typer.Option(help="quick, default, full, example, or FILE.toml.", show_default="default"),
+        typer.Option(
+            help="quick, default, full, gpu, example, or FILE.toml.", show_default="default"
+        ),
     ] = None,
     only: Annotated[
         str | None,
