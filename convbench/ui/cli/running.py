@@ -167,7 +167,7 @@ def run(
         )
     )
     if job.plan.device == "cpu" and device in {None, "auto"} and (why := unusable()):
-        say(f"convbench: the CPU is timed, not the GPU. {why}; or say --device cpu.", err=True)
+        say(f"convbench: the CPU is timed, not the GPU: {why}; or say --device cpu.", err=True)
     if dry_run:
         _print_dry_run(job)
         return
