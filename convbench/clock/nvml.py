@@ -30,6 +30,7 @@ class DeviceState(NamedTuple):
 UNTOLD = DeviceState(None, None)
 StateReader = Callable[[], DeviceState]
 
+_WHOLE: Final = 100  # percent
 _POWER_CAP: Final = 0x4
 _SLOWDOWNS: Final = {
     _POWER_CAP: "power cap",
@@ -135,6 +136,10 @@ def watch_others(device: str) -> Callable[[], int]:
     tell, as of MIG instances. Call both while this process has a context on the device.
     """
     card = card_of(device) if device.startswith("cuda") else None
+    try:
+        first = card.users if card else frozenset()
+    except Exception:  # noqa: BLE001  not allowed, or not in this version
+        card = None
     if card is None:
         return lambda: 0
     since = int(time.time() * 1e6)
@@ -142,11 +147,12 @@ def watch_others(device: str) -> Callable[[], int]:
     def busiest() -> int:
         try:
             told = card.nvml.nvmlDeviceGetProcessUtilization(card.whole, since)
+            last = card.users
             used: dict[int, int] = {}
-            for sample in told:
-                if sample.smUtil:
+            for sample in told:  # some drivers fill the rest of their answer with other bytes
+                if 0 < sample.smUtil <= _WHOLE and sample.pid in first | last:
                     used[sample.pid] = max(sample.smUtil, used.get(sample.pid, 0))
-            if os.getpid() in card.users:
+            if os.getpid() in last:
                 used.pop(os.getpid(), None)
             elif used:  # in a container NVML knows this process by another id: it is the busiest
                 used.pop(max(used, key=lambda pid: used[pid]))

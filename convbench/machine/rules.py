@@ -252,8 +252,8 @@ RULES: Final = (
     Rule(
         "GPU unusable", "serious",
         lambda f: not is_(f, "gpu_unusable", None, "unknown"),
-        "The CPU is timed, although a GPU is here: {gpu_unusable}.",
-        "Do that, or say --device cpu.",
+        "The CPU is timed, not the GPU: {gpu_unusable}.",
+        "Do that, or time the CPU on purpose with --device cpu.",
     ),
 )  # fmt: skip
 """In the order in which they are shown within a severity."""

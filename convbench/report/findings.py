@@ -15,6 +15,7 @@ from convbench.core import text as show
 from convbench.report import findings_run as whole
 from convbench.report.document import FINDINGS, Bullet, Bullets, Paragraph
 from convbench.report.doubts import busy, remedy
+from convbench.report.findings_batch import flips
 from convbench.report.findings_sure import sureness
 from convbench.report.groups import Group, alike, multiplications, telling, timed_rows
 from convbench.report.phrases import (
@@ -235,6 +236,7 @@ def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
             f"Fewer multiplications and yet slower in {main.title}: "
             f"{show.listing(told, MOST_NAMES)}."
         )
+    text += f" {flips(types)}"  # the ratio of the counts is the same at every batch
     return Bullet(lead="Count against time", text=text.strip())
 
 

@@ -36,7 +36,7 @@ LEAST_SECONDS: Final = 5.0
 MOST_CASES: Final = 100_000
 """Of a run: to expand so many took 40 s, and a day, the longest budget, has 0.9 s for each."""
 _MOST_TEXT: Final = 100_000
-BUILT_IN: Final = ("quick", "default", "full", "example")
+BUILT_IN: Final = ("quick", "default", "full", "gpu", "example")
 _SLOT_NUMBERS: Final = ("in_channels", "out_channels", "batch", "scale")
 _SLOT_SIZES: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
 

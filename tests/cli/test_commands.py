@@ -138,7 +138,7 @@ def test_list(convbench, what):
     words = {
         "types": list(TYPES),
         "networks": ["osnet_x1_0", "978,875,392"],
-        "suites": ["quick", "default", "full", "example"],
+        "suites": ["quick", "default", "full", "gpu", "example"],
         "counters": ["fvcore", "torch", "torchtnt", "ask torch, fvcore"],
         "stopwatches": ["wall", "cuda-events", "cuda-kernel"],
         "devices": ["cpu", "--threads"],
@@ -267,10 +267,10 @@ def test_a_terminal_that_cannot_show_every_sign(tmp_path):
 
 
 def test_a_gpu_that_torch_cannot_use_is_told_before_the_cpu_is_timed(convbench, small, monkeypatch):
-    why = "Example is here and torch 2.13.0 cannot use it: its driver is too old; update it"
+    why = "torch 2.13.0 cannot use this machine's GPU (Example): its driver is too old; update it"
     monkeypatch.setattr("convbench.machine.probes.gpu.unusable", lambda: why)
     monkeypatch.setattr("convbench.machine.device.unusable", lambda: why)
-    told = f"convbench: the CPU is timed, not the GPU. {why}; or say --device cpu.\n"
+    told = f"convbench: the CPU is timed, not the GPU: {why}; or say --device cpu.\n"
     for asked in ((), ("--device", "auto")):
         assert convbench("run", "--suite", small, "--dry-run", *asked).stderr == told
     assert convbench("run", "--suite", small, "--dry-run", "--device", "cpu").stderr == ""

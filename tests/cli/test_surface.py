@@ -47,7 +47,7 @@ NAMES = {
     "shufflenet_unit spatially_separable standard subpixel transposed",
     "networks": "osnet_ibn_x1_0 osnet_x0_25 osnet_x0_5 osnet_x0_75 osnet_x1_0 osnet_x1_0_fullconv",
     "formats": "csv html json latex markdown parquet terminal",
-    "suites": "default example full quick",
+    "suites": "default example full gpu quick",
 }
 FOUND = {
     "convbench": convbench.__all__,

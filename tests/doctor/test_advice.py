@@ -72,7 +72,7 @@ TABLE = {
         {"gpu_nvml": "the package nvidia-ml-py is not installed"},
         "are not recorded: the package nvidia-ml-py is not installed.", {"gpu_nvml": "read"}),
     "GPU unusable": (
-        {"device": "cpu", "gpu_unusable": "Example is here"}, "GPU is here: Example is here.", {}),
+        {"device": "cpu", "gpu_unusable": "Example is here"}, "not the GPU: Example is here.", {}),
 }  # fmt: skip
 
 

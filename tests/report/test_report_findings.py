@@ -264,6 +264,36 @@ def test_a_baseline_that_wins_is_said():
     assert found["Try next"].startswith("Keep standard: no full replacement was faster")
 
 
+def by_batch(**times):
+    """Return a run of groups that differ in the batch, with seconds of a call at each."""
+    runs = []
+    for place, batch in enumerate((1, 32, 128)):
+        draw = random.Random(3)
+        middles = {name: seconds[place] for name, seconds in times.items()}
+        records = type_group(replace(SLOT, batch=batch), draw, names=tuple(times))
+        runs += [
+            replace(r, samples=(samples(middles[r.name], session=f"b{batch}", draw=draw),))
+            for r in records
+        ]
+    return repeated(Run(header=header(), records=tuple(runs)))
+
+
+def test_where_the_batch_decides_which_is_faster_is_said():
+    standard = (1e-3, 1e-2, 4e-2)
+    said = points(by_batch(standard=standard, lite=(2e-3, 5e-3, 2e-2), ghost=(2e-3, 9e-3, 2e-2)))
+    found = said["Count against time"]
+    assert re.search(
+        r"The batch decides: in 64→64, 3×3, [^,]+, batch 1, lite is 2\.\d× slower than standard "
+        r"\(95 % interval [\d.]+–[\d.]+\); at batch 32 it is faster \(time ratio 0\.\d+, 95 % "
+        r"interval [\d.]+–[\d.]+\)\. 1 other verdict changes with the batch\.$",
+        found,
+    ), found
+    same = points(by_batch(standard=standard, lite=(2e-3, 2e-2, 8e-2)))
+    assert "The batch decides" not in same["Count against time"]
+    tied = points(by_batch(standard=standard, lite=(2e-3, 1e-2, 8e-2)))
+    assert "The batch decides" not in tied["Count against time"], "a tie names none as faster"
+
+
 def test_counters_and_losses_of_the_whole_run():
     found = points(whole_run())
     assert (

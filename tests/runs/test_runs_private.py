@@ -11,7 +11,7 @@ from convbench.clock.gathering import TIMEOUT
 from convbench.core.errors import SuiteError
 from convbench.runs.choices import Request, shown_path
 from convbench.runs.job import decide
-from convbench.runs.suite import suite_text, without_comments
+from convbench.runs.suite import BUILT_IN, suite_text, without_comments
 
 SECRET = "a comment of mine"
 COMMENT = f"# {SECRET} \" ' \"\"\" '''"
@@ -34,7 +34,7 @@ def test_comments_go_and_everything_else_stays(values):
     assert tomllib.loads(bare) == tomllib.loads(text)
 
 
-@pytest.mark.parametrize("name", ["quick", "default", "full", "example"])
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_the_suites_are_the_same_without_comments(name):
     assert tomllib.loads(without_comments(suite_text(name))) == tomllib.loads(suite_text(name))
 

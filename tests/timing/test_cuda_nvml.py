@@ -91,6 +91,7 @@ OWN = os.getpid()
         ((OWN, 7), [used(OWN, 90), used(7, 0)], 0),
         ((OWN, 7), [used(7, 20), used(OWN, 90), used(7, 40), used(7, 10)], 40),
         ((OWN, 7), [used(7, 20, seconds=1)], 0),  # before
+        ((OWN, 7), [used(7, 20), used(7, 2**32 - 1), used(0, 50), used(99, 60)], 20),  # stray bytes
         ((4242,), [used(4242, 90)], 0),  # this process, by its number outside of the container
         ((4242, 7), [used(4242, 90), used(7, 30)], 30),
     ],

@@ -120,7 +120,7 @@ def unusable(read: Read = read_file) -> str:
     card = _card_here(read)
     if not card:
         return ""
-    return f"{card} is here and torch {torch.__version__} cannot use it: {no_cuda()}"
+    return f"torch {torch.__version__} cannot use this machine's GPU ({card}): {no_cuda()}"
 
 
 def no_cuda() -> str:
@@ -169,7 +169,7 @@ def _card_here(read: Read) -> str:
     except Exception:  # noqa: BLE001  no package, no driver, or no GPU
         driver = _driver(read("/proc/driver/nvidia/version"))
         here = Path("/dev/nvidia0").exists() and driver != UNKNOWN
-        return f"an NVIDIA GPU (driver {driver})" if here else ""
+        return f"NVIDIA driver {driver}" if here else ""
 
 
 def _tried(ask: Callable[[], Any]) -> Any:

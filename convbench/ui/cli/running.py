@@ -30,7 +30,9 @@ def run(
     *,
     suite: Annotated[
         str | None,
-        typer.Option(help="quick, default, full, example, or FILE.toml.", show_default="default"),
+        typer.Option(
+            help="quick, default, full, gpu, example, or FILE.toml.", show_default="default"
+        ),
     ] = None,
     only: Annotated[
         str | None,
@@ -165,7 +167,7 @@ def run(
         )
     )
     if job.plan.device == "cpu" and device in {None, "auto"} and (why := unusable()):
-        say(f"convbench: the CPU is timed, not the GPU. {why}; or say --device cpu.", err=True)
+        say(f"convbench: the CPU is timed, not the GPU: {why}; or say --device cpu.", err=True)
     if dry_run:
         _print_dry_run(job)
         return
