@@ -16,7 +16,7 @@ from convbench.convs.base import ConvType
 from convbench.core.errors import SpecError
 from convbench.core.intervals import RatioInterval
 from convbench.core.spec import ConvSpec
-from convbench.experiments.setups import Raced, Setup, race
+from convbench.experiments.setups import Raced, Setup, race, why_no_time
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,14 +62,15 @@ class Flip:
     Attributes:
         before: the variant without the change.
         after: the variant with it.
-        ratio: time after divided by time before, each for one multiplication.
+        ratio: time after divided by time before, each for one multiplication; None where one of
+            them has no time.
         same_work: whether both have equal numbers of multiplications.
 
     """
 
     before: Variant
     after: Variant
-    ratio: RatioInterval
+    ratio: RatioInterval | None
     same_work: bool
 
 
@@ -281,19 +282,22 @@ def _flips(several: Sequence[Variant], raced: Raced) -> tuple[Flip, ...]:
 
 def _rank(flip: Flip) -> tuple[bool, float]:
     """Return what flips are sorted by: that of what was asked for first, then by factor."""
-    return bool(flip.after.change), -max(flip.ratio.value, 1 / flip.ratio.value)
+    factor = flip.ratio.value if flip.ratio else 1.0
+    return bool(flip.after.change), -max(factor, 1 / factor)
 
 
 def _flip(before: Variant, after: Variant, raced: Raced) -> Flip | None:
     was, now = (raced.executions.get(one.name) for one in (before, after))
     if was is None or now is None or _how(was) == _how(now):
         return None
-    try:
-        ratio = raced.measurement.ratio(after.name, before.name)
-    except ValueError:  # one of them has no time to believe; the table says why
-        return None
     work = after.setup.multiplications / before.setup.multiplications
-    return Flip(before=before, after=after, ratio=ratio.over(work), same_work=work == 1)
+    timed = not any(why_no_time(raced.measurement, one.name) for one in (before, after))
+    return Flip(
+        before=before,
+        after=after,
+        ratio=raced.measurement.ratio(after.name, before.name).over(work) if timed else None,
+        same_work=work == 1,
+    )
 
 
 def _how(execution: Execution) -> frozenset[str]:

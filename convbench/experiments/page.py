@@ -57,14 +57,15 @@ def _flip(flip: Flip, found: Dispatched) -> str:
         where = f"In {LAYOUTS[after.layout]}"
         what = f"{after.change} instead of {after.instead}"
     was, now = (implementation(found.execution(one.name)) for one in (before, after))
-    return f"{where}: {what} runs {now} in place of {was}, and {_speed(flip)}."
+    speed = _speed(flip.ratio, same_work=flip.same_work) if flip.ratio else "not timed (see below)"
+    return f"{where}: {what} runs {now} in place of {was}; {speed}."
 
 
-def _speed(flip: Flip) -> str:
-    faster = flip.ratio.value < 1
-    number, _, evidence = show.times_interval(flip.ratio, inverse=faster).partition(" ")
-    text = f"is {number} as fast" if faster else f"takes {number} as long"
-    return f"{text}{'' if flip.same_work else ' for each multiplication'} {evidence}"
+def _speed(ratio: RatioInterval, *, same_work: bool) -> str:
+    faster = ratio.value < 1
+    number, _, evidence = show.times_interval(ratio, inverse=faster).partition(" ")
+    text = f"it is {number} as fast" if faster else f"it takes {number} as long"
+    return f"{text}{'' if same_work else ' for each multiplication'} {evidence}"
 
 
 def _variants(found: Dispatched) -> Table:

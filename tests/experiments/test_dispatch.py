@@ -131,10 +131,22 @@ def test_the_page_says_which_change_flips_it_and_by_what_factor():
     text = " ".join(console.export_text().split())
     assert (
         "As asked: channels last instead of channels first runs oneDNN jit:avx512_core (direct) in "
-        "place of oneDNN x64:gemm:jit (im2col and GEMM), and is 24× as fast (95 % interval 23–25)."
+        "place of oneDNN x64:gemm:jit (im2col and GEMM); it is 24× as fast (95 % interval 23–25)."
     ) in text
     assert "multiplier 1 instead of multiplier 2 runs oneDNN jit_dw:avx512_core" in text
     assert "as fast for each multiplication" in text
+
+
+def test_a_flip_is_told_where_a_busy_machine_left_no_time():
+    several, found = raced({**TIMES}, RAN)
+    lost = {**found.measurement.samples, "as asked, channels last": ()}
+    busy = replace(found.measurement, samples=lost, failures={"as asked, channels last": "busy"})
+    (flip, _) = _flips(several, replace(found, measurement=busy))
+    assert (flip.after.name, flip.ratio) == ("as asked, channels last", None)
+    made = Dispatched(kind=TWICE, spec=SLOT, variants=tuple(several), flips=(flip,),
+                      raced=replace(found, measurement=busy))  # fmt: skip
+    texts = [block.text for block in dispatch_page(made, "cpu").blocks if hasattr(block, "text")]
+    assert "No time: as asked, channels last: busy." in texts
 
 
 def test_where_nothing_flips_the_page_says_so():
