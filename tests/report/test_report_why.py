@@ -55,6 +55,18 @@ def test_the_finding_says_why_with_the_numbers_of_the_device():
     assert found.answer == answer(row)
 
 
+def test_without_depthwise_separable_the_count_that_misleads_most_is_explained():
+    run = explained_run()
+    base, one = run.records
+    other = replace(one, name="lite", label="lite", case="lite", knobs={"block": False})
+    found = contents(replace(run, records=(base, other)))
+    (text,) = (point.text for point in found.findings if point.lead == "Count against time")
+    assert "the count misleads most for lite" in text.lower()
+    assert "Its time ratio is 3.2× its ratio of multiplications: " in text
+    (text,) = (p.text for p in contents(run).findings if p.lead == "Count against time")
+    assert "Its time ratio" not in text, "it is explained in the point before"
+
+
 def test_what_stays_unexplained_is_said_so():
     kernels = kernel(20e-6, name="jit_dw"), kernel(103e-6, backend="ATen", name="Slow2d")
     row = light(changed(execution=Execution(kernels=kernels)))
