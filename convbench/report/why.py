@@ -10,7 +10,7 @@ from convbench.machine.ceilings import MEMORY
 from convbench.report.document import Column, Heading, Table, folded
 from convbench.report.plots import roofline_figure, series, waterfall_figure
 from convbench.runs.columns import COLUMNS
-from convbench.runs.gap import EXPLAINED, FACTORS, pairs
+from convbench.runs.gap import EXPLAINED, FACTORS, OBSERVED, pairs
 from convbench.runs.roofline import ARITHMETIC, CALLS
 
 if TYPE_CHECKING:
@@ -161,8 +161,10 @@ def _factors(group: Group, rows: Sequence[Row]) -> Table:
         caption=(
             "Each time ratio is the product of the ratio of multiplications and of the factors "
             f"beside it, each the case's divided by that of its baseline. {show.capital(notes)}. "
-            "What ran was observed in passes beside the timed ones and has no interval; the rest "
-            f"has that of the time ratio.{left if len(shown) < len(FACTORS) else ''}"
+            "What ran was observed in passes beside the timed ones, whose times scatter by "
+            f"{show.percent(OBSERVED)} between processes; “unexplained”: the rest is more than "
+            f"{show.percent(EXPLAINED)} of the way from counts to times (in logarithms), and 1 is "
+            f"not within its 95 % interval.{left if len(shown) < len(FACTORS) else ''}"
         ),
         columns=(
             Column(name="case", key="label"),
