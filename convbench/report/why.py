@@ -85,8 +85,8 @@ def _because(key: str, row: Row, found: Gap) -> str:
     if key == "executed" or None in seconds:
         return names[key]
     own, base = (show.seconds(one) for one in seconds if one is not None)
-    took = row.seconds.value if row.seconds else 0.0
-    whole, others = (show.seconds(x) for x in (took, took / found.product))
+    times = (row.estimates.time(one.case).value for one in (row.record, row.baseline) if one)
+    whole, others = map(show.seconds, times)
     return f"{names[key]} ({own} of {whole}; in the baseline {base} of {others})"
 
 
