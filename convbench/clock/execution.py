@@ -45,13 +45,13 @@ class Kernel(Stored):
 
 
 _ALGORITHMS: Final = {
-    "brdgmm": "diagonal matrix products, depthwise",
+    "brdgmm": "diagonal GEMMs, depthwise",
     "jit_dw": "direct, depthwise",
     "_1x1": "direct, 1×1",
-    "gemm": "im2col and matrix product",
-    "Slow": "im2col and matrix product",
+    "gemm": "im2col and GEMM",
+    "Slow": "im2col and GEMM",
     "wino": "Winograd",
-    "brg_": "batched small matrix products",
+    "brg_": "batched small GEMMs",
     "jit_bf16": "direct",
     "jit:avx": "direct",
     "jit:sse": "direct",

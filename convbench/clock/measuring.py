@@ -178,7 +178,7 @@ def measure(
                 f"target met after {found.processes} processes: ratios known to ±{target:.2%}"
             )
             break
-    return _measurement(found, notes)
+    return measurement_of(found, notes)
 
 
 def _strange(found: Gathering) -> str:
@@ -196,7 +196,7 @@ def _here(crew: CallCrew, order: Order, budget: float, min_rounds: int, why: str
     note = f"timed in this process, since {why}"
     found = Gathering(crew=crew, order=order, here=note)
     found.ask(budget, min_rounds)
-    return _measurement(found, [note])
+    return measurement_of(found, [note])
 
 
 def _widest(estimates: Estimates, base: str) -> float:
@@ -207,7 +207,8 @@ def _widest(estimates: Estimates, base: str) -> float:
     return max(widths, default=float("inf"))
 
 
-def _measurement(found: Gathering, notes: list[str]) -> Measurement:
+def measurement_of(found: Gathering, notes: list[str]) -> Measurement:
+    """Return what processes said as a measurement; notes: of the caller, before theirs."""
     failures = {name: why for name in found.outcomes if (why := found.failure(name))}
     said = [
         f"{name}: {flag}"

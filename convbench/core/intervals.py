@@ -84,6 +84,16 @@ class RatioInterval(_Around):
     processes: Annotated[int, Least(1)] = 1
     each: tuple[float, ...] = ()
 
+    def over(self, work: float) -> RatioInterval:
+        """Return the ratio divided by a known number, such as a ratio of counts; same verdict."""
+        return replace(
+            self,
+            value=self.value / work,
+            low=self.low / work,
+            high=self.high / work,
+            each=tuple(one / work for one in self.each),
+        )
+
     def inverse(self) -> RatioInterval:
         """Return denominator / numerator: 2.0 (1.8–2.5) for 0.5 (0.4–0.55)."""
         turned: dict[Verdict, Verdict] = {"faster": "slower", "slower": "faster"}

@@ -1,5 +1,6 @@
 """list, explain, help, and what imports what."""
 
+import json
 import subprocess
 import sys
 
@@ -234,3 +235,22 @@ def test_a_terminal_that_cannot_show_every_sign(tmp_path):
         check=True,
     )
     assert "86,400" in done.stdout
+
+
+def test_replicate_prints_json_writes_its_page_and_refuses_a_run_as_its_folder(convbench, tmp_path):
+    said = convbench("replicate", "shufflenetv2-g1", "--budget", "0.1", "--processes", "1",
+                     "--device", "cpu", "--json", "--out", "here").stdout  # fmt: skip
+    data = json.loads(said)
+    assert (data["format"], [one["name"] for one in data["experiments"]]) == (
+        "convbench replicate", ["shufflenetv2-g1"],
+    )  # fmt: skip
+    assert json.loads((tmp_path / "here" / "results.json").read_text()) == data
+    assert "1:12" in (tmp_path / "here" / "report.md").read_text()
+    (tmp_path / "here" / "run.json").write_text("{}")
+    text = convbench("replicate", "shufflenetv2-g1", "--budget", "0.1", "--processes", "1",
+                     "--device", "cpu", "--out", "here", code=2).stderr  # fmt: skip
+    assert "--out here holds a run" in text
+    assert (
+        "There is no experiment 'g1'. Did you mean shufflenetv2-g1?"
+        in convbench("replicate", "g1", code=2).stderr
+    )

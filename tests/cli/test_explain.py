@@ -165,3 +165,25 @@ def test_a_dry_run_is_as_wide_as_the_terminal(width, convbench, monkeypatch):
     assert max(map(len, text.splitlines())) <= width
     assert "\n  spatially_separable: measure\n" in text
     assert re.search(r"\n  grouped: skip: groups=2 does .*\n    \w", text)
+
+
+def test_dispatch_runs_the_variants_here_in_place_of_the_explanation(convbench):
+    text = convbench("explain", "depthwise", "--in-channels", "32", "--input", "28x28",
+                     "--dispatch", "--device", "cpu", "--budget", "0.2").stdout  # fmt: skip
+    assert "What runs for depthwise in the slot 32→32" in text
+    assert "As asked: float32, 1 thread, batch 1, on cpu." in text
+    assert "multiplier 2" in text
+    assert "Worked multiplications" not in text
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--dispatch", "--budget", "0"], "--budget 0: give seconds above 0"),
+        (["--dispatch", "--device", "abacus"], "abacus"),
+        (["--budget", "3"], "--budget and --device are for --dispatch"),
+        (["--device", "cpu"], "--budget and --device are for --dispatch"),
+    ],
+)
+def test_what_dispatch_cannot_do_is_said(convbench, options, says):
+    assert says in " ".join(convbench("explain", "depthwise", *options, code=2).stderr.split())

@@ -27,11 +27,12 @@ COMMANDS = {
     "LEFT RIGHT",
     "history": "--case --out --threshold FOLDER",
     "list": "--example WHAT",
-    "explain": "--batch --bias --block --dilation --in-channels --input --kernel --knob "
-    "--out-channels --padding --scale --stride --vs KIND",
+    "explain": "--batch --bias --block --budget --device --dilation --dispatch --in-channels "
+    "--input --kernel --knob --out-channels --padding --scale --stride --vs KIND",
     "run": "--allocator --budget --cache --device --direction --dry-run --dtype --force --layout "
     "--mode --only --out --processes --quiet --resume --seed --stopwatch --suite --threads "
     "--timeout -q",
+    "replicate": "--budget --device --json --out --processes --threads NAME",
     "report": "--columns --figures --format --out --table FOLDER",
     "schema": "NAME",
 }

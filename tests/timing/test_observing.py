@@ -131,7 +131,7 @@ def test_a_native_convolution_says_which_one():
     assert (kernel.operator, kernel.backend, kernel.implementation) == (
         "convolution", "ATen", "Slow2d",
     )  # fmt: skip
-    assert kernel.words == "ATen Slow2d (im2col and matrix product)"
+    assert kernel.words == "ATen Slow2d (im2col and GEMM)"
 
 
 def test_the_lower_quartile_of_passes_counts_and_calls_are_those_of_one():
@@ -209,6 +209,6 @@ def test_words_name_what_took_most_and_leave_out_the_small_and_the_reorders():
                  kernel("Slow2d", 6), kernel("native_batch_norm", 7)),
         passes=5,
     )  # fmt: skip
-    assert found.words == "ATen batch_norm; ATen Slow2d (im2col and matrix product)"
+    assert found.words == "ATen batch_norm; ATen Slow2d (im2col and GEMM)"
     assert (found.calls, found.reorders) == (6, 3)
     assert Execution.from_json(found.to_json()) == found

@@ -8,6 +8,7 @@ from convbench.ui.cli import (  # noqa: F401  each registers commands
     clock,
     comparing,
     counting,
+    experiments,
     history,
     list_explain,
     running,
@@ -34,6 +35,7 @@ COMMANDS: Final = {
     "Compare": {
         "compare": "compare reports/before reports/after",
         "history": "history reports",
+        "replicate": "replicate shufflenetv2-g1 --budget 10",
     },
     "Look up": {
         "list": "list types",

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from convbench.ui.cli.app import app
+from convbench.core.errors import SpecError
+from convbench.ui.cli.app import INTERRUPTED, PLUGINS, app
+
+if TYPE_CHECKING:
+    from convbench.convs.base import ConvType
+    from convbench.core.spec import ConvSpec
 
 
 class Listed(StrEnum):
@@ -75,6 +80,24 @@ def explain(
         str | None,
         typer.Option(help="Type to compare with.", show_default="standard; upsampling: transposed"),
     ] = None,
+    dispatch: Annotated[
+        bool,
+        typer.Option(
+            "--dispatch",
+            help="Run it here instead: which implementation runs, and what flips it (threads, "
+            "batch, layout, data type, channels, multiplier).",
+        ),
+    ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(help="With --dispatch: auto, cpu, cuda:0, ….", show_default="auto"),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="With --dispatch: of timed rounds.", show_default="10"
+        ),
+    ] = None,
 ) -> None:
     """Show a type's idea, steps, formula, worked numbers, ratio, and what the counters say."""
     from convbench.formulas.explanation import explain as sections
@@ -96,8 +119,30 @@ def explain(
     }
     chosen, spec = type_and_slot(kind, asked, knob or [], block=block)
     console = Console(highlight=False)
+    if dispatch:
+        _dispatch(chosen, spec, device or "auto", 10.0 if budget is None else budget, console)
+        return
+    if device is not None or budget is not None:
+        raise SpecError(
+            "--budget and --device are for --dispatch, without which nothing runs: add it, or "
+            "leave them out."
+        )
     for place, (title, lines) in enumerate(sections(chosen, spec, versus_for(chosen, vs))):
         console.print(prose(title, console, style="bold", hang=2))
         for line in lines:
             console.print(prose(line, console, indent=2, hang=2 if place else 0))
         console.print()
+
+
+def _dispatch(kind: ConvType, spec: ConvSpec, device: str, budget: float, console: Console) -> None:
+    from convbench.experiments.dispatch import dispatch
+    from convbench.experiments.page import dispatch_page
+    from convbench.machine.device import resolve_device
+    from convbench.report.formats.terminal import print_document
+
+    where = resolve_device(device)
+    try:
+        found = dispatch(kind, spec, budget=budget, device=where, plugins=PLUGINS)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    print_document(dispatch_page(found, where), console)
