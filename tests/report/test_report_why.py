@@ -41,7 +41,7 @@ def test_the_finding_says_why_with_the_numbers_of_the_device():
     assert why(row) == (
         "Its time ratio is 3.2× its ratio of multiplications: 1.6× slower kernels (depthwise "
         "convolution by oneDNN jit_dw (direct, depthwise) at 29 % and 1×1 convolution by ATen "
-        "Slow2d (im2col and matrix product) at 63 % of the device's peak; in the baseline "
+        "Slow2d (im2col and GEMM) at 63 % of the device's peak; in the baseline "
         "convolution by oneDNN jit at 125 %); 1.4× because memory limits the depthwise "
         "convolution; 1.2× other operators (40.0 µs of 400 µs; in the baseline 0 s of 1.00 ms); "
         "1.1× calls of the libraries (35.0 µs of 400 µs; in the baseline 30.0 µs of 1.00 ms). "
