@@ -131,10 +131,9 @@ def why_section(main: Group | None, every: Sequence[Group]) -> tuple[Block, ...]
         blocks.append(_factors(main, rows))
         figure = waterfall_figure(telling_row(main) or rows[0])
         blocks += [figure] if figure else []
-    blocks += folded(
-        "Under the roofline: what the device allows",
-        [roofline_figure(main, 1, series(every)), *_bounds(main)],
-    )
+    if bounds := tuple(_bounds(main)):
+        figure = roofline_figure(main, 1, series(every))
+        blocks += folded("Under the roofline: what the device allows", [figure, *bounds])
     return (Heading(level=2, text=f"Why: {main.title}"), *blocks) if blocks else ()
 
 
