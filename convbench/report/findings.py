@@ -52,7 +52,9 @@ def findings(run: Run, all_groups: Sequence[Group]) -> tuple[Paragraph | Bullets
     doubt = busy(run.header.machine, all_groups)
     items: list[Bullet | None] = []
     if main is not None:
-        items += [_cheapest(main), _fastest(main), _separable(main, types), _promise(main, types)]
+        separable = _separable(main, types)
+        promise = _promise(main, types, explained=separable is not None)
+        items += [_cheapest(main), _fastest(main), separable, promise]
     items += [
         whole.networks(run, all_groups),
         whole.tests(all_groups),
@@ -205,7 +207,8 @@ def _separable_row(group: Group) -> Row | None:
     return row if row.baseline.name == "standard" else None
 
 
-def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
+def _promise(main: Group, types: Sequence[Group], *, explained: bool) -> Bullet | None:
+    """Return where the count misleads most, and why unless another point has explained a gap."""
     # By the low end of the interval: a gap that the clock is sure of, not one that noise made.
     gaps = [
         (row.time.low / row.multiplications, group, row)
@@ -221,6 +224,7 @@ def _promise(main: Group, types: Sequence[Group]) -> Bullet | None:
     if row.time and row.multiplications and row.baseline and gap > 1:
         where = "" if group is main else f" in {group.title}"
         text = f"The count misleads most for {named(row.record)}{where}: it {both(row)}. "
+        text += "" if explained else f"{why(row)} ".lstrip()
     slow = [other for other in main.compared if _fewer_and_slower(other)]
     if not slow:
         base = main.baseline_name

@@ -10,7 +10,7 @@ from convbench.machine.ceilings import MEMORY
 from convbench.report.document import Column, Heading, Table, folded
 from convbench.report.plots import roofline_figure, series, waterfall_figure
 from convbench.runs.columns import COLUMNS
-from convbench.runs.gap import EXPLAINED, FACTORS, pairs
+from convbench.runs.gap import EXPLAINED, FACTORS, OBSERVED, pairs
 from convbench.runs.roofline import ARITHMETIC, CALLS
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def _because(key: str, row: Row, found: Gap) -> str:
     if key == "executed" or None in seconds:
         return names[key]
     own, base = (show.seconds(one) for one in seconds if one is not None)
-    took = row.seconds.value if row.seconds else 0.0
-    whole, others = (show.seconds(x) for x in (took, took / found.product))
+    times = (row.estimates.time(one.case).value for one in (row.record, row.baseline) if one)
+    whole, others = map(show.seconds, times)
     return f"{names[key]} ({own} of {whole}; in the baseline {base} of {others})"
 
 
@@ -131,10 +131,9 @@ def why_section(main: Group | None, every: Sequence[Group]) -> tuple[Block, ...]
         blocks.append(_factors(main, rows))
         figure = waterfall_figure(telling_row(main) or rows[0])
         blocks += [figure] if figure else []
-    blocks += folded(
-        "Under the roofline: what the device allows",
-        [roofline_figure(main, 1, series(every)), *_bounds(main)],
-    )
+    if bounds := tuple(_bounds(main)):
+        figure = roofline_figure(main, 1, series(every))
+        blocks += folded("Under the roofline: what the device allows", [figure, *bounds])
     return (Heading(level=2, text=f"Why: {main.title}"), *blocks) if blocks else ()
 
 
@@ -161,8 +160,10 @@ def _factors(group: Group, rows: Sequence[Row]) -> Table:
         caption=(
             "Each time ratio is the product of the ratio of multiplications and of the factors "
             f"beside it, each the case's divided by that of its baseline. {show.capital(notes)}. "
-            "What ran was observed in passes beside the timed ones and has no interval; the rest "
-            f"has that of the time ratio.{left if len(shown) < len(FACTORS) else ''}"
+            "What ran was observed in passes beside the timed ones, whose times scatter by "
+            f"{show.percent(OBSERVED)} between processes; “unexplained”: the rest is more than "
+            f"{show.percent(EXPLAINED)} of the way from counts to times (in logarithms), and 1 is "
+            f"not within its 95 % interval.{left if len(shown) < len(FACTORS) else ''}"
         ),
         columns=(
             Column(name="case", key="label"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.clock.estimates import typical
 from convbench.core.units import itemsize
+from convbench.runs.gap import fewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,8 +28,9 @@ def shares(record: Record, ceiling: Ceiling) -> tuple[float, float] | None:
     """Return the shares of the two ceilings that a record reaches: multiplications, bytes.
 
     Of forward passes, by derived cost and typical time: multiplications without taps on padding,
-    since a kernel may leave these out, and the bytes the least that an unfused program moves. None
-    without a cost or a time.
+    since a kernel may leave these out, fewer where the kernels that ran name an algorithm which
+    needs fewer; and the bytes the least that an unfused program moves. None without a cost or a
+    time.
     """
     size = itemsize(record.dtype)
     if record.cost is None or not record.samples or record.direction != "forward" or not size:
@@ -36,8 +38,11 @@ def shares(record: Record, ceiling: Ceiling) -> tuple[float, float] | None:
     seconds = typical(record.samples).value
     if not seconds:
         return None
+    executed = record.cost.multiplications_valid / (
+        fewer(record.execution) if record.execution else 1
+    )
     return (
-        record.cost.multiplications_valid / seconds / ceiling.multiplications_per_second,
+        executed / seconds / ceiling.multiplications_per_second,
         record.cost.bytes_moved(size) / seconds / ceiling.bytes_per_second,
     )
 

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from runs.executed import kernel
 
+from convbench.clock.execution import Execution
 from convbench.clock.samples import Samples
 from convbench.core.costs import Cost
 from convbench.machine.ceilings import Ceiling, measure_ceiling
@@ -61,6 +63,14 @@ def test_what_is_below_both_ceilings_is_not_flagged():
 def test_more_multiplications_than_the_device_does_are_flagged():
     (flag,) = flags(record(multiplications=1_200_000), CEILING, None)
     assert flag == "efficiency: 120% of the multiplications the device does at its peak"
+
+
+def test_an_algorithm_that_a_kernel_names_executes_fewer():
+    named = Execution(kernels=(kernel(1e-3, name="winograd_fwd_2x2_3x3"),))
+    fast = record(multiplications=2_000_000)
+    assert shares(fast, CEILING)[0] == pytest.approx(2)
+    assert shares(replace(fast, execution=named), CEILING)[0] == pytest.approx(2 / 2.25)
+    assert flags(replace(fast, execution=named), CEILING, None) == ()
 
 
 def test_more_bytes_than_the_device_moves_are_flagged_unless_a_warm_cache_holds_them():

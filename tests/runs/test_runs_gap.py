@@ -131,7 +131,10 @@ def test_the_factors_of_a_ratio_multiply_to_it_and_the_rest_has_its_interval():
     known = 365 / 980
     rest = found["rest"]
     assert rest.value == pytest.approx(0.40 / known)
-    assert (rest.low, rest.high) == pytest.approx((0.36 / known, 0.44 / known))
+    # 95 % of the time ratio, and of two observations of 4 % each
+    down, up = (math.hypot(math.log(end), 1.96 * 0.04 * 2**0.5) for end in (0.40 / 0.36, 1.1))
+    ends = rest.value * math.exp(-down), rest.value * math.exp(up)
+    assert (rest.low, rest.high) == pytest.approx(ends, rel=1e-4)
     assert found.gap == pytest.approx(0.40 / (73 / 576))
     assert found.rest_share == pytest.approx(
         abs(math.log(0.40 / known)) / math.log(0.40 * 576 / 73)
