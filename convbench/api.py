@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convbench.clock.measuring import measure
 from convbench.convs.base import make
 from convbench.core.costs import Cost
-from convbench.core.errors import RunError, SpecError, one_line
+from convbench.core.errors import ConvbenchError, RunError, SpecError, one_line
 from convbench.core.spec import ConvSpec
 from convbench.counting.base import CountError, count_with
 from convbench.counting.tally import Tally, Unavailable
@@ -16,7 +17,7 @@ from convbench.formulas.symbols import formula
 from convbench.runs.record import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
     from torch import nn
@@ -85,6 +86,11 @@ def compare(
     """
     from convbench.comparing.command import Asked, found
 
+    if not isinstance(by, str | None):
+        raise RunError(f"by={by!r:.200} is no condition: give its name, as 'layout', or None.")
+    if not isinstance(allow, list | tuple) or not all(isinstance(key, str) for key in allow):
+        raise RunError(f"allow={allow!r:.200} is no list of keys: give one, as ['torch'].")
+    _check_flags(RunError, absolute=absolute)
     return found(
         Asked(
             left=left if isinstance(left, Run) else _folder(left),
@@ -140,8 +146,17 @@ def profile(
     Returns a Profile. `convbench.counting.engine.run.profile` documents the details: which modules
     are run with real numbers, and what is not restored afterwards.
     """
+    from convbench.counting.engine.run import ProfileError
     from convbench.counting.engine.run import profile as count_module
 
+    if not isinstance(kwargs, Mapping | None) or not all(
+        isinstance(key, str) for key in kwargs or ()
+    ):
+        raise ProfileError(
+            f"kwargs={kwargs!r:.200} is no table of arguments: give one, as "
+            '{"mask": torch.ones(2, 7)}.'
+        )
+    _check_flags(ProfileError, backward=backward, strict=strict, shapes=shapes)
     return count_module(
         module, *inputs, kwargs=kwargs, backward=backward, strict=strict, shapes=shapes
     )
@@ -164,6 +179,12 @@ def load_run(path: str | Path) -> Run:
     from convbench.runs.store import load
 
     return load(_folder(path))
+
+
+def _check_flags(error_type: type[ConvbenchError], **flags: object) -> None:
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise error_type(f"{name}={value!r:.200} is neither True nor False: give one of them.")
 
 
 def _folder(path: object) -> Path:

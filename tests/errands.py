@@ -36,6 +36,17 @@ def printing(*, tell):
     print("more")
     return "result"
 
+def scribbling(words, closed, *, tell):
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        try:
+            os.write(descriptor, words)
+            if closed:
+                os.close(descriptor)
+        except OSError:
+            pass
+    tell("told")
+    return "result"
+
 def raising(words, *, tell):
     raise ValueError(words)
 

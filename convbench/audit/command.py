@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from typing import Final
 from convbench.audit.result import AuditError, AuditResult
 from convbench.audit.verdicts import SILENT, Cell
 from convbench.core.files import read_json, write_files
+from convbench.core.patterns import matching
 
 OUT: Final = Path("reports/counter-audit")
 FORMATS: Final = ("markdown", "csv")
@@ -99,13 +99,7 @@ def summary_lines(result: AuditResult) -> list[str]:
 
 
 def _matching(ids: tuple[str, ...], pattern: str | None) -> list[str]:
-    try:
-        wanted = re.compile(pattern or "")
-    except re.error as error:
-        raise AuditError(
-            f"--cases {pattern!r} is no regular expression ({error}): try a word, such as 'same'."
-        ) from error
-    found = [name for name in ids if wanted.search(name)]
+    found = matching(pattern or "", ids, "--cases", AuditError)
     if not found:
         raise AuditError(
             f"--cases {pattern!r} matches none of {len(ids)} cases: see them with --list."

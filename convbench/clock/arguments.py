@@ -9,12 +9,16 @@ import reprlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MethodType
-from typing import Any
+from typing import Any, Final
 
 from convbench.clock.cuda import stopwatch_for
 from convbench.clock.processes import ALLOCATORS
 from convbench.core.errors import ConvbenchError, UnknownNameError
 
+_MOST: Final = 1_000_000
+"""Of processes, of rounds in each, and of threads."""
+_MOST_BITS: Final = 1023
+"""Of a number that a float can hold."""
 Given = Callable[[], Any] | tuple[Callable[..., Any], Any]
 
 
@@ -67,7 +71,7 @@ def check(
     timeout: float = math.inf,
 ) -> None:
     """Refuse what cannot be measured; MeasureError names it, and says what to give."""
-    _check_kinds(calls, budget, target, device, timeout)
+    _check_kinds(calls, budget, target, device, stopwatch, timeout)
     if not calls:
         raise MeasureError("there is nothing to time; give at least one competitor by name")
     if not 0 < budget < math.inf:
@@ -76,10 +80,10 @@ def check(
         raise MeasureError(f"timeout={timeout}: no time for a call; give seconds above 0")
     if target is not None and not target > 0:
         raise MeasureError(f"target={target}: give a half-width above 0, such as 0.01")
-    if base is not None and base not in calls:
-        raise MeasureError(f"base={base!r} is no competitor; there are: {', '.join(calls)}")
+    if base is not None and base not in list(calls):
+        raise MeasureError(f"base={base!r:.200} is no competitor; there are: {', '.join(calls)}")
     if allocator not in ALLOCATORS:
-        raise MeasureError(f"allocator={allocator!r}: give one of {', '.join(ALLOCATORS)}")
+        raise MeasureError(f"allocator={allocator!r:.200}: give one of {', '.join(ALLOCATORS)}")
     try:
         stopwatch_for(device, stopwatch)
     except (RuntimeError, ValueError, UnknownNameError) as error:
@@ -87,7 +91,12 @@ def check(
 
 
 def _check_kinds(
-    calls: Mapping[Any, object], budget: object, target: object, device: object, timeout: object
+    calls: Mapping[Any, object],
+    budget: object,
+    target: object,
+    device: object,
+    stopwatch: object,
+    timeout: object,
 ) -> None:
     for word, value, kinds in (
         ("budget", budget, int | float),
@@ -95,21 +104,28 @@ def _check_kinds(
         ("target", target, int | float | None),
     ):
         if isinstance(value, bool) or not isinstance(value, kinds):
-            raise MeasureError(f"{word}={value!r}: give a number")
+            raise MeasureError(f"{word}={value!r:.200}: give a number")
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            raise MeasureError(f"{word} has {value.bit_length():,} bits: give a smaller number")
     strange = [name for name in calls if not isinstance(name, str)]
     if strange:
         raise MeasureError(f"{strange[0]!r} is no name; give competitors by names in quotes")
     if not isinstance(device, str):
-        raise MeasureError(f"device={device!r}: give 'cpu', 'cuda' or 'cuda:<index>'")
+        raise MeasureError(f"device={device!r:.200}: give 'cpu', 'cuda' or 'cuda:<index>'")
+    if not isinstance(stopwatch, str):
+        raise MeasureError(
+            f"stopwatch={stopwatch!r:.200}: give its name, or '' for the device's own"
+        )
 
 
 def check_whole(*, seed: int, **numbers: int) -> None:
     """Refuse what is no whole number, or out of range; as `check`."""
     for word, value in (("seed", seed), *numbers.items()):
         if isinstance(value, bool) or not isinstance(value, int):
-            raise MeasureError(f"{word}={value!r}: give a whole number")
-        if value < 1 and word != "seed":
-            raise MeasureError(f"{word}={value}: give 1 or more")
+            raise MeasureError(f"{word}={value!r:.200}: give a whole number")
+        if word != "seed" and not 1 <= value <= _MOST:
+            shown = value if abs(value) <= _MOST else f"a number of {value.bit_length():,} bits"
+            raise MeasureError(f"{word}={shown}: give 1 to {_MOST:,}")
     cores = os.cpu_count() or numbers["threads"]
     if numbers["threads"] > cores:
         raise MeasureError(

@@ -34,7 +34,7 @@ from convbench.clock import stats
 from convbench.clock.contamination import MANY, contaminated_share
 from convbench.clock.samples import QUANTILE, Samples, of_process
 from convbench.clock.stats import MARGIN
-from convbench.core.intervals import Interval, RatioInterval
+from convbench.core.intervals import Interval, RatioInterval, factor
 
 _FENCE: Final = 4.0
 """Robust standard deviations from the others at which a process counts as disturbed."""
@@ -124,8 +124,8 @@ class Estimates:
         value = median_low(each)
         return Interval(
             value=value,
-            low=min(value, math.exp(found.centre - reach)),
-            high=max(value, math.exp(found.centre + reach)),
+            low=min(value, factor(found.centre - reach)),
+            high=max(value, factor(found.centre + reach)),
             confidence=confidence,
             processes=len(several),
             each=each,
@@ -264,7 +264,7 @@ def _alone(found: _Found) -> _Found:
     reach = stats.normal(found.confidence) * _ALONE
     low = math.hypot(math.log(found.value / found.low), reach)
     high = math.hypot(math.log(found.high / found.value), reach)
-    return replace(found, low=found.value * math.exp(-low), high=found.value * math.exp(high))
+    return replace(found, low=found.value * factor(-low), high=found.value * factor(high))
 
 
 _Found = TypeVar("_Found", Interval, RatioInterval)

@@ -22,12 +22,14 @@ def layers_of(
     budget: float,
     threads: int,
     seed: int,
+    trust: bool = False,
 ) -> Context:
     """Time the layers of what `reference` names, on normal inputs of the shapes.
 
     reference: as `networks.models.load_model` takes it, or the name of a convolution type, which is
     then built as a block in the slot of its input (3×3, same padding, as many channels out as in,
-    unless the arguments say otherwise). Raises as the two do, and InputError.
+    unless the arguments say otherwise). trust: an exported program may run code as it is loaded.
+    Raises as the two do, and InputError.
     """
     import torch
 
@@ -40,7 +42,7 @@ def layers_of(
         elif reference.endswith(".onnx"):
             module, _ = from_onnx(reference, [Input(size) for size in sizes], given)
         else:
-            module = load_model(reference, given)
+            module = load_model(reference, given, trust=trust)
         inputs = [torch.randn(size) for size in sizes]
     return layers_in_context(module, *inputs, budget=budget, threads=threads, seed=seed)
 

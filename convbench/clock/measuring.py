@@ -148,7 +148,7 @@ def measure(
     calls = {name: call_of(name, given) for name, given in work.items()}
     check(calls, budget, base, allocator, target, device, stopwatch, timeout)
     if not isinstance(grad, bool):
-        raise MeasureError(f"grad={grad!r}: give True or False")
+        raise MeasureError(f"grad={grad!r:.200}: give True or False")
     check_whole(processes=processes, threads=threads, min_rounds=min_rounds, seed=seed)
     crew = CallCrew(calls)
     order = Order(seed=seed, threads=threads, device=device, grad=grad, stopwatch=stopwatch)

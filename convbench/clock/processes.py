@@ -28,7 +28,7 @@ import threading
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self
 
-from convbench.clock.worker import Errand, receive, send
+from convbench.clock.worker import Errand, received, send
 from convbench.core.errors import ConvbenchError
 
 if TYPE_CHECKING:
@@ -77,6 +77,10 @@ def fresh(
     """
     with Nursery(allocator=allocator, plugins=plugins, kind="fresh") as one:
         return one.ask(function, *arguments, told=told)
+
+
+class _Garbled(ProcessDied):
+    """What came from a fresh process is no message: its pipe was written to by what it ran."""
 
 
 class Nursery:
@@ -143,8 +147,8 @@ class Nursery:
                     "where it needs one"
                 ) from None
             raise ProcessDied(_how_it_ended(self._process.wait(), self._complaints)) from None
-        except ProcessError:
-            kept = forked
+        except ProcessError as error:
+            kept = forked and not isinstance(error, _Garbled)
             raise
         finally:
             if not kept:  # after Ctrl-C, too: what is being said is for nobody
@@ -278,6 +282,8 @@ def allocator_in_force() -> Allocator:
 
 
 _BOOT = "import sys; sys.path[:] = {path!r}; from convbench.clock.worker import {role}; {role}()"
+_MESSAGES: Final = ("told", "result", "error", "ended", "over")
+"""What a message may begin with."""
 _PATIENCE: Final = 1.0
 """Seconds for a process to end by itself."""
 
@@ -298,7 +304,7 @@ def _converse(
     send(process.stdin, errand)
     answer: tuple[Any, ...] = ()
     while not answer or (complaints is not None and answer[0] != "over"):
-        message = receive(process.stdout)
+        message = _heard(process.stdout)
         if message[0] == "told":
             if told is not None:
                 told(message[1])
@@ -313,6 +319,21 @@ def _converse(
     if answer[0] == "ended":  # by SystemExit or KeyboardInterrupt
         raise ProcessDied(f"it ended its process ({answer[1]})")
     raise ProcessError(answer[1])
+
+
+def _heard(stream: IO[bytes]) -> tuple[Any, ...]:
+    """Return the next message; EOFError where there is none, ProcessDied where it is none."""
+    data = received(stream)
+    try:
+        message = pickle.loads(data)  # noqa: S301  from a process that this one started
+    except Exception:  # noqa: BLE001  other bytes may be taken for any instruction
+        message = None
+    if isinstance(message, tuple) and message and message[0] in _MESSAGES:
+        return message
+    raise _Garbled(
+        "something that it ran wrote to the pipe of its results: let it write to files that it "
+        "opens itself"
+    )
 
 
 def _how_it_ended(status: int, complaints: IO[bytes]) -> str:

@@ -30,6 +30,8 @@ from convbench.core.errors import one_line
 from convbench.core.plugins import load_plugin
 
 LENGTH = struct.Struct("<Q")
+_AT_ONCE: Final = 1 << 20
+"""Bytes of a message that are read in one piece: its length may be what something else wrote."""
 _PR_SET_CHILD_SUBREAPER: Final = 36
 """Of prctl(2): orphans below this process become its children."""
 _OURS: Final = "convbench."
@@ -76,7 +78,7 @@ def received(stream: IO[bytes]) -> bytes:
 
 def _exactly(stream: IO[bytes], count: int) -> bytes:
     parts = []
-    while count and (part := stream.read(count)):  # one without a buffer gives what there is
+    while count and (part := stream.read(min(count, _AT_ONCE))):  # no more than what comes
         parts.append(part)
         count -= len(part)
     if count:
@@ -118,6 +120,7 @@ def nursery() -> None:
         if not child:
             here.close()
             os.close(questions.fileno())
+            os.close(answers.fileno())  # what a child writes there would not be passed on whole
             threading.Thread(target=_follow, args=(there.makefile("rb"),), daemon=True).start()
             _do(errand, there.makefile("wb"))
         there.close()

@@ -89,7 +89,7 @@ def _sides(asked: Asked) -> tuple[Side, Side, str | None]:
         return left, _side(asked.right), None
     by, _, text = asked.by.partition("=")
     if by not in BY:
-        raise RunError(f"--by {asked.by}: no such axis; the axes are {', '.join(BY)}.")
+        raise RunError(f"--by {asked.by:.200}: no such axis; the axes are {', '.join(BY)}.")
     values = tuple(part.strip() for part in text.split(",") if part.strip()) or None
     if asked.right is None:
         return (*split(left, by, values), by)
@@ -110,7 +110,9 @@ def read_share(name: str, text: str | float | None, otherwise: float) -> float:
     read = _SHARE.fullmatch(str(text).strip())
     value = float(read[1]) / (100 if read[2] else 1) if read else -1.0
     if not 0 < value < 1:
-        raise RunError(f"--{name} {text} is not between 0 and 100 %: give it as 5% or as 0.05.")
+        raise RunError(
+            f"--{name} {text!s:.200} is not between 0 and 100 %: give it as 5% or as 0.05."
+        )
     return value
 
 

@@ -75,7 +75,7 @@ def check_allowed(keys: tuple[str, ...]) -> frozenset[str]:
     unknown = [key for key in keys if key not in {*MUST_MATCH, ALL_KEYS}]
     if unknown:
         raise RunError(
-            f"--allow {','.join(unknown)}: only the keys that must match can be allowed to differ; "
-            f"give {ALL_KEYS}, or any of {', '.join(MUST_MATCH)}."
+            f"--allow {','.join(unknown):.200}: only the keys that must match can be allowed to "
+            f"differ; give {ALL_KEYS}, or any of {', '.join(MUST_MATCH)}."
         )
     return frozenset(keys)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from convbench.comparing.tables import busy
 from convbench.core.costs import FIELDS, SUMMED
+from convbench.core.text import whole
 from convbench.counting.tally import Tally
 
 if TYPE_CHECKING:
@@ -42,9 +43,11 @@ def changes(pair: Pair) -> tuple[Change, tuple[str, ...]]:
             return "broken", said
         return ("mended" if before in _FAILED else ""), said
     if left.cost and not right.cost:
-        return "count changed", (f"multiplications {left.cost.multiplications:,} → not known",)
+        return "count changed", (f"multiplications {whole(left.cost.multiplications)} → not known",)
     counts = [item for item in _counts(left, right) if item[1] != item[2]]
-    differing = [f"{name} {a:,} → {b:,}" for name, a, b in counts if a is not None is not b]
+    differing = [
+        f"{name} {whole(a)} → {whole(b)}" for name, a, b in counts if a is not None is not b
+    ]
     lost = [
         f"{name}: not known on the {'left' if a is None else 'right'} side"
         for name, a, b in counts

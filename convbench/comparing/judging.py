@@ -28,10 +28,12 @@ from convbench.clock.samples import QUANTILE
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.comparing.exact import changes, ran
 from convbench.comparing.tables import NOT_MEASURED, busy, of_logs
+from convbench.core.intervals import factor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convbench.clock.samples import Samples
     from convbench.comparing.exact import Change
     from convbench.comparing.matching import Pair
     from convbench.comparing.noise import Effect
@@ -162,7 +164,7 @@ def judge(
         verdict=verdict,
         reasons=reasons,
         ratio=ratio,
-        raw=math.exp(effect.raw),
+        raw=factor(effect.raw),
         chance=effect.surprise,
         change=change,
         notes=(*notes, *_left_out(effect)),
@@ -203,13 +205,30 @@ def _doubted(
     pair: Pair, ratio: RatioInterval, verdict: Verdict, reasons: tuple[str, ...], limits: Limits
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict and its reasons, inconclusive where too many processes were disturbed."""
-    dirty = _dirty(pair)
-    if dirty <= _MANY_DISTURBED:
+    share = disturbed(*(record.samples for record in pair.sides))
+    if share <= _MANY_DISTURBED:
         return verdict, reasons
-    most = replace(limits, drift=max(limits.drift, _EXPLAINED))
-    explained = dirty > _MOST_DISTURBED or not most.beyond_drift(ratio)
-    doubted = explained and "group" not in reasons
+    doubted = explained(share, ratio, limits) and "group" not in reasons
     return "cannot tell" if doubted else verdict, (*reasons, "contaminated")
+
+
+def disturbed(*sides: Sequence[Samples]) -> float:
+    """Return the share of a side's processes that other load disturbed, of the side with more.
+
+    These are processes of which so many samples are contaminated that their low quantile may be.
+    """
+    return max(
+        sum(contaminated_share([one]) > _SEEN_THROUGH for one in side) / max(1, len(side))
+        for side in sides
+    )
+
+
+def explained(share: float, ratio: RatioInterval, limits: Limits) -> bool:
+    """Tell whether other load, which disturbed this share of processes, may explain a ratio."""
+    if share <= _MANY_DISTURBED:
+        return False
+    most = replace(limits, drift=max(limits.drift, _EXPLAINED))
+    return share > _MOST_DISTURBED or not most.beyond_drift(ratio)
 
 
 def _left_out(effect: Effect) -> tuple[str, ...]:
@@ -220,15 +239,6 @@ def _left_out(effect: Effect) -> tuple[str, ...]:
         if number
     ]
     return (f"disturbed processes left out: {', '.join(said)}",) if said else ()
-
-
-def _dirty(pair: Pair) -> float:
-    """Return the share of disturbed processes, of the side with more."""
-    return max(
-        sum(contaminated_share([one]) > _SEEN_THROUGH for one in record.samples)
-        / len(record.samples)
-        for record in pair.sides
-    )
 
 
 def identical(pair: Pair) -> Judged:

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import IO, Any, Final, NoReturn
 
 from convbench.core.errors import ConvbenchError, RunError
+from convbench.core.serialization import harmless
 
 LONGEST: Final = 1 << 26
 """Bytes of a line, or of a file that is no list of lines: far more than convbench writes."""
 _AT_ONCE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """What waits for nobody who writes to the other end of a pipe."""
+_FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""Errors of a disk without space, and of a share of one that is used up."""
 PART: Final = ".part"
 """How the name ends of a file that is being written, beside its place."""
 _HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
@@ -35,7 +38,7 @@ def write_file(
     Folders above it are made. A link is replaced, and what it leads to is not written to. Raises
     `error_type` where it cannot be written; remedy: what to do.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  no error for what is no path: see below
         raise error_type(f"{path} is a folder: name a file in it.")
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}{PART}")
     try:
@@ -49,10 +52,18 @@ def write_file(
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
-        raise error_type(
-            f"{path} cannot be written ({error.strerror or error}): {remedy}."
-        ) from error
+        raise error_type(unwritable(path, error, remedy)) from error
     return path
+
+
+def unwritable(path: Path, error: OSError, remedy: str, then: str = "try again") -> str:
+    """Return what to say of a file or folder that cannot be written.
+
+    remedy: what to do, unless the disk is full. then: what to do once it is not.
+    """
+    if error.errno in _FULL:
+        remedy = f"free space on the disk of {path}, then {then}"
+    return f"{path} cannot be written ({error.strerror or error}): {remedy}."
 
 
 def opened(path: Path) -> IO[bytes]:
@@ -78,7 +89,16 @@ def write_files(
     remedy: str = "give a folder that you may write to",
     error_type: type[ConvbenchError] = RunError,
 ) -> tuple[Path, ...]:
-    """Write files by their names below a folder as `write_file` does, and return their paths."""
+    """Write files by their names below a folder as `write_file` does, and return their paths.
+
+    Links between the folder and a file are not followed: a folder of another's may have them.
+    """
+    inner = dict.fromkeys(folder / part for name in files for part in Path(name).parents)
+    for link in inner:
+        if link != folder and link.is_symlink():
+            raise error_type(
+                f"{link} is a link to another folder, and nothing is written through it: remove it."
+            )
     return tuple(
         write_file(folder / name, content, remedy, error_type) for name, content in files.items()
     )
@@ -117,7 +137,12 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     the text: \udcff for the byte ff.
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
-    return _HALF_A_PAIR.sub(lambda half: f"\\\\u{ord(half[0]):04x}", text)
+    return _HALF_A_PAIR.sub(lambda half: rf"\\u{ord(half[0]):04x}", text)
+
+
+def stored_text(text: str) -> str:
+    r"""Return a text as it is when it was written and is read again: \udcff for the byte ff."""
+    return harmless(_HALF_A_PAIR.sub(lambda half: rf"\u{ord(half[0]):04x}", text))
 
 
 def _no_number(text: str) -> NoReturn:

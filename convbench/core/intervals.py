@@ -13,6 +13,15 @@ WORDS: Final = {"cannot tell": "inconclusive"}
 """What a verdict is called for readers, where that is not its name in files and in Python."""
 WIDEST = 2.0
 """An interval whose ends differ by more than this factor helps nobody and is not shown."""
+_MOST_LOG: Final = 700.0
+
+
+def factor(log: float) -> float:
+    """Return the ratio that has this natural logarithm, within what a float and its inverse hold.
+
+    That is e^±700: an interval from few runs, or a file that was changed by hand, may reach beyond.
+    """
+    return math.exp(min(max(log, -_MOST_LOG), _MOST_LOG))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +46,7 @@ class _Around:
     @classmethod
     def of_logs(cls, value: float, low: float, high: float, **more: Any) -> Self:
         """Return the interval whose value and ends have these logarithms."""
-        return cls(value=math.exp(value), low=math.exp(low), high=math.exp(high), **more)
+        return cls(value=factor(value), low=factor(low), high=factor(high), **more)
 
     @property
     def usable(self) -> bool:

@@ -58,11 +58,14 @@ class Table:
         for key, value in self.data.items():
             if key not in self.taken:
                 near = difflib.get_close_matches(key, self.taken, n=1)
-                hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(self.taken)}."
-                shown = key if key.isidentifier() else f"{key!r}"
-                raise SuiteError(
-                    f"{self.place}: {shown:.200} = {value!r:.200} is not a known key. {hint}"
+                hint = (
+                    f"Did you mean {near[0]}?"
+                    if near
+                    else f"Known: {', '.join(dict.fromkeys(self.taken))}."
                 )
+                shown = key if key.isidentifier() else repr(key)
+                said = f"{shown:.80} = {value!r:.200}"
+                raise SuiteError(f"{self.place}: {said} is not a known key. {hint}")
 
 
 def grid(value: Any) -> list[Any]:

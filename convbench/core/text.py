@@ -21,21 +21,38 @@ _MOST_LISTED: Final = 3
 _THOUSAND: Final = 1000
 _MOST_DECIMALS: Final = 6
 _MILLION: Final = 1_000_000
+_MOST_EXPONENT: Final = 15
+"""Decimal exponent beyond which nobody counts the digits of a number."""
+_MOST_WHOLE: Final = 10 ** (_MOST_EXPONENT + 1)
+_MOST_SHARE: Final = 10.0
 _FULL_CONFIDENCE: Final = 0.95
 _PREFIXES: Final = ("", "k", "M", "G", "T", "P", "E")
 _SECONDS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def significant(value: float, digits: int) -> str:
-    """Return the value with that many significant digits, never in exponents: 0.0412, 12,300."""
+    """Return the value with that many significant digits: 0.0412, 12,300.
+
+    Only a number below 1e-15, or of 1e16 or more, is written with an exponent: 4.12e-20.
+    """
     if not math.isfinite(value):
         return MISSING
     if value == 0:
         return "0"
     # The exponent after rounding: 9.99 to two digits is 10, which has one decimal fewer.
-    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    scientific = f"{value:.{digits - 1}e}"
+    exponent = int(scientific.partition("e")[2])
+    if abs(exponent) > _MOST_EXPONENT:
+        return scientific
     decimals = max(0, digits - 1 - exponent)
     return f"{value:,.{decimals}f}"
+
+
+def whole(value: float) -> str:
+    """Return a whole number with all its digits, 1,234,567; of 1e16 or more with 16 of them."""
+    return (
+        significant(value, _MOST_EXPONENT + 1) if abs(value) >= _MOST_WHOLE else f"{round(value):,}"
+    )
 
 
 def count(value: float) -> str:
@@ -151,7 +168,13 @@ def spread(value: Interval | RatioInterval, *, listed: bool = False) -> str:
 
 def percent(share: float) -> str:
     """Return a share as a percentage, with one digit below 10 %: 0.6 %, 4 %, 12 %."""
-    return f"{significant(100 * share, 1)} %"
+    return _percentage(share, 1)
+
+
+def about(share: float, digits: int = 1) -> str:
+    """Return a share that was estimated, as in a sentence: about 4 %, more than 1,000 %."""
+    text = _percentage(share, digits)
+    return text if share > _MOST_SHARE else f"about {text}"
 
 
 def rounded(value: float, digits: int = _DIGITS) -> str:
@@ -166,6 +189,8 @@ def _range(value: RatioInterval, *, shown: int = 0) -> tuple[str, str]:
     verdict hangs on), seem further apart than a factor of 2, or leave out the value as it stands
     before them, with `shown` digits.
     """
+    if not 1 / _MOST_WHOLE < value.low <= value.high < _MOST_WHOLE:
+        return significant(value.low, 2), significant(value.high, 2)
     decimals = _decimals(value.low, 2)
     most = _decimals(value.value, shown) if shown else -1
     middle = float(significant(value.value, shown).replace(",", "")) if shown else 0.0
@@ -217,9 +242,13 @@ def confidence(value: float) -> str:
 
 def share(value: float) -> str:
     """Return a share as a percentage: 1.3 %."""
-    if not math.isfinite(value):
-        return MISSING
-    return f"{significant(100 * value, 2)} %"
+    return _percentage(value, 2) if math.isfinite(value) else MISSING
+
+
+def _percentage(share: float, digits: int) -> str:
+    if share > _MOST_SHARE:
+        return f"more than {100 * _MOST_SHARE:,.0f} %"
+    return f"{significant(100 * share, digits)} %"
 
 
 def listing(names: Sequence[str], most: int = 0) -> str:
@@ -266,7 +295,12 @@ def cell(value: Any, kind: Kind) -> str:  # noqa: PLR0911  (one line for each ki
 def _number(value: float, kind: Kind) -> str:
     if not math.isfinite(value):
         return MISSING
-    if kind == "integer":
-        return f"{value:,.0f}"
-    show = {"count": count, "seconds": seconds, "ratio": ratio, "share": share, "bytes": size}
+    show = {
+        "integer": whole,
+        "count": count,
+        "seconds": seconds,
+        "ratio": ratio,
+        "share": share,
+        "bytes": size,
+    }
     return show[kind](value) if kind in show else str(value)

@@ -19,7 +19,9 @@ point if
   than the threshold; where the group has too few cases for a common shift, the whole interval is
   beyond the allowed drift;
 - each level has two runs or more, or is the first or the latest one: a single slower run in the
-  middle is no change.
+  middle is no change;
+- other load on the machine cannot explain it, by the rule of a comparison of the runs before with
+  those after (`comparing.judging.explained`).
 """
 
 from __future__ import annotations
@@ -33,16 +35,19 @@ import numpy as np
 from scipy import special
 
 from convbench.clock.variances import chance, quantile
-from convbench.comparing.judging import Limits
+from convbench.comparing.judging import Limits, explained
+from convbench.comparing.tables import of_logs
 from convbench.comparing.units import middle
 from convbench.history.scatter import Scatter, scatter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from convbench.history.shares import Floats
+
+    Disturbed = Callable[[int, int, int, int], float]
 
 _LEAST: Final = 1e-12
 """A variance that is taken for none: of runs that agree to the last digit."""
@@ -70,6 +75,7 @@ class Level:
 class Found:
     """All change points, by series and then by run.
 
+    doubted: what would be some, but for other load on the machine, which may explain them.
     tested: how many comparisons they were held against. smallest: the log-ratio from which a
     change of a typical series is significant, at the latest run and half way; inf where none is.
     """
@@ -77,22 +83,30 @@ class Found:
     levels: tuple[Level, ...]
     tested: int
     smallest: tuple[float, float]
+    doubted: tuple[Level, ...] = ()
 
 
-def find(values: Floats, known: NDArray[np.bool_], limits: Limits) -> Found:
+def find(
+    values: Floats,
+    known: NDArray[np.bool_],
+    limits: Limits,
+    disturbed: Disturbed = lambda *_: 0.0,
+) -> Found:
     """Find the change points of many series.
 
     values: logs of times, [series, run, process], the groups' shares taken away; nan where there
-    is none. known: for each series, whether its group has a common shift.
+    is none. known: for each series, whether its group has a common shift. disturbed: the share of
+    processes that other load disturbed, of a series and of two stretches of runs, given as start,
+    split and stop; that of the stretch with more.
     """
     learnt = scatter(values)
     tries = windows(values.shape[1])
     tested = _Tests(learnt, tries)
     bound = tested.bound(1 - limits.confidence)
     sure = tested.valid & (tested.chance < bound)
-    levels = []
+    levels, doubted = [], []
     for series in np.nonzero(sure.any(axis=1))[0].tolist():
-        one = _Series(learnt, series, limits, bound, known=bool(known[series]))
+        one = _Series(learnt, series, limits, bound, known=bool(known[series]), disturbed=disturbed)
         candidates = [
             (float(tested.chance[series, index]), -abs(float(tested.t[series, index])), index)
             for index in np.nonzero(sure[series])[0].tolist()
@@ -100,9 +114,13 @@ def find(values: Floats, known: NDArray[np.bool_], limits: Limits) -> Found:
         ]
         order = [tries[index].tolist() for _, _, index in sorted(candidates)]
         levels += one.levels(order)
+        doubted += one.doubted
     number = int(tested.valid.sum())
     return Found(
-        levels=tuple(levels), tested=number, smallest=_smallest(learnt, number, limits.confidence)
+        levels=tuple(levels),
+        tested=number,
+        smallest=_smallest(learnt, number, limits.confidence),
+        doubted=tuple(doubted),
     )
 
 
@@ -180,10 +198,18 @@ class _Series:
     """One series, split at significant changes."""
 
     def __init__(
-        self, learnt: Scatter, series: int, limits: Limits, bound: float, *, known: bool
+        self,
+        learnt: Scatter,
+        series: int,
+        limits: Limits,
+        bound: float,
+        *,
+        known: bool,
+        disturbed: Disturbed,
     ) -> None:
         self._series, self._learnt, self._limits = series, learnt, limits
-        self._bound, self._known = bound, known
+        self._bound, self._known, self._disturbed = bound, known, disturbed
+        self.doubted: list[Level] = []
         self._units = learnt.units[series]
         self._unit = float(learnt.yardstick[series])
 
@@ -191,16 +217,18 @@ class _Series:
         """Return the change points; `order` has the significant splits, smallest p-value first."""
         points = self._placed(self._split(order, 0, len(self._units)))
         while True:
-            levels = [
-                self._level(*three)
-                for three in zip(
-                    [0, *points], points, [*points[1:], len(self._units)], strict=False
-                )
-            ]
+            stretches = [*zip([0, *points], points, [*points[1:], len(self._units)], strict=False)]
+            levels = [self._level(*stretch) for stretch in stretches]
             weak = [level for level in levels if not self._counts(level)]
-            if not weak:
+            doubted = [] if weak else [
+                level
+                for level, stretch in zip(levels, stretches, strict=True)
+                if self._explained(level, stretch)
+            ]  # fmt: skip
+            if not weak + doubted:
                 return levels
-            weakest = max(weak, key=lambda level: (level.chance, -abs(level.value)))
+            weakest = max(weak or doubted, key=lambda level: (level.chance, -abs(level.value)))
+            self.doubted += [level for level in doubted if level is weakest]
             points = self._placed([point for point in points if point != weakest.run])
 
     def _split(self, order: list[list[int]], start: int, stop: int) -> list[int]:
@@ -259,6 +287,10 @@ class _Series:
             return False
         beyond = min(abs(level.low), abs(level.high)) > math.log1p(self._limits.drift)
         return self._known or (level.low * level.high > 0 and beyond)
+
+    def _explained(self, level: Level, stretch: tuple[int, int, int]) -> bool:
+        ratio = of_logs(level.value, level.low, level.high, confidence=self._limits.confidence)
+        return explained(self._disturbed(self._series, *stretch), ratio, self._limits)
 
 
 def _error(variance: Any, numbers: Sequence[Any], within: Sequence[Any]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,6 +11,7 @@ from convbench.comparing.command import read_share
 from convbench.comparing.judging import Limits
 from convbench.core.errors import RunError
 from convbench.core.files import write_files
+from convbench.core.patterns import matching
 from convbench.history.history import History, history
 from convbench.history.page import page
 from convbench.history.run_folders import find_runs
@@ -43,31 +43,21 @@ def answer(asked: Asked) -> Document:
 
     """
     limits = Limits(threshold=read_share("threshold", asked.threshold, Limits.threshold))
-    pattern = None if asked.case is None else _pattern(asked.case)
+    if asked.case is not None:
+        matching(asked.case, (), "--case", RunError)  # before runs are read
     found = history(find_runs(asked.folder), limits)
-    return page(found, found.telling if pattern is None else _matching(found, pattern))
+    return page(found, found.telling if asked.case is None else _matching(found, asked.case))
 
 
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise RunError(
-            f"--case {text!r} is no regular expression ({error}): put a backslash before brackets "
-            "and dots that are to match themselves."
-        ) from None
-
-
-def _matching(found: History, pattern: re.Pattern[str]) -> tuple[int, ...]:
-    chosen = tuple(index for index, case in enumerate(found.cases) if pattern.search(case.name))
-    if chosen:
-        return chosen
-    labels = list(dict.fromkeys(case.label for case in found.cases))
-    near = difflib.get_close_matches(pattern.pattern, labels, n=_NEAR, cutoff=0.4)
-    hint = f"Near ones are {', '.join(near)}." if near else f"Types there: {', '.join(labels[:8])}."
+def _matching(found: History, pattern: str) -> tuple[int, ...]:
     names = [case.name for case in found.cases]
+    if kept := set(matching(pattern, names, "--case", RunError)):
+        return tuple(index for index, name in enumerate(names) if name in kept)
+    labels = list(dict.fromkeys(case.label for case in found.cases))
+    near = difflib.get_close_matches(pattern, labels, n=_NEAR, cutoff=0.4)
+    hint = f"Near ones are {', '.join(near)}." if near else f"Types there: {', '.join(labels[:8])}."
     example = f" A whole name is {names[0]!r}." if names else ""
-    raise RunError(f"--case {pattern.pattern!r} matches no case of these runs. {hint}{example}")
+    raise RunError(f"--case {pattern!r} matches no case of these runs. {hint}{example}")
 
 
 def write(document: Document, out: Path) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convbench.comparing.tables import NOT_MEASURED, busy, lean, timed
 from convbench.core import text as show
+from convbench.core.intervals import factor
 from convbench.history.plot import by_how_much
 from convbench.history.tables import commit
 from convbench.report.document import Column, Table
@@ -43,7 +44,7 @@ def case_table(history: History, series: int, number: int) -> Table:
     counts = {row[4] for row in rows}
     same = ""
     if len(counts) == 1 and None not in counts:  # said once, so that the others have room
-        same = f" {next(iter(counts)):,} multiplications in every run."
+        same = f" {show.whole(counts.pop())} multiplications in every run."
         rows = [(*row[:4], None, *row[5:]) for row in rows]
     caption = f"{case.label} in {history.titles.groups[case.group]}.{same}{lacking}"
     return lean(f"case-{number}", caption, columns, rows, keep=("run", "seconds"))
@@ -64,7 +65,7 @@ def _at(history: History, series: int, run: int, record: Record) -> Row:
     return (
         run + 1,
         history.rows[run][record.case].seconds if timed(record) else None,
-        math.exp(alone) if math.isfinite(alone) else None,
+        factor(alone) if math.isfinite(alone) else None,
         int(record.cost.multiplications) if record.cost else None,
         "; ".join(said),
     )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convbench.comparing.environment import Difference, environments
-from convbench.comparing.judging import Limits
-from convbench.comparing.units import mean
+from convbench.comparing.judging import Limits, disturbed
+from convbench.comparing.tables import timed
+from convbench.comparing.units import mean, members
 from convbench.core.notebook_views import OneLine
 from convbench.core.text import plural
 from convbench.history.changes import Found, Level, find
@@ -20,7 +21,7 @@ from convbench.runs.frame import rows
 from convbench.runs.titles import Titles, titles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from convbench.history.run_folders import Finds
     from convbench.history.shares import Floats
@@ -86,6 +87,7 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
     values = logs(cases)
     shares = take_away(values, [case.group for case in cases])
     groups = np.array([*shares.common.values()])
+    rows_of = members(case.group for case in cases)
     whole = replace(limits, threshold=max(limits.drift, limits.threshold))
     return History(
         runs=finds.runs,
@@ -94,16 +96,44 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
         cases=cases,
         differences=_differences([entry.run.header.fingerprint for entry in finds.runs]),
         events=events(cases),
-        found=find(shares.left, shares.known, limits),
+        found=find(
+            shares.left,
+            shares.known,
+            limits,
+            lambda series, *runs: _disturbed([cases[series]], *runs),
+        ),
         rows=tuple({row.record.case: row for row in rows(entry.run)} for entry in finds.runs),
         alone=np.where(shares.known[:, None], mean(shares.left, axis=-1), np.nan),
         shares={group: _about_the_middle(block) for group, block in shares.common.items()},
-        moved=find(groups, np.ones(len(groups), dtype=bool), whole)
+        moved=find(
+            groups,
+            np.ones(len(groups), dtype=bool),
+            whole,
+            lambda group, *runs: _disturbed(
+                [cases[row] for row in rows_of[[*shares.common][group]]], *runs
+            ),
+        )
         if len(groups)
         else Found(levels=(), tested=0, smallest=(np.inf, np.inf)),
         titles=titles(
             record for case in cases for record in case.records[::-1] if record is not None
         ),
+    )
+
+
+def _disturbed(cases: Sequence[Series], start: int, split: int, stop: int) -> float:
+    """Return the share of processes that were disturbed, of the stretch of runs with more."""
+    return disturbed(
+        *(
+            [
+                samples
+                for case in cases
+                for record in case.records[slice(*stretch)]
+                if record is not None and timed(record)
+                for samples in record.samples
+            ]
+            for stretch in ((start, split), (split, stop))
+        )
     )
 
 

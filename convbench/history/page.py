@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from convbench.comparing.judging import REASONS
 from convbench.comparing.tables import busy, percentage
 from convbench.comparing.units import FEWEST_FOR_A_SHIFT
 from convbench.core import text as show
+from convbench.core.intervals import factor
 from convbench.history.following import case_table, data_table
-from convbench.history.plot import trend_figure
+from convbench.history.plot import by_how_much, trend_figure
 from convbench.history.tables import (
     MOST_ROWS,
     changes_table,
@@ -70,6 +72,7 @@ def _points(history: History, chosen: int) -> Iterable[Bullet]:
         yield Bullet(lead="Times", text=_times(history))
         yield Bullet(lead="Counts", text=_counts(history))
     yield from _unmeasured(history)
+    yield from _doubted(history)
     yield from _whole_groups(history)
     yield from _environment(history)
     yield Bullet(lead="Detectable change", text=_power(history))
@@ -124,10 +127,29 @@ def _unmeasured(history: History) -> Iterable[Bullet]:
         yield Bullet(lead="Not measured", text=text)
 
 
+def _doubted(history: History) -> Iterable[Bullet]:
+    groups = list(history.shares)
+    found = [
+        (f"{case.label} in {history.titles.groups[case.group]}", level)
+        for level in history.found.doubted
+        for case in [history.cases[level.series]]
+    ]
+    found += [(history.titles.groups[groups[one.series]], one) for one in history.moved.doubted]
+    if found:
+        names = [
+            f"{name} ({by_how_much(one.value)} from run {one.run + 1} on)" for name, one in found
+        ]
+        text = (
+            f"{show.listing(names, _MOST_NAMED)}, not counted as a change: "
+            f"{REASONS['contaminated']}."
+        )
+        yield Bullet(lead="Inconclusive", text=text)
+
+
 def _whole_groups(history: History) -> Iterable[Bullet]:
     edge = math.log1p(max(history.limits.drift, history.limits.threshold))
     far = [
-        f"run {run + 1} ({history.titles.groups[group]}: {show.times(math.exp(value))})"
+        f"run {run + 1} ({history.titles.groups[group]}: {show.times(factor(value))})"
         for group, values in history.shares.items()
         for run, value in enumerate(values)
         if math.isfinite(value) and abs(value) > edge
@@ -176,17 +198,15 @@ def _power(history: History) -> str:
             f"none in times: {show.plural(runs, 'run')} of so few cases do not show by how much "
             "unchanged cases vary between runs. Counts are exact all the same. Add runs, or cases."
         )
-    size = [
-        show.percent(max(math.expm1(value), history.limits.threshold)) for value in (last, half)
-    ]
+    size = [show.about(max(factor(value) - 1, history.limits.threshold)) for value in (last, half)]
     if runs < _FEWEST_RUNS:
         text = (
-            f"about {size[0]} in a typical case. With two runs alone, which of them is the usual "
+            f"{size[0]} in a typical case. With two runs alone, which of them is the usual "
             "one is not known; add a third."
         )
     else:
         text = (
-            f"about {size[0]} in a typical case at the latest run, and {size[1]} in the middle of "
+            f"{size[0]} in a typical case at the latest run, and {size[1]} in the middle of "
             "the history; more in noisier cases."
         )
     few = sum(0 < case.times < min(runs, _FEWEST_RUNS) for case in history.cases)

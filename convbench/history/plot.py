@@ -10,6 +10,7 @@ import numpy as np
 
 from convbench.comparing.tables import busy, timed
 from convbench.core import text as show
+from convbench.core.intervals import factor
 from convbench.report.document import Figure
 from convbench.report.figuredata import Trend, TrendChange, TrendLevel, TrendLine, TrendPoint
 
@@ -70,7 +71,7 @@ def _line(history: History, index: int) -> TrendLine:
                 TrendPoint(
                     run=run,
                     seconds=history.rows[run][record.case].seconds,
-                    alone=math.exp(net) if math.isfinite(net) else None,
+                    alone=factor(net) if math.isfinite(net) else None,
                 )
             )
         else:
@@ -113,7 +114,7 @@ def _levels(points: Sequence[TrendPoint], changes: Sequence[int]) -> tuple[Trend
 def by_how_much(value: float) -> str:
     """Return a log-ratio in words: 10 % slower, 4.2 % faster."""
     way = "slower" if value > 0 else "faster"
-    return f"{show.share(abs(math.expm1(value)))} {way}"
+    return f"{show.share(abs(factor(value) - 1))} {way}"
 
 
 def _alt(trend: Trend) -> str:

@@ -55,9 +55,11 @@ def find_runs(root: Path) -> Finds:
         RunError: there is no such folder, or no run that can be read at or below it.
 
     """
-    if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
-        raise RunError(f"{root} {what}: give a folder with run folders in it, such as reports.")
+    if not os.path.isdir(root):  # noqa: PTH112  no error for what is no path
+        what = "is a file" if os.path.isfile(root) else "does not exist"  # noqa: PTH113
+        raise RunError(
+            f"{root!s:.200} {what}: give a folder with run folders in it, such as reports."
+        )
     entries: list[Entry] = []
     unread: list[Unread] = []
     for path, files, error in _folders(root):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.clock.contamination import MANY, contaminated_share
 from convbench.comparing.tables import NOT_MEASURED, busy, lean, of_logs, timed
 from convbench.core import text as show
+from convbench.core.intervals import factor
 from convbench.report.document import Column, Table
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _run(history: History, number: int) -> Row:
         commit(entry),
         entry.run.header.version,
         sum(timed(record) for record in entry.run.records),
-        math.exp(shares[len(shares) // 2]) if shares and len(history.runs) > 1 else None,
+        factor(shares[len(shares) // 2]) if shares and len(history.runs) > 1 else None,
         show.listing(changed, _MOST_KEYS),
         "; ".join(_notes(entry)),
         entry.place,
@@ -255,7 +256,7 @@ def groups_table(history: History) -> Table:
             Column(name="time ratio", key="ratio", kind="ratio"),
         ),
         rows=tuple(
-            (history.titles.groups[group], run + 1, math.exp(value))
+            (history.titles.groups[group], run + 1, factor(value))
             for group, values in history.shares.items()
             for run, value in enumerate(map(float, values))
             if math.isfinite(value)

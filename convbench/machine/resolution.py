@@ -266,5 +266,5 @@ def _sentence(resolution: Resolution, size: SizeResolution) -> str:
     if size.smallest_difference is None:
         return f"This machine cannot tell any difference {where}."
     return (
-        f"This machine can tell differences of about {percent(size.smallest_difference)} {where}."
+        f"This machine can tell differences of {show.about(size.smallest_difference, 2)} {where}."
     )

@@ -26,19 +26,23 @@ class ModelError(ConvbenchError):
 
 
 def load_model(
-    reference: str, arguments: Mapping[str, str] | None = None, *, device: str = "cpu"
+    reference: str,
+    arguments: Mapping[str, str] | None = None,
+    *,
+    device: str = "cpu",
+    trust: bool = False,
 ) -> nn.Module:
     """Return the module that a reference names, in evaluation mode.
 
     reference: `package.module:factory` or `FILE.py:factory` (called with `arguments`, values read
     as Python literals where they are some), the name of a registered network, or the path of an
     exported program (.pt2) or of an ONNX file (.onnx). device: "meta" makes a factory's weights
-    without memory.
+    without memory. trust: as `load_program` takes it.
     Raises ModelError, saying what is missing or what the factory raised.
     """
     given = {key: _literal(value) for key, value in (arguments or {}).items()}
     if reference.endswith(".pt2"):
-        return load_program(reference, given).module()
+        return load_program(reference, given, trust=trust).module()
     if reference.endswith(".onnx"):
         from convbench.networks.onnx_files import load_onnx
 
@@ -62,14 +66,27 @@ def _literal(text: str) -> Any:
         return text
 
 
-def load_program(path: str, arguments: Mapping[str, Any] | None = None) -> ExportedProgram:
-    """Return the exported program in a file; ModelError where there is none."""
+def load_program(
+    path: str, arguments: Mapping[str, Any] | None = None, *, trust: bool = False
+) -> ExportedProgram:
+    """Return the exported program in a file; ModelError where there is none.
+
+    trust: the file may run code. `torch.export.load` unpickles its sample inputs and constants
+    without `weights_only` where they do not load with it, and SymPy evaluates its expressions;
+    neither can be switched off. Without trust nothing but the archive's signature is read.
+    """
     import torch
 
     check_file(path, "an exported program", arguments)
     if not zipfile.is_zipfile(path):
         raise ModelError(
             f"{path} is no exported program (not an archive): save one with torch.export.save."
+        )
+    if not trust:
+        raise ModelError(
+            f"{path} was not loaded: an exported program can run any code when it is loaded, as a "
+            "Python file can. If you trust where it comes from, give --trust (in Python, "
+            "trust=True); if not, ask for the model as an ONNX file."
         )
     log = logging.getLogger("torch")
     before = log.level

@@ -215,7 +215,7 @@ def _command(arguments: Sequence[str]) -> str:
     is stored in; of any other option the name stands alone. Tests are below the working folder, or
     named without the folders above.
     """
-    from convbench.runs.job import shown_path
+    from convbench.runs.choices import shown_path
 
     kept: list[str] = []
     before = ""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from convbench.convs.base import ConvType
 from convbench.core.costs import Cost
 from convbench.core.errors import SuiteError
+from convbench.core.patterns import matching
 from convbench.core.spec import ConvSpec
 from convbench.networks.base import NETWORKS
 from convbench.runs.conditions import Condition
 from convbench.runs.record import Record
-from convbench.runs.suite import NetworkGroup, SlotGroup, Suite, Timing
+from convbench.runs.suite import MOST_CASES, NetworkGroup, SlotGroup, Suite, Timing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,28 +81,35 @@ def expand(
     """Return the suite's groups under every condition.
 
     only: a regular expression searched for in the cases' names; a group's baseline is kept with
-    whatever of the group is.
+    whatever of the group is. Raises SuiteError for more than MOST_CASES, and for an expression that
+    is none.
     """
-    import re
-
+    if (number := suite.cases * len(conditions)) > MOST_CASES:
+        raise SuiteError(
+            f"Suite {suite.name} has {number:,} cases under {len(conditions):,} conditions, and a "
+            f"run at most {MOST_CASES:,}: give shorter lists."
+        )
+    made = [
+        _slot_group(group, condition)
+        if isinstance(group, SlotGroup)
+        else _network_group(group, condition)
+        for group in suite.groups
+        for condition in conditions
+    ]
+    if only is not None:
+        names = [case.identity for case in all_cases(made)]
+        kept = frozenset(matching(only, names, "--only", SuiteError))
+        made = [_filtered(group, kept) for group in made]
     found: dict[str, Group] = {}
-    for group in suite.groups:
-        for condition in conditions:
-            made = (
-                _slot_group(group, condition)
-                if isinstance(group, SlotGroup)
-                else _network_group(group, condition)
-            )
-            if only is not None:
-                made = _filtered(made, re.compile(only))
-            if made.cases:
-                known = found.get(made.label)
-                found[made.label] = made if known is None else _merged(known, made)
+    for group in made:
+        if group.cases:
+            known = found.get(group.label)
+            found[group.label] = group if known is None else _merged(known, group)
     return tuple(found.values())
 
 
-def _filtered(group: Group, pattern: Any) -> Group:
-    kept = {case.identity for case in group.cases if pattern.search(case.identity)}
+def _filtered(group: Group, names: frozenset[str]) -> Group:
+    kept = {case.identity for case in group.cases if case.identity in names}
     kept |= {
         case.skeleton.baseline
         for case in group.cases
@@ -209,7 +217,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float | str | bool | None) else str(value)
 
 
-def all_cases(groups: tuple[Group, ...]) -> Iterator[Case]:
+def all_cases(groups: Iterable[Group]) -> Iterator[Case]:
     """Iterate over all cases."""
     for group in groups:
         yield from group.cases

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -85,6 +86,17 @@ def choose(request: Request) -> Choice:
 def default_folder(device: str, suite: str) -> Path:
     """Return where a run goes unless told: reports/<device>-<suite>."""
     return Path("reports") / f"{device.replace(':', '')}-{suite}"
+
+
+def shown_path(path: str) -> str:
+    """Return a path as others may read it: below the working folder, else its last part alone.
+
+    So a run tells nothing of the folders around, neither by an absolute path nor by one that leads
+    up; whoever makes it again gives the path to their own copy.
+    """
+    here = Path.cwd()
+    whole = Path(os.path.normpath(here / path))  # links are not resolved: names are all that it has
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else whole.name
 
 
 def _axes(request: Request, suite: Suite) -> dict[str, tuple[Any, ...]]:

@@ -16,7 +16,7 @@ from typing import Final
 from convbench.clock.gathering import TIMEOUT
 from convbench.core.errors import ConvbenchError, RunError, SuiteError
 from convbench.runs.cases import Group, all_cases, expand
-from convbench.runs.choices import Choice, Request, choose
+from convbench.runs.choices import Choice, Request, choose, shown_path
 from convbench.runs.conditions import Condition, combinations
 from convbench.runs.groups import Watcher
 from convbench.runs.machine import know_thyself
@@ -76,14 +76,6 @@ def decide(request: Request) -> Job:
     choice = stored(request) if request.resume else choose(request)
     if not 0 <= choice.seed < 2**63:
         raise SuiteError(f"--seed {choice.seed}: give a whole number from 0 to 2**63 - 1.")
-    if choice.only is not None:
-        try:
-            re.compile(choice.only)
-        except re.error as error:
-            raise SuiteError(
-                f"--only {choice.only!r:.200} is not a regular expression: {error}. Mend it, or "
-                "escape the signs that have a meaning there."
-            ) from None
     conditions = conditions_of(choice)
     groups = expand(choice.suite, conditions, choice.only)
     if not groups:
@@ -163,15 +155,6 @@ def _command(request: Request, choice: Choice) -> str:
         if (seconds := getattr(request, option)) is not None:
             parts += [f"--{option}", f"{seconds:g}"]
     return shlex.join([*parts, "--seed", str(choice.seed)])
-
-
-def shown_path(path: str) -> str:
-    """Return a path as others may read it: below the working folder, else its name alone."""
-    if not Path(path).is_absolute():
-        return path
-    here = Path.cwd()
-    whole = Path(path)
-    return str(whole.relative_to(here)) if whole.is_relative_to(here) else whole.name
 
 
 def carry_out(job: Job, watcher: Watcher, spent: Callable[[], float] | None = None) -> None:

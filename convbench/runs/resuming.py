@@ -5,18 +5,23 @@ from __future__ import annotations
 import shlex
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from convbench.core.errors import RunError, SuiteError, UnknownNameError
+from convbench.core.files import stored_text
+from convbench.core.reading import Table
 from convbench.runs.choices import (
     Choice,
     Request,
     checked_stopwatch,
     default_folder,
+    shown_path,
     with_processes,
 )
+from convbench.runs.conditions import AXES
 from convbench.runs.record import Run
 from convbench.runs.store import holds_run, load
-from convbench.runs.suite import load_suite, parse_suite, suite_text, without_comments
+from convbench.runs.suite import load_suite, parse_suite, read_axes, suite_text, without_comments
 
 
 def stored(request: Request) -> Choice:
@@ -50,9 +55,13 @@ def stored(request: Request) -> Choice:
 
 def _plugins(request: Request, found: Run) -> str:
     """Return the options for the plugins that a run was begun with and now lacks; "" for none."""
-    words = shlex.split(found.header.command)
+    try:
+        words = shlex.split(found.header.command)
+    except ValueError:  # no command of a shell: the file was changed by hand
+        words = []
     begun = [name for option, name in pairwise(words) if option == "--plugin"]
-    lacking = [name for name in begun if name not in request.plugins]
+    given = [shown_path(name) for name in request.plugins]
+    lacking = [name for name in begun if name not in given]
     return shlex.join(word for name in lacking for word in ("--plugin", name))
 
 
@@ -67,7 +76,7 @@ def _choice(request: Request, found: Run, out: Path) -> Choice:
             ),
             text=kept["text"],
             device=kept["device"],
-            axes={axis: tuple(values) for axis, values in kept["axes"].items()},
+            axes=_axes(Table(f"{out}/run.json", "suite.axes", kept["axes"])),
             threads_because=str(found.header.fingerprint.get("threads_because", "as the run says")),
             processes=kept.get("processes"),
             budget=request.budget or kept.get("budget"),
@@ -83,6 +92,15 @@ def _choice(request: Request, found: Run, out: Path) -> Choice:
         ) from None
 
 
+def _axes(table: Table) -> dict[str, tuple[Any, ...]]:
+    """Return what every axis is to be; SuiteError where one is missing, or is no axis."""
+    found = read_axes(table)
+    for axis in AXES:
+        if axis not in found:
+            table.missing(axis)
+    return found
+
+
 def _check_same(request: Request, choice: Choice) -> None:
     from convbench.machine.device import resolve_device
 
@@ -95,7 +113,7 @@ def _check_same(request: Request, choice: Choice) -> None:
     if stopwatch is not None:
         stopwatch = checked_stopwatch(stopwatch, choice.device)
     given: dict[str, object] = {
-        "only": request.only,
+        "only": request.only and stored_text(request.only),
         "processes": request.processes,
         "seed": request.seed,
         "stopwatch": stopwatch,
@@ -114,6 +132,6 @@ def _check_same(request: Request, choice: Choice) -> None:
 
 def _other(out: Path, key: str, value: object, given: object) -> RunError:
     return RunError(
-        f"{out} was begun with {key}={value!r} and --resume was given {given!r}: leave the "
+        f"{out} was begun with {key}={value!r:.200} and --resume was given {given!r}: leave the "
         "option out, or begin another run with --out."
     )

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import IO, Final
 
 from convbench.core.errors import RunError
-from convbench.core.files import PART, dumps, lines, loads, opened, read_json, write_file
+from convbench.core.files import (
+    PART,
+    dumps,
+    lines,
+    loads,
+    opened,
+    read_json,
+    unwritable,
+    write_file,
+)
 from convbench.runs.record import SCHEMA, Header, More, Record, Run
 
 HEADER: Final = "run.json"
@@ -86,9 +95,8 @@ class Store:
             self._midway = False
         except OSError as error:
             del self._written[whole:]
-            with suppress(OSError):  # part of a line may be there, as on a disk that is full
-                self._lock.truncate(sum(map(len, self._written)))
-            raise _unwritable(self.path, error) from None
+            self._midway = False
+            raise _unwritable(self.path, error, "go on with --resume") from None
 
     def keep(self, *, whole: bool = False) -> None:
         """See that what was written still lies in the folder; write it anew where it does not.
@@ -197,16 +205,21 @@ def _is(path: Path, file: IO[bytes]) -> bool:
 
 
 def _write(file: IO[bytes], content: bytes) -> None:
-    """Append to a file without a buffer, which would keep what a full disk refuses for later."""
-    left = memoryview(content)
-    while left:
-        left = left[os.write(file.fileno(), left) :]
-    os.fsync(file.fileno())
+    """Add to a file that has no buffer, all of it or nothing; OSError where the disk is full."""
+    before, rest = os.fstat(file.fileno()).st_size, memoryview(content)
+    try:
+        while rest:
+            rest = rest[os.write(file.fileno(), rest) :]
+        os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            file.truncate(before)
+        raise
 
 
 def holds_run(path: Path) -> bool:
     """Tell whether the folder holds a run."""
-    return (path / HEADER).is_file()
+    return os.path.isfile(path / HEADER)  # noqa: PTH113  no error for what no path can be
 
 
 def foreign(path: Path) -> bool:
@@ -280,8 +293,10 @@ def _take(line: bytes, records: dict[str, Record]) -> None:
 
 
 def _load_header(path: Path) -> Header:
-    if not path.is_dir():
-        raise RunError(f"{path} is not a folder: give a run folder, such as reports/cpu-quick.")
+    if not os.path.isdir(path):  # noqa: PTH112  as above
+        raise RunError(
+            f"{path!s:.200} is not a folder: give a run folder, such as reports/cpu-quick."
+        )
     file = path / HEADER
     remedy = "this is no convbench run, or a torn one: make it again, or give another folder"
     data = read_json(file, remedy)
@@ -311,7 +326,12 @@ def locked(path: Path) -> IO[bytes]:
     records = path / RECORDS
     if records.is_symlink():
         raise RunError(f"{records} is a link: give --out a folder of its own.")
-    file = records.open("a+b")
+    if records.exists() and not records.is_file():
+        raise RunError(f"{records} is no regular file: remove it, or give --out another folder.")
+    try:
+        file = records.open("a+b", buffering=0)
+    except OSError as error:
+        raise _unwritable(path, error) from None
     try:
         import fcntl
     except ImportError:  # pragma: no cover  Windows has no flock; two runs there are not kept apart
@@ -327,7 +347,5 @@ def locked(path: Path) -> IO[bytes]:
     return file
 
 
-def _unwritable(path: Path, error: OSError) -> RunError:
-    return RunError(
-        f"{path} cannot be written: {error.strerror or error}: give --out a folder that can be."
-    )
+def _unwritable(path: Path, error: OSError, then: str = "try again") -> RunError:
+    return RunError(unwritable(path, error, "give --out a folder that can be", then))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import math
 import re
 import tomllib
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from convbench.convs.base import TYPES, ConvType, make
 from convbench.core.errors import SuiteError, UnknownNameError
+from convbench.core.files import opened
 from convbench.core.reading import (
     Table,
     grid,
@@ -31,6 +33,9 @@ MOST_SELF_CHECK: Final = 3600.0
 MOST_PROCESSES: Final = 100
 MOST_SECONDS: Final = 86400.0
 LEAST_SECONDS: Final = 5.0
+MOST_CASES: Final = 20_000
+"""Of a run: a day, the longest budget, has 4 s for each of so many."""
+_MOST_TEXT: Final = 100_000
 BUILT_IN: Final = ("quick", "default", "full", "example")
 _SLOT_NUMBERS: Final = ("in_channels", "out_channels", "batch", "scale")
 _SLOT_SIZES: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
@@ -59,6 +64,11 @@ class SlotGroup:
     baseline: str | None
     timing: Timing
 
+    @property
+    def cases(self) -> int:
+        """How many cases it has under one condition."""
+        return len(self.competitors)
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkGroup:
@@ -68,6 +78,11 @@ class NetworkGroup:
     size: tuple[int, ...]
     batch: int
     timing: Timing
+
+    @property
+    def cases(self) -> int:
+        """How many cases it has under one condition."""
+        return len(self.names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +98,11 @@ class Suite:
     """Seconds for the machine to be measured against itself before anything else; 0 for none."""
     budget: float | None = None
     """Seconds for the whole run under one condition; None for as long as its groups suggest."""
+
+    @property
+    def cases(self) -> int:
+        """How many cases there are under one condition, those that do not fit included."""
+        return sum(group.cases for group in self.groups)
 
 
 def load_suite(name: str) -> Suite:
@@ -105,7 +125,8 @@ def suite_text(name: str) -> str:
             "ends in .toml."
         )
     try:
-        return Path(name).read_text(encoding="utf-8-sig")
+        with opened(Path(name)) as file:
+            return file.read().decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SuiteError(f"Suite {name} cannot be read: {why}. Check the path.") from None
@@ -115,6 +136,8 @@ _TOML_PARTS: Final = re.compile(
     r'''"""(?:[^\\]|\\.)*?"""|'{3}.*?'{3}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#[^\n]*''', re.DOTALL
 )
 """Strings of every kind of TOML, in which a # begins no comment; and comments."""
+_LONG_KEY: Final = re.compile(r"(?:\.\s*+[\w-]*+\s*+){32}")
+"""A dotted key, its strings taken out, of more parts than any: tomllib takes their square."""
 
 
 def without_comments(text: str) -> str:
@@ -124,21 +147,11 @@ def without_comments(text: str) -> str:
 
 def parse_suite(text: str, where: str) -> Suite:
     """Read a suite from TOML text; `where` names it in messages."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SuiteError(f"{where} is not TOML: {error}. Mend that line.") from None
-    table = Table(where, "", data)
+    table = Table(where, "", _toml(text, where))
     name = table.take("name", Path(where).stem)
     if not isinstance(name, str) or not name or any(c in name for c in "/\\\0") or name[0] == ".":
         table.wrong("name", name, "a plain word: the run's folder is named by it")
-    axes = table.table("axes")
-    chosen = {
-        axis: read_counts(axes, axis) if known is None else read_names(axes, axis, (), known)
-        for axis, known in AXES.items()
-        if axes.take(axis, None) is not None
-    }
-    axes.finish()
+    chosen = read_axes(table.table("axes"))
     timing_table = table.table("timing")
     timing = _timing(timing_table, Timing())
     self_check = read_number(timing_table, "self_check", 2.0, whole=False, least=0)
@@ -151,11 +164,7 @@ def parse_suite(text: str, where: str) -> Suite:
         if budget > MOST_SECONDS:
             timing_table.wrong("budget", budget, f"at most {MOST_SECONDS:g}")
     timing_table.finish()
-    groups: list[SlotGroup | NetworkGroup] = []
-    for slot in table.tables("slots"):
-        groups.extend(_slots(slot, timing))
-    for network in table.tables("networks"):
-        groups.extend(_networks(network, timing))
+    groups = _groups(table, timing)
     description = str(table.take("description", ""))
     table.finish()
     if not groups:
@@ -163,10 +172,57 @@ def parse_suite(text: str, where: str) -> Suite:
     return Suite(
         name=name,
         description=description,
-        groups=tuple(groups),
+        groups=groups,
         axes=chosen,
         self_check=float(self_check),
         budget=None if budget is None else float(budget),
+    )
+
+
+def _toml(text: str, where: str) -> dict[str, Any]:
+    """Read TOML; SuiteError for what is none, and for what would take minutes to read."""
+    if len(text) > _MOST_TEXT:
+        raise SuiteError(
+            f"{where} has {len(text):,} characters and may have {_MOST_TEXT:,}: give a shorter one."
+        )
+    try:
+        if _LONG_KEY.search(_TOML_PARTS.sub("", text)):
+            raise ValueError("a key has more than 32 parts")
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise SuiteError(f"{where} is not TOML: {why}. Mend that line.") from None
+
+
+def read_axes(table: Table) -> dict[str, tuple[Any, ...]]:
+    """Read the values of axes, each once; SuiteError for an axis or a value that there is not."""
+    found = {
+        axis: read_counts(table, axis) if known is None else read_names(table, axis, (), known)
+        for axis, known in AXES.items()
+        if table.take(axis, None) is not None
+    }
+    table.finish()
+    return found
+
+
+def _groups(table: Table, timing: Timing) -> tuple[SlotGroup | NetworkGroup, ...]:
+    """Expand the tables [[slots]] and [[networks]]; SuiteError for more than MOST_CASES."""
+    found: list[SlotGroup | NetworkGroup] = []
+    cases = 0
+    for key, expanded in (("slots", _slots), ("networks", _networks)):
+        for part in table.tables(key):
+            for group in expanded(part, timing):
+                found.append(group)
+                cases += group.cases
+                if cases > MOST_CASES:
+                    raise _too_many(part)
+    return tuple(found)
+
+
+def _too_many(table: Table) -> SuiteError:
+    return SuiteError(
+        f"{table.place} brings the suite above {MOST_CASES:,} cases, the most of a run: give "
+        "shorter lists."
     )
 
 
@@ -247,6 +303,8 @@ def _competitors(table: Table) -> list[tuple[str, dict[str, Any]]]:
         for key, value in knobs.items():
             if value == []:
                 table.wrong(key, value, "one value or more")
+        if math.prod(len(grid(value)) for value in knobs.values()) > MOST_CASES:
+            raise _too_many(table)
         for values in itertools.product(*(grid(value) for value in knobs.values())):
             chosen = dict(zip(knobs, values, strict=True))
             try:

@@ -16,7 +16,7 @@ COMMANDS = [
     ("unknown device", ["run", "--device", "gpu"], "give auto, cpu"),
     ("device that is not timed", ["run", "--device", "meta"], "does not time"),
     ("too many threads", ["run", "--threads", "100000"], "give 1 to"),
-    ("bad regex", ["run", "--only", "("], "not a regular expression"),
+    ("bad regex", ["run", "--only", "("], "is no regular expression"),
     ("regex without a match", ["run", "--only", "zebra"], "matches none"),
     ("nothing to resume", ["run", "--resume", "--out", "nowhere"], "no run to resume"),
     ("no such run", ["report", "nowhere"], "not a folder"),

@@ -1,6 +1,9 @@
 """`convbench profile`: any model, and what is said of one that cannot be."""
 
 import json
+import os
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -152,8 +155,49 @@ def test_an_exported_program(convbench, tmp_path):
 
     program = torch.export.export(torch.nn.Conv2d(3, 4, 3), (torch.zeros(1, 3, 8, 8),))
     torch.export.save(program, tmp_path / "model.pt2")
-    text = convbench("profile", "model.pt2", "--input", "1x3x8x8").stdout
+    text = convbench("profile", "model.pt2", "--trust", "--input", "1x3x8x8").stdout
     assert f"{4 * 3 * 9 * 36:,} multiplications" in text
+
+
+class Writes:
+    """What makes a folder when it is unpickled."""
+
+    def __reduce__(self):
+        return os.mkdir, ("written",)
+
+
+@pytest.fixture
+def harmful(tmp_path, monkeypatch):
+    """An exported program whose sample inputs are a pickle that makes the folder `written`."""
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    program = torch.export.export(torch.nn.Conv2d(3, 4, 3), (torch.zeros(1, 3, 8, 8),))
+    torch.export.save(program, "sound.pt2")
+    torch.save(Writes(), "sample.pt")
+    with zipfile.ZipFile("sound.pt2") as sound, zipfile.ZipFile("harmful.pt2", "w") as harmful:
+        inputs = [name for name in sound.namelist() if "inputs" in name]
+        assert inputs
+        for name in sound.namelist():
+            harmful.writestr(
+                name, Path("sample.pt").read_bytes() if name in inputs else sound.read(name)
+            )
+    return tmp_path / "written"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["profile"], ["profile", "--explain-counter", "torch"], ["formula"], ["layers"]],
+    ids=" ".join,
+)
+def test_an_exported_program_runs_no_code_without_trust(convbench, harmful, command):
+    asked = (*command, "harmful.pt2", "--input", "1x3x8x8")
+    done = convbench(*asked, code=2)
+    assert "harmful.pt2 was not loaded: an exported program can run any code" in done.stderr
+    assert "give --trust (in Python, trust=True)" in done.stderr
+    assert not harmful.exists()
+    convbench(*asked, "--trust", code=2)  # this test can fail: with trust it is made
+    assert harmful.exists()
 
 
 @pytest.mark.parametrize("written", ["json", "csv", "markdown"])
@@ -353,11 +397,12 @@ def test_an_exported_program_by_layer_and_of_its_own_type(convbench, tmp_path, m
     module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 5)).double()
     program = torch.export.export(module, (torch.zeros(2, 3, dtype=torch.float64),))
     torch.export.save(program, "net.pt2")
-    text = convbench("profile", "net.pt2", "--input", "2x3", "--format", "markdown").stdout
+    asked = ("--input", "2x3")
+    text = convbench("profile", "net.pt2", *asked, "--trust", "--format", "markdown").stdout
     rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in text.splitlines()]
     assert ["0", "Linear", "24"] in rows
     assert ["2", "Linear", "40"] in rows
-    refused = convbench("profile", "net.pt2", "--input", "2x3", "--arg", "a=1", code=2)
+    refused = convbench("profile", "net.pt2", *asked, "--arg", "a=1", code=2)
     assert "net.pt2 is an exported program and takes no --arg (a)" in refused.stderr
 
 
@@ -411,7 +456,7 @@ def test_why_a_counter_shows_another_number(convbench, models, tmp_path):
 
     program = torch.export.export(torch.nn.Conv2d(3, 4, 3), (torch.zeros(1, 3, 8, 8),))
     torch.export.save(program, tmp_path / "saved.pt2")
-    text = convbench("profile", "saved.pt2", *given, "torch").stdout
+    text = convbench("profile", "saved.pt2", "--trust", *given, "torch").stdout
     assert text == "torch: 7,776 = 2 × 3,888\n"
     said = convbench("profile", "mine:small", *given, "fvcor", code=2).stderr
     assert "Did you mean fvcore" in said

@@ -17,11 +17,12 @@ from convbench.ui.cli import app
 
 APP = typer.main.get_command(app)
 COMMANDS = {
-    "profile": "--arg --backward --depth --explain-counter --format --input --out --strict MODEL",
-    "formula": "--arg --dynamic --input MODEL",
+    "profile": "--arg --backward --depth --explain-counter --format --input --out --strict "
+    "--trust MODEL",
+    "formula": "--arg --dynamic --input --trust MODEL",
     "audit": "--cases --counters --jobs --list --out --quiet -q",
     "doctor": "--budget --device --json --threads",
-    "layers": "--arg --budget --input --seed --threads MODEL",
+    "layers": "--arg --budget --input --seed --threads --trust MODEL",
     "compare": "--absolute --allow --by --drift --gate --markdown --partial --strict --threshold "
     "LEFT RIGHT",
     "history": "--case --out --threshold FOLDER",

@@ -1,6 +1,7 @@
 """History -> Document: what is said of changes, environments, runs and cases."""
 
 import math
+import random
 import re
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import pytest
 from comparing import recorded
 from history import histories
 
+from convbench import compare
 from convbench.core.spec import ConvSpec
 from convbench.history.history import history
 from convbench.history.page import MOST_CASES, page
@@ -16,6 +18,7 @@ from convbench.report.document import Bullets, Figure, Table
 from convbench.report.figures import draw
 from convbench.report.renderers import RENDERERS
 from convbench.runs.frame import rows
+from convbench.runs.store import load
 
 
 def made(folder, chosen=None):
@@ -79,6 +82,19 @@ def test_one_run_and_two_runs_say_what_they_cannot_tell(tmp_path):
     assert points(few)["Times"] == "no change can be detected, see “Detectable change”."
 
 
+@pytest.mark.parametrize("far", [1e-3, 1e-70])
+def test_numbers_that_nobody_reads_are_bounded(tmp_path, far):
+    """Two runs of few cases that scatter, by any factor, show next to nothing; that is said."""
+
+    def change(number, run, one):
+        return recorded.times(one, far ** ((run * 7 + number * 3) % 5))
+
+    _, document = made(histories.plain(tmp_path, 4, change, cases=9), chosen=[0, 1])
+    said = points(document)["Detectable change"]
+    assert said.startswith("more than 1,000 % in a typical case at the latest run")
+    assert not re.findall(r"[\d,.]{25,}", RENDERERS["markdown"](document)["report.md"].decode())
+
+
 def test_counts_that_change_are_exact_and_need_no_times(tmp_path):
     def change(number, run, one):
         one = replace(one, samples=())
@@ -129,6 +145,37 @@ def test_what_a_busy_machine_made_invalid_is_not_measured_and_not_broken(tmp_pat
     figure = next(b for b in document.walk() if isinstance(b, Figure))
     assert [point.said for point in figure.data.lines[0].points][2] == "machine busy"
     assert "broken" not in RENDERERS["markdown"](document)["report.md"].decode()
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_what_other_load_may_explain_is_inconclusive_as_in_a_comparison(tmp_path, processes):
+    def change(number, run, one):
+        draw = random.Random(100 * run + number)
+        level = 1e-4 * (1 + number / 7)
+        seconds = [level * draw.lognormvariate(0, 0.008) for _ in range(processes)]
+        busy = run == 4 and number == 3
+        return histories.record(
+            number, run, seconds=[[1.6 * time, 0.9] if busy else time for time in seconds]
+        )
+
+    found, document = made(histories.plain(tmp_path, 5, change))
+    assert found.found.levels == ()
+    said = points(document)["Inconclusive"]
+    assert re.match(r"type 3 in .* \(.* slower from run 5 on\), not counted as a change", said)
+    runs = [load(tmp_path / f"r{number}") for number in (0, 4)]
+    (row,) = [row for row in compare(*runs).rows if row.pair.label == "type 3"]
+    assert row.verdict == "cannot tell"
+    assert processes == 1 or "contaminated" in row.reasons
+
+
+def test_a_group_that_other_load_may_have_slowed_is_inconclusive(tmp_path):
+    def change(number, run, one):
+        seconds = [[1e-4 * (1 + number / 7) * (1.5 if run == 4 else 1), 0.9 * (run == 4)]]
+        return histories.record(number, run, seconds=seconds * 3)
+
+    found, document = made(histories.plain(tmp_path, 5, change))
+    assert found.found.levels == found.moved.levels == ()
+    assert "slower from run 5 on), not counted as a change" in points(document)["Inconclusive"]
 
 
 def test_the_overview_says_what_changed_when(tmp_path):

@@ -1,5 +1,9 @@
 """What the Python API says where an argument is of the wrong kind: one clear error, of its own."""
 
+import inspect
+import math
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -42,3 +46,75 @@ def test_an_argument_of_the_wrong_kind_is_named(says):
         CALLS[says]()
     assert says in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+RUN = Path(__file__).parents[2] / "reports" / "cpu-quick"
+GOOD = {
+    # of each public function, arguments with which it is called, one of them replaced
+    "ConvSpec": {
+        "in_channels": 3, **SIZES, "stride": 1, "padding": 0, "dilation": 1, "batch": 1,
+        "bias": False, "scale": None,
+    },
+    "build": {"name": "grouped", "spec": SLOT, "block": False},
+    "compare": {
+        "left": RUN, "right": RUN, "by": None, "threshold": 0.05, "drift": 0.1, "absolute": False,
+        "allow": (),
+    },
+    "cost": {"name": "grouped", "spec": SLOT, "groups": 1, "block": False},
+    "count": {"module": LAYER, "inputs": X, "counter": "torch"},
+    "formula": {
+        "name": "grouped", "ratio_to": None, "quantity": "multiplications", "dims": 2,
+        "bias": False, "stride": 1, "groups": 2,
+    },
+    "load_run": {"path": RUN},
+    "measure": {
+        "work": WORK, "budget": 0.01, "processes": 1, "seed": 0, "threads": 1, "device": "cpu",
+        "base": None, "target": None, "min_rounds": 1, "allocator": "kept", "grad": False,
+        "stopwatch": "", "timeout": 60.0,
+    },
+    "profile": {
+        "module": LAYER, "inputs": X, "kwargs": None, "backward": False, "strict": False,
+        "shapes": False,
+    },
+    "sweep": {"name": "grouped", "ratio_to": None, "in_channels": 4, **SIZES, "groups": 2},
+}  # fmt: skip
+STRANGE = {
+    "nothing": None, "no text": "", "an empty list": [], "an empty table": {}, "a huge number":
+    10**400, "nan": math.nan, "a negative number": -1, "an object": object(), "bytes": b"x",
+    "a long text": "x" * 5000, "a set": {1}, "a list of other things": ["x", None],
+}  # fmt: skip
+SENSIBLE = {
+    # what one of these stands for something sensible in
+    "nothing": {
+        "by", "ratio_to", "scale", "kwargs", "base", "target", "threshold", "drift",
+    },
+    "no text": {"stopwatch"},
+    "an empty list": {"allow"},
+    "an empty table": {"kwargs"},
+    "a huge number": {"seed"},
+    "a negative number": {"seed"},
+}  # fmt: skip
+POSITIONAL = {"profile": ("module", "inputs")}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+@pytest.mark.parametrize(
+    ("function", "argument"), [(name, key) for name, given in GOOD.items() for key in given]
+)
+def test_no_argument_is_met_by_an_error_of_python_or_of_another_library(function, argument, what):
+    given = {**GOOD[function], argument: STRANGE[what]}
+    first = [given.pop(name) for name in POSITIONAL.get(function, ())]
+    if argument in SENSIBLE.get(what, ()):
+        getattr(convbench, function)(*first, **given)
+        return
+    with pytest.raises(ConvbenchError) as caught:
+        getattr(convbench, function)(*first, **given)
+    assert len(str(caught.value)) > 20
+
+
+def test_every_public_function_is_among_these_with_all_its_arguments():
+    assert set(GOOD) == set(convbench.__all__)
+    for name, given in GOOD.items():
+        parameters = inspect.signature(getattr(convbench, name)).parameters.values()
+        kinds = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
+        assert {one.name for one in parameters if one.kind not in kinds} <= set(given)

@@ -73,6 +73,14 @@ FAR = (31.7e-3, 0.221e-3, 0.143e-3)
         (ratio(0.22, 0.01, 3.0, each=(1.71, 0.22, 0.14)), "ratio", "0.220 (processes: 0.14 … 1.7)"),
         (ratio(0.4123, 0.4123, 0.4123, 0.0), "ratio", "0.412"),
         (0.0132, "share", "1.3 %"),
+        (10.0, "share", "1,000 %"),
+        (11_293.18, "share", "more than 1,000 %"),
+        (9_999_999_999_999_999, "integer", "9,999,999,999,999,999"),
+        (10**108, "integer", "1.000000000000000e+108"),
+        (10**108, "count", "1.000e+90 E"),
+        (2.5e107, "ratio", "2.50e+107"),
+        (4.12e-20, "ratio", "4.12e-20"),
+        (ratio(2.5e107, 2.4e107, 2.6e107), "ratio", "2.50e+107 (2.4e+107–2.6e+107)"),
         (1_605_632, "bytes", "1.61 MB"),
         (999, "bytes", "999 B"),
         (999_999, "bytes", "1.00 MB"),
@@ -141,6 +149,20 @@ def test_an_interval_that_falls_short_says_so():
 )
 def test_listing(names, most, text):
     assert show.listing(names, most) == text
+
+
+def test_an_estimated_share_in_a_sentence():
+    assert [show.about(share) for share in (0.042, 12.0)] == ["about 4 %", "more than 1,000 %"]
+
+
+def test_ends_that_no_float_holds_are_the_largest_and_the_smallest():
+    """An interval from two processes reaches anywhere: 12.7 standard deviations to each side."""
+    found = RatioInterval.of_logs(
+        0.0, -5000.0, 5000.0, confidence=0.95, paired=False, verdict="cannot tell"
+    )
+    assert 0 < found.low < 1e-300
+    assert 1e300 < found.inverse().high < float("inf")
+    assert show.ratio(found) == "1.00"
 
 
 def test_plural():

@@ -64,6 +64,23 @@ def test_a_place_that_cannot_be_written_is_a_clear_error(tmp_path):
         write_report(Run(header=header(), records=()), tmp_path / "file" / "out")
 
 
+@pytest.mark.parametrize("name", ["tables", "figures"])
+def test_nothing_is_written_through_a_link_below_the_folder(tmp_path, name):
+    """The folder may be a stranger's, and lead to a folder of the reader's own."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).symlink_to(victim)
+    with pytest.raises(RunError, match=rf"out/{name} is a link to another folder, and nothing is"):
+        write_report(whole_run(), tmp_path / "out")
+    assert [*victim.iterdir()] == []
+    assert [item.name for item in (tmp_path / "out").iterdir()] == [name]
+    (tmp_path / "linked").symlink_to(victim)  # that of the command line may be one
+    assert (victim / "report.md").name in {
+        path.name for path in write_report(whole_run(), tmp_path / "linked")
+    }
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     from pathlib import Path
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from convbench.clock.gathering import TIMEOUT
 from convbench.core.errors import SuiteError
-from convbench.runs.choices import Request
-from convbench.runs.job import decide, shown_path
+from convbench.runs.choices import Request, shown_path
+from convbench.runs.job import decide
 from convbench.runs.suite import suite_text, without_comments
 
 SECRET = "a comment of mine"
@@ -45,6 +45,10 @@ def test_paths_are_shown_below_the_working_folder_or_by_name(tmp_path, monkeypat
     assert shown_path(str(tmp_path / "here" / "in" / "a.toml")) == "in/a.toml"
     assert shown_path(str(tmp_path / "private" / "a.toml")) == "a.toml"
     assert shown_path("in/a.toml") == "in/a.toml"
+    assert shown_path("../private/a.toml") == "a.toml"
+    assert shown_path("in/../../private/a.toml") == "a.toml"
+    assert shown_path("in/../a.toml") == "a.toml"
+    assert shown_path("package.module") == "package.module"
     assert shown_path("quick") == "quick"
 
 

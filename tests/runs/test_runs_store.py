@@ -11,6 +11,7 @@ from report.report_runs import header, whole_run
 
 from convbench.core.errors import RunError
 from convbench.core.files import dumps, loads, write_file
+from convbench.runs.job import set_aside
 from convbench.runs.store import HEADER, RECORDS, Store, load
 
 RUN = replace(whole_run(), header=header(suite={"name": "all", "cases": 6}))
@@ -288,6 +289,35 @@ def test_records_that_are_a_link_are_not_written_to(tmp_path):
     with pytest.raises(RunError, match="is a link"):
         Store.reopen(tmp_path / "out")
     assert victim.read_bytes() == b""
+
+
+@pytest.mark.parametrize("error", [28, 122])
+def test_a_full_disk_names_the_folder_and_how_to_go_on(error, tmp_path, monkeypatch):
+    store = Store.create(tmp_path / "out", RUN.header)
+    store.append(FIRST)
+
+    def full(_):
+        raise OSError(error, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(
+        RunError, match=r"free space on the disk of .*out, then go on with --resume"
+    ):
+        store.append(SECOND)
+    monkeypatch.undo()
+    store.close()  # which finds what it wrote, and nothing else
+    found = load(tmp_path / "out")
+    assert (found.records, found.torn, found.path) == (FIRST, 0, store.path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files on this system")
+@pytest.mark.parametrize("made", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_not_begun_in(made, tmp_path):
+    Store.create(tmp_path / "out", RUN.header).close()
+    (tmp_path / "out" / RECORDS).unlink()
+    made(tmp_path / "out" / RECORDS)
+    with pytest.raises(RunError, match=r"records\.jsonl is no regular file: remove it, or give"):
+        set_aside(tmp_path / "out")
 
 
 def test_a_link_that_waits_for_a_file_leads_nowhere(tmp_path):

@@ -366,3 +366,27 @@ def test_a_worker_without_a_parent_ends_at_once() -> None:
     )
     assert ended.returncode == 1
     assert ended.stdout == b""
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").is_dir(), reason="it tells which descriptors are open"
+)
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"garbage\n" * 1000,
+        LENGTH.pack(7) + b"garbage",
+        LENGTH.pack(2**62) + b"garbage",
+        LENGTH.pack(4) + b"\x80\x04K.",
+        LENGTH.pack(len(pickle.dumps(3))) + pickle.dumps(3),
+    ],
+    ids=["text", "a short one", "a long one", "half a pickle", "a number"],
+)
+def test_what_scribbles_over_every_descriptor_is_one_error_and_the_next_one_is_asked(
+    kind: Any, words: bytes, closed: bool
+) -> None:
+    with Nursery(kind=kind) as one:
+        with pytest.raises(ProcessDied):
+            one.ask("errands_of_tests:scribbling", words, closed)
+        assert one.ask("errands_of_tests:add", 1, 2) == 3

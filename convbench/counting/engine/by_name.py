@@ -52,15 +52,17 @@ def profile_reference(
     backward: bool = False,
     strict: bool = False,
     noted: bool = False,
+    trust: bool = False,
 ) -> Profile:
     """Profile the model that `reference` names (see `networks.models`) on zeros of the shapes.
 
     An input is of the data type that its shape names ("2x7:int64"), else of the one that an
     exported program or an ONNX file declares, else of the model's weights; "mask=2x7" is one by
     keyword.
-    noted: the shapes of all calls are noted. The model is made on the meta
-    device, without memory for its weights; where it cannot be made or counted there, it is made on
-    the CPU. Raises ModelError, InputError, ProfileError or (when strict) UnknownOperatorError.
+    noted: the shapes of all calls are noted. trust: an exported program may run code as it is
+    loaded. The model is made on the meta device, without memory for its weights; where it cannot be
+    made or counted there, it is made on the CPU. Raises ModelError, InputError, ProfileError or
+    (when strict) UnknownOperatorError.
     """
     import torch
 
@@ -72,7 +74,7 @@ def profile_reference(
     if reference.endswith(".pt2"):
         from convbench.counting.engine.exported import input_types, layered
 
-        program = load_program(reference, knobs)
+        program = load_program(reference, knobs, trust=trust)
         inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "meta")
         return counted(layered(program), inputs, device=cpu)
     if reference.endswith(".onnx"):  # its weights are in the file
@@ -88,7 +90,12 @@ def profile_reference(
 
 
 def translate_reference(
-    reference: str, shapes: Sequence[str], arguments: Sequence[str], counters: Sequence[str]
+    reference: str,
+    shapes: Sequence[str],
+    arguments: Sequence[str],
+    counters: Sequence[str],
+    *,
+    trust: bool = False,
 ) -> tuple[list[Translation], list[str]]:
     """Say what each counter's number is made of, for the model that `reference` names.
 
@@ -106,7 +113,7 @@ def translate_reference(
         )
     for name in counters:
         COUNTERS[name]
-    module, inputs = _made(reference, given, knobs)
+    module, inputs = _made(reference, given, knobs, trust=trust)
     said, failed = [], []
     for name in counters:
         try:
@@ -116,14 +123,16 @@ def translate_reference(
     return said, failed
 
 
-def _made(reference: str, given: list[Input], knobs: dict[str, str]) -> tuple[nn.Module, Given]:
+def _made(
+    reference: str, given: list[Input], knobs: dict[str, str], *, trust: bool = False
+) -> tuple[nn.Module, Given]:
     """Return a model on the CPU, and zeros for it."""
     import torch
 
     if reference.endswith(".pt2"):
         from convbench.counting.engine.exported import input_types
 
-        program = load_program(reference, knobs)
+        program = load_program(reference, knobs, trust=trust)
         inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "cpu")
         return program.module(), inputs
     if reference.endswith(".onnx"):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any, Final
 
 from convbench.core.errors import SpecError
 from convbench.core.spec import MAX_DIMS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PER_AXIS: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
 """Fields with a number for each spatial axis."""
@@ -28,6 +27,8 @@ def entries(field: str, given: Any) -> list[Any]:
 
 
 def _listed(field: str, given: Any) -> list[Any]:
+    if isinstance(given, bytes | bytearray | Mapping | AbstractSet):
+        raise SpecError(f"{field}={given!r:.200} is no list of values: give a value, or a list.")
     if hasattr(given, "ndim"):  # an array: a list of numbers, or a row for each value
         given = given.tolist()
         return [tuple(row) if isinstance(row, list) else row for row in _as_list(given)]

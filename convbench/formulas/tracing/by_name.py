@@ -19,11 +19,13 @@ def formula_reference(
     arguments: Sequence[str] = (),
     *,
     dynamic: str | Iterable[str] = "auto",
+    trust: bool = False,
 ) -> list[str]:
     """Return the formula of the model that `reference` names (see `networks.models`), in lines.
 
     A registered network gives its plan's formula; any other is traced, on the meta device where it
-    can be made there. Raises ModelError, InputError, TraceError or SpecError.
+    can be made there. trust: an exported program may run code as it is loaded. Raises ModelError,
+    InputError, TraceError or SpecError.
     """
     wanted = input_of(shape)
     sizes, given = wanted.shape, arguments_of(arguments)
@@ -35,7 +37,7 @@ def formula_reference(
         kind = str(declared).removeprefix("torch.") if declared and not wanted.kind else wanted.kind
         return formula_command(module, sizes, dynamic=dynamic, kind=kind)
     try:
-        module = load_model(reference, given, device="meta")
+        module = load_model(reference, given, device="meta", trust=trust)
     except ModelError:
-        module = load_model(reference, given)
+        module = load_model(reference, given, trust=trust)
     return formula_command(module, sizes, dynamic=dynamic, kind=wanted.kind)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from convbench.ui.cli.app import INTERRUPTED, app, say
-from convbench.ui.cli.counting import ARGUMENT, INPUT
+from convbench.ui.cli.counting import ARGUMENT, INPUT, TRUST
 
 
 @app.command()
@@ -38,7 +38,7 @@ def layers(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="package.module:factory, a registered network, or a convolution type.",
+            help="As `profile` takes it, or a convolution type.",
         ),
     ],
     *,
@@ -47,6 +47,7 @@ def layers(
     budget: Annotated[float, typer.Option(metavar="SECONDS", help="For all layers.")] = 10.0,
     threads: Annotated[int, typer.Option(help="Threads on the CPU.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of weights, inputs and order.")] = 0,
+    trust: Annotated[bool, TRUST] = False,
 ) -> None:
     """Time the layers of a block: alone, after their producers, and inside it."""
     from convbench.clock.layers import layers_of
@@ -54,7 +55,9 @@ def layers(
     from convbench.ui.terminal.context import page
 
     try:
-        found = layers_of(model, inputs, arg or [], budget=budget, threads=threads, seed=seed)
+        found = layers_of(
+            model, inputs, arg or [], budget=budget, threads=threads, seed=seed, trust=trust
+        )
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     print_document(page(found), Console(highlight=False))

@@ -36,6 +36,7 @@ INPUT = typer.Option(
     "2x7:int64 for tokens. NAME= for one that the forward takes by keyword. Repeat for several.",
 )
 ARGUMENT = typer.Option("--arg", metavar="KEY=VALUE", help="For the factory; repeatable.")
+TRUST = typer.Option("--trust", help="Load MODEL also where it is a FILE.pt2, which can run code.")
 
 
 @app.command()
@@ -79,6 +80,7 @@ def profile(
             help="Say instead why other counters (see `list counters`) show another number.",
         ),
     ] = None,
+    trust: Annotated[bool, TRUST] = False,
 ) -> None:
     """Count what any network costs, by module: nothing is computed, no weights are held."""
     from convbench.counting.base import CountError
@@ -97,7 +99,7 @@ def profile(
             )
         with redirect_stdout(sys.stderr):
             said, failed = translate_reference(
-                model, inputs, arg or [], split(explain_counter) or ("",)
+                model, inputs, arg or [], split(explain_counter) or ("",), trust=trust
             )
         for sentence in said:
             say(sentence)
@@ -112,7 +114,7 @@ def profile(
     noted = not quiet and needs_shapes([*(chosen or SHOWN), *([sort] if sort else [])])
     with redirect_stdout(sys.stderr):  # what the model prints is not what is written here
         found = profile_reference(
-            model, inputs, arg or [], backward=backward, strict=strict, noted=noted
+            model, inputs, arg or [], backward=backward, strict=strict, noted=noted, trust=trust
         )
     if quiet:
         say(found)
@@ -169,13 +171,14 @@ def formula(
     dynamic: Annotated[
         str, typer.Option(metavar="B,H,W", help="Sizes that stay symbols; auto: all that can.")
     ] = "auto",
+    trust: Annotated[bool, TRUST] = False,
 ) -> None:
     """Show any network's exact multiplications as a formula in its batch and resolution."""
     from convbench.formulas.tracing.by_name import formula_reference
 
     names = dynamic if dynamic == "auto" else split(dynamic)
     with redirect_stdout(sys.stderr):
-        lines = formula_reference(model, input_shape, arg or [], dynamic=names or ())
+        lines = formula_reference(model, input_shape, arg or [], dynamic=names or (), trust=trust)
     for line in lines:
         say(line)
 
