@@ -135,7 +135,7 @@ def changed(documents: Any, plan: list[tuple[Any, Any]]) -> Any:
             if what is DROP:
                 del holder[path[-1]]
             else:
-                holder[path[-1]] = what
+                holder[path[-1]] = copy.deepcopy(what)
         except (KeyError, IndexError, TypeError):
             continue
     return documents
