@@ -194,9 +194,9 @@ def test_an_unknown_format_names_the_known(convbench, run_folder):
     assert "markdown" in convbench("report", "o", "--format", "markdwon", code=2).stderr
 
 
-@pytest.mark.parametrize("command", [["report", "o", "--out"], ["history", ".", "--out"]])
-def test_a_name_that_is_too_long_is_shown(convbench, run_folder, command):
-    done = convbench(*command, "a" * 2000, code=2)
+def test_a_name_that_is_too_long_is_shown(convbench):
+    name = f"{'a' * 2000}.md"
+    done = convbench("profile", "torch.nn:Identity", "--input", "1x3", "--out", name, code=2)
     assert "nothing more could be written" not in done.stderr
     assert "too long" in done.stderr
 
