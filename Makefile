@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 FIELD := .venv-field
 ARGS ?=
 
-.PHONY: run test lint types check bench field scale docs docs-serve clean
+.PHONY: run test lint types check bench fuzz field scale docs docs-serve clean
 .DEFAULT_GOAL := run
 
 run: $(READY)  ## the main job: derive, count and time the default suite, write the report
@@ -28,6 +28,11 @@ check: lint types test
 # what it times is a run too: convbench report .benchmarks/convbench; the one before is moved aside
 bench: $(READY)  ## pytest-benchmark: the types at one slot, deriving, counting
 	$(BIN)/python -m pytest benchmarks --benchmark-only --convbench-out=.benchmarks/convbench $(ARGS)
+
+fuzz: $(READY)  ## the fuzz tests at length with other draws each time, and 120 kills: an hour or two
+	$(BIN)/python -m pytest -p no:benchmark tests/fuzz --hypothesis-profile=long \
+		--hypothesis-show-statistics $(ARGS)
+	$(BIN)/python tests/cli/killing.py 20
 
 # the networks' packages come alone, on top of what the tests need: torch stays as it is
 field: $(FIELD)/.ready  ## every real network that installs, counted twice: reports/field, about an hour

@@ -126,7 +126,7 @@ class Axis:
             total = total + self._valid_outputs(tap) * (tap < self.kernel)
         return total
 
-    def _reads_up_to(self, last: int) -> int:
+    def _reads_up_to(self, last: Quantity) -> Quantity:
         """Count the pairs with o*stride + k*dilation <= last, for plain integers of any size."""
         taps = min(self.kernel, last // self.dilation + 1)  # those that any output reads in reach
         whole = (last - (self.output - 1) * self.stride) // self.dilation + 1

@@ -176,7 +176,7 @@ def formula(
     """
     import sympy
 
-    if quantity not in QUANTITIES:
+    if not isinstance(quantity, str) or quantity not in QUANTITIES:
         raise SpecError(f"quantity={quantity!r} has no formula: choose {', '.join(QUANTITIES)}.")
     kind = symbolic_type(name, knobs)
     spec = SymbolicSpec.of(kind, dims, bias=bias, stride=stride)

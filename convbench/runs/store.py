@@ -96,8 +96,7 @@ class Store:
             self._midway = False
         except OSError as error:
             del self._written[whole:]
-            with suppress(OSError):  # part of a line may be there, as on a disk that is full
-                self._lock.truncate(sum(map(len, self._written)))
+            self._midway = False
             raise _unwritable(self.path, error, "go on with --resume") from None
 
     def keep(self, *, whole: bool = False) -> None:
@@ -207,11 +206,16 @@ def _is(path: Path, file: IO[bytes]) -> bool:
 
 
 def _write(file: IO[bytes], content: bytes) -> None:
-    """Append to a file without a buffer, which would keep what a full disk refuses for later."""
-    left = memoryview(content)
-    while left:
-        left = left[os.write(file.fileno(), left) :]
-    os.fsync(file.fileno())
+    """Add to a file that has no buffer, all of it or nothing; OSError where the disk is full."""
+    before, rest = os.fstat(file.fileno()).st_size, memoryview(content)
+    try:
+        while rest:
+            rest = rest[os.write(file.fileno(), rest) :]
+        os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            file.truncate(before)
+        raise
 
 
 def holds_run(path: Path) -> bool:

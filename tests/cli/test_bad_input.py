@@ -194,6 +194,13 @@ def test_an_unknown_format_names_the_known(convbench, run_folder):
     assert "markdown" in convbench("report", "o", "--format", "markdwon", code=2).stderr
 
 
+def test_a_name_that_is_too_long_is_shown(convbench):
+    name = f"{'a' * 2000}.md"
+    done = convbench("profile", "torch.nn:Identity", "--input", "1x3", "--out", name, code=2)
+    assert "nothing more could be written" not in done.stderr
+    assert "too long" in done.stderr
+
+
 def test_a_foreign_folder_is_not_written_into(convbench, small, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")

@@ -88,7 +88,9 @@ def main() -> None:
         say(f"convbench: {error}", err=True)
         sys.exit(USAGE_ERROR)
     except OSError as error:
-        typer.echo(
-            f"convbench: {error.strerror or error}: nothing more could be written.", err=True
-        )
+        why = error.strerror or error
+        if error.filename is None:
+            say(f"convbench: {why}: nothing more could be written.", err=True)
+        else:
+            say(f"convbench: {error.filename!r:.200}: {why}: give another path.", err=True)
         sys.exit(USAGE_ERROR)
