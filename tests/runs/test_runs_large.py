@@ -82,12 +82,14 @@ def test_each_step_runs_in_a_process_of_its_own_and_says_what_it_took(large_runs
 
 def test_the_page_has_every_step_beside_its_goal_and_by_how_much_a_record_costs_more(command):
     told = [
-        command.Took(step="load", records=10, cpu=1.0, wall=2.0, memory=10**9),
-        command.Took(step="load", records=100, cpu=14.0, wall=30.0, memory=2 * 10**9),
-        command.Took(step="compare", records=10, cpu=1.0, wall=2.0, memory=10**9),
+        command.Took(step="load", records=10_000, cpu=1.0, wall=2.0, memory=10**9),
+        command.Took(step="load", records=100_000, cpu=14.0, wall=30.0, memory=2 * 10**9),
+        command.Took(step="compare", records=100_000, cpu=1.0, wall=2.0, memory=10**9),
     ]
     grown = command.growth(told)
     assert grown == pytest.approx({"load": 1.4})
     text = command.page(told, grown)
-    assert "| load a run | 100 | 14.0 | 30.0 | 140.00 | 2.00 | 10 s, 1 GB |" in text
-    assert "load a run: 1.40 times the CPU time" in text
+    assert "| load a run | 10,000 | 1.0 | 2.0 | 0.10 | 1.00 |  |" in text
+    assert "| load a run | 100,000 | 14.0 | 30.0 | 0.14 | 2.00 | 10 s: not met |" in text
+    assert "compare | 100,000 | 1.0 | 2.0 | 0.01 | 1.00 | 60 s: met |" in text
+    assert "- load a run: 1.40" in text
