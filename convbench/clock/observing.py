@@ -139,7 +139,7 @@ def _calls(func: Any, args: Any, result: Any, took: float, log: Log) -> _Pass:
             )
             for one in primitives
         ]
-    name = func._schema.name.partition("::")[2]  # noqa: SLF001  the only place of it
+    name = func.name().partition("::")[2].partition(".")[0]
     if getattr(func, "is_view", False) or name in _MEMORY_ONLY:
         return []
     shown = {"src": next(_tensors(args), None), "dst": next(_tensors((result,)), None)}

@@ -76,10 +76,10 @@ class Store:
         lines = "".join(dumps(record.to_json()) + "\n" for record in records).encode()
         try:
             self.keep()
+            self._written.append(lines)  # before: Ctrl-C may come while the disk is waited for
             _write(self._lock, lines)
         except OSError as error:
             raise _unwritable(self.path, error) from None
-        self._written.append(lines)
 
     def keep(self, *, whole: bool = False) -> None:
         """See that what was written still lies in the folder; write it anew where it does not.

@@ -301,3 +301,22 @@ def test_what_is_no_file_of_a_run_is_told_at_once(made, name, tmp_path):
         load(tmp_path / "out")
     assert len(str(caught.value)) < 500
     assert "\n" not in str(caught.value)
+
+
+def test_ctrl_c_while_the_disk_is_waited_for_leaves_the_run_where_it_is(tmp_path, monkeypatch):
+    """The lines are in the file then, and are not taken for another's."""
+    store = Store.create(tmp_path / "out", RUN.header)
+    synced = os.fsync
+
+    def interrupted(descriptor):
+        synced(descriptor)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.append(RUN.records[:2])
+    monkeypatch.undo()
+    store.close()
+    assert store.path == tmp_path / "out"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert load(tmp_path / "out").records == RUN.records[:2]
