@@ -128,9 +128,9 @@ class Axis:
 
     def _reads_up_to(self, last: Quantity) -> Quantity:
         """Count the pairs with o*stride + k*dilation <= last, for plain integers of any size."""
-        taps = min(self.kernel, last // self.dilation + 1)  # those that any output reads in reach
+        taps = max(0, min(self.kernel, last // self.dilation + 1))  # what any output reads in reach
         whole = (last - (self.output - 1) * self.stride) // self.dilation + 1
-        whole = max(0, min(whole, taps))  # those that every output reads in reach
+        whole = max(0, min(whole, taps))  # what every output reads in reach
         rest = taps - whole
         least = last - (taps - 1) * self.dilation
         inside = sum_of_floors(rest, self.dilation, least, self.stride)

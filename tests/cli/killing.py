@@ -94,9 +94,10 @@ def limited(out: Path, pid: int) -> Iterator[None]:
     """Let no file grow by more than 100 bytes: less than a line, as on a disk that gets full."""
     if not hasattr(resource, "prlimit"):
         raise NotHereError("only Linux limits the files of another process")
-    hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
     size = (out / "records.jsonl").stat().st_size
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size + 100, hard))
+    with contextlib.suppress(ProcessLookupError):  # it has ended already
+        hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size + 100, hard))
     yield
 
 

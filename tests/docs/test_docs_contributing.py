@@ -35,7 +35,7 @@ def test_every_block_runs(monkeypatch, tmp_path):
     finally:
         RULES.clear()
         RULES.update(rules)
-    assert (done["sessions"], done["files"], done["commands"]) == (3, 2, 5)
+    assert (done["sessions"], done["files"], done["commands"]) == (3, 2, 6)
 
 
 @pytest.mark.parametrize("name", RECIPES)

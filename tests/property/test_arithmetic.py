@@ -127,8 +127,8 @@ def test_receptive_fields_are_what_perturbation_finds(name, fields, sees):
 
 @given(
     **dict.fromkeys(("input", "output", "kernel", "stride", "dilation"), st.integers(1, 12)),
-    pad_low=st.integers(0, 12),
-    pad_high=st.integers(0, 12),
+    pad_low=st.integers(-12, 12),  # below 0 it is cropped
+    pad_high=st.integers(-12, 12),
 )
 def test_valid_taps_are_those_that_counting_finds(**sizes):
     axis = Axis(**sizes)
