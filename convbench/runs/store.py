@@ -86,10 +86,14 @@ class Store:
         lines = "".join(dumps(record.to_json()) + "\n" for record in records).encode()
         try:
             self.keep()
-            _write(self._lock, lines)
+            self._written.append(lines)  # first: Ctrl-C may come as soon as they are in the file
+            try:
+                _write(self._lock, lines)
+            except OSError:
+                self._written.pop()
+                raise
         except OSError as error:
             raise _unwritable(self.path, error, "go on with --resume") from None
-        self._written.append(lines)
 
     def keep(self, *, whole: bool = False) -> None:
         """See that what was written still lies in the folder; write it anew where it does not.
