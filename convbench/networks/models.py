@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
+import os
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
@@ -108,7 +109,7 @@ def check_file(path: str, what: str, arguments: Mapping[str, Any] | None) -> Non
             f"{path} is {what} and takes no --arg ({', '.join(arguments)}): export "
             "the model that you want, or name its factory."
         )
-    if not Path(path).is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  no error for what no path can be
         raise ModelError(f"There is no file {path}: check the path.")
 
 
@@ -136,7 +137,7 @@ def _registered(name: str, given: dict[str, Any], device: str) -> nn.Module:
 def _factory(reference: str) -> Callable[..., Any]:
     module_name, _, attribute = reference.rpartition(":")
     file = Path(module_name) if module_name.endswith(".py") else None
-    if file is not None and not file.is_file():
+    if file is not None and not os.path.isfile(file):  # noqa: PTH113  as above
         raise ModelError(f"There is no file {file}: check the path.")
     here = str(Path.cwd() if file is None else file.resolve().parent)
     if here not in sys.path:  # last: a file there must not stand in for an installed package

@@ -248,6 +248,23 @@ def test_a_process_of_its_own_ends_the_same_way(fresh, arguments):
     assert fresh(*arguments, code=2).stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("report", "{}"), ("report", "o", "--out", "{}"), ("compare", "o", "{}"), ("history", "{}"),
+        ("run", "--suite", "{}.toml"), ("profile", "{}.pt2", "--input", "1x3"),
+        ("profile", "{}.py:make", "--input", "1x3"), ("--plugin", "{}.py", "list", "types"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_name_that_no_file_can_have_is_one_message_that_says_what_to_do(
+    convbench, run_folder, command
+):
+    done = convbench(*(word.format("x" * 5000) for word in command), code=2)
+    assert len(done.stderr) < 4200
+    assert any(word in done.stderr for word in ("give", "Check", "check", "Mend")), done.stderr
+
+
 @pytest.mark.parametrize("sign", ["\x1b[31m", "\u202e", "\x9b2J", "\a"])
 def test_no_message_steers_the_terminal(convbench, tmp_path, sign):
     """Names of files and models come from others, and so does what is said of them."""
