@@ -25,7 +25,7 @@ padding = "same"
 types = ["standard", "depthwise_separable"]
 """
 KILLS = 20
-LONGEST = 4.0  # seconds after the start; importing alone takes one or two
+LONGEST = 3.0  # seconds after the start; importing alone takes about one
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no signals to kill by")
