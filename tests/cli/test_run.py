@@ -198,7 +198,7 @@ def slow(tmp_path):
     return lambda channels: (tmp_path / "built").write_text(str(channels))
 
 
-def test_kill_and_resume(fresh, slow, tmp_path):
+def test_kill_and_resume(convbench, slow, tmp_path):
     finished = 6
     slow(8)
     process = start(tmp_path, *RUN, "--suite", "slow.toml", "--out", "o")
@@ -210,21 +210,21 @@ def test_kill_and_resume(fresh, slow, tmp_path):
     assert kept.count(b"\n") == finished
     with path.open("ab") as file:
         file.write(b'{"case": "torn in the mid')  # as if the kill had hit a write
-    report = fresh("report", "o").stdout
+    report = convbench("report", "o").stdout
     assert "report.md" in report, "a partial run has a report too"
     assert "not finished" in (tmp_path / "o" / "report.md").read_text().lower()
     slow(16)
-    fresh(*RUN, "--suite", "slow.toml", "--out", "o", "--resume")
+    convbench(*RUN, "--suite", "slow.toml", "--out", "o", "--resume")
     assert path.read_bytes().startswith(kept), "what was acknowledged is still there, unchanged"
     cases = [record["case"] for record in lines(tmp_path / "o")]
     assert len(cases) == len(set(cases)) == 12
     assert "not finished" not in (tmp_path / "o" / "report.md").read_text().lower()
     whole = path.read_bytes()
-    fresh(*RUN, "--suite", "slow.toml", "--out", "o", "--resume")
+    convbench(*RUN, "--suite", "slow.toml", "--out", "o", "--resume")
     assert path.read_bytes() == whole, "a finished run has nothing left to measure"
 
 
-def test_ctrl_c_leaves_a_valid_run_and_a_report(fresh, slow, tmp_path):
+def test_ctrl_c_leaves_a_valid_run_and_a_report(convbench, slow, tmp_path):
     slow(4)
     process = start(tmp_path, *RUN, "--suite", "slow.toml", "--out", "o")
     wait_for_lines(process, tmp_path / "o" / "records.jsonl", 3)
@@ -235,17 +235,17 @@ def test_ctrl_c_leaves_a_valid_run_and_a_report(fresh, slow, tmp_path):
     assert "--resume" in errors
     assert (tmp_path / "o" / "report.md").exists()
     slow(16)
-    fresh(*RUN, "--out", "o", "--resume", "--quiet")
+    convbench(*RUN, "--out", "o", "--resume", "--quiet")
     assert len(lines(tmp_path / "o")) == 12
 
 
-def test_a_folder_in_use_is_refused(fresh, slow, tmp_path):
+def test_a_folder_in_use_is_refused(convbench, slow, tmp_path):
     slow(4)
     process = start(tmp_path, *RUN, "--suite", "slow.toml", "--out", "o")
     wait_for_lines(process, tmp_path / "o" / "records.jsonl", 3)
-    done = fresh(*RUN, "--out", "o", "--resume", code=2)
+    done = convbench(*RUN, "--out", "o", "--resume", code=2)
     assert "another convbench" in done.stderr
-    done = fresh(*RUN, "--suite", "slow.toml", "--out", "o", code=2)
+    done = convbench(*RUN, "--suite", "slow.toml", "--out", "o", code=2)
     assert "another convbench" in done.stderr, "nor is a live run moved aside"
     process.kill()
     process.communicate()
@@ -287,7 +287,7 @@ def test_the_same_competitor_twice_is_one_case(convbench, tmp_path):
     assert "not finished" not in (tmp_path / "o" / "report.md").read_text().lower()
 
 
-def test_a_plan_whose_parameters_are_not_the_modules_is_not_timed(fresh, tmp_path):
+def test_a_plan_whose_parameters_are_not_the_modules_is_not_timed(convbench, tmp_path):
     wrong = PLUGIN.replace("spec.in_channels, spec.out_channels),)", "1, spec.out_channels),)")
     (tmp_path / "wrong.py").write_text(wrong)
     (tmp_path / "s.toml").write_text(
@@ -295,7 +295,7 @@ def test_a_plan_whose_parameters_are_not_the_modules_is_not_timed(fresh, tmp_pat
         "[[slots]]\nin_channels = 4\n"
         'out_channels = 4\ninput_size = "8"\nkernel_size = 3\ntypes = ["doubled"]\n'
     )
-    fresh("--plugin", "wrong.py", "run", "--suite", "s.toml", "--out", "o", "--quiet", code=1)
+    convbench("--plugin", "wrong.py", "run", "--suite", "s.toml", "--out", "o", "--quiet", code=1)
     (record,) = lines(tmp_path / "o")
     assert record["status"] == "failed"
     assert "the module has 48 parameters and its plan has 12" in record["reason"]
