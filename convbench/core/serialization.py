@@ -130,6 +130,7 @@ def hints(cls: type) -> dict[str, Any]:
     return {item.name: found[item.name] for item in fields(cls)} if is_dataclass(cls) else found
 
 
+@cache
 def needed(cls: type) -> frozenset[str]:
     """Return the names that a file must have: all of a dataclass but those that are `ADDED`."""
     if is_dataclass(cls):
@@ -311,9 +312,10 @@ def _quick(cls: type) -> dict[str, Read]:
 def _object(cls: type, value: object) -> Any:
     table: dict[str, Any] = _kind(dict, "a table", value)
     known = _fields(cls)
-    if table.keys() == known.keys():
+    if needed(cls) <= table.keys() <= known.keys():
+        quick = _quick(cls)
         try:
-            return cls(**{key: read(table[key]) for key, read in _quick(cls).items()})
+            return cls(**{key: quick[key](item) for key, item in table.items()})
         except (ValueError, TypeError):
             pass  # once more, to say where
     said = []
