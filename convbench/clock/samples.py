@@ -104,16 +104,16 @@ class Samples(OneLine, Stored):
             raise ValueError("Samples: seconds is empty; give at least one round")
         for name in EVERY_ROUND:
             length = len(getattr(self, name))
-            if length not in {0, rounds}:
+            if length and length != rounds:
                 raise ValueError(
                     f"Samples: {name} has {length} entries and seconds has {rounds}; "
                     "give one entry a round, or none where they are not known",
                 )
-        first = () if self.first_call is None else (self.first_call,)
-        for name, values in {**{n: getattr(self, n) for n in _TIMES}, "first_call": first}.items():
-            if not values or (min(values) >= 0 and sum(values) < math.inf):
+        for name in (*_TIMES, "first_call"):
+            values = getattr(self, name)
+            if not values or (name in _TIMES and min(values) >= 0 and sum(values) < math.inf):
                 continue
-            for value in values:
+            for value in values if name in _TIMES else (values,):
                 if not (math.isfinite(value) and value >= 0):
                     raise ValueError(
                         f"Samples: {name} holds {value!r}, which is no duration; "

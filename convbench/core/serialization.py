@@ -312,11 +312,11 @@ def _quick(cls: type) -> dict[str, Read]:
 def _object(cls: type, value: object) -> Any:
     table: dict[str, Any] = _kind(dict, "a table", value)
     known = _fields(cls)
-    if needed(cls) <= table.keys() <= known.keys():
-        quick = _quick(cls)
+    quick = _quick(cls)
+    if len(table) == len(known) or needed(cls) <= table.keys():
         try:
             return cls(**{key: quick[key](item) for key, item in table.items()})
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, KeyError):  # the last of a name that is not known
             pass  # once more, to say where
     said = []
     if lacks := sorted(needed(cls) - table.keys()):

@@ -11,7 +11,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
+
+import orjson
 
 from convbench.core.errors import RunError
 from convbench.core.files import (
@@ -289,20 +291,27 @@ def _take(line: bytes, records: dict[str, Record]) -> None:
     if not line.endswith(b"\n"):
         raise TornError("it has no end")
     try:
-        row = loads(line.decode())
-    except ValueError as error:
-        raise TornError(str(error)) from None
-    if isinstance(row, dict) and "more" in row:
-        more = More.from_json(row)
-        if more.more not in records:
-            raise ValueError(f"there is no record before it of {more.more!r:.200}")
-        record = more.onto(records[more.more])
-    else:
-        record = Record.from_json(row)
+        record = _read(orjson.loads(line), records)
+    except ValueError:  # it is read exactly: to say what is wrong, or for numbers beyond 64 bits
+        try:
+            row = loads(line.decode())
+        except ValueError as error:
+            raise TornError(str(error)) from None
+        record = _read(row, records)
     sessions = [samples.session for samples in record.samples if samples.session]
     if len(set(sessions)) < len(sessions):
         raise ValueError("two of its processes have one session")
     records[record.case] = record
+
+
+def _read(row: Any, records: dict[str, Record]) -> Record:
+    """Return the record that a line holds, or one that it adds to; ValueError for none."""
+    if not (isinstance(row, dict) and "more" in row):
+        return Record.from_json(row)
+    more = More.from_json(row)
+    if more.more not in records:
+        raise ValueError(f"there is no record before it of {more.more!r:.200}")
+    return more.onto(records[more.more])
 
 
 def _load_header(path: Path) -> Header:

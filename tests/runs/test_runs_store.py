@@ -435,3 +435,12 @@ def test_reading_a_run_leaves_the_garbage_collector_as_it_was(broken, tmp_path):
             assert gc.isenabled() is collects
         finally:
             gc.enable()
+
+
+def test_a_count_beyond_64_bits_is_read_exactly(tmp_path):
+    """The quick reader of JSON has a float for it, which is no count."""
+    store = Store.create(tmp_path / "run", RUN.header)
+    cost = replace(FIRST[0].cost, multiplications=2**70 + 1)
+    store.append([replace(FIRST[0], cost=cost)])
+    store.close()
+    assert load(tmp_path / "run").records[0].cost.multiplications == 2**70 + 1
