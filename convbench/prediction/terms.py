@@ -135,6 +135,7 @@ def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
             held += columns / batch
     if "native" not in kind:
         width, depth = LANES, inner  # lanes, and input channels of a group with those filled up
+        vectors: float
         if inner == outer == 1:
             vectors = batch * positions * taps * (_up(groups) / LANES)
         else:
