@@ -162,7 +162,7 @@ def predict(
     if not isinstance(what, str):
         if not callable(what):
             raise PredictionError(
-                f"A {type(what).__name__} cannot be predicted: give the name of a type, or a module."
+                f"A {type(what).__name__} cannot be predicted: name a type, or give a module."
             )
         if knobs or layout != "channels_first":
             said = ", ".join([*knobs, *(["layout"] if layout != "channels_first" else [])])

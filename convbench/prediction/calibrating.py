@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from random import Random
@@ -25,10 +25,11 @@ from convbench.prediction.calibration import (
     Fit,
     of_the_machine,
 )
-from convbench.prediction.model import fit
-from convbench.prediction.operators import Operator, main_operator, operators
-from convbench.prediction.sampling import MOST_ELEMENTS, Sample, draw
-from convbench.prediction.terms import coordinates, family, terms, work
+from convbench.prediction.model import Context, fit, fit_context
+from convbench.prediction.operators import Operator, operators, working
+from convbench.prediction.predicting import summed
+from convbench.prediction.sampling import MOST_ELEMENTS, Sample, draw, draw_network
+from convbench.prediction.terms import context_terms, coordinates, family, terms, work
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -43,6 +44,8 @@ BLOCK: Final = 0.0002
 BLOCKS: Final = 4
 MOST_CALLS: Final = 50
 FEWEST: Final = 5
+NETWORKS: Final = 40
+"""Networks that are timed to learn how operators differ among others from alone."""
 """Samples of a family; one with fewer is not fitted."""
 
 
@@ -112,7 +115,7 @@ def timed(
     ceilings = [measure_ceiling("cpu", "float32", number) for number in threads]
     tell("drawing shapes")
     number = max(FEWEST_SAMPLES, round(A_SECOND * seconds))
-    samples = list(islice(draw(random), number))
+    samples = [*islice(draw(random), number), *islice(draw_network(random), NETWORKS)]
     found = []
     for number, sample in enumerate(samples):
         traced = _traced(sample)
@@ -174,8 +177,9 @@ def fitted(found: Sequence[Timed], ceiling: Ceiling) -> Fit:
     view = median(views) if views else 0.0
     by_family: dict[str, list[tuple[Operator, float]]] = defaultdict(list)
     for one in found:
-        operator = main_operator(one.operators)
-        if operator is not None:
+        main = working(one.operators)
+        if len(main) == 1:
+            operator = main[0]
             own = one.seconds - view * (len(one.operators) - 1)
             by_family[family(operator, one.threads)].append((operator, max(own, one.seconds / 2)))
     families = {
@@ -192,11 +196,12 @@ def fitted(found: Sequence[Timed], ceiling: Ceiling) -> Fit:
     ]
     rate = median(macs / seconds for macs, _, seconds in convolutions)
     peak, copied = ceiling.multiplications_per_second, ceiling.bytes_per_second
-    return Fit(
+    alone = Fit(
         threads=ceiling.threads,
         samples=len(found),
         families=families,
         view=view,
+        context=Context(),
         flops=Baseline(
             multiplications_per_second=rate,
             bytes_per_second=None,
@@ -211,6 +216,22 @@ def fitted(found: Sequence[Timed], ceiling: Ceiling) -> Fit:
             ),
         ),
     )
+    networks = [one for one in found if len(working(one.operators)) > 1]
+    return replace(alone, context=_context(networks, alone))
+
+
+def _context(networks: Sequence[Timed], alone: Fit) -> Context:
+    """Fit what operators of networks take beyond what they take alone."""
+    if len(networks) < FEWEST:
+        return Context()
+    amounts = []
+    for one in networks:
+        whole: Counter[str] = Counter()
+        for own in context_terms(working(one.operators)):
+            whole.update(own)  # type: ignore[arg-type]
+        amounts.append(whole)
+    sums = [summed(one.operators, alone).seconds for one in networks]
+    return fit_context(amounts, sums, [one.seconds for one in networks])
 
 
 def _made(sample: Sample, pool: Tensor | None = None) -> tuple[nn.Module, tuple[Tensor, ...]]:
@@ -218,14 +239,20 @@ def _made(sample: Sample, pool: Tensor | None = None) -> tuple[nn.Module, tuple[
     import torch
     from torch import nn
 
+    used = 0
+
     def filled(row: int, shape: tuple[int, ...]) -> Tensor:
+        nonlocal used
         spatial = len(shape) > 3  # noqa: PLR2004
         last = [0, *range(2, len(shape)), 1] if sample.channels_last and spatial else None
         ordered = [shape[axis] for axis in last] if last else shape
         if pool is None:
             made = torch.empty(ordered, device="meta")
         else:
-            made = pool[row, : math.prod(shape)].view(ordered)
+            number = math.prod(shape)
+            first = used if row < 0 and used + number <= pool.shape[1] else 0
+            used = first + number if row < 0 else used  # weights lie one after another
+            made = pool[row, first : first + number].view(ordered)
         return made.movedim(-1, 1) if last else made
 
     with torch.device("meta"):

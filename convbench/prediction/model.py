@@ -78,13 +78,17 @@ class Family(Stored):
 
     def quantiles(self, coverage: float) -> tuple[float, float]:
         """Return the held-out errors between which this share lies, as logarithms."""
-        import numpy as np
+        return quantiles(self.errors, coverage)
 
-        tail = (1 - coverage) / 2
-        n = len(self.errors)
-        rank = max(0.0, tail - 0.5 / n)  # no more precise than so many samples say
-        low, high = np.quantile(self.errors, [rank, 1 - rank])
-        return min(0.0, float(low)), max(0.0, float(high))
+
+def quantiles(errors: Sequence[float], coverage: float) -> tuple[float, float]:
+    """Return the errors between which a share of them lies: at most 0, and at least 0."""
+    import numpy as np
+
+    tail = (1 - coverage) / 2
+    rank = max(0.0, tail - 0.5 / len(errors))  # no more precise than so many samples say
+    low, high = np.quantile(errors, [rank, 1 - rank])
+    return min(0.0, float(low)), max(0.0, float(high))
 
 
 def fit(
@@ -117,6 +121,54 @@ def fit(
 
 
 _LEAST: Final = 1e-8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context(Stored):
+    """What operators take among others beyond what they take alone.
+
+    Attributes:
+        terms: names of the terms.
+        coefficients: seconds a unit of each, not negative.
+        errors: log(measured / predicted) of each network when it was held out.
+
+    """
+
+    terms: tuple[str, ...] = ()
+    coefficients: tuple[float, ...] = ()
+    errors: tuple[float, ...] = ()
+
+    def seconds(self, amounts: Mapping[str, float]) -> float:
+        """Return the additional time of an operator."""
+        return sum(c * amounts[name] for name, c in zip(self.terms, self.coefficients, strict=True))
+
+
+def fit_context(
+    amounts: Sequence[Mapping[str, float]], alone: Sequence[float], seconds: Sequence[float]
+) -> Context:
+    """Fit networks: the summed terms of each, its operators' times alone, and its measured time."""
+    import numpy as np
+    from scipy.optimize import nnls
+
+    names = tuple(amounts[0])
+    matrix = np.array([[one[name] for name in names] for one in amounts])
+    base, times = np.array(alone), np.array(seconds)
+    scale = np.maximum(matrix.max(axis=0), 1e-30)
+
+    def found(kept: Any) -> Any:
+        rows = matrix[kept] / scale / times[kept][:, None]
+        return nnls(rows, np.maximum(times[kept] - base[kept], 0) / times[kept])[0] / scale
+
+    errors = np.zeros(len(times))
+    folds = np.arange(len(times)) % min(FOLDS, len(times))
+    for fold in np.unique(folds):
+        out = folds == fold
+        errors[out] = np.log(times[out] / (base[out] + matrix[out] @ found(~out)))
+    return Context(
+        terms=names,
+        coefficients=tuple(map(float, found(folds >= 0))),
+        errors=tuple(map(float, errors)),
+    )
 
 
 def _fitted(matrix: Any, where: Any, times: Any) -> tuple[np.ndarray, np.ndarray]:

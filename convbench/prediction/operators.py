@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -138,10 +138,9 @@ def operators(module: Callable[..., Any], *inputs: Any, **named: Any) -> tuple[O
     return tuple(found)
 
 
-def main_operator(found: tuple[Operator, ...]) -> Operator | None:
-    """Return the only operator that does more than make a view; None where there are several."""
-    working = [one for one in found if not one.alias]
-    return working[0] if len(working) == 1 else None
+def working(found: Iterable[Operator]) -> list[Operator]:
+    """Return the operators that do more than make a view."""
+    return [one for one in found if not one.alias]
 
 
 def _watching(found: list[Operator]) -> Any:

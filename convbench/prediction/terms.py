@@ -8,7 +8,7 @@ of threads.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from convbench.core.spec import Axis
@@ -107,7 +107,7 @@ def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
     positions = math.prod((x if transposed else y).shape[2:])
     macs = batch * positions * taps * x.shape[1] * outer
     blocked = "native" not in kind and not x.channels_last
-    held = (x.nbytes + y.nbytes) * (1 + blocked) + w.nbytes * (1 + ("native" not in kind))
+    held: float = (x.nbytes + y.nbytes) * (1 + blocked) + w.nbytes * (1 + ("native" not in kind))
     odd = (x.shape[1] % LANES > 0, y.shape[1] % LANES > 0)
     found = {
         "call": 1.0,
@@ -153,16 +153,13 @@ def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
                             pad_low=pad, pad_high=pad).valid_taps  # fmt: skip
                 share *= read / (out * kernel)
         found |= {
-            "vectors": vectors,
-            "vectors on padding": -vectors * (1 - share),
+            "vectors": vectors * share,
+            "padded": vectors * (1 - share),
             "short rows": vectors / min(y.shape[-1], _ROW),
             "few blocks": vectors / min(_BLOCKS, _up(outer) / LANES),
             "row ends": batch * groups * positions / y.shape[-1] * _up(outer) * taps,
             "strided": vectors * (max(stride) > 1),
         }
-        found["vectors"] = vectors * share
-        found["padded"] = vectors * (1 - share)
-        del found["vectors on padding"]
     found |= _beyond(held)
     return {name: float(amount) for name, amount in found.items() if amount}
 
@@ -206,6 +203,30 @@ def work(op: Operator) -> tuple[int, int]:
 def terms(op: Operator, of: str) -> dict[str, float]:
     """Return the amount of each term of a family."""
     return convolution_terms(op, of) if op.convolution else plain_terms(op)
+
+
+_CACHED: Final = (1, 16)
+"""MiB beyond which what a module uses is gone from a cache when it is called again."""
+
+
+def context_terms(found: Sequence[Operator]) -> list[dict[str, float]]:
+    """Return, of each operator, what makes it slower among others than alone over and over.
+
+    Its weights and its kernel's code have left the caches since its last call, the more so the more
+    memory the whole uses.
+    """
+    whole = sum(t.nbytes for one in found for t in (*one.inputs[1:], *one.outputs))
+    gone = {mib: max(0.0, 1 - (mib << 20) / max(whole, 1)) for mib in _CACHED}
+    terms = []
+    for one in found:
+        weights = sum(t.nbytes for t in one.inputs[1:])
+        moved = sum(t.nbytes for t in (*one.inputs[:1], *one.outputs))
+        own = {"call": 1.0}
+        for mib, share in gone.items():
+            own |= {f"call, {mib} MiB": share, f"weights, {mib} MiB": weights * share,
+                    f"moved, {mib} MiB": moved * share}  # fmt: skip
+        terms.append(own)
+    return terms
 
 
 def relatives(name: str) -> Iterator[str]:
