@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from convbench.clock.stopwatch import Stopwatch
 
-A_SECOND: Final = 24
+A_SECOND: Final = 30
 """Samples drawn for each second of the budget."""
 FEWEST_SAMPLES: Final = 100
 BLOCK: Final = 0.0002
@@ -228,7 +228,7 @@ def _context(networks: Sequence[Timed], alone: Fit) -> Context:
     for one in networks:
         whole: Counter[str] = Counter()
         for own in context_terms(working(one.operators)):
-            whole.update(own)  # type: ignore[arg-type]
+            whole.update(own)
         amounts.append(whole)
     sums = [summed(one.operators, alone).seconds for one in networks]
     return fit_context(amounts, sums, [one.seconds for one in networks])
@@ -264,7 +264,8 @@ def _made(sample: Sample, pool: Tensor | None = None) -> tuple[nn.Module, tuple[
         for name, buffer in list(part.named_buffers(recurse=False)):
             where = "meta" if pool is None else "cpu"
             setattr(part, name, torch.ones(buffer.shape, dtype=buffer.dtype, device=where))
-    return module, tuple(filled(row, shape) for row, shape in enumerate(sample.shapes))
+    inputs = (filled(row, shape) for row, shape in enumerate(sample.shapes))
+    return module, tuple(value.clone() for value in inputs)  # some calls are in place
 
 
 def _pool() -> Tensor:

@@ -69,12 +69,12 @@ class Family(Stored):
         return float(base * np.exp(correction))
 
     def outside(self, place: Sequence[float], margin: float = 0.6) -> bool:
-        """Return whether a size is beyond those that were timed by more than `margin` doublings."""
-        lows = [min(column) - margin for column in zip(*self.places, strict=True)]
+        """Return whether a size is above those that were timed by more than `margin` doublings.
+
+        Below them a time tends to that of a call, which is a term.
+        """
         highs = [max(column) + margin for column in zip(*self.places, strict=True)]
-        return any(
-            not low <= value <= high for low, value, high in zip(lows, place, highs, strict=True)
-        )
+        return any(value > high for value, high in zip(place, highs, strict=True))
 
     def quantiles(self, coverage: float) -> tuple[float, float]:
         """Return the held-out errors between which this share lies, as logarithms."""

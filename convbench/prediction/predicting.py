@@ -26,6 +26,8 @@ COVERAGE: Final = 0.90
 BEYOND: Final = math.log(2)
 """By what an interval is widened on both sides for a size beyond those that were timed."""
 _CONTEXT: Final = "context"
+_BYTES: Final = "add"
+"""Family of which an operator that is like nothing is taken to be: one that moves its bytes."""
 UNKNOWN: Final = math.log(3)
 """The same for an operator that was not timed at all: its bytes are moved as a sum's are."""
 
@@ -160,14 +162,17 @@ def _part(one: Operator, fit: Fit) -> Part:
     name, place = family(one, fit.threads), coordinates(one)
     known, widened, note = fit.families.get(name), 0.0, ""
     if known is None:
-        likest = relatives(name) if one.convolution else iter(("add",))
-        name = next((other for other in likest if other in fit.families), "")
-        if not name:
+        likest = [other for other in relatives(name) if other in fit.families]
+        known, widened = None, BEYOND
+        if not likest and not one.convolution:
+            likest, widened = [_BYTES], UNKNOWN
+        name = likest[0] if likest else ""
+        if name not in fit.families:
             raise PredictionError(
                 f"The calibration has nothing like {one.name}: run `convbench calibrate` with a "
                 "larger --budget."
             )
-        known, widened = fit.families[name], UNKNOWN
+        known = fit.families[name]
         note = f"{one.name} of this kind was not calibrated; its time is that of “{name}”"
     elif known.outside(place):
         widened = BEYOND

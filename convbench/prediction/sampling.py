@@ -22,8 +22,9 @@ CONVOLUTIONS: Final[dict[str, int]] = {
     "dilated": 4, "transposed": 14,
 }  # fmt: skip
 """Kinds of convolutions, and how many of a deck of samples each is."""
-_OFTEN: Final = {"linear": 3, "batch norm": 3, "relu": 2, "add": 2, "concatenate": 2}
-"""Of each other call a deck has one sample; of these it has more."""
+_OFTEN: Final = {"linear": 4, "batch norm": 6, "concatenate": 4, "global pool": 3,
+                 "channel shuffle": 3, "slice": 3}  # fmt: skip
+"""Of each other call a deck has two samples; of these it has more."""
 _GROWS: Final = ("nearest", "bilinear")
 
 
@@ -45,7 +46,7 @@ class Sample:
 
 def draw(random: Random) -> Iterator[Sample]:
     """Yield samples without end: decks of all kinds, each in random order."""
-    others = {kind: _OFTEN.get(kind, 1) for kind in ("linear", *elementwise())}
+    others = {kind: _OFTEN.get(kind, 2) for kind in ("linear", *elementwise())}
     deck = [kind for kind, times in {**CONVOLUTIONS, **others}.items() for _ in range(times)]
     while True:
         random.shuffle(deck)
@@ -157,6 +158,8 @@ def _convolution(random: Random, kind: str) -> _Drawn:  # noqa: C901  (one branc
         kernel, inputs, outputs = (1, 1), *(_channels(random, 3, 2048) for _ in "io")
         options["stride"] = random.choices((1, 2), (88, 12))[0]
         batch = random.choices((1, 2, 4, 8, 16, 32), (50, 7, 7, 8, 14, 14))[0]
+        if random.random() < 0.08:  # noqa: PLR2004  a gate's
+            size = 1, 1
     elif kind == "grouped":
         groups = random.choice((2, 2, 3, 4, 4, 8, 8, 16, 32))
         inputs, outputs = (_channels(random, 1, max(2, 1024 // groups)) * groups for _ in "io")

@@ -88,9 +88,9 @@ def _up(number: int, multiple: int = LANES) -> int:
     return -(-number // multiple) * multiple
 
 
-def _beyond(held: float) -> dict[str, float]:
+def _beyond(held: float, knees: Sequence[int] = KNEES) -> dict[str, float]:
     """Return the bytes of a working set beyond each knee."""
-    return {f"beyond {knee} MiB": max(0.0, held - (knee << 20)) for knee in KNEES}
+    return {f"beyond {knee} MiB": max(0.0, held - (knee << 20)) for knee in knees}
 
 
 def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
@@ -167,13 +167,20 @@ def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
 _PRODUCTS: Final = frozenset({"addmm", "mm", "bmm", "baddbmm"})
 
 
+_PIECES: Final = frozenset({"cat", "clone", "pixel_shuffle"})
+"""They copy a piece of memory for each position with channels last."""
+_FEW_KNEES: Final = (4, 16)
+"""MiB; for families that few samples are timed of."""
+
+
 def plain_terms(op: Operator) -> dict[str, float]:
     """Return the terms of any other operator: calls, products, pieces of memory, and bytes."""
     read = sum(tensor.nbytes for tensor in op.inputs)
     written = sum(tensor.nbytes for tensor in op.outputs)
     first, made = op.inputs[0], (op.outputs or op.inputs)[0]
     if op.name in _POINTWISE:
-        return {"call": 1.0, "moved": float(read + written), **_beyond(read + written)}
+        moved = float(read + written)
+        return {"call": 1.0, "moved": moved, **_beyond(moved, _FEW_KNEES)}
     found = {
         "call": 1.0,
         "read": read,
@@ -182,9 +189,10 @@ def plain_terms(op: Operator) -> dict[str, float]:
         "windows": made.elements * op.window,
         "planes": math.prod(made.shape[:2]),
         "rows": made.elements / (made.shape or (1,))[-1],
-        "positions": first.elements / (first.shape[1] if len(first.shape) > 1 else 1),
-        **_beyond(read + written),
+        **_beyond(read + written, _FEW_KNEES),
     }
+    if op.name in _PIECES:
+        found["positions"] = first.elements / (first.shape[1] if len(first.shape) > 1 else 1)
     return {name: float(amount) for name, amount in found.items() if amount}
 
 
@@ -231,7 +239,10 @@ def context_terms(found: Sequence[Operator]) -> list[dict[str, float]]:
 
 def relatives(name: str) -> Iterator[str]:
     """Yield families whose operators are most like those of a family, the likest first."""
-    kind, _, layout = name.rpartition(", channels ")
+    kind, comma, layout = name.rpartition(", channels ")
+    if not comma:
+        yield name.partition(",")[0].removesuffix("_")  # out of place
+        return
     others = [kind]
     for word in (", stride 1", ", odd", "native ", "grouped "):
         others.append(others[-1].replace(word, ""))

@@ -71,4 +71,5 @@ def test_sizes_beyond_the_samples_are_known_to_be():
     inside = family.places[0]
     assert not family.outside(inside)
     assert family.outside([inside[0] + 20, inside[1]])
-    assert family.outside([inside[0], inside[1] - 20])
+    assert family.outside([inside[0], inside[1] + 20])
+    assert not family.outside([inside[0], inside[1] - 20])  # there a time is that of a call
