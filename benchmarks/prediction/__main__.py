@@ -25,8 +25,6 @@ from convbench.prediction.calibrating import calibrate
 from convbench.prediction.calibration import Fit, load, save
 from convbench.prediction.predicting import Prediction, laid, of_model, of_type, predict
 
-SHAPES, PAIRS = 260, 60
-
 
 def main() -> int:
     """Answer; the status says whether the goals were met."""
@@ -34,6 +32,8 @@ def main() -> int:
     parser.add_argument("--calibration", type=Path, metavar="FILE")
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--seed", type=int, default=2718)
+    parser.add_argument("--shapes", type=int, default=260)
+    parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--page", type=Path, metavar="FILE")
     asked = parser.parse_args()
     if asked.calibration is None:
@@ -45,12 +45,17 @@ def main() -> int:
     _say("predicting")
     predictions = {}
     for fit in calibration.fits:
-        for key, found in _predictions(asked.seed, fit).items():
+        for key, found in _predictions(asked, fit).items():
             predictions[(*key, fit.threads)] = found
     times = ready().ask(
-        "measuring:timed", asked.seed, (SHAPES, PAIRS), threads, asked.seconds, told=_say
+        "measuring:timed",
+        asked.seed,
+        (asked.shapes, asked.pairs),
+        threads,
+        asked.seconds,
+        told=_say,
     )
-    names = _names(asked.seed)
+    names = _names(asked)
     points = [
         Point(what=key[0], number=key[1], threads=key[2], kind=names[key[:2]][0],
               text=names[key[:2]][1], passes=times[key], predicted=predictions[key])
@@ -69,11 +74,11 @@ def main() -> int:
     return 0 if met else 1
 
 
-def _predictions(seed: int, fit: Fit) -> dict[tuple[str, int], Prediction]:
+def _predictions(asked: argparse.Namespace, fit: Fit) -> dict[tuple[str, int], Prediction]:
     found = {}
-    for number, shape in enumerate(shapes(seed, SHAPES)):
+    for number, shape in enumerate(shapes(asked.seed, asked.shapes)):
         found["shape", number] = predict(*_meta(shape), fit=fit)
-    for number, spec in enumerate(pairs(seed, PAIRS)):
+    for number, spec in enumerate(pairs(asked.seed, asked.pairs)):
         for name in ("standard", "depthwise_separable"):
             found[name, number] = of_type(make(name), spec, fit=fit)
     for number, (name, size) in enumerate(NETWORKS.items()):
@@ -87,13 +92,13 @@ def _meta(shape: Shape) -> tuple[object, ...]:
     return laid(module, inputs, layout="channels_last" if shape.channels_last else "channels_first")
 
 
-def _names(seed: int) -> dict[tuple[str, int], tuple[str, str]]:
+def _names(asked: argparse.Namespace) -> dict[tuple[str, int], tuple[str, str]]:
     names = {}
-    for number, shape in enumerate(shapes(seed, SHAPES)):
+    for number, shape in enumerate(shapes(asked.seed, asked.shapes)):
         size = "×".join(map(str, shape.size))
         order = "channels last" if shape.channels_last else "channels first"
         names["shape", number] = shape.kind, f"{size} {shape.text} {order}"
-    for number, spec in enumerate(pairs(seed, PAIRS)):
+    for number, spec in enumerate(pairs(asked.seed, asked.pairs)):
         for name in ("standard", "depthwise_separable"):
             names[name, number] = name, spec.label
     for number, name in enumerate(NETWORKS):
