@@ -29,7 +29,14 @@ from convbench.prediction.model import Context, fit, fit_context
 from convbench.prediction.operators import Operator, operators, working
 from convbench.prediction.predicting import summed
 from convbench.prediction.sampling import MOST_ELEMENTS, Sample, draw, draw_network
-from convbench.prediction.terms import context_terms, coordinates, family, terms, work
+from convbench.prediction.terms import (
+    context_terms,
+    coordinates,
+    family,
+    relatives,
+    terms,
+    work,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -44,6 +51,8 @@ BLOCK: Final = 0.0002
 BLOCKS: Final = 4
 MOST_CALLS: Final = 50
 FEWEST: Final = 5
+ENOUGH: Final = 40
+"""Samples of a family; one with fewer is fitted with the help of those that are alike."""
 NETWORKS: Final = 40
 """Networks that are timed to learn how operators differ among others from alone."""
 """Samples of a family; one with fewer is not fitted."""
@@ -182,12 +191,21 @@ def fitted(found: Sequence[Timed], ceiling: Ceiling) -> Fit:
             operator = main[0]
             own = one.seconds - view * (len(one.operators) - 1)
             by_family[family(operator, one.threads)].append((operator, max(own, one.seconds / 2)))
-    families = {
-        name: fit([terms(o, name) for o, _ in items],
-                  [coordinates(o) for o, _ in items], [seconds for _, seconds in items])
-        for name, items in sorted(by_family.items())
-        if len(items) >= FEWEST
-    }  # fmt: skip
+    families = {}
+    for name, items in sorted(by_family.items()):
+        if len(items) < FEWEST:
+            continue
+        others = [] if len(items) >= ENOUGH else [
+            (terms(operator, name), seconds)
+            for other in relatives(name)
+            for operator, seconds in by_family.get(other, [])
+        ]  # fmt: skip
+        families[name] = fit(
+            [terms(operator, name) for operator, _ in items],
+            [coordinates(operator) for operator, _ in items],
+            [seconds for _, seconds in items],
+            others,
+        )
     convolutions = [
         (*work(operator), seconds)
         for items in by_family.values()

@@ -35,6 +35,7 @@ ROBUST: Final = 0.3
 """Error, as a logarithm, from which a sample counts less."""
 ROUNDS: Final = 8
 _FAR: Final = 20.0
+HELP: Final = 0.15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,22 +96,36 @@ def fit(
     amounts: Sequence[Mapping[str, float]],
     places: Sequence[Sequence[float]],
     seconds: Sequence[float],
+    others: Sequence[tuple[Mapping[str, float], float]] = (),
 ) -> Family:
-    """Fit a family to samples: their terms, their coordinates and their measured times."""
+    """Fit a family to samples: their terms, their coordinates and their measured times.
+
+    others: terms and times of samples of families that are alike. They help with the coefficients,
+    each with `HELP` of the weight of an own sample, and have no part in corrections and errors.
+    """
     import numpy as np
 
     names = tuple(sorted({name for one in amounts for name in one}))
-    matrix = np.array([[one.get(name, 0.0) for name in names] for one in amounts])
+
+    def rows(given: Sequence[Mapping[str, float]]) -> Any:
+        return np.array([[one.get(name, 0.0) for name in names] for one in given])
+
+    matrix = rows(amounts)
+    alike = (
+        rows([one for one, _ in others]) / np.array([[time] for _, time in others])
+        if others
+        else matrix[:0]
+    )
     where, times = np.array(places, dtype=float), np.array(seconds, dtype=float)
     errors = np.zeros(len(times))
     folds = np.random.default_rng(0).permutation(len(times)) % min(FOLDS, len(times))
     for fold in np.unique(folds):
         kept = folds != fold
-        coefficients, weights = _fitted(matrix[kept], where[kept], times[kept])
+        coefficients, weights = _fitted(matrix[kept], where[kept], times[kept], alike)
         base = np.maximum(matrix[~kept] @ coefficients, _LEAST)
         predicted = np.log(base) + _likeness(where[~kept], where[kept]) @ weights
         errors[~kept] = np.log(times[~kept]) - predicted
-    coefficients, weights = _fitted(matrix, where, times)
+    coefficients, weights = _fitted(matrix, where, times, alike)
     return Family(
         terms=names,
         coefficients=tuple(map(float, coefficients)),
@@ -171,22 +186,26 @@ def fit_context(
     )
 
 
-def _fitted(matrix: Any, where: Any, times: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the coefficients of the terms and the weights of the correction."""
+def _fitted(matrix: Any, where: Any, times: Any, alike: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficients of the terms and the weights of the correction.
+
+    alike: rows of samples of other families, divided by their times.
+    """
     import numpy as np
     from scipy.linalg import cho_factor, cho_solve
     from scipy.optimize import nnls
 
-    relative = matrix / times[:, None]
+    relative = np.vstack([matrix / times[:, None], alike])
+    part = np.repeat([1.0, HELP], [len(times), len(alike)])
     scale = relative.max(axis=0)
     scale[scale == 0] = 1
     relative = relative / scale
-    trust = np.ones(len(times))
+    trust = np.sqrt(part)
     for _ in range(ROUNDS):
         found, _ = nnls(relative * trust[:, None], trust, maxiter=1000 * relative.shape[1])
         ratio = np.clip(relative @ found, 1 / _FAR, _FAR)
         error = np.abs(np.log(ratio))
-        trust = np.sqrt(np.minimum(1, ROBUST / np.maximum(error, 1e-9)) / ratio)
+        trust = np.sqrt(part * np.minimum(1, ROBUST / np.maximum(error, 1e-9)) / ratio)
     coefficients = found / scale
     left = np.log(times / np.maximum(matrix @ coefficients, _LEAST))
     noise = NOISE**2 * np.eye(len(times))

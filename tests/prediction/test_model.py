@@ -73,3 +73,16 @@ def test_sizes_beyond_the_samples_are_known_to_be():
     assert family.outside([inside[0] + 20, inside[1]])
     assert family.outside([inside[0], inside[1] + 20])
     assert not family.outside([inside[0], inside[1] - 20])  # there a time is that of a call
+
+
+def test_few_samples_are_helped_by_those_of_a_family_that_is_alike():
+    amounts, places, seconds = invented(6, noise=0.1)
+    others = list(zip(*(invented(60, seed=7)[at] for at in (0, 2)), strict=True))
+
+    def worst(family):
+        tried = zip(*invented(60, seed=8), strict=True)
+        return max(abs(family.seconds(a, p) / s - 1) for a, p, s in tried)
+
+    helped = fit(amounts, places, seconds, others)
+    assert worst(helped) < worst(fit(amounts, places, seconds)) / 2
+    assert len(helped.errors) == 6
