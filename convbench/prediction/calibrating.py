@@ -45,12 +45,12 @@ if TYPE_CHECKING:
 
 A_SECOND: Final = 30
 """Samples drawn for each second of the budget."""
-FEWEST_SAMPLES: Final = 100
+FEWEST_SAMPLES: Final = 360
 BLOCK: Final = 0.0002
 """Seconds of a block of calls. Short ones find the moments in which nothing else runs."""
 BLOCKS: Final = 4
 MOST_CALLS: Final = 50
-FEWEST: Final = 5
+FEWEST: Final = 3
 ENOUGH: Final = 40
 """Samples of a family; one with fewer is fitted with the help of those that are alike."""
 NETWORKS: Final = 40

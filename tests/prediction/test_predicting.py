@@ -33,7 +33,7 @@ def test_every_type_is_predicted(name, threads):
     spec = SPEC if kind.fits(SPEC) is None else SPEC.with_(kernel_size=1, padding=0)
     found = convbench.predict(name, spec, threads=threads, calibration=calibration())
     wanted = exact(kind.build(spec).eval(), torch.randn(spec.input_shape), threads)
-    assert found.seconds == pytest.approx(wanted, rel=0.25)
+    assert found.seconds == pytest.approx(wanted, rel=0.3)
     assert found.low <= found.seconds <= found.high
     assert sum(part.seconds for part in found.parts) == pytest.approx(found.seconds)
 
