@@ -49,6 +49,8 @@ FEWEST_SAMPLES: Final = 360
 BLOCK: Final = 0.0002
 """Seconds of a block of calls. Short ones find the moments in which nothing else runs."""
 BLOCKS: Final = 4
+MORE_BLOCKS: Final = 12
+"""With several threads, of which any that waits for a core delays the call."""
 MOST_CALLS: Final = 50
 FEWEST: Final = 3
 ENOUGH: Final = 40
@@ -173,7 +175,7 @@ def shortest(
     work()
     estimate = min(block(1), block(1))
     calls = max(1, min(MOST_CALLS, round(BLOCK / estimate)))
-    return min(block(calls) for _ in range(BLOCKS))
+    return min(block(calls) for _ in range(BLOCKS if threads == 1 else MORE_BLOCKS))
 
 
 def fitted(found: Sequence[Timed], ceiling: Ceiling) -> Fit:
