@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         formula,
         load_run,
         measure,
+        predict,
         profile,
         sweep,
     )
@@ -32,6 +33,7 @@ __all__ = [
     "formula",
     "load_run",
     "measure",
+    "predict",
     "profile",
     "sweep",
 ]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from convbench.comparing.comparison import Comparison
     from convbench.counting.engine.profile import Profile
+    from convbench.prediction.calibration import Calibration
+    from convbench.prediction.predicting import Prediction
 
 __all__ = [
     "build",
@@ -33,6 +35,7 @@ __all__ = [
     "formula",
     "load_run",
     "measure",
+    "predict",
     "profile",
     "sweep",
 ]
@@ -126,6 +129,58 @@ def count(module: nn.Module, inputs: Any, *, counter: str = "torch") -> Tally:
             f"{tally.reason}. Check that module(*inputs) itself runs, or try another counter."
         )
     return tally
+
+
+def predict(
+    what: str | nn.Module,
+    *where: Any,
+    threads: int = 1,
+    layout: str = "channels_first",
+    calibration: Calibration | str | Path | None = None,
+    any_machine: bool = False,
+    **knobs: Any,
+) -> Prediction:
+    """Predict the time of a call on the CPU, in float32 and inference mode; nothing is computed.
+
+    Args:
+        what: name of a convolution type, and `where` is the slot; or a module, and `where` is its
+            inputs (tensors on the meta device will do).
+        where: a ConvSpec, or the positional arguments of the module.
+        threads: intra-op threads, of those that were calibrated.
+        layout: "channels_first" or "channels_last", of a type's weights and input.
+        calibration: what `convbench calibrate` made; unless given, that of this machine.
+        any_machine: take a calibration of another machine, and predict the times of that one.
+        knobs: options of the type, as for `cost`.
+
+    Returns a Prediction: `.seconds`, and `.low` and `.high`, between which 90 % of measured times
+    are to be; `.parts` are the operators. Raises CalibrationError without a calibration,
+    TracingError for a module whose shapes depend on values, PredictionError for what the model has
+    nothing on, and as `cost`.
+
+    """
+    from convbench.prediction.calibration import Calibration, load
+    from convbench.prediction.predicting import PredictionError, of_type
+    from convbench.prediction.predicting import predict as of_module
+
+    if not isinstance(calibration, Calibration):
+        calibration = load(calibration, any_machine=any_machine)
+    fit = calibration.fit(threads)
+    if not isinstance(what, str):
+        if not callable(what):
+            raise PredictionError(
+                f"A {type(what).__name__} cannot be predicted: name a type, or give a module."
+            )
+        if knobs or layout != "channels_first":
+            said = ", ".join([*knobs, *(["layout"] if layout != "channels_first" else [])])
+            raise PredictionError(
+                f"{said}: options of a type. Leave them out; a module has its own layout."
+            )
+        return of_module(what, *where, fit=fit)
+    if len(where) != 1:
+        raise PredictionError(
+            f"{what} takes one slot, and {len(where)} were given: give a ConvSpec."
+        )
+    return of_type(make(what, knobs), where[0], fit=fit, layout=layout)
 
 
 def profile(

@@ -22,7 +22,7 @@ from conftest_root import ROOT
 
 FENCE = re.compile(r"^(?P<fence>```+)(?P<language>\w*)(?P<more>[^\n`]*)$")
 EXCUSE = re.compile(r"<!-- not run: (.+?) -->")
-READ_ONLY = {"doctor", "layers", "audit"}
+READ_ONLY = {"doctor", "layers", "audit", "calibrate", "predict", "breakeven"}
 """Commands that measure, or ask every counter there is, and have no dry run."""
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.clock.measurement import MeasurementError
 from convbench.clock.measuring import measure
 from convbench.convs.base import ConvType
 from convbench.core.spec import ConvSpec
@@ -140,8 +142,9 @@ def breakeven(
     for done, index in enumerate(chosen, 1):
         if told is not None:
             told(f"measuring slot {done} of {len(chosen)}: {places[index].spec.title}")
-        ratio = _measured(new, old, places[index].spec, fit.threads, layout, seed)
-        places[index] = replace(places[index], measured=ratio)
+        with suppress(MeasurementError):  # others had the processor: it stays as predicted
+            ratio = _measured(new, old, places[index].spec, fit.threads, layout, seed)
+            places[index] = replace(places[index], measured=ratio)
     return Map(new=new.label, old=old.label, grid=grid, layout=layout, fit=fit,
                places=tuple(places))  # fmt: skip
 

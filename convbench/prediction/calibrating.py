@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from random import Random
@@ -25,24 +25,38 @@ from convbench.prediction.calibration import (
     Fit,
     of_the_machine,
 )
-from convbench.prediction.model import fit
-from convbench.prediction.operators import Operator, main_operator, operators
-from convbench.prediction.sampling import MOST_ELEMENTS, Sample, draw
-from convbench.prediction.terms import coordinates, family, terms, work
+from convbench.prediction.model import Context, fit, fit_context
+from convbench.prediction.operators import Operator, operators, working
+from convbench.prediction.predicting import summed
+from convbench.prediction.sampling import MOST_ELEMENTS, Sample, draw, draw_network
+from convbench.prediction.terms import (
+    context_terms,
+    coordinates,
+    family,
+    relatives,
+    terms,
+    work,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from convbench.clock.stopwatch import Stopwatch
 
-A_SECOND: Final = 24
+A_SECOND: Final = 30
 """Samples drawn for each second of the budget."""
-FEWEST_SAMPLES: Final = 100
+FEWEST_SAMPLES: Final = 360
 BLOCK: Final = 0.0002
 """Seconds of a block of calls. Short ones find the moments in which nothing else runs."""
 BLOCKS: Final = 4
+MORE_BLOCKS: Final = 12
+"""With several threads, of which any that waits for a core delays the call."""
 MOST_CALLS: Final = 50
-FEWEST: Final = 5
+FEWEST: Final = 3
+ENOUGH: Final = 40
+"""Samples of a family; one with fewer is fitted with the help of those that are alike."""
+NETWORKS: Final = 40
+"""Networks that are timed to learn how operators differ among others from alone."""
 """Samples of a family; one with fewer is not fitted."""
 
 
@@ -112,7 +126,7 @@ def timed(
     ceilings = [measure_ceiling("cpu", "float32", number) for number in threads]
     tell("drawing shapes")
     number = max(FEWEST_SAMPLES, round(A_SECOND * seconds))
-    samples = list(islice(draw(random), number))
+    samples = [*islice(draw(random), number), *islice(draw_network(random), NETWORKS)]
     found = []
     for number, sample in enumerate(samples):
         traced = _traced(sample)
@@ -161,7 +175,7 @@ def shortest(
     work()
     estimate = min(block(1), block(1))
     calls = max(1, min(MOST_CALLS, round(BLOCK / estimate)))
-    return min(block(calls) for _ in range(BLOCKS))
+    return min(block(calls) for _ in range(BLOCKS if threads == 1 else MORE_BLOCKS))
 
 
 def fitted(found: Sequence[Timed], ceiling: Ceiling) -> Fit:
@@ -174,16 +188,26 @@ def fitted(found: Sequence[Timed], ceiling: Ceiling) -> Fit:
     view = median(views) if views else 0.0
     by_family: dict[str, list[tuple[Operator, float]]] = defaultdict(list)
     for one in found:
-        operator = main_operator(one.operators)
-        if operator is not None:
+        main = working(one.operators)
+        if len(main) == 1:
+            operator = main[0]
             own = one.seconds - view * (len(one.operators) - 1)
             by_family[family(operator, one.threads)].append((operator, max(own, one.seconds / 2)))
-    families = {
-        name: fit([terms(o, name) for o, _ in items],
-                  [coordinates(o) for o, _ in items], [seconds for _, seconds in items])
-        for name, items in sorted(by_family.items())
-        if len(items) >= FEWEST
-    }  # fmt: skip
+    families = {}
+    for name, items in sorted(by_family.items()):
+        if len(items) < FEWEST:
+            continue
+        others = [] if len(items) >= ENOUGH else [
+            (terms(operator, name), seconds)
+            for other in relatives(name)
+            for operator, seconds in by_family.get(other, [])
+        ]  # fmt: skip
+        families[name] = fit(
+            [terms(operator, name) for operator, _ in items],
+            [coordinates(operator) for operator, _ in items],
+            [seconds for _, seconds in items],
+            others,
+        )
     convolutions = [
         (*work(operator), seconds)
         for items in by_family.values()
@@ -192,11 +216,12 @@ def fitted(found: Sequence[Timed], ceiling: Ceiling) -> Fit:
     ]
     rate = median(macs / seconds for macs, _, seconds in convolutions)
     peak, copied = ceiling.multiplications_per_second, ceiling.bytes_per_second
-    return Fit(
+    alone = Fit(
         threads=ceiling.threads,
         samples=len(found),
         families=families,
         view=view,
+        context=Context(),
         flops=Baseline(
             multiplications_per_second=rate,
             bytes_per_second=None,
@@ -211,6 +236,22 @@ def fitted(found: Sequence[Timed], ceiling: Ceiling) -> Fit:
             ),
         ),
     )
+    networks = [one for one in found if len(working(one.operators)) > 1]
+    return replace(alone, context=_context(networks, alone))
+
+
+def _context(networks: Sequence[Timed], alone: Fit) -> Context:
+    """Fit what operators of networks take beyond what they take alone."""
+    if len(networks) < FEWEST:
+        return Context()
+    amounts = []
+    for one in networks:
+        whole: Counter[str] = Counter()
+        for own in context_terms(working(one.operators)):
+            whole.update(own)
+        amounts.append(whole)
+    sums = [summed(one.operators, alone).seconds for one in networks]
+    return fit_context(amounts, sums, [one.seconds for one in networks])
 
 
 def _made(sample: Sample, pool: Tensor | None = None) -> tuple[nn.Module, tuple[Tensor, ...]]:
@@ -218,14 +259,20 @@ def _made(sample: Sample, pool: Tensor | None = None) -> tuple[nn.Module, tuple[
     import torch
     from torch import nn
 
+    used = 0
+
     def filled(row: int, shape: tuple[int, ...]) -> Tensor:
+        nonlocal used
         spatial = len(shape) > 3  # noqa: PLR2004
         last = [0, *range(2, len(shape)), 1] if sample.channels_last and spatial else None
         ordered = [shape[axis] for axis in last] if last else shape
         if pool is None:
             made = torch.empty(ordered, device="meta")
         else:
-            made = pool[row, : math.prod(shape)].view(ordered)
+            number = math.prod(shape)
+            first = used if row < 0 and used + number <= pool.shape[1] else 0
+            used = first + number if row < 0 else used  # weights lie one after another
+            made = pool[row, first : first + number].view(ordered)
         return made.movedim(-1, 1) if last else made
 
     with torch.device("meta"):
@@ -237,7 +284,8 @@ def _made(sample: Sample, pool: Tensor | None = None) -> tuple[nn.Module, tuple[
         for name, buffer in list(part.named_buffers(recurse=False)):
             where = "meta" if pool is None else "cpu"
             setattr(part, name, torch.ones(buffer.shape, dtype=buffer.dtype, device=where))
-    return module, tuple(filled(row, shape) for row, shape in enumerate(sample.shapes))
+    inputs = (filled(row, shape) for row, shape in enumerate(sample.shapes))
+    return module, tuple(value.clone() for value in inputs)  # some calls are in place
 
 
 def _pool() -> Tensor:

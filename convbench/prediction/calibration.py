@@ -13,7 +13,7 @@ from convbench.core.errors import ConvbenchError
 from convbench.core.files import write_file
 from convbench.core.serialization import Duration, Rate, Share, Stored, Whole
 from convbench.machine.fingerprint import GROUPS, MAY_DIFFER, differences, fingerprint
-from convbench.prediction.model import Family
+from convbench.prediction.model import Context, Family
 
 _GROUPS: Final = ("Processor", "System", "Torch")
 _ASIDE: Final = frozenset(
@@ -52,6 +52,7 @@ class Fit(Stored):
         samples: how many calls were timed.
         families: what was fitted, by family of operators.
         view: seconds of an operator that only makes a view.
+        context: what operators take among others beyond what they take alone.
         flops: FLOPs × constant.
         roofline: the larger of multiplications and bytes, each at its ceiling.
 
@@ -61,6 +62,7 @@ class Fit(Stored):
     samples: Whole
     families: dict[str, Family]
     view: Duration
+    context: Context
     flops: Baseline
     roofline: Baseline
 
@@ -89,10 +91,10 @@ class Calibration(Stored):
         for one in self.fits:
             if one.threads == threads:
                 return one
-        known = " and ".join(str(one.threads) for one in self.fits)
+        known = " and ".join(str(one.threads) for one in self.fits) or "none"
         raise CalibrationError(
-            f"The calibration has no times with {threads} threads, only with {known}: give "
-            f"--threads {self.fits[0].threads}, or run `convbench calibrate --threads {threads}`."
+            f"The calibration has no times with {threads} threads, only with {known}: ask for one "
+            f"of these, or run `convbench calibrate --threads {threads}`."
         )
 
     def check_machine(self) -> None:

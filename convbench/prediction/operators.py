@@ -7,7 +7,8 @@ the CPU: the shapes, layouts and operators are those of the real pass, and nothi
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,8 @@ class Operator:
         inputs: the tensors that it reads, in the order of its arguments.
         outputs: the tensors that it returns.
         alias: whether it only makes another view of its input.
-        path: the innermost module that called it; empty for the whole.
+        path: the innermost module that called it, with " (2)" in its second call, and so on; empty
+            for the whole.
         window: taps of a pooling; 0 for any other.
         convolution: stride, padding, dilation, whether transposed, output padding, groups.
 
@@ -136,10 +138,9 @@ def operators(module: Callable[..., Any], *inputs: Any, **named: Any) -> tuple[O
     return tuple(found)
 
 
-def main_operator(found: tuple[Operator, ...]) -> Operator | None:
-    """Return the only operator that does more than make a view; None where there are several."""
-    working = [one for one in found if not one.alias]
-    return working[0] if len(working) == 1 else None
+def working(found: Iterable[Operator]) -> list[Operator]:
+    """Return the operators that do more than make a view."""
+    return [one for one in found if not one.alias]
 
 
 def _watching(found: list[Operator]) -> Any:
@@ -211,10 +212,12 @@ def _tensor(tensor: Any) -> Tensor:
 def _named(module: nn.Module, running: list[str]) -> Iterator[None]:
     """Keep in `running` the names of the modules that run, innermost last."""
     hooks = []
+    visits: Counter[str] = Counter()
     for name, part in module.named_modules():
 
         def enter(*_: Any, name: str = name) -> None:
-            running.append(name)
+            visits[name] += 1
+            running.append(name if visits[name] == 1 else f"{name} ({visits[name]})")
 
         def leave(*_: Any) -> None:
             running.pop()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.core.errors import ConvbenchError
 from convbench.counting.engine.by_name import arguments_of, inputs_of, made
 from convbench.networks.models import ModelError
 from convbench.prediction.calibration import Fit
+from convbench.prediction.model import quantiles
 from convbench.prediction.operators import Operator, TracingError, operators
-from convbench.prediction.terms import coordinates, family, relatives, terms, work
+from convbench.prediction.terms import context_terms, coordinates, family, relatives, terms, work
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,6 +25,9 @@ COVERAGE: Final = 0.90
 """Share of shapes whose measured time the interval is to hold."""
 BEYOND: Final = math.log(2)
 """By what an interval is widened on both sides for a size beyond those that were timed."""
+_CONTEXT: Final = "context"
+_BYTES: Final = "add"
+"""Family of which an operator that is like nothing is taken to be: one that moves its bytes."""
 UNKNOWN: Final = math.log(3)
 """The same for an operator that was not timed at all: its bytes are moved as a sum's are."""
 
@@ -54,6 +58,11 @@ class Part:
     low: float
     high: float
     note: str = ""
+
+    def later(self, seconds: float) -> Part:
+        """Return the same with so many seconds more."""
+        return replace(self, seconds=self.seconds + seconds, low=self.low + seconds,
+                       high=self.high + seconds)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,30 +116,38 @@ def summed(found: Iterable[Operator], fit: Fit) -> Prediction:
     """Add up the predicted times of operators.
 
     Errors of one family are taken to be alike, those of different families to be independent: the
-    distances to the ends of the interval are added within a family and as squares between them.
+    distances to the ends of the interval are added within a family and as squares between them. Of
+    several operators those of `Context` are one more family.
     """
     found = tuple(found)
-    parts = tuple(_part(one, fit) for one in found)
+    parts = [_part(one, fit) for one in found]
+    at = [index for index, one in enumerate(found) if not one.alias]
     below: dict[str, float] = {}
     above: dict[str, float] = {}
+    if len(at) > 1 and fit.context.errors:
+        for index, amounts in zip(at, context_terms([found[i] for i in at]), strict=True):
+            parts[index] = parts[index].later(fit.context.seconds(amounts))
+        whole = sum(part.seconds for part in parts)
+        low, high = quantiles(fit.context.errors, COVERAGE)
+        below[_CONTEXT], above[_CONTEXT] = whole * (1 - math.exp(low)), whole * (math.exp(high) - 1)
     for part in parts:
         below[part.family] = below.get(part.family, 0.0) + part.seconds - part.low
         above[part.family] = above.get(part.family, 0.0) + part.high - part.seconds
     seconds = sum(part.seconds for part in parts)
-    amounts = [work(one) for one in found if not one.alias]
+    amounts_of = [work(found[index]) for index in at]
     notes = dict.fromkeys(part.note for part in parts if part.note)
     return Prediction(
         seconds=seconds,
         low=max(seconds / 10, seconds - math.hypot(*below.values())),
         high=seconds + math.hypot(*above.values()),
-        parts=parts,
-        by_flops=sum(macs for macs, _ in amounts) / fit.flops.multiplications_per_second,
+        parts=tuple(parts),
+        by_flops=sum(macs for macs, _ in amounts_of) / fit.flops.multiplications_per_second,
         by_roofline=sum(
             max(
                 macs / fit.roofline.multiplications_per_second,
                 moved / (fit.roofline.bytes_per_second or math.inf),
             )
-            for macs, moved in amounts
+            for macs, moved in amounts_of
         ),
         fit=fit,
         notes=tuple(notes),
@@ -145,14 +162,17 @@ def _part(one: Operator, fit: Fit) -> Part:
     name, place = family(one, fit.threads), coordinates(one)
     known, widened, note = fit.families.get(name), 0.0, ""
     if known is None:
-        likest = relatives(name) if one.convolution else iter(("add",))
-        name = next((other for other in likest if other in fit.families), "")
-        if not name:
+        likest = [other for other in relatives(name) if other in fit.families]
+        known, widened = None, BEYOND
+        if not likest and not one.convolution:
+            likest, widened = [_BYTES], UNKNOWN
+        name = likest[0] if likest else ""
+        if name not in fit.families:
             raise PredictionError(
                 f"The calibration has nothing like {one.name}: run `convbench calibrate` with a "
                 "larger --budget."
             )
-        known, widened = fit.families[name], UNKNOWN
+        known = fit.families[name]
         note = f"{one.name} of this kind was not calibrated; its time is that of “{name}”"
     elif known.outside(place):
         widened = BEYOND

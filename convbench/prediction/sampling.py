@@ -22,8 +22,9 @@ CONVOLUTIONS: Final[dict[str, int]] = {
     "dilated": 4, "transposed": 14,
 }  # fmt: skip
 """Kinds of convolutions, and how many of a deck of samples each is."""
-_OFTEN: Final = {"linear": 3, "batch norm": 3, "relu": 2, "add": 2, "concatenate": 2}
-"""Of each other call a deck has one sample; of these it has more."""
+_OFTEN: Final = {"linear": 4, "batch norm": 6, "concatenate": 4, "global pool": 3,
+                 "channel shuffle": 3, "slice": 3}  # fmt: skip
+"""Of each other call a deck has two samples; of these it has more."""
 _GROWS: Final = ("nearest", "bilinear")
 
 
@@ -45,7 +46,7 @@ class Sample:
 
 def draw(random: Random) -> Iterator[Sample]:
     """Yield samples without end: decks of all kinds, each in random order."""
-    others = {kind: _OFTEN.get(kind, 1) for kind in ("linear", *elementwise())}
+    others = {kind: _OFTEN.get(kind, 2) for kind in ("linear", *elementwise())}
     deck = [kind for kind, times in {**CONVOLUTIONS, **others}.items() for _ in range(times)]
     while True:
         random.shuffle(deck)
@@ -64,6 +65,71 @@ def _within_limits(random: Random, kind: str) -> Sample:
 
 
 _Drawn = tuple[Callable[[], "nn.Module"], tuple[tuple[int, ...], ...]] | None
+
+
+def draw_network(random: Random) -> Iterator[Sample]:
+    """Yield networks without end, to learn how operators differ among others from alone.
+
+    Blocks of a few kinds in a row, up to 20, each with batch norm and ReLU.
+    """
+    from torch import nn
+
+    while True:
+        channels = 8 * math.ceil(_log(random, 8, 320) / 8)
+        size, number = _log(random, 6, 64), _log(random, 1, 20)
+        kinds = [
+            random.choice(("standard", "bottleneck", "inverted", "lite")) for _ in range(number)
+        ]
+        expansion = {"standard": 9 * channels, "bottleneck": 1.1 * channels,
+                     "inverted": 9 * channels, "lite": channels + 9}  # fmt: skip
+        work = sum(channels * expansion[kind] for kind in kinds) * size**2
+        weights = sum(channels * expansion[kind] for kind in kinds)
+        if work > MOST_MULTIPLICATIONS or weights > 3 * MOST_ELEMENTS:
+            continue
+        yield Sample(
+            lambda c=channels, k=tuple(kinds): nn.Sequential(*(_block(kind, c) for kind in k)),  # type: ignore[misc]
+            ((random.choice((1, 1, 1, 2, 4)), channels, size, size),),
+            channels_last=random.random() < 0.25,  # noqa: PLR2004
+        )
+
+
+def _block(kind: str, channels: int) -> nn.Module:
+    """Return a block of a network that keeps its channels and sizes."""
+    from torch import nn
+
+    def unit(inputs: int, outputs: int, kernel: int, groups: int = 1) -> list[nn.Module]:
+        layer = nn.Conv2d(inputs, outputs, kernel, 1, kernel // 2, groups=groups, bias=False)
+        return [layer, nn.BatchNorm2d(outputs), nn.ReLU()]
+
+    inner = {"bottleneck": max(8, channels // 4), "inverted": 4 * channels}.get(kind, channels)
+    if kind == "standard":
+        return nn.Sequential(*unit(channels, channels, 3))
+    if kind == "lite":
+        return nn.Sequential(*unit(channels, channels, 1), *unit(channels, channels, 3, channels))
+    body = nn.Sequential(
+        *unit(channels, inner, 1), *unit(inner, inner, 3, inner if kind == "inverted" else 1),
+        *unit(inner, channels, 1)[:2],
+    )  # fmt: skip
+    return residual()(body)
+
+
+@cache
+def residual() -> type[nn.Module]:
+    """Return the class of a block whose input is added to its output."""
+    from torch import nn
+
+    class Residual(nn.Module):
+        """Add the input."""
+
+        def __init__(self, body: nn.Module) -> None:
+            super().__init__()
+            self.body = body
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.body(x)
+            return out.add_(x)
+
+    return Residual
 
 
 def _linear(inputs: int, outputs: int) -> Callable[[], nn.Module]:
@@ -92,6 +158,8 @@ def _convolution(random: Random, kind: str) -> _Drawn:  # noqa: C901  (one branc
         kernel, inputs, outputs = (1, 1), *(_channels(random, 3, 2048) for _ in "io")
         options["stride"] = random.choices((1, 2), (88, 12))[0]
         batch = random.choices((1, 2, 4, 8, 16, 32), (50, 7, 7, 8, 14, 14))[0]
+        if random.random() < 0.08:  # noqa: PLR2004  a gate's
+            size = 1, 1
     elif kind == "grouped":
         groups = random.choice((2, 2, 3, 4, 4, 8, 8, 16, 32))
         inputs, outputs = (_channels(random, 1, max(2, 1024 // groups)) * groups for _ in "io")
@@ -188,6 +256,7 @@ def elementwise() -> dict[str, tuple[Callable[[int], nn.Module], int]]:
         "channel shuffle": of(1, shuffle),
         "pixel shuffle": a(nn.PixelShuffle, 2),
         "slice": of(1, lambda x: x[:, : x.shape[1] // 2].contiguous()),
+        "pad": a(nn.ZeroPad2d, (0, 1, 0, 1)),
         "view": of(1, lambda x: x.permute(0, 1, 3, 2)),
     }
 

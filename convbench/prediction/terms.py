@@ -8,7 +8,7 @@ of threads.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from convbench.core.spec import Axis
@@ -88,9 +88,9 @@ def _up(number: int, multiple: int = LANES) -> int:
     return -(-number // multiple) * multiple
 
 
-def _beyond(held: float) -> dict[str, float]:
+def _beyond(held: float, knees: Sequence[int] = KNEES) -> dict[str, float]:
     """Return the bytes of a working set beyond each knee."""
-    return {f"beyond {knee} MiB": max(0.0, held - (knee << 20)) for knee in KNEES}
+    return {f"beyond {knee} MiB": max(0.0, held - (knee << 20)) for knee in knees}
 
 
 def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
@@ -107,7 +107,7 @@ def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
     positions = math.prod((x if transposed else y).shape[2:])
     macs = batch * positions * taps * x.shape[1] * outer
     blocked = "native" not in kind and not x.channels_last
-    held = (x.nbytes + y.nbytes) * (1 + blocked) + w.nbytes * (1 + ("native" not in kind))
+    held: float = (x.nbytes + y.nbytes) * (1 + blocked) + w.nbytes * (1 + ("native" not in kind))
     odd = (x.shape[1] % LANES > 0, y.shape[1] % LANES > 0)
     found = {
         "call": 1.0,
@@ -135,6 +135,7 @@ def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
             held += columns / batch
     if "native" not in kind:
         width, depth = LANES, inner  # lanes, and input channels of a group with those filled up
+        vectors: float
         if inner == outer == 1:
             vectors = batch * positions * taps * (_up(groups) / LANES)
         else:
@@ -152,21 +153,24 @@ def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
                             pad_low=pad, pad_high=pad).valid_taps  # fmt: skip
                 share *= read / (out * kernel)
         found |= {
-            "vectors": vectors,
-            "vectors on padding": -vectors * (1 - share),
+            "vectors": vectors * share,
+            "padded": vectors * (1 - share),
             "short rows": vectors / min(y.shape[-1], _ROW),
             "few blocks": vectors / min(_BLOCKS, _up(outer) / LANES),
             "row ends": batch * groups * positions / y.shape[-1] * _up(outer) * taps,
             "strided": vectors * (max(stride) > 1),
         }
-        found["vectors"] = vectors * share
-        found["padded"] = vectors * (1 - share)
-        del found["vectors on padding"]
     found |= _beyond(held)
     return {name: float(amount) for name, amount in found.items() if amount}
 
 
 _PRODUCTS: Final = frozenset({"addmm", "mm", "bmm", "baddbmm"})
+
+
+_PIECES: Final = frozenset({"cat", "clone", "pixel_shuffle"})
+"""They copy a piece of memory for each position with channels last."""
+_FEW_KNEES: Final = (4, 16)
+"""MiB; for families that few samples are timed of."""
 
 
 def plain_terms(op: Operator) -> dict[str, float]:
@@ -175,7 +179,8 @@ def plain_terms(op: Operator) -> dict[str, float]:
     written = sum(tensor.nbytes for tensor in op.outputs)
     first, made = op.inputs[0], (op.outputs or op.inputs)[0]
     if op.name in _POINTWISE:
-        return {"call": 1.0, "moved": float(read + written), **_beyond(read + written)}
+        moved = float(read + written)
+        return {"call": 1.0, "moved": moved, **_beyond(moved, _FEW_KNEES)}
     found = {
         "call": 1.0,
         "read": read,
@@ -184,9 +189,10 @@ def plain_terms(op: Operator) -> dict[str, float]:
         "windows": made.elements * op.window,
         "planes": math.prod(made.shape[:2]),
         "rows": made.elements / (made.shape or (1,))[-1],
-        "positions": first.elements / (first.shape[1] if len(first.shape) > 1 else 1),
-        **_beyond(read + written),
+        **_beyond(read + written, _FEW_KNEES),
     }
+    if op.name in _PIECES:
+        found["positions"] = first.elements / (first.shape[1] if len(first.shape) > 1 else 1)
     return {name: float(amount) for name, amount in found.items() if amount}
 
 
@@ -207,9 +213,36 @@ def terms(op: Operator, of: str) -> dict[str, float]:
     return convolution_terms(op, of) if op.convolution else plain_terms(op)
 
 
+_CACHED: Final = (1, 16)
+"""MiB beyond which what a module uses is gone from a cache when it is called again."""
+
+
+def context_terms(found: Sequence[Operator]) -> list[dict[str, float]]:
+    """Return, of each operator, what makes it slower among others than alone over and over.
+
+    Its weights and its kernel's code have left the caches since its last call, the more so the more
+    memory the whole uses.
+    """
+    whole = sum(t.nbytes for one in found for t in (*one.inputs[1:], *one.outputs))
+    gone = {mib: max(0.0, 1 - (mib << 20) / max(whole, 1)) for mib in _CACHED}
+    terms = []
+    for one in found:
+        weights = sum(t.nbytes for t in one.inputs[1:])
+        moved = sum(t.nbytes for t in (*one.inputs[:1], *one.outputs))
+        own = {"call": 1.0}
+        for mib, share in gone.items():
+            own |= {f"call, {mib} MiB": share, f"weights, {mib} MiB": weights * share,
+                    f"moved, {mib} MiB": moved * share}  # fmt: skip
+        terms.append(own)
+    return terms
+
+
 def relatives(name: str) -> Iterator[str]:
     """Yield families whose operators are most like those of a family, the likest first."""
-    kind, _, layout = name.rpartition(", channels ")
+    kind, comma, layout = name.rpartition(", channels ")
+    if not comma:
+        yield name.partition(",")[0].removesuffix("_")  # out of place
+        return
     others = [kind]
     for word in (", stride 1", ", odd", "native ", "grouped "):
         others.append(others[-1].replace(word, ""))

@@ -17,8 +17,14 @@ from convbench.ui.cli import app
 
 APP = typer.main.get_command(app)
 COMMANDS = {
-    "profile": "--arg --backward --depth --explain-counter --format --input --out --strict "
-    "--trust MODEL",
+    "calibrate": "--budget --out --seed --threads",
+    "predict": "--any-machine --arg --batch --bias --block --calibration --dilation --in-channels "
+    "--input --kernel --knob --layout --model --out-channels --padding --scale --stride --threads "
+    "KIND",
+    "breakeven": "--any-machine --batches --block --calibration --channels --kernel --knob "
+    "--layout --measured --out --sizes --threads --vs KIND",
+    "profile": "--arg --backward --budget --depth --explain-counter --format --input --out "
+    "--strict --threads --time --trust MODEL",
     "formula": "--arg --dynamic --input --trust MODEL",
     "audit": "--cases --counters --jobs --list --out --quiet -q",
     "doctor": "--budget --device --json --threads",
@@ -38,7 +44,7 @@ COMMANDS = {
     "schema": "NAME",
 }
 NAMES = {
-    "convbench": "ConvSpec build compare cost count formula load_run measure profile sweep",
+    "convbench": "ConvSpec build compare cost count formula load_run measure predict profile sweep",
     "convbench.testing": "CLAUSES COUNTS LITERAL_LIMIT SYMBOLIC_COUNTS Built CannotTellError "
     "Faster assert_cost_at_most assert_faster assert_multiplications check_arrays check_conv "
     "check_conv_in check_symbols compare_speed draw_slot judge",

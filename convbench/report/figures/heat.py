@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _FARTHEST = 4.0
 """Ratio, and its inverse, at which the colours end."""
+_TICKS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
 def heat_map(found: Map, form: str) -> bytes:
@@ -53,7 +54,9 @@ def heat_map(found: Map, form: str) -> bytes:
             panel.set_yticks(range(len(grid.sizes)), [f"{size}×{size}" for size in grid.sizes])
             panel.set_xlabel("channels")
             panel.set_title(f"batch {batch}")
-        figure.colorbar(mesh, ax=list(panels), label="time ratio, predicted (measured)")
+        bar = figure.colorbar(mesh, ax=list(panels), label="time ratio, predicted (measured)")
+        bar.set_ticks(_TICKS, labels=[f"{tick:g}" for tick in _TICKS])
+        bar.minorticks_off()
         figure.suptitle(
             f"{found.new} / {found.old}, {grid.kernel}×{grid.kernel}, "
             f"{show.plural(found.fit.threads, 'thread')}", x=0.01, ha="left", fontsize=10,

@@ -34,7 +34,7 @@ COMMANDS: Final = {
         "audit": "audit --counters fvcore,torch",
     },
     "Predict": {
-        "calibrate": "calibrate --budget 50",
+        "calibrate": "calibrate --budget 45",
         "predict": "predict depthwise_separable --in-channels 64 --out-channels 128 --input 56x56",
         "breakeven": "breakeven depthwise_separable --out map.png",
     },

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +15,10 @@ from rich.console import Console
 from convbench.core.serialization import harmless
 from convbench.counting.engine.columns import COLUMNS, SHOWN, needs_shapes
 from convbench.ui.cli.app import PLUGINS, app, say, split
+
+if TYPE_CHECKING:
+    from convbench.counting.engine.profile import Profile
+    from convbench.report.document import Document
 
 
 class Written(StrEnum):
@@ -40,7 +45,7 @@ TRUST = typer.Option("--trust", help="Load MODEL also where it is a FILE.pt2, wh
 
 
 @app.command()
-def profile(
+def profile(  # noqa: C901  (one branch for each form of output)
     model: Annotated[str, MODEL],
     *,
     inputs: Annotated[list[str], INPUT],
@@ -73,6 +78,13 @@ def profile(
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print one line: totals.")] = False,
+    time: Annotated[
+        bool, typer.Option("--time", help="Time its layers too, and predict them if calibrated.")
+    ] = False,
+    budget: Annotated[
+        float, typer.Option(metavar="SECONDS", help="For --time, of all layers.")
+    ] = 10.0,
+    threads: Annotated[int, typer.Option(help="For --time, on the CPU.", min=1)] = 1,
     explain_counter: Annotated[
         str | None,
         typer.Option(
@@ -85,6 +97,7 @@ def profile(
     """Count what any network costs, by module: nothing is computed, no weights are held."""
     from convbench.counting.base import CountError
     from convbench.counting.engine.by_name import InputError, profile_reference, translate_reference
+    from convbench.report.formats.terminal import print_document
     from convbench.ui.terminal.profile import FORMATS, page
 
     if explain_counter is not None:
@@ -109,8 +122,12 @@ def profile(
     written = written or form_of(out)
     chosen = tuple(COLUMNS) if columns == "all" else split(columns and columns.lower())
     sort = sort and sort.lower()
-    if quiet and (beside := [n for n, v in (("--format", written), ("--columns", chosen)) if v]):
-        raise InputError(f"--quiet prints the totals alone: leave out {', '.join(beside)}.")
+    asked = {"--format": written, "--columns": chosen, "--quiet": quiet, "--backward": backward}
+    if quiet:
+        _alone("--quiet prints the totals alone", asked, "--format", "--columns")
+    if time:
+        _alone("--time is of a forward pass, in a terminal", asked, "--format", "--quiet",
+               "--backward")  # fmt: skip
     noted = not quiet and needs_shapes([*(chosen or SHOWN), *([sort] if sort else [])])
     with redirect_stdout(sys.stderr):  # what the model prints is not what is written here
         found = profile_reference(
@@ -127,6 +144,36 @@ def profile(
     console = Console(highlight=False)
     for line in page(found, chosen, depth=depth, sort=sort, width=console.width):
         console.print(harmless(line) if isinstance(line, str) else line, markup=False)
+    if time:
+        with redirect_stdout(sys.stderr):
+            times = _times(found, model, inputs, arg or [], budget, threads)
+        console.print()
+        print_document(times, console)
+
+
+def _alone(why: str, asked: Mapping[str, object], *names: str) -> None:
+    """Raise InputError where one of these options is asked for too."""
+    from convbench.counting.engine.by_name import InputError
+
+    if beside := [name for name in names if asked[name]]:
+        raise InputError(f"{why}: leave out {', '.join(beside)}.")
+
+
+def _times(
+    counted: Profile, model: str, inputs: list[str], arg: list[str], budget: float, threads: int
+) -> Document:
+    """Return the measured and the predicted times of a model's layers."""
+    from convbench.clock.layers import layers_of
+    from convbench.prediction.calibration import CalibrationError, load
+    from convbench.prediction.predicting import PredictionError, of_model
+    from convbench.ui.terminal.timed_profile import page
+
+    times = layers_of(model, inputs, arg, budget=budget, threads=threads, seed=0)
+    try:
+        predicted, missing = of_model(model, inputs, arg, fit=load().fit(threads)), ""
+    except (CalibrationError, PredictionError) as error:
+        predicted, missing = None, str(error)
+    return page(counted, times, predicted, missing)
 
 
 def form_of(out: Path | None) -> Written | None:

@@ -78,14 +78,14 @@ def page(found: Prediction, title: str, layout: str) -> Document:
             Paragraph(
                 text=f"On this CPU, float32, {layout.replace('_', ' ')}, "
                 f"{show.plural(fit.threads, 'thread')}, eager, in inference mode, warm caches. In "
-                f"brackets: an interval that is to hold {COVERAGE:.0%} of measured times."
+                f"brackets: an interval that is to hold {show.percent(COVERAGE)} of measured times."
             ),
             models,
             Paragraph(
                 text="median error: of convolutions (of all operators for the fitted model) that "
                 "were timed when this machine was calibrated; the fitted model had not seen them."
             ),
-            *(Paragraph(text=f"{show.capital(note)}: the interval is widened.")
+            *(Paragraph(text=f"The interval is widened: {note}.")
               for note in found.notes),
             Table(id="parts", caption="", columns=_PARTS, rows=rows),
         ),
@@ -121,7 +121,8 @@ def breakeven_page(found: Map) -> Document:
             Table(id="places", caption="", columns=_PLACES, rows=rows),
             Paragraph(
                 text="time ratio: predicted, below 1 where the replacement is faster; its interval "
-                f"is to hold {COVERAGE:.0%} of measured ratios. MAC ratio: multiplications. "
+                f"is to hold "
+                f"{show.percent(COVERAGE)} of measured ratios. MAC ratio: multiplications. "
                 f"{show.plural(found.fit.threads, 'thread')}, float32, "
                 f"{found.layout.replace('_', ' ')}, {found.grid.kernel}×{found.grid.kernel}."
             ),
