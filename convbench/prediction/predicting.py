@@ -218,18 +218,20 @@ def of_model(
     *,
     fit: Fit,
     layout: str = "channels_first",
+    trust: bool = False,
 ) -> Prediction:
     """Predict the time of the model that a reference names (see `networks.models`).
 
     It is made on the meta device, without memory for its weights, and on the CPU where it cannot
-    be. Raises ModelError, InputError, and as `predict`.
+    be. trust: an exported program may run code as it is loaded. Raises ModelError, InputError, and
+    as `predict`.
     """
     given, knobs = inputs_of(shapes), arguments_of(arguments)
     try:
-        module, inputs = made(reference, given, knobs, device="meta")
+        module, inputs = made(reference, given, knobs, device="meta", trust=trust)
         return predict(*laid(module, *inputs.inputs, layout=layout), fit=fit, named=inputs.named)
     except (ModelError, TracingError):
-        module, inputs = made(reference, given, knobs)
+        module, inputs = made(reference, given, knobs, trust=trust)
     return predict(*laid(module, *inputs.inputs, layout=layout), fit=fit, named=inputs.named)
 
 

@@ -20,7 +20,7 @@ COMMANDS = {
     "calibrate": "--budget --out --seed --threads",
     "predict": "--any-machine --arg --batch --bias --block --calibration --dilation --in-channels "
     "--input --kernel --knob --layout --model --out-channels --padding --scale --stride --threads "
-    "KIND",
+    "--trust KIND",
     "breakeven": "--any-machine --batches --block --calibration --channels --kernel --knob "
     "--layout --measured --out --sizes --threads --vs KIND",
     "profile": "--arg --backward --budget --depth --explain-counter --format --input --out "

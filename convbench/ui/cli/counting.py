@@ -146,7 +146,7 @@ def profile(  # noqa: C901  (one branch for each form of output)
         console.print(harmless(line) if isinstance(line, str) else line, markup=False)
     if time:
         with redirect_stdout(sys.stderr):
-            times = _times(found, model, inputs, arg or [], budget, threads)
+            times = _times(found, model, inputs, arg or [], budget, threads, trust=trust)
         console.print()
         print_document(times, console)
 
@@ -160,7 +160,14 @@ def _alone(why: str, asked: Mapping[str, object], *names: str) -> None:
 
 
 def _times(
-    counted: Profile, model: str, inputs: list[str], arg: list[str], budget: float, threads: int
+    counted: Profile,
+    model: str,
+    inputs: list[str],
+    arg: list[str],
+    budget: float,
+    threads: int,
+    *,
+    trust: bool,
 ) -> Document:
     """Return the measured and the predicted times of a model's layers."""
     from convbench.clock.layers import layers_of
@@ -168,9 +175,10 @@ def _times(
     from convbench.prediction.predicting import PredictionError, of_model
     from convbench.ui.terminal.timed_profile import page
 
-    times = layers_of(model, inputs, arg, budget=budget, threads=threads, seed=0)
+    times = layers_of(model, inputs, arg, budget=budget, threads=threads, seed=0, trust=trust)
     try:
-        predicted, missing = of_model(model, inputs, arg, fit=load().fit(threads)), ""
+        fit = load().fit(threads)
+        predicted, missing = of_model(model, inputs, arg, fit=fit, trust=trust), ""
     except (CalibrationError, PredictionError) as error:
         predicted, missing = None, str(error)
     return page(counted, times, predicted, missing)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from convbench.ui.cli.app import INTERRUPTED, app, say
-from convbench.ui.cli.counting import ARGUMENT
+from convbench.ui.cli.counting import ARGUMENT, TRUST
 
 THREADS = typer.Option(help="Threads on the CPU.", min=1)
 CALIBRATION = typer.Option(
@@ -88,6 +88,7 @@ def predict(
     layout: Annotated[str, LAYOUT] = "channels_first",
     calibration: Annotated[Path | None, CALIBRATION] = None,
     any_machine: Annotated[bool, ANY_MACHINE] = False,
+    trust: Annotated[bool, TRUST] = False,
 ) -> None:  # fmt: skip
     """Predict the time of a type in a slot, or of a model, from shapes: nothing is computed."""
     from convbench.prediction.calibration import load
@@ -123,7 +124,7 @@ def predict(
         found = of_type(chosen, spec, fit=fit, layout=layout)
     else:
         title = f"{model} {', '.join(inputs or [])}"
-        found = of_model(str(model), inputs or [], arg or [], fit=fit, layout=layout)
+        found = of_model(str(model), inputs or [], arg or [], fit=fit, layout=layout, trust=trust)
     print_document(page(found, title, layout), Console(highlight=False))
 
 
