@@ -38,10 +38,21 @@ class Kernel(Stored):
     @property
     def words(self) -> str:
         """Who ran it and how: "oneDNN jit_dw:avx512_core (direct, depthwise)"."""
-        name = self.implementation or self.operator
-        found = next((text for mark, text in _ALGORITHMS.items() if mark in name), "")
-        named = f"{self.backend} {name.strip('_').removeprefix('native_')}"
-        return f"{named} ({found})" if found else named
+        named = f"{self.backend} {self._name}"
+        return f"{named} ({self._algorithm})" if self._algorithm else named
+
+    @property
+    def algorithm(self) -> str:
+        """The same without the library's own name where that is known: "oneDNN, direct"."""
+        return f"{self.backend}, {self._algorithm.removesuffix(', depthwise') or self._name}"
+
+    @property
+    def _name(self) -> str:
+        return (self.implementation or self.operator).strip("_").removeprefix("native_")
+
+    @property
+    def _algorithm(self) -> str:
+        return next((text for mark, text in _ALGORITHMS.items() if mark in self._name), "")
 
 
 _ALGORITHMS: Final = {

@@ -35,11 +35,13 @@ def why(row: Row) -> str:
     Every factor that is not near 1, with its numbers in the case and in its baseline.
     """
     found = row.gap
-    if not found.factors:
+    if not found.factors or row.baseline is None:
         return ""
-    told = [f"{show.times(found[key].value)} {_because(key, row, found)}" for key in _large(found)]
-    text = f"Its time ratio is {show.times(found.gap)} its ratio of multiplications"
-    return f"{text}{': ' if told else ''}{'; '.join(told)}. {_rest(found)}"
+    base = row.baseline
+    told = [
+        f"{show.times(found[key].value)} {_because(key, row, base, found)}" for key in _large(found)
+    ]
+    return f"{_longer(found, base)}{': ' if told else ''}{'; '.join(told)}. {_rest(found)}"
 
 
 def answer(row: Row) -> str:
@@ -50,8 +52,11 @@ def answer(row: Row) -> str:
     told = [f"{show.times(found[key].value)} {FACTORS[key].name}" for key in _large(found)[:2]]
     if not found.explained:
         told.append(f"{show.times(found['rest'].value)} unexplained")
-    text = f"A multiplication takes {show.times(found.gap)} as long as in {row.baseline.label}"
-    return f"{text}{': ' if told else ''}{', '.join(told)}"
+    return f"{_longer(found, row.baseline)}{': ' if told else ''}{', '.join(told)}"
+
+
+def _longer(found: Gap, base: Record) -> str:
+    return f"A multiplication takes {show.times(found.gap)} as long as in {base.label}"
 
 
 def _large(found: Gap) -> list[str]:
@@ -64,30 +69,29 @@ def _large(found: Gap) -> list[str]:
     return sorted(known, key=lambda key: -known[key])[:_MOST]
 
 
-def _because(key: str, row: Row, found: Gap) -> str:
+def _because(key: str, row: Row, base: Record, found: Gap) -> str:
     """Return what a factor is due to."""
     if key == "device":
         return f"because {_binding(row.bound)}"
     if key == "kernels":
         speed = "slower" if found[key].value > 1 else "faster"
-        own = _kernels(row.record, found.bounds[0])
-        base = _kernels(row.baseline, found.bounds[1]) if row.baseline else ""
-        return f"{speed} kernels" + (
-            f" ({own} of the device's peak; in the baseline {base})" if own and base else ""
+        own, other = map(_kernels, (row.record, base), found.bounds)
+        return f"from {speed} kernels" + (
+            f", {own} of the device's peak, where {base.label} has {other}" if own and other else ""
         )
     seconds = [getattr(one, key, None) for one in (found.of, found.base)]
     names = {
-        "executed": "multiplications on padding, or saved by an algorithm",
-        "operators": "other operators",
-        "reorders": "copies between memory layouts",
-        "calls": "calls of the libraries",
+        "executed": "from multiplications on padding, or saved by an algorithm",
+        "operators": "from other operators",
+        "reorders": "from copies between memory layouts",
+        "calls": "from calls of the libraries",
     }
     if key == "executed" or None in seconds:
         return names[key]
-    own, base = (show.seconds(one) for one in seconds if one is not None)
-    times = (row.estimates.time(one.case).value for one in (row.record, row.baseline) if one)
+    own, other = (show.seconds(one) for one in seconds if one is not None)
+    times = (row.estimates.time(one.case).value for one in (row.record, base))
     whole, others = map(show.seconds, times)
-    return f"{names[key]} ({own} of {whole}; in the baseline {base} of {others})"
+    return f"{names[key]}, {own} of {whole}, where {base.label} has {other} of {others}"
 
 
 def _binding(limit: Bound | None) -> str:
@@ -105,7 +109,7 @@ def _kernels(record: Record, limit: Bound | None) -> str:
     if limit is None or record.execution is None:
         return ""
     told = [
-        f"{label} by {kernel.words} at {show.percent(share)}"
+        f"{label} ({kernel.algorithm}) at {show.percent(share)}"
         for kernel, share, label in pairs(record.execution, limit)
     ]
     return show.listing(told[:_MOST])
