@@ -246,5 +246,7 @@ def count_with(name: str, module: nn.Module, inputs: Any) -> Tally | Unavailable
         return counter.tally(ask(counter, module, arguments), module, arguments)
     except ImportError as error:
         return Unavailable(f"{name} is not installed ({error}): pip install {counter.package}")
+    except SystemExit as error:
+        return Unavailable(f"{name} failed: the module calls sys.exit({error.code!r:.80})")
     except Exception as error:  # noqa: BLE001  a counter may fail in any way; the reason is kept
         return Unavailable(f"{name} failed: {one_line(error)}")

@@ -122,13 +122,14 @@ def _read(path: Path, place: str) -> Entry:
     run = load(path)
     try:
         started = datetime.fromisoformat(run.header.started)
-    except ValueError:
+        # what names no zone is UTC, as `started` is by its definition
+        started = started.astimezone(UTC) if started.tzinfo else started.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter before the year 1 or after 9999 in UTC
         raise RunError(
-            f"its start time {run.header.started!r} is not in ISO 8601, so it has no place in time"
+            f"its start time {run.header.started!r:.200} is no time in ISO 8601, so it has no "
+            "place in time"
         ) from None
-    # ISO 8601; what names no zone is UTC, as `started` is by its definition
-    zoned = started if started.tzinfo else started.replace(tzinfo=UTC)
-    return Entry(place=place, run=run, started=zoned)
+    return Entry(place=place, run=run, started=started)
 
 
 def _without_copies(entries: list[Entry]) -> tuple[list[Entry], list[Unread]]:

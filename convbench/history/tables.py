@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.contamination import MANY, contaminated_share
@@ -76,7 +75,7 @@ def _run(history: History, number: int) -> Row:
     )
     return (
         number + 1,
-        f"{entry.started.astimezone(UTC):%Y-%m-%d %H:%M}",
+        f"{entry.started:%Y-%m-%d %H:%M}",
         commit(entry),
         entry.run.header.version,
         sum(timed(record) for record in entry.run.records),
@@ -215,7 +214,7 @@ def _row(history: History, run: int, label: str, group: str, *what: Any) -> Row:
     entry = history.runs[run]
     return (
         label, history.titles.groups[group], run + 1,
-        f"{entry.started.astimezone(UTC):%Y-%m-%d}", commit(entry), *what,
+        f"{entry.started:%Y-%m-%d}", commit(entry), *what,
     )  # fmt: skip
 
 

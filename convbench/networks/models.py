@@ -110,7 +110,13 @@ def check_file(path: str, what: str, arguments: Mapping[str, Any] | None) -> Non
             "the model that you want, or name its factory."
         )
     if not os.path.isfile(path):  # noqa: PTH113  no error for what no path can be
-        raise ModelError(f"There is no file {path}: check the path.")
+        raise _no_file(path)
+
+
+def _no_file(path: str | Path) -> ModelError:
+    if os.path.exists(path):  # noqa: PTH110  as above
+        return ModelError(f"{path} is not a regular file: give a file.")
+    return ModelError(f"There is no file {path}: check the path.")
 
 
 def _registered(name: str, given: dict[str, Any], device: str) -> nn.Module:
@@ -138,7 +144,7 @@ def _factory(reference: str) -> Callable[..., Any]:
     module_name, _, attribute = reference.rpartition(":")
     file = Path(module_name) if module_name.endswith(".py") else None
     if file is not None and not os.path.isfile(file):  # noqa: PTH113  as above
-        raise ModelError(f"There is no file {file}: check the path.")
+        raise _no_file(file)
     here = str(Path.cwd() if file is None else file.resolve().parent)
     if here not in sys.path:  # last: a file there must not stand in for an installed package
         sys.path.append(here)

@@ -36,6 +36,7 @@ LEAST_SECONDS: Final = 5.0
 MOST_CASES: Final = 100_000
 """Of a run: to expand so many took 40 s, and a day, the longest budget, has 0.9 s for each."""
 _MOST_TEXT: Final = 100_000
+_MOST_BYTES: Final = 4 * _MOST_TEXT
 BUILT_IN: Final = ("quick", "default", "full", "gpu", "example")
 _SLOT_NUMBERS: Final = ("in_channels", "out_channels", "batch", "scale")
 _SLOT_SIZES: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
@@ -126,7 +127,10 @@ def suite_text(name: str) -> str:
         )
     try:
         with opened(Path(name)) as file:
-            return file.read().decode("utf-8-sig").replace("\r\n", "\n")
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise SuiteError(f"Suite {name} is longer than a suite may be: give a shorter one.")
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SuiteError(f"Suite {name} cannot be read: {why}. Check the path.") from None

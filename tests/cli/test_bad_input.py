@@ -112,6 +112,13 @@ def test_suite_file(convbench, tmp_path, text, says):
     assert "bad.toml" in done.stderr
 
 
+def test_a_suite_without_end_is_not_read_whole(convbench, tmp_path):
+    with (tmp_path / "bad.toml").open("wb") as file:
+        file.truncate(1 << 40)
+    done = convbench("run", "--suite", "bad.toml", "--dry-run", code=2)
+    assert "Suite bad.toml is longer than a suite may be" in done.stderr
+
+
 def test_a_slot_twice_with_two_baselines(convbench, tmp_path):
     (tmp_path / "bad.toml").write_text(SLOT + SLOT + "baseline = 'lite'\n")
     done = convbench("run", "--suite", "bad.toml", "--dry-run", code=2)

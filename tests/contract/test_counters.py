@@ -147,6 +147,19 @@ def test_a_counter_that_cannot_run_says_why(counter):
     assert Unavailable.from_json(found.to_json()) == found
 
 
+class Exits(nn.Linear):
+    """Would end the caller's process."""
+
+    def forward(self, x):
+        raise SystemExit(0)
+
+
+def test_a_module_that_exits_ends_no_process(counter):
+    found = count_with(counter, Exits(1, 1), torch.zeros(1))
+    assert isinstance(found, Unavailable)
+    assert found.reason.startswith(f"{counter} failed: ")
+
+
 def test_what_is_no_module_is_not_given_to_a_counter(counter):
     with pytest.raises(
         CountError, match=r"of type str cannot be counted: give a torch\.nn\.Module"

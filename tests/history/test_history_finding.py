@@ -83,10 +83,13 @@ def test_what_looks_like_a_run_and_cannot_be_read_is_named(tmp_path):
     assert not any(str(tmp_path) in why for why in found.values())
 
 
-def test_a_run_whose_start_is_no_time_has_no_place(tmp_path):
+@pytest.mark.parametrize(
+    "started", ["yesterday", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:00"]
+)
+def test_a_run_whose_start_is_no_time_has_no_place(started, tmp_path):
     histories.plain(tmp_path, runs=1)
-    histories.write(tmp_path / "when", RECORDS, started="yesterday")
-    assert "'yesterday' is not in ISO 8601" in unread(tmp_path)["when"]
+    histories.write(tmp_path / "when", RECORDS, started=started)
+    assert f"{started!r} is no time in ISO 8601" in unread(tmp_path)["when"]
 
 
 def test_a_folder_that_cannot_be_entered_is_named(tmp_path, monkeypatch):

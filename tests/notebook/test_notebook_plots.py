@@ -71,6 +71,8 @@ def test_a_figure_can_be_stored(quick):
 
 
 def test_an_unknown_name_lists_those_there_are(quick):
+    with pytest.raises(UnknownNameError, match=r"no plot \[\]. Known: ratio"):
+        quick.plot([])
     with pytest.raises(UnknownNameError, match=r"no plot 'roof'.*Did you mean roofline"):
         quick.plot("roof")
     with pytest.raises(UnknownNameError, match="curve, networks, roofline, waterfall"):

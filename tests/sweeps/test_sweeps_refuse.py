@@ -1,5 +1,7 @@
 """What a sweep cannot be is one message: the field, the value, the remedy."""
 
+import itertools
+
 import pytest
 
 from convbench.core.errors import SpecError, UnknownNameError
@@ -26,6 +28,10 @@ PLAIN = {"in_channels": 4, "out_channels": 4, "input_size": "9x9", "kernel_size"
         ({"scale": 2}, r"scale=2: standard does not upsample"),
         ({"ratio_to": "transposed"}, r"ratio_to='transposed': .* never fill the same slot"),
         ({"in_channels": range(1, 10_001), "batch": range(1, 10_001)}, r"100,000,000 combinations"),
+        ({"in_channels": range(1, 10**9)}, r"999,999,999 combinations"),
+        ({"in_channels": range(1, 10**30)}, r"a sweep takes 50,000,000"),
+        ({"in_channels": itertools.count(1)}, r"in_channels=count\(1\) has no length.*give a list"),
+        ({"padding": iter(int, 1)}, r"padding=<callable_iterator.* has no length"),
         (
             {"in_channels": [2**30], "out_channels": [2**30], "batch": [2**20, 1]},
             r"2\*\*63.*one by one",

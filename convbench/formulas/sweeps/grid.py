@@ -11,20 +11,26 @@ from convbench.convs.base import ConvType, make, upsampling
 from convbench.core.arithmetic import Quantity
 from convbench.core.errors import SpecError
 from convbench.core.spec import ConvSpec
-from convbench.formulas.sweeps.values import PER_AXIS, axes_of, entries, label
+from convbench.formulas.sweeps.values import MOST, PER_AXIS, axes_of, entries, label, number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
-
-MOST: Final = 50_000_000
-"""Combinations that one sweep takes: its table holds about 150 bytes for each."""
 
 SPATIAL: Final = (*PER_AXIS, "scale")
 """The fields that make the rows of a part; all others make its columns."""
 SLOT: Final = (*SPATIAL, "in_channels", "out_channels", "batch", "bias")
 _NEEDED: Final = ("in_channels", "input_size", "kernel_size")
+
+
+def _check_number(numbers: Iterable[int]) -> None:
+    count = math.prod(numbers)
+    if count > MOST:
+        raise SpecError(
+            f"These lists have {count:,} combinations and a sweep takes {MOST:,}: split it "
+            "into several, or give fewer values."
+        )
 
 
 @dataclass(frozen=True)
@@ -66,16 +72,12 @@ class Grid:
                 f"ratio_to={base.name!r}: {kind.name} and {base.name} never fill the same slot, as "
                 "one of them upsamples. Give another type."
             )
+        _check_number(number_of(field, given) for field, given in grid.items())
         values = {field: entries(field, given) for field, given in grid.items()}
         for field in knobs & set(values):
             for value in values[field]:
                 make(kind.name, {field: value})  # says what is wrong with it
-        count = math.prod(len(listed) for listed in values.values())
-        if count > MOST:
-            raise SpecError(
-                f"These lists have {count:,} combinations and a sweep takes {MOST:,}: split it "
-                "into several, or give fewer values."
-            )
+        _check_number(map(len, values.values()))
         return cls(kind, axes_of(values), values, forced)
 
     @property

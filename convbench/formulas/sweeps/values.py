@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -13,6 +14,24 @@ from convbench.core.spec import MAX_DIMS
 PER_AXIS: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
 """Fields with a number for each spatial axis."""
 _NUMBERS: Final = (*PER_AXIS, "scale", "in_channels", "out_channels", "batch")
+
+
+MOST: Final = 50_000_000
+"""Combinations that one sweep takes: its table holds about 150 bytes for each."""
+_MOST_UNSIZED: Final = 1_000_000
+"""Values that are taken of what has no length, such as a generator, which may have no end."""
+
+
+def number_of(field: str, given: Any) -> int:
+    """Return how many values a caller gives, where that is known before they are listed; else 1."""
+    if isinstance(given, str) or (field in PER_AXIS and isinstance(given, tuple)):
+        return 1
+    try:
+        return len(given)
+    except OverflowError:  # a range beyond all lists
+        return MOST + 1
+    except TypeError:  # a value, an array of one, or what has no length
+        return 1
 
 
 def entries(field: str, given: Any) -> list[Any]:
@@ -34,7 +53,17 @@ def _listed(field: str, given: Any) -> list[Any]:
         return [tuple(row) if isinstance(row, list) else row for row in _as_list(given)]
     if field in PER_AXIS and isinstance(given, tuple) and not any(map(_is_compound, given)):
         return [given]
-    return list(given) if _is_compound(given) and not isinstance(given, str) else [given]
+    if not _is_compound(given) or isinstance(given, str):
+        return [given]
+    if hasattr(given, "__len__"):
+        return [*given]
+    listed = list(itertools.islice(given, _MOST_UNSIZED + 1))
+    if len(listed) > _MOST_UNSIZED:
+        raise SpecError(
+            f"{field}={given!r:.200} has no length and gives more than {_MOST_UNSIZED:,} values: "
+            "give a list."
+        )
+    return listed
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def plot(run: Run, name: str, group: str | None = None) -> Figure:
     """Return the figure `name` of a run; see `Run.plot`."""
-    if name not in PLOTS:
+    if not isinstance(name, str) or name not in PLOTS:
         raise unknown("plot", name, PLOTS)
     drawn = figure(PLOTS[name](run, groups(run), group))
     # A notebook that never imported pyplot knows no figure; it does know this method.
