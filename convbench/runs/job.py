@@ -6,8 +6,7 @@ import itertools
 import math
 import re
 import shlex
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from convbench.runs.groups import Watcher
 from convbench.runs.machine import know_thyself
 from convbench.runs.record import Header, Machine, Record, Run
 from convbench.runs.resuming import stored
-from convbench.runs.runner import Plan, run
+from convbench.runs.runner import Plan
 from convbench.runs.store import Store, holds_run, load, locked
 
 STARTUP_SECONDS: Final = 10.0
@@ -157,28 +156,20 @@ def _command(request: Request, choice: Choice) -> str:
     return shlex.join([*parts, "--seed", str(choice.seed)])
 
 
-def carry_out(job: Job, watcher: Watcher, spent: Callable[[], float] | None = None) -> None:
-    """Measure what is left of the job and write it down, process by process.
+def opened(job: Job, watcher: Watcher) -> tuple[Store, dict[str, Record], Machine]:
+    """Take the folder of a job for this process, until the store is closed.
 
-    spent: seconds of the budget gone so far; by default those since this was called.
+    Returns the store, the records that are there, read under the lock, and what the machine is: see
+    `runner.run`.
 
     Raises RunError when the folder cannot be used, or the environment changed under a resumed run.
     """
-    begin = time.perf_counter()
-    spent = spent or (lambda: time.perf_counter() - begin)
     store, before, machine = _opened(job, watcher)
     store.moved = watcher.moved
-    try:
-        run(job.plan, store, before, watcher, machine, spent=spent)
-    finally:
-        store.close()
+    return store, before, machine
 
 
 def _opened(job: Job, watcher: Watcher) -> tuple[Store, dict[str, Record], Machine]:
-    """Take the folder for this process.
-
-    Returns the store, the records that are there, read under the lock, and what the machine is.
-    """
     from convbench.core.version import __version__
     from convbench.machine.fingerprint import differences, fingerprint
 

@@ -1,8 +1,10 @@
 """`convbench run`: the main job, and what happens when it is cut short."""
 
+import importlib
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -251,12 +253,56 @@ def test_a_folder_in_use_is_refused(convbench, slow, tmp_path):
     process.communicate()
 
 
+def removed(folder):
+    shutil.rmtree(folder)
+
+
+def replaced(folder):
+    """Put another run into the place of the folder."""
+    folder.rename(folder.with_name("moved"))
+    shutil.copytree(ROOT / "reports" / "cpu-quick", folder)
+
+
+@pytest.mark.parametrize(("happens", "kept"), [(removed, ""), (replaced, ".kept-1")])
+@pytest.mark.parametrize(
+    "made", ["convbench.report.write.contents", "convbench.core.files.write_files"]
+)
+def test_a_folder_that_is_lost_while_the_report_is_made(
+    made, happens, kept, convbench, finished, monkeypatch
+):
+    """Once it was another run that was reported, or none, with status 0."""
+    module, name = made.rsplit(".", 1)
+    make = getattr(importlib.import_module(module), name)
+    before, todo = load(finished), [happens]
+
+    def disturbed(*arguments):
+        found = make(*arguments)
+        if todo:
+            todo.pop()(finished)
+        return found
+
+    monkeypatch.setattr(made, disturbed)
+    done = convbench("run", "--resume", "--out", finished, code=2)
+    folder = finished.with_name(f"cpu-small{kept}")
+    assert "was moved, removed or replaced" in " ".join(done.stderr.split())
+    assert f"cpu-small{kept}." in done.stderr
+    assert done.stdout.split() == [str(folder / "report.md")]
+    assert load(folder).header == before.header
+    assert load(folder).by_case().keys() == before.by_case().keys()
+    assert "depthwise_separable" in (folder / "report.md").read_text()
+    assert (folder / "tables" / "cases.csv").exists()
+    if happens is replaced:
+        there, other = load(finished), load(ROOT / "reports" / "cpu-quick")
+        assert (there.header, there.records) == (other.header, other.records)
+
+
 def test_a_resume_reads_what_is_finished_under_the_lock(finished):
     """Another process may finish the run between the decision and the measuring."""
     from types import SimpleNamespace
 
     from convbench.runs.choices import Request
-    from convbench.runs.job import carry_out, decide
+    from convbench.runs.job import decide, opened
+    from convbench.runs.runner import run
 
     whole = (finished / "records.jsonl").read_bytes()
     (finished / "records.jsonl").write_bytes(whole.split(b"\n", 1)[0] + b"\n")
@@ -265,7 +311,9 @@ def test_a_resume_reads_what_is_finished_under_the_lock(finished):
     (finished / "records.jsonl").write_bytes(whole)
     nothing = lambda *_: None  # noqa: E731
     silent = SimpleNamespace(stage=nothing, progress=nothing, finished=nothing, moved=nothing)
-    carry_out(job, silent)
+    store, before, machine = opened(job, silent)
+    run(job.plan, store, before, silent, machine)
+    store.close()
     assert (finished / "records.jsonl").read_bytes() == whole
 
 
