@@ -338,7 +338,7 @@ def _report(store: Store, console: Console, *, quiet: bool) -> bool:
     there = False
     while not there:
         store.keep(whole=True)
-        paths = write_files(store.path, files)
+        paths = write_files(store.path, files, then="go on with --resume")
         there = store.keep(whole=True)
     if not quiet:
         console.print("Report:")
