@@ -32,11 +32,12 @@ def write_file(
     content: str | bytes,
     remedy: str = "give a folder that you may write to",
     error_type: type[ConvbenchError] = RunError,
+    then: str = "try again",
 ) -> Path:
     """Write a file beside its place, then move it there: never half a file under its name.
 
     Folders above it are made. A link is replaced, and what it leads to is not written to. Raises
-    `error_type` where it cannot be written; remedy: what to do.
+    `error_type` where it cannot be written; remedy, then: see `unwritable`.
     """
     if os.path.isdir(path):  # noqa: PTH112  no error for what is no path: see below
         raise error_type(f"{path} is a folder: name a file in it.")
@@ -52,16 +53,19 @@ def write_file(
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
-        raise error_type(unwritable(path, error, remedy)) from error
+        raise error_type(unwritable(path, error, remedy, then)) from error
     return path
 
 
 def unwritable(path: Path, error: OSError, remedy: str, then: str = "try again") -> str:
     """Return what to say of a file or folder that cannot be written.
 
-    remedy: what to do, unless the disk is full. then: what to do once it is not.
+    remedy: what to do, unless the disk is full or the file may not grow. then: what to do once that
+    is mended.
     """
-    if error.errno in _FULL:
+    if error.errno == errno.EFBIG:
+        remedy = f"raise the limit on the size of files (`ulimit -f`), then {then}"
+    elif error.errno in _FULL:
         remedy = f"free space on the disk of {path}, then {then}"
     return f"{path} cannot be written ({error.strerror or error}): {remedy}."
 
@@ -88,6 +92,7 @@ def write_files(
     files: Mapping[str, str | bytes],
     remedy: str = "give a folder that you may write to",
     error_type: type[ConvbenchError] = RunError,
+    then: str = "try again",
 ) -> tuple[Path, ...]:
     """Write files by their names below a folder as `write_file` does, and return their paths.
 
@@ -100,7 +105,8 @@ def write_files(
                 f"{link} is a link to another folder, and nothing is written through it: remove it."
             )
     return tuple(
-        write_file(folder / name, content, remedy, error_type) for name, content in files.items()
+        write_file(folder / name, content, remedy, error_type, then)
+        for name, content in files.items()
     )
 
 

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -47,6 +48,7 @@ class Session:
         self._parallel = parallel
         self._store: Store | None = None
         self._stored = 0
+        self._why = ""
         self._lines: list[tuple[str, str, str]] = []
         self._measurements: Counter[str] = Counter()
 
@@ -127,7 +129,13 @@ class Session:
             fingerprint=fingerprint(device, threads),
         )
         set_aside(self._out)
-        return Store.create(self._out, header)
+        store = Store.create(self._out, header)
+        store.moved = self._moved
+        return store
+
+    def _moved(self, folder: Path, why: str) -> None:
+        """Keep for the summary that the run had to be written anew."""
+        self._shown, self._why = str(folder), why
 
     def pytest_report_header(self) -> str:
         """Say at the top that times are taken, and where they go."""
@@ -188,6 +196,13 @@ class Session:
             colour = _COLOURS.get(outcome)
             write.write(f"{WORDS.get(outcome, outcome):<12}", **({colour: True} if colour else {}))
             write.line(f" {text:<{widest}}  {test}")
+        if self._store is not None:
+            try:
+                self._store.keep(whole=True)
+            except RunError as error:
+                self._why = str(error)
+        if self._why:
+            write.line(self._why, yellow=True)
         if self._stored:
             command = shlex.join(["convbench", "report", self._shown])
             write.line(f"{show.plural(self._stored, 'record')} in {self._shown}: {command}")
@@ -195,7 +210,8 @@ class Session:
     def pytest_unconfigure(self) -> None:
         """Release the folder."""
         if self._store is not None:
-            self._store.close()
+            with suppress(RunError):  # the summary has it, or what ended the session
+                self._store.close()
             self._store = None
 
 

@@ -65,6 +65,17 @@ def write_report(
         RunError: a folder or file that cannot be written.
 
     """
+    return write_files(Path(out), rendered(run, formats, missing=missing, figures=figures))
+
+
+def rendered(
+    run: Run,
+    formats: Sequence[str] = FORMATS,
+    *,
+    missing: Callable[[str, MissingExtraError], None] | None = None,
+    figures: Sequence[str] | None = None,
+) -> dict[str, bytes]:
+    """Return the files that `write_report` writes, by their names; the errors are the same."""
     names = sorted(RENDERERS) if ALL in formats else list(dict.fromkeys(formats))
     renderers = [(name, RENDERERS[name]) for name in names]
     document = contents(run)
@@ -80,7 +91,7 @@ def write_report(
             if missing is None:
                 raise
             missing(name, error)
-    return write_files(Path(out), files)
+    return files
 
 
 def _forms(names: Sequence[str]) -> tuple[Form, ...]:

@@ -96,6 +96,7 @@ def expand(
         for group in suite.groups
         for condition in conditions
     ]
+    _check_identities(made)
     if only is not None:
         names = [case.identity for case in all_cases(made)]
         kept = frozenset(matching(only, names, "--only", SuiteError))
@@ -106,6 +107,24 @@ def expand(
             known = found.get(group.label)
             found[group.label] = group if known is None else _merged(known, group)
     return tuple(found.values())
+
+
+def _check_identities(groups: Iterable[Group]) -> None:
+    """Check that no two types make one case; SuiteError for those that do.
+
+    One slot may be in a suite twice with the same type, but not twice in one table.
+    """
+    found: dict[str, tuple[int, Case]] = {}
+    for table, group in enumerate(groups):
+        for case in group.cases:
+            first, other = found.setdefault(case.identity, (table, case))
+            if other is not case and (first == table or other.kind != case.kind):
+                types = " and ".join(type(one.kind).__qualname__ for one in (other, case))
+                raise SuiteError(
+                    f"Two convolution types ({types}) make the case {case.identity!r:.200}, and a "
+                    "case is one: register each class under one name, do not change its name or "
+                    "label to another's, or leave one of them out of the suite."
+                )
 
 
 def _filtered(group: Group, names: frozenset[str]) -> Group:

@@ -151,7 +151,7 @@ def with_processes(suite: Suite, processes: int | None) -> Suite:
         return suite
     if not 1 <= processes <= MOST_PROCESSES:
         raise SuiteError(
-            f"--processes {processes}: give 1 to {MOST_PROCESSES}; each measures every group."
+            f"--processes {processes!s:.40}: give 1 to {MOST_PROCESSES}; each measures every group."
         )
     return replace(
         suite,

@@ -6,8 +6,7 @@ import itertools
 import math
 import re
 import shlex
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +21,9 @@ from convbench.runs.groups import Watcher
 from convbench.runs.machine import know_thyself
 from convbench.runs.record import Header, Machine, Record, Run
 from convbench.runs.resuming import stored
-from convbench.runs.runner import Plan, run
+from convbench.runs.runner import Plan
 from convbench.runs.store import Store, holds_run, load, locked
+from convbench.runs.suite import LEAST_SECONDS, MOST_SECONDS
 
 STARTUP_SECONDS: Final = 10.0
 """Of a run, beside its groups: imports, the machine's ceilings, the report."""
@@ -75,7 +75,7 @@ def decide(request: Request) -> Job:
     """
     choice = stored(request) if request.resume else choose(request)
     if not 0 <= choice.seed < 2**63:
-        raise SuiteError(f"--seed {choice.seed}: give a whole number from 0 to 2**63 - 1.")
+        raise SuiteError(f"--seed {choice.seed!s:.40}: give a whole number from 0 to 2**63 - 1.")
     conditions = conditions_of(choice)
     groups = expand(choice.suite, conditions, choice.only)
     if not groups:
@@ -119,13 +119,27 @@ def _budget(choice: Choice, groups: tuple[Group, ...], conditions: int) -> float
     before = choice.resumed.by_case() if choice.resumed else {}
     kept = sum(len(group.runnable) for group in groups)
     left = sum(_missing(group, before) for group in groups)
-    if choice.budget is not None:
-        return choice.budget * (left / kept if before and kept else 1.0)
+    if choice.budget is None:
+        return _usual(choice, groups, conditions, left)
+    most = MOST_SECONDS
+    if choice.budget > most:  # no option was this long, but many groups or conditions are
+        most = max(most, _usual(choice, groups, conditions, kept))
+    if not LEAST_SECONDS <= choice.budget <= most:
+        raise RunError(
+            f"{choice.out}/run.json has a budget of {choice.budget:g} s, and this run has "
+            f"{LEAST_SECONDS:g} to {most:g} s: the file was changed by hand; restore it, or give "
+            "--budget."
+        )
+    return choice.budget * (left / kept if before and kept else 1.0)
+
+
+def _usual(choice: Choice, groups: tuple[Group, ...], conditions: int, cases: float) -> float:
+    """Return the seconds for so many cases of the groups where no option says how many."""
     fixed = STARTUP_SECONDS + choice.suite.self_check
     if choice.suite.budget is None:
         return fixed + SECONDS_A_GROUP * len(groups)
     whole = sum(len(group.runnable) for group in expand(choice.suite, conditions_of(choice)))
-    share = left / whole if whole else 1.0
+    share = cases / whole if whole else 1.0
     return fixed + share * max(0.0, choice.suite.budget * conditions - fixed)
 
 
@@ -157,28 +171,20 @@ def _command(request: Request, choice: Choice) -> str:
     return shlex.join([*parts, "--seed", str(choice.seed)])
 
 
-def carry_out(job: Job, watcher: Watcher, spent: Callable[[], float] | None = None) -> None:
-    """Measure what is left of the job and write it down, process by process.
+def opened(job: Job, watcher: Watcher) -> tuple[Store, dict[str, Record], Machine]:
+    """Take the folder of a job for this process, until the store is closed.
 
-    spent: seconds of the budget gone so far; by default those since this was called.
+    Returns the store, the records that are there, read under the lock, and what the machine is: see
+    `runner.run`.
 
     Raises RunError when the folder cannot be used, or the environment changed under a resumed run.
     """
-    begin = time.perf_counter()
-    spent = spent or (lambda: time.perf_counter() - begin)
     store, before, machine = _opened(job, watcher)
     store.moved = watcher.moved
-    try:
-        run(job.plan, store, before, watcher, machine, spent=spent)
-    finally:
-        store.close()
+    return store, before, machine
 
 
 def _opened(job: Job, watcher: Watcher) -> tuple[Store, dict[str, Record], Machine]:
-    """Take the folder for this process.
-
-    Returns the store, the records that are there, read under the lock, and what the machine is.
-    """
     from convbench.core.version import __version__
     from convbench.machine.fingerprint import differences, fingerprint
 

@@ -13,6 +13,7 @@ from convbench.core.reading import Table
 from convbench.runs.choices import (
     Choice,
     Request,
+    checked_budget,
     checked_stopwatch,
     default_folder,
     shown_path,
@@ -21,7 +22,14 @@ from convbench.runs.choices import (
 from convbench.runs.conditions import AXES
 from convbench.runs.record import Run
 from convbench.runs.store import holds_run, load
-from convbench.runs.suite import load_suite, parse_suite, read_axes, suite_text, without_comments
+from convbench.runs.suite import (
+    MOST_CASES,
+    load_suite,
+    parse_suite,
+    read_axes,
+    suite_text,
+    without_comments,
+)
 
 
 def stored(request: Request) -> Choice:
@@ -47,6 +55,11 @@ def stored(request: Request) -> Choice:
             f"{error} The run in {out} was begun with plugins: give them again, as in `convbench "
             f"{options} run --resume`."
         ) from None
+    if not 1 <= (cases := found.header.suite["cases"]) <= MOST_CASES:
+        raise RunError(
+            f"{out}/run.json says that {cases!s:.40} cases were planned, and a run has 1 to "
+            f"{MOST_CASES:,}: the file was changed by hand; restore it or make the run again."
+        )
     _check_same(request, choice)
     resolve_device(choice.device)
     resolve_threads(choice.axes["threads"])
@@ -79,7 +92,7 @@ def _choice(request: Request, found: Run, out: Path) -> Choice:
             axes=_axes(Table(f"{out}/run.json", "suite.axes", kept["axes"])),
             threads_because=str(found.header.fingerprint.get("threads_because", "as the run says")),
             processes=kept.get("processes"),
-            budget=request.budget or kept.get("budget"),
+            budget=kept.get("budget") if request.budget is None else checked_budget(request.budget),
             only=kept["only"],
             seed=found.header.seed,
             out=out,
@@ -134,6 +147,6 @@ def _check_same(request: Request, choice: Choice) -> None:
 
 def _other(out: Path, key: str, value: object, given: object) -> RunError:
     return RunError(
-        f"{out} was begun with {key}={value!r:.200} and --resume was given {given!r}: leave the "
+        f"{out} was begun with {key}={value!r:.80} and --resume was given {given!r:.80}: leave the "
         "option out, or begin another run with --out."
     )

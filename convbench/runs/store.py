@@ -7,6 +7,7 @@ reading leaves it out, and continuing cuts it off first.
 from __future__ import annotations
 
 import gc
+import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -101,19 +102,25 @@ class Store:
             self._midway = False
             raise _unwritable(self.path, error, "go on with --resume") from None
 
-    def keep(self, *, whole: bool = False) -> None:
+    def run(self) -> Run:
+        """Return the run as it was written, whatever became of the folder meanwhile."""
+        header = Header.from_json(loads(self._header.decode()))
+        return _run(header, io.BytesIO(b"".join(self._written)), self.path)
+
+    def keep(self, *, whole: bool = False) -> bool:
         """See that what was written still lies in the folder; write it anew where it does not.
 
         A folder that was removed or moved is made again. Where the file was replaced, by a copy for
         instance, what the copy lacks is added; where another content was put in its place, the run
         goes on in a folder beside it. whole: every line is compared, and not their length alone.
+        Returns whether all of it was there.
 
         Raises:
             RunError: it can be written nowhere.
 
         """
         if self._is_there(whole=whole):
-            return
+            return True
         here = Path(os.path.abspath(self.path))  # noqa: PTH100  no link is followed
         beside = (here.with_name(f"{here.name}.kept-{n}") for n in range(1, 100) if here.name)
         for folder in (self.path, *beside):
@@ -131,7 +138,7 @@ class Store:
             self.path, self._lock = folder, lock
             if not (own and self._midway):
                 self.moved(folder, why)
-            return
+            return False
         raise RunError(
             f"{self.path} was moved, removed or replaced while the run was written there, and "
             "neither it nor a folder beside it can be written: free the place and run again."
@@ -237,30 +244,36 @@ def foreign(path: Path) -> bool:
 def load(path: Path) -> Run:
     """Read a run folder; RunError says what is wrong with it and what to do."""
     header = _load_header(path)
-    records: dict[str, Record] = {}
-    torn = 0
-    wrong: RunError | None = None
     try:
-        with opened(path / RECORDS) as file, _uncollected():
-            for number, line in enumerate(lines(file), start=1):
-                if wrong is not None:  # it was not the last one
-                    raise wrong
-                try:
-                    _take(line, records)
-                except ValueError as error:
-                    wrong = RunError(
-                        f"{path / RECORDS}, line {number}, is not a record ({error}): the file was "
-                        "changed by hand or damaged; restore it or make the run again."
-                    )
-                    if not isinstance(error, TornError):
-                        raise wrong from None
-                    torn = 1  # a kill cuts the last line off, and no other
+        with opened(path / RECORDS) as file:
+            return _run(header, file, path)
     except FileNotFoundError:
         raise RunError(f"{path} has no {RECORDS}: the run is torn; make it again.") from None
     except OSError as error:
         raise RunError(f"{path / RECORDS} cannot be read: {error.strerror or error}.") from None
     except ValueError as error:
         raise RunError(f"{path / RECORDS}: a line {error}: this is no run of convbench.") from None
+
+
+def _run(header: Header, file: IO[bytes], path: Path) -> Run:
+    """Return the run of a header and the lines of a file; ValueError for a line too long."""
+    records: dict[str, Record] = {}
+    torn = 0
+    wrong: RunError | None = None
+    with _uncollected():
+        for number, line in enumerate(lines(file), start=1):
+            if wrong is not None:  # it was not the last one
+                raise wrong
+            try:
+                _take(line, records)
+            except ValueError as error:
+                wrong = RunError(
+                    f"{path / RECORDS}, line {number}, is not a record ({error}): the file was "
+                    "changed by hand or damaged; restore it or make the run again."
+                )
+                if not isinstance(error, TornError):
+                    raise wrong from None
+                torn = 1  # a kill cuts the last line off, and no other
     return Run(
         header=header,
         records=tuple(records.values()),

@@ -1,8 +1,11 @@
 """`convbench run`: the main job, and what happens when it is cut short."""
 
+import errno
+import importlib
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -251,12 +254,73 @@ def test_a_folder_in_use_is_refused(convbench, slow, tmp_path):
     process.communicate()
 
 
+def removed(folder):
+    shutil.rmtree(folder)
+
+
+def replaced(folder):
+    """Put another run into the place of the folder."""
+    folder.rename(folder.with_name("moved"))
+    shutil.copytree(ROOT / "reports" / "cpu-quick", folder)
+
+
+@pytest.mark.parametrize(("happens", "kept"), [(removed, ""), (replaced, ".kept-1")])
+@pytest.mark.parametrize(
+    "made", ["convbench.report.write.contents", "convbench.core.files.write_files"]
+)
+def test_a_folder_that_is_lost_while_the_report_is_made(
+    made, happens, kept, convbench, finished, monkeypatch
+):
+    """Once it was another run that was reported, or none, with status 0."""
+    module, name = made.rsplit(".", 1)
+    make = getattr(importlib.import_module(module), name)
+    before, todo = load(finished), [happens]
+
+    def disturbed(*arguments, **named):
+        found = make(*arguments, **named)
+        if todo:
+            todo.pop()(finished)
+        return found
+
+    monkeypatch.setattr(made, disturbed)
+    done = convbench("run", "--resume", "--out", finished, code=2)
+    folder = finished.with_name(f"cpu-small{kept}")
+    assert "was moved, removed or replaced" in " ".join(done.stderr.split())
+    assert f"cpu-small{kept}." in done.stderr
+    assert done.stdout.split() == [str(folder / "report.md")]
+    assert load(folder).header == before.header
+    assert load(folder).by_case().keys() == before.by_case().keys()
+    assert "depthwise_separable" in (folder / "report.md").read_text()
+    assert (folder / "tables" / "cases.csv").exists()
+    if happens is replaced:
+        there, other = load(finished), load(ROOT / "reports" / "cpu-quick")
+        assert (there.header, there.records) == (other.header, other.records)
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [(errno.ENOSPC, "free space on the disk"), (errno.EFBIG, "raise the limit")],
+)
+def test_a_report_without_room_names_how_to_go_on(error, remedy, convbench, finished, monkeypatch):
+    def full(_):
+        raise OSError(error, os.strerror(error))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        done = convbench("run", "--resume", "--out", finished, "--quiet", code=2)
+    assert "report.md cannot be written" in done.stderr
+    assert remedy in done.stderr
+    assert done.stderr.endswith("then go on with --resume.\n")
+    convbench("run", "--resume", "--out", finished, "--quiet")
+
+
 def test_a_resume_reads_what_is_finished_under_the_lock(finished):
     """Another process may finish the run between the decision and the measuring."""
     from types import SimpleNamespace
 
     from convbench.runs.choices import Request
-    from convbench.runs.job import carry_out, decide
+    from convbench.runs.job import decide, opened
+    from convbench.runs.runner import run
 
     whole = (finished / "records.jsonl").read_bytes()
     (finished / "records.jsonl").write_bytes(whole.split(b"\n", 1)[0] + b"\n")
@@ -265,7 +329,9 @@ def test_a_resume_reads_what_is_finished_under_the_lock(finished):
     (finished / "records.jsonl").write_bytes(whole)
     nothing = lambda *_: None  # noqa: E731
     silent = SimpleNamespace(stage=nothing, progress=nothing, finished=nothing, moved=nothing)
-    carry_out(job, silent)
+    store, before, machine = opened(job, silent)
+    run(job.plan, store, before, silent, machine)
+    store.close()
     assert (finished / "records.jsonl").read_bytes() == whole
 
 
@@ -285,6 +351,31 @@ def test_the_same_competitor_twice_is_one_case(convbench, tmp_path):
     convbench("run", "--suite", "s.toml", "--out", "o", "--quiet")
     assert len(lines(tmp_path / "o")) == 2
     assert "not finished" not in (tmp_path / "o" / "report.md").read_text().lower()
+
+
+IMPOSTORS = {
+    "the name of another": 'class B(Doubled): pass\n\nregister("other")(B).name = "standard"\n',
+    "the label of another": '@register("other")\nclass B(Doubled):\n    label = "standard"\n',
+    "one class, two names": 'register("other")(Doubled)\n',
+}
+
+
+@pytest.mark.parametrize("types", ['["standard", "other"]', '"all"'])
+@pytest.mark.parametrize("what", IMPOSTORS)
+def test_two_types_with_one_identity_are_refused(what, types, convbench, tmp_path):
+    """Once the record of one was overwritten by that of the other."""
+    (tmp_path / "two.py").write_text(PLUGIN + IMPOSTORS[what])
+    (tmp_path / "s.toml").write_text(
+        "[timing]\nself_check = 0\n[[slots]]\nin_channels = 4\n"
+        f'out_channels = 4\ninput_size = "8"\nkernel_size = 3\ntypes = {types}\n'
+    )
+    one = "two names" in what and "other" in types  # of which the suite has one alone
+    done = convbench(
+        *("--plugin", "two.py", "run", "--suite", "s.toml", "--dry-run"), code=0 if one else 2
+    )
+    assert one or "Two convolution types (" in done.stderr
+    name = "other" if "two names" in what else "standard"
+    assert one or f") make the case '{name} | 4→4" in done.stderr
 
 
 def test_a_plan_whose_parameters_are_not_the_modules_is_not_timed(convbench, tmp_path):

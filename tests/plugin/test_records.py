@@ -266,6 +266,31 @@ def test_what_cannot_be_stored_ends_the_session(run, script, pytester):
     assert len(load(pytester.path / "o").records) == 2
 
 
+@pytest.mark.parametrize("when", ["in the test", "after the last"])
+def test_a_folder_that_is_replaced_is_told_with_where_the_records_are(when, run, script, pytester):
+    script({"a": 0.001, "b": 0.002})
+    pytester.makepyfile(
+        happening="""
+        import pathlib
+        def happens():
+            pathlib.Path("o").rename("away")
+            pathlib.Path("o").mkdir()
+            pathlib.Path("o/run.json").write_text("another")
+        """
+    )
+    once = "    happens()\n    convbench.assert_faster(max, min)\n"
+    done = run(
+        "from happening import happens\n\ndef test_it(convbench):\n"
+        "    convbench.assert_faster(max, min)\n"
+        + ("    happens()\n" if when == "after the last" else once),
+        "--convbench-out=o",
+    )
+    done.assert_outcomes(passed=1)
+    done.stdout.fnmatch_lines(["*o was moved, removed or replaced*", "*records in *o.kept-1: *"])
+    assert load(pytester.path / "o.kept-1").records
+    assert (pytester.path / "o" / "run.json").read_text() == "another"
+
+
 def test_a_module_that_cannot_be_counted_is_timed_all_the_same(run, script, pytester):
     script({"a": 0.001, "b": 0.002})
     run(

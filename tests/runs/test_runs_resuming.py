@@ -76,6 +76,11 @@ HOSTILE = {
     ),
     "an expression in expressions": ({"only": "(" * 100_000}, "it is nested too deeply"),
     "a long expression": ({"only": "a" * 1_000_000}, "matches none of the cases"),
+    "cases beyond any run": ({"cases": 10**18}, "says that 1000000000000000000 cases were planned"),
+    "no cases": ({"cases": 0}, "says that 0 cases were planned, and a run has 1 to 100,000"),
+    "no time": ({"budget": 0}, "has a budget of 0 s, and this run has 5 to 86400 s"),
+    "30 years": ({"budget": 1e9}, "has a budget of 1e+09 s, and this run has 5 to 86400 s"),
+    "a seed of many digits": ({"seed": 10**300}, "give a whole number from 0 to 2**63 - 1"),
     "an unbalanced quote": (
         {"command": "convbench --plugin 'x", "text": SLOT + "types = ['mine']"},
         "There is no convolution type 'mine'",
@@ -98,6 +103,29 @@ def test_a_hostile_header_is_one_error(tmp_path, what):
     said = str(caught.value)
     assert says in said
     assert len(said) < 1000
+    assert "0" * 100 not in said
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e9])
+def test_a_budget_that_a_new_run_refuses_is_refused(tmp_path, seconds):
+    resumed(tmp_path / "o")
+    with pytest.raises(ConvbenchError, match=r"--budget .*: give 5 to 86400 seconds"):
+        decide(Request(resume=True, out=tmp_path / "o", budget=seconds))
+
+
+@pytest.mark.parametrize("option", ["seed", "processes"])
+def test_a_number_of_many_digits_is_not_printed_whole(tmp_path, option):
+    resumed(tmp_path / "o")
+    for request in ({"resume": True, "out": tmp_path / "o"}, {"suite": "quick"}):
+        with pytest.raises(ConvbenchError) as caught:
+            decide(Request(**request, **{option: 10**300}))
+        assert "0" * 100 not in str(caught.value)
+
+
+def test_a_run_whose_own_budget_is_longer_than_a_day_goes_on(tmp_path):
+    text = "[timing]\nself_check = 0\nbudget = 86400\n" + SLOT
+    axes = {**AXES, "dtype": ["float32", "float64"]}
+    assert resumed(tmp_path / "o", text=text, axes=axes, budget=2 * 86400.0).plan.budget == 172_800
 
 
 def test_the_header_of_these_tests_is_one(tmp_path):

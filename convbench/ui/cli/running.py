@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,7 @@ from convbench.ui.cli.app import (
 
 if TYPE_CHECKING:
     from convbench.runs.job import Job
+    from convbench.runs.store import Store
 
 
 @app.command()
@@ -291,39 +293,54 @@ def _print_dry_run(job: Job) -> None:
 
 
 def _carry_out(job: Job, *, quiet: bool) -> int:
-    """Run the job and write the report, also of a run that was interrupted; return the status."""
-    from convbench.runs.job import carry_out
+    """Run the job and write the report, also of a run that was interrupted; return the status.
+
+    The folder is this process's own until the report is in it.
+    """
+    from convbench.runs.job import opened
+    from convbench.runs.runner import run as measure
     from convbench.ui.terminal.progress import Display
 
     status = 0
     console = Console(stderr=True)
     display = Display(console, job.groups, quiet=quiet)
-    try:
-        with display:
-            carry_out(job, display, lambda: time.perf_counter() - BEGAN)
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-        console.print("Interrupted. What was finished is kept; go on with --resume.", markup=False)
-    if display.folder:
-        status = status or USAGE_ERROR
-    return _report(display.folder or job.out, status, console, quiet=quiet)
+    with ExitStack() as held:
+        store = None
+        try:
+            with display:
+                store, before, machine = opened(job, display)
+                held.callback(store.close)
+                spent = lambda: time.perf_counter() - BEGAN  # noqa: E731
+                measure(job.plan, store, before, display, machine, spent=spent)
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+            text = "Interrupted. What was finished is kept; go on with --resume."
+            console.print(text, markup=False)
+        if store is not None:
+            measured = _report(store, console, quiet=quiet)
+            status = status or (0 if measured else NOTHING_MEASURED)
+    return USAGE_ERROR if display.folder and status != INTERRUPTED else status
 
 
-def _report(out: Path, status: int, console: Console, *, quiet: bool) -> int:
-    """Write the report, say what was found and where it is; return the status of the command."""
-    from convbench.report.write import write_report
-    from convbench.runs.store import holds_run, load
+def _report(store: Store, console: Console, *, quiet: bool) -> bool:
+    """Write the report, say what was found and where it is; return whether anything was measured.
+
+    What became of the folder while the report was made is found before and after it is written.
+    """
+    from convbench.core.files import write_files
+    from convbench.report.write import rendered
     from convbench.ui.terminal.ending import show_ending
 
-    if not holds_run(out):
-        if not status:
-            say(f"convbench: {out} holds no run any more: it was removed or moved.", err=True)
-        return status or USAGE_ERROR
-    found = load(out)
-    paths = write_report(found, out, ("markdown", "csv"))
+    found = store.run()
+    files = rendered(found)
     if not quiet:
         show_ending(found, console)
+    there = False
+    while not there:
+        store.keep(whole=True)
+        paths = write_files(store.path, files, then="go on with --resume")
+        there = store.keep(whole=True)
+    if not quiet:
         console.print("Report:")
     say(paths[0])
-    measured = any(record.samples for record in found.records)
-    return status if measured else status or NOTHING_MEASURED
+    return any(record.samples for record in found.records)
