@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import mmap
 import os
 import pickle
 import select
@@ -26,6 +27,7 @@ import warnings
 from contextlib import suppress
 from typing import IO, Any, Final, NamedTuple
 
+from convbench.clock.steps import SIZE
 from convbench.core.errors import one_line
 from convbench.core.plugins import load_plugin
 
@@ -43,7 +45,8 @@ Where such a module has a function `before_fork`, that is called with the errand
 class Errand(NamedTuple):
     """A function to be called, its arguments pickled, and what is loaded, found and near by then.
 
-    plugins: loaded first. path: where modules are found. folder: the working folder.
+    plugins: loaded first. path: where modules are found. folder: the working folder. steps:
+    descriptor of the file of `clock.steps`, inherited; -1 for none.
     """
 
     module: str
@@ -52,6 +55,11 @@ class Errand(NamedTuple):
     arguments: bytes
     path: tuple[str, ...]
     folder: str
+    steps: int
+
+
+memory: mmap.mmap | None = None
+"""Of the errand that this process does: for `clock.steps`."""
 
 
 def send(stream: IO[bytes], message: Any) -> None:
@@ -193,7 +201,9 @@ def _do(errand: Errand, answers: IO[bytes]) -> None:
 
     What the errand forks comes back here too, and says nothing.
     """
+    global memory  # noqa: PLW0603  of this process, as its errand is
     own = os.getpid()
+    memory = mmap.mmap(errand.steps, SIZE)
 
     def say(*message: Any) -> None:
         if os.getpid() == own:
