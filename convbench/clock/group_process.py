@@ -215,6 +215,7 @@ def do(
                     outcomes[name] = outcome = _checked(competitor, timed[name], known)
                     if outcome.failure and isinstance(timed[name], Samples) and lost(stopwatch):
                         raise DeviceLostError(name)
+                    steps.begin(name)  # a step of its own: each may take a timeout's time
                     outcomes[name] = _with_facts(outcome, competitor, crew, order, in_force)
                 steps.begin()
                 if busiest() > 100 * LOST_SHARE:
