@@ -144,7 +144,7 @@ class Nursery:
         timeout: seconds without a message and without a step begun (`clock.steps`) after which
         the process is ended, which is a ProcessDied.
         """
-        errand = _errand(function, arguments, self._plugins, self._steps_file.fileno())
+        errand = _errand(function, arguments, self._plugins)
         forked, kept = self.kind == "forked", False
         if self._process is None or self._process.poll() is not None:
             self._end()
@@ -253,9 +253,7 @@ def forkable(device: str) -> bool:
     return device == "cpu" and sys.platform.startswith("linux") and hasattr(os, "fork")
 
 
-def _errand(
-    function: str, arguments: tuple[Any, ...], plugins: Sequence[str], steps: int
-) -> Errand:
+def _errand(function: str, arguments: tuple[Any, ...], plugins: Sequence[str]) -> Errand:
     module, _, name = function.partition(":")
     return Errand(
         module=module,
@@ -264,20 +262,20 @@ def _errand(
         arguments=pickle.dumps(arguments),
         path=tuple(sys.path),
         folder=os.getcwd(),  # noqa: PTH109  as text
-        steps=steps if os.name == "posix" else -1,
     )
 
 
 def _started(
     role: str, allocator: Allocator, complaints: IO[bytes], steps: IO[bytes]
 ) -> subprocess.Popen[bytes]:
+    inherited = (steps.fileno(),) if os.name == "posix" else ()
     return subprocess.Popen(  # noqa: S603  this Python, with our own words
-        [sys.executable, "-c", _BOOT.format(path=sys.path, role=role)],
+        [sys.executable, "-c", _BOOT.format(path=sys.path, role=role, steps=(*inherited, -1)[0])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=complaints,
         env=environment(allocator),
-        pass_fds=(steps.fileno(),) if os.name == "posix" else (),
+        pass_fds=inherited,
     )
 
 
@@ -314,7 +312,9 @@ def allocator_in_force() -> Allocator:
     return "kept" if obeys and told else "system"
 
 
-_BOOT = "import sys; sys.path[:] = {path!r}; from convbench.clock.worker import {role}; {role}()"
+_BOOT = (
+    "import sys; sys.path[:] = {path!r}; from convbench.clock.worker import {role}; {role}({steps})"
+)
 _MESSAGES: Final = ("told", "result", "error", "ended", "over")
 """What a message may begin with."""
 _PATIENCE: Final = 1.0

@@ -45,8 +45,7 @@ Where such a module has a function `before_fork`, that is called with the errand
 class Errand(NamedTuple):
     """A function to be called, its arguments pickled, and what is loaded, found and near by then.
 
-    plugins: loaded first. path: where modules are found. folder: the working folder. steps:
-    descriptor of the file of `clock.steps`, inherited; -1 for none.
+    plugins: loaded first. path: where modules are found. folder: the working folder.
     """
 
     module: str
@@ -55,11 +54,10 @@ class Errand(NamedTuple):
     arguments: bytes
     path: tuple[str, ...]
     folder: str
-    steps: int
 
 
 memory: mmap.mmap | None = None
-"""Of the errand that this process does: for `clock.steps`."""
+"""For `clock.steps`; mapped once, since what a child allocates moves what is built after it."""
 
 
 def send(stream: IO[bytes], message: Any) -> None:
@@ -94,18 +92,18 @@ def _exactly(stream: IO[bytes], count: int) -> bytes:
     return b"".join(parts)
 
 
-def main() -> None:
-    """Do the errand on standard input."""
-    answers = _begin()
+def main(steps: int) -> None:
+    """Do the errand on standard input; steps: descriptor of the file of `memory`, -1 for none."""
+    answers = _begin(steps)
     questions = sys.stdin.buffer
     errand = receive(questions)
     threading.Thread(target=_follow, args=(questions,), daemon=True).start()
     _do(errand, answers)
 
 
-def nursery() -> None:
+def nursery(steps: int) -> None:
     """Fork a child for every errand on standard input, one at a time, until it closes."""
-    answers = _begin()
+    answers = _begin(steps)
     _adopt()
     import torch  # noqa: F401
 
@@ -188,8 +186,10 @@ def _children() -> list[int]:
     return found
 
 
-def _begin() -> IO[bytes]:
+def _begin(steps: int) -> IO[bytes]:
     """Leave Ctrl-C to the parent, which ends this process; return where answers go."""
+    global memory  # noqa: PLW0603  of this process and its children
+    memory = mmap.mmap(steps, SIZE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -201,9 +201,7 @@ def _do(errand: Errand, answers: IO[bytes]) -> None:
 
     What the errand forks comes back here too, and says nothing.
     """
-    global memory  # noqa: PLW0603  of this process, as its errand is
     own = os.getpid()
-    memory = mmap.mmap(errand.steps, SIZE)
 
     def say(*message: Any) -> None:
         if os.getpid() == own:
@@ -228,7 +226,3 @@ def _follow(stream: IO[bytes]) -> None:
     """End with the parent, however it ended."""
     stream.read()
     os._exit(1)
-
-
-if __name__ == "__main__":
-    main()
