@@ -226,3 +226,7 @@ def _follow(stream: IO[bytes]) -> None:
     """End with the parent, however it ended."""
     stream.read()
     os._exit(1)
+
+
+if __name__ == "__main__":
+    main(-1)
