@@ -68,7 +68,7 @@ def check(
     target: float | None,
     device: str,
     stopwatch: str = "",
-    timeout: float = math.inf,
+    timeout: float | None = None,
 ) -> None:
     """Refuse what cannot be measured; MeasureError names it, and says what to give."""
     _check_kinds(calls, budget, target, device, stopwatch, timeout)
@@ -76,7 +76,7 @@ def check(
         raise MeasureError("there is nothing to time; give at least one competitor by name")
     if not 0 < budget < math.inf:
         raise MeasureError(f"budget={budget}: no time to measure in; give finite seconds above 0")
-    if not timeout > 0:
+    if timeout is not None and not timeout > 0:
         raise MeasureError(f"timeout={timeout}: no time for a call; give seconds above 0")
     if target is not None and not target > 0:
         raise MeasureError(f"target={target}: give a half-width above 0, such as 0.01")
@@ -100,7 +100,7 @@ def _check_kinds(
 ) -> None:
     for word, value, kinds in (
         ("budget", budget, int | float),
-        ("timeout", timeout, int | float),
+        ("timeout", timeout, int | float | None),
         ("target", target, int | float | None),
     ):
         if isinstance(value, bool) or not isinstance(value, kinds):

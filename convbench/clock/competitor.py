@@ -9,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.samples import Failure, Samples
+from convbench.clock.steps import Steps
 from convbench.clock.stopwatch import Reading, lost
 from convbench.core.errors import one_line
 
@@ -65,6 +66,7 @@ class Competitor:
     name: str
     work: Work
     stopwatch: Stopwatch
+    steps: Steps = field(default_factory=Steps)
     first_call: float | None = 0.0
     block: int = 1
     warmup_calls: int = 0
@@ -80,7 +82,11 @@ class Competitor:
         Raises DeviceLostError where the process cannot time the others any more.
         """
         try:
-            stage(self)
+            self.steps.begin(self.name)
+            try:
+                stage(self)
+            finally:  # a copy of the process may come here, by whatever it raised
+                self.steps.end(first=not self.warmup_calls)
         except (Exception, SystemExit) as error:
             self.failure = Failure(one_line(error))
             if lost(self.stopwatch, error):
@@ -119,6 +125,8 @@ class Competitor:
             window: list[float] = []
             while len(window) < WARMUP_WINDOW:
                 window.append(self._read())
+                self.steps.end()
+                self.steps.begin(self.name)
                 self.warmup_calls += self.block
                 self.long = window[-1] >= LONG_CALL * self.block
                 spent += window[-1]

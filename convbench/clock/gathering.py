@@ -22,7 +22,7 @@ from convbench.clock.samples import Samples
 
 DO: Final = "convbench.clock.group_process:do"
 TIMEOUT: Final = 600.0
-"""Seconds for a first call, a warm-up or a compilation: what takes longer never returns."""
+"""Seconds for a first call, a check or a compilation: what takes longer never returns."""
 
 Told = Callable[[str], None]
 
@@ -38,8 +38,8 @@ class Gathering:
         here: why they are, as the samples then say.
         measure: stands in for the sampler, and everything then happens in this process: for tests.
         told: is told what is being done, in words.
-        timeout: seconds without a sign from a process, beside those of its rounds, after which it
-            is ended: what it was at has no time.
+        timeout: seconds for one step of a competitor (its building, a call, a check, a block of
+            calls), after which its process is ended, and it has no time.
         outcomes: of each competitor, one entry a process that was asked about it.
         earlier: processes whose outcomes are known from before this began.
         took: seconds that each process took in all.
@@ -155,29 +155,34 @@ class Gathering:
     def _asked(self, order: Order) -> dict[str, Outcome]:
         """Return the outcome of every competitor.
 
-        One that kills its process, or ends the use of its device there, is asked no more; the
-        others are asked in a new process.
+        One that kills its process, does not return, or ends the use of its device there, is asked
+        no more; the others are asked in a new process. A process that was killed while it timed may
+        have been chosen by the system to free memory: a second one is asked before anything fails.
         """
         ear = _Ear(self.told)
         if self.nursery is None:
             return do(self.crew, order, tell=ear, measure=self.measure or measure_group)
         outcomes: dict[str, Outcome] = {}
-        tried_again = False
+        suspect: str | None = None
         while order.without < frozenset(self.outcomes):
             ear = _Ear(self.told)
             racing = frozenset(self.outcomes) - order.without
             try:
                 answer: dict[str, Outcome] = self.nursery.ask(
-                    DO, self.crew, order, told=ear, timeout=self.timeout + order.seconds
+                    DO, self.crew, order, told=ear, timeout=self.timeout
                 )
             except ProcessDied as error:
-                if ear.at:
-                    outcomes[ear.at] = Outcome(failure=str(error))
-                    order = replace(order, without=order.without | {ear.at})
-                elif tried_again:
+                known = ear.at or (error.at if error.hung else "")
+                if not known and error.at and error.at == suspect:
+                    error, known = ProcessDied(f"twice, while it was timed, {error}"), suspect
+                if known in racing:
+                    outcomes[known] = Outcome(failure=str(error))
+                    order = replace(order, without=order.without | {known})
+                elif suspect is not None:
                     why = f"twice, while its group was timed, {error}"
                     return outcomes | {name: Outcome(failure=why) for name in racing}
-                tried_again = tried_again or not ear.at  # it may have been chosen to make room
+                else:
+                    suspect = error.at
             except ProcessError as error:
                 return outcomes | {name: Outcome(failure=str(error)) for name in racing}
             else:

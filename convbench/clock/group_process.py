@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, Final, Protocol
 
+from convbench.clock import worker
 from convbench.clock.checking import Digest, WrongResultError
 from convbench.clock.competitor import UNUSABLE, DeviceLostError
 from convbench.clock.contamination import LOST_SHARE
@@ -25,6 +26,7 @@ from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Failure, Samples, Untimed
 from convbench.clock.settings import execution
+from convbench.clock.steps import Steps
 from convbench.clock.stopwatch import Stopwatch, Work, lost
 from convbench.core.errors import one_line
 
@@ -192,6 +194,7 @@ def do(
     ("at", "") when it could be of any of them. measure: stands in for the sampler in tests.
     """
     pads = _moved(order)
+    steps = Steps(worker.memory)
     stopwatch = stopwatch_for(order.device, order.stopwatch)
     outcomes: dict[str, Outcome] = {}
     with warnings.catch_warnings(), execution(
@@ -204,19 +207,22 @@ def do(
             if racing:
                 tell(("stage", "timing"))
                 busiest = watch_others(order.device)
-                timed = _timed(order, racing, stopwatch, measure, tell)
+                timed = _timed(order, racing, stopwatch, measure, tell, steps)
                 in_force = {key: str(value) for key, value in settings.items() if value is not None}
                 for name, competitor in racing.items():
                     known = order.digests.get(name, ())
+                    steps.begin(name)
                     outcomes[name] = outcome = _checked(competitor, timed[name], known)
                     if outcome.failure and isinstance(timed[name], Samples) and lost(stopwatch):
                         raise DeviceLostError(name)
+                    steps.begin(name)  # a step of its own: each may take a timeout's time
                     outcomes[name] = _with_facts(outcome, competitor, crew, order, in_force)
+                steps.begin()
                 if busiest() > 100 * LOST_SHARE:
                     for name, outcome in outcomes.items():
                         outcomes[name] = replace(outcome, flags=(*outcome.flags, SHARED))
                 # last, since a graph that cannot be captured ends the use of the device
-                for name, kernel in _kernels(order, racing, outcomes).items():
+                for name, kernel in _kernels(order, racing, outcomes, steps).items():
                     outcomes[name] = _with_kernels(outcomes[name], kernel)
         except DeviceLostError as culprit:
             outcomes = _others_again(crew, order, outcomes, str(culprit))
@@ -288,6 +294,7 @@ def _timed(
     stopwatch: Stopwatch,
     measure: Measure,
     tell: Tell,
+    steps: Steps,
 ) -> dict[str, Samples | Failure]:
     """Return what the sampler found; a wrong first output is a failure of its own kind."""
     wrong: dict[str, str] = {}
@@ -308,6 +315,7 @@ def _timed(
         blocks=order.blocks,
         accept=accept,
         announce=lambda name: tell(("at", name)),
+        steps=steps,
         **_asked(order),
     )
     return {
@@ -340,7 +348,10 @@ def _check_graphs(
 
 
 def _kernels(
-    order: Order, racing: Mapping[str, Contestant], outcomes: Mapping[str, Outcome]
+    order: Order,
+    racing: Mapping[str, Contestant],
+    outcomes: Mapping[str, Outcome],
+    steps: Steps,
 ) -> dict[str, Samples | Failure]:
     """Return the times of the kernels alone, where a device has a clock for them.
 
@@ -362,6 +373,7 @@ def _kernels(
         stopwatch=stopwatch,
         budget=order.seconds * KERNEL_SHARE,
         blocks=blocks,
+        steps=steps,
         **_asked(order),
     )
 

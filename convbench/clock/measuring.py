@@ -6,6 +6,7 @@ import pickle
 import reprlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from convbench.clock.arguments import Given, MeasureError, call_of, check, check_whole
@@ -101,7 +102,7 @@ def measure(
     allocator: Allocator = "kept",
     grad: bool = False,
     stopwatch: str = "",
-    timeout: float = TIMEOUT,
+    timeout: float | None = None,
 ) -> Measurement:
     """Time several callables together, in interleaved rounds of random order.
 
@@ -130,14 +131,16 @@ def measure(
         allocator: "kept": freed pages stay mapped; "system": the default of the system.
         grad: record gradients; otherwise everything runs in inference mode.
         stopwatch: name of a registered stopwatch; "" for that of the device.
-        timeout: seconds in which a competitor must finish its first call, or its warm-up; one that
-            does not has no time. Has no effect on what is timed in the calling process.
+        timeout: seconds for one step of a competitor: a call, a check, or a block of calls. One
+            that takes longer is ended and has no time; 600 unless given. In the calling process
+            nothing can be ended: a timeout given there is an error.
 
     Returns:
         A `Measurement`: `.median(name)` in seconds, `.ratio(name, base)`, `.samples`, `.flags`.
 
     Raises:
-        MeasureError: no competitors, or an invalid argument, which the message names.
+        MeasureError: no competitors, or an invalid argument, which the message names; or a timeout
+            for what can only be timed in the calling process.
 
     """
     if not isinstance(work, Mapping):
@@ -153,24 +156,24 @@ def measure(
     crew = CallCrew(calls)
     order = Order(seed=seed, threads=threads, device=device, grad=grad, stopwatch=stopwatch)
     plugins = (brought_by(STOPWATCHES[stopwatch]),) if stopwatch else ()
+    here = partial(_here, crew, order, budget, min_rounds, timeout)
     if "__main__" in plugins:
-        why = f"the stopwatch {stopwatch} is defined in __main__"
-        return _here(crew, order, budget, min_rounds, why)
+        return here(f"the stopwatch {stopwatch} is defined in __main__")
     try:
         pickle.dumps(crew)
     except Exception as error:  # noqa: BLE001  pickling can raise anything
-        return _here(
-            crew, order, budget, min_rounds, f"it cannot travel to another: {one_line(error)}"
-        )
+        return here(f"it cannot travel to another: {one_line(error)}")
     notes: list[str] = []
     found = Gathering(
-        crew=crew, order=order, nursery=ready(allocator, plugins, device), timeout=timeout
+        crew=crew,
+        order=order,
+        nursery=ready(allocator, plugins, device),
+        timeout=TIMEOUT if timeout is None else timeout,
     )
     while found.left and found.processes < processes:
         found.ask(budget / processes, min_rounds)
         if strange := _strange(found):
-            why = f"a fresh one could not: {strange}"
-            return _here(crew, order, budget, min_rounds, why)
+            return here(f"a fresh one could not: {strange}")
         if target is None or found.processes < _FEWEST_FOR_A_TARGET:
             continue
         if _widest(found.estimates, base or next(iter(calls))) <= target:
@@ -191,8 +194,16 @@ def _strange(found: Gathering) -> str:
     return reason if not others and reason.startswith(begins) else ""
 
 
-def _here(crew: CallCrew, order: Order, budget: float, min_rounds: int, why: str) -> Measurement:
+def _here(
+    crew: CallCrew, order: Order, budget: float, min_rounds: int, timeout: float | None, why: str
+) -> Measurement:
     """Time everything in this process, once: several times in one is not several processes."""
+    if timeout is not None:
+        raise MeasureError(
+            f"timeout={timeout:g}: this would be timed in the calling process, which cannot be "
+            f"ended, since {why}; define the competitors in a module that can be imported, or "
+            "leave timeout out"
+        )
     note = f"timed in this process, since {why}"
     found = Gathering(crew=crew, order=order, here=note)
     found.ask(budget, min_rounds)

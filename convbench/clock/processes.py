@@ -17,6 +17,7 @@ which.
 from __future__ import annotations
 
 import atexit
+import mmap
 import os
 import pickle
 import platform
@@ -25,9 +26,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self
 
+from convbench.clock.steps import SIZE, step_in
 from convbench.clock.worker import Errand, received, send
 from convbench.core.errors import ConvbenchError
 
@@ -50,7 +53,19 @@ class ProcessError(ConvbenchError):
 
 
 class ProcessDied(ProcessError):  # noqa: N818  the two differ by how it ended
-    """A fresh process ended without an answer: killed, out of memory, or crashed."""
+    """A fresh process ended without an answer: killed, out of memory, or crashed.
+
+    Args:
+        said: the message.
+        at: the competitor that it had begun a step of; "" where there is none.
+        hung: whether it was ended since it gave no sign.
+
+    """
+
+    def __init__(self, said: str, at: str = "", *, hung: bool = False) -> None:
+        """Say how."""
+        super().__init__(said)
+        self.at, self.hung = at, hung
 
 
 def fresh(
@@ -111,6 +126,9 @@ class Nursery:
         self._plugins = tuple(plugins)
         self._process: subprocess.Popen[bytes] | None = None
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as this
+        self._steps_file = tempfile.TemporaryFile()  # noqa: SIM115  as the one above
+        self._steps_file.truncate(SIZE)
+        self._steps = mmap.mmap(self._steps_file.fileno(), SIZE)
         if self.kind == "forked":
             self._process = self._start()
 
@@ -123,32 +141,39 @@ class Nursery:
     ) -> Any:
         """Call a function in a process that has done nothing else; as `fresh`, with its errors.
 
-        timeout: seconds without a message after which the process is ended, which is a ProcessDied.
+        timeout: seconds without a message and without a step begun (`clock.steps`) after which
+        the process is ended, which is a ProcessDied.
         """
         errand = _errand(function, arguments, self._plugins)
         forked, kept = self.kind == "forked", False
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._process = self._start()  # something ended it
+        self._steps[:] = bytes(SIZE)
         self._complaints.seek(0)
         self._complaints.truncate()
-        watch = _Watch(self._process, timeout)
+        watch = _Watch(self._process, timeout, lambda: step_in(self._steps)[0])
         try:
             with watch:
                 hear = watch.hearing(told)
                 answer = _converse(
                     self._process, errand, hear, self._complaints if forked else None
                 )
-            kept = forked
+            kept = forked and not watch.ended
         except (EOFError, BrokenPipeError):
             if watch.ended:
                 raise ProcessDied(
                     f"it gave no sign for {timeout:,.0f} s and was ended: give a longer timeout "
-                    "where it needs one"
+                    "where it needs one",
+                    step_in(self._steps)[1],
+                    hung=True,
                 ) from None
-            raise ProcessDied(_how_it_ended(self._process.wait(), self._complaints)) from None
+            how = _how_it_ended(self._process.wait(), self._complaints)
+            raise ProcessDied(how, step_in(self._steps)[1]) from None
         except ProcessError as error:
-            kept = forked and not isinstance(error, _Garbled)
+            kept = forked and not watch.ended and not isinstance(error, _Garbled)
+            if isinstance(error, ProcessDied):
+                error.at = step_in(self._steps)[1]
             raise
         finally:
             if not kept:  # after Ctrl-C, too: what is being said is for nobody
@@ -170,6 +195,8 @@ class Nursery:
         """End the ready process, and whatever it forked."""
         self._end()
         self._complaints.close()
+        self._steps.close()
+        self._steps_file.close()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -181,7 +208,7 @@ class Nursery:
 
     def _start(self) -> subprocess.Popen[bytes]:
         role = "nursery" if self.kind == "forked" else "main"
-        return _started(role, self._allocator, self._complaints)
+        return _started(role, self._allocator, self._complaints, self._steps_file)
 
     def _end(self) -> None:
         if self._process is not None:
@@ -238,13 +265,17 @@ def _errand(function: str, arguments: tuple[Any, ...], plugins: Sequence[str]) -
     )
 
 
-def _started(role: str, allocator: Allocator, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+def _started(
+    role: str, allocator: Allocator, complaints: IO[bytes], steps: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    inherited = (steps.fileno(),) if os.name == "posix" else ()
     return subprocess.Popen(  # noqa: S603  this Python, with our own words
-        [sys.executable, "-c", _BOOT.format(path=sys.path, role=role)],
+        [sys.executable, "-c", _BOOT.format(path=sys.path, role=role, steps=(*inherited, -1)[0])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=complaints,
         env=environment(allocator),
+        pass_fds=inherited,
     )
 
 
@@ -281,7 +312,9 @@ def allocator_in_force() -> Allocator:
     return "kept" if obeys and told else "system"
 
 
-_BOOT = "import sys; sys.path[:] = {path!r}; from convbench.clock.worker import {role}; {role}()"
+_BOOT = (
+    "import sys; sys.path[:] = {path!r}; from convbench.clock.worker import {role}; {role}({steps})"
+)
 _MESSAGES: Final = ("told", "result", "error", "ended", "over")
 """What a message may begin with."""
 _PATIENCE: Final = 1.0
@@ -349,53 +382,67 @@ def _how_it_ended(status: int, complaints: IO[bytes]) -> str:
 
 
 class _Watch:
-    """Ends a process that has said nothing for so many seconds; None waits for ever.
+    """Ends a process that has said nothing, and begun no step, for so many seconds.
+
+    Args:
+        process: which.
+        seconds: None waits for ever.
+        steps: returns how many steps the process has begun.
 
     Attributes:
         ended: whether it did.
 
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], seconds: float | None) -> None:
-        self._process, self._seconds = process, seconds
-        self._timer: threading.Timer | None = None
+    def __init__(
+        self, process: subprocess.Popen[bytes], seconds: float | None, steps: Callable[[], int]
+    ) -> None:
+        self._process, self._seconds, self._steps = process, seconds, steps
+        self._last, self._sign = steps(), time.monotonic()
+        self._over = threading.Event()
+        self._lock = threading.Lock()
         self.ended = False
 
     def __enter__(self) -> Self:
-        self._begin()
+        if self._seconds is not None:
+            threading.Thread(target=self._watch, args=(self._seconds,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        with self._lock:
+            self._over.set()
 
     def hearing(self, told: Callable[[Any], None] | None) -> Callable[[Any], None]:
         """Return what is to be told every message: each begins the time anew."""
 
         def hear(message: Any) -> None:
-            self._begin()
+            self._sign = time.monotonic()
             if told is not None:
                 told(message)
 
         return hear
 
-    def _begin(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._seconds is not None:
-            seconds = min(self._seconds, threading.TIMEOUT_MAX)
-            self._timer = threading.Timer(seconds, self._end)
-            self._timer.daemon = True
-            self._timer.start()
-
-    def _end(self) -> None:
-        self.ended = True
-        if self._process.stdin is not None:  # a nursery then ends what it forked
-            _close(self._process.stdin)
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_PATIENCE)
+    def _watch(self, seconds: float) -> None:
+        while not self._over.wait(min(seconds / _LOOKS, threading.TIMEOUT_MAX)):
+            with self._lock:
+                if self._over.is_set():
+                    return
+                if (steps := self._steps()) != self._last:
+                    self._last, self._sign = steps, time.monotonic()
+                if time.monotonic() - self._sign < seconds:
+                    continue
+                self.ended = True
+                if self._process.stdin is not None:  # a nursery then ends what it forked
+                    _close(self._process.stdin)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PATIENCE)
+                return
+            self._process.kill()
             return
-        self._process.kill()
+
+
+_LOOKS: Final = 8
+"""Within a timeout: how often it is looked whether a step was begun."""
 
 
 def _close(stream: IO[bytes]) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from convbench.clock.competitor import UNUSABLE, WARMUP_WINDOW, Competitor, DeviceLostError, WarmUp
 from convbench.clock.samples import Failure, Samples, Untimed
+from convbench.clock.steps import Steps
 from convbench.core.text import plural
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def measure_group(
     blocks: Mapping[str, int] | None = None,
     accept: Callable[[str, Any], None] | None = None,
     announce: Callable[[str], None] | None = None,
+    steps: Steps | None = None,
     clock: Callable[[], float] = time.perf_counter,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Samples | Failure]:
@@ -80,6 +82,7 @@ def measure_group(
             else of it is timed; what it raises becomes the competitor's failure.
         announce: called with a competitor's name before its first call, and with "" when all have
             made theirs: where a process dies, it is known of whom.
+        steps: is told which competitor is called, before each step of it.
         clock: seconds, for the budget only.
         progress: called after every round with the rounds done and those expected in all.
 
@@ -91,8 +94,9 @@ def measure_group(
 
     """
     _check(budget, min_rounds, max_rounds, target_block_seconds, max_block)
+    steps = steps or Steps()
     race = _Race(
-        group={name: Competitor(name, call, stopwatch) for name, call in work.items()},
+        group={name: Competitor(name, call, stopwatch, steps) for name, call in work.items()},
         draw=random.Random(seed),  # noqa: S311  (an order, not a secret)
         clock=clock,
         budget=budget,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import mmap
 import os
 import pickle
 import select
@@ -26,6 +27,7 @@ import warnings
 from contextlib import suppress
 from typing import IO, Any, Final, NamedTuple
 
+from convbench.clock.steps import SIZE
 from convbench.core.errors import one_line
 from convbench.core.plugins import load_plugin
 
@@ -52,6 +54,10 @@ class Errand(NamedTuple):
     arguments: bytes
     path: tuple[str, ...]
     folder: str
+
+
+memory: mmap.mmap | None = None
+"""For `clock.steps`; mapped once, since what a child allocates moves what is built after it."""
 
 
 def send(stream: IO[bytes], message: Any) -> None:
@@ -86,18 +92,18 @@ def _exactly(stream: IO[bytes], count: int) -> bytes:
     return b"".join(parts)
 
 
-def main() -> None:
-    """Do the errand on standard input."""
-    answers = _begin()
+def main(steps: int) -> None:
+    """Do the errand on standard input; steps: descriptor of the file of `memory`, -1 for none."""
+    answers = _begin(steps)
     questions = sys.stdin.buffer
     errand = receive(questions)
     threading.Thread(target=_follow, args=(questions,), daemon=True).start()
     _do(errand, answers)
 
 
-def nursery() -> None:
+def nursery(steps: int) -> None:
     """Fork a child for every errand on standard input, one at a time, until it closes."""
-    answers = _begin()
+    answers = _begin(steps)
     _adopt()
     import torch  # noqa: F401
 
@@ -180,8 +186,10 @@ def _children() -> list[int]:
     return found
 
 
-def _begin() -> IO[bytes]:
+def _begin(steps: int) -> IO[bytes]:
     """Leave Ctrl-C to the parent, which ends this process; return where answers go."""
+    global memory  # noqa: PLW0603  of this process and its children
+    memory = mmap.mmap(steps, SIZE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -221,4 +229,4 @@ def _follow(stream: IO[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(-1)

@@ -87,6 +87,7 @@ SENSIBLE = {
     # what one of these stands for something sensible in
     "nothing": {
         "by", "ratio_to", "scale", "kwargs", "base", "target", "threshold", "drift",
+        "timeout",
     },
     "no text": {"stopwatch"},
     "an empty list": {"allow"},

@@ -62,14 +62,32 @@ class CrashLater:
 def never():
     time.sleep(600)
 
-class Forks:
-    """Forks at its first call a process that goes on with everything, as all later ones do not."""
-    def __init__(self):
-        self.first = True
+class NeverLater:
+    """Does not return from one of its calls."""
+    def __init__(self, number):
+        self.calls, self.number = 0, number
     def __call__(self):
-        if self.first:
-            self.first = False
-            os.fork()
+        self.calls += 1
+        if self.calls == self.number:
+            time.sleep(600)
+
+def slow():
+    time.sleep(0.6)
+
+def forks_a_child():
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+class Forks:
+    """Forks at one of its calls, or at all (0), a process that goes on with everything."""
+    def __init__(self, number, leaves=False):
+        self.calls, self.number, self.leaves = 0, number, leaves
+    def __call__(self):
+        self.calls += 1
+        if self.number in (0, self.calls) and not os.fork() and self.leaves:
+            raise SystemExit
         return 1
 
 def fail():
@@ -422,19 +440,74 @@ def test_one_that_never_returns_has_no_time_and_is_named() -> None:
     assert [len(found.samples[name]) for name in ("never", "dw", "std")] == [0, 1, 1]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked on this system")
-def test_one_that_forks_is_timed_as_any_other() -> None:
-    found = measure({"forks": other("Forks")(), **pair()}, base="dw", **QUICK | {"processes": 2})
+@pytest.mark.parametrize("number", [4, 61], ids=["in the warm-up", "in a round"])
+def test_one_that_does_not_return_later_is_named_alone(number: int) -> None:
+    work = {"later": other("NeverLater")(number), **pair()}
+    found = measure(work, base="dw", timeout=4, budget=1.0, min_rounds=70, processes=2)
+    assert found.failures == {
+        "later": "it gave no sign for 4 s and was ended: give a longer timeout where it needs one"
+    }
+    assert [len(found.samples[name]) for name in ("later", "dw", "std")] == [0, 2, 2]
+
+
+def test_steps_that_end_in_time_may_take_longer_together() -> None:
+    found = measure({"slow": other("slow")}, timeout=4, budget=2.0, min_rounds=8, processes=1)
     assert not found.failures
-    assert [len(found.samples[name]) for name in ("forks", "dw", "std")] == [2, 2, 2]
+    (taken,) = found.samples["slow"]
+    assert sum(taken.seconds) > 4
+
+
+FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked on this system")
+
+
+@FORKS
+@pytest.mark.parametrize(
+    ("number", "leaves"), [(0, False), (0, True), (1, False), (3, False), (12, True)]
+)
+def test_one_whose_copy_returns_fails_and_the_others_are_timed(number: int, leaves: bool) -> None:
+    work = {"forks": other("Forks")(number, leaves), **pair()}
+    found = measure(work, base="dw", **QUICK | {"processes": 2, "min_rounds": 20})
+    assert found.failures == {
+        "forks": "ForkedError: it forked, and the copy of its process returned from the call, too: "
+        "let the copy end itself (os._exit)"
+    }
+    assert [len(found.samples[name]) for name in ("forks", "dw", "std")] == [0, 2, 2]
+
+
+@FORKS
+def test_one_whose_child_ends_itself_is_timed_as_any_other() -> None:
+    found = measure({"forks": other("forks_a_child"), **pair()}, base="dw", **QUICK)
+    assert not found.failures
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
-def test_where_it_is_not_known_who_ended_the_process_all_fail() -> None:
-    found = measure({"later": other("CrashLater")(), **pair()}, **QUICK)
-    assert set(found.failures) == {"later", "dw", "std"}
-    for why in found.failures.values():
-        assert why.startswith("twice, while its group was timed, its process was killed (SIGKILL)")
+def test_one_that_ends_its_process_later_is_tried_again_and_fails_alone() -> None:
+    found = measure({"later": other("CrashLater")(), **pair()}, base="dw", **QUICK)
+    assert found.failures == {
+        "later": "twice, while it was timed, its process was killed (SIGKILL), as a system out of "
+        "memory does"
+    }
+    assert [len(found.samples[name]) for name in ("later", "dw", "std")] == [0, 1, 1]
+
+
+def test_where_it_is_not_known_who_ended_the_process_all_fail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = iter(["dw", "std"])
+
+    def answer(*_: object) -> None:
+        raise ProcessDied("its process was killed (SIGKILL)", next(at))
+
+    scripted(monkeypatch, answer)
+    why = "twice, while its group was timed, its process was killed (SIGKILL)"
+    assert measure(pair(), **QUICK).failures == {"dw": why, "std": why}
+
+
+def test_a_timeout_that_cannot_be_kept_is_refused_before_anything_is_called() -> None:
+    called: list[int] = []
+    with pytest.raises(MeasureError, match=r"timeout=5: .*calling process.*since it cannot travel"):
+        measure({"here": lambda: called.append(1)}, timeout=5, **QUICK)
+    assert not called
 
 
 def test_a_crash_never_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:

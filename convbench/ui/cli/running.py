@@ -106,7 +106,7 @@ def run(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="For a first call or a warm-up: a case that takes longer is ended, and failed.",
+            help="For one call, check or sample: a case that takes longer is ended, and failed.",
             show_default="10m",
         ),
     ] = None,
