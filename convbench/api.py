@@ -162,6 +162,12 @@ def predict(
     from convbench.prediction.predicting import PredictionError, of_type
     from convbench.prediction.predicting import predict as of_module
 
+    _check_flags(PredictionError, any_machine=any_machine)
+    if not isinstance(calibration, Calibration | str | Path | None):
+        raise PredictionError(
+            f"calibration={calibration!r:.200} is none: give what `convbench calibrate` made, its "
+            "path, or nothing."
+        )
     if not isinstance(calibration, Calibration):
         calibration = load(calibration, any_machine=any_machine)
     fit = calibration.fit(threads)

@@ -183,6 +183,7 @@ def untouched(module: nn.Module) -> Iterator[None]:
     """
     import torch
 
+    from convbench.core.random_state import gpus_in_use
     from convbench.counting.engine.module_state import as_it_was
     from convbench.counting.engine.module_tensors import held_by, parts_of
     from convbench.counting.engine.values import Values
@@ -191,7 +192,12 @@ def untouched(module: nn.Module) -> Iterator[None]:
     for buffer in held_by(parts)[1]:
         values.keep(buffer)
     try:
-        with as_it_was(parts), torch.no_grad(), warnings.catch_warnings():
+        with (
+            torch.random.fork_rng(devices=gpus_in_use()),
+            as_it_was(parts),
+            torch.no_grad(),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")  # tracing warns about constants that do not matter here
             yield
     finally:

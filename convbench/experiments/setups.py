@@ -13,6 +13,7 @@ from convbench.clock.measurement import Measurement
 from convbench.clock.measuring import Called, measurement_of
 from convbench.clock.observing import observed
 from convbench.clock.processes import ready
+from convbench.core.random_state import seeded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -91,8 +92,7 @@ class _SetupCrew:
 def _prepared(setup: Setup, order: Order) -> _Prepared:
     import torch
 
-    with torch.inference_mode(mode=False), torch.random.fork_rng():
-        torch.manual_seed(order.seed)
+    with torch.inference_mode(mode=False), seeded(order.seed):
         dtype: torch.dtype = getattr(torch, setup.dtype)
         module: Any = setup.build().eval().to(order.device, dtype)
         inputs = torch.randn(setup.input_shape).to(order.device, dtype)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.clock.measurement import MeasurementError
 from convbench.clock.measuring import measure
 from convbench.convs.base import ConvType
+from convbench.core.random_state import seeded
 from convbench.core.spec import ConvSpec
 from convbench.prediction.predicting import Prediction, PredictionError, laid, of_type
 
@@ -156,8 +157,7 @@ def _measured(
 
     work: dict[str, Any] = {}
     for name, kind in (("new", new), ("old", old)):
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with seeded(seed):
             module, inputs = kind.build(spec).eval(), torch.randn(spec.input_shape)
         module, inputs = laid(module, inputs, layout=layout)
         work[name] = (module, inputs)

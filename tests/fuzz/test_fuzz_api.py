@@ -17,6 +17,7 @@ from fuzz.fuzzing import check_message, check_text, fuzzed, values
 from fuzz.test_fuzz_files import HEAD, LINES
 from hypothesis import event, given
 from hypothesis import strategies as st
+from prediction.predictions import calibration
 
 import convbench
 from convbench import ConvSpec
@@ -26,6 +27,8 @@ from convbench.runs.store import HEADER, RECORDS
 SLOT: Final = ConvSpec(in_channels=4, out_channels=8, input_size=(7, 7), kernel_size=3)
 LAYER: Final = torch.nn.Linear(4, 4)
 X: Final = torch.zeros(2, 4)
+CALIBRATION: Final = calibration()
+POSITIONAL: Final = {"profile": ("module", "inputs"), "predict": ("what", "where")}
 SIZES: Final[dict[str, Any]] = {
     "in_channels": 4, "out_channels": 8, "input_size": (7, 7), "kernel_size": 3, "stride": 1,
     "padding": "same", "dilation": 1, "batch": 2, "bias": True, "scale": 2,
@@ -53,6 +56,11 @@ CALLS: Final[dict[str, dict[str, tuple[Any, ...]]]] = {
     "compare": {
         "left": ("drawn",), "right": ("other",), "by": ("dtype",), "threshold": (0.1,),
         "drift": (0.2,), "absolute": (True,), "allow": (("torch",), ["all"]),
+    },
+    "predict": {
+        "what": TYPE, "where": (SLOT,), "threads": (1, 2),
+        "layout": ("channels_first", "channels_last"), "calibration": (CALIBRATION,),
+        "any_machine": (True,), "groups": (2,),
     },
     "measure": {
         "work": ({"a": lambda: None},), "budget": (0.01,), "processes": (1,), "seed": (1,),
@@ -116,9 +124,7 @@ def test_every_argument_has_a_good_value():
 @given(call=calls())
 def test_calls(folder, call):
     name, arguments = call
-    positional = [arguments.pop("inputs")] if name == "profile" else []
-    if name == "profile":
-        positional.insert(0, arguments.pop("module"))
+    positional = [arguments.pop(key) for key in POSITIONAL.get(name, ())]
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             result = getattr(convbench, name)(*positional, **arguments)
@@ -127,5 +133,5 @@ def test_calls(folder, call):
         check_message(str(error), several="\\n" in repr(arguments))
         return
     event(f"{name}: accepted")
-    if name in {"cost", "formula", "profile", "count", "measure", "compare", "load_run"}:
+    if name in {"cost", "formula", "profile", "count", "measure", "predict", "compare", "load_run"}:
         check_text(str(result))

@@ -18,10 +18,12 @@ from fuzz.fuzzing import check_command, fuzzed, texts
 from fuzz.test_fuzz_files import HEAD, LINES
 from hypothesis import event, given
 from hypothesis import strategies as st
+from prediction.predictions import calibration
 from typer.main import get_command_name
 from typer.models import OptionInfo
 
 import convbench.ui.cli  # noqa: F401  the commands
+from convbench.prediction.calibration import save
 from convbench.runs.store import HEADER, RECORDS
 from convbench.ui.cli.app import app, options
 
@@ -31,9 +33,15 @@ MEASURING: Final = {
     "run": [["--dry-run"]],
     "audit": [["--list"]],
     "doctor": [["--budget", "0"], ["--threads", "0"], ["--device", "tpu"]],
+    "probe": [["--budget", "-1"], ["--threads", "0"], ["--device", "tpu"]],
+    "calibrate": [["--budget", "-1"], ["--threads", "0"]],
+    "replicate": [["--budget", "-1"], ["--processes", "0"]],
+    "breakeven": [["--measured", "0"]],
     "layers": [["--budget", "-1"], ["--threads", "0"], ["--input", "x"]],
 }
 """What is added to a command that would measure, so that it does not."""
+TIMING: Final = {"dispatch", "time"}
+"""Flags of explain and profile with which they measure."""
 GOOD: Final[dict[str, tuple[str, ...]]] = {
     "suite": ("quick", "suite.toml", "wrong.toml", "drawn"),
     "only": ("standard", "lite|standard"),
@@ -75,6 +83,8 @@ GOOD: Final[dict[str, tuple[str, ...]]] = {
     "counters": ("torch", "torch,fvcore"), "cases": ("plain",), "jobs": ("2",),
     "threads": ("1", "1,2"), "seed": ("3",), "device": ("cpu", "auto"),
     "out": ("written", "new/deep"), "markdown": ("page.md",),
+    "calibration": ("calibration.json", "suite.toml"), "channels": ("8,16",), "sizes": ("7,14",),
+    "batches": ("1", "1,8"), "measured": ("0",), "name": ("all", "shufflenetv2-g1"),
     "plugin": ("plugin.py", "broken.py", "json"),
 }  # fmt: skip
 """Values that options take, by the name of the parameter."""
@@ -135,6 +145,7 @@ def _parameters(function: Any) -> list[Parameter]:
     return [
         Parameter.of(name, declared[name], one.default)
         for name, one in inspect.signature(function).parameters.items()
+        if name not in TIMING
     ]
 
 
@@ -184,11 +195,13 @@ def place(tmp_path_factory):
     (kept / "suite.toml").write_text(SUITE)
     (kept / "wrong.toml").write_text(f"{SUITE}stride = 0\n")
     (kept / "plugin.py").write_text("")
+    save(calibration(), kept / "calibration.json")
     (kept / "broken.py").write_text("1 / 0\n")
     (kept / "net.py").write_text("from torch import nn\n\ndef net():\n    return nn.Linear(8, 2)\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "100")
         patch.setenv("NO_COLOR", "1")
+        patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
         patch.setattr("sys.path", [*sys.path])
         yield home, kept
 

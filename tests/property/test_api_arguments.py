@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from prediction.predictions import calibration
 
 import convbench
 from convbench import ConvSpec
@@ -15,6 +16,7 @@ SLOT = ConvSpec(in_channels=3, out_channels=8, input_size=(7, 7), kernel_size=3)
 HUGE = ConvSpec(in_channels=10**9, out_channels=10**9, input_size=(7, 7), kernel_size=3)
 LAYER, X = torch.nn.Linear(4, 4), torch.zeros(2, 4)
 WORK = {"a": (LAYER, X)}
+CALIBRATION = calibration((1,))
 SIZES = {"out_channels": 8, "input_size": (7, 7), "kernel_size": 3}
 
 CALLS = {
@@ -72,6 +74,10 @@ GOOD = {
         "base": None, "target": None, "min_rounds": 1, "allocator": "kept", "grad": False,
         "stopwatch": "", "timeout": 60.0,
     },
+    "predict": {
+        "what": "grouped", "where": SLOT, "threads": 1, "layout": "channels_first",
+        "calibration": CALIBRATION, "any_machine": False, "groups": 2,
+    },
     "profile": {
         "module": LAYER, "inputs": X, "kwargs": None, "backward": False, "strict": False,
         "shapes": False,
@@ -95,7 +101,13 @@ SENSIBLE = {
     "a huge number": {"seed"},
     "a negative number": {"seed"},
 }  # fmt: skip
-POSITIONAL = {"profile": ("module", "inputs")}
+POSITIONAL = {"profile": ("module", "inputs"), "predict": ("what", "where")}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept(tmp_path, monkeypatch):
+    """Have no calibration of this machine."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
 @pytest.mark.parametrize("what", STRANGE)

@@ -30,7 +30,10 @@ PLAIN = {"in_channels": 4, "out_channels": 4, "input_size": "9x9", "kernel_size"
         ({"in_channels": range(1, 10_001), "batch": range(1, 10_001)}, r"100,000,000 combinations"),
         ({"in_channels": range(1, 10**9)}, r"999,999,999 combinations"),
         ({"in_channels": range(1, 10**30)}, r"a sweep takes 50,000,000"),
-        ({"in_channels": itertools.count(1)}, r"in_channels=count\(\d+\) has no length.*give a list"),
+        (
+            {"in_channels": itertools.count(1)},
+            r"in_channels=count.* has no length.*give a list",
+        ),
         ({"padding": iter(int, 1)}, r"padding=<callable_iterator.* has no length"),
         (
             {"in_channels": [2**30], "out_channels": [2**30], "batch": [2**20, 1]},
