@@ -74,7 +74,7 @@ def registries():
 @contextlib.contextmanager
 def pristine(items=None):
     """Begin with the registries as given, or as they are, and put them back afterwards."""
-    before = [dict(registry._all()) for registry in registries()]
+    before = [registry._all() for registry in registries()]
     for registry, wanted in zip(registries(), items or before, strict=True):
         registry._items = dict(wanted)
     try:
