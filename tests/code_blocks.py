@@ -74,14 +74,13 @@ def registries():
 @contextlib.contextmanager
 def pristine(items=None):
     """Begin with the registries as given, or as they are, and put them back afterwards."""
-    before = [dict(registry._all()) for registry in registries()]
-    held = [registry._items for registry in registries()]  # monkeypatch puts back what is in these
+    before = [registry._all() for registry in registries()]
     for registry, wanted in zip(registries(), items or before, strict=True):
         registry._items = dict(wanted)
     try:
         yield before
     finally:
-        for registry, kept in zip(registries(), held, strict=True):
+        for registry, kept in zip(registries(), before, strict=True):
             registry._items = kept
 
 
