@@ -118,7 +118,7 @@ def waterfall(data: figuredata.Waterfall) -> Picture:
               f"  {show.ratio(time.value)}"),
     ]  # fmt: skip
     axis = Axis(
-        ends, f"{data.label} divided by {data.baseline} (1 = the same, left is less)", log=True,
+        ends, f"divided by {data.baseline} (1 = the same, left is less)", log=True,
         grid=True, show=style.tick_ratio,
     )  # fmt: skip
     note = Note(
