@@ -13,6 +13,8 @@ from convbench.core.errors import ConvbenchError
 
 _SECONDS: Final = 2.0
 """Of computing, for all names together: far more than an expression takes that does not explode."""
+_LONGEST: Final = 10_000
+"""Characters of an expression: to compile a million takes a second."""
 
 
 def matching(
@@ -20,10 +22,15 @@ def matching(
 ) -> list[str]:
     """Return the names in which the regular expression is found, in their order.
 
-    Raises `error_type` for what is no regular expression, and for one that takes more than 2 s of
-    computing, as "(a+)+b" may: Python's `re` tries every way to split a text. That limit needs a
-    timer of the process: it holds in the main thread, and not on Windows.
+    Raises `error_type` for what is no regular expression or too long, and for one that takes more
+    than 2 s of computing, as "(a+)+b" may: Python's `re` tries every way to split a text. That
+    limit needs a timer of the process: it holds in the main thread, and not on Windows.
     """
+    if len(pattern) > _LONGEST:
+        raise error_type(
+            f"{option} {pattern!r:.80} has {len(pattern):,} characters and may have {_LONGEST:,}: "
+            "give a shorter one."
+        )
     try:
         with _limited(_SECONDS):
             search = re.compile(pattern).search

@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from convbench.core.errors import ConvbenchError
 from convbench.core.files import write_file
+from convbench.core.notebook_views import OneLine
 from convbench.core.serialization import Duration, Rate, Share, Stored, Whole
+from convbench.core.text import plural
 from convbench.machine.fingerprint import GROUPS, MAY_DIFFER, differences, fingerprint
 from convbench.prediction.model import Context, Family
 
@@ -43,8 +45,8 @@ class Baseline(Stored):
     error: Share
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fit(Stored):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Fit(OneLine, Stored):
     """What was fitted for one number of threads.
 
     Attributes:
@@ -66,6 +68,11 @@ class Fit(Stored):
     flops: Baseline
     roofline: Baseline
 
+    @property
+    def in_short(self) -> str:
+        """How many threads it is of, and what was timed."""
+        return f"{plural(self.threads, 'thread')}, {plural(self.samples, 'sample')}"
+
     def error(self, share: float = 0.5) -> float:
         """Return the quantile of the relative errors of the samples that were held out."""
         import numpy as np
@@ -74,8 +81,8 @@ class Fit(Stored):
         return float(np.quantile(errors, share))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Calibration(Stored):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Calibration(OneLine, Stored):
     """What was fitted on one machine. dtype: of what was timed; took: seconds of all of it."""
 
     convbench: str
@@ -85,6 +92,14 @@ class Calibration(Stored):
     took: Duration
     machine: dict[str, Any]
     fits: tuple[Fit, ...]
+
+    @property
+    def in_short(self) -> str:
+        """Of which machine, when it was made, and for how many threads."""
+        threads = ", ".join(str(one.threads) for one in self.fits)
+        return (
+            f"{self.machine.get('cpu', self.device)}, {self.dtype}, threads {threads}, {self.made}"
+        )
 
     def fit(self, threads: int) -> Fit:
         """Return the fit for a number of threads; CalibrationError where there is none."""

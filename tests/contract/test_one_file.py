@@ -102,7 +102,7 @@ def test_a_counter_of_ones_own_is_held_to_the_contract(tmp_path):
         "mine",
         contract,
     )
-    assert "14 passed" in said
+    assert "15 passed" in said
 
 
 STOPWATCH = '''

@@ -22,12 +22,12 @@ from prediction.predictions import calibration
 import convbench
 from convbench import ConvSpec
 from convbench.core.errors import ConvbenchError
+from convbench.prediction.calibration import save
 from convbench.runs.store import HEADER, RECORDS
 
 SLOT: Final = ConvSpec(in_channels=4, out_channels=8, input_size=(7, 7), kernel_size=3)
 LAYER: Final = torch.nn.Linear(4, 4)
 X: Final = torch.zeros(2, 4)
-CALIBRATION: Final = calibration()
 POSITIONAL: Final = {"profile": ("module", "inputs"), "predict": ("what", "where")}
 SIZES: Final[dict[str, Any]] = {
     "in_channels": 4, "out_channels": 8, "input_size": (7, 7), "kernel_size": 3, "stride": 1,
@@ -59,7 +59,7 @@ CALLS: Final[dict[str, dict[str, tuple[Any, ...]]]] = {
     },
     "predict": {
         "what": TYPE, "where": (SLOT,), "threads": (1, 2),
-        "layout": ("channels_first", "channels_last"), "calibration": (CALIBRATION,),
+        "layout": ("channels_first", "channels_last"), "calibration": ("calibration.json",),
         "any_machine": (True,), "groups": (2,),
     },
     "measure": {
@@ -70,7 +70,8 @@ CALLS: Final[dict[str, dict[str, tuple[Any, ...]]]] = {
     },
 }  # fmt: skip
 NEEDED: Final = {
-    "name", "spec", "module", "inputs", "path", "left", "work", "budget", "processes",
+    "name", "spec", "module", "inputs", "what", "where", "path", "left", "work", "budget",
+    "processes",
     "in_channels", "out_channels", "input_size", "kernel_size",
 }  # fmt: skip
 OBJECTS: Final = (
@@ -88,8 +89,10 @@ def folder(tmp_path_factory):
         (home / name).mkdir()
         (home / name / HEADER).write_text(json.dumps(HEAD))
         (home / name / RECORDS).write_text("".join(json.dumps(line) + "\n" for line in LINES))
+    save(calibration(), home / "calibration.json")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
+        patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
         yield home
 
 

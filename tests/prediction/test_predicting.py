@@ -96,6 +96,15 @@ def test_a_file_holds_all_of_a_calibration(tmp_path):
     assert one == two
 
 
+def test_a_calibration_is_shown_in_a_line():
+    """It holds thousands of numbers."""
+    told = repr(calibration())
+    assert told.startswith("<Calibration: ")
+    assert "threads 1, 2" in told
+    assert len(told) < 200
+    assert repr(calibration().fit(1)).startswith("<Fit: 1 thread, ")
+
+
 def test_a_calibration_of_another_machine_is_refused_unless_told(tmp_path):
     other = Calibration(**{**vars(calibration()),
                            "machine": {**calibration().machine, "cpu": "another"}})  # fmt: skip
