@@ -28,6 +28,7 @@ REPORTS: Final = (
     "reports/cpu-quick",
     "reports/field",
     "reports/scale",
+    "reports/published",
 )
 """Committed reports that are part of the site, with the files beside them."""
 ROOT_PAGES: Final = {
