@@ -251,16 +251,17 @@ def _one_of(known: tuple[Any, ...], value: object) -> Any:
 def _array(origin: type, item: Any) -> Read:
     read, (own, low, most) = _reader(item), _range(item) or (None, 0.0, 0.0)
 
+    positive, only, tuples = low >= 0, {own}, origin is tuple
+
     def array(value: object) -> Any:
         if type(value) is list:
             if not value:
-                return origin()
+                return () if tuples else []
             # where none is negative, none is larger than the sum, nor is there what is no number
-            if low >= 0 and set(map(type, value)) == {own} and min(value) >= low:
+            if positive and set(map(type, value)) == only:
                 total = sum(value)
-                if total <= most:
-                    zeros = not total and origin is tuple
-                    return _zeros(own, len(value)) if zeros else origin(value)
+                if total <= most and min(value) >= low:
+                    return _zeros(own, len(value)) if tuples and not total else origin(value)
         items: Sequence[Any] = _kind(list | tuple, "a list", value)
         return origin(_each(read, enumerate(items)))
 
