@@ -14,7 +14,6 @@ import gc
 import math
 import random
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 from convbench.clock.competitor import UNUSABLE, WARMUP_WINDOW, Competitor, DeviceLostError, WarmUp
 from convbench.clock.samples import Failure, Samples, Untimed
 from convbench.clock.steps import Steps
+from convbench.core.collector import collector_paused
 from convbench.core.text import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from convbench.clock.stopwatch import Stopwatch, Work
 
@@ -114,7 +114,8 @@ def measure_group(
             WARMUP_LEAST * WARMUP_WINDOW * block_seconds,
         ),
     )
-    with _collector_paused():
+    gc.collect()
+    with collector_paused():
         try:
             race.call_first(announce)
             race.check(accept)
@@ -256,16 +257,3 @@ def _check(
         )
     if max_block < 1:
         raise ValueError(f"max_block={max_block}: a sample has at least a call; give 1 or more")
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Collect garbage now, keep Python from doing so inside, and leave it as it was found."""
-    was_enabled = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -6,16 +6,16 @@ reading leaves it out, and continuing cuts it off first.
 
 from __future__ import annotations
 
-import gc
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
 import orjson
 
+from convbench.core.collector import collector_paused
 from convbench.core.errors import RunError
 from convbench.core.files import (
     PART,
@@ -260,7 +260,7 @@ def _run(header: Header, file: IO[bytes], path: Path) -> Run:
     records: dict[str, Record] = {}
     torn = 0
     wrong: RunError | None = None
-    with _uncollected():
+    with collector_paused():
         for number, line in enumerate(lines(file), start=1):
             if wrong is not None:  # it was not the last one
                 raise wrong
@@ -281,18 +281,6 @@ def _run(header: Header, file: IO[bytes], path: Path) -> Run:
         torn=torn,
         finished=len(records) >= header.suite["cases"],
     )
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Make many objects that stay: the collector would walk over all of them again and again."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 class TornError(ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn.parameter import is_lazy
 
+from convbench.core.collector import collector_paused
 from convbench.core.torch_internals import uncompiled
 from convbench.counting.engine.attempt import Attempt, set_up
 from convbench.counting.engine.backward import count_backward
@@ -150,19 +150,7 @@ def _counted(
     return found
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Let garbage wait: collecting looks through all objects of the module, again and again."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
-
-
-@_no_collection()
+@collector_paused()
 def _without_values(
     module: nn.Module,
     parts: list[nn.Module],

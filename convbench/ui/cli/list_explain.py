@@ -10,6 +10,19 @@ from rich.console import Console
 
 from convbench.core.errors import SpecError
 from convbench.ui.cli.app import INTERRUPTED, PLUGINS, app
+from convbench.ui.cli.slot_options import (
+    Batch,
+    Bias,
+    Block,
+    Dilation,
+    InChannels,
+    Kernel,
+    Knob,
+    OutChannels,
+    Padding,
+    Scale,
+    Stride,
+)
 
 if TYPE_CHECKING:
     from convbench.convs.base import ConvType
@@ -57,25 +70,21 @@ def list_(
 def explain(
     kind: Annotated[str, typer.Argument(metavar="TYPE", help="See `convbench list types`.")],
     *,
-    in_channels: Annotated[int | None, typer.Option(help="C, input channels.")] = None,
-    out_channels: Annotated[int | None, typer.Option(help="N, output channels.")] = None,
+    in_channels: InChannels = None,
+    out_channels: OutChannels = None,
     input_size: Annotated[
         str | None,
         typer.Option("--input", metavar="7x7", help="Spatial size: 28 (1-D), 7x7 or 4x7x7."),
     ] = None,
-    kernel: Annotated[str | None, typer.Option(metavar="3", help="Taps: 3, or 3x1.")] = None,
-    stride: Annotated[
-        str | None, typer.Option(metavar="1", help="Stride; for a type that upsamples, the scale.")
-    ] = None,
-    padding: Annotated[str | None, typer.Option(metavar="0", help="0, 1, 1x0 or same.")] = None,
-    dilation: Annotated[str | None, typer.Option(metavar="1", help="Spread of the taps.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Images at once.")] = None,
-    scale: Annotated[int | None, typer.Option(help="Factor of an upsampling slot.")] = None,
-    bias: Annotated[bool, typer.Option("--bias", help="With bias.")] = False,
-    block: Annotated[bool, typer.Option("--block", help="With batch norm and ReLU.")] = False,
-    knob: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A knob of the type; repeatable.")
-    ] = None,
+    kernel: Kernel = None,
+    stride: Stride = None,
+    padding: Padding = None,
+    dilation: Dilation = None,
+    batch: Batch = None,
+    scale: Scale = None,
+    bias: Bias = False,
+    block: Block = False,
+    knob: Knob = None,
     vs: Annotated[
         str | None,
         typer.Option(help="Type to compare with.", show_default="standard; upsampling: transposed"),

@@ -12,6 +12,19 @@ from rich.console import Console
 
 from convbench.ui.cli.app import INTERRUPTED, app, say
 from convbench.ui.cli.counting import ARGUMENT, TRUST
+from convbench.ui.cli.slot_options import (
+    Batch,
+    Bias,
+    Block,
+    Dilation,
+    InChannels,
+    Kernel,
+    Knob,
+    OutChannels,
+    Padding,
+    Scale,
+    Stride,
+)
 
 THREADS = typer.Option(help="Threads on the CPU.", min=1)
 CALIBRATION = typer.Option(
@@ -69,21 +82,17 @@ def predict(
         ),
     ] = None,
     arg: Annotated[list[str] | None, ARGUMENT] = None,
-    in_channels: Annotated[int | None, typer.Option(help="C, input channels.")] = None,
-    out_channels: Annotated[int | None, typer.Option(help="N, output channels.")] = None,
-    kernel: Annotated[str | None, typer.Option(metavar="3", help="Taps: 3, or 3x1.")] = None,
-    stride: Annotated[
-        str | None, typer.Option(metavar="1", help="Stride; for a type that upsamples, the scale.")
-    ] = None,
-    padding: Annotated[str | None, typer.Option(metavar="0", help="0, 1, 1x0 or same.")] = None,
-    dilation: Annotated[str | None, typer.Option(metavar="1", help="Spread of the taps.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Images at once.")] = None,
-    scale: Annotated[int | None, typer.Option(help="Factor of an upsampling slot.")] = None,
-    bias: Annotated[bool, typer.Option("--bias", help="With bias.")] = False,
-    block: Annotated[bool, typer.Option("--block", help="With batch norm and ReLU.")] = False,
-    knob: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A knob of the type; repeatable.")
-    ] = None,
+    in_channels: InChannels = None,
+    out_channels: OutChannels = None,
+    kernel: Kernel = None,
+    stride: Stride = None,
+    padding: Padding = None,
+    dilation: Dilation = None,
+    batch: Batch = None,
+    scale: Scale = None,
+    bias: Bias = False,
+    block: Block = False,
+    knob: Knob = None,
     threads: Annotated[int, THREADS] = 1,
     layout: Annotated[str, LAYOUT] = "channels_first",
     calibration: Annotated[Path | None, CALIBRATION] = None,
@@ -139,10 +148,8 @@ def breakeven(
     sizes: Annotated[str, typer.Option(metavar="N,…", help="Sides of images.")] = "7,14,28,56,112",
     batches: Annotated[str, typer.Option(metavar="N,…", help="Images at once.")] = "1,8",
     kernel: Annotated[int, typer.Option(help="Taps along each axis.", min=1)] = 3,
-    block: Annotated[bool, typer.Option("--block", help="With batch norm and ReLU.")] = False,
-    knob: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A knob of the type; repeatable.")
-    ] = None,
+    block: Block = False,
+    knob: Knob = None,
     measured: Annotated[
         float, typer.Option(metavar="SECONDS", help="To time slots near 1; 0 for none.", min=0)
     ] = 20.0,
