@@ -161,10 +161,9 @@ def other_groups(
         if not few and len(group.timed) <= _SMALL:
             small += found
         else:
-            folds += folded(
-                group.title,
-                (*found, *ran_tables(group, "What ran in one pass."), *details(group, every)),
-            )
+            # of many groups what ran is in the table of all cases alone, or the page gets long
+            ran = ran_tables(group, "What ran in one pass.") if few else ()
+            folds += folded(group.title, (*found, *ran, *details(group, every)))
     folds += folded(f"Groups of at most {_SMALL} cases", small)
     if not folds:
         return ()
