@@ -80,9 +80,9 @@ def check(
         raise MeasureError(f"timeout={timeout}: no time for a call; give seconds above 0")
     if target is not None and not target > 0:
         raise MeasureError(f"target={target}: give a half-width above 0, such as 0.01")
-    if base is not None and base not in list(calls):
+    if base is not None and not (isinstance(base, str) and base in list(calls)):
         raise MeasureError(f"base={base!r:.200} is no competitor; there are: {', '.join(calls)}")
-    if allocator not in ALLOCATORS:
+    if not isinstance(allocator, str) or allocator not in ALLOCATORS:
         raise MeasureError(f"allocator={allocator!r:.200}: give one of {', '.join(ALLOCATORS)}")
     try:
         stopwatch_for(device, stopwatch)

@@ -207,8 +207,6 @@ class ConvSpec(Stored):
         self._check_output()
 
     def _numbers(self, name: str, value: Any, dims: int | None, low: int) -> tuple[Quantity, ...]:
-        if type(value).__module__.partition(".")[0] == "torch":
-            raise SpecError(f"{name} is a torch {type(value).__name__}: give numbers, or a tuple.")
         if dims is None and is_array(value) and value.ndim:
             raise SpecError(
                 f"{name} is one array, which may mean one slot or many: give a tuple with one "
@@ -352,6 +350,8 @@ def whole(name: str, value: Any, *, low: int) -> Quantity:
     """Return an int, an int64 array or a symbol; SpecError for anything else or below `low`."""
     if is_symbolic(value) and not value.is_Integer:
         return value
+    if type(value).__module__.partition(".")[0] == "torch":
+        raise SpecError(f"{name} is a torch {type(value).__name__}: give numbers, or a tuple.")
     if is_array(value) and value.ndim:
         import numpy as np
 

@@ -104,11 +104,11 @@ class Calibration(OneLine, Stored):
     def fit(self, threads: int) -> Fit:
         """Return the fit for a number of threads; CalibrationError where there is none."""
         for one in self.fits:
-            if one.threads == threads:
+            if isinstance(threads, int) and one.threads == threads:
                 return one
         known = " and ".join(str(one.threads) for one in self.fits) or "none"
         raise CalibrationError(
-            f"The calibration has no times with {threads} threads, only with {known}: ask for one "
+            f"The calibration has no times with {threads!r:.200} threads, only with {known}: ask for one "
             f"of these, or run `convbench calibrate --threads {threads}`."
         )
 

@@ -4,6 +4,7 @@ import inspect
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from prediction.predictions import calibration
@@ -88,6 +89,8 @@ STRANGE = {
     "nothing": None, "no text": "", "an empty list": [], "an empty table": {}, "a huge number":
     10**400, "nan": math.nan, "a negative number": -1, "an object": object(), "bytes": b"x",
     "a long text": "x" * 5000, "a set": {1}, "a list of other things": ["x", None],
+    "an array": np.arange(3), "a tensor": torch.arange(3), "an array in a list": [np.arange(3)],
+    "an array in a tuple": (np.arange(3),),
 }  # fmt: skip
 SENSIBLE = {
     # what one of these stands for something sensible in
@@ -100,6 +103,7 @@ SENSIBLE = {
     "an empty table": {"kwargs"},
     "a huge number": {"seed"},
     "a negative number": {"seed"},
+    "an array": {"padding"},
 }  # fmt: skip
 POSITIONAL = {"profile": ("module", "inputs"), "predict": ("what", "where")}
 

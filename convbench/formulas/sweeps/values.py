@@ -80,7 +80,7 @@ def _entry(field: str, value: Any) -> Any:
             raise SpecError(f"bias={value!r} is neither True nor False: give one of them.")
         return value
     if field not in _NUMBERS:
-        return value.item() if hasattr(value, "item") else value
+        return value.item() if hasattr(value, "item") and not getattr(value, "ndim", 0) else value
     if field == "padding" and value == "same":
         return value
     if field in PER_AXIS and isinstance(value, str):
