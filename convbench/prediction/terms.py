@@ -152,14 +152,15 @@ def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
                 read = Axis(input=size, output=out, kernel=kernel, stride=jump, dilation=spread,
                             pad_low=pad, pad_high=pad).valid_taps  # fmt: skip
                 share *= read / (out * kernel)
-        found |= {
-            "vectors": vectors * share,
-            "padded": vectors * (1 - share),
-            "short rows": vectors / min(y.shape[-1], _ROW),
-            "few blocks": vectors / min(_BLOCKS, _up(outer) / LANES),
-            "row ends": batch * groups * positions / y.shape[-1] * _up(outer) * taps,
-            "strided": vectors * (max(stride) > 1),
-        }
+        found["vectors"] = vectors * share
+        found["few blocks"] = vectors / min(_BLOCKS, _up(outer) / LANES)
+        if not transposed:
+            found |= {
+                "padded": vectors * (1 - share),
+                "short rows": vectors / min(y.shape[-1], _ROW),
+                "row ends": batch * groups * positions / y.shape[-1] * _up(outer) * taps,
+                "strided": vectors * (max(stride) > 1),
+            }
     found |= _beyond(held)
     return {name: float(amount) for name, amount in found.items() if amount}
 
@@ -185,7 +186,9 @@ def plain_terms(op: Operator) -> dict[str, float]:
         "call": 1.0,
         "read": read,
         "written": written,
-        "multiplications": work(op)[0],
+        "multiplications": (macs := work(op)[0]),
+        "few rows": macs / min((made.shape or (1,))[0], _TILE),
+        "few outputs": macs / min((made.shape or (1,))[-1], _TILE),
         "windows": made.elements * op.window,
         "planes": math.prod(made.shape[:2]),
         "rows": made.elements / (made.shape or (1,))[-1],
@@ -272,5 +275,5 @@ def coordinates(op: Operator) -> list[float]:
             (y.shape[-1] < _ROW / 4) * 1.0,
         ]
     made = (op.outputs or op.inputs)[0]
-    sizes = (op.inputs[0].elements, made.elements, math.prod(made.shape[1:2]))
+    sizes = (op.inputs[0].elements, made.elements, math.prod(made.shape[1:2]), (made.shape or (1,))[-1])
     return [math.log2(max(1, size)) for size in sizes]
