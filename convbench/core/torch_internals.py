@@ -140,6 +140,15 @@ def convolution_backend(arguments: Any) -> Any:
         return None
 
 
+def layout_of_convolution(x: Tensor, weight: Tensor) -> torch.memory_format:
+    """Return the layout that a convolution computes in: channels last if either is laid out so."""
+    from torch._prims_common import suggest_memory_format
+
+    if x.ndim == 4 and torch.channels_last in map(suggest_memory_format, (x, weight)):  # noqa: PLR2004
+        return torch.channels_last
+    return torch.contiguous_format
+
+
 def compiled_graphs() -> int:
     """Return how many graphs torch.compile has compiled in this process. Loads the compiler."""
     try:

@@ -55,7 +55,7 @@ MOST_CALLS: Final = 50
 LONG: Final = 0.002
 """Seconds from which half as many calls are timed."""
 FEWEST: Final = 3
-ENOUGH: Final = 40
+ENOUGH: Final = 15
 """Samples of a family; one with fewer is fitted with the help of those that are alike."""
 NETWORKS: Final = 40
 """Networks that are timed to learn how operators differ among others from alone."""
