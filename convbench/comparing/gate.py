@@ -168,7 +168,7 @@ def _judged(comparison: Comparison) -> str:
         return ""
     said = f": {tally(judged)}" if judged else ""
     cases = show.plural(len(rows), "case")
-    return f"{len(judged) or 'None'} of {cases} could be judged by time{said}."
+    return f"{f'{len(judged):,}' if judged else 'None'} of {cases} could be judged by time{said}."
 
 
 def _reason(comparison: Comparison) -> str:

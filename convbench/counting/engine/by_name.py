@@ -72,7 +72,7 @@ def profile_reference(
     counted = partial(count, backward=backward, strict=strict, shapes=noted)
     cpu = torch.device("cpu")
     if reference.endswith(".pt2"):
-        from convbench.counting.engine.exported import input_types, layered
+        from convbench.networks.exported import input_types, layered
 
         program = load_program(reference, knobs, trust=trust)
         inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "meta")
@@ -132,7 +132,7 @@ def made(
     import torch
 
     if reference.endswith(".pt2"):
-        from convbench.counting.engine.exported import input_types
+        from convbench.networks.exported import input_types
 
         program = load_program(reference, knobs, trust=trust)
         inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "cpu")
@@ -153,7 +153,7 @@ def from_onnx(
     """
     from torch import nn
 
-    from convbench.counting.engine.recorder import KIND
+    from convbench.core.modules import KIND
     from convbench.networks.onnx_files import load_onnx
 
     found = load_onnx(reference, knobs)

@@ -9,10 +9,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from convbench.core.costs import Cost
+from convbench.core.modules import kind_of
 from convbench.core.notebook_views import OneLine, Shown
 from convbench.counting.engine.columns import COLUMNS, module_table
 from convbench.counting.engine.counts import NAMES, Counts
-from convbench.counting.engine.recorder import Shapes, kind_of
+from convbench.counting.engine.recorder import Shapes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from convbench.core.errors import SpecError
+from convbench.core.registry import unknown
 from convbench.ui.cli.app import INTERRUPTED, PLUGINS, app
 from convbench.ui.cli.slot_options import (
     Batch,
@@ -27,23 +28,24 @@ from convbench.ui.cli.slot_options import (
 if TYPE_CHECKING:
     from convbench.convs.base import ConvType
     from convbench.core.spec import ConvSpec
+    from convbench.report.document import Document
 
 
-class Listed(StrEnum):
-    """What `convbench list` can list."""
+def _lists() -> Mapping[str, Callable[[], Document]]:
+    from convbench.ui.terminal.listing import LISTS
 
-    types = "types"
-    networks = "networks"
-    suites = "suites"
-    counters = "counters"
-    devices = "devices"
-    stopwatches = "stopwatches"
+    return LISTS
 
 
 @app.command("list")
 def list_(
     what: Annotated[
-        Listed | None, typer.Argument(help="What to list; everything when left out.")
+        str | None,
+        typer.Argument(
+            metavar="WHAT",
+            help="types, networks, suites, counters, devices or stopwatches; else all.",
+            autocompletion=lambda: [*_lists()],
+        ),
     ] = None,
     *,
     example: Annotated[
@@ -57,13 +59,15 @@ def list_(
         typer.echo(suite_text("example"), nl=False)
         return
     from convbench.report.formats.terminal import print_document
-    from convbench.ui.terminal.listing import LISTS
 
+    lists = _lists()
+    if what is not None and what not in lists:
+        raise unknown("list", what, lists)
     console = Console(highlight=False)
-    for place, name in enumerate(LISTS if what is None else [what.value]):
+    for place, name in enumerate(lists if what is None else [what]):
         if place:
             console.print()
-        print_document(LISTS[name](), console)
+        print_document(lists[name](), console)
 
 
 @app.command()

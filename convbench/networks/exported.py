@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from convbench.counting.engine.recorder import KIND
+from convbench.core.modules import KIND
+from convbench.core.torch_internals import unflattened_as_code
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +21,7 @@ def layered(program: ExportedProgram) -> nn.Module:
     """
     import torch
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), unflattened_as_code():
         warnings.simplefilter("ignore")  # torch's own, about its own
         try:
             module: nn.Module = torch.export.unflatten(program)
