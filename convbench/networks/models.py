@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from convbench.core.errors import ConvbenchError, UnknownNameError, one_line
 from convbench.core.plugins import import_file
+from convbench.core.torchvision_import import declare_operators
+from convbench.networks.base import NETWORKS
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -122,8 +124,6 @@ def _no_file(path: str | Path) -> ModelError:
 def _registered(name: str, given: dict[str, Any], device: str) -> nn.Module:
     import torch
 
-    from convbench.networks.base import NETWORKS
-
     if given:
         raise ModelError(
             f"{name} is a registered network and takes no --arg: register one with other knobs, or "
@@ -175,7 +175,6 @@ def _imported(name: str) -> ModuleType:
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
-    from convbench.core.torchvision_import import declare_operators
 
     declare_operators()
     return importlib.import_module(name)

@@ -6,14 +6,11 @@ of rounded quotients repeat, so that finitely many values tell of all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from convbench.formulas.tracing.evaluating import value
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 Interval = tuple[Any, Any]
 """The least and the largest that an expression can be, infinities included."""
