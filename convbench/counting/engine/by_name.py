@@ -18,6 +18,8 @@ from convbench.counting.base import COUNTERS, CountError
 from convbench.counting.discrepancies import Translation, translate
 from convbench.counting.engine.profile import Profile
 from convbench.counting.engine.pytree import Given
+from convbench.counting.engine.run import ProfileError, count
+from convbench.networks.exported import input_types, layered
 from convbench.networks.models import ModelError, load_model, load_program
 from convbench.networks.onnx_files import load_onnx
 
@@ -62,14 +64,10 @@ def profile_reference(
     made or counted there, it is made on the CPU. Raises ModelError, InputError, ProfileError or
     (when strict) UnknownOperatorError.
     """
-    from convbench.counting.engine.run import ProfileError, count
-
     given, knobs = inputs_of(shapes), arguments_of(arguments)
     counted = partial(count, backward=backward, strict=strict, shapes=noted)
     cpu = torch.device("cpu")
     if reference.endswith(".pt2"):
-        from convbench.networks.exported import input_types, layered
-
         program = load_program(reference, knobs, trust=trust)
         inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "meta")
         return counted(layered(program), inputs, device=cpu)
@@ -123,8 +121,6 @@ def made(
 ) -> tuple[nn.Module, Given]:
     """Return a model and zeros for it; on the CPU where its weights come from a file."""
     if reference.endswith(".pt2"):
-        from convbench.networks.exported import input_types
-
         program = load_program(reference, knobs, trust=trust)
         inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "cpu")
         return program.module(), inputs

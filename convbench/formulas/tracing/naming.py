@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import sympy
+
 from convbench.formulas.symbols import symbol
 from convbench.formulas.tracing.causes import spot
 from convbench.formulas.tracing.exporting import CHANNELS
@@ -15,8 +17,6 @@ from convbench.formulas.tracing.sizes import quotient
 from convbench.formulas.tracing.writing import text
 
 if TYPE_CHECKING:
-    import sympy
-
     from convbench.formulas.tracing.exporting import Traced
 
 
@@ -85,8 +85,6 @@ class Naming:
 
     def _derive(self, expression: Any, name: str) -> None:
         """Name a size that is a·s + b of a symbol s of torch's, or equals a size named before."""
-        import sympy
-
         inner = sorted(expression.free_symbols, key=str)
         if all(item in self.names for item in inner):
             known = expression.xreplace(self.names)
@@ -98,8 +96,6 @@ class Naming:
 
     def _constrain(self, environment: Any, ranges: Any) -> None:
         """Read the conditions; sizes that only fit together are kept as the numbers they had."""
-        import sympy
-
         tied = self.constraints
         while True:
             found = conditions(environment, ranges, self.names)
@@ -124,8 +120,6 @@ class Naming:
 
     def _unite(self, equality: sympy.Basic, tied: list[sympy.Basic]) -> None:
         """Use one symbol for two sizes that are equal; say so where both are of the first input."""
-        import sympy
-
         first, second = sorted(equality.args, key=lambda item: list(self.sizes).index(item.name))
         self._replace(second, first)
         if self.places[second.name][0] > 0:
@@ -166,15 +160,11 @@ def _by_layout(value: Any, axes: dict[int, str]) -> dict[int, str]:
 
 
 def _whole(number: int) -> Any:
-    import sympy
-
     return sympy.Integer(number)
 
 
 def _ties(condition: Any) -> bool:
     """Tell whether a condition is an equation between several sizes, other than a divisibility."""
-    import sympy
-
     return (
         isinstance(condition, sympy.Eq)
         and len(condition.free_symbols) > 1

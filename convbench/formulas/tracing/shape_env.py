@@ -6,13 +6,11 @@ All of it is read in this file. Where a version of torch lacks one of these name
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    import sympy
+import sympy
 
 
 def expression(size: Any) -> Any:
@@ -49,8 +47,6 @@ def guards(environment: Any) -> list[sympy.Basic]:
 
 def _asks_for_layout(guard: Any) -> bool:
     """Tell whether torch's own tensor machinery asked about strides or about a size of 1."""
-    import sympy
-
     place = getattr(guard.sloc, "framework_loc", None)
     path = str(getattr(place, "filename", "")).replace("\\", "/")
     inner = path.rpartition("/torch/")[2]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
+import sympy
+
 from convbench.counting.zero_cost import PREPARING, TRANSFORM, is_zero_by_rule, plain_name
 from convbench.formulas.tracing.nodes import Nodes, parametrizes
 from convbench.formulas.tracing.operators import (
@@ -24,7 +26,6 @@ from convbench.formulas.tracing.sizes import canonical, term
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import sympy
     from torch.export import ExportedProgram
     from torch.fx import Graph, Node
 
