@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import sympy
 
 from convbench.formulas.tracing.evaluating import value
-from convbench.formulas.tracing.ordering import SEARCHED, SMALLEST, interval, proven, settled
+from convbench.formulas.tracing.ordering import (
+    SEARCHED,
+    SMALLEST,
+    Interval,
+    interval,
+    proven,
+    settled,
+)
 from convbench.formulas.tracing.shape_env import guards
 from convbench.formulas.tracing.sizes import canonical, presented
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from convbench.formulas.tracing.ordering import Interval
 
 
 def conditions(

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy
 
 from convbench.formulas.symbols import symbol
 from convbench.formulas.tracing.causes import spot
-from convbench.formulas.tracing.exporting import CHANNELS
+from convbench.formulas.tracing.exporting import CHANNELS, Traced
 from convbench.formulas.tracing.guards import conditions
 from convbench.formulas.tracing.shape_env import environment_of, line_that_fixed
 from convbench.formulas.tracing.shape_env import expression as size_expression
 from convbench.formulas.tracing.sizes import quotient
 from convbench.formulas.tracing.writing import text
-
-if TYPE_CHECKING:
-    from convbench.formulas.tracing.exporting import Traced
 
 
 @dataclass
@@ -75,7 +72,7 @@ class Naming:
                     self.fixed[name] = number
                 continue
             if letter == CHANNELS:
-                self.names.setdefault(expression, _whole(number))
+                self.names.setdefault(expression, sympy.Integer(number))
             elif expression.is_Symbol and expression not in self.names:
                 self.sizes[name] = number
                 self.names[expression] = symbol(name)
@@ -157,10 +154,6 @@ def _by_layout(value: Any, axes: dict[int, str]) -> dict[int, str]:
     if 1 not in open_ and 2 not in open_:  # noqa: PLR2004
         return batch
     return axes
-
-
-def _whole(number: int) -> Any:
-    return sympy.Integer(number)
 
 
 def _ties(condition: Any) -> bool:

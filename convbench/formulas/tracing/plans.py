@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy
 
+from convbench.core.costs import Step
 from convbench.core.errors import SpecError
 from convbench.core.steps import Conv, ConvTranspose, Linear, flatten
 from convbench.formulas.symbols import symbol
 from convbench.formulas.tracing.formula import NetworkFormula
-from convbench.formulas.tracing.sizes import canonical, collected, term
-
-if TYPE_CHECKING:
-    from convbench.core.costs import Step
-    from convbench.formulas.tracing.sizes import Term
-    from convbench.networks.base import Network
+from convbench.formulas.tracing.sizes import Term, canonical, collected, term
+from convbench.networks.base import Network
 
 _SIZES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 

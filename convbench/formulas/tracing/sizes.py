@@ -7,20 +7,17 @@ exact for all integers, not only for those large enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import sympy
 
 from convbench.formulas.tracing.errors import TraceError
 from convbench.formulas.tracing.ordering import settled
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    Term = tuple[int, frozenset[tuple[sympy.Expr, int]]]
-    """A product: its number, and its other factors with their powers."""
+Term = tuple[int, frozenset[tuple[sympy.Expr, int]]]
+"""A product: its number, and its other factors with their powers."""
 
 _REMAINDERS: Final = ("Mod", "PythonMod")
 _DYADIC: Final = 2**20
@@ -81,7 +78,7 @@ def canonical(expression: Any, names: Mapping[Any, sympy.Expr]) -> Any:
     parts = [canonical(part, names) for part in expression.args]
     if kind in _FUNCTIONS:
         return _FUNCTIONS[kind](parts)
-    if expression.func in _plain_functions():
+    if expression.func in _PLAIN:
         return expression.func(*parts)
     raise TraceError(
         f"a size in it is computed by {kind}, which has no exact meaning in symbols: {expression}"
@@ -138,15 +135,13 @@ _FUNCTIONS: Final[dict[str, Callable[[list[Any]], Any]]] = {
 """What SymPy's and torch's functions of sizes mean, by their name."""
 
 
-@cache
-def _plain_functions() -> frozenset[Any]:
-    return frozenset(
-        (
-            *(sympy.Add, sympy.Mul, sympy.Pow, sympy.And, sympy.Or, sympy.Not),
-            *(sympy.Eq, sympy.Ne, sympy.Ge, sympy.Gt, sympy.Le, sympy.Lt),
-            *(sympy.Piecewise, sympy.functions.elementary.piecewise.ExprCondPair),
-        )
-    )
+_PLAIN: Final = frozenset(
+    {
+        *(sympy.Add, sympy.Mul, sympy.Pow, sympy.And, sympy.Or, sympy.Not),
+        *(sympy.Eq, sympy.Ne, sympy.Ge, sympy.Gt, sympy.Le, sympy.Lt),
+        *(sympy.Piecewise, sympy.functions.elementary.piecewise.ExprCondPair),
+    }
+)
 
 
 def _exact_scale(value: float) -> sympy.Expr:

@@ -21,7 +21,7 @@ from convbench.formulas.tracing.operators import (
     transposed,
 )
 from convbench.formulas.tracing.shape_env import expression
-from convbench.formulas.tracing.sizes import canonical, term
+from convbench.formulas.tracing.sizes import Term, canonical, term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Graph, Node
 
-    from convbench.formulas.tracing.sizes import Term
 
 COMPLEX_PRODUCT: Final = 4
 """Real multiplications in the product of two complex numbers."""

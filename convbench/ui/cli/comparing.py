@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from convbench.ui.cli.app import app, split
+from convbench.ui.cli.app import app, show, split
 
 if TYPE_CHECKING:
     from convbench.report.document import Document
@@ -83,12 +82,11 @@ def compare(
             allow=split(allow) or (),
         )
     )
-    from convbench.report.formats.terminal import print_document
 
     if markdown is not None:
         _write(document, markdown)
     with suppress(SystemExit):  # where the reader of a pipe has gone; the verdict stays
-        print_document(document, Console(highlight=False))
+        show(document)
     raise typer.Exit(outcome.status)
 
 

@@ -10,20 +10,8 @@ from rich.console import Console
 
 from convbench.core.errors import SpecError
 from convbench.core.registry import unknown
-from convbench.ui.cli.app import INTERRUPTED, PLUGINS, app
-from convbench.ui.cli.slot_options import (
-    Batch,
-    Bias,
-    Block,
-    Dilation,
-    InChannels,
-    Kernel,
-    Knob,
-    OutChannels,
-    Padding,
-    Scale,
-    Stride,
-)
+from convbench.ui.cli import slot_options as slot
+from convbench.ui.cli.app import PLUGINS, app, say, show
 
 if TYPE_CHECKING:
     from convbench.convs.base import ConvType
@@ -58,37 +46,35 @@ def list_(
 
         typer.echo(suite_text("example"), nl=False)
         return
-    from convbench.report.formats.terminal import print_document
 
     lists = _lists()
     if what is not None and what not in lists:
         raise unknown("list", what, lists)
-    console = Console(highlight=False)
     for place, name in enumerate(lists if what is None else [what]):
         if place:
-            console.print()
-        print_document(lists[name](), console)
+            say("")
+        show(lists[name]())
 
 
 @app.command()
 def explain(
     kind: Annotated[str, typer.Argument(metavar="TYPE", help="See `convbench list types`.")],
     *,
-    in_channels: InChannels = None,
-    out_channels: OutChannels = None,
+    in_channels: slot.InChannels = None,
+    out_channels: slot.OutChannels = None,
     input_size: Annotated[
         str | None,
         typer.Option("--input", metavar="7x7", help="Spatial size: 28 (1-D), 7x7 or 4x7x7."),
     ] = None,
-    kernel: Kernel = None,
-    stride: Stride = None,
-    padding: Padding = None,
-    dilation: Dilation = None,
-    batch: Batch = None,
-    scale: Scale = None,
-    bias: Bias = False,
-    block: Block = False,
-    knob: Knob = None,
+    kernel: slot.Kernel = None,
+    stride: slot.Stride = None,
+    padding: slot.Padding = None,
+    dilation: slot.Dilation = None,
+    batch: slot.Batch = None,
+    scale: slot.Scale = None,
+    bias: slot.Bias = False,
+    block: slot.Block = False,
+    knob: slot.Knob = None,
     vs: Annotated[
         str | None,
         typer.Option(help="Type to compare with.", show_default="standard; upsampling: transposed"),
@@ -133,7 +119,7 @@ def explain(
     chosen, spec = type_and_slot(kind, asked, knob or [], block=block)
     console = Console(highlight=False)
     if dispatch:
-        _dispatch(chosen, spec, device or "auto", 10.0 if budget is None else budget, console)
+        _dispatch(chosen, spec, device or "auto", 10.0 if budget is None else budget)
         return
     if device is not None or budget is not None:
         raise SpecError(
@@ -147,15 +133,11 @@ def explain(
         console.print()
 
 
-def _dispatch(kind: ConvType, spec: ConvSpec, device: str, budget: float, console: Console) -> None:
+def _dispatch(kind: ConvType, spec: ConvSpec, device: str, budget: float) -> None:
     from convbench.experiments.dispatch import dispatch
     from convbench.experiments.page import dispatch_page
     from convbench.machine.device import resolve_device
-    from convbench.report.formats.terminal import print_document
 
     where = resolve_device(device)
-    try:
-        found = dispatch(kind, spec, budget=budget, device=where, plugins=PLUGINS)
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    print_document(dispatch_page(found, where), console)
+    found = dispatch(kind, spec, budget=budget, device=where, plugins=PLUGINS)
+    show(dispatch_page(found, where))
