@@ -10,19 +10,17 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import torch
 from torch import nn
 
+from convbench.clock.execution import Execution
 from convbench.convs.base import ConvType
 from convbench.core.errors import SpecError
 from convbench.core.intervals import RatioInterval
 from convbench.core.spec import ConvSpec
 from convbench.experiments.setups import Raced, Setup, race, why_no_time
-
-if TYPE_CHECKING:
-    from convbench.clock.execution import Execution
 
 LAYOUTS: Final = {"channels_first": "channels first", "channels_last": "channels last"}
 _ALIGNED: Final = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,9 +13,7 @@ from rich.console import Console
 from convbench.core.errors import ConvbenchError
 from convbench.core.serialization import harmless
 from convbench.core.version import __version__
-
-if TYPE_CHECKING:
-    from convbench.report.document import Document
+from convbench.report.document import Document
 
 BEGAN = time.perf_counter()
 """When the command began, as nearly as it can know: a run's budget is of all of it."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from convbench.report.document import Document
 from convbench.ui.cli.app import app, show, split
-
-if TYPE_CHECKING:
-    from convbench.report.document import Document
 
 
 @app.command()
