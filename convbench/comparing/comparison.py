@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from convbench.clock.variances import quantile
 from convbench.comparing.environment import OF_THE_AXIS, Difference, environments
 from convbench.comparing.judging import Judged, Limits, holm, identical, judge, untimed
 from convbench.comparing.matching import BY, Pair, match
 from convbench.comparing.noise import Noise, Shift, Timed, noise
+from convbench.comparing.sides import Side
 from convbench.comparing.tables import busy, timed
+from convbench.core.intervals import Verdict
 from convbench.core.notebook_views import OneLine
 from convbench.core.text import plural
 from convbench.runs.titles import Titles, titles
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from convbench.comparing.sides import Side
-    from convbench.core.intervals import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,25 +19,19 @@ invalid is not broken, but inconclusive.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from convbench.clock import stats
 from convbench.clock.contamination import contaminated_share
-from convbench.clock.samples import QUANTILE
+from convbench.clock.samples import QUANTILE, Samples
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
-from convbench.comparing.exact import changes, ran
+from convbench.comparing.exact import Change, changes, ran
+from convbench.comparing.matching import Pair
+from convbench.comparing.noise import Effect
 from convbench.comparing.tables import NOT_MEASURED, busy, of_logs
-from convbench.core.intervals import factor
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from convbench.clock.samples import Samples
-    from convbench.comparing.exact import Change
-    from convbench.comparing.matching import Pair
-    from convbench.comparing.noise import Effect
-    from convbench.core.intervals import RatioInterval, Verdict
+from convbench.core.intervals import RatioInterval, Verdict, factor
 
 REASONS: Final = {
     "beyond": "the ratio is beyond the threshold, significantly so after correction for all cases",

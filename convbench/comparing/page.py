@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from convbench.clock.estimates import typical
+from convbench.comparing.comparison import Comparison
+from convbench.comparing.gate import Outcome
 from convbench.comparing.judging import REASONS, Judged
 from convbench.comparing.points import points, shift_interval
 from convbench.comparing.tables import lean, percentage, timed
 from convbench.core import text as show
 from convbench.core.intervals import WORDS
 from convbench.report.document import (
+    Block,
     Bullet,
     Bullets,
     Column,
@@ -20,13 +24,6 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from convbench.comparing.comparison import Comparison
-    from convbench.comparing.gate import Outcome
-    from convbench.report.document import Block
 
 _MANY: Final = 100
 """Rows of one verdict that a page shows; the others are counted."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from convbench.clock.samples import Samples
 from convbench.comparing.tables import busy
 from convbench.core.errors import RunError
 from convbench.machine.fingerprint import differences
+from convbench.runs.record import Header, Record, Run
 from convbench.runs.store import HEADER, RECORDS, holds_run, load
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from convbench.clock.samples import Samples
-    from convbench.runs.record import Header, Record, Run
 
 _WORST_FIRST: Final = ("failed", "invalid", "skipped", "ok")
 

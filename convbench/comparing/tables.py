@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
 from convbench.clock.contamination import hopeless
 from convbench.core.intervals import RatioInterval
-from convbench.report.document import Table
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from convbench.report.document import Column
-    from convbench.runs.record import Record
+from convbench.report.document import Column, Table
+from convbench.runs.record import Record
 
 NOT_MEASURED: Final = "not measured: machine busy"
 """Of a case whose times the load of the machine made invalid."""

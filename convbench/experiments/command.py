@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from convbench.core.errors import RunError
 from convbench.core.files import write_files
@@ -14,11 +14,9 @@ from convbench.core.version import __version__
 from convbench.experiments.replication import PROCESSES, Replicated, names_of, replicate
 from convbench.machine.device import resolve_device
 from convbench.machine.fingerprint import fingerprint
-from convbench.report.document import Code, Paragraph
+from convbench.report.document import Code, Document, Paragraph
+from convbench.report.renderers import RENDERERS
 from convbench.runs.store import HEADER, holds_run
-
-if TYPE_CHECKING:
-    from convbench.report.document import Document
 
 PAGE = "report.md"
 DATA = "results.json"
@@ -85,8 +83,6 @@ def write(page: Document, found: Sequence[Replicated], machine: str, out: Path) 
 
     RunError where the folder cannot be written.
     """
-    from convbench.report.renderers import RENDERERS
-
     name = found[0].name if len(found) == 1 else "all"
     again = (
         Paragraph(text="To make this page again:"),

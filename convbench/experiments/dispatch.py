@@ -10,18 +10,17 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import torch
+from torch import nn
+
+from convbench.clock.execution import Execution
 from convbench.convs.base import ConvType
 from convbench.core.errors import SpecError
 from convbench.core.intervals import RatioInterval
 from convbench.core.spec import ConvSpec
 from convbench.experiments.setups import Raced, Setup, race, why_no_time
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from convbench.clock.execution import Execution
 
 LAYOUTS: Final = {"channels_first": "channels first", "channels_last": "channels last"}
 _ALIGNED: Final = 16
@@ -188,8 +187,6 @@ def _dense(plain: Setup, kind: ConvType, spec: ConvSpec) -> Setup | None:
 
     Its multiplications stay those of the type: the others are with zeros.
     """
-    import torch
-
     with torch.device("meta"):
         module = plain.build()
     modules: list[Any] = list(module.modules())
@@ -217,15 +214,11 @@ def densified(build: Callable[[], nn.Module]) -> nn.Module:
 
 
 def _groups(module: Any) -> int:
-    from torch import nn
-
     plain = isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
     return int(module.groups) if plain else 1
 
 
 def _written_dense(conv: Any) -> nn.Module:
-    import torch
-
     dense: Any = type(conv)(
         conv.in_channels,
         conv.out_channels,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from convbench.core import text as show
 from convbench.core.intervals import WORDS, RatioInterval
 from convbench.experiments.dispatch import LAYOUTS, Dispatched, Flip, Variant, implementation
+from convbench.experiments.replication import Replicated
 from convbench.experiments.setups import why_no_time
 from convbench.report.document import (
+    Block,
     Bullet,
     Bullets,
     Column,
@@ -18,10 +20,6 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
-
-if TYPE_CHECKING:
-    from convbench.experiments.replication import Replicated
-    from convbench.report.document import Block
 
 _MOST_FLIPS: Final = 6
 

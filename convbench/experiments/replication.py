@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import Final, Literal, cast
 
 from convbench.clock.stats import MARGIN, median_interval
 from convbench.core.errors import SpecError
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.core.serialization import Stored, Whole
 from convbench.experiments.dispatch import implementation
-from convbench.experiments.published import EXPERIMENTS, Experiment, Processor
+from convbench.experiments.published import EXPERIMENTS, Entry, Experiment, Processor
 from convbench.experiments.setups import Raced, Setup, race, why_no_time
-
-if TYPE_CHECKING:
-    from convbench.experiments.published import Entry
 
 Holding = Literal["holds", "does not hold", "cannot tell"]
 ALL: Final = "all"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from convbench.comparing.tables import NOT_MEASURED, busy, lean, timed
 from convbench.core import text as show
 from convbench.core.intervals import factor
+from convbench.history.history import History
 from convbench.history.plot import by_how_much
 from convbench.history.tables import commit
 from convbench.report.document import Column, Table
-
-if TYPE_CHECKING:
-    from convbench.history.history import History
-    from convbench.runs.record import Record
+from convbench.runs.record import Record
 
 Row = tuple[Any, ...]
 

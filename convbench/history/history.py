@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,18 +16,11 @@ from convbench.comparing.units import mean, members
 from convbench.core.notebook_views import OneLine
 from convbench.core.text import plural
 from convbench.history.changes import Found, Level, find
-from convbench.history.run_folders import Entry, Unread
+from convbench.history.run_folders import Entry, Finds, Unread
 from convbench.history.series import Event, Series, events, logs, series
-from convbench.history.shares import take_away
-from convbench.runs.frame import rows
+from convbench.history.shares import Floats, take_away
+from convbench.runs.frame import Row, rows
 from convbench.runs.titles import Titles, titles
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from convbench.history.run_folders import Finds
-    from convbench.history.shares import Floats
-    from convbench.runs.frame import Row
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from convbench.comparing.tables import busy, timed
 from convbench.core import text as show
 from convbench.core.intervals import factor
+from convbench.history.history import History
 from convbench.report.document import Figure
 from convbench.report.figuredata import Trend, TrendChange, TrendLevel, TrendLine, TrendPoint
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from convbench.history.history import History
 
 _MOST_KEYS: Final = 3
 _COMMIT: Final = 7

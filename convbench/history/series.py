@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convbench.clock.samples import Samples
 from convbench.comparing.exact import Change, changes
-from convbench.comparing.matching import Pair, identity
+from convbench.comparing.matching import Key, Pair, identity
 from convbench.comparing.tables import timed
 from convbench.comparing.units import calm, members, of_processes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from convbench.clock.samples import Samples
-    from convbench.comparing.matching import Key
-    from convbench.history.shares import Floats
-    from convbench.runs.record import Record, Run
+from convbench.history.shares import Floats
+from convbench.runs.record import Record, Run
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,15 +11,16 @@ import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
 
 from convbench.core.errors import ConvbenchError, UnknownNameError, one_line
 from convbench.core.plugins import import_file
 from convbench.core.torchvision_import import importing
-
-if TYPE_CHECKING:
-    from torch import nn
-    from torch.export import ExportedProgram
+from convbench.networks.base import NETWORKS
 
 
 class ModelError(ConvbenchError):
@@ -76,8 +77,6 @@ def load_program(
     without `weights_only` where they do not load with it, and SymPy evaluates its expressions;
     neither can be switched off. Without trust nothing but the archive's signature is read.
     """
-    import torch
-
     check_file(path, "an exported program", arguments)
     if not zipfile.is_zipfile(path):
         raise ModelError(
@@ -120,10 +119,6 @@ def _no_file(path: str | Path) -> ModelError:
 
 
 def _registered(name: str, given: dict[str, Any], device: str) -> nn.Module:
-    import torch
-
-    from convbench.networks.base import NETWORKS
-
     if given:
         raise ModelError(
             f"{name} is a registered network and takes no --arg: register one with other knobs, or "
@@ -175,9 +170,6 @@ def _factory(reference: str) -> Callable[..., Any]:
 def _called(
     factory: Callable[..., Any], reference: str, given: dict[str, Any], device: str
 ) -> nn.Module:
-    import torch
-    from torch import nn
-
     if isinstance(factory, nn.Module):
         if given:
             raise ModelError(f"{reference} is a module already and takes no --arg: leave them out.")

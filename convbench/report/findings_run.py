@@ -82,7 +82,7 @@ def counted(run: Run) -> Bullet | None:
     for index, name in enumerate(names):
         seen = [item for item in found if item.verdicts[index] != NOT_COUNTED]
         wrong = [item for item in seen if item.verdicts[index] != "agrees"]
-        shares.setdefault(f"{len(seen) - len(wrong)} of {len(seen)}", []).append(name)
+        shares.setdefault(f"{len(seen) - len(wrong):,} of {len(seen):,}", []).append(name)
         apart |= {f"{item.label} ({name}: {item.verdicts[index]})": None for item in wrong}
     (share, first), *others = shares.items()
     noun = "case" if len(found) == 1 else "cases"

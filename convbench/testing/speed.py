@@ -16,19 +16,16 @@ from __future__ import annotations
 import math
 import unittest
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from convbench.clock.arguments import Given, MeasureError
 from convbench.clock.contamination import contaminated_share
 from convbench.clock.measurement import Measurement, MeasurementError
-from convbench.clock.samples import QUANTILE
+from convbench.clock.samples import QUANTILE, Samples
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.core.intervals import WIDEST, RatioInterval
 from convbench.testing.timed import label_of, timed
-
-if TYPE_CHECKING:
-    from convbench.clock.samples import Samples
 
 Outcome = Literal["holds", "fails", "cannot tell"]
 

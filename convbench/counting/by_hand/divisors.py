@@ -6,12 +6,10 @@ variance of x itself, the same for a whole row. What is no inverse (x·mean(x)) 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from convbench.counting.by_hand.products import Facts
+from convbench.counting.by_hand.products import Facts
 
 STATISTICS: Final = frozenset(
     {"sum", "mean", "amax", "amin", "var", "std", "var_mean", "std_mean", "norm"}

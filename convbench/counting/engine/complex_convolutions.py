@@ -9,15 +9,13 @@ the imaginary part of one complex tensor.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from torch import Tensor
 
+from convbench.counting.engine.counts import Counts
+from convbench.counting.engine.recorder import Recorder
 from convbench.counting.engine.tensor_map import TensorMap
-
-if TYPE_CHECKING:
-    from convbench.counting.engine.counts import Counts
-    from convbench.counting.engine.recorder import Recorder
 
 SUM: Final = "sum"
 AT: Final = {"convolution": (0, 1), "convolution_backward": (1, 2)}

@@ -27,18 +27,11 @@ from convbench.counting.engine.pytree import tensors_in
 
 Shapes = tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]
 """Of a call: the shapes of the tensors that it takes, and of those that it returns."""
-KIND: Final = "_convbench_kind"
-"""Where a module that stands for another keeps the name of that one's type."""
 
 ONE_DRAW: Final = (
     "random numbers were drawn that may decide which layers run: the counts are those of one draw, "
     "and another may give others"
 )
-
-
-def kind_of(part: nn.Module) -> str:
-    """Return the name of a module's type, or of the type that it stands for."""
-    return str(vars(part).get(KIND) or type(part).__name__)
 
 
 class Recorder:

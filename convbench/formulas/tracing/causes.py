@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from convbench.core.errors import first_line
 from convbench.formulas.tracing.errors import TraceError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _OF_DATA: Final = (
     "GuardOnDataDependentSymNode",

@@ -7,12 +7,10 @@ a list of products. An operator that is not here is zero by `counting.zero_cost`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from convbench.counting.zero_cost import DIRECT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 
 def convolution(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:

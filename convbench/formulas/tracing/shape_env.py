@@ -6,14 +6,11 @@ All of it is read in this file. Where a version of torch lacks one of these name
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    import sympy
-
+import sympy
 
 INDICES: Final = (2**31 - 1, 2**31)
 """What an index of 32 bits is at most, and what it is less than."""
@@ -55,8 +52,6 @@ def _internal(guard: Any) -> bool:
     It asks about strides, about a size of 1, and whether an index fits 32 bits: torch 2.6 asks that
     of every convolution to decide whether cuDNN can run it, on a CPU too.
     """
-    import sympy
-
     place = getattr(guard.sloc, "framework_loc", None)
     path = str(getattr(place, "filename", "")).replace("\\", "/")
     inner = path.rpartition("/torch/")[2]

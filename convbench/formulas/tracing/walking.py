@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
+import sympy
+
 from convbench.counting.zero_cost import PREPARING, TRANSFORM, is_zero_by_rule, plain_name
 from convbench.formulas.tracing.nodes import Nodes, parametrizes
 from convbench.formulas.tracing.operators import (
@@ -19,16 +21,14 @@ from convbench.formulas.tracing.operators import (
     transposed,
 )
 from convbench.formulas.tracing.shape_env import expression
-from convbench.formulas.tracing.sizes import canonical, term
+from convbench.formulas.tracing.sizes import Term, canonical, term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import sympy
     from torch.export import ExportedProgram
     from torch.fx import Graph, Node
 
-    from convbench.formulas.tracing.sizes import Term
 
 COMPLEX_PRODUCT: Final = 4
 """Real multiplications in the product of two complex numbers."""
