@@ -22,6 +22,7 @@ from convbench.report.doubts import busy, remedy
 from convbench.report.findings import findings, main_group, scope
 from convbench.report.groups import groups, telling, timed_rows
 from convbench.report.large import MOST_GROUPS, cut
+from convbench.report.launching import launching_section
 from convbench.report.measured import measured_section
 from convbench.report.plots import curve_figure, networks_figure, ratios_figure
 from convbench.report.published_figures import figures
@@ -63,6 +64,7 @@ def contents(run: Run) -> Document:
         *results.main_section(main, every),
         *why_section(main, every),
         *disagreements(run),
+        *launching_section(main, every),
         *results.overview(every),
         *results.other_groups(shown, every, left),
         *_curve(every),

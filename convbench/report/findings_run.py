@@ -8,6 +8,8 @@ from convbench.core import text as show
 from convbench.report.agreements import NOT_COUNTED, agreements
 from convbench.report.document import Bullet
 from convbench.report.doubts import remedy
+from convbench.report.findings_launching import bound, caution
+from convbench.report.findings_launching import remedy as remedy_of_launching
 from convbench.report.groups import Group, alike, multiplications, telling
 from convbench.report.phrases import (
     MOST_NAMES,
@@ -139,9 +141,11 @@ def _advice(  # noqa: PLR0911  a line for each state of a run
         return do, f"{do}, since the machine was busy.{ahead}"
     if gain:
         names = f"one of {names}, none of them shown to be the fastest," if labels[1:] else names
-        return f"{show.listing(labels, 1)} in place of {name}, then train", (
+        ready = [row for row in gain if row is gain[0] or tied(row, gain[0])]
+        how = f", with {remedy_of_launching(ready)}" if any(map(bound, ready)) else ""
+        return f"{show.listing(labels, 1)} in place of {name}{how}, then train", (
             f"Try {names} in place of {name} at the sizes of your own network, and train it before "
-            "you decide: accuracy was not measured."
+            f"you decide: accuracy was not measured.{caution(ready)}"
         )
     if best.is_baseline or (best.time and best.time.verdict in {"slower", "same"}):
         do = f"Keep {name}"
