@@ -47,18 +47,24 @@ def launch_bound(all_groups: Sequence[Group], main: Group | None) -> Bullet | No
         "its kernels, so that the GPU waits. Verdicts here are of kernel time; to come near it, a "
         f"launch-bound case needs {remedy(found)}."
     )
-    if example := _example(main, found):
-        text += f" {_told(example)}"
+    group, example = _example(all_groups, main)
+    text += f" {'' if group is main else f'In {group.title}, '}{_told(example)}"
     answer = f"{cases} {be} launch-bound: use {remedy(found)}"
     return Bullet(lead="Launching", text=text, answer=answer)
 
 
-def _example(main: Group | None, found: Sequence[Row]) -> Row | None:
-    """Return the row to tell of: of the main group, one whose verdict launching changes first."""
-    rows = [row for row in (main.timed if main else ()) if bound(row)]
-    shown = [row for row in rows if _turned(row)] or rows or found
-    named = main.find("depthwise_separable") if main else None
-    return named if named in shown else shown[0]
+def _example(all_groups: Sequence[Group], main: Group | None) -> tuple[Group, Row]:
+    """Return a launch-bound row and its group: one whose verdict launching changes, if there is.
+
+    That of the main group goes first, and depthwise separable.
+    """
+    found = [(group, row) for group in all_groups for row in group.timed if bound(row)]
+    return max(
+        found,
+        key=lambda pair: (
+            _turned(pair[1]), pair[0] is main, pair[1].record.name == "depthwise_separable"
+        ),
+    )  # fmt: skip
 
 
 def _turned(row: Row) -> bool:

@@ -27,9 +27,9 @@ _MODES: Final = {"compile": "torch.compile", "cuda_graph": "CUDA graph"}
 CLOCKS: Final = (
     Column(name="kernel time", key="seconds_kernel", kind="seconds"),
     Column(name="event time", key="seconds_events", kind="seconds"),
+    Column(name="without kernels", key="launch_share", kind="share"),
     Column(name="host time", key="seconds_host", kind="seconds"),
     Column(name="issue time", key="seconds_issue", kind="seconds"),
-    Column(name="without kernels", key="launch_share", kind="share"),
     Column(name="launch-bound", key="launch_bound"),
 )
 """The times of a call by all clocks of a GPU."""
@@ -45,9 +45,9 @@ def launching_section(main: Group | None, every: Sequence[Group]) -> tuple[Block
     text = (
         "Kernel time: a CUDA graph of the calls, replayed between CUDA events; launching is not in "
         "it. Event time: the calls made one after the other between CUDA events; the device may "
-        "wait for launches. Host time: the same by the host's clock, the wait for the device "
-        "included. Issue time: until a call had returned. Without kernels: the share of the event "
-        "time in which no kernel runs. Launch-bound: the event time exceeds the kernel time by "
+        "wait for launches. Without kernels: the share of the event time in which no kernel runs. "
+        "Host time: of the same calls by the host's clock, the wait for the device included. Issue "
+        "time: until a call had returned. Launch-bound: the event time exceeds the kernel time by "
         f"more than {show.percent(LAUNCH_BOUND)}, and the issue time is at least the kernel time."
     )
     return (
@@ -95,9 +95,9 @@ def _row(row: Row) -> tuple[Any, ...]:
         row.record.label,
         times.kernel,
         times.events,
+        times.share,
         times.host.value if times.host else None,
         times.issue.value if times.issue else None,
-        times.share,
         {True: "yes", False: "no", None: "not known"}[times.bound],
         row.time if row.record.kernels_alone else None,
         row.event_ratio,

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 LAUNCH_BOUND: Final = 0.1
 """Share of its kernel time by which the event time of a launch-bound case exceeds it, at least."""
 CONVENTIONS: Final = {
-    KERNEL_TIME: "of the kernels of one call: a CUDA graph of the calls, replayed between CUDA "
-    "events, without the gaps of launching",
-    EVENT_TIME: "between CUDA events around calls that are launched one after the other: it "
-    "includes what the device waits for launches",
+    KERNEL_TIME: "a CUDA graph of the calls, replayed between CUDA events, without the gaps of "
+    "launching",
+    EVENT_TIME: "the calls launched one after the other between CUDA events, with what the GPU "
+    "waits for launches",
 }
 """What the times of a GPU are, by what they are called."""
 

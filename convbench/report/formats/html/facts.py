@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.clock.samples import TIME
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.document import Column
 from convbench.report.figures.picture import with_confidence
-from convbench.report.figures.style import TIME
 from convbench.report.formats.html.names import case_rows
 from convbench.report.launching import CLOCKS
 from convbench.report.results import COUNTS, RESULTS, TIMING
