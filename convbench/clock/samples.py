@@ -188,6 +188,11 @@ def time_title(several: Iterable[Samples]) -> str:
     return " or ".join([*words, *kinds[-1:]]) or TIME
 
 
+def short_title(title: str) -> str:
+    """Return what a time is called where it is clear that it is of a call: time, kernel time."""
+    return title.removesuffix(" of a call")
+
+
 @once
 def of_process(samples: Samples) -> float:
     """Return seconds of a call in one process: the lower quartile of its rounds, a measured one."""

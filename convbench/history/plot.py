@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from convbench.clock.samples import TIME
 from convbench.comparing.tables import busy, timed
 from convbench.core import text as show
 from convbench.core.intervals import factor
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convbench.history.history import History
+    from convbench.history.series import Series
 
 _MOST_KEYS: Final = 3
 _COMMIT: Final = 7
@@ -92,11 +94,16 @@ def _line(history: History, index: int) -> TrendLine:
         if event.change == "count changed"
     ]
     return TrendLine(
-        label=f"{case.label} in {history.titles.groups[case.group]}",
+        label=f"{case.label} in {history.titles.groups[case.group]}" + _clock(case),
         points=tuple(points),
         levels=_levels(points, [level.run for level in history.levels(index)]),
         changes=tuple(sorted(changes, key=lambda change: change.run)),
     )
+
+
+def _clock(case: Series) -> str:
+    """Return how a case's times are called, where they are not simply the time of a call."""
+    return "" if case.clock == TIME else f", {case.clock}"
 
 
 def _levels(points: Sequence[TrendPoint], changes: Sequence[int]) -> tuple[TrendLevel, ...]:

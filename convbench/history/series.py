@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convbench.clock.samples import time_title
 from convbench.comparing.exact import Change, changes
 from convbench.comparing.matching import Pair, identity
 from convbench.comparing.tables import timed
@@ -32,6 +33,11 @@ class Series:
     label: str
     group: str
     records: tuple[Record | None, ...]
+
+    @property
+    def clock(self) -> str:
+        """What its times are called, see `clock.samples.time_title`."""
+        return time_title(one for record in self.records for one in _samples(record))
 
     @property
     def times(self) -> int:
@@ -110,4 +116,4 @@ def logs(cases: Sequence[Series]) -> Floats:
 
 
 def _samples(record: Record | None) -> tuple[Samples, ...]:
-    return record.samples if record is not None and timed(record) else ()
+    return record.judged if record is not None and timed(record) else ()

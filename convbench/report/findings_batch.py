@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.clock.samples import short_title
 from convbench.core import text as show
 from convbench.report.document import Figure
 from convbench.report.figuredata import Batches, BatchLine, BatchPoint
@@ -114,7 +115,7 @@ def batch_figure(types: Sequence[Group]) -> Figure | None:
         f"{line.label} {', '.join(f'{p.time.verdict} at {p.batch}' for p in line.points)}"
         for line in lines
     ]
-    kind = group.clock.removesuffix(" of a call")
+    kind = short_title(group.clock)
     return Figure(
         id="time-ratio-by-batch",
         caption=(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from convbench.clock.samples import short_title
 from convbench.core import text as show
 from convbench.counting.tally import Tally
 from convbench.machine.ceilings import MEMORY
@@ -114,7 +115,7 @@ def ratios_figure(group: Group, number: int) -> Figure | None:
     return Figure(
         id=f"promise-and-clock-{number}",
         caption=(
-            f"Multiplications (squares) and {group.clock.removesuffix(' of a call')} (circles, "
+            f"Multiplications (squares) and {short_title(group.clock)} (circles, "
             f"with interval) divided by those of {base}: {group.title}. Left of 1 is less."
             f"{said(data)}{_hollow(pairs)}"
         ),
@@ -232,7 +233,7 @@ def curve_figure(all_groups: Sequence[Group]) -> Figure | None:
         id="separable-against-its-curve",
         caption=(
             "Depthwise separable divided by standard over the output channels N: multiplications "
-            f"and {clock.removesuffix(' of a call')}, with its interval: {title}.{said(data)}"
+            f"and {short_title(clock)}, with its interval: {title}.{said(data)}"
         ),
         alt=(
             f"Curve of 1/N + 1/|K| with {show.plural(len(points), 'pair')} of this run at "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.clock.samples import TIME
+from convbench.clock.samples import TIME, short_title
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.core.intervals import WORDS
@@ -125,7 +125,7 @@ def overview(every: Sequence[Group]) -> tuple[Block, ...]:
             Column(name="time ratio", key="ratio_seconds", kind="ratio"),
             Column(name="verdict", key="verdict"),
             Column(
-                name=f"{clock_of(timed_rows(several)).removesuffix(' of a call')} of baseline",
+                name=f"{short_title(clock_of(timed_rows(several)))} of baseline",
                 key="seconds_baseline",
                 kind="seconds",
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from convbench.clock.samples import short_title
 from convbench.report.figures import style
 from convbench.report.figures.picture import (
     Axis,
@@ -81,4 +82,4 @@ def _note(line: BatchLine, point: BatchPoint, data: Batches) -> Note:
 
 
 def _divided(data: Batches) -> str:
-    return f"{data.clock.removesuffix(' of a call')} ÷ {data.baseline}"
+    return f"{short_title(data.clock)} ÷ {data.baseline}"
