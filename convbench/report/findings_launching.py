@@ -35,11 +35,14 @@ def remedy(rows: Sequence[Row]) -> str:
 
 
 def launch_bound(all_groups: Sequence[Group], main: Group | None) -> Bullet | None:
-    """Return how many cases are launch-bound, with an example; None where none is."""
+    """Return how many cases are launch-bound, with an example, or where that is not known.
+
+    None where no case of a GPU is, and for any other device.
+    """
     rows = [row for row in timed_rows(all_groups) if row.launching]
     found = [row for row in rows if bound(row)]
     if not found:
-        return None
+        return _unknown(rows)
     cases = f"{len(found):,} of {show.plural(len(rows), 'timed case')}"
     be = "are" if found[1:] else "is"
     text = (
@@ -51,6 +54,18 @@ def launch_bound(all_groups: Sequence[Group], main: Group | None) -> Bullet | No
     text += f" {'' if group is main else f'In {group.title}, '}{_told(example)}"
     answer = f"{cases} {be} launch-bound: use {remedy(found)}"
     return Bullet(lead="Launching", text=text, answer=answer)
+
+
+def _unknown(rows: Sequence[Row]) -> Bullet | None:
+    found = [row for row in rows if not row.record.kernels_alone]
+    if not found:
+        return None
+    cases = f"{len(found):,} of {show.plural(len(rows), 'timed case')}"
+    text = (
+        f"Of {cases} it is not known what launching costs, since the kernels were not timed alone. "
+        "Their times are event times: for a small layer that may be the time to launch it."
+    )
+    return Bullet(lead="Launching", text=text, answer=f"Not known of {cases}")
 
 
 def _example(all_groups: Sequence[Group], main: Group | None) -> tuple[Group, Row]:
@@ -87,7 +102,12 @@ def _told(row: Row) -> str:
 
 
 def caution(rows: Sequence[Row]) -> str:
-    """Return what the use of these rows needs where they are launch-bound, as a sentence; or ""."""
+    """Return what to know of these rows where they are launch-bound, as a sentence; or "".
+
+    Of event times, that they may be those of launching.
+    """
+    if any(row.launching and not row.record.kernels_alone for row in rows):
+        return " These are event times, with launching in them; what the kernels take is not known."
     found = [row for row in rows if bound(row)]
     if not found:
         return ""
