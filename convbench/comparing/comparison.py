@@ -124,10 +124,10 @@ def compare(
     differences = environments(left.header.fingerprint, right.header.fingerprint, allowed)
     blocked = any(item.in_the_way for item in differences)
     but = (BY if not times else ()) if by is None else (by,)
-    found_pairs = match(left.records, right.records, but)
+    matched = match(left.records, right.records, but)
     # what launching costs is what modes differ in, and kernel times do not have it
-    pairs = [without_kernels(pair) if by == "mode" else one_clock(pair) for pair in found_pairs]
-    turned = {id(pair) for pair, one in zip(pairs, found_pairs, strict=True) if mixed(one.sides)}
+    pairs = [without_kernels(pair) if by == "mode" else one_clock(pair) for pair in matched]
+    turned = {id(new) for new, pair in zip(pairs, matched, strict=True) if mixed(pair.sides)}
     told = [pair for pair in pairs if times and all(map(timed, (pair.left, pair.right)))]
     same = {id(pair) for pair in told if pair.sides[0].judged == pair.sides[1].judged}
     judging = [pair for pair in told if not blocked and id(pair) not in same]
