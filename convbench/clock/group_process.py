@@ -24,7 +24,7 @@ from convbench.clock.execution import Execution
 from convbench.clock.nvml import watch_others
 from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
-from convbench.clock.samples import Failure, Samples, Untimed
+from convbench.clock.samples import KERNEL, NO_KERNELS, Failure, Samples, Untimed
 from convbench.clock.settings import execution
 from convbench.clock.steps import Steps
 from convbench.clock.stopwatch import Stopwatch, Work, lost
@@ -32,8 +32,6 @@ from convbench.core.errors import one_line
 
 KERNEL_SHARE: Final = 0.25
 """Of a process's time for rounds, on top of it, for the kernels alone."""
-NO_KERNELS: Final = "kernels not timed: "
-"""How the flag of a competitor begins whose kernels are not tried again."""
 SHARED: Final = "contaminated: another process used the GPU meanwhile"
 _SEEDS_APART: Final = 7919
 """Between the orders of two processes, so that no two have the same."""
@@ -133,7 +131,7 @@ class Contestant:
 
     @property
     def captured(self) -> Callable[[], Any] | None:
-        """What a graph of kernels may record; None where it can hold none."""
+        """What a graph may record, so that its kernels are timed alone; None where it may not."""
         return None
 
     def check_first(self, output: Any, known: tuple[Digest, ...] = ()) -> None:
@@ -358,7 +356,7 @@ def _kernels(
     A block has as many calls as a sample of the main clock, so each is captured once; where the
     device waits for launches, its kernels are shorter than that clock's block.
     """
-    stopwatch = None if order.stopwatch else clocks_for(order.device).get("kernel")
+    stopwatch = None if order.stopwatch else clocks_for(order.device).get(KERNEL)
     works: dict[str, Work] = {}
     blocks: dict[str, int] = {}
     for name, competitor in racing.items():
@@ -380,14 +378,17 @@ def _kernels(
 
 def _with_kernels(outcome: Outcome, kernel: Samples | Failure) -> Outcome:
     """Return the outcome with the kernels' times, and with a flag where the clocks disagree."""
-    if outcome.samples is None or isinstance(kernel, Untimed):
+    main = outcome.samples
+    if main is None or isinstance(kernel, Untimed):
         return outcome
     if isinstance(kernel, Failure):
         return replace(outcome, flags=(*outcome.flags, NO_KERNELS + kernel.reason))
-    host = median(outcome.samples.host_seconds or outcome.samples.seconds)
-    apart = inconsistent(host, outcome.samples.median, kernel.median)
+    apart = inconsistent(median(main.host_seconds or main.seconds), main.median, kernel.median)
     flags = (*outcome.flags, f"clocks: {apart}") if apart else outcome.flags
-    return replace(outcome, also={**outcome.also, "kernel": kernel}, flags=flags)
+    kernel = replace(
+        kernel, allocator=main.allocator, pool_bytes=main.pool_bytes, process=main.process
+    )
+    return replace(outcome, also={**outcome.also, KERNEL: kernel}, flags=flags)
 
 
 def _checked(

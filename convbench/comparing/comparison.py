@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from convbench.clock.variances import quantile
+from convbench.comparing.clocks import EVENTS, mixed, one_clock, without_kernels
 from convbench.comparing.environment import OF_THE_AXIS, Difference, environments
 from convbench.comparing.judging import Judged, Limits, holm, identical, judge, untimed
 from convbench.comparing.matching import BY, Pair, match
@@ -105,9 +106,10 @@ def compare(
     """Compare the right side with the left one.
 
     limits: what matters, see `judging.Limits`. by: an axis in which the sides differ, so that
-    nothing is taken for a common shift. allowed: fingerprint keys that may differ although they
-    must match otherwise, or {"all"}. times: False to compare counts alone, which are the same
-    under every condition: cases then match whatever they run under.
+    nothing is taken for a common shift; of two modes event times are compared. allowed: fingerprint
+    keys that may differ although they must match otherwise, or {"all"}. times: False to compare
+    counts alone, which are the same under every condition: cases then match whatever they run
+    under.
 
     Raises:
         RunError: a side with two cases of the same identity.
@@ -118,9 +120,12 @@ def compare(
     differences = environments(left.header.fingerprint, right.header.fingerprint, allowed)
     blocked = any(item.in_the_way for item in differences)
     but = (BY if not times else ()) if by is None else (by,)
-    pairs = match(left.records, right.records, but)
+    matched = match(left.records, right.records, but)
+    # what launching costs is what modes differ in, and kernel times do not have it
+    pairs = [without_kernels(pair) if by == "mode" else one_clock(pair) for pair in matched]
+    turned = {id(new) for new, pair in zip(pairs, matched, strict=True) if mixed(pair.sides)}
     told = [pair for pair in pairs if times and all(map(timed, (pair.left, pair.right)))]
-    same = {id(pair) for pair in told if pair.sides[0].samples == pair.sides[1].samples}
+    same = {id(pair) for pair in told if pair.sides[0].judged == pair.sides[1].judged}
     judging = [pair for pair in told if not blocked and id(pair) not in same]
     found = noise(
         [_of(pair, left, right) for pair in judging],
@@ -137,6 +142,9 @@ def compare(
             else untimed(pair, _why(pair, blocked=blocked, times=times))
         )
         for pair in pairs
+    )
+    rows = tuple(
+        replace(row, notes=(*row.notes, EVENTS)) if id(row.pair) in turned else row for row in rows
     )
     if by is not None:  # another condition is no new version: what does not run there never did
         rows = tuple(

@@ -144,7 +144,7 @@ def judge(
         return Judged(
             pair=pair, verdict="cannot tell", reasons=("one-process",), change=change, notes=notes
         )
-    rounds = min(sum(len(samples.seconds) for samples in record.samples) for record in pair.sides)
+    rounds = min(sum(len(samples.seconds) for samples in record.judged) for record in pair.sides)
     ratio = _ratio(pair, effect, rounds, limits)
     verdict, reasons = (
         _verdict(effect, ratio, sure=sure, moved=moved, limits=limits)
@@ -167,7 +167,7 @@ def judge(
 
 def _ratio(pair: Pair, effect: Effect, rounds: int, limits: Limits) -> RatioInterval:
     """Return the net effect with its interval, and the verdict of that alone."""
-    processes = min(len(record.samples) for record in pair.sides)
+    processes = min(len(record.judged) for record in pair.sides)
     ends, confidence = effect.interval(limits.confidence), limits.confidence
     found = of_logs(effect.net, *ends, confidence=confidence, processes=processes)
     return stats.judged(found, rounds, limits.threshold)
@@ -199,7 +199,7 @@ def _doubted(
     pair: Pair, ratio: RatioInterval, verdict: Verdict, reasons: tuple[str, ...], limits: Limits
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict and its reasons, inconclusive where too many processes were disturbed."""
-    share = disturbed(*(record.samples for record in pair.sides))
+    share = disturbed(*(record.judged for record in pair.sides))
     if share <= _MANY_DISTURBED:
         return verdict, reasons
     doubted = explained(share, ratio, limits) and "group" not in reasons

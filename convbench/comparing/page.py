@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from convbench.clock.estimates import typical
+from convbench.clock.samples import TIME, time_title
 from convbench.comparing.comparison import Comparison
 from convbench.comparing.gate import Outcome
 from convbench.comparing.judging import REASONS, Judged
@@ -85,6 +86,10 @@ def _table(title: str, rows: Sequence[Judged], comparison: Comparison) -> Table:
     cells = [_cells(row, comparison.titles.groups[row.pair.group]) for row in rows[:_MANY]]
     said = [f"The first {_MANY} of {len(rows):,} cases; in Python, Comparison.rows has all."]
     said = said if len(rows) > _MANY else []
+    records = [record for row in rows[:_MANY] for record in row.pair.sides if timed(record)]
+    clock = time_title(one for record in records for one in record.judged)
+    if clock != TIME:
+        said.append(f"Times: {clock}.")
     drop = set() if taken else {"raw"}
     slots = {slot for _, slot, *_ in cells}
     if len(slots) == 1:
@@ -97,7 +102,7 @@ def _table(title: str, rows: Sequence[Judged], comparison: Comparison) -> Table:
 def _cells(row: Judged, place: str) -> tuple[Any, ...]:
     pair = row.pair
     times = [
-        typical(record.samples).value if record and timed(record) else None
+        typical(record.judged).value if record and timed(record) else None
         for record in (pair.left, pair.right)
     ]
     return (

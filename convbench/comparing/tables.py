@@ -19,14 +19,14 @@ def timed(record: Record | None) -> bool:
     return (
         record is not None
         and record.status == "ok"
-        and bool(record.samples)
-        and min(samples.minimum for samples in record.samples) > 0
+        and bool(record.judged)
+        and min(samples.minimum for samples in record.judged) > 0
     )
 
 
 def busy(record: Record | None) -> bool:
     """Tell whether a case ran and has no valid time because the machine was busy all the while."""
-    return record is not None and record.status == "invalid" and hopeless(record.samples)
+    return record is not None and record.status == "invalid" and hopeless(record.judged)
 
 
 def percentage(share: float) -> str:

@@ -26,7 +26,7 @@ def case_table(history: History, series: int, number: int) -> Table:
     ))  # fmt: skip
     columns = (
         Column(name="run", key="run", kind="integer"),
-        Column(name="time of a call", key="seconds", kind="seconds"),
+        Column(name=case.clock, key="seconds", kind="seconds"),
         Column(name="without common shift", key="alone", kind="seconds"),
         Column(name=f"time / {show.listing(baselines, 2)}", key="ratio", kind="ratio"),
         Column(name="multiplications", key="multiplications", kind="integer"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convbench.clock.samples import Samples
+from convbench.clock.samples import Samples, time_title
 from convbench.comparing.exact import Change, changes
 from convbench.comparing.matching import Key, Pair, identity
 from convbench.comparing.tables import timed
@@ -27,6 +27,11 @@ class Series:
     label: str
     group: str
     records: tuple[Record | None, ...]
+
+    @property
+    def clock(self) -> str:
+        """What its times are called, see `clock.samples.time_title`."""
+        return time_title(one for record in self.records for one in _samples(record))
 
     @property
     def times(self) -> int:
@@ -105,4 +110,4 @@ def logs(cases: Sequence[Series]) -> Floats:
 
 
 def _samples(record: Record | None) -> tuple[Samples, ...]:
-    return record.samples if record is not None and timed(record) else ()
+    return record.judged if record is not None and timed(record) else ()

@@ -114,7 +114,7 @@ def _notes(entry: Entry) -> list[str]:
     notes = [] if run.finished else ["not finished"]
     if run.torn:
         notes.append(show.plural(run.torn, "incomplete line"))
-    share = contaminated_share([samples for record in run.records for samples in record.samples])
+    share = contaminated_share([samples for record in run.records for samples in record.judged])
     if share >= MANY:
         notes.append(f"machine busy in {show.share(share)} of samples")
     if number := sum(map(busy, run.records)):

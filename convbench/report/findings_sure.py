@@ -28,7 +28,7 @@ def sureness(run: Run, all_groups: Sequence[Group], main: Group | None, doubt: s
     """
     rows = timed_rows(all_groups)
     rounds = [rounds_of(row.record) for row in rows]
-    processes = [len(row.record.samples) for row in rows]
+    processes = [len(row.record.judged) for row in rows]
     kinds = Counter(
         kind for group in all_groups for row in group.rows for kind in kinds_of(row.flags)
     )

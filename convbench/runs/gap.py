@@ -279,9 +279,10 @@ def fewer(execution: Execution) -> float:
 def _calling(record: Record, execution: Execution, ceiling: Ceiling | None) -> float:
     """Return seconds for calling libraries and for mapping pages, at their measured shortest.
 
-    On a GPU calls are made while kernels run: what counts is how much longer they take.
+    On a GPU calls are made while kernels run: what counts is how much longer they take. Kernel
+    time has none of it.
     """
-    if ceiling is None:
+    if ceiling is None or record.kernels_alone:
         return 0.0
     if record.device.startswith("cuda"):
         calling = (ceiling.convolution_seconds or 0.0) * execution.calls

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
 from convbench.clock.execution import Execution
-from convbench.clock.samples import Samples
+from convbench.clock.samples import KERNEL, Samples, judged
 from convbench.convs.base import Caveat
 from convbench.core.costs import Cost
 from convbench.core.notebook_views import VIEWS, OneLine, Shown
@@ -66,7 +66,7 @@ class Record(OneLine, Stored):
         cost: what was derived; null where the type does not fit, and for code.
         tallies: what each counter says, by its name; or why it could not count.
         samples: raw times, one entry a process.
-        also: the same by other clocks of the device, by name.
+        also: the same by other clocks of the device, by name: "kernel" for a GPU's kernels alone.
         published: others' figures, by quantity, as (figure as printed, source).
         flags: what to know of the row, as "kind: what was seen".
         ran: identity of what ran (backend, settings in force).
@@ -110,6 +110,16 @@ class Record(OneLine, Stored):
         """Which case it is, and what became of it."""
         times = plural(len(self.samples), "process", "processes")
         return f"{self.case}: {self.status}, {self.reason or f'timed in {times}'}"
+
+    @property
+    def judged(self) -> tuple[Samples, ...]:
+        """The samples that its time, ratios and verdict rest on; see `clock.samples.judged`."""
+        return judged(self.samples, self.also)
+
+    @property
+    def kernels_alone(self) -> bool:
+        """Whether that is time of a GPU's kernels, without launching."""
+        return bool(self.also.get(KERNEL))
 
     def failed(self, reason: str) -> Record:
         """Return this record as failed for `reason`."""

@@ -220,7 +220,7 @@ def no_time(found: Measurement) -> MeasurementError:
 
 def conclusion(found: Measurement, by: float, *, labels: tuple[str, str]) -> Faster:
     """Return the result that a measurement of "a" and "b" has for `by`. Measures nothing."""
-    a, b = found.samples["a"], found.samples["b"]
+    a, b = found.judged["a"], found.judged["b"]
     disturbed = max(contaminated_share(a), contaminated_share(b))
     try:
         ratio = found.ratio("b", "a")
@@ -285,7 +285,7 @@ def _words(ratio: RatioInterval) -> str:
 
 def basis(found: Measurement) -> str:
     """Return the basis of a measurement: 63 rounds in 8 forked processes."""
-    several = next((s for s in found.samples.values() if s), ())
+    several = next((s for s in found.judged.values() if s), ())
     rounds = show.plural(_rounds(several), "round")
     kinds = {samples.process for samples in several}
     if not kinds <= _OWN:

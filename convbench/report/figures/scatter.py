@@ -47,10 +47,10 @@ def scatter(data: Scatter) -> Picture:
     ]  # fmt: skip
     panel = Panel(
         Axis(across, "multiplications (1 MAC = 1 multiplication)", log=True, show=style.tick_count),
-        Axis(up, "time of a call, with its interval", log=True, show=style.tick_seconds),
+        Axis(up, f"{data.clock}, with its interval", log=True, show=style.tick_seconds),
         (*_rates(across, up), *marks),
     )
-    notes = tuple(_note(point, data.group) for point in data.points)
+    notes = tuple(_note(point, data) for point in data.points)
     return Picture(title=data.title, panels=(panel,), height=6.2, pixels=540, notes=notes)
 
 
@@ -72,15 +72,15 @@ def _mark(
     )  # fmt: skip
 
 
-def _note(point: Point, group: str) -> Note:
+def _note(point: Point, data: Scatter) -> Note:
     return Note(
         point.label,
         (
             ("multiplications", f"{point.multiplications:,}"),
-            (style.TIME, with_confidence(point.seconds)),
+            (data.clock, with_confidence(point.seconds)),
             ("multiplications a second", show.count(point.multiplications / point.seconds.value)),
         ),
-        group=group,
+        group=data.group,
         case=point.label,
         known={"multiplications": point.multiplications},
     )
@@ -152,7 +152,7 @@ def _roof_note(point: RooflinePoint, data: Roofline) -> Note:
             ("multiplications for each byte", show.ratio(point.intensity)),
             ("multiplications a second", show.count(point.rate)),
             ("of the peak", show.percent(point.rate / data.multiplications_per_second)),
-            (style.TIME, with_confidence(point.seconds)),
+            (data.clock, with_confidence(point.seconds)),
         ),
         group=data.group,
         case=point.label,
