@@ -75,6 +75,9 @@ _ALGORITHMS: Final = {
 Of oneDNN: the names of its implementations in src/cpu of its sources; of ATen: `ConvBackend` in
 ATen/native/ConvUtils.h.
 """
+_FAST: Final = {"wino": "Winograd", "fft": "FFT"}
+"""Algorithms that need fewer multiplications, by a part of the name of a kernel of oneDNN or cuDNN
+(the algorithms of `cudnnConvolutionFwdAlgo_t` in NVIDIA's cuDNN API reference)."""
 MOST_NAMED: Final = 3
 LEAST_SHARE: Final = 0.1
 
@@ -108,6 +111,12 @@ class Execution(Stored):
     def reorders(self) -> int:
         """Calls of one pass that only move data between layouts."""
         return sum(kernel.calls for kernel in self.kernels if kernel.reorder)
+
+    @property
+    def fast_algorithms(self) -> tuple[str, ...]:
+        """Names of algorithms that ran and make fewer multiplications than a convolution has."""
+        names = " ".join(kernel.implementation for kernel in self.kernels).lower()
+        return tuple(name for mark, name in _FAST.items() if mark in names)
 
     @property
     def words(self) -> str:
