@@ -13,7 +13,7 @@ The reading is not timed. Copies are limited in number; a sample never uses one 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from convbench.core.sources import Read, read_file, whole
 
@@ -65,6 +65,15 @@ def last_level_cache(read: Read = read_file) -> int | None:
     return max(sizes) * 1024 if sizes else None
 
 
+def l2_bytes(device: str) -> int | None:
+    """Return bytes of the L2 cache of "cuda" or "cuda:<index>"; None where torch does not tell."""
+    import torch
+
+    properties: Any = torch.cuda.get_device_properties(device)
+    size = int(getattr(properties, "L2_cache_size", 0))
+    return size if size > 0 else None
+
+
 class HostEvictor:
     """Writes and reads three times the last-level cache of the host.
 
@@ -112,11 +121,11 @@ class L2Flush:
         from convbench.clock.cuda_driver import TorchDriver
 
         TorchDriver(device)  # for its refusals
-        size = int(torch.cuda.get_device_properties(device).L2_cache_size)
-        if size <= 0:
+        size = l2_bytes(device)
+        if size is None:
             raise RuntimeError(
-                f"device {device!r}: its L2 cache is told as {size} bytes, so no buffer can be "
-                "known to empty it; measure warm, or with rotating buffers of your own size",
+                f"device {device!r}: torch does not tell the size of its L2 cache, so no buffer "
+                "can be known to empty it; measure warm, or with rotating buffers of your own size",
             )
         self.pool_bytes = L2_MULTIPLE * size
         # A tensor made in inference mode could not be written to outside of it.

@@ -16,9 +16,11 @@ from __future__ import annotations
 from statistics import median, median_low
 from typing import TYPE_CHECKING, Final
 
+from convbench.clock.cuda_kernels import short
 from convbench.clock.nvml import HELD_DOWN, slowdowns
 from convbench.clock.samples import of_process
 from convbench.clock.stats import outliers
+from convbench.core import text as show
 from convbench.core.once import once
 
 if TYPE_CHECKING:
@@ -134,6 +136,7 @@ def flags(processes: Sequence[Samples]) -> tuple[str, ...]:
     faults = faults_per_call(processes)
     if faults is not None and faults >= _FAULTS_PER_CALL:
         found.append(f"page faults: {faults:,.0f} a call")
+    found += _choices_differ(processes)
     slow = [word for s in processes for bits in s.throttle_reasons for word in slowdowns(bits)]
     if slow:
         found.append(f"clock held down: {', '.join(sorted(set(slow)))}")
@@ -145,6 +148,37 @@ def flags(processes: Sequence[Samples]) -> tuple[str, ...]:
     apart = {samples.process for samples in processes} - {"fresh", "forked"}
     found += [f"process: {why}" for why in sorted(apart)]
     return tuple(found)
+
+
+def choices(processes: Sequence[Samples]) -> dict[tuple[str, ...], list[Samples]]:
+    """Return the processes by the kernels that libraries chose in them; the most frequent first.
+
+    Kernels that all of them have are left out of a choice; of processes that were not observed
+    nothing is said.
+    """
+    found: dict[frozenset[str], list[Samples]] = {}
+    for samples in processes:
+        if samples.kernels:
+            found.setdefault(frozenset(samples.kernels), []).append(samples)
+    common = frozenset.intersection(*found) if len(found) > 1 else frozenset()
+    return {
+        tuple(name for name in several[0].kernels if name not in common): several
+        for several in sorted(found.values(), key=len, reverse=True)
+    }
+
+
+def _choices_differ(processes: Sequence[Samples]) -> list[str]:
+    """Return the flag of processes in which libraries chose different kernels, with their times."""
+    found = choices(processes)
+    if len(found) < 2:  # noqa: PLR2004  one choice is no difference
+        return []
+    of = sum(map(len, found.values()))
+    told = [
+        f"{len(several)} of {of} processes: {' + '.join(map(short, names)) or 'none of these'}, "
+        f"{show.seconds(median_low(map(of_process, several)))} a call"
+        for names, several in found.items()
+    ]
+    return [f"algorithms differ: {'; '.join(told)}"]
 
 
 def unsettled_by(processes: Sequence[Samples]) -> float:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from convbench.core.serialization import Duration, Stored, Whole
+from convbench.clock import cuda_kernels
+from convbench.core.serialization import ADDED, Duration, Stored, Whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +19,14 @@ class Kernel(Stored):
             "batch_norm", "reorder".
         backend: the library that ran it: "oneDNN", "ATen", "cuDNN".
         implementation: the library's own name of it: "jit_dw:avx512_core" of oneDNN, the name of a
-            CUDA kernel; empty where it is not known.
+            CUDA kernel without its parameters; empty where it is not known.
         layouts: of its tensors in memory: "src nChw16c, weights Goihw16g, dst nChw16c"; empty where
             it is not known.
         reorder: whether it only moves data from one layout to another.
         calls: how often in one pass.
         seconds: of all its calls in one pass, the lower quartile of the passes.
+        tensor_cores: whether a CUDA kernel multiplies on tensor cores; null where its name does not
+            say, for all other calls, and in files from before it was kept.
 
     """
 
@@ -34,6 +37,7 @@ class Kernel(Stored):
     reorder: bool
     calls: Whole
     seconds: Duration
+    tensor_cores: bool | None = field(default=None, metadata=ADDED)
 
     @property
     def words(self) -> str:
@@ -47,12 +51,27 @@ class Kernel(Stored):
         return f"{self.backend}, {self._algorithm.removesuffix(', depthwise') or self._name}"
 
     @property
+    def chosen(self) -> bool:
+        """Whether a library of a GPU chose it among several that compute the same."""
+        return self.backend in _CHOOSING
+
+    @property
     def _name(self) -> str:
-        return (self.implementation or self.operator).strip("_").removeprefix("native_")
+        name = (self.implementation or self.operator).strip("_").removeprefix("native_")
+        return cuda_kernels.short(name) if self._on_cuda else name
+
+    @property
+    def _on_cuda(self) -> bool:
+        return self.chosen or "::" in self.implementation
 
     @property
     def _algorithm(self) -> str:
-        return next((text for mark, text in _ALGORITHMS.items() if mark in self._name), "")
+        known = cuda_kernels.ALGORITHMS if self._on_cuda else _ALGORITHMS
+        name = self.implementation.lower() if self._on_cuda else self._name
+        return next((text for mark, text in known.items() if mark in name), "")
+
+
+_CHOOSING: Final = frozenset({"cuDNN", "cuBLAS", "CUTLASS"})
 
 
 _ALGORITHMS: Final = {
@@ -75,6 +94,9 @@ _ALGORITHMS: Final = {
 Of oneDNN: the names of its implementations in src/cpu of its sources; of ATen: `ConvBackend` in
 ATen/native/ConvUtils.h.
 """
+_FAST: Final = {"wino": "Winograd", "fft": "FFT"}
+"""Algorithms that need fewer multiplications, by a part of the name of a kernel of oneDNN or cuDNN
+(the algorithms of `cudnnConvolutionFwdAlgo_t` in NVIDIA's cuDNN API reference)."""
 MOST_NAMED: Final = 3
 LEAST_SHARE: Final = 0.1
 
@@ -108,6 +130,31 @@ class Execution(Stored):
     def reorders(self) -> int:
         """Calls of one pass that only move data between layouts."""
         return sum(kernel.calls for kernel in self.kernels if kernel.reorder)
+
+    @property
+    def choice(self) -> tuple[str, ...]:
+        """Names of the kernels that a GPU's libraries chose, in order of first appearance.
+
+        Another process may have other ones: cuDNN times several in each, and takes the fastest.
+        """
+        return tuple(dict.fromkeys(one.implementation for one in self.kernels if one.chosen))
+
+    @property
+    def tensor_cores(self) -> str:
+        """Which of the kernels whose names say it multiply on tensor cores; empty for none."""
+        told = [kernel for kernel in self.kernels if kernel.tensor_cores is not None]
+        on = [kernel for kernel in told if kernel.tensor_cores]
+        if not told:
+            return ""
+        if len(on) in {0, len(told)}:
+            return "yes" if on else "no"
+        return f"{len(on)} of {len(told)} kernels"
+
+    @property
+    def fast_algorithms(self) -> tuple[str, ...]:
+        """Names of algorithms that ran and make fewer multiplications than a convolution has."""
+        names = " ".join(kernel.implementation for kernel in self.kernels).lower()
+        return tuple(name for mark, name in _FAST.items() if mark in names)
 
     @property
     def words(self) -> str:

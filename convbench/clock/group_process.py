@@ -22,6 +22,7 @@ from convbench.clock.cuda import clocks_for, inconsistent, stopwatch_for
 from convbench.clock.cuda_graphs import MOST_CAPTURED, KernelStopwatch
 from convbench.clock.execution import Execution
 from convbench.clock.nvml import watch_others
+from convbench.clock.observing import PASSES
 from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import KERNEL, NO_KERNELS, Failure, Samples, Untimed
@@ -152,8 +153,11 @@ class Contestant:
         """Return what ran."""
         return {}
 
-    def execution(self) -> Execution | None:
-        """Run a few passes more, and return which library calls they made; None for any."""
+    def execution(self, most: int = PASSES) -> Execution | None:  # noqa: ARG002
+        """Run at most so many passes more, and return which library calls they made.
+
+        None where they are not observed.
+        """
         return None
 
     def parts(self, samples: Samples) -> dict[str, Samples]:  # noqa: ARG002
@@ -255,13 +259,17 @@ def _with_facts(
         pool_bytes=getattr(crew, "pool_bytes", 0),
         process=order.process,
     )
+    # on a GPU libraries choose anew in each process
+    seen = order.first or order.device != "cpu"
+    found = competitor.execution(PASSES if order.first else 1) if seen else None
+    samples = replace(samples, kernels=found.choice if found else ())
     outcome = replace(outcome, samples=samples, also=competitor.parts(samples))
     if not order.first:
         return outcome
     return replace(
         outcome,
         ran={**_identity(competitor), **in_force},
-        execution=competitor.execution(),
+        execution=found,
         digests=competitor.digests(),
     )
 

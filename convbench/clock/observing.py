@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from convbench.clock import cuda_kernels
 from convbench.clock.execution import Execution, Kernel
 from convbench.clock.onednn_log import Log, captured, readable
 from convbench.clock.samples import low_quantile
@@ -42,25 +43,35 @@ class _Call(NamedTuple):
     implementation: str
     layouts: str
     reorder: bool
+    tensor_cores: bool | None = None
 
 
 _Pass = list[tuple[_Call, float]]
 
 
 def observe(
-    work: Callable[[], object], device: str = "cpu", prepare: Callable[[], object] | None = None
+    work: Callable[[], object],
+    device: str = "cpu",
+    prepare: Callable[[], object] | None = None,
+    most: int = PASSES,
 ) -> Execution:
     """Run a forward pass a few times, and return which library calls it made.
 
-    prepare: is called before each pass, such as to empty the caches. Where it cannot be told, the
-    result says why; it raises only what `work` itself raises.
+    Where it cannot be told, the result says why; it raises only what `work` itself raises.
+
+    Args:
+        work: the pass.
+        device: "cpu" or "cuda:<index>".
+        prepare: is called before each pass, such as to empty the caches.
+        most: passes that count, at most; one more goes before them.
+
     """
     cuda = device.partition(":")[0] == "cuda"
     if not cuda and (why := readable()):
         return Execution(reason=why)
     passes: list[_Pass] = []
     left = ENOUGH
-    while len(passes) <= PASSES and (left > 0 or not passes[1:]):
+    while len(passes) <= most and (left > 0 or not passes[1:]):
         if prepare is not None:
             prepare()
         begin = time.perf_counter()
@@ -71,11 +82,14 @@ def observe(
 
 
 def observed(
-    work: Callable[[], object], device: str = "cpu", prepare: Callable[[], object] | None = None
+    work: Callable[[], object],
+    device: str = "cpu",
+    prepare: Callable[[], object] | None = None,
+    most: int = PASSES,
 ) -> Execution:
     """Return what `observe` does; where `work` raises, that is the reason."""
     try:
-        return observe(work, device, prepare)
+        return observe(work, device, prepare, most)
     except Exception as error:  # noqa: BLE001  what ran cannot be told; that it ran is known
         return Execution(reason=one_line(error))
 
@@ -203,22 +217,8 @@ def _on_cuda(work: Callable[[], object], device: str) -> _Pass:
 
 def launched(events: Iterable[Any]) -> _Pass:
     """Return the kernels of a profile in the order of their launches, each with its operator."""
-    found: _Pass = []
-    for event in events:
-        operator = event.name.removeprefix("aten::")
-        for kernel in event.kernels:
-            name = kernel.name
-            moves = any(mark in name for mark in _CUDA_MOVES)
-            call = _Call(operator, _library(operator, name), name, "", moves)
-            found.append((call, kernel.duration / 1e6))
-    return found
-
-
-_CUDA_MOVES: Final = ("nchwToNhwc", "nhwcToNchw", "transpose_readWrite", "Memcpy DtoD")
-_LIBRARIES: Final = {"cudnn": "cuDNN", "cublas": "cuBLAS", "cutlass": "CUTLASS"}
-
-
-def _library(operator: str, kernel: str) -> str:
-    """Return whose kernel it is: told by its operator's name, or by its own; ATen's otherwise."""
-    text = f"{operator} {kernel}".lower()
-    return next((name for mark, name in _LIBRARIES.items() if mark in text), "ATen")
+    return [
+        (_Call(one.operator, one.library, one.name, one.layouts, one.moves, one.tensor_cores),
+         one.seconds)
+        for one in cuda_kernels.launched(events)
+    ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from statistics import median
 from typing import Annotated, Any, Final
@@ -13,7 +13,7 @@ from convbench.clock.stopwatch import Reading
 from convbench.core import text as show
 from convbench.core.notebook_views import OneLine
 from convbench.core.once import once
-from convbench.core.serialization import Duration, Least, Stored, Whole
+from convbench.core.serialization import ADDED, Duration, Least, Stored, Whole
 
 QUANTILE: Final = 0.25
 """Of a process's rounds: its time of a call, see `clock.estimates`."""
@@ -75,6 +75,8 @@ class Samples(OneLine, Stored):
         pool_bytes: memory that was read before every sample to evict the caches; 0 for a warm
             measurement.
         process: "fresh" or "forked" for a new process, otherwise why there was none.
+        kernels: names of the kernels that a GPU's libraries chose in this process, see
+            `execution.Execution.choice`; empty where none were observed.
 
     Raises:
         ValueError: no rounds, tuples of different lengths, a time that is negative or not finite,
@@ -105,6 +107,7 @@ class Samples(OneLine, Stored):
     allocator: str = "system"
     pool_bytes: Whole = 0
     process: str = "the caller's"
+    kernels: tuple[str, ...] = field(default=(), metadata=ADDED)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a measurement."""

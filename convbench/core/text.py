@@ -78,6 +78,19 @@ def size(value: float) -> str:
     return f"{_prefixed(value, digits=3)}B"
 
 
+def rate(value: float) -> str:
+    """Return bytes a second: 3.35 TB/s."""
+    return f"{size(value)}/s" if math.isfinite(value) else MISSING
+
+
+def flops(value: float) -> str:
+    """Return floating-point operations a second: 67.0 TFLOP/s."""
+    if not math.isfinite(value):
+        return MISSING
+    number, _, prefix = _prefixed(value, digits=3).partition(" ")
+    return f"{number} {prefix}FLOP/s"
+
+
 def seconds(value: float | Interval) -> str:
     """Return a duration with 3 digits, 1.23 ms; of an Interval also how sure it is: see `parts`."""
     return _joined(parts(value)) if isinstance(value, Interval) else _seconds(value)
@@ -299,5 +312,7 @@ def _number(value: float, kind: Kind) -> str:
         "ratio": ratio,
         "share": share,
         "bytes": size,
+        "flops": flops,
+        "rate": rate,
     }
     return show[kind](value) if kind in show else str(value)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
-Kind = Literal["text", "integer", "count", "seconds", "ratio", "share", "bytes"]
-"""What a column of a table holds. A share is a fraction: 0.05 is 5 %."""
-Unit = Literal["", "1", "s", "B"]
+Kind = Literal["text", "integer", "count", "seconds", "ratio", "share", "bytes", "flops", "rate"]
+"""What a column of a table holds. A share is a fraction: 0.05 is 5 %; a rate is of bytes."""
+Unit = Literal["", "1", "s", "B", "FLOP/s", "B/s"]
 UNITS: Final[dict[Kind, Unit]] = {
     "text": "",
     "integer": "1",
@@ -16,10 +16,12 @@ UNITS: Final[dict[Kind, Unit]] = {
     "ratio": "1",
     "share": "1",
     "bytes": "B",
+    "flops": "FLOP/s",
+    "rate": "B/s",
 }
 """The unit of a column's raw values."""
 
-REAL: Final[frozenset[Kind]] = frozenset({"seconds", "ratio", "share"})
+REAL: Final[frozenset[Kind]] = frozenset({"seconds", "ratio", "share", "flops", "rate"})
 """Kinds of real numbers; those of whole numbers are integer, count and bytes."""
 
 _BITS_OF_A_BYTE: Final = 8

@@ -14,7 +14,7 @@ from convbench.clock.gathering import Gathering
 from convbench.clock.group_process import Order, Tell
 from convbench.clock.measurement import Measurement
 from convbench.clock.measuring import Called, measurement_of
-from convbench.clock.observing import observed
+from convbench.clock.observing import PASSES, observed
 from convbench.clock.processes import ready
 from convbench.core.random_state import seeded
 
@@ -63,9 +63,9 @@ def why_no_time(measurement: Measurement, name: str) -> str:
 class _Prepared(Called):
     """A setup's module on its input."""
 
-    def execution(self) -> Execution:
+    def execution(self, most: int = PASSES) -> Execution:
         """Return the library calls of one pass."""
-        return observed(self.work, self.order.device)
+        return observed(self.work, self.order.device, most=most)
 
 
 @dataclass(frozen=True)

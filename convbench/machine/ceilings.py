@@ -6,52 +6,37 @@ measurements of one machine are put together by `Ceiling.best`.
 
 from __future__ import annotations
 
+import math
 import mmap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.observing import observed
 from convbench.core.serialization import ADDED, Duration, Rate, Stored, Whole
+from convbench.machine.levels import CALLS, GAIN, MEMORY, Level, fitting, levels_of
+from convbench.machine.shapes import FAMILIES, Shape
+from convbench.machine.trials import Trial
 
 if TYPE_CHECKING:
     import torch
 
-    from convbench.clock.stopwatch import Stopwatch, Work
+
+__all__ = ["MEMORY", "RATES", "SECONDS", "Ceiling", "Level", "measure_ceiling", "peaks"]
 
 SECONDS: Final = 0.06
 """How long a run looks for each rate; `convbench probe` takes longer."""
 RATES: Final = 18
 """How many rates and times are looked for, about."""
-FEWEST: Final = 3
-MEMORY: Final = "memory"
-"""Name of the level beyond all caches: DRAM, or the HBM of a GPU."""
-_CALLS: Final = 20
-"""Calls that are timed together, where one takes about a microsecond."""
 _PAGE: Final = mmap.PAGESIZE
 _PAGES: Final = 2048
-_SLOWEST: Final = 1.5
-"""A size whose first call takes so many times `SECONDS` is not tried again."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Level(Stored):
-    """A level of the memory hierarchy.
-
-    Attributes:
-        name: "L1", "L2", "L3" or "memory".
-        size: bytes that it holds; null for memory. Private caches (L1 and L2 of a processor) of all
-            threads together.
-        bytes_per_second: the highest rate of a copy whose source and target it holds; bytes read
-            and bytes written both count.
-
-    """
-
-    name: str
-    size: Whole | None
-    bytes_per_second: Rate
+_ROOM: Final = 0.25
+"""Share of a GPU's free memory for the operands of a shape: an algorithm needs as much, and a graph
+of it keeps its own."""
+_LONGEST: Final = 0.25
+"""Seconds of a call beyond which no larger size is tried: it has long saturated the device."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +49,8 @@ class Ceiling(Stored):
         threads: threads of the host.
         multiplications_per_second: the highest rate of a matrix product or of a convolution without
             padding, of several shapes and trials, with no algorithm that multiplies less.
-        bytes_per_second: the highest rate of a copy larger than every cache, of several trials;
-            bytes read and bytes written both count.
+        bytes_per_second: the highest rate of a copy larger than every cache, of several trials, on
+            a GPU the best of `STREAMS`; bytes read and bytes written both count.
         peak_of: what reached `multiplications_per_second`; empty in files from before it was kept.
         levels: bandwidth of each level, from the nearest to memory; empty in such files.
         convolution_seconds: the shortest call of `torch.nn.Conv2d`, of one multiplication; null in
@@ -79,6 +64,8 @@ class Ceiling(Stored):
         reorder_bytes_per_second: the highest rate at which a tensor of 64 × 56 × 56 was copied from
             channels first to channels last, read and written bytes both counted; null likewise.
         fault_seconds: what the first write to a page adds on the host; null likewise.
+        sm_clock_mhz: clock of a GPU at the end of the trial that reached the peak of
+            multiplications; null likewise, and where it is not told.
 
     """
 
@@ -96,6 +83,7 @@ class Ceiling(Stored):
     watched_seconds: Duration | None = field(default=None, metadata=ADDED)
     reorder_bytes_per_second: Rate | None = field(default=None, metadata=ADDED)
     fault_seconds: Duration | None = field(default=None, metadata=ADDED)
+    sm_clock_mhz: Whole | None = field(default=None, metadata=ADDED)
 
     @property
     def what(self) -> tuple[str, str, int]:
@@ -141,70 +129,6 @@ def _of(best: Callable[[list[float]], float], *values: float | None) -> float | 
     return best(known) if known else None
 
 
-class Shape(NamedTuple):
-    """A matrix product, where `kernel` is 0, or a convolution, by its sizes."""
-
-    batch: int
-    channels: int
-    size: int
-    kernel: int = 0
-    stride: int = 1
-    channels_last: bool = False
-
-    @property
-    def text(self) -> str:
-        """What it is, for readers."""
-        if not self.kernel:
-            return f"product of two {self.size}×{self.size} matrices"
-        stride = f", stride {self.stride}" if self.stride > 1 else ""
-        layout = "channels last" if self.channels_last else "channels first"
-        return (
-            f"convolution {self.channels}→{self.channels}, {self.kernel}×{self.kernel}, "
-            f"{self.size}×{self.size}{stride}, batch {self.batch}, {layout}"
-        )
-
-    @property
-    def multiplications(self) -> int:
-        """How many a call makes."""
-        if not self.kernel:
-            return self.size**3
-        outputs = (self.size - self.kernel) // self.stride + 1
-        return self.batch * (self.channels * self.kernel * outputs) ** 2
-
-    def work(self, device: str, kind: torch.dtype) -> Work:
-        """Return the call; its operands are drawn here."""
-        import torch
-
-        def drawn(*sizes: int) -> torch.Tensor:
-            found = torch.randn(*sizes, device=device).to(kind)
-            last = torch.channels_last
-            return found.contiguous(memory_format=last) if self.channels_last else found
-
-        if not self.kernel:
-            left, right = drawn(self.size, self.size), drawn(self.size, self.size)
-            return lambda: left @ right
-        image = drawn(self.batch, self.channels, self.size, self.size)
-        weight = drawn(self.channels, self.channels, self.kernel, self.kernel)
-        return lambda: torch.nn.functional.conv2d(image, weight, stride=self.stride)
-
-
-# PyTorch asks oneDNN for direct convolutions only. On a GPU cuDNN may take Winograd's algorithm for
-# 3×3 kernels of stride 1, which multiplies less: with a stride of 2 there is none.
-_SHAPES: Final = {
-    "cpu": (
-        Shape(1, 0, 256), Shape(1, 0, 512), Shape(1, 0, 1024),
-        Shape(4, 128, 30, 3, channels_last=True), Shape(4, 128, 30, 3),
-        Shape(4, 256, 16, 3, channels_last=True), Shape(1, 64, 58, 3, channels_last=True),
-        Shape(1, 256, 28, 1, channels_last=True),
-    ),
-    "cuda": (
-        Shape(1, 0, 2048), Shape(1, 0, 4096), Shape(1, 0, 8192),
-        Shape(64, 512, 28, 1, channels_last=True), Shape(64, 512, 28, 1),
-        Shape(64, 256, 57, 3, 2, channels_last=True), Shape(64, 256, 57, 3, 2),
-    ),
-}  # fmt: skip
-
-
 def measure_ceiling(
     device: str,
     dtype: str,
@@ -220,28 +144,41 @@ def measure_ceiling(
     """
     import torch
 
-    from convbench.clock.cuda import stopwatch_for
+    from convbench.clock.cuda import clocks_for
     from convbench.clock.settings import execution
+    from convbench.machine.device import memory_free
 
     say = tell or (lambda _: None)
     on_gpu = device.startswith("cuda")
     kind: torch.dtype = getattr(torch, "float32" if dtype == "tf32" else dtype)
-    trial = _Trial(stopwatch_for(device), seconds)
+    clocks = clocks_for(device)
+    calling = Trial(next(iter(clocks.values())), seconds)
+    # on a GPU kernels alone: of a short one its launch would be timed
+    trial = Trial(clocks["kernel"], seconds) if on_gpu else calling
+    best = trial.steady if on_gpu else trial.best
+    reached: dict[str, int | None] = {}
+
+    def rate(shape: Shape) -> float:
+        say(shape.text)
+        found = shape.multiplications / best(shape.work(device, kind))
+        reached[shape.text] = trial.sm_clock_mhz
+        return found
+
+    free = memory_free(device) if on_gpu else None
+    most = _ROOM * free / kind.itemsize if free else math.inf
+    families = FAMILIES["cuda" if on_gpu else "cpu"]
     with execution(threads, device, tf32=dtype == "tf32"):
-        rates: dict[str, float] = {}
-        for shape in _SHAPES["cuda" if on_gpu else "cpu"]:
-            say(shape.text)
-            rates[shape.text] = shape.multiplications / trial.best(shape.work(device, kind))
+        rates = peaks(([one for one in few if one.elements <= most] for few in families), rate)
         say("copies")
-        levels = tuple(_levels(device, threads, trial))
+        levels = levels_of(device, threads, trial)
         say("the shortest calls")
         one = torch.zeros(1, 1, 1, 1, device=device, dtype=kind)
         relu = torch.nn.ReLU()
         image = torch.ones(1, 64, 56, 56, device=device, dtype=kind)
         last = torch.channels_last
-        reorder = trial.best(lambda: image.contiguous(memory_format=last))
-        shortest = _shortest_convolutions(device, kind, trial)
-        operator = trial.best(lambda: relu(one), _CALLS)
+        reorder = best(lambda: image.contiguous(memory_format=last))
+        shortest = _shortest_convolutions(device, kind, calling)
+        operator = calling.best(lambda: relu(one), CALLS)
     peak = max(rates, key=lambda text: rates[text])
     return Ceiling(
         device=device,
@@ -254,11 +191,39 @@ def measure_ceiling(
         operator_seconds=operator,
         reorder_bytes_per_second=2 * image.numel() * image.element_size() / reorder,
         fault_seconds=None if on_gpu else _fault_seconds(),
+        sm_clock_mhz=reached[peak],
         **shortest,
     )
 
 
-def _shortest_convolutions(device: str, kind: torch.dtype, trial: _Trial) -> dict[str, Any]:
+def peaks(families: Iterable[Iterable[Shape]], rate: Callable[[Shape], float]) -> dict[str, float]:
+    """Return the multiplications a second of shapes, by what they are.
+
+    In each family shapes get larger for as long as that makes them faster by `GAIN`, they fit into
+    the device's memory, and they take no longer than `_LONGEST`.
+
+    Raises RuntimeError where none of them fits.
+    """
+    found: dict[str, float] = {}
+    too_large: list[BaseException] = []
+    for family in families:
+        best = 0.0
+        for shape in family:
+            if best and shape.multiplications > _LONGEST * best:
+                break
+            now = fitting(partial(rate, shape), too_large)
+            if now is None:
+                break
+            found[shape.text] = now
+            if now < (1 + GAIN) * best:
+                break
+            best = now
+    if not found:
+        raise too_large[0] if too_large else RuntimeError("the device has too little free memory")
+    return found
+
+
+def _shortest_convolutions(device: str, kind: torch.dtype, trial: Trial) -> dict[str, Any]:
     """Return what calling a convolution takes, by the names of the fields of a ceiling.
 
     A depthwise convolution of 16 channels on 3×3 goes to oneDNN, and has other numbers of reorders
@@ -269,7 +234,7 @@ def _shortest_convolutions(device: str, kind: torch.dtype, trial: _Trial) -> dic
 
     one = torch.zeros(1, 1, 1, 1, device=device, dtype=kind)
     tiny = torch.nn.Conv2d(1, 1, 1, bias=False).to(device, kind)
-    found: dict[str, Any] = {"convolution_seconds": trial.best(lambda: tiny(one), _CALLS)}
+    found: dict[str, Any] = {"convolution_seconds": trial.best(lambda: tiny(one), CALLS)}
     if device.startswith("cuda"):
         return found
     watched = observed(lambda: tiny(one))
@@ -280,7 +245,7 @@ def _shortest_convolutions(device: str, kind: torch.dtype, trial: _Trial) -> dic
         depthwise = torch.nn.Conv2d(16, 16, 3, groups=16, bias=False).to(kind)
         depthwise.weight.data = depthwise.weight.data.contiguous(memory_format=layout)
         image = torch.zeros(1, 16, 3, 3, dtype=kind).contiguous(memory_format=layout)
-        whole = trial.best(partial(depthwise, image), _CALLS)
+        whole = trial.best(partial(depthwise, image), CALLS)
         ran = observed(partial(depthwise, image))
         if {kernel.backend for kernel in ran.kernels} != {"oneDNN"}:
             return found
@@ -288,54 +253,6 @@ def _shortest_convolutions(device: str, kind: torch.dtype, trial: _Trial) -> dic
     (many, long), (few, short) = sorted(beside, reverse=True)
     each = max(0.0, (long - short) / (many - few)) if many > few else 0.0
     return {**found, "reorder_seconds": each, "primitive_seconds": max(0.0, short - few * each)}
-
-
-def _levels(device: str, threads: int, trial: _Trial) -> Iterator[Level]:
-    """Yield the levels of the device's memory, the nearest first.
-
-    Of a cache it is the time that more bytes take of a copy which it holds, so that the call itself
-    does not count. Private caches are read by one thread, and have that rate times the threads.
-    """
-    import torch
-
-    from convbench.clock.caches import ASSUMED_CACHE, TIMES_THE_CACHE, cache_sizes
-    from convbench.clock.settings import execution
-
-    on_gpu = device.startswith("cuda")
-    if on_gpu:
-        held = int(torch.cuda.get_device_properties(device).L2_cache_size)
-        caches = {"L2": held} if held > 0 else {}
-        largest = 2**28
-    else:
-        caches = {
-            name.removesuffix("d").upper(): 1024 * size for name, size in cache_sizes().items()
-        }
-        largest = TIMES_THE_CACHE * max(caches.values(), default=ASSUMED_CACHE)
-    nearer = 0
-    for name, size in caches.items():
-        low, high = max(size // 8, 3 * nearer // 2), size // 2
-        nearer = size
-        if low >= high:
-            continue
-        private = not on_gpu and name in {"L1", "L2"}
-        many = threads if private else 1
-        with execution(1 if private else threads, device):
-            calls = _CALLS if high < 2**22 else 1
-            few, more = (trial.best(_copy(device, part), calls) for part in (low, high))
-        if more > few:
-            rate = many * (high - low) / (more - few)
-            yield Level(name=name, size=many * size, bytes_per_second=rate)
-    rate = 2 * largest / trial.best(_copy(device, 2 * largest))
-    yield Level(name=MEMORY, size=None, bytes_per_second=rate)
-
-
-def _copy(device: str, moved: int) -> Work:
-    """Return a copy that reads and writes `moved` bytes together."""
-    import torch
-
-    source = torch.ones(max(1, moved // 8), dtype=torch.float32, device=device)
-    target = torch.zeros_like(source)
-    return lambda: target.copy_(source)
 
 
 def _fault_seconds() -> float:
@@ -353,22 +270,3 @@ def _fault_seconds() -> float:
             return max(0.0, (times[1] - times[0]) - (times[2] - times[1])) / _PAGES
 
     return min(added() for _ in range(8))
-
-
-class _Trial:
-    """Looks for the shortest time of a call."""
-
-    def __init__(self, stopwatch: Stopwatch, seconds: float) -> None:
-        self._stopwatch, self._seconds = stopwatch, seconds
-
-    def best(self, work: Work, calls: int = 1) -> float:
-        """Return the shortest time of a call in seconds, of `calls` timed together."""
-        begin = time.perf_counter()
-        best = self._stopwatch.time(work, calls).seconds
-        if time.perf_counter() - begin > _SLOWEST * self._seconds and best > self._seconds:
-            return best / calls  # so slow a size is no ceiling
-        made = 1
-        while made < FEWEST or time.perf_counter() - begin < self._seconds:
-            best = min(best, self._stopwatch.time(work, calls).seconds)
-            made += 1
-        return best / calls

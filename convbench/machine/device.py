@@ -75,6 +75,16 @@ def resolve_device(wanted: str) -> str:
     return f"cuda:{index}"
 
 
+def has_tf32(device: str) -> bool:
+    """Return whether a GPU computes TF32: from compute capability 8.0 on.
+
+    Source: CUDA C++ Programming Guide, "Compute Capabilities", tensor cores.
+    """
+    import torch
+
+    return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
 def _cuda_available() -> bool:
     """Ask torch, without its warning where it cannot: `no_cuda` and `unusable` say why."""
     import torch

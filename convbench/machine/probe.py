@@ -30,6 +30,8 @@ IDENTITY: Final = tuple(
     if key in MUST_MATCH and key not in {"threads", "stopwatch"}
 )
 """Facts of a fingerprint that say which machine it is, as far as its ceilings go."""
+USUAL: Final = {"cpu": ("float32",), "cuda": ("float32", "tf32", "bfloat16", "float16")}
+"""Data types that are measured where none is named, by kind of device."""
 
 
 class ProbeError(ConvbenchError, ValueError):
@@ -94,7 +96,7 @@ def kept(facts: Mapping[str, Any]) -> Probe | None:
 def probe(
     *,
     device: str,
-    dtypes: Sequence[str],
+    dtypes: Sequence[str] | None,
     threads: int | None,
     budget: float,
     tell: Callable[[str], None] | None = None,
@@ -106,7 +108,7 @@ def probe(
 
     Args:
         device: "auto", "cpu" or "cuda:<index>".
-        dtypes: data types, as in a record.
+        dtypes: data types, as in a record; None is `USUAL` for the kind of device.
         threads: intra-op threads; None is a number that can be measured here, as for a run.
         budget: seconds for each data type.
         tell: is told what is measured next.
@@ -134,7 +136,7 @@ def probe(
     facts = fingerprint(chosen, number, because)
     earlier = kept(facts)
     known = {one.what: one for one in earlier.ceilings} if earlier else {}
-    for dtype in dtypes:
+    for dtype in USUAL[chosen.partition(":")[0]] if dtypes is None else dtypes:
         found: Ceiling | str = ready(device=chosen).ask(
             "convbench.machine.probe:errand", chosen, dtype, number, budget / RATES, told=tell
         )

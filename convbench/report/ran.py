@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.report.document import Column, Table
 from convbench.runs.columns import COLUMNS, OBSERVED
+from convbench.runs.columns_device import OF_THE_DEVICE, on_a_gpu
 
 if TYPE_CHECKING:
     from convbench.report.groups import Group
@@ -19,6 +20,20 @@ _COLUMNS: Final = {
 }
 
 
+_OF_A_GPU: Final = {"tensor_cores": "tensor cores", "kernel_choices": "choices"}
+_ON_A_CPU: Final = (
+    "What ran in one pass: library calls, those that only move data between memory layouts "
+    f"(reorders), and time in them ({OBSERVED}; without an interval). The time of a call also "
+    "holds dispatch and allocation around them."
+)
+_ON_A_GPU: Final = (
+    "What ran in one pass, by PyTorch's profiler: kernels, those that only move data between "
+    f"memory layouts (reorders), and time in them ({OBSERVED}; without an interval). Tensor cores: "
+    "as the kernels' names say it. Choices: different sets of kernels among the processes, since "
+    "libraries choose anew in each; with several, the remark “algorithms differ” has their times."
+)
+
+
 def ran_tables(group: Group, caption: str = "") -> tuple[Table, ...]:
     """Return the table of a group; none where nothing is known of any of its cases.
 
@@ -27,7 +42,9 @@ def ran_tables(group: Group, caption: str = "") -> tuple[Table, ...]:
     known = [row for row in group.timed if row.record.execution]
     if not known:
         return ()
-    of_frame = [COLUMNS[key] for key in _COLUMNS]
+    on_gpu = on_a_gpu(row.record for row in known)
+    shown = {**_COLUMNS, **(_OF_A_GPU if on_gpu else {})}
+    of_frame = [{**COLUMNS, **OF_THE_DEVICE}[key] for key in shown]
     rows = []
     for row in known:
         values = [column.value(row) for column in of_frame]
@@ -37,17 +54,12 @@ def ran_tables(group: Group, caption: str = "") -> tuple[Table, ...]:
     return (
         Table(
             id="ran",
-            caption=caption
-            or (
-                "What ran in one pass: library calls, those that only move data between memory "
-                f"layouts (reorders), and time in them ({OBSERVED}; without an interval). The time "
-                "of a call also holds dispatch and allocation around them."
-            ),
+            caption=caption or (_ON_A_GPU if on_gpu else _ON_A_CPU),
             columns=(
                 Column(name="case", key="label"),
                 *(
-                    Column(name=name, key=key, kind=COLUMNS[key].kind)
-                    for key, name in _COLUMNS.items()
+                    Column(name=name, key=column.name, kind=column.kind)
+                    for name, column in zip(shown.values(), of_frame, strict=True)
                 ),
             ),
             rows=tuple(rows),

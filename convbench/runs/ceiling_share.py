@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from convbench.clock.estimates import typical
 from convbench.core.units import itemsize
 from convbench.runs.gap import fewer
+from convbench.runs.roofline import steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,18 +51,48 @@ def shares(record: Record, ceiling: Ceiling) -> tuple[float, float] | None:
 def flags(record: Record, ceiling: Ceiling | None, cache_bytes: int | None) -> tuple[str, ...]:
     """Return flags for a record that does more than its device can.
 
-    cache_bytes: of the last-level cache; what fits into it may be moved faster than memory can.
+    cache_bytes: of the last-level cache; what it may have held is not moved at memory's bandwidth.
     """
     reached = shares(record, ceiling) if ceiling else None
     if reached is None or record.cost is None:
         return ()
     found = []
     if reached[0] > MORE_THAN_ALL:
-        found.append(
-            f"efficiency: {reached[0]:.0%} of the multiplications the device does at its peak"
-        )
+        found.append(_more_than_the_peak(record, reached[0]))
     moved = record.cost.bytes_moved(itemsize(record.dtype) or 1)
-    warm = record.cache == "warm" and cache_bytes is not None and moved < cache_bytes
-    if reached[1] > MORE_THAN_ALL and not warm:
-        found.append(f"bandwidth: {reached[1]:.0%} of the bytes the device copies at its peak")
+    beyond = reached[1] * _from_memory(record, moved, cache_bytes) / moved if moved else 0.0
+    if beyond > MORE_THAN_ALL:
+        found.append(f"bandwidth: {beyond:.0%} of the bytes the device copies at its peak")
     return tuple(found)
+
+
+def _more_than_the_peak(record: Record, share: float) -> str:
+    """Return the flag: a faster algorithm where a kernel names one, else that it cannot be."""
+    ran = record.execution
+    if ran is not None and (faster := ran.fast_algorithms):
+        return (
+            f"faster algorithm: {' and '.join(faster)}, which multiplies less than the formula, "
+            f"{share:.0%} of the peak by that"
+        )
+    known = record.device == "cpu" or (ran is not None and not ran.reason)
+    return f"efficiency: {share:.0%} of the multiplications the device does at its peak" + (
+        "" if known else "; what ran is not known, and Winograd or FFT would multiply less"
+    )
+
+
+def _from_memory(record: Record, moved: float, cache_bytes: int | None) -> float:
+    """Return how many of the bytes that a call moves at least no cache can have served.
+
+    What a cache of S bytes holds when a step ends is at most S bytes: the next step need not read
+    them, and they need not have been written. So of N steps, repeated, the caches serve at most
+    (2·N - 1)·S bytes. With a processor's several caches, all bytes count as soon as they are more
+    than its last one holds.
+    """
+    if record.cache != "warm":
+        return moved
+    if record.device == "cpu":
+        return moved if cache_bytes is None or moved >= cache_bytes else 0.0
+    if cache_bytes is None:
+        return 0.0
+    boundaries = 2 * max(1, len(steps_of(record))) - 1
+    return max(0.0, moved - boundaries * cache_bytes)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from convbench.core.errors import SuiteError, UnknownNameError
-from convbench.runs.conditions import AXES, default
+from convbench.runs.conditions import AXES, defaults
 from convbench.runs.record import Run
 from convbench.runs.suite import (
     LEAST_SECONDS,
@@ -66,7 +66,7 @@ def choose(request: Request) -> Choice:
     name = "default" if request.suite is None else request.suite
     suite = load_suite(name)
     device = resolve_device(request.device or "auto")
-    axes = _axes(request, suite)
+    axes = _axes(request, suite, device)
     threads = resolve_threads(axes["threads"] or None, device)
     return Choice(
         suite=with_processes(suite, request.processes),
@@ -99,11 +99,14 @@ def shown_path(path: str) -> str:
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else whole.name
 
 
-def _axes(request: Request, suite: Suite) -> dict[str, tuple[Any, ...]]:
-    """Return what every axis is to be: as the command line says, else the suite, else default.
+def _axes(request: Request, suite: Suite, device: str) -> dict[str, tuple[Any, ...]]:
+    """Return what every axis is to be: by the command line, else the suite, else the device.
 
-    Threads of which neither says anything are ().
+    Threads of which neither says anything are (). SuiteError for TF32 on a GPU that has none.
     """
+    from convbench.machine.device import has_tf32
+
+    tf32 = device == "cpu" or has_tf32(device)
     axes: dict[str, tuple[Any, ...]] = {}
     for axis, known in AXES.items():
         given = request.axes.get(axis)
@@ -112,7 +115,12 @@ def _axes(request: Request, suite: Suite) -> dict[str, tuple[Any, ...]]:
             axes[axis] = chosen or ()
         else:
             chosen = checked_values(given, f"--{axis}", known) or suite.axes.get(axis)
-            axes[axis] = chosen or (default(axis),)
+            axes[axis] = chosen or defaults(axis, device, suite.spatial_axes, tf32=tf32)
+    if not tf32 and "tf32" in axes["dtype"]:
+        raise SuiteError(
+            f"The data type tf32 was asked for, and {device} has none: its compute capability is "
+            "below 8.0. Give --dtype float32,float16."
+        )
     return axes
 
 

@@ -22,7 +22,12 @@ AXES: Final[dict[str, tuple[str, ...] | None]] = {
     "cache": CACHE_MODES,
     "allocator": ALLOCATORS,
 }
-"""The axes and what each may be. The first value is the default."""
+"""The axes and what each may be. The first value is the default on a CPU."""
+_ON_A_GPU: Final = {"dtype": ("tf32", "bfloat16"), "layout": ("channels_last",)}
+"""What is deployed there. PyTorch lets convolutions of float32 use TF32 unless it is told not to
+(`torch.backends.cudnn.allow_tf32`, notes on CUDA semantics); tensor cores want channels last."""
+_WITHOUT_TF32: Final = ("float32", "float16")
+"""Data types in the place of those, on a GPU of before TF32 and bfloat16."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +59,7 @@ class Condition:
         always = ("device", "dtype", "layout")
         if self.device.startswith("cuda"):
             said.pop("threads")  # of the host, which launches with one
+            said["dtype"] = {"float32": "ieee float32"}.get(self.dtype, self.dtype)  # without TF32
         return {
             axis: text
             for axis, text in said.items()
@@ -77,7 +83,7 @@ class Condition:
         rules = (
             (
                 self.layout == "channels_last" and spatial_axes == 1,
-                "PyTorch has no channels_last layout for one spatial axis",
+                "PyTorch has no channels_last layout for one spatial axis: ask for channels_first",
             ),
             (
                 self.dtype == "tf32" and not on_gpu,
@@ -100,8 +106,26 @@ class Condition:
         return next((why for holds, why in rules if holds), None)
 
 
+def defaults(
+    axis: str, device: str, spatial_axes: int, *, tf32: bool = True
+) -> tuple[str | None, ...]:
+    """Return the values of an axis that neither a user nor a suite chose, on a device.
+
+    Args:
+        axis: a key of `AXES`.
+        device: "cpu" or "cuda:<index>".
+        spatial_axes: the most that a slot has; those of one axis have no channels_last.
+        tf32: whether the device, if it is a GPU, computes TF32.
+
+    """
+    on_gpu = device.startswith("cuda")
+    if not on_gpu or axis not in _ON_A_GPU or (axis, spatial_axes) == ("layout", 1):
+        return (default(axis),)
+    return _WITHOUT_TF32 if axis == "dtype" and not tf32 else _ON_A_GPU[axis]
+
+
 def default(axis: str) -> str | None:
-    """Return the value of an axis that nobody chose; None for threads, which are tried."""
+    """Return the value of an axis that a label leaves out; None for threads, which are tried."""
     known = AXES[axis]
     if axis == "allocator":
         return "kept"

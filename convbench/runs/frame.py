@@ -19,6 +19,7 @@ from convbench.core.once import once
 from convbench.core.units import REAL, Kind
 from convbench.runs.ceiling_share import ceiling_of
 from convbench.runs.columns import COLUMNS, LAST_OF_COUNTS, FrameColumn, of_backend, of_counter
+from convbench.runs.columns_device import OF_THE_DEVICE, on_a_gpu
 from convbench.runs.columns_gpu import OF_A_GPU
 from convbench.runs.gap import Gap, gap
 from convbench.runs.launching import Launching, clocks, launching
@@ -231,12 +232,14 @@ def counters(run: Run) -> tuple[str, ...]:
 
 
 def columns_of(run: Run) -> tuple[FrameColumn, ...]:
-    """Return the columns of the run's frame: of every frame, counters, a GPU's times, backends."""
+    """Return the columns of the run's frame: of every frame, counters, a GPU, backends."""
     columns = list(COLUMNS.values())
     place = list(COLUMNS).index(LAST_OF_COUNTS) + 1
     columns[place:place] = [column for name in counters(run) for column in of_counter(name)]
     if any(time_title(record.judged) != TIME for record in run.records):
         columns += OF_A_GPU
+    if on_a_gpu(run.records):
+        columns += OF_THE_DEVICE.values()
     ran = dict.fromkeys(key for record in run.records for key in record.ran)
     return (*columns, *map(of_backend, ran))
 

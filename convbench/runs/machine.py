@@ -8,10 +8,15 @@ machine could do, and tell apart on that day.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from convbench.clock.processes import ProcessError, ready
 from convbench.runs.record import Machine
+
+_UNTOLD: Final = {
+    True: "the system does not tell the size of the processor's caches",
+    False: "this version of PyTorch does not tell the size of the GPU's L2 cache",
+}
 
 
 def know_thyself(
@@ -42,7 +47,7 @@ def examine(
     tell: Callable[[Any], None],
 ) -> Machine:
     """Measure the machine in this process: its ceilings, and its A/A test."""
-    from convbench.clock.caches import last_level_cache
+    from convbench.clock.caches import l2_bytes, last_level_cache
     from convbench.machine.fingerprint import fingerprint
     from convbench.machine.probe import ceilings
     from convbench.machine.selfcheck import self_check
@@ -50,8 +55,10 @@ def examine(
     found = ceilings(device, kinds, fingerprint(device, kinds[0][1]))
     threads = kinds[0][1]
     tell("measuring the machine against itself")
+    cache = last_level_cache() if device == "cpu" else l2_bytes(device)
     return Machine(
-        cache_bytes=last_level_cache() if device == "cpu" else None,
+        cache_bytes=cache,
+        cache_unknown_because="" if cache else _UNTOLD[device == "cpu"],
         ceilings=found,
         resolution=self_check(seconds, threads, device, seed),
     )

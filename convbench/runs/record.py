@@ -207,7 +207,8 @@ class Machine(Stored):
 
     Attributes:
         failed: why that failed; empty if it did not.
-        cache_bytes: size of the last-level cache; null if unknown, and on a GPU.
+        cache_bytes: size of the last-level cache, of a GPU its L2 cache; null if unknown.
+        cache_unknown_because: why not; empty if known, and in files from before it was kept.
         ceilings: peak rates, for each data type and number of threads.
         resolution: result of the A/A test; null if none was made.
 
@@ -215,6 +216,7 @@ class Machine(Stored):
 
     failed: str = ""
     cache_bytes: Whole | None = None
+    cache_unknown_because: str = field(default="", metadata=ADDED)
     ceilings: tuple[Ceiling, ...] = ()
     resolution: Resolution | None = None
 

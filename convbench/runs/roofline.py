@@ -49,6 +49,16 @@ class StepBound:
     limits: Mapping[str, float]
 
     @property
+    def held_by(self) -> str:
+        """Name of the level of memory that holds the bytes."""
+        return next(name for name in self.limits if name not in {ARITHMETIC, CALLS})
+
+    @property
+    def moving(self) -> float:
+        """Seconds of the bytes at the bandwidth of that level."""
+        return self.limits[self.held_by]
+
+    @property
     def binds(self) -> str:
         """Name of the largest limit."""
         return max(self.limits, key=lambda name: self.limits[name])

@@ -101,6 +101,14 @@ class Suite:
     """Seconds for the whole run under one condition; None for as long as its groups suggest."""
 
     @property
+    def spatial_axes(self) -> int:
+        """The most spatial axes that one of its slots or networks has."""
+        return max(
+            group.spec.dims if isinstance(group, SlotGroup) else len(group.size)
+            for group in self.groups
+        )
+
+    @property
     def cases(self) -> int:
         """How many cases there are under one condition, those that do not fit included."""
         return sum(group.cases for group in self.groups)

@@ -18,7 +18,7 @@ from convbench.clock.checking import (
 )
 from convbench.clock.execution import Execution
 from convbench.clock.group_process import Contestant
-from convbench.clock.observing import observed
+from convbench.clock.observing import PASSES, observed
 from convbench.core.random_state import seeded
 from convbench.runs.compiling import compiled
 
@@ -199,7 +199,10 @@ class Workload(Contestant):
 
     @property
     def _dtype(self) -> str:
-        return self.case.skeleton.dtype
+        """Key of `checking.TOLERANCES`; gradients cancel, and have the wider one of float32."""
+        at = self.case.skeleton
+        ieee = at.dtype == "float32" and at.device != "cpu" and not self.training
+        return "ieee float32" if ieee else at.dtype
 
     def _compare(self, output: Any, when: str) -> None:
         if self._reference is None:
@@ -229,14 +232,14 @@ class Workload(Contestant):
             found["compile_seconds"] = f"{self.compile_seconds:.3f}"
         return found
 
-    def execution(self) -> Execution:
+    def execution(self, most: int = PASSES) -> Execution:
         """Return the library calls of one pass, or why they are not known of this condition."""
         at = self.case.skeleton
         if at.mode != "eager":
             return Execution(reason=f"mode {at.mode}: only passes in eager mode are observed")
         if self.training:
             return Execution(reason="a training step: only forward passes are observed")
-        return observed(self.work, at.device, getattr(self.work, "prepare", None))
+        return observed(self.work, at.device, getattr(self.work, "prepare", None), most)
 
     def _compiled(self, module: nn.Module) -> Callable[..., Any]:
         if self.case.skeleton.mode != "compile":

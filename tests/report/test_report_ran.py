@@ -67,3 +67,36 @@ def test_the_frame_has_the_calls_and_why_they_are_not_known():
     other = frame[(frame.name == "lite") & frame.seconds_median.notna()].iloc[0]
     assert other.calls_unknown_because == UNKNOWN.reason
     assert pd.isna(other.calls)
+
+
+def on_a_gpu():
+    """Return a run of a GPU, of which one case chose other kernels in one process."""
+    names = ("sm80_xmma_fprop", "ampere_scudnn_winograd_128x128")
+    kernels = [
+        Kernel(operator="cudnn_convolution", backend="cuDNN", implementation=names[0], layouts="",
+               reorder=False, calls=1, seconds=5.0, tensor_cores=True),
+    ]  # fmt: skip
+    known = Execution(kernels=tuple(kernels), passes=3)
+
+    def told(record):
+        chosen = [
+            replace(one, kernels=(names[place == 0],)) for place, one in enumerate(record.samples)
+        ]
+        known_of = known if record.name == "standard" else None
+        return replace(record, device="cuda:0", samples=tuple(chosen), execution=known_of)
+
+    whole = whole_run()
+    return replace(whole, records=tuple(told(r) if r.samples else r for r in whole.records))
+
+
+def test_a_gpu_has_tensor_cores_and_how_many_choices_there_were():
+    run = on_a_gpu()
+    fold = next(one for one in folds(contents(run)) if one.summary == "What ran in each case")
+    (table,) = fold.blocks
+    assert [column.key for column in table.columns][-2:] == ["tensor_cores", "kernel_choices"]
+    assert {row[0]: row[-2:] for row in table.rows} == {"standard": ("yes", 2)}
+    assert "“algorithms differ”" in table.caption
+    frame = run.to_frame()
+    timed = frame[(frame.name == "standard") & frame.seconds_median.notna()].iloc[0]
+    assert (timed.tensor_cores, timed.kernel_choices) == ("yes", 2)
+    assert "tensor_cores" not in whole_run().to_frame(), "a CPU has none"

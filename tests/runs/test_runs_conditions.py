@@ -5,7 +5,7 @@ import pytest
 from convbench.core.errors import SuiteError
 from convbench.core.units import itemsize
 from convbench.runs.cases import expand
-from convbench.runs.conditions import AXES, Condition, combinations, default
+from convbench.runs.conditions import AXES, Condition, combinations, default, defaults
 from convbench.runs.record import Record
 from convbench.runs.suite import parse_suite
 
@@ -38,6 +38,28 @@ def test_defaults_are_not_said_and_all_else_is():
     assert everything.label == (
         "cuda:0 · tf32 · channels_last · compile · training · cold weights · system's allocator"
     ), "threads are those of the host, which change nothing on a GPU"
+
+
+def test_float32_of_a_gpu_is_named_for_what_it_is_not_tf32():
+    words = [Condition(device=d, threads=1).words["dtype"] for d in ("cpu", "cuda:0")]
+    assert words == ["float32", "ieee float32"]
+
+
+@pytest.mark.parametrize(
+    ("axis", "device", "spatial_axes", "tf32", "values"),
+    [
+        ("dtype", "cpu", 2, True, ("float32",)),
+        ("layout", "cpu", 2, True, ("channels_first",)),
+        ("dtype", "cuda:0", 2, True, ("tf32", "bfloat16")),
+        ("dtype", "cuda:0", 2, False, ("float32", "float16")),
+        ("layout", "cuda:0", 2, True, ("channels_last",)),
+        ("layout", "cuda:1", 3, False, ("channels_last",)),
+        ("layout", "cuda:0", 1, True, ("channels_first",)),  # one axis has no channels last
+        ("mode", "cuda:0", 2, True, ("eager",)),
+    ],
+)
+def test_the_defaults_are_those_of_the_device(axis, device, spatial_axes, tf32, values):
+    assert defaults(axis, device, spatial_axes, tf32=tf32) == values
 
 
 def test_every_combination_is_a_group_of_its_own():

@@ -47,7 +47,9 @@ def test_made_in_inference_mode_it_also_works_outside(monkeypatch: pytest.Monkey
 
 def test_a_cache_of_unknown_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     a_device(monkeypatch, 0)
-    with pytest.raises(RuntimeError, match="'cuda:0': its L2 cache is told as 0 bytes"):
+    with pytest.raises(
+        RuntimeError, match="'cuda:0': torch does not tell the size of its L2 cache"
+    ):
         L2Flush("cuda:0")
 
 

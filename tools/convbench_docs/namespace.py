@@ -51,6 +51,7 @@ def namespace(sources: Sources) -> dict[str, Any]:
         "network_kinds": networks.kinds_table,
         "network_times": lambda: networks.on_the_clock(sources),
         "factors": factors,
+        "tolerances": tolerances,
         "suite": suite_text,
         "suites": suites,
         "excerpt": own.excerpt,
@@ -71,6 +72,12 @@ def namespace(sources: Sources) -> dict[str, Any]:
 def factors() -> str:
     """Return the factors of a time ratio, each with what it holds."""
     return bullets([f"**{title.name}**: {plain(title.note)}." for title in FACTORS.values()])
+
+
+def tolerances() -> str:
+    """Return how far the output of each data type may be from that of float64."""
+    known: dict[str, float] = constant("convbench.clock.checking.TOLERANCES")
+    return ", ".join(f"{show.significant(share, 1)} ({name})" for name, share in known.items())
 
 
 def constant(path: str) -> Any:

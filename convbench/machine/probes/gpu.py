@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from convbench.clock.caches import l2_bytes
 from convbench.clock.nvml import CLOCK_REASONS, Card, ask, card_with, library, slowdowns
 from convbench.core.errors import first_line, one_line
 from convbench.core.sources import UNKNOWN, Read, read_file
@@ -45,7 +46,7 @@ def gpu(
         "gpu_memory_gib": round(properties.total_memory / 2**30, 1),
         "gpu_capability": f"{properties.major}.{properties.minor}",
         "gpu_multiprocessors": properties.multi_processor_count,
-        "gpu_l2_kib": getattr(properties, "L2_cache_size", 0) // 1024 or UNKNOWN,
+        "gpu_l2_kib": (l2_bytes(device) or 0) // 1024 or UNKNOWN,
         "gpu_driver": _driver(read("/proc/driver/nvidia/version")),
         "gpu_settings": settings(os.environ if environment is None else environment, VARIABLES),
         "cudnn_depthwise_kernel": getattr(torch.backends.cudnn, "depthwise_kernel", UNKNOWN),

@@ -48,8 +48,13 @@ def probe(
         float, typer.Option(metavar="SECONDS", help="For each data type, 2 to 3600.")
     ] = 10.0,
     dtype: Annotated[
-        str, typer.Option(metavar="LIST", help="Data types, with commas: float32,bfloat16.")
-    ] = "float32",
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Data types, with commas: float32,bfloat16.",
+            show_default="float32; on a GPU also tf32, bfloat16, float16",
+        ),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(help="Threads on the CPU.", show_default="as for `run`")
     ] = None,
@@ -62,7 +67,7 @@ def probe(
     from convbench.runs.conditions import AXES
     from convbench.ui.terminal.probe import page
 
-    dtypes = checked_values(split(dtype), "--dtype", AXES["dtype"] or ()) or ()
+    dtypes = checked_values(split(dtype), "--dtype", AXES["dtype"] or ())
     tell = partial(say, err=True) if sys.stderr.isatty() else None
     found, path = measured(device=device, dtypes=dtypes, threads=threads, budget=budget, tell=tell)
     if as_json:

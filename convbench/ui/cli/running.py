@@ -49,15 +49,15 @@ def run(
     dtype: Annotated[
         str | None,
         typer.Option(
-            help="float32,tf32,bfloat16,…: one or more, with commas.",
-            show_default="as the suite says, float32",
+            help="float32 (on a GPU without TF32),tf32,bfloat16,…: one or more, with commas.",
+            show_default="as the suite says; float32, on a GPU tf32,bfloat16",
         ),
     ] = None,
     layout: Annotated[
         str | None,
         typer.Option(
             help="channels_first,channels_last: one or both.",
-            show_default="as the suite says, channels_first",
+            show_default="as the suite says; channels_first, on a GPU channels_last",
         ),
     ] = None,
     threads: Annotated[

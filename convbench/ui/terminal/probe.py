@@ -47,16 +47,19 @@ def _ceiling(ceiling: Ceiling) -> Iterator[Block]:
 
 
 def _rows(ceiling: Ceiling) -> Iterator[tuple[Any, ...]]:
+    clock = f", at {ceiling.sm_clock_mhz:,} MHz" if ceiling.sm_clock_mhz else ""
     yield (
         "multiplications",
         f"{show.count(ceiling.multiplications_per_second)}MAC/s",
-        ceiling.peak_of,
+        f"{ceiling.peak_of}{clock}",
     )
+    if ceiling.device != "cpu":
+        yield "the same", show.flops(2 * ceiling.multiplications_per_second), "2 FLOP for each MAC"
     for level in ceiling.levels:
         held = (
             "larger than every cache" if level.size is None else f"within {show.size(level.size)}"
         )
-        yield level.name, f"{show.size(level.bytes_per_second)}/s", f"a copy {held}"
+        yield level.name, show.rate(level.bytes_per_second), f"a {level.of or 'copy'} {held}"
     memory = next((one for one in ceiling.levels if one.name == MEMORY), None)
     if memory:
         ridge = ceiling.multiplications_per_second / memory.bytes_per_second
@@ -71,5 +74,5 @@ def _rows(ceiling: Ceiling) -> Iterator[tuple[Any, ...]]:
         if seconds is not None:
             yield what, show.seconds(seconds), of
     if ceiling.reorder_bytes_per_second is not None:
-        rate = f"{show.size(ceiling.reorder_bytes_per_second)}/s"
+        rate = show.rate(ceiling.reorder_bytes_per_second)
         yield "reorder", rate, "channels first to channels last"
