@@ -7,14 +7,24 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from convbench.clock.samples import Samples
 from convbench.clock.variances import quantile
 from convbench.comparing.clocks import EVENTS, mixed, one_clock, without_kernels
 from convbench.comparing.environment import OF_THE_AXIS, Difference, environments
-from convbench.comparing.judging import Judged, Limits, holm, identical, judge, untimed
+from convbench.comparing.judging import (
+    Judged,
+    Limits,
+    disturbed,
+    explained,
+    holm,
+    identical,
+    judge,
+    untimed,
+)
 from convbench.comparing.matching import BY, Pair, match
 from convbench.comparing.noise import Noise, Shift, Timed, noise
 from convbench.comparing.sides import Side
-from convbench.comparing.tables import busy, timed
+from convbench.comparing.tables import busy, of_logs, timed
 from convbench.core.intervals import Verdict
 from convbench.core.notebook_views import OneLine
 from convbench.core.text import plural
@@ -132,7 +142,7 @@ def compare(
         absolute=limits.absolute or by is not None,
         drift=limits.drift,
     )
-    moved = _moved(found.shifts, limits)
+    moved = _moved(found.shifts, judging, limits)
     judged = dict(zip(map(id, judging), _judged(judging, found, moved, limits), strict=True))
     rows = tuple(
         judged.get(id(pair))
@@ -198,21 +208,34 @@ def _misses(limits: Limits, *, groups: bool) -> float:
     return (1 - limits.confidence) / (2 if groups else 1)
 
 
-def _moved(shifts: Mapping[str, Shift], limits: Limits) -> tuple[Moved, ...]:
+def _moved(shifts: Mapping[str, Shift], pairs: Sequence[Pair], limits: Limits) -> tuple[Moved, ...]:
     known = {group: shift for group, shift in shifts.items() if shift.known}
+    samples: dict[str, tuple[list[Samples], list[Samples]]] = {group: ([], []) for group in known}
+    for pair in pairs:
+        if pair.group in known:
+            for held, record in zip(samples[pair.group], pair.sides, strict=True):
+                held.extend(record.judged)
     return tuple(
-        Moved(group=group, shift=shift, verdict=_verdict(shift, len(known), limits))
+        Moved(
+            group=group,
+            shift=shift,
+            verdict=_verdict(shift, len(known), disturbed(*samples[group]), limits),
+        )
         for group, shift in known.items()
     )
 
 
-def _verdict(shift: Shift, groups: int, limits: Limits) -> Verdict:
+def _verdict(shift: Shift, groups: int, share: float, limits: Limits) -> Verdict:
+    """Judge a common shift; other load disturbed this share of the group's processes."""
     if not shift.freedom:
         return "cannot tell"
     reach = quantile(limits.confidence, shift.freedom) * shift.error
     if abs(shift.value) + reach <= limits.edge:
         return "same"
     over_all = quantile(1 - _misses(limits, groups=True) / groups, shift.freedom) * shift.error
-    if abs(shift.value) - over_all > math.log1p(max(limits.drift, limits.threshold)):
-        return "slower" if shift.value > 0 else "faster"
-    return "cannot tell"
+    if abs(shift.value) - over_all <= math.log1p(max(limits.drift, limits.threshold)):
+        return "cannot tell"
+    ends = shift.value - reach, shift.value + reach
+    if explained(share, of_logs(shift.value, *ends, confidence=limits.confidence), limits):
+        return "cannot tell"
+    return "slower" if shift.value > 0 else "faster"
