@@ -124,6 +124,8 @@ def test_a_wrong_axis_names_what_is_known(axes, said):
         ("self_check = 0.5", "0 for none, or 1 to 3600"),
         ("self_check = 1e9", "0 for none, or 1 to 3600"),
         ("processes = 1000", "at most 100"),
+        ("max_rounds = 1_000_001", "at most 1,000,000"),
+        (f"max_rounds = 1{'0' * 400}", "at most 1,000,000"),
         ("budget = 1e300", "at most 86400"),
         ('self_check = "no"', "at least 0"),
     ],
