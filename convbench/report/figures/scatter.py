@@ -108,22 +108,23 @@ def roofline(data: Roofline) -> Picture:
     rates = [point.rate for point in data.points]
     up = min(rates) / _ROOM_ROOFLINE, max(*rates, peak) * _ROOM_ROOFLINE
     roof: list[Line | Words] = []
-    named: list[float] = []
-    for name, rate in slopes:
+    together: list[tuple[str, float]] = []  # too near one another for a name each
+    for name, rate in sorted(slopes, key=lambda slope: slope[1]):
         ridge, start = peak / rate, max(across[0], up[0] / rate)
         if start >= ridge:
             continue  # none of it lies within the axes
         end = across[1] if name == "memory" else ridge
         width = 1.8 if name == "memory" else 1.0
-        roof.append(Line((start, ridge, end), (start * rate, peak, peak), "roof", width, wall=True))
-        if any(1 / _NEAR_ROOF < rate / other < _NEAR_ROOF for other in named):
-            continue  # no room for its name
-        named.append(rate)
+        line = Line((start, ridge, end), (start * rate, peak, peak), "roof", width, wall=True)
+        if together and rate < _NEAR_ROOF * together[-1][1]:
+            roof.pop()
+        else:
+            together = []
+        together.append((name, rate))
+        roof.insert(0, line)
         at = start * (ridge / start) ** 0.08
-        bytes_ = style.short(float(f"{rate:.3g}"), (" ", " k", " M", " G", " T"))
-        said = "measured copy, no cache holds it" if name == "memory" else f"{name} holds it"
         roof.append(
-            Words(at, at * rate, f"{said}: {bytes_}B/s", (1, 1), "roof", small=True,
+            Words(at, at * rate, _held(together), (1, 1), "roof", small=True,
                   along=(ridge, ridge * rate))
         )  # fmt: skip
     rate_ = style.tick_rate(float(f"{peak:.3g}"))
@@ -143,6 +144,17 @@ def roofline(data: Roofline) -> Picture:
         foot="hollow: sees or mixes less of its input" if hollow else "",
         notes=tuple(_roof_note(point, data) for point in data.points),
     )  # fmt: skip
+
+
+def _held(levels: Sequence[tuple[str, float]]) -> str:
+    """Return which level holds the bytes at what rate, of one or of several with like rates."""
+    units = (" ", " k", " M", " G", " T")
+    rates = [f"{style.short(float(f'{rate:.3g}'), units)}B/s" for _, rate in levels]
+    if len(levels) > 1:
+        return ", ".join(f"{name}: {rate}" for (name, _), rate in zip(levels, rates, strict=True))
+    name = levels[0][0]
+    said = "measured copy, no cache holds it" if name == "memory" else f"{name} holds it"
+    return f"{said}: {rates[0]}"
 
 
 def _roof_note(point: RooflinePoint, data: Roofline) -> Note:
