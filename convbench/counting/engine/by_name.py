@@ -19,7 +19,7 @@ from convbench.counting.discrepancies import Translation, translate
 from convbench.counting.engine.profile import Profile
 from convbench.counting.engine.pytree import Given
 from convbench.counting.engine.run import ProfileError, count
-from convbench.networks.exported import input_types, layered
+from convbench.networks.exported_modules import input_types, layered
 from convbench.networks.models import ModelError, load_model, load_program
 from convbench.networks.onnx_files import load_onnx
 
