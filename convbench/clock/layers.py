@@ -10,7 +10,7 @@ from convbench.convs.base import TYPES, make
 from convbench.core.random_state import seeded
 from convbench.core.spec import ConvSpec
 from convbench.counting.engine.by_name import Input, InputError, arguments_of, from_onnx, shape_of
-from convbench.networks.exported import layered
+from convbench.networks.exported_modules import layered
 from convbench.networks.models import load_model, load_program
 
 _OF_THE_SLOT = ("out_channels", "kernel_size", "stride", "padding", "dilation", "scale")

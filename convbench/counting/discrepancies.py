@@ -17,7 +17,6 @@ from torch import nn
 from convbench.core.errors import one_line
 from convbench.counting.base import COUNTERS, CountError, ask, untouched
 from convbench.counting.census import census, declared
-from convbench.counting.engine.run import profile
 from convbench.counting.zero_cost import is_zero_by_rule
 
 
@@ -68,6 +67,8 @@ def translate(module: nn.Module, inputs: Any, name: str) -> Translation:
         CountError: one that is not installed or that cannot count this module.
 
     """
+    from convbench.counting.engine.run import profile
+
     counter = COUNTERS[name]
     given = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
     own = profile(module, *given)

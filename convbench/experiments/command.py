@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from convbench.core.errors import RunError
-from convbench.core.files import write_files
+from convbench.core.files import dumps, write_files
 from convbench.core.version import __version__
 from convbench.experiments.replication import PROCESSES, Replicated, names_of, replicate
 from convbench.machine.device import resolve_device
@@ -89,6 +88,6 @@ def write(page: Document, found: Sequence[Replicated], machine: str, out: Path) 
         Code(text=f"convbench replicate {name} --out {out.as_posix()}"),
     )
     files = RENDERERS["markdown"](replace(page, blocks=(*page.blocks, *again)))
-    text = json.dumps(as_data(found, machine), ensure_ascii=False, allow_nan=False, indent=1)
+    text = dumps(as_data(found, machine), indent=1)
     write_files(out, {**files, DATA: f"{text}\n"}, "give --out a folder that you may write to")
     return out / PAGE

@@ -11,16 +11,16 @@ import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import nn
-from torch.export import ExportedProgram
+from typing import TYPE_CHECKING, Any
 
 from convbench.core.errors import ConvbenchError, UnknownNameError, one_line
 from convbench.core.plugins import import_file
 from convbench.core.torchvision_import import importing
 from convbench.networks.base import NETWORKS
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.export import ExportedProgram
 
 
 class ModelError(ConvbenchError):
@@ -77,6 +77,8 @@ def load_program(
     without `weights_only` where they do not load with it, and SymPy evaluates its expressions;
     neither can be switched off. Without trust nothing but the archive's signature is read.
     """
+    import torch
+
     check_file(path, "an exported program", arguments)
     if not zipfile.is_zipfile(path):
         raise ModelError(
@@ -119,6 +121,8 @@ def _no_file(path: str | Path) -> ModelError:
 
 
 def _registered(name: str, given: dict[str, Any], device: str) -> nn.Module:
+    import torch
+
     if given:
         raise ModelError(
             f"{name} is a registered network and takes no --arg: register one with other knobs, or "
@@ -170,6 +174,9 @@ def _factory(reference: str) -> Callable[..., Any]:
 def _called(
     factory: Callable[..., Any], reference: str, given: dict[str, Any], device: str
 ) -> nn.Module:
+    import torch
+    from torch import nn
+
     if isinstance(factory, nn.Module):
         if given:
             raise ModelError(f"{reference} is a module already and takes no --arg: leave them out.")

@@ -9,15 +9,16 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from keyword import iskeyword
-from typing import Any
-
-import torch
-from torch import fx, nn
+from typing import TYPE_CHECKING, Any
 
 from convbench.core.errors import one_line
 from convbench.core.extras import needed
 from convbench.core.torchvision_import import declare_operators
 from convbench.networks.models import ModelError, check_file
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 _OPSET = 17
 """Of the newest operators that onnx2torch converts throughout; a newer file is converted to it."""
@@ -168,6 +169,8 @@ def _named(model: Any) -> dict[str, str]:
     torch writes these names into the source code that it makes of a graph, unescaped: a name that
     ends the string would be run. So only letters, digits and :-_ stay in the parts.
     """
+    from torch import fx, nn
+
     attributes = {"initializers", *dir(fx.GraphModule(nn.Module(), fx.Graph()))}
     paths = [_path(node.name or node.op_type, attributes) for node in model.graph.node]
     taken = {path[:end] for path in paths for end in range(len(path))}
@@ -202,6 +205,7 @@ def _is_argument(name: str) -> bool:
 
 
 def _inputs(model: Any) -> dict[str, OnnxInput]:
+    import torch
     from onnx import helper
 
     held = {tensor.name for tensor in model.graph.initializer}
@@ -223,6 +227,8 @@ def _inputs(model: Any) -> dict[str, OnnxInput]:
 
 def _weights_to_their_nodes(module: Any, kinds: Mapping[str, str]) -> None:
     """Move initializers from one container to the parts that read them, as parameters."""
+    from torch import nn
+
     for part in module.modules():
         if isinstance(part, nn.LayerNorm):  # onnx2torch gives it size 0 where the graph has none
             part.normalized_shape = tuple(part.weight.shape)

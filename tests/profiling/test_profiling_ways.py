@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from convbench.counting.engine.run import profile
-from convbench.networks.exported import input_types, layered
+from convbench.networks.exported_modules import input_types, layered
 
 X = (2, 8)
 SMALL, LARGE = 2 * 8 * 8, 2 * 8 * 80

@@ -18,8 +18,7 @@ from convbench.counting.base import COUNTERS, CountError
 from convbench.counting.discrepancies import Translation, translate
 from convbench.counting.engine.profile import Profile
 from convbench.counting.engine.pytree import Given
-from convbench.counting.engine.run import ProfileError, count
-from convbench.networks.exported import input_types, layered
+from convbench.networks.exported_modules import input_types, layered
 from convbench.networks.models import ModelError, load_model, load_program
 from convbench.networks.onnx_files import load_onnx
 
@@ -64,6 +63,8 @@ def profile_reference(
     made or counted there, it is made on the CPU. Raises ModelError, InputError, ProfileError or
     (when strict) UnknownOperatorError.
     """
+    from convbench.counting.engine.run import ProfileError, count
+
     given, knobs = inputs_of(shapes), arguments_of(arguments)
     counted = partial(count, backward=backward, strict=strict, shapes=noted)
     cpu = torch.device("cpu")

@@ -70,7 +70,7 @@ def as_module(given: Any) -> nn.Module:
         return given
     exported: Any = sys.modules.get("torch.export")
     if exported is not None and isinstance(given, exported.ExportedProgram):
-        from convbench.networks.exported import layered
+        from convbench.networks.exported_modules import layered
 
         return layered(given)
     if callable(given):

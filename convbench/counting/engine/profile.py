@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -274,7 +274,7 @@ class Profile(OneLine, Shown, view="profiles"):
         modules = self._modules(
             columns=tuple(COLUMNS) if columns is None else columns, depth=depth, sort=sort
         )
-        found = ProfileFile(
+        file = ProfileFile(
             name=self.name,
             how=self.how,
             notes=list(self.notes),
@@ -285,7 +285,7 @@ class Profile(OneLine, Shown, view="profiles"):
             modules=modules,
             rows=[row.to_json() for row in self.rows],
         )
-        return {item.name: getattr(found, item.name) for item in fields(found)}
+        return vars(file)
 
     def __str__(self) -> str:
         """Show the totals in a line, as lower bounds where an operator is unknown."""
