@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.estimates import typical
-from convbench.clock.samples import TIME, time_title
+from convbench.clock.samples import TIME, joint_title
 from convbench.comparing.judging import REASONS, Judged
 from convbench.comparing.points import points, shift_interval
 from convbench.comparing.tables import lean, percentage, timed
@@ -89,8 +89,8 @@ def _table(title: str, rows: Sequence[Judged], comparison: Comparison) -> Table:
     cells = [_cells(row, comparison.titles.groups[row.pair.group]) for row in rows[:_MANY]]
     said = [f"The first {_MANY} of {len(rows):,} cases; in Python, Comparison.rows has all."]
     said = said if len(rows) > _MANY else []
-    records = [record for row in rows[:_MANY] for record in row.pair.sides if timed(record)]
-    clock = time_title(one for record in records for one in record.judged)
+    sides = [record for row in rows[:_MANY] for record in row.pair.sides if timed(record)]
+    clock = joint_title(record.clock for record in sides)
     if clock != TIME:
         said.append(f"Times: {clock}.")
     drop = set() if taken else {"raw"}

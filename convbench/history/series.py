@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convbench.clock.samples import time_title
+from convbench.clock.samples import joint_title
 from convbench.comparing.exact import Change, changes
 from convbench.comparing.matching import Pair, identity
 from convbench.comparing.tables import timed
@@ -37,7 +37,7 @@ class Series:
     @property
     def clock(self) -> str:
         """What its times are called, see `clock.samples.time_title`."""
-        return time_title(one for record in self.records for one in _samples(record))
+        return joint_title(one.clock for one in self.records if one is not None and timed(one))
 
     @property
     def times(self) -> int:
