@@ -53,8 +53,12 @@ class Measurement(OneLine, Shown, view="measurements"):
     @property
     def heads(self) -> tuple[str, ...]:
         """The headings of `table`."""
-        time = time_title(one for several in self.judged.values() for one in several)
-        return ("competitor", time, f"time ÷ {self.base}".strip(" ÷"), "verdict")
+        return ("competitor", self.clock, f"time ÷ {self.base}".strip(" ÷"), "verdict")
+
+    @property
+    def clock(self) -> str:
+        """What its times are called: "time of a call"; on a GPU "kernel time" or "event time"."""
+        return time_title(one for several in self.judged.values() for one in several)
 
     @property
     def table(self) -> list[tuple[str, str, str, str]]:

@@ -185,8 +185,12 @@ def judged(
 
 def time_title(several: Iterable[Samples]) -> str:
     """Return what times are called that rest on these samples: by their clocks, on a GPU."""
-    found = dict.fromkeys(_TITLES.get(one.stopwatch, TIME) for one in several)
-    kinds = sorted(found, reverse=True)
+    return joint_title(_TITLES.get(stopwatch, TIME) for stopwatch in {s.stopwatch for s in several})
+
+
+def joint_title(titles: Iterable[str]) -> str:
+    """Return what times of several titles are called: kernel or event time."""
+    kinds = sorted(set(titles), reverse=True)
     words = [kind.removesuffix(" time") for kind in kinds[:-1]]
     return " or ".join([*words, *kinds[-1:]]) or TIME
 

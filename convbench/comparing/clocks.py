@@ -1,8 +1,8 @@
 """One kind of time for a case on both sides, or in all runs: kernel times, or else event times.
 
 A kernel time holds no launching and an event time does, so no ratio is made of the two. Where one
-side has no kernel times of a case, as where they could not be captured, its event times are
-compared on both.
+side has no kernel times of a case, as where they could not be captured, or as a CPU has none, its
+event times are compared on both.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ def by_events(record: Record) -> Record:
 def mixed(records: Iterable[Record | None]) -> bool:
     """Tell whether some of these have kernel times, and others only event times."""
     return len({record.kernels_alone for record in records if record and record.samples}) > 1
+
+
+def lacking(pair: Pair) -> bool:
+    """Tell whether a GPU's kernel times of a pair are missing on one side alone."""
+    return mixed(pair.sides) and all(one.device.startswith("cuda") for one in pair.sides)
 
 
 def without_kernels(pair: Pair) -> Pair:

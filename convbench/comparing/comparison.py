@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from convbench.clock.samples import Samples
 from convbench.clock.variances import quantile
-from convbench.comparing.clocks import EVENTS, mixed, one_clock, without_kernels
+from convbench.comparing.clocks import EVENTS, lacking, one_clock, without_kernels
 from convbench.comparing.environment import OF_THE_AXIS, Difference, environments
 from convbench.comparing.judging import (
     Judged,
@@ -133,7 +133,7 @@ def compare(
     matched = match(left.records, right.records, but)
     # what launching costs is what modes differ in, and kernel times do not have it
     pairs = [without_kernels(pair) if by == "mode" else one_clock(pair) for pair in matched]
-    turned = {id(new) for new, pair in zip(pairs, matched, strict=True) if mixed(pair.sides)}
+    turned = {id(new) for new, pair in zip(pairs, matched, strict=True) if lacking(pair)}
     told = [pair for pair in pairs if times and all(map(timed, (pair.left, pair.right)))]
     same = {id(pair) for pair in told if pair.sides[0].judged == pair.sides[1].judged}
     judging = [pair for pair in told if not blocked and id(pair) not in same]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from convbench.clock.estimates import typical
-from convbench.clock.samples import TIME, time_title
+from convbench.clock.samples import TIME, joint_title
 from convbench.comparing.comparison import Comparison
 from convbench.comparing.gate import Outcome
 from convbench.comparing.judging import REASONS, Judged
@@ -86,8 +86,8 @@ def _table(title: str, rows: Sequence[Judged], comparison: Comparison) -> Table:
     cells = [_cells(row, comparison.titles.groups[row.pair.group]) for row in rows[:_MANY]]
     said = [f"The first {_MANY} of {len(rows):,} cases; in Python, Comparison.rows has all."]
     said = said if len(rows) > _MANY else []
-    records = [record for row in rows[:_MANY] for record in row.pair.sides if timed(record)]
-    clock = time_title(one for record in records for one in record.judged)
+    sides = [record for row in rows[:_MANY] for record in row.pair.sides if timed(record)]
+    clock = joint_title(record.clock for record in sides)
     if clock != TIME:
         said.append(f"Times: {clock}.")
     drop = set() if taken else {"raw"}

@@ -75,7 +75,7 @@ def _variants(found: Dispatched) -> Table:
             Column(name="variant", key="variant"),
             Column(name="channels", key="layout"),
             Column(name="implementation", key="implementation"),
-            Column(name="time of a call", key="seconds", kind="seconds"),
+            Column(name=found.raced.measurement.clock, key="seconds", kind="seconds"),
             Column(name="÷ as asked", key="ratio_seconds", kind="ratio"),
             Column(name="reorders", key="reorders", kind="integer"),
         ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convbench.clock.samples import Samples, time_title
+from convbench.clock.samples import Samples, joint_title
 from convbench.comparing.exact import Change, changes
 from convbench.comparing.matching import Key, Pair, identity
 from convbench.comparing.tables import timed
@@ -31,7 +31,7 @@ class Series:
     @property
     def clock(self) -> str:
         """What its times are called, see `clock.samples.time_title`."""
-        return time_title(one for record in self.records for one in _samples(record))
+        return joint_title(one.clock for one in self.records if one is not None and timed(one))
 
     @property
     def times(self) -> int:

@@ -176,7 +176,7 @@ def _fastest(group: Group) -> Bullet | None:
         answer += f"; {said} {show.plural(len(ties), 'other')}"
     if apart := [row for row in full if clock_of([row]) != clock_of([best])]:
         names = show.listing([row.record.label for row in apart], MOST_NAMES)
-        text += f". Not compared with it, for {clock_of(apart)}: {names}"
+        text += f". Not compared with it: {names} ({clock_of(apart)})"
     ahead = [row for row in group.timed if row not in full and verdict(row, best) == "faster"]
     return Bullet(
         lead="Fastest full replacement" if ahead and not best.is_baseline else "Fastest",

@@ -43,15 +43,17 @@ class _AtBatches:
 
 def _families(types: Sequence[Group]) -> dict[tuple[Any, ...], list[_AtBatches]]:
     """Return each type at its batches, by the slot without its batch, and the condition."""
-    found: dict[tuple[Any, ...], dict[str, list[tuple[int, Group, Row]]]] = {}
+    found: dict[tuple[Any, ...], dict[Any, list[tuple[int, Group, Row]]]] = {}
     for group in types:
+        record = group.rows[0].record  # a group has one slot and one condition
+        spec = record.spec
+        if spec is None:
+            continue
+        conditions = tuple(getattr(record, axis) for axis in ("device", *AXES))
+        lines = found.setdefault((replace(spec, batch=1), conditions), {})
         for row in group.compared:
-            spec = row.record.spec
-            if spec is not None and row.time is not None:
-                conditions = tuple(getattr(row.record, axis) for axis in ("device", *AXES))
-                key = replace(spec, batch=1), bool(row.record.knobs.get("block")), conditions
-                lines = found.setdefault(key, {})
-                lines.setdefault(row.record.label, []).append((int(spec.batch), group, row))
+            key = row.record.label, bool(row.record.knobs.get("block"))
+            lines.setdefault(key, []).append((int(spec.batch), group, row))
     return {
         key: [
             _AtBatches(rows=tuple(sorted(several, key=lambda item: item[0])))

@@ -133,8 +133,8 @@ def _advice(  # noqa: C901, PLR0911  a line for each state of a run
     clock = clock_of([base])
     if full[1:] and all(clock_of([row]) != clock for row in full if row is not base):
         return "See what launching costs", (
-            f"Compare by what launching costs: only {name} has {clock}, which does not compare "
-            "with the times of the others, so that there is no verdict."
+            f"See what launching costs: {name} has {clock} and the others have another, which do "
+            "not compare, so that there is no verdict."
         )
     gain = [row for row in full if row.time and row.time.verdict == "faster"]
     labels = [row.record.label for row in gain if row is gain[0] or tied(row, gain[0])]

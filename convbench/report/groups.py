@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from convbench.clock.samples import time_title
+from convbench.clock.samples import joint_title
 from convbench.core import text as show
 from convbench.core.once import once
 from convbench.runs.frame import Row, rows
@@ -99,7 +99,7 @@ def timed_rows(all_groups: Sequence[Group]) -> list[Row]:
 
 def clock_of(found: Iterable[Row]) -> str:
     """Return what the times of rows are called: "time of a call", on a GPU by its clock."""
-    return time_title(one for row in found for one in row.record.judged)
+    return joint_title(row.record.clock for row in found)
 
 
 def conventions(found: Iterable[Row]) -> list[str]:

@@ -190,4 +190,7 @@ def _ratio(row: Row, eager: Row, clock: str) -> RatioInterval | None:
     for name, one in (("row", row), ("eager", eager)):
         known = one.clocks.get(clock)
         both[name] = known.cases.get(one.record.case, ()) if known else ()
-    return Estimates(both).ratio("row", "eager") if all(both.values()) else None
+    try:
+        return Estimates(both).ratio("row", "eager")
+    except ValueError:  # not timed by this clock, or rounds that do not pair up
+        return None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from convbench.clock.samples import TIME as CALL
 from convbench.core import text as show
 from convbench.core.errors import UnknownNameError
 from convbench.core.intervals import WORDS, Interval, RatioInterval
@@ -25,6 +26,7 @@ from convbench.report.intervals import Written, table_note
 from convbench.report.phrases import WITHIN
 from convbench.runs.columns import COLUMNS, LISTED, TIME, derived
 from convbench.runs.frame import columns_of
+from convbench.runs.launching import CONVENTIONS
 from convbench.runs.titles import slot_title, titles
 
 if TYPE_CHECKING:
@@ -183,7 +185,7 @@ def _of_group(run: Run, group: Group, keys: Sequence[str], named: dict[str, str]
         column.name: _Choice(column.name.replace("_", " "), column.kind, column.value, column.note)
         for column in columns_of(run)
     }
-    known = {**frame, **CHOICES}
+    known = {**frame, **{key: _by(group.clock, choice) for key, choice in CHOICES.items()}}
     more = ", ".join(name for name in frame if name not in CHOICES)
     _check(keys, known, f"A group has {', '.join(CHOICES)}, and what tables/cases.csv has: {more}.")
     rows = [*group.timed, *(row for row in group.derived if not row.seconds)]
@@ -196,6 +198,16 @@ def _of_group(run: Run, group: Group, keys: Sequence[str], named: dict[str, str]
         shown=_table(named, [one for _, one in made]),
         note=table_note(raw) + missing,
     )
+
+
+def _by(clock: str, choice: _Choice) -> _Choice:
+    """Return a choice that names the clock of a GPU where it is a time, or a ratio of times."""
+    if clock == CALL or not choice.name.startswith("time"):
+        return choice
+    notes = [choice.note]
+    if choice is _TIME:
+        notes += [f"{name}: {what}" for name, what in CONVENTIONS.items() if name == clock]
+    return choice._replace(name=choice.name.replace("time", clock, 1), note="; ".join(notes))
 
 
 def _table(named: dict[str, str], columns: Sequence[_Filled]) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from convbench.clock.samples import EVENT_TIME, time_title
+from convbench.clock.samples import EVENT_TIME
 from convbench.core import text as show
 from convbench.runs.columns import FrameColumn, of_interval
 from convbench.runs.launching import CONVENTIONS, LAUNCH_BOUND
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _clock(row: Row) -> str | None:
-    return time_title(row.record.judged) if row.record.judged else None
+    return row.record.clock if row.record.judged else None
 
 
 def _bound(row: Row) -> str | None:

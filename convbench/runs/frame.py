@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.contamination import told_again
 from convbench.clock.estimates import Estimates
-from convbench.clock.samples import NO_KERNELS, TIME, time_title
+from convbench.clock.samples import NO_KERNELS, TIME
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.core.once import once
@@ -85,7 +85,7 @@ class Row:
     @cached_property
     def launching(self) -> Launching | None:
         """Its times by all clocks of a GPU; None of any other device."""
-        return launching(self.record.case, self.clocks)
+        return launching(self.record.case, self.clocks) if self.clocks else None
 
     @property
     def event_time(self) -> Interval | None:
@@ -184,7 +184,7 @@ def rows(run: Run) -> tuple[Row, ...]:
 
 def _key(record: Record) -> tuple[str, str, str]:
     """Return what is the same of records whose times are judged together."""
-    return record.group, record.kind, time_title(record.judged)
+    return record.group, record.kind, record.clock
 
 
 def _quotient(name: str, record: Record, baseline: Record | None) -> float | None:
@@ -236,7 +236,7 @@ def columns_of(run: Run) -> tuple[FrameColumn, ...]:
     columns = list(COLUMNS.values())
     place = list(COLUMNS).index(LAST_OF_COUNTS) + 1
     columns[place:place] = [column for name in counters(run) for column in of_counter(name)]
-    if any(time_title(record.judged) != TIME for record in run.records):
+    if any(record.clock != TIME for record in run.records):
         columns += OF_A_GPU
     if on_a_gpu(run.records):
         columns += OF_THE_DEVICE.values()

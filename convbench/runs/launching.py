@@ -80,7 +80,7 @@ def clocks(records: Iterable[Record]) -> dict[str, Estimates]:
     """
     found: dict[str, dict[str, tuple[Samples, ...]]] = {}
     for record in records:
-        if time_title(record.samples) != EVENT_TIME:
+        if not record.device.startswith("cuda") or time_title(record.samples) != EVENT_TIME:
             continue
         told = {
             KERNEL: record.also.get(KERNEL, ()),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
 from convbench.clock.execution import Execution
-from convbench.clock.samples import KERNEL, Samples, judged
+from convbench.clock.samples import KERNEL, Samples, judged, time_title
 from convbench.convs.base import Caveat
 from convbench.core.costs import Cost
 from convbench.core.notebook_views import VIEWS, OneLine, Shown
@@ -111,10 +112,15 @@ class Record(OneLine, Stored):
         times = plural(len(self.samples), "process", "processes")
         return f"{self.case}: {self.status}, {self.reason or f'timed in {times}'}"
 
-    @property
+    @cached_property
     def judged(self) -> tuple[Samples, ...]:
         """The samples that its time, ratios and verdict rest on; see `clock.samples.judged`."""
         return judged(self.samples, self.also)
+
+    @cached_property
+    def clock(self) -> str:
+        """What its time is called, see `clock.samples.time_title`."""
+        return time_title(self.judged)
 
     @property
     def kernels_alone(self) -> bool:

@@ -154,3 +154,25 @@ def test_a_history_in_which_a_run_lacks_kernel_times_is_of_event_time() -> None:
     table = case_table(found, place, 1)
     seconds = [row[1].value for row in table.rows]
     assert seconds == pytest.approx([27e-6] * 8, rel=0.03)
+
+
+def test_a_gpu_and_a_cpu_are_compared_by_the_calls_as_they_are_made() -> None:
+    """By event time, which like a CPU's time has the launching in it."""
+    gpu = gpu_run(types=TYPES, seed=1)
+    cpu = replace(
+        gpu,
+        records=tuple(
+            replace(
+                record,
+                device="cpu",
+                also={},
+                samples=tuple(replace(one, stopwatch="wall") for one in record.samples),
+            )
+            for record in gpu.records
+        ),
+    )
+    found = compare(side("cpu", [cpu]), side("gpu", [gpu]), limits=STEADY, by="device")
+    for row in found.rows:
+        assert row.ratio is None or row.ratio.value == pytest.approx(1.0, rel=0.01)
+        assert "not timed" not in " ".join(row.notes)
+        assert row.verdict == "same"

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import io
+import json
 from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import pytest
 from report.gpu_runs import LAUNCH, SHORTEST, gpu_run, whole_gpu_run, without_kernels
+from rich.console import Console
 
 from convbench.clock.samples import KERNEL
+from convbench.machine.resolution import Resolution, SizeResolution, Trial
 from convbench.report.contents import contents
 from convbench.report.document import Bullet, Document, Figure, Table
 from convbench.report.figuredata import Batches, Scatter
 from convbench.report.figures import draw, picture
+from convbench.report.one_table import one_table
 from convbench.report.renderers import RENDERERS
 from convbench.runs.columns_gpu import OF_A_GPU
 from convbench.runs.frame import Row, frame, rows
 from convbench.runs.launching import LAUNCH_BOUND
-from convbench.runs.record import Record, Run
+from convbench.runs.record import Machine, Record, Run
 from convbench.ui.notebook.plots import plot
 from convbench.ui.schemas import schema
+from convbench.ui.terminal.ending import show_ending
 
 ONE = ("standard", "depthwise_separable")
 
@@ -167,7 +173,7 @@ def test_a_case_without_kernel_time_has_event_time_and_no_ratio() -> None:
     assert row.launching.bound is None
     assert row.against(found["ghost"]) is None
     assert found["ghost"].time is not None, "the others compare as before"
-    assert "Not compared with it, for event time: bottleneck" in points(run)["Fastest"].text
+    assert "Not compared with it: bottleneck (event time)" in points(run)["Fastest"].text
     (table,) = tables(contents(run), "results")
     assert "kernel or event time" in {column.name for column in table.columns}
     assert cells(table, "bottleneck")["remarks"] == "fewer channels inside; kernels not timed"
@@ -181,7 +187,7 @@ def test_a_group_whose_baseline_has_no_kernel_time_has_no_verdict() -> None:
     run = gpu_run(types=(*ONE, "ghost"), edit=without_kernels("standard"))
     assert {row.time for row in rows(run)} == {None}
     step = points(run)["Try next"].text
-    assert "only standard has event time, which does not compare" in step
+    assert "standard has event time and the others have another" in step
     (table,) = tables(contents(run), "launching")
     assert cells(table, "ghost")["ratio_seconds_events"].verdict == "slower"
     assert cells(table, "ghost")["ratio_seconds_kernel"] is None
@@ -221,8 +227,6 @@ def test_the_frame_has_the_times_of_all_clocks_with_their_intervals() -> None:
 
 def test_the_table_of_cases_follows_its_schema() -> None:
     report = RENDERERS["json"](contents(gpu_run(types=ONE, edit=without_kernels("standard"))))
-    import json
-
     jsonschema.validate(json.loads(report["report.json"]), schema("report"))
 
 
@@ -287,3 +291,36 @@ def test_a_kernel_has_a_shortest_time() -> None:
     found = by_name(gpu_run(types=(*ONE, "pointwise"), axes={"dtype": ("bfloat16",)}))
     assert found["pointwise"].seconds is not None
     assert found["pointwise"].seconds.value == pytest.approx(SHORTEST, rel=0.02)
+
+
+def test_one_table_names_the_clock() -> None:
+    made = one_table(gpu_run(types=ONE), "main", ("type", "us", "ratio"))
+    assert [column.name for column in made.raw.columns] == [
+        "type",
+        "kernel time",
+        "kernel time ÷ standard",
+    ]
+    assert "a CUDA graph of the calls" in made.note
+
+
+def test_the_screen_at_the_end_of_a_run_says_that_it_is_launch_bound() -> None:
+    console = Console(width=100, height=60, file=io.StringIO(), force_terminal=False)
+    show_ending(gpu_run(types=ONE), console)
+    said = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert "Launching: 1 of 2 timed cases is launch-bound" in said
+    assert "of kernel time a call" in said
+
+
+def test_the_test_of_the_machine_is_of_event_time_on_a_gpu() -> None:
+    size = SizeResolution(
+        name="small", what="a convolution", seconds_per_call=2e-5, seconds_per_trial=0.5,
+        page_faults_per_call=0.0,
+        trials=(Trial(value=1.0, low=0.99, high=1.01, rounds=20, settled=True),) * 8,
+    )  # fmt: skip
+    found = Resolution(
+        budget=8.0, seconds=8.0, threads=1, device="cuda:0", seed=0, allocator="system",
+        steal_share=None, sizes=(size,),
+    )  # fmt: skip
+    run = gpu_run(types=ONE)
+    run = replace(run, header=replace(run.header, machine=Machine(resolution=found)))
+    assert "(A/A test, event time)" in points(run)["How sure"].text

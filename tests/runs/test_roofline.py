@@ -9,7 +9,7 @@ from runs.executed import PLANE, SPEC, VALID, explained_run, kernel, samples
 from runs.executed import record as executed
 
 from convbench.clock.execution import Execution
-from convbench.clock.samples import Samples
+from convbench.clock.samples import KERNEL, Samples
 from convbench.convs.base import make
 from convbench.core.costs import Cost
 from convbench.machine.ceilings import MEMORY, Ceiling, Level, measure_ceiling
@@ -46,6 +46,12 @@ def record(seconds=1e-3, multiplications=500_000, elements=100_000, **changes):
 def test_shares_are_of_the_ceiling():
     assert shares(record(), CEILING) == (pytest.approx(0.5), pytest.approx(0.4))
     assert shares(record(dtype="bfloat16"), CEILING) == (pytest.approx(0.5), pytest.approx(0.2))
+
+
+def test_shares_are_of_kernel_time_where_it_is_known():
+    alone = record(seconds=1e-3).samples
+    launched = replace(record(seconds=9e-3), also={KERNEL: alone})
+    assert shares(launched, CEILING) == shares(record(seconds=1e-3), CEILING)
 
 
 def test_taps_on_padding_are_nothing_that_a_device_has_to_do():
