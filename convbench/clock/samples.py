@@ -13,7 +13,7 @@ from convbench.clock.stopwatch import Reading
 from convbench.core import text as show
 from convbench.core.notebook_views import OneLine
 from convbench.core.once import once
-from convbench.core.serialization import ADDED, Duration, Least, Stored, Whole
+from convbench.core.serialization import SPARSE, Duration, Least, Stored, Whole
 
 QUANTILE: Final = 0.25
 """Of a process's rounds: its time of a call, see `clock.estimates`."""
@@ -98,7 +98,7 @@ class Samples(OneLine, Stored):
     allocator: str = "system"
     pool_bytes: Whole = 0
     process: str = "the caller's"
-    kernels: tuple[str, ...] = field(default=(), metadata=ADDED)
+    kernels: tuple[str, ...] = field(default=(), metadata=SPARSE)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a measurement."""

@@ -38,7 +38,8 @@ def test_the_example_of_a_command_is_one(convbench, name):
     [
         ("run", "reports/<device>-<suite>"), ("run", "auto: the GPU if there is one"),
         ("run", "as the suite says; float32, on a GPU tf32,bfloat16"), ("report", "RUN"),
-        ("compare", "5%"), ("history", "5%"), ("audit", "reports/counter-audit"), ("doctor", "10.0"),
+        ("compare", "5%"), ("history", "5%"), ("audit", "reports/counter-audit"),
+        ("doctor", "10.0"),
         ("explain", "standard; upsampling: transposed"),
     ],
 )  # fmt: skip
