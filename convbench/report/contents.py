@@ -10,6 +10,7 @@ from convbench.core.sources import UNKNOWN
 from convbench.report import results
 from convbench.report.agreements import disagreements
 from convbench.report.cases import cases_table
+from convbench.report.device import device_tables
 from convbench.report.document import (
     Column,
     Document,
@@ -142,6 +143,7 @@ def _networks(run: Run, every: Sequence[Group], several: Sequence[Group]) -> tup
     for group, inside in found[:1]:
         title, figure = show.capital(group.title), networks_figure(group)
         blocks += [*([figure] if figure else []), *inside]
+        blocks += folded("What the GPU did in each network", device_tables(group))
         blocks += folded("What ran in each network", ran_tables(group))
         blocks += folded("Details of each network", results.details(group, every))
     for group, inside in found[1:]:
