@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from convbench.clock import cuda_kernels
-from convbench.core.serialization import ADDED, Duration, Stored, Whole
+from convbench.core.serialization import SPARSE, Duration, Stored, Whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Kernel(Stored):
     reorder: bool
     calls: Whole
     seconds: Duration
-    tensor_cores: bool | None = field(default=None, metadata=ADDED)
+    tensor_cores: bool | None = field(default=None, metadata=SPARSE)
 
     @property
     def words(self) -> str:

@@ -6,6 +6,7 @@ or the driver does not answer, the state is untold, never an error.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -20,14 +21,23 @@ class DeviceState(NamedTuple):
         sm_clock_mhz: clock of its multiprocessors in MHz; None where untold.
         throttle_reasons: bits of why it runs slower than it could, see `slowdowns`; None where
             untold.
+        memory_clock_mhz: clock of its memory in MHz; None where untold.
+        power_mw: power that the card draws, in mW; None where untold. The driver averages it over
+            a second on most cards (nvmlDeviceGetPowerUsage in NVIDIA's NVML API reference).
+        temperature_c: temperature of the chip in °C; None where untold.
 
     """
 
     sm_clock_mhz: int | None
     throttle_reasons: int | None
+    memory_clock_mhz: int | None = None
+    power_mw: int | None = None
+    temperature_c: int | None = None
 
 
 UNTOLD = DeviceState(None, None)
+SLOWLY: Final = 0.1
+"""Seconds for which what changes slowly is not asked again: memory clock, power, temperature."""
 StateReader = Callable[[], DeviceState]
 
 _WHOLE: Final = 100  # percent
@@ -112,19 +122,39 @@ def card_of(device: str) -> Card | None:
         return None
 
 
-def reader_for(device: str) -> StateReader:
+def reader_for(device: str, clock: Callable[[], float] = time.perf_counter) -> StateReader:
     """Return a function that reads the state of "cuda" or "cuda:<index>"; it never raises.
 
     A reading takes tens of microseconds to some milliseconds of host time: keep it out of what is
-    timed.
+    timed. clock: seconds, by which what changes slowly is asked again.
     """
     card = card_of(device)
     if card is None:
         return untold
-    nvml = card.nvml
-    return lambda: DeviceState(
-        ask(nvml, ("nvmlDeviceGetClockInfo",), card.whole, nvml.NVML_CLOCK_SM),
-        ask(nvml, CLOCK_REASONS, card.whole),
+    nvml, whole = card.nvml, card.whole
+    since = -math.inf
+    slow: tuple[int | None, int | None, int | None] = (None, None, None)
+
+    def read() -> DeviceState:
+        nonlocal since, slow
+        state = DeviceState(
+            ask(nvml, ("nvmlDeviceGetClockInfo",), whole, nvml.NVML_CLOCK_SM),
+            ask(nvml, CLOCK_REASONS, whole),
+        )
+        now = clock()
+        if now - since >= SLOWLY:
+            since, slow = now, _slow_state(nvml, whole)
+        return DeviceState(*state[:2], *slow)
+
+    return read
+
+
+def _slow_state(nvml: Any, card: Any) -> tuple[int | None, int | None, int | None]:
+    """Return memory clock, power and temperature; the numbers that name these are in nvml.h."""
+    return (
+        ask(nvml, ("nvmlDeviceGetClockInfo",), card, getattr(nvml, "NVML_CLOCK_MEM", 2)),
+        ask(nvml, ("nvmlDeviceGetPowerUsage",), card),
+        ask(nvml, ("nvmlDeviceGetTemperature",), card, getattr(nvml, "NVML_TEMPERATURE_GPU", 0)),
     )
 
 

@@ -13,7 +13,7 @@ from convbench.clock.stopwatch import Reading
 from convbench.core import text as show
 from convbench.core.notebook_views import OneLine
 from convbench.core.once import once
-from convbench.core.serialization import ADDED, Duration, Least, Stored, Whole
+from convbench.core.serialization import SPARSE, Duration, Least, Stored, Whole
 
 QUANTILE: Final = 0.25
 """Of a process's rounds: its time of a call, see `clock.estimates`."""
@@ -59,6 +59,9 @@ class Samples(OneLine, Stored):
         issue_seconds: seconds per call on the host until the last call of the block returned.
         sm_clock_mhz: clock of a device's multiprocessors after the block.
         throttle_reasons: bits for the reasons why the device was slowed down.
+        memory_clock_mhz: clock of a device's memory after the block.
+        power_mw: power of a device in mW after the block, as its driver averages it.
+        temperature_c: temperature of a device in °C after the block.
         block: calls in one sample.
         first_call: seconds of the very first call, which includes one-time work. None if it is not
             known.
@@ -107,7 +110,10 @@ class Samples(OneLine, Stored):
     allocator: str = "system"
     pool_bytes: Whole = 0
     process: str = "the caller's"
-    kernels: tuple[str, ...] = field(default=(), metadata=ADDED)
+    memory_clock_mhz: tuple[Whole, ...] = field(default=(), metadata=SPARSE)
+    power_mw: tuple[Whole, ...] = field(default=(), metadata=SPARSE)
+    temperature_c: tuple[Whole, ...] = field(default=(), metadata=SPARSE)
+    kernels: tuple[str, ...] = field(default=(), metadata=SPARSE)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a measurement."""

@@ -42,6 +42,9 @@ class Reading:
         sm_clock_mhz: clock of the device's multiprocessors after the block; None if not known.
         throttle_reasons: bits for the reasons why the device was slowed down (NVML's clock event
             reasons); None if it is not known.
+        memory_clock_mhz: clock of the device's memory; None if it is not known.
+        power_mw: power of the device in mW, as its driver averages it; None if it is not known.
+        temperature_c: temperature of the device in °C; None if it is not known.
 
     """
 
@@ -56,6 +59,9 @@ class Reading:
     issue_seconds: float | None = None
     sm_clock_mhz: int | None = None
     throttle_reasons: int | None = None
+    memory_clock_mhz: int | None = None
+    power_mw: int | None = None
+    temperature_c: int | None = None
 
 
 class Stopwatch(Protocol):

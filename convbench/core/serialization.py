@@ -54,6 +54,9 @@ Rate: TypeAlias = Annotated[float, Least(0, 1e30)]
 Share: TypeAlias = Annotated[float, Least(0, 1)]
 ADDED: Final = {"added": True}
 """Metadata of a field with a default that files of the same schema may lack: it came later."""
+SPARSE: Final = {**ADDED, "sparse": True}
+"""The same of a field that files have only where it is not its default: few devices tell it."""
+_ALWAYS: Final = object()
 
 
 class Stored:
@@ -66,8 +69,11 @@ class Stored:
     recurs: ClassVar[bool] = False
 
     def to_json(self) -> dict[str, Any]:
-        """Return every field by name, as JSON types; `json` then keeps each float exactly."""
-        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}  # type: ignore[arg-type]
+        """Return every field by name, as JSON types; `json` then keeps each float exactly.
+
+        A `SPARSE` field is left out where it has its default.
+        """
+        return _written(self)
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
@@ -113,9 +119,24 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
-    if is_dataclass(value):
-        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
-    return value
+    return _written(value) if is_dataclass(value) else value
+
+
+def _written(value: Any) -> dict[str, Any]:
+    kind: type = type(value)
+    found = ((name, getattr(value, name), default) for name, default in _defaults(kind))
+    return {
+        name: plain(item) for name, item, default in found if default is _ALWAYS or item != default
+    }
+
+
+@cache
+def _defaults(cls: type) -> tuple[tuple[str, Any], ...]:
+    """Return the fields of a dataclass, each with the value that is not written."""
+    return tuple(
+        (item.name, item.default if item.metadata.get("sparse") else _ALWAYS)
+        for item in fields(cls)
+    )
 
 
 def tag(cls: type) -> str:

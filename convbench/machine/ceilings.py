@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.observing import observed
-from convbench.core.serialization import ADDED, Duration, Rate, Stored, Whole
+from convbench.core.serialization import ADDED, SPARSE, Duration, Rate, Stored, Whole
 from convbench.machine.levels import CALLS, GAIN, MEMORY, Level, fitting, levels_of
 from convbench.machine.shapes import FAMILIES, Shape
 from convbench.machine.trials import Trial
@@ -83,7 +83,7 @@ class Ceiling(Stored):
     watched_seconds: Duration | None = field(default=None, metadata=ADDED)
     reorder_bytes_per_second: Rate | None = field(default=None, metadata=ADDED)
     fault_seconds: Duration | None = field(default=None, metadata=ADDED)
-    sm_clock_mhz: Whole | None = field(default=None, metadata=ADDED)
+    sm_clock_mhz: Whole | None = field(default=None, metadata=SPARSE)
 
     @property
     def what(self) -> tuple[str, str, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from convbench.core.serialization import ADDED, Rate, Stored, Whole
+from convbench.core.serialization import SPARSE, Rate, Stored, Whole
 
 if TYPE_CHECKING:
     from convbench.clock.stopwatch import Work
@@ -42,7 +42,7 @@ class Level(Stored):
     name: str
     size: Whole | None
     bytes_per_second: Rate
-    of: str = field(default="", metadata=ADDED)
+    of: str = field(default="", metadata=SPARSE)
 
 
 def levels_of(device: str, threads: int, trial: Trial) -> tuple[Level, ...]:

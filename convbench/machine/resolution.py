@@ -17,13 +17,13 @@ work beside, it is many times larger.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
-from convbench.core.serialization import Duration, Rate, Share, Stored, Whole
+from convbench.core.serialization import SPARSE, Duration, Rate, Share, Stored, Whole
 
 FOUND_SHARE: Final = 0.9
 """Share of the trials in which a difference must be found to count as one that can be told."""
@@ -97,6 +97,8 @@ class SizeResolution(Stored):
         seconds_per_trial: duration of one comparison with its warm-up; the mean over the trials.
         page_faults_per_call: the mean; 0 if the system does not report it.
         trials: the comparisons.
+        sm_clock_mhz: the lowest and the highest clock of a GPU in all samples; empty
+            where it is not told, and in files from before it was kept.
 
     Raises:
         ValueError: no trials.
@@ -109,6 +111,7 @@ class SizeResolution(Stored):
     seconds_per_trial: Duration
     page_faults_per_call: Rate
     trials: tuple[Trial, ...]
+    sm_clock_mhz: tuple[Whole, ...] = field(default=(), metadata=SPARSE)
 
     def __post_init__(self) -> None:
         """Refuse an empty result."""
@@ -216,6 +219,7 @@ class Resolution(Stored):
         """Return what the rules of `advice` look at, under keys that begin with "aa_"."""
         told = [size.smallest_difference for size in self.sizes]
         known = [100 * share for share in told if share is not None]
+        clocks = [clock for size in self.sizes for clock in size.sm_clock_mhz]
         return {
             "aa_seconds": self.seconds,
             "aa_trials": self.trials,
@@ -224,6 +228,8 @@ class Resolution(Stored):
             "aa_smallest_percent": max(known) if len(known) == len(told) else "none",
             "aa_page_faults_per_call": max(size.page_faults_per_call for size in self.sizes),
             "aa_steal_share": "unknown" if self.steal_share is None else self.steal_share,
+            "aa_sm_clock_low_mhz": min(clocks, default="unknown"),
+            "aa_sm_clock_high_mhz": max(clocks, default="unknown"),
         }
 
 

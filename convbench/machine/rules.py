@@ -15,6 +15,7 @@ from convbench.machine.probes.system import setting
 STEAL: Final = 0.01  # of the processors' time
 SOME_LOAD: Final = 0.5  # beyond what fits on the cores; the load is never quite 0
 FEW_CORES: Final = 2
+CLOCK_MOVES: Final = 1.02  # times a GPU's lowest clock under load
 SLOW_CLOCK: Final = 0.7  # of the highest frequency
 COARSE_PERCENT: Final = 5  # a smallest difference above this settles few questions
 FAULTS: Final = 8  # page faults a call: memory goes back to the system and comes anew
@@ -235,6 +236,15 @@ RULES: Final = (
         "{gpu_temperature_c} °C).",
         "Let it cool; look at nvidia-smi -q -d PERFORMANCE; lock a clock it can hold: "
         "nvidia-smi -lgc <MHz>.",
+    ),
+    Rule(
+        "GPU clock", "warning",
+        lambda f: number(f, "aa_sm_clock_high_mhz")
+        > CLOCK_MOVES * number(f, "aa_sm_clock_low_mhz"),
+        "The GPU's clock went from {aa_sm_clock_low_mhz} to {aa_sm_clock_high_mhz} MHz during the "
+        "A/A test: it follows load, power and heat.",
+        "Lock a clock that it can hold, as root: nvidia-smi -lgc {aa_sm_clock_low_mhz} (undone by "
+        "nvidia-smi -rgc).",
     ),
     Rule(
         "GPU shared", "warning",

@@ -220,6 +220,7 @@ def _trial(found: Mapping[str, Samples | Failure], device: str) -> tuple[Samples
 
 
 def _size(name: str, what: str, rows: list[tuple[float, Samples, Trial]]) -> SizeResolution:
+    clocks = [clock for _, samples, _ in rows for clock in samples.sm_clock_mhz]
     return SizeResolution(
         name=name,
         what=what,
@@ -229,6 +230,7 @@ def _size(name: str, what: str, rows: list[tuple[float, Samples, Trial]]) -> Siz
             fmean(samples.page_faults) / samples.block for _, samples, _ in rows
         ),
         trials=tuple(trial for _, _, trial in rows),
+        sm_clock_mhz=(min(clocks), max(clocks)) if clocks else (),
     )
 
 

@@ -10,6 +10,7 @@ from convbench.core.sources import UNKNOWN
 from convbench.report import results
 from convbench.report.agreements import disagreements
 from convbench.report.cases import cases_table
+from convbench.report.device import device_tables
 from convbench.report.document import (
     Column,
     Document,
@@ -29,6 +30,7 @@ from convbench.report.plots import curve_figure, networks_figure, ratios_figure
 from convbench.report.published_figures import figures
 from convbench.report.ran import ran_tables
 from convbench.report.why import why_section
+from convbench.runs.saturation import BEGINS
 from convbench.runs.titles import slot_title
 
 if TYPE_CHECKING:
@@ -151,6 +153,7 @@ def _networks(run: Run, every: Sequence[Group], several: Sequence[Group]) -> tup
     for group, inside in found[:1]:
         title, figure = show.capital(group.title), networks_figure(group)
         blocks += [*([figure] if figure else []), *inside]
+        blocks += folded("What the GPU did in each network", device_tables(group))
         blocks += folded("What ran in each network", ran_tables(group))
         blocks += folded("Details of each network", results.details(group, every))
     for group, inside in found[1:]:
@@ -217,11 +220,13 @@ def _left_out(run: Run) -> tuple[Block, ...]:
     other = replace(skipped, rows=tuple(row for row in rows if row[0] != "skipped"))
     number = show.plural(sum(row[3] for row in skipped.rows), "case")
     text = "Failed: stopped with an error. Invalid: measured, and not to be believed."
+    saturated = any(row[-1].startswith(BEGINS) for row in skipped.rows)
+    more = ", or a smaller batch was enough" if saturated else ""
     return (
         heading,
         *((Paragraph(text=text), other) if other.rows else ()),
         *folded(
-            f"Skipped: the type does not fit the slot. {number}, with reasons",
+            f"Skipped: the type does not fit the slot{more}. {number}, with reasons",
             [skipped] if skipped.rows else [],
         ),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from convbench.core import text as show
 from convbench.counting.tally import Tally, Unavailable
 from convbench.report import results
+from convbench.report.device import facts_under_load
 from convbench.report.document import (
     Bullet,
     Bullets,
@@ -74,20 +75,20 @@ def measured_section(run: Run, every: Sequence[Group]) -> tuple[Block, ...]:
     """Return the environment, the conventions and the command, each folded."""
     return (
         Heading(level=2, text="How this was measured"),
-        *folded("Environment: machine, libraries, settings", [_environment(run)]),
+        *folded("Environment: machine, libraries, settings", [_environment(run, every)]),
         *folded("Conventions of counts and times", [_conventions(run, every)]),
         *folded("How to make this again", _again(run)),
     )
 
 
-def _environment(run: Run) -> Table:
+def _environment(run: Run, every: Sequence[Group]) -> Table:
     header = run.header
     known: dict[str, Any] = {
         "started": header.started,
         "convbench": header.version,
         "seed": header.seed,
         "schema of the run": header.schema,
-        **_flat(header.fingerprint),
+        **_flat(facts_under_load(run, every)),
         **_in_force(run),
     }
     rows: dict[str, str] = {}

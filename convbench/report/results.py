@@ -9,6 +9,7 @@ from convbench.clock.samples import TIME, short_title
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.core.intervals import WORDS
+from convbench.report.device import device_tables
 from convbench.report.document import Column, Heading, Paragraph, Table, folded
 from convbench.report.doubts import remedy, unknown
 from convbench.report.groups import (
@@ -82,6 +83,7 @@ def main_section(group: Group | None, every: Sequence[Group]) -> tuple[Block, ..
         Heading(level=2, text=f"Cost and time: {group.title}"),
         replace(table, caption=" ".join(said)),
         *_no_ratios(group),
+        *device_tables(group),
         *folded("What ran in each case", ran_tables(group)),
         *folded("Details of each case", details(group, every)),
         *([figure] if figure else []),
@@ -170,7 +172,14 @@ def other_groups(
             small += found
         else:
             # of many groups what ran is in the table of all cases alone, or the page gets long
-            ran = ran_tables(group, "What ran in one pass.") if few else ()
+            ran = (
+                (
+                    *device_tables(group, "What the GPU did."),
+                    *ran_tables(group, "What ran in one pass."),
+                )
+                if few
+                else ()
+            )
             folds += folded(group.title, (*found, *ran, *details(group, every)))
     folds += folded(f"Groups of at most {_SMALL} cases", small)
     if not folds:

@@ -54,11 +54,16 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Cases that are interleaved in time and compared with each other."""
+    """Cases that are interleaved in time and compared with each other.
+
+    family: shared with the same slot at other batches, of which the larger ones are timed only
+    until the throughput saturates; empty where the batch is fixed.
+    """
 
     label: str
     cases: tuple[Case, ...]
     timing: Timing
+    family: str = ""
 
     @property
     def runnable(self) -> tuple[Case, ...]:
@@ -140,13 +145,13 @@ def _filtered(group: Group, names: frozenset[str]) -> Group:
 def _merged(first: Group, second: Group) -> Group:
     """Put groups of the same slot and conditions together, each case once."""
     said = [
-        (group.timing, {case.skeleton.baseline for case in group.cases})
+        (group.timing, {case.skeleton.baseline for case in group.cases}, group.family)
         for group in (first, second)
     ]
     if said[0] != said[1]:
         raise SuiteError(
-            f"The slot {first.label} is in the suite twice, with another baseline or [timing]: "
-            "make it one table with all its types."
+            f"The slot {first.label} is in the suite twice, with another baseline or [timing], or "
+            'once with batch = "saturate": make it one table with all its types.'
         )
     cases = {case.identity: case for case in (*second.cases, *first.cases)}
     ordered = {case.identity: cases[case.identity] for case in (*first.cases, *second.cases)}
@@ -182,7 +187,14 @@ def _slot_group(group: SlotGroup, condition: Condition) -> Group:
         )
         for kind, kind_label in zip(group.competitors, labels, strict=True)
     )
-    return Group(label=label, cases=cases, timing=group.timing)
+    return Group(
+        label=label,
+        cases=cases,
+        timing=group.timing,
+        family=f"{replace(group.spec, batch=1).label}{block} · {condition.label}"
+        if group.saturates
+        else "",
+    )
 
 
 def _label(kind: ConvType) -> str:
@@ -228,7 +240,8 @@ def _network_group(group: NetworkGroup, condition: Condition) -> Group:
                 condition=condition,
             )
         )
-    return Group(label=label, cases=tuple(cases), timing=group.timing)
+    family = f"networks @{size} · {condition.label}" if group.saturates else ""
+    return Group(label=label, cases=tuple(cases), timing=group.timing, family=family)
 
 
 def _plain(value: Any) -> Any:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from statistics import median_low
 from typing import TYPE_CHECKING, Final
 
 from convbench.clock.contamination import choices
+from convbench.clock.nvml import slowdowns
+from convbench.core import text as show
 from convbench.runs.columns import FrameColumn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from convbench.clock.samples import Samples
     from convbench.runs.frame import Row
     from convbench.runs.record import Record
 
@@ -22,6 +26,34 @@ def _choices(row: Row) -> int | None:
     return len(choices(row.record.samples)) or None
 
 
+def under_load(record: Record) -> tuple[Samples, ...]:
+    """Return the samples of the busiest device: of the kernels alone where these were timed."""
+    return record.also.get("kernel") or record.samples
+
+
+def _told(name: str, of: Callable[[list[int]], float]) -> Callable[[Row], float | None]:
+    """Return what gives a value of all samples of a row; None where none tells."""
+
+    def value(row: Row) -> float | None:
+        told = [one for samples in under_load(row.record) for one in getattr(samples, name)]
+        return of(told) if told else None
+
+    return value
+
+
+def _slowed(row: Row) -> str | None:
+    """Return why the device was slowed down, each with the share of the samples; None if untold."""
+    told = [bits for samples in under_load(row.record) for bits in samples.throttle_reasons]
+    if not told:
+        return None
+    words = [word for bits in told for word in slowdowns(bits)]
+    shares = [
+        f"{word} ({show.percent(words.count(word) / len(told))})" for word in sorted({*words})
+    ]
+    return ", ".join(shares) or "nothing"
+
+
+_OVER_ALL: Final = "middle of all samples"
 _ALL: Final = (
     FrameColumn(
         "tensor_cores",
@@ -36,6 +68,32 @@ _ALL: Final = (
         _choices,
         "different sets of kernels that libraries chose in the processes; with several, flags name "
         "them, each with its time",
+    ),
+    FrameColumn(
+        "sm_clock_mhz",
+        "integer",
+        _told("sm_clock_mhz", median_low),
+        f"clock of the multiprocessors under load, in MHz: {_OVER_ALL}",
+    ),
+    FrameColumn(
+        "memory_clock_mhz",
+        "integer",
+        _told("memory_clock_mhz", median_low),
+        f"clock of the memory under load, in MHz: {_OVER_ALL}",
+    ),
+    FrameColumn(
+        "power_watts",
+        "integer",
+        _told("power_mw", lambda told: round(median_low(told) / 1000)),
+        f"power of the card in W: {_OVER_ALL}; most drivers average it over a second, in which the "
+        "cases of a group take turns",
+    ),
+    FrameColumn("temperature_c", "integer", _told("temperature_c", max), "in °C: the highest"),
+    FrameColumn(
+        "slowed_by",
+        "text",
+        _slowed,
+        "why the driver held the clock down, each with the share of the samples; or nothing",
     ),
 )
 OF_THE_DEVICE: Final[dict[str, FrameColumn]] = {column.name: column for column in _ALL}

@@ -104,7 +104,7 @@ class Track:
     ) -> None:
         """Derive every case, and get ready to ask processes about those that can run."""
         self.records = {
-            case.identity: self.before.get(case.identity) or _derived(case)
+            case.identity: self.before.get(case.identity) or self._derived(case)
             for case in self.group.cases
         }
         runnable = tuple(c for c in self.group.cases if self.records[c.identity].status == "ok")
@@ -130,6 +130,23 @@ class Track:
             outcomes=known,
             earlier=max(map(len, known.values())),
         )
+
+    def _derived(self, case: Case) -> Record:
+        """Return the record with its cost; one that memory ends a row of batches at is skipped."""
+        record = _derived(case)
+        ends = self.group.family and record.status == "failed" and record.cost is not None
+        return replace(record, status="skipped") if ends else record
+
+    def leave(self, why: str) -> None:
+        """Skip the cases that no run has a record of, for a reason; with "" do nothing."""
+        if not why:
+            return
+        self.gathering = None
+        for case in self.pending:
+            if self.records[case.identity].status == "ok":
+                self.records[case.identity] = replace(
+                    self.records[case.identity], status="skipped", reason=why
+                )
 
     def _known(self, record: Record) -> list[Outcome]:
         """Return what processes said of a case in the run that is gone on with."""

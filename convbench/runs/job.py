@@ -22,6 +22,7 @@ from convbench.runs.machine import know_thyself
 from convbench.runs.record import Header, Machine, Record, Run
 from convbench.runs.resuming import stored
 from convbench.runs.runner import Plan
+from convbench.runs.saturation import UNLESS
 from convbench.runs.store import Store, holds_run, load, locked
 from convbench.runs.suite import LEAST_SECONDS, MOST_SECONDS
 
@@ -270,6 +271,7 @@ def dry_run(job: Job) -> tuple[list[tuple[str, str, str]], float]:
     for group in job.todo:
         for case in group.cases:
             why = case.misfit
-            rows.append((group.label, case.skeleton.label, "measure" if why is None else why))
+            do = f"measure, {UNLESS}" if group.family else "measure"
+            rows.append((group.label, case.skeleton.label, do if why is None else why))
     fixed = STARTUP_SECONDS + (0.0 if job.resumed else job.choice.suite.self_check)
     return rows, min(job.plan.budget, fixed + sweep_seconds(job.todo))

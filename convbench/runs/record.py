@@ -12,7 +12,7 @@ from convbench.clock.samples import KERNEL, Samples, judged, time_title
 from convbench.convs.base import Caveat
 from convbench.core.costs import Cost
 from convbench.core.notebook_views import VIEWS, OneLine, Shown
-from convbench.core.serialization import ADDED, Duration, Scalar, Stored, Whole
+from convbench.core.serialization import ADDED, SPARSE, Duration, Scalar, Stored, Whole
 from convbench.core.spec import ConvSpec
 from convbench.core.text import plural
 from convbench.counting.tally import Tally, Unavailable
@@ -222,7 +222,7 @@ class Machine(Stored):
 
     failed: str = ""
     cache_bytes: Whole | None = None
-    cache_unknown_because: str = field(default="", metadata=ADDED)
+    cache_unknown_because: str = field(default="", metadata=SPARSE)
     ceilings: tuple[Ceiling, ...] = ()
     resolution: Resolution | None = None
 

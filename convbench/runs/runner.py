@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Final
 
 from convbench.clock.gathering import TIMEOUT
@@ -27,6 +28,7 @@ from convbench.runs import ceiling_share as reach
 from convbench.runs.cases import Group
 from convbench.runs.groups import Progress, Track, Watcher
 from convbench.runs.record import Machine, Record
+from convbench.runs.saturation import enough
 from convbench.runs.store import Store
 
 _FIRST_ROUNDS: Final = 6
@@ -122,12 +124,28 @@ class _Schedule:
             self.tracks.append(track)
         for number, track in enumerate(self.tracks, start=1):
             self._tell(track, 1, f"group {number} of {len(self.tracks)}")
+            if track.group.family and track.pending:
+                track.leave(enough(self._smaller(track.group)))
             self._first(track)
         while (chosen := self._next()) is not None:
             track, rounds, stage, what = chosen
             self._tell(track, stage, what)
             track.ask(_ROOM * rounds * track.a_round, rounds)
             self.store.append(track.more())
+
+    def _smaller(self, group: Group) -> list[list[Record]]:
+        """Return the records of the same slot at smaller batches, the smallest first."""
+        known = {track.group.label: track.records for track in self.tracks}
+        family = [each for each in self.plan.groups if each.family == group.family]
+        smaller = takewhile(lambda each: each.label != group.label, family)
+        return [
+            [
+                known.get(each.label, self.before)[case.identity]
+                for case in each.cases
+                if case.identity in known.get(each.label, self.before)
+            ]
+            for each in smaller
+        ]
 
     def _first(self, track: Track) -> None:
         """Ask the first process of a group, and write its records."""

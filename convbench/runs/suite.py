@@ -38,6 +38,10 @@ MOST_CASES: Final = 100_000
 """Of a run: to expand so many took 40 s, and a day, the longest budget, has 0.9 s for each."""
 _MOST_TEXT: Final = 100_000
 _MOST_BYTES: Final = 4 * _MOST_TEXT
+SATURATE: Final = "saturate"
+"""A batch that doubles, see `runs.saturation`."""
+BATCHES: Final = tuple(2**power for power in range(11))
+"""What is tried of it, in this order: 1 to 1024."""
 BUILT_IN: Final = ("quick", "default", "full", "gpu", "example")
 _SLOT_NUMBERS: Final = ("in_channels", "out_channels", "batch", "scale")
 _SLOT_SIZES: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
@@ -58,13 +62,14 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class SlotGroup:
-    """One slot and all that compete in it."""
+    """One slot and all that compete in it; saturates: its batch is one of those that double."""
 
     spec: ConvSpec
     competitors: tuple[ConvType, ...]
     block: bool
     baseline: str | None
     timing: Timing
+    saturates: bool = False
 
     @property
     def cases(self) -> int:
@@ -74,12 +79,13 @@ class SlotGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkGroup:
-    """Networks that get the same input."""
+    """Networks that get the same input; saturates: as of a slot."""
 
     names: tuple[str, ...]
     size: tuple[int, ...]
     batch: int
     timing: Timing
+    saturates: bool = False
 
     @property
     def cases(self) -> int:
@@ -273,6 +279,7 @@ def _slots(  # noqa: C901  one key after another
     competitors = _competitors(table)
     if baseline is not None and baseline not in {name for name, _ in competitors}:
         table.wrong("baseline", baseline, "one of the slot's own types")
+    saturates = table.take("batch", 1) == SATURATE
     choices: dict[str, list[Any]] = {}
     for key in _SLOT_NUMBERS + _SLOT_SIZES + ("bias",):
         if (value := table.take(key, None)) is None:
@@ -280,6 +287,8 @@ def _slots(  # noqa: C901  one key after another
         reader = read_size if key in _SLOT_SIZES else lambda _table, _key, item: item
         if value == []:
             table.wrong(key, value, "one value or more")
+        if saturates and key == "batch":
+            value = list(BATCHES)
         choices[key] = [reader(table, key, item) for item in grid(value)]
     table.finish()
     for key in ("in_channels", "out_channels", "input_size", "kernel_size"):
@@ -297,6 +306,7 @@ def _slots(  # noqa: C901  one key after another
                 block=block,
                 baseline=baseline,
                 timing=timing,
+                saturates=saturates,
             )
 
 
@@ -353,11 +363,19 @@ def _networks(table: Table, default: Timing) -> Iterator[NetworkGroup]:
         except UnknownNameError as error:
             raise SuiteError(f"{table.place}, names: {error}") from None
     sizes = [read_size(table, "input_size", v) for v in grid(table.take("input_size", "224x224"))]
-    batches = grid(table.take("batch", 1))
+    given = table.take("batch", 1)
+    saturates = given == SATURATE
+    batches = BATCHES if saturates else grid(given)
     table.finish()
     for size, batch in itertools.product(sizes, batches):
         if not isinstance(size, tuple) or len(size) != 2 or min(size) < 1:  # noqa: PLR2004  H, W
             table.wrong("input_size", size, 'a size such as "256x128"')
         if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-            table.wrong("batch", batch, "a whole number of at least 1")
-        yield NetworkGroup(names=tuple(dict.fromkeys(names)), size=size, batch=batch, timing=timing)
+            table.wrong("batch", batch, f'a whole number of at least 1, or "{SATURATE}" alone')
+        yield NetworkGroup(
+            names=tuple(dict.fromkeys(names)),
+            size=size,
+            batch=batch,
+            timing=timing,
+            saturates=saturates,
+        )

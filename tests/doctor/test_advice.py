@@ -66,6 +66,9 @@ TABLE = {
     "GPU persistence": ({"gpu_persistence": False}, "nvidia-smi -pm 1", {"gpu_persistence": True}),
     "GPU throttled": (
         {"gpu_throttled": True}, "1900 MHz of 1980", {"gpu_throttled": "unknown"}),
+    "GPU clock": (
+        {"aa_sm_clock_low_mhz": 1410, "aa_sm_clock_high_mhz": 1980}, "nvidia-smi -lgc 1410",
+        {"aa_sm_clock_low_mhz": 1965, "aa_sm_clock_high_mhz": 1980}),
     "GPU shared": (
         {"gpu_other_processes": 2}, "2 other process", {"gpu_other_processes": 0}),
     "GPU unseen": (

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from convbench.core.errors import RunError
 from convbench.core.files import loads, read_json, write_file
 from convbench.core.schema import Schemas
-from convbench.core.serialization import Duration, Least, ReadError, Scalar, Stored, Whole, plain
+from convbench.core.serialization import (
+    ADDED,
+    SPARSE,
+    Duration,
+    Least,
+    ReadError,
+    Scalar,
+    Stored,
+    Whole,
+    plain,
+)
 
 
 @dataclass(frozen=True)
@@ -222,3 +232,20 @@ def test_a_byte_order_mark_before_json_is_no_part_of_it(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('{"a": "é"}', encoding="utf-8-sig")
     assert read_json(path, "make it again") == {"a": "é"}
+
+
+@dataclass(frozen=True)
+class Sparse(Stored):
+    """A leaf, and what few have."""
+
+    leaf: Leaf
+    seen: tuple[Whole, ...] = field(default=(), metadata=SPARSE)
+    said: str = field(default="", metadata=ADDED)
+
+
+def test_what_few_have_is_written_only_where_it_is_not_its_default():
+    plainest = Sparse(Leaf(1))
+    assert plainest.to_json() == {"leaf": {"count": 1}, "said": ""}
+    assert plain([Sparse(Leaf(1), seen=(2,))]) == [{"leaf": {"count": 1}, "seen": [2], "said": ""}]
+    for one in (plainest, Sparse(Leaf(1), seen=(2,), said="so")):
+        assert Sparse.from_json(one.to_json()) == one

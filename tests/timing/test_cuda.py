@@ -26,7 +26,7 @@ def state_of(device: ScriptedDriver) -> Callable[[], DeviceState]:
 
     def read() -> DeviceState:
         device.told.append("nvml")
-        return DeviceState(sm_clock_mhz=1410, throttle_reasons=0x4)
+        return DeviceState(1410, 0x4, memory_clock_mhz=1593, power_mw=250_000, temperature_c=55)
 
     return read
 
@@ -57,6 +57,8 @@ def test_events_stand_around_the_block_and_nvml_behind_it() -> None:
     ]
     assert reading.seconds == 1.5
     assert (reading.sm_clock_mhz, reading.throttle_reasons) == (1410, 0x4)
+    state = (reading.memory_clock_mhz, reading.power_mw, reading.temperature_c)
+    assert state == (1593, 250_000, 55)
 
 
 def test_the_host_clock_is_read_before_the_first_launch_behind_the_last_and_behind_the_wait(

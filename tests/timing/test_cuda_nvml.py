@@ -33,7 +33,7 @@ class FakeNvml(ModuleType):
             SimpleNamespace(pid=pid) for pid in self.users
         ]
         self.nvmlDeviceGetProcessUtilization = self.utilization
-        self.nvmlDeviceGetClockInfo = lambda handle, clock: 1755 if clock == 1 else 0
+        self.nvmlDeviceGetClockInfo = lambda handle, clock: {1: 1755}[clock]
         self.nvmlDeviceGetCurrentClocksEventReasons = lambda handle: 0x24
 
     def utilization(self, card: object, since: int) -> list[SimpleNamespace]:
@@ -61,6 +61,35 @@ def test_clock_and_reasons_are_told_of_the_device_with_this_uuid(nvml: FakeNvml)
     assert nvml.asked == ["init", "GPU-01234567-89ab"]
     assert read() == read() == DeviceState(1755, 0x24)
     assert nvml.asked.count("init") == 1
+
+
+def test_memory_clock_power_and_temperature_are_told_and_not_asked_all_the_time(
+    nvml: FakeNvml,
+) -> None:
+    now, asked = [0.0], []
+    nvml.NVML_CLOCK_MEM, nvml.NVML_TEMPERATURE_GPU = 2, 0
+    nvml.nvmlDeviceGetClockInfo = lambda handle, clock: {1: 1755, 2: 2619}[clock]
+    nvml.nvmlDeviceGetTemperature = lambda handle, sensor: 61 + sensor
+
+    def power(handle: str) -> int:
+        asked.append(handle)
+        return 512_345
+
+    nvml.nvmlDeviceGetPowerUsage = power
+    read = reader_for("cuda:1", clock=lambda: now[0])
+    state = DeviceState(1755, 0x24, memory_clock_mhz=2619, power_mw=512_345, temperature_c=61)
+    assert read() == read() == state
+    assert asked == ["GPU-01234567-89ab"], "it changes slowly"
+    now[0] = 0.11
+    assert read() == state
+    assert len(asked) == 2
+
+
+def test_each_of_them_is_untold_by_itself(nvml: FakeNvml) -> None:
+    nvml.nvmlDeviceGetClockInfo = lambda handle, clock: 1755 if clock == 1 else nvml.refuse()
+    nvml.nvmlDeviceGetPowerUsage = nvml.refuse
+    nvml.nvmlDeviceGetTemperature = lambda handle, sensor: 61
+    assert reader_for("cuda:1")() == DeviceState(1755, 0x24, temperature_c=61)
 
 
 def test_an_older_binding_knows_the_reasons_by_their_former_name(nvml: FakeNvml) -> None:

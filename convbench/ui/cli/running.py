@@ -279,8 +279,8 @@ def _print_dry_run(job: Job) -> None:
         if label != group:
             tell(f"{names.groups[label]}  [{label}]")
             group = label
-        tell(f"{case}: {what if what == 'measure' else 'skip: ' + what}", indent=2)
-    measured = sum(what == "measure" for _, _, what in rows)
+        tell(f"{case}: {what if what.startswith('measure') else 'skip: ' + what}", indent=2)
+    measured = sum(what.startswith("measure") for _, _, what in rows)
     tell(
         f"{plural(measured, 'case')} to measure, {len(rows) - measured} to skip, about "
         f"{seconds:.0f} s, "

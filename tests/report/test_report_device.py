@@ -1,0 +1,117 @@
+"""What a GPU did, in a report: rates, clocks under load, power and slowdowns; all scripted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from report.report_runs import whole_run
+
+from convbench.machine.ceilings import MEMORY, Ceiling, Level
+from convbench.report.contents import contents
+from convbench.report.document import Table
+from convbench.runs.record import Machine
+
+IDLE = {"gpu": "A GPU", "gpu_clock_mhz": 345, "gpu_memory_clock_mhz": 405, "gpu_temperature_c": 31,
+        "gpu_throttled": False, "gpu_clock_max_mhz": 1980}  # fmt: skip
+CEILING = Ceiling(
+    device="cuda:0", dtype="float32", threads=2, multiplications_per_second=3e13,
+    bytes_per_second=3e12, peak_of="product of two 8192×8192 matrices",
+    levels=(Level(name="L2", size=5 * 10**7, bytes_per_second=8e12),
+            Level(name=MEMORY, size=None, bytes_per_second=3e12)),
+    convolution_seconds=5e-6, operator_seconds=4e-6,
+)  # fmt: skip
+
+
+def on_a_gpu(clocks=(1410, 1980), reasons=0, told=True, kernel=None):
+    """Return a run of a GPU whose clock goes up and down between two values."""
+
+    def state(samples, low, high):
+        rounds = len(samples.seconds)
+        return replace(
+            samples,
+            sm_clock_mhz=tuple((low, high)[n % 2] for n in range(rounds)),
+            throttle_reasons=tuple((0, reasons)[n % 2] for n in range(rounds)),
+            memory_clock_mhz=(2619,) * rounds, power_mw=(512_345,) * rounds,
+            temperature_c=(60, *(61,) * (rounds - 1)),
+        )  # fmt: skip
+
+    def of(record):
+        if not record.samples:
+            return replace(record, device="cuda:0")
+        samples = tuple(state(s, *clocks) if told else s for s in record.samples)
+        also = {"kernel": tuple(state(s, *kernel) for s in samples)} if kernel else {}
+        return replace(record, device="cuda:0", samples=samples, also=also)
+
+    run = whole_run()
+    header = replace(
+        run.header, fingerprint={**run.header.fingerprint, **IDLE},
+        machine=Machine(ceilings=(CEILING,), cache_bytes=5 * 10**7),
+    )  # fmt: skip
+    return replace(run, header=header, records=tuple(map(of, run.records)))
+
+
+def tables(run, name):
+    return [b for b in contents(run).walk() if isinstance(b, Table) and b.id == name]
+
+
+def test_every_row_of_a_gpu_has_its_rates_its_clocks_and_what_slowed_it():
+    table = tables(on_a_gpu(reasons=0x4), "device")[0]
+    names = [column.name for column in table.columns]
+    assert names == [
+        "case", "rate", "of the peak", "bytes", "held by", "of its bandwidth", "SM clock (MHz)",
+        "memory clock (MHz)", "power (W)", "°C", "slowed by",
+    ]  # fmt: skip
+    for row in table.rows:
+        said = dict(zip(names, row, strict=True))
+        assert said["rate"] == pytest.approx(2 * said["of the peak"] * 3e13)
+        assert said["held by"] == "L2"
+        assert said["bytes"] == pytest.approx(8e12 * said["of its bandwidth"])
+        assert row[-5:] == (1410, 2619, 512, 61, "power cap (50 %)")
+    assert "Peak: 60.0 TFLOP/s (float32, product of two 8192×8192 matrices)" in table.caption
+    assert "average power over a second" in table.caption
+
+
+def test_a_clock_that_moves_is_to_be_locked_and_one_that_does_not_is_not_spoken_of():
+    (moving, *_), (steady, *_) = (
+        tables(on_a_gpu(clocks), "device") for clocks in ((1410, 1980), (1965, 1980))
+    )
+    assert "went from 1,410 to 1,980 MHz" in moving.caption
+    assert "nvidia-smi -lgc MHZ" in moving.caption
+    assert "-lgc" not in steady.caption
+    assert {row[-1] for row in steady.rows} == {"nothing"}
+
+
+def test_the_clock_is_that_of_the_kernels_where_these_were_timed_alone():
+    run = on_a_gpu(kernel=(1755, 1755))
+    assert {row[-5] for row in tables(run, "device")[0].rows} == {1755}
+
+
+def environment(run):
+    (table,) = tables(run, "environment")
+    return dict(table.rows)
+
+
+def test_the_environment_has_the_clock_under_load_and_not_that_of_the_idle_gpu():
+    said = environment(on_a_gpu())
+    assert said["gpu_clock_mhz under load"] == "1,410 to 1,980, median 1,410"
+    assert said["gpu_memory_clock_mhz under load"] == "2,619 to 2,619, median 2,619"
+    assert said["gpu_temperature_c under load"].startswith("60 to 61")
+    assert not {"gpu_clock_mhz", "gpu_memory_clock_mhz", "gpu_temperature_c"} & said.keys()
+    assert said["gpu_clock_max_mhz"] == "1980"
+
+
+def test_where_no_sample_tells_the_clock_that_of_the_start_is_shown():
+    said = environment(on_a_gpu(told=False))
+    assert said["gpu_clock_mhz"] == "345"
+    table = tables(on_a_gpu(told=False), "device")[0]
+    assert [column.key for column in table.columns][-1] == "share_of_bandwidth"
+
+
+def test_a_cpu_has_no_such_table_and_the_frame_of_a_gpu_has_the_columns():
+    assert tables(whole_run(), "device") == []
+    frame = on_a_gpu(reasons=0x40).to_frame()
+    timed = frame[frame.seconds_median.notna()].iloc[0]
+    assert (timed.sm_clock_mhz, timed.power_watts, timed.temperature_c) == (1410, 512, 61)
+    assert timed.slowed_by == "hardware thermal slowdown (50 %)"
+    assert "power_watts" not in whole_run().to_frame()
