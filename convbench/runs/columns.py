@@ -41,7 +41,9 @@ TIME: Final = (
 """What the time of a call is, so that each one that is shown was measured."""
 
 
-OBSERVED: Final = f"{LOW_QUANTILE} of a few passes after the timing of the first process"
+OBSERVED: Final = (
+    f"{LOW_QUANTILE} of a few passes after the timing of each process, and of these the median"
+)
 """What the times of library calls are; they have no interval."""
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -218,14 +218,18 @@ def gap(
         found = [factor for factor in found if factor.key != "device"]
     explained = prod(factor.value for factor in found)
     value = time.value / explained
-    low, high = _ends(value, time) if time.usable else (None, None)
+    seen = (record.execution, baseline.execution)
+    low, high = _ends(value, time, seen) if time.usable else (None, None)
     rest = Factor(key="rest", value=value, low=low, high=high)
     return Gap(factors=(*found, rest), time=time, of=of, base=base, bounds=both)
 
 
-def _ends(rest: float, time: RatioInterval) -> tuple[float, float]:
-    """Return the ends of the interval of the rest of a time ratio; two cases were observed."""
-    observed = normal(time.confidence) * math.sqrt(2) * OBSERVED
+def _ends(
+    rest: float, time: RatioInterval, seen: Iterable[Execution | None]
+) -> tuple[float, float]:
+    """Return the ends of the interval of the rest of a time ratio of two cases that were seen."""
+    variance = sum(OBSERVED**2 / one.processes for one in seen if one)
+    observed = normal(time.confidence) * math.sqrt(variance)
     below, above = math.log(time.value / time.low), math.log(time.high / time.value)
     return (
         rest * math.exp(-math.hypot(below, observed)),

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from convbench.clock.contamination import flags, hopeless
 from convbench.clock.estimates import Estimates
+from convbench.clock.execution import joined
 from convbench.clock.gathering import TIMEOUT, Gathering
 from convbench.clock.group_process import Measure, Order, Outcome
 from convbench.clock.processes import Nursery
@@ -275,7 +276,7 @@ class Track:
                 also=self.gathering.also(record.case),
                 flags=(*flags(judged), *said),
                 ran={key: value for outcome in outcomes for key, value in outcome.ran.items()},
-                execution=next((one.execution for one in outcomes if one.execution), None),
+                execution=joined([one.execution for one in outcomes if one.execution]),
             )
         )
 
