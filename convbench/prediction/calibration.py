@@ -12,7 +12,7 @@ from typing import Any, Final
 from convbench.core.errors import ConvbenchError
 from convbench.core.files import write_file
 from convbench.core.notebook_views import OneLine
-from convbench.core.serialization import Duration, Rate, Share, Stored, Whole
+from convbench.core.serialization import Duration, Share, Speed, Stored, Whole
 from convbench.core.text import plural
 from convbench.machine.fingerprint import GROUPS, MAY_DIFFER, differences, fingerprint
 from convbench.prediction.model import Context, Family
@@ -40,8 +40,8 @@ class Baseline(Stored):
     error: a share of the measured time.
     """
 
-    multiplications_per_second: Rate
-    bytes_per_second: Rate | None
+    multiplications_per_second: Speed
+    bytes_per_second: Speed | None
     error: Share
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -175,9 +176,12 @@ def _of_report(table: Table, keys: Sequence[str]) -> OneTable:
     return OneTable(raw=chosen, shown=chosen, note=table_note(chosen))
 
 
-def _check(keys: Sequence[str], known: Container[str], has: str) -> None:
-    if missing := [repr(key) for key in keys if key not in known]:
-        raise UnknownNameError(f"There is no column {show.listing(missing)}. {has}")
+def _check(keys: Sequence[str], known: Collection[str], has: str) -> None:
+    if missing := [key for key in keys if key not in known]:
+        near = [name for key in missing for name in get_close_matches(key, known)]
+        hint = f" Did you mean {show.listing(near)}?" if near else ""
+        named = show.listing([repr(key) for key in missing])
+        raise UnknownNameError(f"There is no column {named}.{hint} {has}")
 
 
 def _of_group(run: Run, group: Group, keys: Sequence[str], named: dict[str, str]) -> OneTable:
@@ -186,8 +190,8 @@ def _of_group(run: Run, group: Group, keys: Sequence[str], named: dict[str, str]
         for column in columns_of(run)
     }
     known = {**frame, **{key: _by(group.clock, choice) for key, choice in CHOICES.items()}}
-    more = ", ".join(name for name in frame if name not in CHOICES)
-    _check(keys, known, f"A group has {', '.join(CHOICES)}, and what tables/cases.csv has: {more}.")
+    has = f"A group has {', '.join(CHOICES)}, and every column of the run's tables/cases.csv."
+    _check(keys, known, has)
     rows = [*group.timed, *(row for row in group.derived if not row.seconds)]
     made = [_column(known[key], key, rows, group.baseline_name) for key in keys]
     raw = _table(named, [one for one, _ in made])

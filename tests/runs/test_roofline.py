@@ -12,6 +12,7 @@ from convbench.clock.execution import Execution
 from convbench.clock.samples import KERNEL, Samples
 from convbench.convs.base import make
 from convbench.core.costs import Cost
+from convbench.core.serialization import ReadError
 from convbench.machine.ceilings import MEMORY, Ceiling, Level, measure_ceiling
 from convbench.runs import ceiling_share
 from convbench.runs.ceiling_share import ceiling_of, flags, shares
@@ -224,3 +225,9 @@ def test_a_real_ceiling_is_measured_and_travels():
     assert found.multiplications_per_second > 0
     assert found.bytes_per_second > 0
     assert Ceiling.from_json(found.to_json()) == found
+
+
+@pytest.mark.parametrize("field", ["multiplications_per_second", "bytes_per_second"])
+def test_no_device_has_a_rate_of_nothing(field):
+    with pytest.raises(ReadError, match=field):
+        Ceiling.from_json({**CEILING.to_json(), field: 0.0})
