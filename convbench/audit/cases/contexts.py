@@ -76,24 +76,16 @@ def _complex_matmul(self: Any, x: torch.Tensor) -> torch.Tensor:
 
 @case("contexts/TorchScript, scripted", "6*8 * 3*3 * 10*10 + 2*6 * 10*10")
 def _scripted() -> Program:
-    import warnings
-
     layers = nn.Sequential(same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False)).eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch calls it deprecated; deployed models still are
-        scripted: nn.Module = torch.jit.script(layers)
+    scripted: nn.Module = torch.jit.script(layers)
     return scripted, image(1, 8, 10, 10)
 
 
 @case("contexts/TorchScript, traced", "6*8 * 3*3 * 10*10 + 2*6 * 10*10")
 def _traced() -> Program:
-    import warnings
-
     layers = nn.Sequential(same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False)).eval()
     inputs = image(1, 8, 10, 10)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch calls it deprecated; deployed models still are
-        traced: nn.Module = torch.jit.trace(layers, inputs)
+    traced: nn.Module = torch.jit.trace(layers, inputs)
     return traced, inputs
 
 
@@ -145,8 +137,6 @@ class _Exported(nn.Module):
     note="products of 8-bit integers count as products; the rounding does not",
 )
 def _quantised() -> Program:
-    import warnings
-
     class Quantised(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -162,9 +152,7 @@ def _quantised() -> Program:
             back: torch.Tensor = result.dequantize()
             return back
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch moves quantisation elsewhere; models still hold it
-        return Quantised(), image(1, 8, 10, 10)
+    return Quantised(), image(1, 8, 10, 10)
 
 
 @case("contexts/frozen weights", "6*8 * 3*3 * 10*10")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 from typing import Any
 
 import torch
@@ -112,9 +111,7 @@ class _QuantisedUp(nn.Module):
     note="on its 25 input positions; the rounding does not count",
 )
 def _quantised_transposed() -> Program:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch moves quantisation elsewhere; models still hold it
-        return _QuantisedUp(), image(1, 4, 5, 5)
+    return _QuantisedUp(), image(1, 4, 5, 5)
 
 
 @forward(

@@ -143,11 +143,7 @@ def _weight_norm() -> Program:
 
 @case("plumbing/weight_norm, hook", "6*8 * 3*3 * 10*10", note="the older API; the norm is apart")
 def _weight_norm_hook() -> Program:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch calls it deprecated; models still hold it
-        layer: nn.Module = nn.utils.weight_norm(same(8, 6))
+    layer: nn.Module = nn.utils.weight_norm(same(8, 6))
     return layer, image(1, 8, 10, 10)
 
 

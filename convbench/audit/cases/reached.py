@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -36,9 +35,7 @@ def _threads(self: Any, x: torch.Tensor) -> Any:
 )
 def _optimised() -> Program:
     layers = nn.Sequential(same(), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 2, 1)).eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch calls it deprecated; deployed models still are
-        module: nn.Module = torch.jit.optimize_for_inference(torch.jit.script(layers))
+    module: nn.Module = torch.jit.optimize_for_inference(torch.jit.script(layers))
     return module, image(1, 8, 10, 10)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from convbench.counting.by_hand.number_kinds import QUOTIENTS
 from convbench.counting.by_hand.products import Facts
 
 STATISTICS: Final = frozenset(
@@ -16,7 +17,6 @@ STATISTICS: Final = frozenset(
     | {"linalg_vector_norm"}
 )
 _INVERSIONS: Final = frozenset({"rsqrt", "reciprocal"})
-_QUOTIENTS: Final = frozenset({"div", "divide", "true_divide"})
 
 
 class _Statistic(NamedTuple):
@@ -46,7 +46,7 @@ class Divisors:
         one = found.pop() if len(found) == 1 else None
         if one is not None:
             below = name == "pow" and isinstance(args[1], int | float) and args[1] < 0
-            over = name in _QUOTIENTS and not self.facts.same(args[0], values[0])
+            over = name in QUOTIENTS and not self.facts.same(args[0], values[0])
             inverse = one.inverse or name in _INVERSIONS or below or over
             one = _Statistic(one.of, inverse)
         self._known.put(result, one)

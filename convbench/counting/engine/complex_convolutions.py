@@ -61,17 +61,14 @@ class ComplexConvolutions:
         Forward, the two before it are taken back, so that the three are one call; the three of a
         backward pass come in no known order, so there this one stands for two.
         """
-        if name != "convolution":
-            return replace(
-                counts,
-                multiplications=2 * counts.multiplications,
-                multiplications_valid=2 * counts.multiplications_valid,
-            )
-        turns = [turn for turn, event in enumerate(recorder.events) if event[1] == name][-2:]
-        for turn in reversed(turns):
-            del recorder.events[turn]
+        times = 2
+        if name == "convolution":
+            times = 4
+            turns = [turn for turn, event in enumerate(recorder.events) if event[1] == name]
+            for turn in reversed(turns[-2:]):
+                del recorder.events[turn]
         return replace(
             counts,
-            multiplications=4 * counts.multiplications,
-            multiplications_valid=4 * counts.multiplications_valid,
+            multiplications=times * counts.multiplications,
+            multiplications_valid=times * counts.multiplications_valid,
         )

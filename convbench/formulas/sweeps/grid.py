@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from convbench.convs.base import ConvType, make, upsampling
 from convbench.core.arithmetic import Quantity
 from convbench.core.errors import SpecError
-from convbench.core.spec import ConvSpec
-from convbench.formulas.sweeps.values import MOST, PER_AXIS, axes_of, entries, label, number_of
+from convbench.core.spec import PER_AXIS, ConvSpec
+from convbench.formulas.sweeps.values import MOST, axes_of, entries, label, number_of
 
 SPATIAL: Final = (*PER_AXIS, "scale")
 """The fields that make the rows of a part; all others make its columns."""

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from convbench.core.errors import first_line
-from convbench.formulas.tracing.errors import TraceError
+from convbench.core.errors import ConvbenchError, first_line
 
 _OF_DATA: Final = (
     "GuardOnDataDependentSymNode",
@@ -22,6 +21,10 @@ _OF_OPERATORS: Final = (
     "NotImplementedError",
     "UnsupportedFakeTensorException",
 )
+
+
+class TraceError(ConvbenchError):
+    """A module that cannot be traced with sizes as symbols; the message says why and the remedy."""
 
 
 def cause(error: BaseException) -> str:

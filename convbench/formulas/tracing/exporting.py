@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.formulas.tracing.errors import TraceError
+from convbench.formulas.tracing.causes import TraceError
 from convbench.formulas.tracing.shape_env import no_special_sizes
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import sympy
 from convbench.core import text as show
 from convbench.formulas.symbols import symbol
 from convbench.formulas.tracing import causes
-from convbench.formulas.tracing.errors import TraceError
+from convbench.formulas.tracing.causes import TraceError
 from convbench.formulas.tracing.exporting import (
     AXES,
     CHANNELS,

@@ -9,12 +9,10 @@ import sympy
 from convbench.core.costs import Step
 from convbench.core.errors import SpecError
 from convbench.core.steps import Conv, ConvTranspose, Linear, flatten
-from convbench.formulas.symbols import symbol
+from convbench.formulas.symbols import AXES, symbol
 from convbench.formulas.tracing.formula import NetworkFormula
 from convbench.formulas.tracing.sizes import Term, canonical, collected, term
 from convbench.networks.base import Network
-
-_SIZES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
 
 def plan_formula(network: Network) -> NetworkFormula:
@@ -23,7 +21,7 @@ def plan_formula(network: Network) -> NetworkFormula:
     The plan is read with symbols, so this is the code that the counts come from; least sizes are
     found by asking it. Names of operators are those that a trace gives them.
     """
-    names = _SIZES[len(network.input_size)]
+    names = AXES[len(network.input_size)]
     symbols = (symbol("B"), *map(symbol, names))
     plan = flatten(network.plan(symbols[0], symbols[1:]))
     by_operator: dict[str, list[Term]] = {}

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import sympy
 
-from convbench.formulas.tracing.errors import TraceError
+from convbench.formulas.tracing.causes import TraceError
 from convbench.formulas.tracing.ordering import settled
 
 Term = tuple[int, frozenset[tuple[sympy.Expr, int]]]
