@@ -395,6 +395,7 @@ def _with_kernels(outcome: Outcome, kernel: Samples | Failure) -> Outcome:
     host = median(outcome.samples.host_seconds or outcome.samples.seconds)
     apart = inconsistent(host, outcome.samples.median, kernel.median)
     flags = (*outcome.flags, f"clocks: {apart}") if apart else outcome.flags
+    kernel = replace(kernel, kernels=outcome.samples.kernels)
     return replace(outcome, also={**outcome.also, "kernel": kernel}, flags=flags)
 
 

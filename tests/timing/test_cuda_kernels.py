@@ -12,7 +12,7 @@ from convbench.clock import observing
 from convbench.clock.contamination import choices, flags
 from convbench.clock.cuda_kernels import launched, short, tensor_cores
 from convbench.clock.execution import Execution
-from convbench.clock.group_process import Contestant, Order, Outcome, _with_facts
+from convbench.clock.group_process import Contestant, Order, Outcome, _with_facts, _with_kernels
 from convbench.clock.observing import PASSES, gathered, observe
 
 # As PyTorch's profiler tells them; the numbers of the templates are left out where they are long.
@@ -152,6 +152,13 @@ def test_on_a_gpu_every_process_is_asked_what_its_libraries_chose(device, number
     assert case.asked == asked
     assert told.samples.kernels == ((XMMA,) if asked else ())
     assert bool(told.execution) is (number == 0), "the record keeps that of the first"
+
+
+def test_the_samples_of_kernels_alone_say_which_kernels_these_are():
+    """Their time is that of the choice, so it is theirs to be flagged where choices differ."""
+    outcome = Outcome(samples=samples([2.0] * 4, kernels=(XMMA,)))
+    told = _with_kernels(outcome, samples([1.0] * 4))
+    assert told.also["kernel"].kernels == (XMMA,)
 
 
 def test_at_most_so_many_passes_are_observed(monkeypatch):
