@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from scripted import samples
 
 from convbench.clock import observing
@@ -169,6 +171,32 @@ def test_at_most_so_many_passes_are_observed(monkeypatch):
     monkeypatch.setattr(observing, "gathered", lambda passes: Execution(passes=len(passes)))
     assert observe(lambda: None, "cuda:0", most=1).passes == 1
     assert len(made) == 2, "one goes before"
+
+
+def test_the_profiler_stays_loaded_for_the_graphs_that_are_captured_later(monkeypatch):
+    for name in observing._KEEP_CUPTI:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    seen = []
+
+    class Profile:
+        def __init__(self, activities):
+            seen.append({name: os.environ.get(name) for name in observing._KEEP_CUPTI})
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def events(self):
+            return [event("aten::cudnn_convolution", (XMMA, 2.0))]
+
+    monkeypatch.setattr(torch.profiler, "profile", Profile)
+    monkeypatch.setattr(torch.cuda, "synchronize", seen.append)
+    ((call, seconds),) = observing._on_cuda(lambda: None, "cuda:1")
+    assert seen == [{"DISABLE_CUPTI_LAZY_REINIT": "1", "TEARDOWN_CUPTI": "0"}, "cuda:1"]
+    assert (call.implementation, seconds) == (XMMA, 2e-6)
 
 
 def process(seconds: float, *names: str) -> Any:
