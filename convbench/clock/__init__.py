@@ -9,6 +9,7 @@
     gathering         one process after the other is asked about them: the engine of all that times
     estimates         times and ratios over processes, with their intervals and verdicts
     stats             the same of the rounds of one process
+    observing         which library calls or kernels ran in a pass; cuda_kernels: from their names
     settings          threads, flags and gradient mode while the clock runs
 
 Nothing named here imports torch; `cuda` and `settings` do so only when they are used. The

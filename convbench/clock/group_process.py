@@ -387,7 +387,11 @@ def _with_kernels(outcome: Outcome, kernel: Samples | Failure) -> Outcome:
     apart = inconsistent(median(main.host_seconds or main.seconds), main.median, kernel.median)
     flags = (*outcome.flags, f"clocks: {apart}") if apart else outcome.flags
     kernel = replace(
-        kernel, allocator=main.allocator, pool_bytes=main.pool_bytes, process=main.process
+        kernel,
+        allocator=main.allocator,
+        pool_bytes=main.pool_bytes,
+        process=main.process,
+        kernels=main.kernels,
     )
     return replace(outcome, also={**outcome.also, KERNEL: kernel}, flags=flags)
 

@@ -9,6 +9,7 @@ CUDA device the kernels are those of torch's profiler, with their time on the de
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -203,10 +204,18 @@ def layout(tensor: torch.Tensor) -> str:
 _CHANNELS_LAST: Final = ("acb", "acdb", "acdeb")
 
 
+_KEEP_CUPTI: Final = {"DISABLE_CUPTI_LAZY_REINIT": "1", "TEARDOWN_CUPTI": "0"}
+"""Of the environment: the profiler's library stays loaded, since CUDA graphs, which are captured
+after this in the same process, can crash when it is loaded a second time (torch/__init__.py sets
+the same where `torch.compile` makes graphs)."""
+
+
 def _on_cuda(work: Callable[[], object], device: str) -> _Pass:
     import torch
     from torch.profiler import ProfilerActivity, profile
 
+    for name, value in _KEEP_CUPTI.items():
+        os.environ.setdefault(name, value)
     with (
         torch.inference_mode(mode=False),
         torch.no_grad(),

@@ -6,6 +6,7 @@
     advice       warnings, each with its cause and its remedy, as a table of rules
     command      what `convbench doctor` does
     ceilings     peak rates: multiplications, bandwidth of each level of memory, shortest calls
+    shapes       work by which the first is found; levels: the second; trials: of one call
     probe        what `convbench probe` does: it keeps the ceilings for the runs that follow
     probes       where the facts of the fingerprint come from
 

@@ -67,17 +67,22 @@ def flags(record: Record, ceiling: Ceiling | None, cache_bytes: int | None) -> t
 
 
 def _more_than_the_peak(record: Record, share: float) -> str:
-    """Return the flag: a faster algorithm where a kernel names one, else that it cannot be."""
+    """Return the flag: a faster algorithm where a kernel names one, that it cannot be, or neither.
+
+    A GPU's libraries have such algorithms: where it is not known what ran, nothing is concluded.
+    """
     ran = record.execution
     if ran is not None and (faster := ran.fast_algorithms):
         return (
             f"faster algorithm: {' and '.join(faster)}, which multiplies less than the formula, "
             f"{share:.0%} of the peak by that"
         )
-    known = record.device == "cpu" or (ran is not None and not ran.reason)
-    return f"efficiency: {share:.0%} of the multiplications the device does at its peak" + (
-        "" if known else "; what ran is not known, and Winograd or FFT would multiply less"
-    )
+    if record.device != "cpu" and (ran is None or ran.reason):
+        return (
+            f"above the peak: {share:.0%} of it by the formula; which algorithm ran is not known, "
+            "and Winograd or FFT would multiply less"
+        )
+    return f"efficiency: {share:.0%} of the multiplications the device does at its peak"
 
 
 def _from_memory(record: Record, moved: float, cache_bytes: int | None) -> float:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from jsonschema import Draft202012Validator
 from report.report_runs import whole_run
 
 from convbench.machine.ceilings import MEMORY, Ceiling, Level
+from convbench.report.cases import case_schema, cases_table
 from convbench.report.contents import contents
 from convbench.report.document import Table
 from convbench.runs.record import Machine
@@ -115,3 +117,12 @@ def test_a_cpu_has_no_such_table_and_the_frame_of_a_gpu_has_the_columns():
     assert (timed.sm_clock_mhz, timed.power_watts, timed.temperature_c) == (1410, 512, 61)
     assert timed.slowed_by == "hardware thermal slowdown (50 %)"
     assert "power_watts" not in whole_run().to_frame()
+
+
+def test_the_table_of_cases_of_a_gpu_follows_its_schema():
+    check = Draft202012Validator(case_schema())
+    table = cases_table(on_a_gpu())
+    keys = [column.key for column in table.columns]
+    for row in table.rows:
+        named = dict(zip(keys, row, strict=True))
+        assert [error.message for error in check.iter_errors(named)] == []

@@ -153,7 +153,8 @@ def test_more_than_the_peak_by_a_kernel_that_multiplies_everything_is_said_as_be
     peak = "efficiency: 160% of the multiplications the device does at its peak"
     assert flags(replace(fast, execution=ran), GPU, L2) == (peak,)
     assert flags(fast, GPU, L2) == (
-        f"{peak}; what ran is not known, and Winograd or FFT would multiply less",
+        "above the peak: 160% of it by the formula; which algorithm ran is not known, and Winograd "
+        "or FFT would multiply less",
     )
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from scripted import samples
 
 from convbench.clock import observing
 from convbench.clock.contamination import choices, flags
 from convbench.clock.cuda_kernels import launched, short, tensor_cores
 from convbench.clock.execution import Execution, joined
-from convbench.clock.group_process import Contestant, Order, Outcome, _with_facts
+from convbench.clock.group_process import Contestant, Order, Outcome, _with_facts, _with_kernels
 from convbench.clock.observing import AGAIN, PASSES, gathered, observe
 
 # As PyTorch's profiler tells them; the numbers of the templates are left out where they are long.
@@ -164,6 +166,13 @@ def test_what_ran_takes_the_median_of_the_processes_that_ran_the_same():
     assert joined([]) is None
 
 
+def test_the_samples_of_kernels_alone_say_which_kernels_these_are():
+    """Their time is that of the choice, so it is theirs to be flagged where choices differ."""
+    outcome = Outcome(samples=samples([2.0] * 4, kernels=(XMMA,)))
+    told = _with_kernels(outcome, samples([1.0] * 4))
+    assert told.also["kernel"].kernels == (XMMA,)
+
+
 def test_at_most_so_many_passes_are_observed(monkeypatch):
     made = []
     monkeypatch.setattr(
@@ -172,6 +181,32 @@ def test_at_most_so_many_passes_are_observed(monkeypatch):
     monkeypatch.setattr(observing, "gathered", lambda passes: Execution(passes=len(passes)))
     assert observe(lambda: None, "cuda:0", most=1).passes == 1
     assert len(made) == 2, "one goes before"
+
+
+def test_the_profiler_stays_loaded_for_the_graphs_that_are_captured_later(monkeypatch):
+    for name in observing._KEEP_CUPTI:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    seen = []
+
+    class Profile:
+        def __init__(self, activities):
+            seen.append({name: os.environ.get(name) for name in observing._KEEP_CUPTI})
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def events(self):
+            return [event("aten::cudnn_convolution", (XMMA, 2.0))]
+
+    monkeypatch.setattr(torch.profiler, "profile", Profile)
+    monkeypatch.setattr(torch.cuda, "synchronize", seen.append)
+    ((call, seconds),) = observing._on_cuda(lambda: None, "cuda:1")
+    assert seen == [{"DISABLE_CUPTI_LAZY_REINIT": "1", "TEARDOWN_CUPTI": "0"}, "cuda:1"]
+    assert (call.implementation, seconds) == (XMMA, 2e-6)
 
 
 def process(seconds: float, *names: str) -> Any:
