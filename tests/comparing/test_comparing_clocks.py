@@ -59,6 +59,17 @@ def test_slower_kernels_are_slower_whatever_launching_hides() -> None:
     assert rows["standard"].verdict == "same"
 
 
+def test_as_many_processes_are_told_as_timed_the_kernels() -> None:
+    """In the first process of a case no kernels may be timed, as where another one's failed."""
+
+    def late(record: Record) -> Record:
+        return replace(record, also={KERNEL: record.also[KERNEL][1:]})
+
+    found, rows = compared(gpu_run(types=TYPES, seed=1), gpu_run(types=TYPES, seed=2, edit=late))
+    assert {row.ratio.processes for row in found.rows if row.ratio} == {2}
+    assert rows["bottleneck"].verdict in {"same", "cannot tell"}
+
+
 def test_slower_launches_are_no_slower_case() -> None:
     found, rows = compared(
         gpu_run(types=TYPES, seed=1),
