@@ -115,7 +115,9 @@ def test_the_example_is_one_whose_verdict_launching_changes() -> None:
     """Though none is in the main group, whose batch is the largest."""
     text = points(whole_gpu_run())["Launching"].text
     assert text.startswith("96 of 180 timed cases are launch-bound")
-    assert "In 64→64, 3×3, 56×56, batch 1, float32, channels first, depthwise_separable" in text
+    assert (
+        "In 64→64, 3×3, 56×56, batch 1, ieee float32, channels first, depthwise_separable" in text
+    )
 
 
 # --- one that is not ---------------------------------------------------------------------------
