@@ -155,8 +155,8 @@ def _convolution(random: Random, kind: str) -> _Drawn:  # noqa: C901  (one branc
     kernel, groups, dilation = _kernel(random), 1, 1
     layer: Callable[..., nn.Module] = nn.Conv2d
     options["stride"] = random.choices((1, 2), (75, 25))[0]
-    if kind == "few channels":
-        inputs = 3
+    if kind == "few channels":  # as the first layer of a network
+        inputs, size = 3, _size(random, 24, 256)
     elif kind == "pointwise":
         kernel, inputs, outputs = (1, 1), *(_channels(random, 3, 2048) for _ in "io")
         options["stride"] = random.choices((1, 2), (88, 12))[0]
