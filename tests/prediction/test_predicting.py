@@ -148,7 +148,7 @@ def test_the_map_has_every_slot_and_its_ratio():
             exact(make(name).build(place.spec).eval(), torch.empty(place.spec.input_shape))
             for name in ("depthwise_separable", "standard")
         ]
-        assert place.ratio == pytest.approx(wanted[0] / wanted[1], rel=0.2)
+        assert place.ratio == pytest.approx(wanted[0] / wanted[1], rel=0.3)
         low, high = place.interval
         assert low <= place.ratio <= high
     few, many = (found.places[at].ratio for at in (0, 5))
