@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import stat
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn
@@ -163,8 +164,8 @@ def _no_number(text: str) -> NoReturn:
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) < len(pairs):
-        key = next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))
-        raise ValueError(f"it has the key {key!r:.200} twice")
+        ((key, times),) = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"it has the key {key!r:.200} {times} times")
     return table
 
 

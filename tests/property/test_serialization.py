@@ -218,7 +218,7 @@ def test_a_file_that_cannot_be_moved_to_its_place_leaves_the_old_one_and_nothing
     ("content", "says"),
     [(None, "cannot be read"), (b"{", "not whole JSON"), (b"\xff", "not whole JSON"),
      (b"[NaN]", "NaN is no number of JSON"), (b'"\\ud800"', "not whole JSON"),
-     (b'{"a": 1, "b": [{"c": 1, "c": 2}]}', "it has the key 'c' twice")],
+     (b'{"a": 1, "b": [{"c": 1, "c": 2}]}', "it has the key 'c' 2 times")],
 )  # fmt: skip
 def test_a_file_that_is_no_json_says_why_and_what_to_do(tmp_path, content, says):
     path = tmp_path / "a.json"
