@@ -10,6 +10,9 @@ from filelock import FileLock
 pytest_plugins = ["pytester"]
 
 
+gc.disable()  # until all tests are collected
+
+
 def pytest_collection_finish():
     """Keep what was imported and collected out of each later look through all objects.
 
@@ -18,6 +21,7 @@ def pytest_collection_finish():
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -109,17 +110,29 @@ def answer(
     del modules, tell
     known = set(sys.modules)
     tool, case = COUNTERS[name], CASES[case_id]
-    if missing := _loaded(tool):
-        cell = Cell(
-            case=case.id, counter=tool.label, verdict="not installed", known=case.known, why=missing
-        )
-        return Answer("", cell)
+    if why := _loaded(tool):
+        return Answer("", absent(tool, case, why))
     cell = ask(case, tool)
     apart = None if tool.warm else tool.package
     imported = (new for new in sys.modules if new not in known)
     return Answer(
         tool.version, cell, tuple(new for new in imported if new.partition(".")[0] != apart)
     )
+
+
+def absent(tool: Counter, case: Case, why: str) -> Cell:
+    """Return the cell of a counter that cannot be imported."""
+    return Cell(
+        case=case.id, counter=tool.label, verdict="not installed", known=case.known, why=why
+    )
+
+
+def missing(tool: Counter) -> str:
+    """Say, without importing a counter, that there is no such package; "" where there is one."""
+    package = tool.imports.partition(".")[0]
+    if not package or importlib.util.find_spec(package):
+        return ""
+    return f"ModuleNotFoundError: No module named {package!r}"
 
 
 def _loaded(tool: Counter) -> str:

@@ -12,7 +12,7 @@ from threading import Event, Timer
 from typing import Final
 
 from convbench.audit.case import CASES
-from convbench.audit.cell import Answer
+from convbench.audit.cell import Answer, absent, missing
 from convbench.audit.result import AuditError, AuditResult, CaseInfo, CounterInfo
 from convbench.audit.verdicts import Cell
 from convbench.clock.processes import Nursery, ProcessError
@@ -81,6 +81,11 @@ def _column(
     """Return the version of one counter, and its answer to every case in order."""
     version, cells = "", list[Cell]()
     imported: tuple[str, ...] = ()
+    if why := missing(COUNTERS[name]):
+        cells = [absent(COUNTERS[name], CASES[case_id], why) for case_id in ids]
+        for cell in cells:
+            tell(cell)
+        return version, cells
     with Nursery(allocator="system", plugins=plugins) as nursery:
         for case_id in ids:
             wait = limit if version else limit + _START

@@ -29,6 +29,7 @@ from functools import partial
 from typing import IO, Any, Final, NamedTuple
 
 from convbench.clock.steps import SIZE
+from convbench.core.collector import collector_paused
 from convbench.core.errors import one_line
 from convbench.core.plugins import load_plugin
 from convbench.core.torchvision_import import importing
@@ -107,7 +108,8 @@ def nursery(steps: int) -> None:
     """Fork a child for every errand on standard input, one at a time, until it closes."""
     answers = _begin(steps)
     _adopt()
-    import torch  # noqa: F401
+    with collector_paused():
+        import torch  # noqa: F401
 
     warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
     questions = sys.stdin.buffer

@@ -129,6 +129,19 @@ def test_a_tool_that_is_missing_has_cells_that_say_so(monkeypatch):
     assert cell.why == "ModuleNotFoundError: No module named 'no_such_package'"
 
 
+def test_a_tool_that_there_is_not_starts_no_process(monkeypatch):
+    monkeypatch.setattr(COUNTERS["fvcore"], "imports", "no_such_package.inner")
+    monkeypatch.setattr(runs, "Nursery", None)
+    told = []
+    result = run_audit(["fvcore"], CHOSEN[:2], progress=told.append)
+    assert [cell.why for cell in result.cells] == [
+        "ModuleNotFoundError: No module named 'no_such_package'"
+    ] * 2
+    assert {cell.verdict for cell in told} == {"not installed"}
+    assert tuple(told) == result.cells
+    assert result.counters[0].version == ""
+
+
 @pytest.mark.usefixtures("_same_threads")
 def test_what_an_answer_had_to_import_is_imported_before_the_next_fork(monkeypatch):
     monkeypatch.delitem(sys.modules, "stringprep", raising=False)
