@@ -116,6 +116,11 @@ def test_the_example_is_one_whose_verdict_launching_changes() -> None:
     text = points(whole_gpu_run())["Launching"].text
     assert text.startswith("96 of 180 timed cases are launch-bound")
     assert "In 64→64, 3×3, 56×56, batch 1, float32, channels first, depthwise_separable" in text
+    both = gpu_run(types=ONE, axes={"dtype": ("bfloat16", "float32")})
+    assert "about the group with the most comparisons, 64→64, 3×3, 56×56, batch 1, bfloat16" in str(
+        contents(both).blocks
+    )
+    assert "In 64→64, 3×3, 56×56, batch 1, float32, depth" in points(both)["Launching"].text
 
 
 # --- one that is not ---------------------------------------------------------------------------
