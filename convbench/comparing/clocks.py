@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from convbench.clock.samples import KERNEL
+from convbench.clock.samples import KERNEL, KERNEL_TIME, time_title
 from convbench.comparing.matching import identity
 
 if TYPE_CHECKING:
@@ -24,7 +24,12 @@ EVENTS: Final = "event times: the kernels were not timed on both sides"
 
 
 def by_events(record: Record) -> Record:
-    """Return the record without the times of its kernels: its event times are then compared."""
+    """Return the record without the times of its kernels: its event times are then compared.
+
+    It has none where the stopwatch of kernels was asked for, and nothing else was timed.
+    """
+    if time_title(record.samples) == KERNEL_TIME:
+        return replace(record, samples=(), also={})
     return replace(
         record, also={name: told for name, told in record.also.items() if name != KERNEL}
     )

@@ -154,7 +154,8 @@ def compare(
         for pair in pairs
     )
     rows = tuple(
-        replace(row, notes=(*row.notes, EVENTS)) if id(row.pair) in turned else row for row in rows
+        replace(row, notes=(*row.notes, EVENTS)) if row.verdict and id(row.pair) in turned else row
+        for row in rows
     )
     if by is not None:  # another condition is no new version: what does not run there never did
         rows = tuple(

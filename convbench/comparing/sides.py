@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from convbench.clock.samples import KERNEL, Samples
+from convbench.clock.samples import Samples, time_title
 from convbench.comparing.tables import busy
 from convbench.core.errors import RunError
 from convbench.machine.fingerprint import differences
@@ -36,10 +36,12 @@ class Side:
     def samples(self, record: Record) -> tuple[tuple[Samples, ...], ...]:
         """Return the samples that the times of one of its records rest on, by run.
 
-        They are of the kernels where those of the record are.
+        They are by the clock of the record in every run; () in one that has no such times.
         """
         return tuple(
-            () if busy(one) else one.also.get(KERNEL, ()) if record.kernels_alone else one.samples
+            next((s for s in (one.judged, one.samples) if time_title(s) == record.clock), ())
+            if not busy(one)
+            else ()
             for one in self.repeats.get(record.case, (record,))
         )
 

@@ -5,6 +5,7 @@
     findings    the sentences at the top, made from the data; doubts: when nothing is sure
     why         why a time ratio is no ratio of multiplications: a sentence, a table, two figures
     ran         which kernels ran in each case; device: what a GPU did, and at which clock
+    launching   what launching costs on a GPU, and what other modes give back
     document    the neutral Document that every renderer reads
     figuredata  what a figure shows, as data; plots: from groups to it
     figures     a figure's data -> a picture, which says what is drawn -> PNG or PDF

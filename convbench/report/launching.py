@@ -15,7 +15,7 @@ from convbench.runs.conditions import AXES
 from convbench.runs.launching import LAUNCH_BOUND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from convbench.core.intervals import RatioInterval
     from convbench.report.document import Block
@@ -42,6 +42,8 @@ def launching_section(main: Group | None, every: Sequence[Group]) -> tuple[Block
         return ()
     first = main if main in having else having[0]
     others = [group for group in having if group is not first]
+    modes = _of_modes(having)
+    shown = modes.pop(first.label, None) or (modes.pop(next(iter(modes))) if modes else None)
     text = (
         "Kernel time: a CUDA graph of the calls, replayed between CUDA events; launching is not in "
         "it. Event time: the calls made one after the other between CUDA events; the device may "
@@ -54,8 +56,9 @@ def launching_section(main: Group | None, every: Sequence[Group]) -> tuple[Block
         Heading(level=2, text="What launching costs"),
         Paragraph(text=f"{text} {_in_all(having)}"),
         _of_group(first),
-        *_of_modes(having),
+        *([shown] if shown else []),
         *folded("What launching costs in the other groups", _of_others(others, every)),
+        *folded("What other modes give back in the other groups", modes.values()),
     )
 
 
@@ -139,49 +142,59 @@ def _whole(group: Group) -> tuple[Any, ...]:
     )
 
 
-def _of_modes(having: Sequence[Group]) -> Iterator[Table]:
-    """Yield what other modes make of the event time of eager mode, where a run has both."""
-    found: dict[tuple[Any, ...], dict[str, tuple[Group, Row]]] = {}
+def _of_modes(having: Sequence[Group]) -> dict[str, Table]:
+    """Return what other modes make of event times of eager mode, by the label of eager groups."""
+    found: dict[tuple[Any, ...], dict[str, Group]] = {}
     for group in having:
-        for row in group.timed:
-            record = row.record
-            at = tuple(getattr(record, axis) for axis in ("device", *AXES) if axis != "mode")
-            key = record.kind, record.label, record.slot, bool(record.knobs.get("block")), at
-            found.setdefault(key, {})[record.mode] = group, row
-    pairs = [modes for modes in found.values() if "eager" in modes and modes.keys() & _MODES.keys()]
-    modes = [mode for mode in _MODES if any(mode in several for several in pairs)]
-    if not modes:
-        return
-    columns = [Column(name="case", key="label"), Column(name="where", key="group")]
+        record = group.rows[0].record  # a group has one slot and one condition
+        at = tuple(getattr(record, axis) for axis in ("device", *AXES) if axis != "mode")
+        found.setdefault((group.kind, record.slot, record.input_shape, at), {})[record.mode] = group
+    several = [one for one in found.values() if "eager" in one and one.keys() & _MODES.keys()]
+    modes = [mode for mode in _MODES if any(mode in one for one in several)]
+    return {one["eager"].label: _in_modes(one, modes) for one in several}
+
+
+def _in_modes(groups: Mapping[str, Group], modes: Sequence[str]) -> Table:
+    """Return the cases of a group in eager mode beside the same in other modes."""
+    eager = groups["eager"]
+    others = {
+        mode: {_key(row): row for row in groups[mode].timed} if mode in groups else {}
+        for mode in modes
+    }
+    columns = [Column(name="case", key="label")]
     columns.append(Column(name="eager", key="seconds_eager", kind="seconds"))
     for mode in modes:
         name = _MODES[mode]
         columns.append(Column(name=name, key=f"seconds_{mode}", kind="seconds"))
         columns.append(Column(name=f"{name} ÷ eager", key=f"ratio_{mode}", kind="ratio"))
     if "compile" in modes:
-        columns.append(
-            Column(name="kernels of torch.compile ÷ eager", key="ratio_kernels", kind="ratio")
-        )
-    yield Table(
+        name = "kernels of torch.compile ÷ eager"
+        columns.append(Column(name=name, key="ratio_kernels", kind="ratio"))
+    rows = []
+    for row in eager.timed:
+        cells: list[Any] = [row.record.label, row.event_time]
+        for mode in modes:
+            other = others[mode].get(_key(row))
+            cells += [other.event_time, _ratio(other, row, "events")] if other else [None, None]
+        if "compile" in modes:
+            other = others["compile"].get(_key(row))
+            cells.append(_ratio(other, row, KERNEL) if other else None)
+        rows.append(tuple(cells))
+    return Table(
         id="launching-modes",
-        caption="What other modes give back: event time of a call in each, and divided by that of "
-        "eager mode, with 95 % intervals. A CUDA graph runs the kernels of eager mode, with one "
-        "launch for all. torch.compile runs others: the last column is the ratio of kernel times.",
+        caption=f"What other modes give back in {eager.title}: event time of a call in each, and "
+        "divided by that of eager mode, with 95 % intervals. A CUDA graph runs the kernels of "
+        "eager mode, with one launch for all. torch.compile runs others"
+        + (": the last column is the ratio of kernel times." if "compile" in modes else "."),
         columns=tuple(columns),
-        rows=tuple(_in_modes(several, modes) for several in pairs),
+        rows=tuple(rows),
+        part=eager.label,
+        title=eager.title,
     )
 
 
-def _in_modes(several: dict[str, tuple[Group, Row]], modes: Sequence[str]) -> tuple[Any, ...]:
-    group, eager = several["eager"]
-    cells: list[Any] = [eager.record.label, group.title, eager.event_time]
-    for mode in modes:
-        _, row = several.get(mode, (group, None))
-        cells += [row.event_time, _ratio(row, eager, "events")] if row else [None, None]
-    if "compile" in modes:
-        _, row = several.get("compile", (group, None))
-        cells.append(_ratio(row, eager, KERNEL) if row else None)
-    return tuple(cells)
+def _key(row: Row) -> tuple[str, bool]:
+    return row.record.label, bool(row.record.knobs.get("block"))
 
 
 def _ratio(row: Row, eager: Row, clock: str) -> RatioInterval | None:

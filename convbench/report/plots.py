@@ -115,7 +115,7 @@ def ratios_figure(group: Group, number: int) -> Figure | None:
     return Figure(
         id=f"promise-and-clock-{number}",
         caption=(
-            f"Multiplications (squares) and {short_title(group.clock)} (circles, "
+            f"Multiplications (squares) and {short_title(clock_of(group.compared))} (circles, "
             f"with interval) divided by those of {base}: {group.title}. Left of 1 is less."
             f"{said(data)}{_hollow(pairs)}"
         ),

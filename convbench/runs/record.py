@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
 from convbench.clock.execution import Execution
-from convbench.clock.samples import KERNEL, Samples, judged, time_title
+from convbench.clock.samples import KERNEL_TIME, Samples, judged, time_title
 from convbench.convs.base import Caveat
 from convbench.core.costs import Cost
 from convbench.core.notebook_views import VIEWS, OneLine, Shown
@@ -125,7 +125,7 @@ class Record(OneLine, Stored):
     @property
     def kernels_alone(self) -> bool:
         """Whether that is time of a GPU's kernels, without launching."""
-        return bool(self.also.get(KERNEL))
+        return self.clock == KERNEL_TIME
 
     def failed(self, reason: str) -> Record:
         """Return this record as failed for `reason`."""

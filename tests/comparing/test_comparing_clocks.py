@@ -94,6 +94,20 @@ def test_where_a_side_lacks_kernel_times_event_times_are_compared_on_both() -> N
     assert "event times" not in " ".join(rows["standard"].notes)
 
 
+def test_a_run_by_the_stopwatch_of_kernels_compares_with_kernel_times_alone() -> None:
+    """As `--stopwatch cuda-kernel` has it: nothing else is timed, and these are kernel times."""
+
+    def only(record: Record) -> Record:
+        return replace(record, samples=record.also[KERNEL], also={})
+
+    kernels = gpu_run(types=TYPES, seed=2, edit=only)
+    _, rows = compared(gpu_run(types=TYPES, seed=1), kernels)
+    assert {row.verdict for row in rows.values()} == {"same"}
+    _, rows = compared(gpu_run(types=TYPES, seed=1, edit=without_kernels(*TYPES)), kernels)
+    assert {row.verdict for row in rows.values()} == {None}
+    assert {row.reasons for row in rows.values()} == {("not-timed",)}
+
+
 def test_modes_are_compared_by_event_time() -> None:
     """Their kernels are the same, and what launching costs is what they differ in."""
     run = gpu_run(types=TYPES, axes={"mode": ("eager", "cuda_graph")})

@@ -118,6 +118,11 @@ def test_the_example_is_one_whose_verdict_launching_changes() -> None:
     assert (
         "In 64→64, 3×3, 56×56, batch 1, ieee float32, channels first, depthwise_separable" in text
     )
+    both = gpu_run(types=ONE, axes={"dtype": ("bfloat16", "float32")})
+    assert "about the group with the most comparisons, 64→64, 3×3, 56×56, batch 1, bfloat16" in str(
+        contents(both).blocks
+    )
+    assert "In 64→64, 3×3, 56×56, batch 1, ieee float32, depth" in points(both)["Launching"].text
 
 
 # --- one that is not ---------------------------------------------------------------------------
@@ -256,6 +261,7 @@ def test_modes_say_what_they_give_back() -> None:
     axes = {"mode": ("eager", "compile", "cuda_graph")}
     document = contents(gpu_run(types=ONE, axes=axes))
     (table,) = tables(document, "launching-modes")
+    assert table.title == "64→64, 3×3, 56×56, batch 1"
     row = cells(table, "depthwise_separable")
     assert row["seconds_eager"].value == pytest.approx(2 * LAUNCH, rel=0.02)
     assert row["ratio_compile"].value == pytest.approx(0.6, rel=0.02)
@@ -264,6 +270,18 @@ def test_modes_say_what_they_give_back() -> None:
     assert row["ratio_kernels"].value == pytest.approx(1.0, rel=0.02)
     assert len(tables(document, "launching")) == 3, "and each mode has its own times"
     assert not tables(contents(gpu_run(types=ONE)), "launching-modes")
+
+
+def test_what_modes_give_back_is_one_table_of_data_though_a_group_lacks_a_mode() -> None:
+    """As a training step does, of which there is no CUDA graph: its columns are empty there."""
+    axes = {"mode": ("eager", "compile", "cuda_graph"), "direction": ("forward", "training")}
+    document = contents(gpu_run(types=ONE, axes=axes))
+    forward, training = tables(document, "launching-modes")
+    assert forward.columns == training.columns
+    assert cells(forward, "standard")["ratio_cuda_graph"] is not None
+    assert cells(training, "standard")["ratio_cuda_graph"] is None
+    assert cells(training, "standard")["ratio_compile"] is not None
+    assert "tables/launching-modes.csv" in RENDERERS["csv"](document)
 
 
 @pytest.mark.parametrize("form", ["markdown", "html", "csv", "json", "latex"])

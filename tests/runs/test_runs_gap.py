@@ -181,7 +181,7 @@ def test_kernel_time_holds_no_call_of_a_library_and_is_bound_by_none():
     """Else what launching takes would explain a ratio of times that do not have it."""
     gpu = replace(CEILING, convolution_seconds=10e-6, device="cuda:0")
     events = record("standard", kernel(5e-6, "conv", "cuDNN", calls=2), device="cuda:0")
-    alone = replace(events, also={KERNEL: (samples(),)})
+    alone = replace(events, also={KERNEL: (replace(samples(), stopwatch="cuda-kernel"),)})
     assert parts(events, None, gpu).calls > 0
     assert parts(alone, None, gpu).calls == 0
     limits = [bound(one, gpu) for one in (events, alone)]
