@@ -392,10 +392,11 @@ _ALL: Final = (
         "where an algorithm multiplies less (Winograd, FFT)",
     ),
     _reached(
-        "flops_per_second",
+        "operations_per_second",
         "flops",
         lambda found: 2 * found.multiplications,
-        "2 for each multiplication by formula, those on padding not counted",
+        "floating-point operations: 2 for each multiplication by formula, those on padding not "
+        "counted",
     ),
     _reached(
         "bytes_per_second",
