@@ -1,5 +1,6 @@
 """Plugins of pytest that tests need, and what all tests share, however many processes run them."""
 
+import gc
 import os
 import shutil
 
@@ -7,6 +8,16 @@ import pytest
 from filelock import FileLock
 
 pytest_plugins = ["pytester"]
+
+
+def pytest_collection_finish():
+    """Keep what was imported and collected out of each later look through all objects.
+
+    There are a million of them, which live as long as the process: counts and samplers collect
+    garbage, and Python itself does.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

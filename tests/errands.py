@@ -12,6 +12,9 @@ import os, signal, sys, threading, time
 def add(a, b, *, tell):
     return a + b
 
+def shown(value, *, tell):
+    return repr(value)
+
 def several(count, *, tell):
     for number in range(count):
         tell({"number": number})

@@ -20,6 +20,7 @@ import ast
 import importlib
 import importlib.util
 import pkgutil
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -80,7 +81,8 @@ class Case:
                 f"{self.id} is built with {', '.join(self.missing)}, which is not installed: "
                 f"pip install --no-deps {' '.join(self.missing)}."
             )
-        with seeded(0):
+        with seeded(0), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch calls some deprecated; models still hold them
             module, inputs = self.builder()
             return module.train(self.training), inputs
 

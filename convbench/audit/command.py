@@ -8,10 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from convbench.audit.case import CASES
+from convbench.audit.page import page
 from convbench.audit.result import AuditError, AuditResult
 from convbench.audit.verdicts import SILENT, Cell
 from convbench.core.files import read_json, write_files
 from convbench.core.patterns import matching
+from convbench.counting.base import COUNTERS
+from convbench.report.renderers import RENDERERS
 
 OUT: Final = Path("reports/counter-audit")
 FORMATS: Final = ("markdown", "csv")
@@ -33,8 +37,6 @@ def audit_command(
     counters: names; all where left out. cases: a regular expression on ids. out: the folder of
     report.md, audit.json and tables/. only_list: name the cases and counters, and run nothing.
     """
-    from convbench.audit.case import CASES
-
     ids = _matching(tuple(CASES), cases)
     if only_list:
         _list(ids, counters, echo)
@@ -63,9 +65,6 @@ def write_audit(result: AuditResult, folder: Path, shown: str | None = None) -> 
     shown: the folder as the page's command names it. A before.json in the folder, cells of an
     earlier convbench, is shown beside the new ones. The same result gives the same bytes.
     """
-    from convbench.audit.page import page
-    from convbench.report.renderers import RENDERERS
-
     document = page(result, shown or folder.as_posix(), _before(folder))
     files = {"audit.json": result.text().encode()}
     for name in FORMATS:
@@ -108,9 +107,6 @@ def _matching(ids: tuple[str, ...], pattern: str | None) -> list[str]:
 
 
 def _list(ids: Sequence[str], counters: Sequence[str] | None, echo: Callable[[str], None]) -> None:
-    from convbench.audit.case import CASES
-    from convbench.counting.base import COUNTERS
-
     for name in counters or COUNTERS:
         tool = COUNTERS[name]
         echo(f"counter  {tool.label}  {tool.version or 'not installed'}  ({tool.convention})")

@@ -176,6 +176,10 @@ class ColdWork:
         self._next = (self._next + 1) % len(self._copies)
         return work()
 
+    def again(self) -> object:
+        """Run once more on the copy of the last call."""
+        return self._copies[self._next - 1]()
+
 
 def copies_for(bytes_of_one: int, competitors: int = 1) -> int:
     """Return how many copies of so many bytes a competitor is given, of several that share."""

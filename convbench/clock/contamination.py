@@ -6,6 +6,8 @@ A sample is contaminated where the processor was with somebody else for a share 
 - one thread alone, that never slept, and wall time that is not CPU time: a hypervisor gave it to
   another machine;
 - where neither can be told, involuntary switches, each taken for one time slice of 3 ms;
+- of a GPU's kernels alone, which need no host once they are queued, only what the thread waited
+  beyond `HEAD_START`;
 - on a GPU, a clock that the driver held down for heat or power, or that was below its usual one.
 
 A single short interruption within a long sample changes nothing that matters and does not count.
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.clock.cuda_kernels import short
 from convbench.clock.nvml import HELD_DOWN, slowdowns
-from convbench.clock.samples import of_process
+from convbench.clock.samples import KERNEL_TIME, of_process, time_title
 from convbench.clock.stats import outliers
 from convbench.core import text as show
 from convbench.core.once import once
@@ -34,6 +36,8 @@ MOST_LOST: Final = 0.5
 """Where every sample lost more than this, none says how long the work itself takes."""
 SLOW_CLOCK: Final = 0.95
 """Of a GPU's clock in the middle sample of a process: one that is slower lengthens the sample."""
+HEAD_START: Final = 50e-6
+"""Seconds for which a device is kept busy while a graph is queued (`cuda_driver.DELAY_CYCLES`)."""
 TIME_SLICE: Final = 0.003
 """Seconds that somebody else runs after an involuntary switch (Linux's base slice, about 3 ms)."""
 MANY: Final = 0.1
@@ -58,8 +62,10 @@ def lost_shares(samples: Samples) -> tuple[float, ...]:
             for cpu, due, naps in zip(samples.cpu_seconds, wall, slept, strict=True)
         ]
     if samples.waited_seconds:
-        waited = zip(samples.waited_seconds, wall, strict=True)
-        lost = [max(known, _share(*pair)) for known, pair in zip(lost, waited, strict=True)]
+        early = HEAD_START / samples.block if time_title([samples]) == KERNEL_TIME else 0.0
+        waited = [max(0.0, one - early) for one in samples.waited_seconds]
+        pairs = zip(waited, wall, strict=True)
+        lost = [max(known, _share(*pair)) for known, pair in zip(lost, pairs, strict=True)]
     elif samples.involuntary_switches and not alone:
         slices = [n * TIME_SLICE / samples.block for n in samples.involuntary_switches]
         lost = [_share(held, due) for held, due in zip(slices, wall, strict=True)]

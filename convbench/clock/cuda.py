@@ -8,6 +8,7 @@ from itertools import repeat
 from convbench.clock.cuda_driver import DeviceStopwatch, TorchDriver
 from convbench.clock.cuda_graphs import KernelStopwatch
 from convbench.clock.nvml import reader_for
+from convbench.clock.samples import KERNEL
 from convbench.clock.stopwatch import (
     STOPWATCHES,
     HostUsage,
@@ -92,7 +93,7 @@ def clocks_for(device: str) -> dict[str, Stopwatch]:
         driver, state = TorchDriver(device), reader_for(device)
         return {
             "events": CudaStopwatch(device, driver=driver, state=state),
-            "kernel": KernelStopwatch(device, driver=driver, state=state),
+            KERNEL: KernelStopwatch(device, driver=driver, state=state),
         }
     raise ValueError(
         f"device {device!r}: no stopwatch is known for it; give 'cpu', 'cuda' or 'cuda:<index>'",

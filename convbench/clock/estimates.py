@@ -32,7 +32,7 @@ from typing import Final, TypeVar
 
 from convbench.clock import stats
 from convbench.clock.contamination import MANY, contaminated_share
-from convbench.clock.samples import QUANTILE, Samples, of_process
+from convbench.clock.samples import QUANTILE, Samples, of_process, time_title
 from convbench.clock.stats import MARGIN
 from convbench.core.intervals import Interval, RatioInterval, factor
 
@@ -140,11 +140,15 @@ class Estimates:
         two sides are estimated apart, and whatever else changed between them is in the ratio.
 
         Raises:
-            ValueError: as `time`, or rounds of one process that do not pair.
+            ValueError: as `time`, rounds of one process that do not pair, or times of two kinds: a
+                kernel time holds no launching, and an event time does.
 
         """
         stats.check_confidence(confidence)
         tops, bottoms = self._several(name), self._several(base)
+        kinds = time_title(tops), time_title(bottoms)
+        if kinds[0] != kinds[1]:
+            raise ValueError(f"one has {kinds[0]} and the other {kinds[1]}, which do not compare")
         below = {samples.session: samples for samples in bottoms}
         pairs = [(top, below[top.session]) for top in tops if top.session in below]
         if len(pairs) == 1 or len(tops) == len(bottoms) == 1:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import Final
 
 from convbench.clock import cuda_kernels
-from convbench.core.serialization import SPARSE, Duration, Stored, Whole
+from convbench.core.serialization import ADDED, SPARSE, Duration, Stored, Whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +111,14 @@ class Execution(Stored):
         kernels: each kind of call, in order of first appearance.
         passes: how many were observed; they are not those that were timed.
         reason: why it could not be told; empty where it could.
+        processes: in how many processes.
 
     """
 
     kernels: tuple[Kernel, ...] = ()
     passes: Whole = 0
     reason: str = ""
+    processes: Whole = field(default=1, metadata=ADDED)
 
     @property
     def kernel_seconds(self) -> float:
@@ -178,3 +182,27 @@ class Execution(Stored):
     def calls(self) -> int:
         """Calls of one pass, reorders included."""
         return sum(kernel.calls for kernel in self.kernels)
+
+
+def joined(several: Sequence[Execution]) -> Execution | None:
+    """Return what processes saw of the same calls as the first that could tell: median seconds.
+
+    A process in which others ran is left out; see `Execution.choice`.
+    """
+    told = [one for one in several if not one.reason]
+    if not told:
+        return several[0] if several else None
+    alike = [one for one in told if _kinds(one) == _kinds(told[0])]
+    kernels = tuple(
+        replace(same[0], seconds=median(kernel.seconds for kernel in same))
+        for same in zip(*(one.kernels for one in alike), strict=True)
+    )
+    return Execution(
+        kernels=kernels,
+        passes=sum(one.passes for one in alike),
+        processes=sum(one.processes for one in alike),
+    )
+
+
+def _kinds(execution: Execution) -> list[Kernel]:
+    return [replace(kernel, seconds=0.0) for kernel in execution.kernels]

@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from convbench.clock.competitor import LONG_CALL
 from convbench.clock.estimates import Estimates
-from convbench.clock.group_process import NO_KERNELS, Crew, Measure, Order, Outcome, do
+from convbench.clock.group_process import Crew, Measure, Order, Outcome, do
 from convbench.clock.processes import Nursery, ProcessDied, ProcessError
 from convbench.clock.sampler import measure_group
-from convbench.clock.samples import Samples
+from convbench.clock.samples import NO_KERNELS, Samples, judged
 
 DO: Final = "convbench.clock.group_process:do"
 TIMEOUT: Final = 600.0
@@ -80,6 +80,16 @@ class Gathering:
         """Return the samples of a competitor, one entry a process; () where it failed."""
         return tuple(o.samples for o in self.outcomes[name] if o.samples is not None)
 
+    def also(self, name: str) -> dict[str, tuple[Samples, ...]]:
+        """Return its samples by other clocks, or of its parts, by name; an entry a process."""
+        said = self.outcomes[name]
+        names = dict.fromkeys(other for outcome in said for other in outcome.also)
+        return {one: tuple(o.also[one] for o in said if one in o.also) for one in names}
+
+    def judged(self, name: str) -> tuple[Samples, ...]:
+        """Return the samples that its time rests on; see `samples.judged`."""
+        return judged(self.samples(name), self.also(name))
+
     def failure(self, name: str) -> Outcome | None:
         """Return the first failure of a competitor, a wrong result before any other; or None."""
         failed = [outcome for outcome in self.outcomes[name] if outcome.failure]
@@ -87,8 +97,8 @@ class Gathering:
 
     @property
     def estimates(self) -> Estimates:
-        """What the samples of those that have not failed say."""
-        found = {name: self.samples(name) for name in self.left}
+        """What the samples say that the times rest on, of those that have not failed."""
+        found = {name: self.judged(name) for name in self.left}
         return Estimates({name: several for name, several in found.items() if several})
 
     @property

@@ -22,10 +22,10 @@ from convbench.clock.cuda import clocks_for, inconsistent, stopwatch_for
 from convbench.clock.cuda_graphs import MOST_CAPTURED, KernelStopwatch
 from convbench.clock.execution import Execution
 from convbench.clock.nvml import watch_others
-from convbench.clock.observing import PASSES
+from convbench.clock.observing import AGAIN, PASSES
 from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
-from convbench.clock.samples import Failure, Samples, Untimed
+from convbench.clock.samples import KERNEL, NO_KERNELS, Failure, Samples, Untimed
 from convbench.clock.settings import execution
 from convbench.clock.steps import Steps
 from convbench.clock.stopwatch import Stopwatch, Work, lost
@@ -33,8 +33,6 @@ from convbench.core.errors import one_line
 
 KERNEL_SHARE: Final = 0.25
 """Of a process's time for rounds, on top of it, for the kernels alone."""
-NO_KERNELS: Final = "kernels not timed: "
-"""How the flag of a competitor begins whose kernels are not tried again."""
 SHARED: Final = "contaminated: another process used the GPU meanwhile"
 _SEEDS_APART: Final = 7919
 """Between the orders of two processes, so that no two have the same."""
@@ -134,7 +132,7 @@ class Contestant:
 
     @property
     def captured(self) -> Callable[[], Any] | None:
-        """What a graph of kernels may record; None where it can hold none."""
+        """What a graph may record, so that its kernels are timed alone; None where it may not."""
         return None
 
     def check_first(self, output: Any, known: tuple[Digest, ...] = ()) -> None:
@@ -261,19 +259,12 @@ def _with_facts(
         pool_bytes=getattr(crew, "pool_bytes", 0),
         process=order.process,
     )
-    # on a GPU libraries choose anew in each process
-    seen = order.first or order.device != "cpu"
-    found = competitor.execution(PASSES if order.first else 1) if seen else None
+    found = competitor.execution(PASSES if order.first else AGAIN)
     samples = replace(samples, kernels=found.choice if found else ())
-    outcome = replace(outcome, samples=samples, also=competitor.parts(samples))
+    outcome = replace(outcome, samples=samples, also=competitor.parts(samples), execution=found)
     if not order.first:
         return outcome
-    return replace(
-        outcome,
-        ran={**_identity(competitor), **in_force},
-        execution=found,
-        digests=competitor.digests(),
-    )
+    return replace(outcome, ran={**_identity(competitor), **in_force}, digests=competitor.digests())
 
 
 def _others_again(
@@ -366,7 +357,7 @@ def _kernels(
     A block has as many calls as a sample of the main clock, so each is captured once; where the
     device waits for launches, its kernels are shorter than that clock's block.
     """
-    stopwatch = None if order.stopwatch else clocks_for(order.device).get("kernel")
+    stopwatch = None if order.stopwatch else clocks_for(order.device).get(KERNEL)
     works: dict[str, Work] = {}
     blocks: dict[str, int] = {}
     for name, competitor in racing.items():
@@ -388,15 +379,21 @@ def _kernels(
 
 def _with_kernels(outcome: Outcome, kernel: Samples | Failure) -> Outcome:
     """Return the outcome with the kernels' times, and with a flag where the clocks disagree."""
-    if outcome.samples is None or isinstance(kernel, Untimed):
+    main = outcome.samples
+    if main is None or isinstance(kernel, Untimed):
         return outcome
     if isinstance(kernel, Failure):
         return replace(outcome, flags=(*outcome.flags, NO_KERNELS + kernel.reason))
-    host = median(outcome.samples.host_seconds or outcome.samples.seconds)
-    apart = inconsistent(host, outcome.samples.median, kernel.median)
+    apart = inconsistent(median(main.host_seconds or main.seconds), main.median, kernel.median)
     flags = (*outcome.flags, f"clocks: {apart}") if apart else outcome.flags
-    kernel = replace(kernel, kernels=outcome.samples.kernels)
-    return replace(outcome, also={**outcome.also, "kernel": kernel}, flags=flags)
+    kernel = replace(
+        kernel,
+        allocator=main.allocator,
+        pool_bytes=main.pool_bytes,
+        process=main.process,
+        kernels=main.kernels,
+    )
+    return replace(outcome, also={**outcome.also, KERNEL: kernel}, flags=flags)
 
 
 def _checked(

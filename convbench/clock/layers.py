@@ -10,7 +10,8 @@ from convbench.convs.base import TYPES, make
 from convbench.core.random_state import seeded
 from convbench.core.spec import ConvSpec
 from convbench.counting.engine.by_name import Input, InputError, arguments_of, from_onnx, shape_of
-from convbench.networks.models import load_model
+from convbench.networks.exported_modules import layered
+from convbench.networks.models import load_model, load_program
 
 _OF_THE_SLOT = ("out_channels", "kernel_size", "stride", "padding", "dilation", "scale")
 
@@ -41,6 +42,8 @@ def layers_of(
             module = _block(reference, sizes, given)
         elif reference.endswith(".onnx"):
             module, _ = from_onnx(reference, [Input(size) for size in sizes], given)
+        elif reference.endswith(".pt2"):
+            module = layered(load_program(reference, given, trust=trust))
         else:
             module = load_model(reference, given, trust=trust)
         inputs = [torch.randn(size) for size in sizes]

@@ -36,6 +36,7 @@ from convbench.clock.samples import Samples, of_process
 from convbench.clock.stats import exponential, median_interval
 from convbench.core.errors import one_line
 from convbench.core.intervals import Interval
+from convbench.core.modules import kind_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -143,7 +144,7 @@ class Part(Contestant):
         said = [
             {
                 "name": call.name,
-                "kind": type(call.module).__name__,
+                "kind": kind_of(call.module),
                 "producer": call.producer.name if call.producer else "",
             }
             for call in self.calls

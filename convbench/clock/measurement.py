@@ -7,7 +7,7 @@ from functools import cached_property
 
 from convbench.clock.contamination import flags, hopeless
 from convbench.clock.estimates import Estimates
-from convbench.clock.samples import Samples
+from convbench.clock.samples import Samples, time_title
 from convbench.core import text as show
 from convbench.core.errors import ConvbenchError
 from convbench.core.intervals import Interval, RatioInterval
@@ -25,12 +25,14 @@ class Measurement(OneLine, Shown, view="measurements"):
 
     Attributes:
         samples: raw samples by competitor, one entry for each process; empty if it failed.
+        kernels: on a GPU the same of the kernels alone, for those that could be captured.
         failures: why a competitor has no samples, by its name.
         notes: remarks on the measurement, such as why it was not made in new processes.
 
     """
 
     samples: dict[str, tuple[Samples, ...]]
+    kernels: dict[str, tuple[Samples, ...]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -51,7 +53,12 @@ class Measurement(OneLine, Shown, view="measurements"):
     @property
     def heads(self) -> tuple[str, ...]:
         """The headings of `table`."""
-        return ("competitor", "time of a call", f"time ÷ {self.base}".strip(" ÷"), "verdict")
+        return ("competitor", self.clock, f"time ÷ {self.base}".strip(" ÷"), "verdict")
+
+    @property
+    def clock(self) -> str:
+        """What its times are called: "time of a call"; on a GPU "kernel time" or "event time"."""
+        return time_title(one for several in self.judged.values() for one in several)
 
     @property
     def table(self) -> list[tuple[str, str, str, str]]:
@@ -74,7 +81,7 @@ class Measurement(OneLine, Shown, view="measurements"):
     @property
     def basis(self) -> str:
         """What the intervals of the table are, in a sentence."""
-        most = max(map(len, self.samples.values()), default=0)
+        most = max(map(len, self.judged.values()), default=0)
         which = "a time would be over more rounds" if most <= 1 else "one more process would fall"
         processes = show.plural(most, "process", "processes")
         return (
@@ -109,7 +116,7 @@ class Measurement(OneLine, Shown, view="measurements"):
     @property
     def flags(self) -> dict[str, tuple[str, ...]]:
         """Warnings about each competitor, by name, as "kind: what was observed"; () for none."""
-        return {name: flags(several) if several else () for name, several in self.samples.items()}
+        return {name: flags(several) if several else () for name, several in self.judged.items()}
 
     def median(self, name: str) -> float:
         """Return the typical time of one call in seconds.
@@ -121,7 +128,8 @@ class Measurement(OneLine, Shown, view="measurements"):
     def interval(self, name: str, confidence: float = 0.95) -> Interval:
         """Return the time of one call in seconds, with its interval.
 
-        The time is the lower quartile of a process's rounds, the median over processes. With
+        On a GPU it is kernel time where the kernels of every competitor were timed, else event
+        time. It is the lower quartile of a process's rounds, the median over processes. With
         several processes the interval is a prediction interval for one more process; with one it is
         between two order statistics of its rounds.
 
@@ -131,7 +139,7 @@ class Measurement(OneLine, Shown, view="measurements"):
 
         """
         self._believed(name)
-        return self._estimates.time(name, confidence)
+        return self.estimates.time(name, confidence)
 
     def ratio(self, name: str, base: str, confidence: float = 0.95) -> RatioInterval:
         """Return the time of `name` divided by that of `base`: value, low, high, verdict.
@@ -139,11 +147,18 @@ class Measurement(OneLine, Shown, view="measurements"):
         Raises as `interval` does.
         """
         self._believed(name, base)
-        return self._estimates.ratio(name, base, confidence)
+        return self.estimates.ratio(name, base, confidence)
 
     @cached_property
-    def _estimates(self) -> Estimates:
-        return Estimates({name: several for name, several in self.samples.items() if several})
+    def estimates(self) -> Estimates:
+        """What follows from the samples that times rest on, of those that have any."""
+        return Estimates({name: several for name, several in self.judged.items() if several})
+
+    @cached_property
+    def judged(self) -> dict[str, tuple[Samples, ...]]:
+        """The samples that times rest on: the kernels' where all have them, so that all compare."""
+        every = all(name in self.kernels for name, several in self.samples.items() if several)
+        return self.samples | self.kernels if every else self.samples
 
     def _believed(self, *names: str) -> None:
         """Raise for a competitor without a time to believe: a failure is said before any noise."""
@@ -162,7 +177,7 @@ class Measurement(OneLine, Shown, view="measurements"):
         """Return why a competitor has no time to believe; "" where it has one."""
         if name in self.failures:
             return self.failures[name]
-        if hopeless(self.samples[name]):
+        if hopeless(self.judged[name]):
             return (
                 "something else had the processor for most of every sample; stop what else runs "
                 "here and measure again"

@@ -14,20 +14,24 @@ from convbench.clock.checking import (
     MANY_DENORMALS,
     Digest,
     WrongResultError,
+    check_digest,
     checkable,
     denormal_share,
+    digest,
     same_at_any_address,
 )
-from convbench.clock.estimates import Estimates
 from convbench.clock.gathering import TIMEOUT, Gathering
 from convbench.clock.group_process import Contestant, Order, OtherValuesError, Tell
 from convbench.clock.measurement import Measurement
 from convbench.clock.processes import Allocator, ready
+from convbench.clock.samples import KERNEL
 from convbench.clock.stopwatch import STOPWATCHES
 from convbench.core.errors import one_line
 from convbench.core.plugins import brought_by
 
 _SEEDS: Final = 2**32
+_APART: Final = frozenset({"fresh", "forked"})
+"""What `Samples.process` says of a process that is not the caller's."""
 _FEWEST_FOR_A_TARGET: Final = 3
 """Processes; fewer know too little of how others differ."""
 
@@ -48,6 +52,20 @@ class Called(Contestant):
                 f"its call returns a {type(output).__name__}, for which nothing has run yet; give "
                 f"a function that {'goes through' if isinstance(output, Iterator) else 'awaits'} it"
             )
+
+    @property
+    def captured(self) -> Callable[[], Any] | None:
+        """The call, in a process of its own: where it cannot be captured, no GPU is left there."""
+        return self.work if self.order.process in _APART else None
+
+    def check_captured(self, output: Any) -> None:
+        """Compare a tensor of floats that a graph gave with what the call gives."""
+        import torch
+
+        again = self.work()
+        if isinstance(again, torch.Tensor) and again.is_floating_point():
+            dtype = str(again.dtype).removeprefix("torch.")
+            check_digest(output, digest(again), dtype, "replayed from a CUDA graph")
 
     def check_last(self, known: tuple[Digest, ...] = ()) -> tuple[str, ...]:  # noqa: ARG002
         """See in the first process that the output follows the input; return what to know."""
@@ -123,7 +141,9 @@ def measure(
             cover the difference between processes.
         seed: of the random order.
         threads: intra-op threads.
-        device: "cpu", "cuda" or "cuda:<index>"; decides how time is measured.
+        device: "cpu", "cuda" or "cuda:<index>"; decides how time is measured: on a GPU that of
+            the kernels alone where every competitor can be captured in a CUDA graph, else between
+            CUDA events, with what launching them costs.
         base: the competitor that `target` refers to; the first, unless given.
         target: relative half-width of the intervals of all ratios (0.01: 1 %) at which to stop
             before all processes have run; at least 3 always run.
@@ -176,7 +196,7 @@ def measure(
             return here(f"a fresh one could not: {strange}")
         if target is None or found.processes < _FEWEST_FOR_A_TARGET:
             continue
-        if _widest(found.estimates, base or next(iter(calls))) <= target:
+        if _widest(measurement_of(found, []), base or next(iter(calls))) <= target:
             notes.append(
                 f"target met after {found.processes} processes: ratios known to ±{target:.2%}"
             )
@@ -210,8 +230,9 @@ def _here(
     return measurement_of(found, [note])
 
 
-def _widest(estimates: Estimates, base: str) -> float:
+def _widest(found: Measurement, base: str) -> float:
     """Return the largest half-width of the ratios to `base`; infinite where there is none."""
+    estimates = found.estimates
     if base not in estimates.cases:
         return float("inf")
     widths = [estimates.ratio(name, base).half_width for name in estimates.cases if name != base]
@@ -227,8 +248,10 @@ def measurement_of(found: Gathering, notes: list[str]) -> Measurement:
         for outcome in several
         for flag in outcome.flags
     ]
+    good = [name for name in found.outcomes if name not in failures]
     return Measurement(
-        samples={name: () if name in failures else found.samples(name) for name in found.outcomes},
+        samples={name: found.samples(name) if name in good else () for name in found.outcomes},
+        kernels={name: told for name in good if (told := found.also(name).get(KERNEL))},
         failures={name: outcome.failure for name, outcome in failures.items()},
         notes=tuple(dict.fromkeys([*notes, *said])),
     )

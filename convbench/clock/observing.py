@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 PASSES: Final = 20
 """Observed passes, of which the lower quartile counts; one more goes before them."""
+AGAIN: Final = 6
+"""Of them in each process after the first."""
 ENOUGH: Final = 0.5
 """Seconds after which no further pass begins."""
 _MEMORY_ONLY: Final = frozenset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from statistics import median
@@ -17,6 +17,15 @@ from convbench.core.serialization import SPARSE, Duration, Least, Stored, Whole
 
 QUANTILE: Final = 0.25
 """Of a process's rounds: its time of a call, see `clock.estimates`."""
+KERNEL: Final = "kernel"
+"""Name of the clock of a GPU that times the kernels alone, and of its samples beside others."""
+NO_KERNELS: Final = "kernels not timed: "
+"""How the flag begins of what a GPU ran and whose kernels were not timed alone."""
+TIME: Final = "time of a call"
+KERNEL_TIME: Final = "kernel time"
+EVENT_TIME: Final = "event time"
+_TITLES: Final = {"cuda-kernel": KERNEL_TIME, "cuda-events": EVENT_TIME}
+"""What a time is called, by the stopwatch that took it; any other is the time of a call."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +176,34 @@ class Samples(OneLine, Stored):
 EVERY_ROUND: Final = tuple(item.name for item in fields(Reading))
 """Names of what has an entry a round."""
 _TIMES: Final = tuple(name for name in EVERY_ROUND if name.endswith("seconds"))
+
+
+def judged(
+    samples: tuple[Samples, ...], also: Mapping[str, tuple[Samples, ...]]
+) -> tuple[Samples, ...]:
+    """Return the samples that times, ratios and verdicts rest on: of a GPU the kernels' own.
+
+    samples: of the main clock, one entry a process. also: of other clocks, by name. Where the
+    kernels were not timed in any process, those of the main clock.
+    """
+    return also.get(KERNEL) or samples
+
+
+def time_title(several: Iterable[Samples]) -> str:
+    """Return what times are called that rest on these samples: by their clocks, on a GPU."""
+    return joint_title(_TITLES.get(stopwatch, TIME) for stopwatch in {s.stopwatch for s in several})
+
+
+def joint_title(titles: Iterable[str]) -> str:
+    """Return what times of several titles are called: kernel or event time."""
+    kinds = sorted(set(titles), reverse=True)
+    words = [kind.removesuffix(" time") for kind in kinds[:-1]]
+    return " or ".join([*words, *kinds[-1:]]) or TIME
+
+
+def short_title(title: str) -> str:
+    """Return what a time is called where it is clear that it is of a call: time, kernel time."""
+    return title.removesuffix(" of a call")
 
 
 @once

@@ -25,11 +25,13 @@ import sys
 import threading
 import warnings
 from contextlib import suppress
+from functools import partial
 from typing import IO, Any, Final, NamedTuple
 
 from convbench.clock.steps import SIZE
 from convbench.core.errors import one_line
 from convbench.core.plugins import load_plugin
+from convbench.core.torchvision_import import importing
 
 LENGTH = struct.Struct("<Q")
 _AT_ONCE: Final = 1 << 20
@@ -118,7 +120,7 @@ def nursery(steps: int) -> None:
             with suppress(Exception):  # the child fails too, and says how
                 module = importlib.import_module(errand.module)
                 if hasattr(module, "before_fork"):
-                    module.before_fork(*pickle.loads(errand.arguments))  # noqa: S301  as in `receive`
+                    module.before_fork(*_given(errand))
         gc.collect()
         gc.freeze()  # what is imported is no child's garbage
         here, there = socket.socketpair()
@@ -213,13 +215,17 @@ def _do(errand: Errand, answers: IO[bytes]) -> None:
         for plugin in errand.plugins:
             load_plugin(plugin)
         work = getattr(importlib.import_module(errand.module), errand.function)
-        given = pickle.loads(errand.arguments)  # noqa: S301  from the process that started this one
-        result = work(*given, tell=lambda m: say("told", m))
+        result = work(*_given(errand), tell=lambda m: say("told", m))
         say("result", result)
     except BaseException as error:  # noqa: BLE001  whatever it is, the parent is told
         say("error" if isinstance(error, Exception) else "ended", one_line(error))
     answers.flush()
     os._exit(0)  # nothing is left to tidy, and torch's own tidying can hang
+
+
+def _given(errand: Errand) -> Any:
+    """Return what the errand's function is called with, which may be models of torchvision."""
+    return importing(partial(pickle.loads, errand.arguments))  # from the process that started this
 
 
 def _follow(stream: IO[bytes]) -> None:

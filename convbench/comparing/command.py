@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from convbench.comparing.comparison import Comparison, compare
 from convbench.comparing.environment import check_allowed
@@ -13,13 +13,10 @@ from convbench.comparing.gate import Gate, Outcome, gate, outcome
 from convbench.comparing.judging import Limits
 from convbench.comparing.matching import BY, check_apart, nearest, split
 from convbench.comparing.page import page
-from convbench.comparing.sides import load_side, side
+from convbench.comparing.sides import Side, load_side, side
 from convbench.core.errors import RunError
-
-if TYPE_CHECKING:
-    from convbench.comparing.sides import Side
-    from convbench.report.document import Document
-    from convbench.runs.record import Run
+from convbench.report.document import Document
+from convbench.runs.record import Run
 
 _SHARE: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)")
 

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from convbench.clock.samples import Samples
 from convbench.clock.variances import quantile
+from convbench.comparing.clocks import EVENTS, lacking, one_clock, without_kernels
 from convbench.comparing.environment import OF_THE_AXIS, Difference, environments
-from convbench.comparing.judging import Judged, Limits, holm, identical, judge, untimed
+from convbench.comparing.judging import (
+    Judged,
+    Limits,
+    disturbed,
+    explained,
+    holm,
+    identical,
+    judge,
+    untimed,
+)
 from convbench.comparing.matching import BY, Pair, match
 from convbench.comparing.noise import Noise, Shift, Timed, noise
-from convbench.comparing.tables import busy, timed
+from convbench.comparing.sides import Side
+from convbench.comparing.tables import busy, of_logs, timed
+from convbench.core.intervals import Verdict
 from convbench.core.notebook_views import OneLine
 from convbench.core.text import plural
 from convbench.runs.titles import Titles, titles
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from convbench.comparing.sides import Side
-    from convbench.core.intervals import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +116,10 @@ def compare(
     """Compare the right side with the left one.
 
     limits: what matters, see `judging.Limits`. by: an axis in which the sides differ, so that
-    nothing is taken for a common shift. allowed: fingerprint keys that may differ although they
-    must match otherwise, or {"all"}. times: False to compare counts alone, which are the same
-    under every condition: cases then match whatever they run under.
+    nothing is taken for a common shift; of two modes event times are compared. allowed: fingerprint
+    keys that may differ although they must match otherwise, or {"all"}. times: False to compare
+    counts alone, which are the same under every condition: cases then match whatever they run
+    under.
 
     Raises:
         RunError: a side with two cases of the same identity.
@@ -122,16 +130,19 @@ def compare(
     differences = environments(left.header.fingerprint, right.header.fingerprint, allowed)
     blocked = any(item.in_the_way for item in differences)
     but = (BY if not times else ()) if by is None else (by,)
-    pairs = match(left.records, right.records, but)
+    matched = match(left.records, right.records, but)
+    # what launching costs is what modes differ in, and kernel times do not have it
+    pairs = [without_kernels(pair) if by == "mode" else one_clock(pair) for pair in matched]
+    turned = {id(new) for new, pair in zip(pairs, matched, strict=True) if lacking(pair)}
     told = [pair for pair in pairs if times and all(map(timed, (pair.left, pair.right)))]
-    same = {id(pair) for pair in told if pair.sides[0].samples == pair.sides[1].samples}
+    same = {id(pair) for pair in told if pair.sides[0].judged == pair.sides[1].judged}
     judging = [pair for pair in told if not blocked and id(pair) not in same]
     found = noise(
         [_of(pair, left, right) for pair in judging],
         absolute=limits.absolute or by is not None,
         drift=limits.drift,
     )
-    moved = _moved(found.shifts, limits)
+    moved = _moved(found.shifts, judging, limits)
     judged = dict(zip(map(id, judging), _judged(judging, found, moved, limits), strict=True))
     rows = tuple(
         judged.get(id(pair))
@@ -141,6 +152,9 @@ def compare(
             else untimed(pair, _why(pair, blocked=blocked, times=times))
         )
         for pair in pairs
+    )
+    rows = tuple(
+        replace(row, notes=(*row.notes, EVENTS)) if id(row.pair) in turned else row for row in rows
     )
     if by is not None:  # another condition is no new version: what does not run there never did
         rows = tuple(
@@ -194,21 +208,34 @@ def _misses(limits: Limits, *, groups: bool) -> float:
     return (1 - limits.confidence) / (2 if groups else 1)
 
 
-def _moved(shifts: Mapping[str, Shift], limits: Limits) -> tuple[Moved, ...]:
+def _moved(shifts: Mapping[str, Shift], pairs: Sequence[Pair], limits: Limits) -> tuple[Moved, ...]:
     known = {group: shift for group, shift in shifts.items() if shift.known}
+    samples: dict[str, tuple[list[Samples], list[Samples]]] = {group: ([], []) for group in known}
+    for pair in pairs:
+        if pair.group in known:
+            for held, record in zip(samples[pair.group], pair.sides, strict=True):
+                held.extend(record.judged)
     return tuple(
-        Moved(group=group, shift=shift, verdict=_verdict(shift, len(known), limits))
+        Moved(
+            group=group,
+            shift=shift,
+            verdict=_verdict(shift, len(known), disturbed(*samples[group]), limits),
+        )
         for group, shift in known.items()
     )
 
 
-def _verdict(shift: Shift, groups: int, limits: Limits) -> Verdict:
+def _verdict(shift: Shift, groups: int, share: float, limits: Limits) -> Verdict:
+    """Judge a common shift; other load disturbed this share of the group's processes."""
     if not shift.freedom:
         return "cannot tell"
     reach = quantile(limits.confidence, shift.freedom) * shift.error
     if abs(shift.value) + reach <= limits.edge:
         return "same"
     over_all = quantile(1 - _misses(limits, groups=True) / groups, shift.freedom) * shift.error
-    if abs(shift.value) - over_all > math.log1p(max(limits.drift, limits.threshold)):
-        return "slower" if shift.value > 0 else "faster"
-    return "cannot tell"
+    if abs(shift.value) - over_all <= math.log1p(max(limits.drift, limits.threshold)):
+        return "cannot tell"
+    ends = shift.value - reach, shift.value + reach
+    if explained(share, of_logs(shift.value, *ends, confidence=limits.confidence), limits):
+        return "cannot tell"
+    return "slower" if shift.value > 0 else "faster"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from convbench.core.errors import RunError
 from convbench.machine.fingerprint import GROUPS, MUST_MATCH
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 OF_THE_AXIS: Final[dict[str, frozenset[str]]] = {
     "device": frozenset({*GROUPS["Device"], "cuda", "cudnn", "cudnn_depthwise_kernel"})

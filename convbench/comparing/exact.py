@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
+from convbench.comparing.matching import Pair
 from convbench.comparing.tables import busy
 from convbench.core.costs import FIELDS, SUMMED
 from convbench.core.text import whole
 from convbench.counting.tally import Tally
-
-if TYPE_CHECKING:
-    from convbench.comparing.matching import Pair
-    from convbench.runs.record import Record
+from convbench.runs.record import Record
 
 Change = Literal["", "count changed", "broken", "mended"]
 

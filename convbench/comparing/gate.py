@@ -9,20 +9,16 @@ them fail.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from convbench.comparing.judging import REASONS, Limits
+from convbench.comparing.comparison import Comparison
+from convbench.comparing.judging import REASONS, Judged, Limits
 from convbench.comparing.tables import busy, timed
 from convbench.core import text as show
 from convbench.core.errors import RunError
 from convbench.core.intervals import WORDS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from convbench.comparing.comparison import Comparison
-    from convbench.comparing.judging import Judged
 
 OK: Final = 0
 REGRESSION: Final = 3
@@ -168,7 +164,7 @@ def _judged(comparison: Comparison) -> str:
         return ""
     said = f": {tally(judged)}" if judged else ""
     cases = show.plural(len(rows), "case")
-    return f"{len(judged) or 'None'} of {cases} could be judged by time{said}."
+    return f"{f'{len(judged):,}' if judged else 'None'} of {cases} could be judged by time{said}."
 
 
 def _reason(comparison: Comparison) -> str:

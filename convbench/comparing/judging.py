@@ -19,25 +19,19 @@ invalid is not broken, but inconclusive.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from convbench.clock import stats
 from convbench.clock.contamination import contaminated_share
-from convbench.clock.samples import QUANTILE
+from convbench.clock.samples import QUANTILE, Samples
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
-from convbench.comparing.exact import changes, ran
+from convbench.comparing.exact import Change, changes, ran
+from convbench.comparing.matching import Pair
+from convbench.comparing.noise import Effect
 from convbench.comparing.tables import NOT_MEASURED, busy, of_logs
-from convbench.core.intervals import factor
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from convbench.clock.samples import Samples
-    from convbench.comparing.exact import Change
-    from convbench.comparing.matching import Pair
-    from convbench.comparing.noise import Effect
-    from convbench.core.intervals import RatioInterval, Verdict
+from convbench.core.intervals import RatioInterval, Verdict, factor
 
 REASONS: Final = {
     "beyond": "the ratio is beyond the threshold, significantly so after correction for all cases",
@@ -150,7 +144,7 @@ def judge(
         return Judged(
             pair=pair, verdict="cannot tell", reasons=("one-process",), change=change, notes=notes
         )
-    rounds = min(sum(len(samples.seconds) for samples in record.samples) for record in pair.sides)
+    rounds = min(sum(len(samples.seconds) for samples in record.judged) for record in pair.sides)
     ratio = _ratio(pair, effect, rounds, limits)
     verdict, reasons = (
         _verdict(effect, ratio, sure=sure, moved=moved, limits=limits)
@@ -173,7 +167,7 @@ def judge(
 
 def _ratio(pair: Pair, effect: Effect, rounds: int, limits: Limits) -> RatioInterval:
     """Return the net effect with its interval, and the verdict of that alone."""
-    processes = min(len(record.samples) for record in pair.sides)
+    processes = min(len(record.judged) for record in pair.sides)
     ends, confidence = effect.interval(limits.confidence), limits.confidence
     found = of_logs(effect.net, *ends, confidence=confidence, processes=processes)
     return stats.judged(found, rounds, limits.threshold)
@@ -205,7 +199,7 @@ def _doubted(
     pair: Pair, ratio: RatioInterval, verdict: Verdict, reasons: tuple[str, ...], limits: Limits
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict and its reasons, inconclusive where too many processes were disturbed."""
-    share = disturbed(*(record.samples for record in pair.sides))
+    share = disturbed(*(record.judged for record in pair.sides))
     if share <= _MANY_DISTURBED:
         return verdict, reasons
     doubted = explained(share, ratio, limits) and "group" not in reasons

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from convbench.comparing.sides import Side
 from convbench.core.errors import RunError
 from convbench.runs.conditions import AXES
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
-    from convbench.comparing.sides import Side
-    from convbench.runs.record import Record
+from convbench.runs.record import Record
 
 BY: Final = ("device", *AXES)
 """The axes that two groups of cases may differ in and still be compared."""

@@ -22,23 +22,18 @@ The last two need FEWEST_FOR_A_SHIFT cases in a group, and FEWEST_FOR_A_SCALE in
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
+from convbench.clock.samples import Samples
 from convbench.clock.variances import chance, moderated, quantile
 from convbench.comparing import units
-from convbench.comparing.units import FEWEST_FOR_A_SHIFT
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from convbench.clock.samples import Samples
-    from convbench.comparing.units import Array
+from convbench.comparing.units import FEWEST_FOR_A_SHIFT, Array
 
 FEWEST_FOR_A_SCALE: Final = 8
 LEAST_SPREAD: Final = 1e-4

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from convbench.clock.estimates import typical
+from convbench.clock.samples import TIME, joint_title
+from convbench.comparing.comparison import Comparison
+from convbench.comparing.gate import Outcome
 from convbench.comparing.judging import REASONS, Judged
 from convbench.comparing.points import points, shift_interval
 from convbench.comparing.tables import lean, percentage, timed
 from convbench.core import text as show
 from convbench.core.intervals import WORDS
 from convbench.report.document import (
+    Block,
     Bullet,
     Bullets,
     Column,
@@ -20,13 +25,6 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from convbench.comparing.comparison import Comparison
-    from convbench.comparing.gate import Outcome
-    from convbench.report.document import Block
 
 _MANY: Final = 100
 """Rows of one verdict that a page shows; the others are counted."""
@@ -88,6 +86,10 @@ def _table(title: str, rows: Sequence[Judged], comparison: Comparison) -> Table:
     cells = [_cells(row, comparison.titles.groups[row.pair.group]) for row in rows[:_MANY]]
     said = [f"The first {_MANY} of {len(rows):,} cases; in Python, Comparison.rows has all."]
     said = said if len(rows) > _MANY else []
+    sides = [record for row in rows[:_MANY] for record in row.pair.sides if timed(record)]
+    clock = joint_title(record.clock for record in sides)
+    if clock != TIME:
+        said.append(f"Times: {clock}.")
     drop = set() if taken else {"raw"}
     slots = {slot for _, slot, *_ in cells}
     if len(slots) == 1:
@@ -100,7 +102,7 @@ def _table(title: str, rows: Sequence[Judged], comparison: Comparison) -> Table:
 def _cells(row: Judged, place: str) -> tuple[Any, ...]:
     pair = row.pair
     times = [
-        typical(record.samples).value if record and timed(record) else None
+        typical(record.judged).value if record and timed(record) else None
         for record in (pair.left, pair.right)
     ]
     return (

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 
 from convbench.clock.variances import quantile
-from convbench.comparing.gate import STATUSES, tally
+from convbench.comparing.comparison import Comparison, Moved
+from convbench.comparing.gate import STATUSES, Outcome, tally
+from convbench.comparing.judging import Judged
 from convbench.comparing.noise import FEWEST_FOR_A_SCALE
 from convbench.comparing.tables import of_logs, percentage
 from convbench.comparing.units import FEWEST_FOR_A_SHIFT
 from convbench.core import text as show
-from convbench.core.intervals import WORDS
+from convbench.core.intervals import WORDS, RatioInterval
 from convbench.report.document import Bullet
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from convbench.comparing.comparison import Comparison, Moved
-    from convbench.comparing.gate import Outcome
-    from convbench.comparing.judging import Judged
-    from convbench.core.intervals import RatioInterval
 
 _MOST_NAMED: Final = 6
 _MOST_SHIFTS: Final = 3

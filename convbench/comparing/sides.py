@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from convbench.clock.samples import KERNEL, Samples
 from convbench.comparing.tables import busy
 from convbench.core.errors import RunError
 from convbench.machine.fingerprint import differences
+from convbench.runs.record import Header, Record, Run
 from convbench.runs.store import HEADER, RECORDS, holds_run, load
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from convbench.clock.samples import Samples
-    from convbench.runs.record import Header, Record, Run
 
 _WORST_FIRST: Final = ("failed", "invalid", "skipped", "ok")
 
@@ -25,21 +22,26 @@ _WORST_FIRST: Final = ("failed", "invalid", "skipped", "ok")
 class Side:
     """One side: its name for readers, the header of its first run, and one record a case.
 
-    repeats: of each case the samples of each run, one entry a process; those of its record are all
-    of them together. runs: how many runs were put together. unfinished: how many of them lack
-    cases.
+    repeats: of each case its record in each run; the samples of its own are all of them together.
+    runs: how many runs were put together. unfinished: how many of them lack cases.
     """
 
     name: str
     header: Header
     records: tuple[Record, ...]
-    repeats: Mapping[str, tuple[tuple[Samples, ...], ...]] = field(default_factory=dict)
+    repeats: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
     runs: int = 1
     unfinished: int = 0
 
     def samples(self, record: Record) -> tuple[tuple[Samples, ...], ...]:
-        """Return the samples of one of its records, by run."""
-        return self.repeats.get(record.case, (record.samples,))
+        """Return the samples that the times of one of its records rest on, by run.
+
+        They are of the kernels where those of the record are.
+        """
+        return tuple(
+            () if busy(one) else one.also.get(KERNEL, ()) if record.kernels_alone else one.samples
+            for one in self.repeats.get(record.case, (record,))
+        )
 
 
 def load_side(path: Path) -> Side:
@@ -79,13 +81,12 @@ def side(name: str, runs: Sequence[Run]) -> Side:
             )
         sessions |= own
     records: dict[str, Record] = {}
-    repeats: dict[str, tuple[tuple[Samples, ...], ...]] = {}
+    repeats: dict[str, tuple[Record, ...]] = {}
     for run in runs:
         for record in run.records:
             known = records.get(record.case)
             records[record.case] = record if known is None else _together(name, known, record)
-            samples = () if busy(record) else record.samples
-            repeats[record.case] = (*repeats.get(record.case, ()), samples)
+            repeats[record.case] = (*repeats.get(record.case, ()), record)
     return Side(
         name=name,
         header=first.header,
@@ -120,4 +121,6 @@ def _together(name: str, first: Record, second: Record) -> Record:
             "one run; compare them with one another."
         )
     worse = min((first, second), key=lambda record: _WORST_FIRST.index(record.status))
-    return replace(worse, samples=(*first.samples, *second.samples), flags=flags)
+    names = dict.fromkeys((*first.also, *second.also))
+    also = {name: (*first.also.get(name, ()), *second.also.get(name, ())) for name in names}
+    return replace(worse, samples=(*first.samples, *second.samples), also=also, flags=flags)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
 from convbench.clock.contamination import hopeless
 from convbench.core.intervals import RatioInterval
-from convbench.report.document import Table
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from convbench.report.document import Column
-    from convbench.runs.record import Record
+from convbench.report.document import Column, Table
+from convbench.runs.record import Record
 
 NOT_MEASURED: Final = "not measured: machine busy"
 """Of a case whose times the load of the machine made invalid."""
@@ -23,14 +19,14 @@ def timed(record: Record | None) -> bool:
     return (
         record is not None
         and record.status == "ok"
-        and bool(record.samples)
-        and min(samples.minimum for samples in record.samples) > 0
+        and bool(record.judged)
+        and min(samples.minimum for samples in record.judged) > 0
     )
 
 
 def busy(record: Record | None) -> bool:
     """Tell whether a case ran and has no valid time because the machine was busy all the while."""
-    return record is not None and record.status == "invalid" and hopeless(record.samples)
+    return record is not None and record.status == "invalid" and hopeless(record.judged)
 
 
 def percentage(share: float) -> str:

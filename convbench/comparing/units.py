@@ -14,19 +14,14 @@ may go on with some of them in more processes.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convbench.clock.estimates import near
-from convbench.clock.samples import of_process
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
-
-    from numpy.typing import NDArray
-
-    from convbench.clock.samples import Samples
+from convbench.clock.samples import Samples, of_process
 
 Array: TypeAlias = "NDArray[np.float64]"
 FEWEST_FOR_A_SHIFT: Final = 8

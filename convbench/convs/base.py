@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -233,8 +234,6 @@ class ConvType:
     @classmethod
     def idea(cls) -> str:
         """Return the docstring, which says what the type is and when it pays."""
-        import inspect
-
         return inspect.getdoc(cls) or ""
 
 

@@ -117,7 +117,7 @@ def read_json(path: Path, remedy: str, error_type: type[ConvbenchError] = RunErr
             data = file.read(LONGEST + 1)
         if len(data) > LONGEST:
             raise ValueError(f"it is larger than {LONGEST >> 20} MiB")
-        return loads(data.decode())
+        return loads(data)
     except OSError as error:
         why = f"cannot be read ({error.strerror or error})"
     except ValueError as error:
@@ -125,16 +125,20 @@ def read_json(path: Path, remedy: str, error_type: type[ConvbenchError] = RunErr
     raise error_type(f"{path} {why}: {remedy}.") from None
 
 
-def loads(text: str) -> Any:
-    """Read JSON whose text can be written again; ValueError for NaN, and half a surrogate pair."""
+def loads(data: bytes) -> Any:
+    """Read JSON in UTF-8 whose text can be written again, with or without a byte order mark.
+
+    Raises ValueError, also for NaN, half a surrogate pair, and a key that an object has twice.
+    """
+    text = data.decode("utf-8-sig")  # editors write a mark
     try:
-        data = _DECODER.decode(text)
+        found = _DECODER.decode(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     # the only way into a string for half a pair: JSON escapes it
     if "\\u" in text and "\\ud" in text.lower():
-        json.dumps(data, ensure_ascii=False).encode()
-    return data
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
@@ -156,4 +160,12 @@ def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number of JSON")
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_number)
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        key = next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))
+        raise ValueError(f"it has the key {key!r:.200} twice")
+    return table
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_number, object_pairs_hook=_each_once)

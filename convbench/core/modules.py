@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from convbench.convs.base import ConvType
     from convbench.core.spec import Axis, ConvSpec
 
+KIND: Final = "_convbench_kind"
+"""Where a module that stands for another keeps the name of that one's type."""
+
 CONVS: Final[dict[int, Any]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: Final[dict[int, Any]] = {
     1: nn.ConvTranspose1d,
@@ -28,6 +31,11 @@ ACTIVATIONS: Final[dict[str, Callable[[], nn.Module]]] = {
     "relu": lambda: nn.ReLU(inplace=True),
     "relu6": lambda: nn.ReLU6(inplace=True),
 }
+
+
+def kind_of(part: nn.Module) -> str:
+    """Return the name of a module's type, or of the type that it stands for."""
+    return str(vars(part).get(KIND) or type(part).__name__)
 
 
 def convolution(

@@ -51,6 +51,8 @@ Duration: TypeAlias = Annotated[float, Least(0, 1e9)]
 """Seconds: at most 30 years."""
 Rate: TypeAlias = Annotated[float, Least(0, 1e30)]
 """Things a second."""
+Speed: TypeAlias = Annotated[float, Least(1e-9, 1e30)]
+"""A rate of a device, by which amounts are divided: not 0."""
 Share: TypeAlias = Annotated[float, Least(0, 1)]
 ADDED: Final = {"added": True}
 """Metadata of a field with a default that files of the same schema may lack: it came later."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from convbench.core.spec import ConvSpec
 
 
@@ -17,20 +16,7 @@ def sizes(values: Iterable[Any]) -> str:
 
 def short(spec: ConvSpec) -> str:
     """Return the short name, the same for equal slots: 64→128 k3 s2 @56×56 b1."""
-    parts = [f"{spec.in_channels}→{spec.out_channels}", f"k{_one(spec.kernel_size)}"]
-    if spec.scale is not None:
-        parts.append(f"up{spec.scale}")
-    if set(spec.stride) != {1}:
-        parts.append(f"s{_one(spec.stride)}")
-    if spec.padding == "same":
-        parts.append("same")
-    elif set(spec.padding) != {0}:
-        parts.append(f"p{_one(spec.padding)}")
-    if set(spec.dilation) != {1}:
-        parts.append(f"d{_one(spec.dilation)}")
-    if spec.bias:
-        parts.append("bias")
-    return " ".join([*parts, f"@{sizes(spec.input_size)}", f"b{spec.batch}"])
+    return " ".join(part for part, _ in _parts(spec) if part)
 
 
 def readable(spec: ConvSpec) -> str:
@@ -39,24 +25,31 @@ def readable(spec: ConvSpec) -> str:
     Channels in and out, kernel, input size, images in a batch. Padding is named unless it is
     "same"; in one dimension a kernel of 3 is "kernel 3" and an input of 56 is "length 56".
     """
+    return ", ".join(part for _, part in _parts(spec) if part)
+
+
+def _parts(spec: ConvSpec) -> Iterator[tuple[str, str]]:
+    """Yield the parts of both names, in their order; empty where one does without."""
     line = spec.dims == 1
-    parts = [
-        f"{spec.in_channels}→{spec.out_channels}",
-        f"{'kernel ' if line else ''}{sizes(spec.kernel_size)}",
-    ]
+    channels = f"{spec.in_channels}→{spec.out_channels}"
+    yield channels, channels
+    yield f"k{_one(spec.kernel_size)}", f"{'kernel ' if line else ''}{sizes(spec.kernel_size)}"
     if spec.scale is not None:
-        parts.append(f"upsampling {spec.scale}×")
+        yield f"up{spec.scale}", f"upsampling {spec.scale}×"
     if set(spec.stride) != {1}:
-        parts.append(f"stride {_one(spec.stride)}")
-    if spec.padding != "same":
-        padded = set(spec.padding) != {0}
-        parts.append(f"padding {_one(spec.padding)}" if padded else "no padding")
+        yield f"s{_one(spec.stride)}", f"stride {_one(spec.stride)}"
+    if spec.padding == "same":
+        yield "same", ""
+    elif set(spec.padding) != {0}:
+        yield f"p{_one(spec.padding)}", f"padding {_one(spec.padding)}"
+    else:
+        yield "", "no padding"
     if set(spec.dilation) != {1}:
-        parts.append(f"dilation {_one(spec.dilation)}")
+        yield f"d{_one(spec.dilation)}", f"dilation {_one(spec.dilation)}"
     if spec.bias:
-        parts.append("bias")
-    parts.append(f"{'length ' if line else ''}{sizes(spec.input_size)}")
-    return ", ".join([*parts, f"batch {spec.batch}"])
+        yield "bias", "bias"
+    yield f"@{sizes(spec.input_size)}", f"{'length ' if line else ''}{sizes(spec.input_size)}"
+    yield f"b{spec.batch}", f"batch {spec.batch}"
 
 
 def _one(values: Iterable[Any]) -> str:

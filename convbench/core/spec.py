@@ -24,6 +24,8 @@ from convbench.core.errors import SpecError
 from convbench.core.serialization import Stored
 
 MAX_DIMS: Final = 3
+PER_AXIS: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
+"""Fields of a slot with a number for each spatial axis."""
 _TOO_LARGE: Final = 2**63
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from convbench.core.intervals import WIDEST, Interval, RatioInterval
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from convbench.core.units import Kind
+from convbench.core.units import Kind
 
 MISSING: Final = "–"
 """Shown where there is no value."""

@@ -8,6 +8,7 @@ Optional names are looked up when they are used; without them convbench does les
     SETTINGS                   what is missing is neither read nor put back
     convolution_backend        None: a report says "unknown"
     compiled_graphs            0: what was compiled counts as not compiled, and has no time
+    unflattened_as_code        no effect: exported programs are a lower bound, and slower in layers
     without_compiler           no effect: torch's counter loads the compiler, which takes 1 s
     has_context                False: processes on a GPU may count one too many, never one too few
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -140,6 +141,15 @@ def convolution_backend(arguments: Any) -> Any:
         return None
 
 
+def layout_of_convolution(x: Tensor, weight: Tensor) -> torch.memory_format:
+    """Return the layout that a convolution computes in: channels last if either is laid out so."""
+    from torch._prims_common import suggest_memory_format
+
+    if x.ndim == 4 and torch.channels_last in map(suggest_memory_format, (x, weight)):  # noqa: PLR2004
+        return torch.channels_last
+    return torch.contiguous_format
+
+
 def compiled_graphs() -> int:
     """Return how many graphs torch.compile has compiled in this process. Loads the compiler."""
     try:
@@ -160,6 +170,17 @@ class DispatchMode(TorchDispatchMode):
     def _should_skip_dynamo(cls) -> bool:
         """Do without the guard against torch.compile, see `without_compiler`."""
         return False
+
+
+def unflattened_as_code() -> AbstractContextManager[None]:
+    """Have what `torch.export.unflatten` makes run as Python code.
+
+    Otherwise torch interprets its graph: four times as slow, and with a thread for a progress bar.
+    """
+    from torch.export import unflatten  # a function, and a module of the same name
+
+    module = sys.modules[unflatten.__module__]
+    return getattr(module, "_disable_interpreter", nullcontext)()
 
 
 @contextmanager

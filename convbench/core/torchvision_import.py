@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+Found = TypeVar("Found")
 _LIBRARIES: list[Any] = []
 _SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -35,6 +37,17 @@ def declare_operators() -> None:
     for schema in _SCHEMAS.values():
         library.define(schema)
     _LIBRARIES.append(library)
+
+
+def importing(load: Callable[[], Found]) -> Found:
+    """Return what `load` gives; where torchvision's compiled part does not load, without it."""
+    try:
+        return load()
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise
+    declare_operators()
+    return load()
 
 
 def import_timm() -> Any:

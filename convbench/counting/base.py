@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from convbench.core.errors import ConvbenchError, one_line
+from convbench.core.random_state import gpus_in_use
 from convbench.core.registry import Registry
 from convbench.counting.tally import Convention, Tally, Unavailable
 from convbench.counting.zero_cost import is_zero_by_rule
@@ -183,7 +184,6 @@ def untouched(module: nn.Module) -> Iterator[None]:
     """
     import torch
 
-    from convbench.core.random_state import gpus_in_use
     from convbench.counting.engine.module_state import as_it_was
     from convbench.counting.engine.module_tensors import held_by, parts_of
     from convbench.counting.engine.values import Values

@@ -7,14 +7,12 @@ are known.
 from __future__ import annotations
 
 import collections
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from convbench.core.torch_internals import DispatchMode
-
-if TYPE_CHECKING:
-    from convbench.counting.base import Counter
+from convbench.counting.base import Counter
 
 _OUTPUTS = {
     "addmm": "bias",

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from torch import nn
 
 from convbench.core.errors import one_line
 from convbench.counting.base import COUNTERS, CountError, ask, untouched
+from convbench.counting.census import census, declared
 from convbench.counting.zero_cost import is_zero_by_rule
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,6 @@ def translate(module: nn.Module, inputs: Any, name: str) -> Translation:
         CountError: one that is not installed or that cannot count this module.
 
     """
-    from convbench.counting.census import census, declared
     from convbench.counting.engine.run import profile
 
     counter = COUNTERS[name]

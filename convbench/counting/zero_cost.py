@@ -198,6 +198,18 @@ DIRECT: Final = (
     "slow_conv_dilated2d", "slow_conv_dilated3d",
 )  # fmt: skip
 """Convolutions of one device or library, which a run may be given by name."""
+ATTENTION: Final = (
+    "scaled_dot_product_attention", "scaled_dot_product_attention_math",
+    "scaled_dot_product_flash_attention", "scaled_dot_product_flash_attention_for_cpu",
+    "scaled_dot_product_efficient_attention", "scaled_dot_product_cudnn_attention",
+    "scaled_dot_product_fused_attention_overrideable",
+)  # fmt: skip
+"""Attention as one operator, on whatever device."""
+PACKED: Final = (
+    "weight_int8pack_mm", "weight_int4pack_mm", "weight_int4pack_mm_for_cpu",
+    "dyn_quant_matmul_4bit", "weight_int4pack_mm_with_scales_and_zeros",
+)  # fmt: skip
+"""Matrix products with a weight in a packing of its own."""
 PREPARING: Final = frozenset({"mv", "addmv", "dot", "vdot"})
 """Products that prepare a weight where, of weights alone, a factor is a vector of buffers (a
 norm of the spectrum), and stand apart, as all in a parametrization. All others of weights alone run

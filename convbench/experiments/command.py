@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from convbench.core.errors import RunError
-from convbench.core.files import write_files
+from convbench.core.files import dumps, write_files
 from convbench.core.version import __version__
 from convbench.experiments.replication import PROCESSES, Replicated, names_of, replicate
 from convbench.machine.device import resolve_device
 from convbench.machine.fingerprint import fingerprint
-from convbench.report.document import Code, Paragraph
+from convbench.report.document import Code, Document, Paragraph
+from convbench.report.renderers import RENDERERS
 from convbench.runs.store import HEADER, holds_run
-
-if TYPE_CHECKING:
-    from convbench.report.document import Document
 
 PAGE = "report.md"
 DATA = "results.json"
@@ -85,14 +82,12 @@ def write(page: Document, found: Sequence[Replicated], machine: str, out: Path) 
 
     RunError where the folder cannot be written.
     """
-    from convbench.report.renderers import RENDERERS
-
     name = found[0].name if len(found) == 1 else "all"
     again = (
         Paragraph(text="To make this page again:"),
         Code(text=f"convbench replicate {name} --out {out.as_posix()}"),
     )
     files = RENDERERS["markdown"](replace(page, blocks=(*page.blocks, *again)))
-    text = json.dumps(as_data(found, machine), ensure_ascii=False, allow_nan=False, indent=1)
+    text = dumps(as_data(found, machine), indent=1)
     write_files(out, {**files, DATA: f"{text}\n"}, "give --out a folder that you may write to")
     return out / PAGE

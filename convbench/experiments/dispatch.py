@@ -10,18 +10,17 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import torch
+from torch import nn
+
+from convbench.clock.execution import Execution
 from convbench.convs.base import ConvType
 from convbench.core.errors import SpecError
 from convbench.core.intervals import RatioInterval
 from convbench.core.spec import ConvSpec
 from convbench.experiments.setups import Raced, Setup, race, why_no_time
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from convbench.clock.execution import Execution
 
 LAYOUTS: Final = {"channels_first": "channels first", "channels_last": "channels last"}
 _ALIGNED: Final = 16
@@ -125,11 +124,7 @@ _LONGEST: Final = 3600
 
 def variants(kind: ConvType, spec: ConvSpec, device: str = "cpu") -> tuple[Variant, ...]:
     """Return the variants, as asked first; in both layouts where the slot has 2 or 3 axes."""
-    plain = Setup(
-        build=partial(_module, kind, spec),
-        input_shape=spec.input_shape,
-        multiplications=int(kind.cost(spec).multiplications),
-    )
+    plain = _of(kind, spec)
     found: dict[tuple[str, str], Setup] = {
         ("", ""): plain,
         ("bfloat16", plain.dtype): replace(plain, dtype="bfloat16"),
@@ -140,7 +135,7 @@ def variants(kind: ConvType, spec: ConvSpec, device: str = "cpu") -> tuple[Varia
     batch = _MANY if spec.batch < _MANY else 1
     found[f"batch {batch}", f"batch {spec.batch}"] = _of(kind, spec.with_(batch=batch))
     found |= _others(kind, spec)
-    if (dense := _dense(plain, kind, spec)) is not None:
+    if (dense := _dense(plain)) is not None:
         found["dense, block-diagonal weights", "grouped"] = dense
     layouts = LAYOUTS if spec.dims > 1 else ("channels_first",)
     return tuple(
@@ -173,23 +168,17 @@ def _others(kind: ConvType, spec: ConvSpec) -> dict[tuple[str, str], Setup]:
 
 def _of(kind: ConvType, spec: ConvSpec) -> Setup:
     return Setup(
-        build=partial(_module, kind, spec),
+        build=partial(kind.build, spec),
         input_shape=spec.input_shape,
         multiplications=int(kind.cost(spec).multiplications),
     )
 
 
-def _module(kind: ConvType, spec: ConvSpec) -> nn.Module:
-    return kind.build(spec)
-
-
-def _dense(plain: Setup, kind: ConvType, spec: ConvSpec) -> Setup | None:
+def _dense(plain: Setup) -> Setup | None:
     """Return the setup with its grouped convolutions written as dense ones; None without any.
 
     Its multiplications stay those of the type: the others are with zeros.
     """
-    import torch
-
     with torch.device("meta"):
         module = plain.build()
     modules: list[Any] = list(module.modules())
@@ -197,7 +186,7 @@ def _dense(plain: Setup, kind: ConvType, spec: ConvSpec) -> Setup | None:
     weights = sum(_groups(one) * one.weight.numel() for one in grouped)
     if not grouped or weights > _LARGEST:
         return None
-    return replace(plain, build=partial(densified, partial(_module, kind, spec)))
+    return replace(plain, build=partial(densified, plain.build))
 
 
 def densified(build: Callable[[], nn.Module]) -> nn.Module:
@@ -217,15 +206,11 @@ def densified(build: Callable[[], nn.Module]) -> nn.Module:
 
 
 def _groups(module: Any) -> int:
-    from torch import nn
-
     plain = isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
     return int(module.groups) if plain else 1
 
 
 def _written_dense(conv: Any) -> nn.Module:
-    import torch
-
     dense: Any = type(conv)(
         conv.in_channels,
         conv.out_channels,

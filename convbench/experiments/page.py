@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from convbench.core import text as show
 from convbench.core.intervals import WORDS, RatioInterval
 from convbench.experiments.dispatch import LAYOUTS, Dispatched, Flip, Variant, implementation
+from convbench.experiments.replication import Replicated
 from convbench.experiments.setups import why_no_time
 from convbench.report.document import (
+    Block,
     Bullet,
     Bullets,
     Column,
@@ -18,10 +20,6 @@ from convbench.report.document import (
     Paragraph,
     Table,
 )
-
-if TYPE_CHECKING:
-    from convbench.experiments.replication import Replicated
-    from convbench.report.document import Block
 
 _MOST_FLIPS: Final = 6
 
@@ -77,7 +75,7 @@ def _variants(found: Dispatched) -> Table:
             Column(name="variant", key="variant"),
             Column(name="channels", key="layout"),
             Column(name="implementation", key="implementation"),
-            Column(name="time of a call", key="seconds", kind="seconds"),
+            Column(name=found.raced.measurement.clock, key="seconds", kind="seconds"),
             Column(name="÷ as asked", key="ratio_seconds", kind="ratio"),
             Column(name="reorders", key="reorders", kind="integer"),
         ),

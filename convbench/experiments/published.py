@@ -50,8 +50,8 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Experiment:
-    """A published experiment on a kind of processor: its table, and its claim as two of its rows.
+class Claim:
+    """What is published of an experiment on a kind of processor, its claim as two of its rows.
 
     Attributes:
         title: what it is about.
@@ -61,7 +61,6 @@ class Experiment:
         faster: row that it is compared with.
         unit: of the printed figures.
         printed_on: what they were measured on.
-        entries: the table, row by row.
         assumed: what the source does not say and is done here; empty where it says all.
 
     """
@@ -73,8 +72,14 @@ class Experiment:
     faster: str
     unit: Literal["images/s", "batches/s", "ms"]
     printed_on: str
-    entries: tuple[Entry, ...]
     assumed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment(Claim):
+    """A published experiment, with its table row by row."""
+
+    entries: tuple[Entry, ...]
 
     def against(self, entry: Entry) -> Entry:
         """Return the entry of the faster row in the same column."""

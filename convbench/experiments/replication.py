@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from statistics import geometric_mean
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import Final, Literal, cast
 
 from convbench.clock.stats import MARGIN, median_interval
 from convbench.core.errors import SpecError
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.core.serialization import Stored, Whole
 from convbench.experiments.dispatch import implementation
-from convbench.experiments.published import EXPERIMENTS, Experiment, Processor
+from convbench.experiments.published import EXPERIMENTS, Claim, Entry, Experiment, Processor
 from convbench.experiments.setups import Raced, Setup, race, why_no_time
-
-if TYPE_CHECKING:
-    from convbench.experiments.published import Entry
 
 Holding = Literal["holds", "does not hold", "cannot tell"]
 ALL: Final = "all"
@@ -55,19 +52,11 @@ class Line(Stored):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Replicated(Stored):
+class Replicated(Claim, Stored):
     """An experiment as published and as measured here.
 
     Attributes:
         name: of the experiment.
-        title: what it is about.
-        source: paper and table.
-        claim: in a sentence.
-        slower: row that takes longer for each multiplication, as is claimed.
-        faster: row that it is compared with.
-        unit: of the printed figures.
-        printed_on: what they were measured on.
-        assumed: what the source does not say and is done here.
         device: where it was timed.
         threads: of the processor.
         columns: those in which both rows have a time here.
@@ -80,14 +69,6 @@ class Replicated(Stored):
     """
 
     name: str
-    title: str
-    source: str
-    claim: str
-    slower: str
-    faster: str
-    unit: str
-    printed_on: str
-    assumed: str
     device: str
     threads: Whole
     columns: tuple[str, ...]
@@ -156,14 +137,7 @@ def replicated(
     ratio = _mean(experiment, timed, raced)
     return Replicated(
         name=name,
-        title=experiment.title,
-        source=experiment.source,
-        claim=experiment.claim,
-        slower=experiment.slower,
-        faster=experiment.faster,
-        unit=experiment.unit,
-        printed_on=experiment.printed_on,
-        assumed=experiment.assumed,
+        **{item.name: getattr(experiment, item.name) for item in fields(Claim)},
         device=device,
         threads=threads,
         columns=tuple(entry.column for entry in timed),

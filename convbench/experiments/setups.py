@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import nn
 
 from convbench.clock.execution import Execution
 from convbench.clock.gathering import Gathering
@@ -14,9 +17,6 @@ from convbench.clock.measuring import Called, measurement_of
 from convbench.clock.observing import PASSES, observed
 from convbench.clock.processes import ready
 from convbench.core.random_state import seeded
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +90,6 @@ class _SetupCrew:
 
 
 def _prepared(setup: Setup, order: Order) -> _Prepared:
-    import torch
-
     with torch.inference_mode(mode=False), seeded(order.seed):
         dtype: torch.dtype = getattr(torch, setup.dtype)
         module: Any = setup.build().eval().to(order.device, dtype)

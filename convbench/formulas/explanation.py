@@ -13,7 +13,18 @@ from convbench.core.errors import SpecError
 from convbench.core.spec import ConvSpec
 from convbench.core.steps import flatten
 from convbench.counting.agreement import judge
+from convbench.counting.base import asked_in_runs, count_with
 from convbench.counting.tally import Unavailable
+from convbench.formulas.symbols import (
+    factored,
+    formula,
+    limits,
+    meanings,
+    symbol,
+    symbolic_type,
+    value_at,
+    written,
+)
 
 CHECK_LIMIT_BYTES = 2 << 30
 """Above this, `explain` does not build the module to count it: nobody waits for that."""
@@ -128,8 +139,6 @@ def in_symbols(kind: ConvType, spec: ConvSpec, versus: str | None = None) -> Any
     Knobs that have a symbol are symbols; all else is as in the slot. It is checked: put back at the
     slot's numbers it gives the multiplications, or it is not shown.
     """
-    from convbench.formulas.symbols import factored, formula, value_at
-
     knobs = {
         item.name: getattr(kind, item.name)
         for item in fields(kind)
@@ -146,8 +155,6 @@ def in_symbols(kind: ConvType, spec: ConvSpec, versus: str | None = None) -> Any
 
 
 def _formula(kind: ConvType, spec: ConvSpec, versus: str) -> list[str]:
-    from convbench.formulas.symbols import limits, meanings, symbol, symbolic_type, written
-
     expression = in_symbols(kind, spec)
     if expression is None:
         return ["(in symbols one K and one stride stand for every axis, which this slot has not)"]
@@ -194,8 +201,6 @@ def _cost(cost: Cost) -> list[str]:
 
 
 def _ratio(kind: ConvType, spec: ConvSpec, cost: Cost, versus: str) -> list[str]:
-    from convbench.formulas.symbols import limits, written
-
     other = make(versus, {"block": kind.block})
     if why := other.fits(spec):
         return [f"{versus} cannot fill this slot: {why}."]
@@ -222,8 +227,6 @@ def _checks(kind: ConvType, spec: ConvSpec, cost: Cost) -> list[str]:
     if need > CHECK_LIMIT_BYTES:
         return [f"not counted: the module would take {need / 2**30:,.1f} GiB to run"]
     import torch
-
-    from convbench.counting.base import asked_in_runs, count_with
 
     module, inputs = kind.build(spec).eval(), torch.zeros(spec.input_shape)
     held = sum(weight.numel() for weight in module.parameters())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 QUANTITIES: Final = tuple(name for name in SUMMED if not FIELDS[name].padded)
 """What a formula can be of; what depends on the padding has none: a padding has no symbol."""
 
-_AXES: Final = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
+AXES: Final = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 _SIZES: Final = {"L": "length", "D": "depth", "H": "height", "W": "width"}
 _MEANINGS: Final = {
     "B": "batch",
@@ -119,13 +119,13 @@ class SymbolicSpec(ConvSpec):
 
         The stride is a number: it enters the sizes, which are symbols, and the form of a few types.
         """
-        if not isinstance(dims, int) or dims not in _AXES:
+        if not isinstance(dims, int) or dims not in AXES:
             raise SpecError(f"dims={dims!r}: give 1, 2 or 3 spatial axes.")
         forced = kind.forced_outputs(symbol("C"), stride)
         return cls(
             in_channels=symbol("C"),
             out_channels=symbol("N") if forced is None else forced,
-            input_size=tuple(symbol(name) for name in _AXES[dims]),
+            input_size=tuple(symbol(name) for name in AXES[dims]),
             kernel_size=symbol("K"),
             stride=stride,
             batch=symbol("B"),
@@ -137,7 +137,7 @@ class SymbolicSpec(ConvSpec):
         size = self.input_size[index]
         return Axis(
             input=size if self.scale is None else size * self.scale,
-            output=symbol(f"{_AXES[self.dims][index]}_out"),
+            output=symbol(f"{AXES[self.dims][index]}_out"),
             kernel=self.kernel_size[index],
         )
 
@@ -207,7 +207,7 @@ def limits(ratio: sympy.Expr, *, upsampling: bool = False) -> tuple[tuple[str, s
     taps, inputs, outputs, scale = (symbol(name) for name in ("K", "C", "N", "s"))
     found: list[tuple[str, sympy.Expr]] = []
     large = ratio = sympy.expand(ratio)
-    for name in {axis for axes in _AXES.values() for axis in axes}:
+    for name in {axis for axes in AXES.values() for axis in axes}:
         size, positions = symbol(name), symbol(f"{name}_out")
         if upsampling:
             large = large.subs(positions, scale * (size - 1) + taps)
@@ -236,7 +236,7 @@ def value_at(expression: sympy.Expr, kind: ConvType, spec: ConvSpec) -> Any:
     """
     if len(set(spec.kernel_size)) > 1:
         return None
-    names = _AXES[spec.dims]
+    names = AXES[spec.dims]
     numbers = {
         "B": spec.batch,
         "C": spec.in_channels,

@@ -27,11 +27,13 @@ point if
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from convbench.clock.variances import chance, quantile
@@ -39,15 +41,10 @@ from convbench.comparing.judging import Limits, explained
 from convbench.comparing.tables import of_logs
 from convbench.comparing.units import middle
 from convbench.history.scatter import Scatter, scatter
+from convbench.history.shares import Floats
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+Disturbed = Callable[[int, int, int, int], float]
 
-    from numpy.typing import NDArray
-
-    from convbench.history.shares import Floats
-
-    Disturbed = Callable[[int, int, int, int], float]
 
 _LEAST: Final = 1e-12
 """A variance that is taken for none: of runs that agree to the last digit."""

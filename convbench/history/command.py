@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from convbench.comparing.command import read_share
 from convbench.comparing.judging import Limits
@@ -15,10 +15,9 @@ from convbench.core.patterns import matching
 from convbench.history.history import History, history
 from convbench.history.page import page
 from convbench.history.run_folders import find_runs
+from convbench.report.document import Document
+from convbench.report.renderers import RENDERERS
 from convbench.runs.store import HEADER, holds_run
-
-if TYPE_CHECKING:
-    from convbench.report.document import Document
 
 PAGE: Final = "history.md"
 """The page's file: not `report.md`, which is a run's."""
@@ -67,8 +66,6 @@ def write(document: Document, out: Path) -> Path:
         RunError: the folder is a run's, or cannot be written.
 
     """
-    from convbench.report.renderers import RENDERERS
-
     if holds_run(out):
         raise RunError(
             f"--out {out} holds a run ({HEADER}), and figures and tables of its own report: give "

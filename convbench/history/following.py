@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from convbench.comparing.tables import NOT_MEASURED, busy, lean, timed
 from convbench.core import text as show
 from convbench.core.intervals import factor
+from convbench.history.history import History
 from convbench.history.plot import by_how_much
 from convbench.history.tables import commit
 from convbench.report.document import Column, Table
-
-if TYPE_CHECKING:
-    from convbench.history.history import History
-    from convbench.runs.record import Record
+from convbench.runs.record import Record
 
 Row = tuple[Any, ...]
 
@@ -28,7 +26,7 @@ def case_table(history: History, series: int, number: int) -> Table:
     ))  # fmt: skip
     columns = (
         Column(name="run", key="run", kind="integer"),
-        Column(name="time of a call", key="seconds", kind="seconds"),
+        Column(name=case.clock, key="seconds", kind="seconds"),
         Column(name="without common shift", key="alone", kind="seconds"),
         Column(name=f"time / {show.listing(baselines, 2)}", key="ratio", kind="ratio"),
         Column(name="multiplications", key="multiplications", kind="integer"),

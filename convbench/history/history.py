@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
+from convbench.comparing.clocks import one_clock_each
 from convbench.comparing.environment import Difference, environments
 from convbench.comparing.judging import Limits, disturbed
 from convbench.comparing.tables import timed
@@ -15,18 +17,11 @@ from convbench.comparing.units import mean, members
 from convbench.core.notebook_views import OneLine
 from convbench.core.text import plural
 from convbench.history.changes import Found, Level, find
-from convbench.history.run_folders import Entry, Unread
+from convbench.history.run_folders import Entry, Finds, Unread
 from convbench.history.series import Event, Series, events, logs, series
-from convbench.history.shares import take_away
-from convbench.runs.frame import rows
+from convbench.history.shares import Floats, take_away
+from convbench.runs.frame import Row, rows
 from convbench.runs.titles import Titles, titles
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from convbench.history.run_folders import Finds
-    from convbench.history.shares import Floats
-    from convbench.runs.frame import Row
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -35,12 +30,12 @@ class History(OneLine):
 
     runs: the oldest first; a run is named by its place in them from 1 on. cases: every case.
     differences: for each run, in what its environment differs from what was last known of it;
-    nothing for the first one. events: counts and cases that changed. found: change points of
-    cases. alone: [case, run], the log of the time without the common shift of its group; nan where
-    the group has too few cases. rows: for each run its rows by case, with the times that its own
-    report has. shares: for each group with enough cases the common shift of each run relative to
-    the median run, a log, nan where unknown. moved: change points of these. titles: names of the
-    groups for readers.
+    nothing for the first one. events: counts and cases that changed. found: change points of cases.
+    alone: [case, run], the log of the time without the common shift of its group; nan where the
+    group has too few cases. rows: for each run its rows by case, with the times that its own report
+    has, or event times of a case whose kernels some run did not time. shares: for each group with
+    enough cases the common shift of each run relative to the median run, a log, nan where unknown.
+    moved: change points of these. titles: names of the groups for readers.
     """
 
     runs: tuple[Entry, ...]
@@ -102,7 +97,8 @@ def _by_series(several: Iterable[_OfSeries]) -> dict[int, list[_OfSeries]]:
 def history(finds: Finds, limits: Limits | None = None) -> History:
     """Return the history of the runs found."""
     limits = limits or Limits()
-    cases = series([entry.run for entry in finds.runs])
+    runs = one_clock_each([entry.run for entry in finds.runs])
+    cases = series(runs)
     values = logs(cases)
     shares = take_away(values, [case.group for case in cases])
     groups = np.array([*shares.common.values()])
@@ -121,7 +117,7 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
             limits,
             lambda series, *runs: _disturbed([cases[series]], *runs),
         ),
-        rows=tuple({row.record.case: row for row in rows(entry.run)} for entry in finds.runs),
+        rows=tuple({row.record.case: row for row in rows(run)} for run in runs),
         alone=np.where(shares.known[:, None], mean(shares.left, axis=-1), np.nan),
         shares={group: _about_the_middle(block) for group, block in shares.common.items()},
         moved=find(
@@ -149,7 +145,7 @@ def _disturbed(cases: Sequence[Series], start: int, split: int, stop: int) -> fl
                 for case in cases
                 for record in case.records[slice(*stretch)]
                 if record is not None and timed(record)
-                for samples in record.samples
+                for samples in record.judged
             ]
             for stretch in ((start, split), (split, stop))
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from convbench.comparing.judging import REASONS
 from convbench.comparing.tables import busy, percentage
@@ -11,6 +12,7 @@ from convbench.comparing.units import FEWEST_FOR_A_SHIFT
 from convbench.core import text as show
 from convbench.core.intervals import factor
 from convbench.history.following import case_table, data_table
+from convbench.history.history import History
 from convbench.history.plot import by_how_much, trend_figure
 from convbench.history.tables import (
     MOST_ROWS,
@@ -22,13 +24,16 @@ from convbench.history.tables import (
     runs_table,
     unread_table,
 )
-from convbench.report.document import Bullet, Bullets, Document, Fold, Heading, Paragraph
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from convbench.history.history import History
-    from convbench.report.document import Block, Table
+from convbench.report.document import (
+    Block,
+    Bullet,
+    Bullets,
+    Document,
+    Fold,
+    Heading,
+    Paragraph,
+    Table,
+)
 
 MOST_CASES: Final = 6
 """Cases that a page follows run by run."""

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
+from convbench.clock.samples import TIME
 from convbench.comparing.tables import busy, timed
 from convbench.core import text as show
 from convbench.core.intervals import factor
+from convbench.history.history import History
+from convbench.history.series import Series
 from convbench.report.document import Figure
 from convbench.report.figuredata import Trend, TrendChange, TrendLevel, TrendLine, TrendPoint
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from convbench.history.history import History
 
 _MOST_KEYS: Final = 3
 _COMMIT: Final = 7
@@ -92,11 +91,16 @@ def _line(history: History, index: int) -> TrendLine:
         if event.change == "count changed"
     ]
     return TrendLine(
-        label=f"{case.label} in {history.titles.groups[case.group]}",
+        label=f"{case.label} in {history.titles.groups[case.group]}" + _clock(case),
         points=tuple(points),
         levels=_levels(points, [level.run for level in history.levels(index)]),
         changes=tuple(sorted(changes, key=lambda change: change.run)),
     )
+
+
+def _clock(case: Series) -> str:
+    """Return how a case's times are called, where they are not simply the time of a call."""
+    return "" if case.clock == TIME else f", {case.clock}"
 
 
 def _levels(points: Sequence[TrendPoint], changes: Sequence[int]) -> tuple[TrendLevel, ...]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from convbench.core.errors import RunError
+from convbench.runs.record import Run
 from convbench.runs.store import HEADER, RECORDS, load
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from convbench.runs.record import Run
 
 _MOST_NAMED: Final = 5
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from scipy import special
@@ -23,9 +23,7 @@ from scipy import special
 from convbench.clock.variances import inverse_trigamma, moderated
 from convbench.comparing.noise import FEWEST_FOR_A_SCALE, LEAST_SPREAD
 from convbench.comparing.units import mean
-
-if TYPE_CHECKING:
-    from convbench.history.shares import Floats
+from convbench.history.shares import Floats
 
 MOST_FREEDOM: Final = 12.0
 """What the other cases may add to a case's own degrees of freedom: scatter has a longer tail than

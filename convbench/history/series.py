@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convbench.clock.samples import Samples, joint_title
 from convbench.comparing.exact import Change, changes
-from convbench.comparing.matching import Pair, identity
+from convbench.comparing.matching import Key, Pair, identity
 from convbench.comparing.tables import timed
 from convbench.comparing.units import calm, members, of_processes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from convbench.clock.samples import Samples
-    from convbench.comparing.matching import Key
-    from convbench.history.shares import Floats
-    from convbench.runs.record import Record, Run
+from convbench.history.shares import Floats
+from convbench.runs.record import Record, Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +27,11 @@ class Series:
     label: str
     group: str
     records: tuple[Record | None, ...]
+
+    @property
+    def clock(self) -> str:
+        """What its times are called, see `clock.samples.time_title`."""
+        return joint_title(one.clock for one in self.records if one is not None and timed(one))
 
     @property
     def times(self) -> int:
@@ -110,4 +110,4 @@ def logs(cases: Sequence[Series]) -> Floats:
 
 
 def _samples(record: Record | None) -> tuple[Samples, ...]:
-    return record.samples if record is not None and timed(record) else ()
+    return record.judged if record is not None and timed(record) else ()

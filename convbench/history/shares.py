@@ -9,19 +9,17 @@ lack, do not influence.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convbench.comparing.units import FEWEST_FOR_A_SHIFT, members, middle
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+Floats = NDArray[np.float64]
 
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 _ROUNDS: Final = 4
 """Turns of the polish; the second one changes little, the fourth nothing that shows."""

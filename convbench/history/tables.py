@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from convbench.clock.contamination import MANY, contaminated_share
 from convbench.comparing.tables import NOT_MEASURED, busy, lean, of_logs, timed
 from convbench.core import text as show
 from convbench.core.intervals import factor
+from convbench.history.changes import Level
+from convbench.history.history import History
+from convbench.history.run_folders import Entry
 from convbench.report.document import Column, Table
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from convbench.history.changes import Level
-    from convbench.history.history import History
-    from convbench.history.run_folders import Entry
-    from convbench.runs.record import Record
+from convbench.runs.record import Record
 
 MOST_ROWS: Final = 100
 """Changes that a page shows; the others are counted, and in the data."""
@@ -117,7 +114,7 @@ def _notes(entry: Entry) -> list[str]:
     notes = [] if run.finished else ["not finished"]
     if run.torn:
         notes.append(show.plural(run.torn, "incomplete line"))
-    share = contaminated_share([samples for record in run.records for samples in record.samples])
+    share = contaminated_share([samples for record in run.records for samples in record.judged])
     if share >= MANY:
         notes.append(f"machine busy in {show.share(share)} of samples")
     if number := sum(map(busy, run.records)):

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.observing import observed
-from convbench.core.serialization import ADDED, SPARSE, Duration, Rate, Stored, Whole
+from convbench.core.serialization import ADDED, SPARSE, Duration, Speed, Stored, Whole
 from convbench.machine.levels import CALLS, GAIN, MEMORY, Level, fitting, levels_of
 from convbench.machine.shapes import FAMILIES, Shape
 from convbench.machine.trials import Trial
@@ -72,8 +72,8 @@ class Ceiling(Stored):
     device: str
     dtype: str
     threads: Whole
-    multiplications_per_second: Rate
-    bytes_per_second: Rate
+    multiplications_per_second: Speed
+    bytes_per_second: Speed
     peak_of: str = field(default="", metadata=ADDED)
     levels: tuple[Level, ...] = field(default=(), metadata=ADDED)
     convolution_seconds: Duration | None = field(default=None, metadata=ADDED)
@@ -81,7 +81,7 @@ class Ceiling(Stored):
     primitive_seconds: Duration | None = field(default=None, metadata=ADDED)
     reorder_seconds: Duration | None = field(default=None, metadata=ADDED)
     watched_seconds: Duration | None = field(default=None, metadata=ADDED)
-    reorder_bytes_per_second: Rate | None = field(default=None, metadata=ADDED)
+    reorder_bytes_per_second: Speed | None = field(default=None, metadata=ADDED)
     fault_seconds: Duration | None = field(default=None, metadata=ADDED)
     sm_clock_mhz: Whole | None = field(default=None, metadata=SPARSE)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from convbench.core.serialization import SPARSE, Rate, Stored, Whole
+from convbench.core.serialization import SPARSE, Speed, Stored, Whole
 
 if TYPE_CHECKING:
     from convbench.clock.stopwatch import Work
@@ -41,7 +41,7 @@ class Level(Stored):
 
     name: str
     size: Whole | None
-    bytes_per_second: Rate
+    bytes_per_second: Speed
     of: str = field(default="", metadata=SPARSE)
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from convbench.convs.pointwise import Pointwise
 from convbench.convs.standard import Standard
+from convbench.core.arithmetic import Quantity
+from convbench.core.costs import Step
 from convbench.core.spec import Axis, ConvSpec
 from convbench.core.steps import Elementwise, Pool
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from convbench.core.arithmetic import Quantity
-    from convbench.core.costs import Step
 
 
 class Map(NamedTuple):

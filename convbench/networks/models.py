@@ -9,15 +9,16 @@ import os
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convbench.core.errors import ConvbenchError, UnknownNameError, one_line
 from convbench.core.plugins import import_file
+from convbench.core.torchvision_import import importing
+from convbench.networks.base import NETWORKS
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from torch import nn
     from torch.export import ExportedProgram
 
@@ -122,8 +123,6 @@ def _no_file(path: str | Path) -> ModelError:
 def _registered(name: str, given: dict[str, Any], device: str) -> nn.Module:
     import torch
 
-    from convbench.networks.base import NETWORKS
-
     if given:
         raise ModelError(
             f"{name} is a registered network and takes no --arg: register one with other knobs, or "
@@ -149,7 +148,11 @@ def _factory(reference: str) -> Callable[..., Any]:
     if here not in sys.path:  # last: a file there must not stand in for an installed package
         sys.path.append(here)
     try:
-        found: Any = _imported(module_name) if file is None else import_file(file)
+        found: Any = (
+            importing(partial(importlib.import_module, module_name))
+            if file is None
+            else import_file(file)
+        )
     except (Exception, SystemExit) as error:
         raise ModelError(
             f"{module_name} cannot be imported: {one_line(error)}. "
@@ -166,19 +169,6 @@ def _factory(reference: str) -> Callable[..., Any]:
             raise ModelError(f"{module_name} has no attribute {name!r}.{hint}")
         found = getattr(found, name)
     return found  # type: ignore[no-any-return]
-
-
-def _imported(name: str) -> ModuleType:
-    """Import a module; where torchvision's compiled part does not load, without that part."""
-    try:
-        return importlib.import_module(name)
-    except RuntimeError as error:
-        if "torchvision::" not in str(error):
-            raise
-    from convbench.core.torchvision_import import declare_operators
-
-    declare_operators()
-    return importlib.import_module(name)
 
 
 def _called(

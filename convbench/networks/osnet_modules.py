@@ -6,15 +6,12 @@ they are an interface: attributes here must keep them. Imported only when a netw
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from convbench.networks.osnet import FEATURES, NARROWING, REDUCTION, STREAMS
-
-if TYPE_CHECKING:
-    from convbench.networks.osnet import OSNet
+from convbench.networks.osnet import FEATURES, NARROWING, REDUCTION, STREAMS, OSNet
 
 
 class ConvNorm(nn.Module):

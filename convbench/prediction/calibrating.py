@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from convbench.clock.stopwatch import Stopwatch
 
-A_SECOND: Final = 30
+A_SECOND: Final = 40
 """Samples drawn for each second of the budget."""
 FEWEST_SAMPLES: Final = 360
 BLOCK: Final = 0.0002
@@ -52,8 +52,10 @@ BLOCKS: Final = 4
 MORE_BLOCKS: Final = 12
 """With several threads, of which any that waits for a core delays the call."""
 MOST_CALLS: Final = 50
+LONG: Final = 0.002
+"""Seconds from which half as many calls are timed."""
 FEWEST: Final = 3
-ENOUGH: Final = 40
+ENOUGH: Final = 15
 """Samples of a family; one with fewer is fitted with the help of those that are alike."""
 NETWORKS: Final = 40
 """Networks that are timed to learn how operators differ among others from alone."""
@@ -175,7 +177,8 @@ def shortest(
     work()
     estimate = min(block(1), block(1))
     calls = max(1, min(MOST_CALLS, round(BLOCK / estimate)))
-    return min(block(calls) for _ in range(BLOCKS if threads == 1 else MORE_BLOCKS))
+    blocks = (BLOCKS if threads == 1 else MORE_BLOCKS) // (2 if estimate > LONG else 1)
+    return min(block(calls) for _ in range(blocks))
 
 
 def fitted(found: Sequence[Timed], ceiling: Ceiling) -> Fit:

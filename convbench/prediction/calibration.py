@@ -12,7 +12,7 @@ from typing import Any, Final
 from convbench.core.errors import ConvbenchError
 from convbench.core.files import write_file
 from convbench.core.notebook_views import OneLine
-from convbench.core.serialization import Duration, Rate, Share, Stored, Whole
+from convbench.core.serialization import Duration, Share, Speed, Stored, Whole
 from convbench.core.text import plural
 from convbench.machine.fingerprint import GROUPS, MAY_DIFFER, differences, fingerprint
 from convbench.prediction.model import Context, Family
@@ -33,6 +33,10 @@ class CalibrationError(ConvbenchError):
     """A calibration that is not there, cannot be read, or is of another machine."""
 
 
+MODEL: Final = 2
+"""Version of the terms and coordinates (`terms`) that a calibration holds numbers of."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Baseline(Stored):
     """A simpler prediction, and its median relative error on the calibration's convolutions.
@@ -40,8 +44,8 @@ class Baseline(Stored):
     error: a share of the measured time.
     """
 
-    multiplications_per_second: Rate
-    bytes_per_second: Rate | None
+    multiplications_per_second: Speed
+    bytes_per_second: Speed | None
     error: Share
 
 
@@ -83,7 +87,10 @@ class Fit(OneLine, Stored):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Calibration(OneLine, Stored):
-    """What was fitted on one machine. dtype: of what was timed; took: seconds of all of it."""
+    """What was fitted on one machine.
+
+    dtype: of what was timed. took: seconds of all of it. model: see `MODEL`.
+    """
 
     convbench: str
     made: str
@@ -92,6 +99,7 @@ class Calibration(OneLine, Stored):
     took: Duration
     machine: dict[str, Any]
     fits: tuple[Fit, ...]
+    model: Whole = MODEL
 
     @property
     def in_short(self) -> str:
@@ -171,6 +179,11 @@ def load(path: str | Path | None = None, *, any_machine: bool = False) -> Calibr
             f"{path} is no calibration that this convbench can read ({error}): make it again with "
             "`convbench calibrate`."
         ) from None
+    if found.model != MODEL:
+        raise CalibrationError(
+            f"{path} was made by another version of convbench, for another model: make it again "
+            "with `convbench calibrate`."
+        )
     if not any_machine:
         found.check_machine()
     return found

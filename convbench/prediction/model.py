@@ -35,7 +35,7 @@ ROBUST: Final = 0.3
 """Error, as a logarithm, from which a sample counts less."""
 ROUNDS: Final = 8
 _FAR: Final = 20.0
-HELP: Final = 0.15
+HELP: Final = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -147,7 +147,11 @@ def _watching(found: list[Operator]) -> Any:
     import torch
     from torch.utils._pytree import tree_leaves
 
-    from convbench.core.torch_internals import DispatchMode, results_of
+    from convbench.core.torch_internals import (
+        DispatchMode,
+        layout_of_convolution,
+        results_of,
+    )
 
     class Watch(DispatchMode):
         """Note every operator. stack: the modules that are running, innermost last."""
@@ -174,13 +178,22 @@ def _watching(found: list[Operator]) -> Any:
             )
             if not given:  # makes a tensor, as empty: what fills it is an operator too
                 return results
+            path = self.stack[-1] if self.stack else ""
+            if name == "convolution":
+                laid = given[0].contiguous(memory_format=layout_of_convolution(*given[:2]))
+                if laid is not given[0]:  # a convolution copies such an input before it starts
+                    copied = (_tensor(given[0]),), (_tensor(laid),)
+                    found.append(
+                        Operator(name="clone", inputs=copied[0], outputs=copied[1], path=path)
+                    )
+                    given[0] = laid
             found.append(
                 Operator(
                     name=name,
                     inputs=tuple(map(_tensor, given)),
                     outputs=tuple(map(_tensor, made)),
                     alias=alias,
-                    path=self.stack[-1] if self.stack else "",
+                    path=path,
                     window=prod(args[1]) if "pool2d" in name and "adaptive" not in name else 0,
                     convolution=convolution if name == "convolution" else (),
                 )

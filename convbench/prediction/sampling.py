@@ -18,12 +18,14 @@ MOST_ELEMENTS: Final = 6_000_000
 """Of a tensor: 24 MB, what networks have at batch 8."""
 
 CONVOLUTIONS: Final[dict[str, int]] = {
-    "standard": 24, "pointwise": 24, "grouped": 20, "depthwise": 18, "multiplied": 6,
-    "dilated": 4, "transposed": 14,
+    "standard": 22, "few channels": 12, "pointwise": 24, "grouped": 28, "depthwise": 18,
+    "multiplied": 8, "dilated": 4, "transposed": 18,
 }  # fmt: skip
 """Kinds of convolutions, and how many of a deck of samples each is."""
-_OFTEN: Final = {"linear": 4, "batch norm": 6, "concatenate": 4, "global pool": 3,
-                 "channel shuffle": 3, "slice": 3}  # fmt: skip
+_OFTEN: Final = {"linear": 8, "batch norm": 6, "concatenate": 4, "global pool": 4,
+                 "channel shuffle": 3, "slice": 3, "other layout": 6, "nearest": 8, "bilinear": 6,
+                 "maximum pool": 6, "maximum pool 2": 4, "average pool": 5,
+                 "average pool 3": 5}  # fmt: skip
 """Of each other call a deck has two samples; of these it has more."""
 _GROWS: Final = ("nearest", "bilinear")
 
@@ -57,7 +59,8 @@ def _within_limits(random: Random, kind: str) -> Sample:
     channels_last = random.random() < 0.5  # noqa: PLR2004
     while True:
         if kind == "linear":
-            rows, inputs, outputs = _batch(random), *(_channels(random, 4, 2048) for _ in "io")
+            rows = random.choice((1, 1, 2, 4, 8, 16, 32))
+            inputs, outputs = (_channels(random, 16, 2048) for _ in "io")
             return Sample(_linear(inputs, outputs), ((rows, inputs),), channels_last=False)
         found = (_convolution if kind in CONVOLUTIONS else _elementwise)(random, kind)
         if found is not None:
@@ -152,8 +155,8 @@ def _convolution(random: Random, kind: str) -> _Drawn:  # noqa: C901  (one branc
     kernel, groups, dilation = _kernel(random), 1, 1
     layer: Callable[..., nn.Module] = nn.Conv2d
     options["stride"] = random.choices((1, 2), (75, 25))[0]
-    if kind == "standard" and random.random() < 0.15:  # noqa: PLR2004
-        inputs = 3
+    if kind == "few channels":  # as the first layer of a network
+        inputs, size = 3, _size(random, 24, 256)
     elif kind == "pointwise":
         kernel, inputs, outputs = (1, 1), *(_channels(random, 3, 2048) for _ in "io")
         options["stride"] = random.choices((1, 2), (88, 12))[0]
@@ -232,6 +235,10 @@ def elementwise() -> dict[str, tuple[Callable[[int], nn.Module], int]]:
         batch, channels, *size = x.shape
         return x.view(batch, 2, channels // 2, *size).transpose(1, 2).reshape(x.shape)
 
+    def other(x: Tensor) -> Tensor:
+        layouts = torch.contiguous_format, torch.channels_last
+        return x.contiguous(memory_format=layouts[x.is_contiguous()])
+
     return {
         "batch norm": (nn.BatchNorm2d, 1),
         "relu": a(nn.ReLU),
@@ -257,6 +264,7 @@ def elementwise() -> dict[str, tuple[Callable[[int], nn.Module], int]]:
         "pixel shuffle": a(nn.PixelShuffle, 2),
         "slice": of(1, lambda x: x[:, : x.shape[1] // 2].contiguous()),
         "pad": a(nn.ZeroPad2d, (0, 1, 0, 1)),
+        "other layout": of(1, other),
         "view": of(1, lambda x: x.permute(0, 1, 3, 2)),
     }
 

@@ -48,7 +48,8 @@ def form(op: Operator, threads: int) -> str:
     PyTorch takes its own kernel ("native": a matrix product for each image, of columns unless the
     kernel has one tap) where `native` says so, oneDNN else. With channels first oneDNN needs
     channels of a group in multiples of 4 for its direct kernels, and takes a matrix product else;
-    with channels last it takes one kernel up to 16 input channels a group and another beyond.
+    with channels last it takes the direct kernels up to 16 input channels a group ("narrow") and
+    one of small matrix products beyond.
     """
     x, w = op.inputs[:2]
     transposed, groups = op.convolution[3], op.convolution[5]
@@ -67,7 +68,7 @@ def form(op: Operator, threads: int) -> str:
             return "pointwise"
         return "few channels" if inner < LANES else "standard"
     direct = inner > LANES if x.channels_last else inner % 4 == outer % 4 == 0
-    return "grouped" if direct else "grouped, odd"
+    return "grouped" if direct else f"grouped, {'narrow' if x.channels_last else 'odd'}"
 
 
 def channels(op: Operator) -> tuple[int, int]:
@@ -139,9 +140,11 @@ def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
         if inner == outer == 1:
             vectors = batch * positions * taps * (_up(groups) / LANES)
         else:
-            if not x.channels_last and groups > 1:
-                width = next(n for n in (16, 8, 4, 1) if inner % n == outer % n == 0)
-            if not x.channels_last and (groups > 1 or inner >= LANES):
+            direct = not x.channels_last or "narrow" in kind
+            if direct and groups > 1:
+                rest = LANES if x.channels_last else 1
+                width = next((n for n in (16, 8, 4) if inner % n == outer % n == 0), rest)
+            if direct and (groups > 1 or inner >= LANES):
                 depth = _up(inner, width)
             vectors = batch * groups * positions * taps * depth * _up(outer, width) / width
         share = 1.0
@@ -152,14 +155,15 @@ def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
                 read = Axis(input=size, output=out, kernel=kernel, stride=jump, dilation=spread,
                             pad_low=pad, pad_high=pad).valid_taps  # fmt: skip
                 share *= read / (out * kernel)
-        found |= {
-            "vectors": vectors * share,
-            "padded": vectors * (1 - share),
-            "short rows": vectors / min(y.shape[-1], _ROW),
-            "few blocks": vectors / min(_BLOCKS, _up(outer) / LANES),
-            "row ends": batch * groups * positions / y.shape[-1] * _up(outer) * taps,
-            "strided": vectors * (max(stride) > 1),
-        }
+        found["vectors" if width == LANES else f"vectors of {width}"] = vectors * share
+        found["few blocks"] = vectors / min(_BLOCKS, _up(outer) / LANES)
+        if not transposed:
+            found |= {
+                "padded": vectors * (1 - share),
+                "short rows": vectors / min(y.shape[-1], _ROW),
+                "row ends": batch * groups * positions / y.shape[-1] * _up(outer) * taps,
+                "strided": vectors * (max(stride) > 1),
+            }
     found |= _beyond(held)
     return {name: float(amount) for name, amount in found.items() if amount}
 
@@ -185,7 +189,9 @@ def plain_terms(op: Operator) -> dict[str, float]:
         "call": 1.0,
         "read": read,
         "written": written,
-        "multiplications": work(op)[0],
+        "multiplications": (macs := work(op)[0]),
+        "few rows": macs / min((made.shape or (1,))[0], _TILE),
+        "few outputs": macs / min((made.shape or (1,))[-1], _TILE),
         "windows": made.elements * op.window,
         "planes": math.prod(made.shape[:2]),
         "rows": made.elements / (made.shape or (1,))[-1],
@@ -244,7 +250,7 @@ def relatives(name: str) -> Iterator[str]:
         yield name.partition(",")[0].removesuffix("_")  # out of place
         return
     others = [kind]
-    for word in (", stride 1", ", odd", "native ", "grouped "):
+    for word in (", stride 1", ", odd", ", narrow", "native ", "grouped "):
         others.append(others[-1].replace(word, ""))
     for other in others[1:]:
         yield f"{other}, channels {layout}"
@@ -272,5 +278,10 @@ def coordinates(op: Operator) -> list[float]:
             (y.shape[-1] < _ROW / 4) * 1.0,
         ]
     made = (op.outputs or op.inputs)[0]
-    sizes = (op.inputs[0].elements, made.elements, math.prod(made.shape[1:2]))
+    sizes = (
+        op.inputs[0].elements,
+        made.elements,
+        math.prod(made.shape[1:2]),
+        (made.shape or (1,))[-1],
+    )
     return [math.log2(max(1, size)) for size in sizes]

@@ -17,6 +17,8 @@ import pytest
 from convbench.core import text as show
 from convbench.core.errors import RunError, one_line
 from convbench.core.intervals import WORDS
+from convbench.core.version import __version__
+from convbench.counting.base import count_with
 
 if TYPE_CHECKING:
     from convbench.clock.arguments import Given
@@ -107,7 +109,6 @@ class Session:
         self._stored += len(records)
 
     def _opened(self, device: str, threads: int) -> Store:
-        from convbench.core.version import __version__
         from convbench.machine.fingerprint import fingerprint
         from convbench.runs.job import set_aside
         from convbench.runs.record import Header
@@ -139,8 +140,6 @@ class Session:
 
     def pytest_report_header(self) -> str:
         """Say at the top that times are taken, and where they go."""
-        from convbench.core.version import __version__
-
         stored = f", stored in {self._shown}" if self._shown else ""
         return f"convbench: {__version__}, timing assertions run{stored}"
 
@@ -218,8 +217,6 @@ class Session:
 def _tallies(call: Any, inputs: tuple[Any, ...]) -> dict[str, Tally | Unavailable]:
     """Return our own count of a module, or why it has none, where one is timed."""
     from torch import nn
-
-    from convbench.counting.base import count_with
 
     return {"profile": count_with("convbench", call, inputs)} if isinstance(call, nn.Module) else {}
 

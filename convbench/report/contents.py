@@ -21,8 +21,10 @@ from convbench.report.document import (
 )
 from convbench.report.doubts import busy, remedy
 from convbench.report.findings import findings, main_group, scope
+from convbench.report.findings_batch import batch_figure
 from convbench.report.groups import groups, telling, timed_rows
 from convbench.report.large import MOST_GROUPS, cut
+from convbench.report.launching import launching_section
 from convbench.report.measured import measured_section
 from convbench.report.plots import curve_figure, networks_figure, ratios_figure
 from convbench.report.published_figures import figures
@@ -65,9 +67,11 @@ def contents(run: Run) -> Document:
         *results.main_section(main, every),
         *why_section(main, every),
         *disagreements(run),
+        *launching_section(main, every),
         *results.overview(every),
         *results.other_groups(shown, every, left),
         *_curve(every),
+        *_batches(every),
         *_networks(run, every, nets),
         *_left_out(run),
         *measured_section(run, every),
@@ -132,6 +136,11 @@ def _curve(every: Sequence[Group]) -> tuple[Block, ...]:
     )
     heading = Heading(level=2, text="Depthwise separable against its formula")
     return heading, Paragraph(text=text), figure
+
+
+def _batches(every: Sequence[Group]) -> tuple[Block, ...]:
+    figure = batch_figure([group for group in every if group.kind == "type"])
+    return (Heading(level=2, text="Where the batch decides"), figure) if figure else ()
 
 
 def _networks(run: Run, every: Sequence[Group], several: Sequence[Group]) -> tuple[Block, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from convbench.clock.samples import TIME
 from convbench.core.intervals import Interval, RatioInterval
-from convbench.core.serialization import Whole
+from convbench.core.serialization import ADDED, Whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +29,15 @@ class Point:
 class Scatter:
     """Time of a call against multiplications. series: all types of the run; each has its look.
 
-    group: short name of the group of cases, as in the table of all cases.
+    group: short name of the group of cases, as in the table of all cases. clock: what the time is
+    called; left out of a file where it is the time of a call.
     """
 
     title: str
     group: str = ""
     points: tuple[Point, ...]
     series: tuple[str, ...]
+    clock: str = field(default=TIME, metadata=ADDED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +100,12 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Bars:
-    """Networks of one group, in the order to be shown. group: as of a `Scatter`."""
+    """Networks of one group, in the order to be shown. group, clock: as of a `Scatter`."""
 
     title: str
     group: str = ""
     bars: tuple[Bar, ...]
+    clock: str = field(default=TIME, metadata=ADDED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +203,7 @@ class Roofline:
     """What cases of one group reach of a device's measured ceilings.
 
     multiplications_per_second: of a large product or convolution. bytes_per_second: of a copy that
-    no cache holds. levels: the caches. group: as of a `Scatter`.
+    no cache holds. levels: the caches. group, clock: as of a `Scatter`.
     """
 
     title: str
@@ -209,6 +213,7 @@ class Roofline:
     points: tuple[RooflinePoint, ...]
     series: tuple[str, ...]
     levels: tuple[Roof, ...] = ()
+    clock: str = field(default=TIME, metadata=ADDED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,4 +241,35 @@ class Waterfall:
     time: RatioInterval
 
 
-FigureData = Scatter | Ratios | Curve | Bars | Trend | Roofline | Waterfall
+@dataclass(frozen=True, kw_only=True)
+class BatchPoint:
+    """The time ratio of a type to the baseline at one batch."""
+
+    batch: Whole
+    time: RatioInterval
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchLine:
+    """A type at its batches, smallest first. label, series: as of a `Point`."""
+
+    label: str
+    series: str
+    points: tuple[BatchPoint, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batches:
+    """Time ratios over the batch. baseline: the case that is 1. series: as of a `Scatter`.
+
+    clock: what the times are called.
+    """
+
+    title: str
+    baseline: str
+    lines: tuple[BatchLine, ...]
+    series: tuple[str, ...]
+    clock: str
+
+
+FigureData = Scatter | Ratios | Curve | Bars | Trend | Roofline | Waterfall | Batches

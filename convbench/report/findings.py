@@ -10,14 +10,24 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from convbench.clock.samples import TIME
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.report import findings_run as whole
 from convbench.report.document import FINDINGS, Bullet, Bullets, Paragraph
 from convbench.report.doubts import busy, remedy
 from convbench.report.findings_batch import flips
+from convbench.report.findings_launching import launch_bound
 from convbench.report.findings_sure import sureness
-from convbench.report.groups import Group, alike, multiplications, telling, timed_rows
+from convbench.report.groups import (
+    Group,
+    alike,
+    clock_of,
+    conventions,
+    multiplications,
+    telling,
+    timed_rows,
+)
 from convbench.report.phrases import (
     MOST_NAMES,
     WITHIN,
@@ -44,7 +54,7 @@ _SEVERAL = 2
 
 
 def findings(run: Run, all_groups: Sequence[Group]) -> tuple[Paragraph | Bullets, ...]:
-    """Return the opening of a report: what was run, then at most 8 points."""
+    """Return the opening of a report: what was run, then at most 9 points."""
     if not run.records:
         return (Paragraph(text="This run holds no cases, so there is nothing to say yet."),)
     types = [group for group in all_groups if group.kind == "type"]
@@ -56,6 +66,7 @@ def findings(run: Run, all_groups: Sequence[Group]) -> tuple[Paragraph | Bullets
         promise = _promise(main, types, explained=separable is not None)
         items += [_cheapest(main), _fastest(main), separable, promise]
     items += [
+        launch_bound(all_groups, main),
         whole.networks(run, all_groups),
         whole.tests(all_groups),
         whole.counted(run),
@@ -98,6 +109,7 @@ def _scope(run: Run, all_groups: Sequence[Group], main: Group | None) -> str:
         "Counts are multiplications of one forward pass of the whole batch (1 MAC = 1 "
         "multiplication, taps on padding included); times are of one call."
     )
+    text += "".join(f" {said}" for said in conventions(timed_rows(all_groups)))
     if main is None:
         return text
     key = ""
@@ -139,7 +151,7 @@ def _cheapest(group: Group) -> Bullet | None:
 def _fastest(group: Group) -> Bullet | None:
     full = alike(group.timed)
     best = full[0] if full else None
-    if best is None or best.seconds is None or not best.record.samples:
+    if best is None or best.seconds is None or not best.record.judged:
         return None
     text = f"{named(best.record)} {_takes(best, best.seconds)}"
     answer = best.record.label
@@ -162,6 +174,9 @@ def _fastest(group: Group) -> Bullet | None:
         names = show.listing([row.record.label for row in ties], MOST_NAMES)
         text += f". It is {said} {names}"
         answer += f"; {said} {show.plural(len(ties), 'other')}"
+    if apart := [row for row in full if clock_of([row]) != clock_of([best])]:
+        names = show.listing([row.record.label for row in apart], MOST_NAMES)
+        text += f". Not compared with it: {names} ({clock_of(apart)})"
     ahead = [row for row in group.timed if row not in full and verdict(row, best) == "faster"]
     return Bullet(
         lead="Fastest full replacement" if ahead and not best.is_baseline else "Fastest",
@@ -172,15 +187,15 @@ def _fastest(group: Group) -> Bullet | None:
 
 def _takes(row: Row, seconds: Interval) -> str:
     """Return how long a call takes, or what the processes say that do not agree on it."""
-    samples = row.record.samples
-    processes = show.plural(len(samples), "process", "processes")
+    processes = show.plural(len(row.record.judged), "process", "processes")
+    call = {TIME: "a call"}.get(name := clock_of([row]), f"of {name} a call")
     if show.known(seconds):
         basis = f"{show.confidence(seconds.confidence)} interval, {processes}"
-        return f"takes {show.seconds(seconds)} a call ({basis})"
+        return f"takes {show.seconds(seconds)} {call} ({basis})"
     if len(seconds.each) < _SEVERAL:
-        return f"takes {show.seconds(seconds)} a call ({processes}, no interval)"
+        return f"takes {show.seconds(seconds)} {call} ({processes}, no interval)"
     return (
-        f"takes {show.seconds(seconds.value)} a call (the median of processes that measured "
+        f"takes {show.seconds(seconds.value)} {call} (the median of processes that measured "
         f"{show.spread(seconds, listed=True)}, too far apart for an interval: {remedy([row])})"
     )
 

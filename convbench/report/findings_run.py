@@ -8,7 +8,9 @@ from convbench.core import text as show
 from convbench.report.agreements import NOT_COUNTED, agreements
 from convbench.report.document import Bullet
 from convbench.report.doubts import remedy
-from convbench.report.groups import Group, alike, multiplications, telling
+from convbench.report.findings_launching import bound, caution
+from convbench.report.findings_launching import remedy as remedy_of_launching
+from convbench.report.groups import Group, alike, clock_of, multiplications, telling
 from convbench.report.phrases import (
     MOST_NAMES,
     against,
@@ -82,7 +84,7 @@ def counted(run: Run) -> Bullet | None:
     for index, name in enumerate(names):
         seen = [item for item in found if item.verdicts[index] != NOT_COUNTED]
         wrong = [item for item in seen if item.verdicts[index] != "agrees"]
-        shares.setdefault(f"{len(seen) - len(wrong)} of {len(seen)}", []).append(name)
+        shares.setdefault(f"{len(seen) - len(wrong):,} of {len(seen):,}", []).append(name)
         apart |= {f"{item.label} ({name}: {item.verdicts[index]})": None for item in wrong}
     (share, first), *others = shares.items()
     noun = "case" if len(found) == 1 else "cases"
@@ -102,7 +104,7 @@ def next_step(run: Run, main: Group | None, doubt: str) -> Bullet | None:
     return Bullet(lead="Try next", text=text, answer=answer) if text else None
 
 
-def _advice(  # noqa: PLR0911  a line for each state of a run
+def _advice(  # noqa: C901, PLR0911  a line for each state of a run
     run: Run, main: Group | None, doubt: str
 ) -> tuple[str, str]:
     """Return what to do, in a few words and in sentences."""
@@ -128,6 +130,12 @@ def _advice(  # noqa: PLR0911  a line for each state of a run
             "Get a time for the baseline first: without it, no ratio says what is gained."
         )
     best, name = full[0], base.record.label
+    clock = clock_of([base])
+    if full[1:] and all(clock_of([row]) != clock for row in full if row is not base):
+        return "See what launching costs", (
+            f"See what launching costs: {name} has {clock} and the others have another, which do "
+            "not compare, so that there is no verdict."
+        )
     gain = [row for row in full if row.time and row.time.verdict == "faster"]
     labels = [row.record.label for row in gain if row is gain[0] or tied(row, gain[0])]
     names = show.listing(labels, MOST_NAMES)
@@ -139,14 +147,17 @@ def _advice(  # noqa: PLR0911  a line for each state of a run
         return do, f"{do}, since the machine was busy.{ahead}"
     if gain:
         names = f"one of {names}, none of them shown to be the fastest," if labels[1:] else names
-        return f"{show.listing(labels, 1)} in place of {name}, then train", (
+        ready = [row for row in gain if row is gain[0] or tied(row, gain[0])]
+        how = f", with {remedy_of_launching(ready)}" if any(map(bound, ready)) else ""
+        return f"{show.listing(labels, 1)} in place of {name}{how}, then train", (
             f"Try {names} in place of {name} at the sizes of your own network, and train it before "
-            "you decide: accuracy was not measured."
+            f"you decide: accuracy was not measured.{caution(ready)}"
         )
+    event_timed = [row for row in full if not row.record.kernels_alone]
     if best.is_baseline or (best.time and best.time.verdict in {"slower", "same"}):
         do = f"Keep {name}"
-        return do, f"{do}: no full replacement was faster."
+        return do, f"{do}: no full replacement was faster.{caution(event_timed)}"
     return f"Keep {name}, time again", (
         f"Keep {name} for now, and time again with more rounds: no full replacement was clearly "
-        "faster."
+        f"faster.{caution(event_timed)}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from convbench.clock.samples import EVENT_TIME
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.report.document import Bullet
@@ -28,7 +29,7 @@ def sureness(run: Run, all_groups: Sequence[Group], main: Group | None, doubt: s
     """
     rows = timed_rows(all_groups)
     rounds = [rounds_of(row.record) for row in rows]
-    processes = [len(row.record.samples) for row in rows]
+    processes = [len(row.record.judged) for row in rows]
     kinds = Counter(
         kind for group in all_groups for row in group.rows for kind in kinds_of(row.flags)
     )
@@ -73,9 +74,10 @@ def resolution(machine: Machine) -> str:
         for size in found.sizes
         if size.smallest_difference is not None
     ]
+    clock = f", {EVENT_TIME}" if found.device.startswith("cuda") else ""
     text = (
-        " Before the run, identical code timed against itself (A/A test) was called different in "
-        f"{found.excluding_one} of {found.trials} pairs (5 % is expected by chance)"
+        f" Before the run, identical code timed against itself (A/A test{clock}) was called "
+        f"different in {found.excluding_one} of {found.trials} pairs (5 % is expected by chance)"
     )
     text += f"; {found.too_short} more could not be judged" if found.too_short else ""
     text += (

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from convbench.clock.samples import joint_title
+from convbench.core import text as show
 from convbench.core.once import once
 from convbench.runs.frame import Row, rows
+from convbench.runs.launching import CONVENTIONS
 from convbench.runs.titles import titles
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from convbench.runs.record import Kind, Run
 
@@ -62,6 +65,11 @@ class Group:
         found = [row for row in self.timed if row.time]
         return tuple(sorted(found, key=lambda row: row.time.value if row.time else 0.0))
 
+    @cached_property
+    def clock(self) -> str:
+        """What its times are called, see `clock_of`."""
+        return clock_of(self.timed)
+
     def find(self, name: str) -> Row | None:
         """Return the first believable row of the type `name`, one with default knobs if any."""
         found = [row for row in self.derived if row.record.name == name]
@@ -87,6 +95,21 @@ def alike(found: Sequence[Row]) -> tuple[Row, ...]:
 def timed_rows(all_groups: Sequence[Group]) -> list[Row]:
     """Return the rows of all groups that have a time to believe."""
     return [row for group in all_groups for row in group.timed]
+
+
+def clock_of(found: Iterable[Row]) -> str:
+    """Return what the times of rows are called: "time of a call", on a GPU by its clock."""
+    return joint_title(row.record.clock for row in found)
+
+
+def conventions(found: Iterable[Row]) -> list[str]:
+    """Return what the times of rows on a GPU are, a sentence each; nothing of any other device."""
+    names = clock_of(found)
+    return [
+        f"{show.capital(name)}: {what}."
+        for name, what in CONVENTIONS.items()
+        if name.removesuffix(" time") in names
+    ]
 
 
 @once

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from convbench.report.document import Block
 
+MANY_GROUPS: Final = 6
+"""A run with more groups has no details here, draws its main group alone, and has one fold for its
+small groups."""
 MOST_GROUPS: Final = 120
 """Groups that have a table on the page: more than the largest suite has."""
 MOST_ROWS: Final = 200

@@ -19,7 +19,8 @@ from convbench.report.document import (
     folded,
 )
 from convbench.report.findings import main_group
-from convbench.report.groups import timed_rows
+from convbench.report.groups import conventions, timed_rows
+from convbench.report.large import MANY_GROUPS
 from convbench.runs.columns import LISTED, TIME
 from convbench.runs.frame import counters
 from convbench.runs.titles import slot_title
@@ -135,7 +136,14 @@ _OF_DETAILS: Final = {
 }
 
 
+_REMARKS_OF_A_GPU: Final = (
+    "Launch-bound: launching a call takes longer than its kernels. Kernels not timed: they could "
+    "not be captured in a CUDA graph, so the time is event time. "
+)
+
+
 def _conventions(run: Run, every: Sequence[Group]) -> Bullets:
+    words = conventions(timed_rows(every))
     told = {
         **RULES,
         "Time of a call": f"{TIME}, so that every time here was measured.",
@@ -146,8 +154,9 @@ def _conventions(run: Run, every: Sequence[Group]) -> Bullets:
         **_short_names(every),
         "Remarks": "contaminated: other programs took time from many samples. Outliers: many "
         "samples far from the rest. Disturbed: processes far from the others. Not settled: the "
-        "warm-up was too short. tables/cases.csv has the numbers (flags).",
-        **(_OF_DETAILS if len(every) <= results.MANY_GROUPS else {}),
+        f"warm-up was too short. {_REMARKS_OF_A_GPU if words else ''}tables/cases.csv has the "
+        "numbers (flags).",
+        **(_OF_DETAILS if len(every) <= MANY_GROUPS else {}),
         **_of_the_device(timed_rows(every)),
     }
     items = [Bullet(lead=lead, text=text) for lead, text in told.items()]
@@ -174,11 +183,10 @@ def _of_the_device(rows: Sequence[Row]) -> dict[str, str]:
             f"{max(pools) / 2**20:,.0f} MiB were read before every sample, and every call of a "
             "sample used another copy; the time is without that."
         )
-    if any(row.record.samples[0].issue_seconds for row in rows):
+    if words := conventions(rows):
         told["Times of a GPU"] = (
-            "the device's own (CUDA events). Kernels alone: replayed from a graph. Host: by the "
-            "caller's clock, the wait for the device included. Launching: until the caller had "
-            "issued all calls."
+            f"{' '.join(words)} No ratio is made of a kernel time and an event time. Section “What "
+            "launching costs” has both, and the times of the host."
         )
     return told
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from convbench.clock.samples import TIME as CALL
 from convbench.core import text as show
 from convbench.core.errors import UnknownNameError
 from convbench.core.intervals import WORDS, Interval, RatioInterval
@@ -25,6 +27,7 @@ from convbench.report.intervals import Written, table_note
 from convbench.report.phrases import WITHIN
 from convbench.runs.columns import COLUMNS, LISTED, TIME, derived
 from convbench.runs.frame import columns_of
+from convbench.runs.launching import CONVENTIONS
 from convbench.runs.titles import slot_title, titles
 
 if TYPE_CHECKING:
@@ -173,9 +176,12 @@ def _of_report(table: Table, keys: Sequence[str]) -> OneTable:
     return OneTable(raw=chosen, shown=chosen, note=table_note(chosen))
 
 
-def _check(keys: Sequence[str], known: Container[str], has: str) -> None:
-    if missing := [repr(key) for key in keys if key not in known]:
-        raise UnknownNameError(f"There is no column {show.listing(missing)}. {has}")
+def _check(keys: Sequence[str], known: Collection[str], has: str) -> None:
+    if missing := [key for key in keys if key not in known]:
+        near = [name for key in missing for name in get_close_matches(key, known)]
+        hint = f" Did you mean {show.listing(near)}?" if near else ""
+        named = show.listing([repr(key) for key in missing])
+        raise UnknownNameError(f"There is no column {named}.{hint} {has}")
 
 
 def _of_group(run: Run, group: Group, keys: Sequence[str], named: dict[str, str]) -> OneTable:
@@ -183,9 +189,9 @@ def _of_group(run: Run, group: Group, keys: Sequence[str], named: dict[str, str]
         column.name: _Choice(column.name.replace("_", " "), column.kind, column.value, column.note)
         for column in columns_of(run)
     }
-    known = {**frame, **CHOICES}
-    more = ", ".join(name for name in frame if name not in CHOICES)
-    _check(keys, known, f"A group has {', '.join(CHOICES)}, and what tables/cases.csv has: {more}.")
+    known = {**frame, **{key: _by(group.clock, choice) for key, choice in CHOICES.items()}}
+    has = f"A group has {', '.join(CHOICES)}, and every column of the run's tables/cases.csv."
+    _check(keys, known, has)
     rows = [*group.timed, *(row for row in group.derived if not row.seconds)]
     made = [_column(known[key], key, rows, group.baseline_name) for key in keys]
     raw = _table(named, [one for one, _ in made])
@@ -196,6 +202,16 @@ def _of_group(run: Run, group: Group, keys: Sequence[str], named: dict[str, str]
         shown=_table(named, [one for _, one in made]),
         note=table_note(raw) + missing,
     )
+
+
+def _by(clock: str, choice: _Choice) -> _Choice:
+    """Return a choice that names the clock of a GPU where it is a time, or a ratio of times."""
+    if clock == CALL or not choice.name.startswith("time"):
+        return choice
+    notes = [choice.note]
+    if choice is _TIME:
+        notes += [f"{name}: {what}" for name, what in CONVENTIONS.items() if name == clock]
+    return choice._replace(name=choice.name.replace("time", clock, 1), note="; ".join(notes))
 
 
 def _table(named: dict[str, str], columns: Sequence[_Filled]) -> Table:

@@ -67,8 +67,8 @@ def undecided(rows: Sequence[Row], best: Row) -> list[tuple[str, list[Row]]]:
 
 
 def rounds_of(record: Record) -> int:
-    """Return how many rounds all processes together timed."""
-    return sum(len(process.seconds) for process in record.samples)
+    """Return how many rounds its time rests on, of all processes together."""
+    return sum(len(process.seconds) for process in record.judged)
 
 
 def kinds_of(flags: Sequence[str]) -> tuple[str, ...]:

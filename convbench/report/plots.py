@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from convbench.clock.samples import short_title
 from convbench.core import text as show
 from convbench.counting.tally import Tally
 from convbench.machine.ceilings import MEMORY
@@ -25,7 +26,7 @@ from convbench.report.figuredata import (
     WaterfallStep,
 )
 from convbench.report.figures import said
-from convbench.report.groups import Group, multiplications
+from convbench.report.groups import Group, clock_of, multiplications
 from convbench.runs.columns import bytes_moved
 from convbench.runs.gap import FACTORS
 from convbench.runs.titles import slot_title
@@ -70,11 +71,14 @@ def scatter_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure 
         if row.seconds
     )
     first, last = shown[0], shown[-1]
-    data = Scatter(title=group.title, group=group.label, points=points, series=names)
+    data = Scatter(
+        title=group.title, group=group.label, points=points, series=names, clock=group.clock
+    )
     return Figure(
         id=f"time-against-multiplications-{number}",
         caption=(
-            f"Time of a call against multiplications: {group.title}. Grey lines: equal rates; "
+            f"{show.capital(group.clock)} against multiplications: {group.title}. Grey lines: "
+            "equal rates; "
             f"whiskers: 95 % intervals.{said(data)}{_hollow(points)}"
         ),
         alt=(
@@ -111,8 +115,9 @@ def ratios_figure(group: Group, number: int) -> Figure | None:
     return Figure(
         id=f"promise-and-clock-{number}",
         caption=(
-            f"Multiplications (squares) and time (circles, with interval) divided by those of "
-            f"{base}: {group.title}. Left of 1 is less.{said(data)}{_hollow(pairs)}"
+            f"Multiplications (squares) and {short_title(group.clock)} (circles, "
+            f"with interval) divided by those of {base}: {group.title}. Left of 1 is less."
+            f"{said(data)}{_hollow(pairs)}"
         ),
         alt=(
             f"Paired ratios of {show.plural(len(pairs), 'case')} to {base}: fewer multiplications "
@@ -175,6 +180,7 @@ def roofline_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure
             for level in limit.levels
             if level.name != MEMORY
         ),
+        clock=group.clock,
     )
     best = max(points, key=lambda point: point.rate)
     share = show.percent(best.rate / data.multiplications_per_second)
@@ -220,13 +226,14 @@ def curve_figure(all_groups: Sequence[Group]) -> Figure | None:
     # slots that differ in more than N say nothing about N: the family with the most of it is shown
     title, found = max(families.items(), key=lambda item: len({p.channels for p in item[1]}))
     points = tuple(found)
+    clock = clock_of(row for group in all_groups for row in group.timed if group.kind == "type")
     data = Curve(points=points, title=title)
     channels = sorted({point.channels for point in points})
     return Figure(
         id="separable-against-its-curve",
         caption=(
             "Depthwise separable divided by standard over the output channels N: multiplications "
-            f"and time, with its interval: {title}.{said(data)}"
+            f"and {short_title(clock)}, with its interval: {title}.{said(data)}"
         ),
         alt=(
             f"Curve of 1/N + 1/|K| with {show.plural(len(points), 'pair')} of this run at "
@@ -286,11 +293,11 @@ def networks_figure(group: Group) -> Figure | None:
         for row in shown
     )
     small, large = group.derived[0], group.derived[-1]
-    data = Bars(title=group.title, group=group.label, bars=bars)
+    data = Bars(title=group.title, group=group.label, bars=bars, clock=group.clock)
     return Figure(
         id="networks-by-width",
         caption=(
-            f"Multiplications of one forward pass of the batch, and time of a call with its "
+            f"Multiplications of one forward pass of the batch, and {group.clock} with its "
             f"interval: {group.title}.{said(data)}"
         ),
         alt=(

@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.clock.samples import TIME, short_title
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.core.intervals import WORDS
 from convbench.report.device import device_tables
 from convbench.report.document import Column, Heading, Paragraph, Table, folded
 from convbench.report.doubts import remedy, unknown
-from convbench.report.groups import Group, alike, multiplications, telling
-from convbench.report.large import MOST_ROWS, in_file
+from convbench.report.groups import (
+    Group,
+    alike,
+    clock_of,
+    conventions,
+    multiplications,
+    telling,
+    timed_rows,
+)
+from convbench.report.large import MANY_GROUPS, MOST_ROWS, in_file
 from convbench.report.phrases import WITHIN, kinds_of
 from convbench.report.plots import ratios_figure, scatter_figure, series
 from convbench.report.ran import ran_tables
@@ -24,9 +33,6 @@ if TYPE_CHECKING:
     from convbench.report.document import Block
     from convbench.runs.frame import Row
 
-MANY_GROUPS: Final = 6
-"""A run with more groups has no details here, draws its main group alone, and has one fold for its
-small groups."""
 _SMALL: Final = 4
 """Cases of a small group, at most."""
 
@@ -41,7 +47,7 @@ RESULTS: Final = (
     _of_frame("multiplications", "multiplications"),
     _of_frame("ratio_multiplications", "count ratio"),
     _of_frame("parameters", "parameters"),
-    Column(name="time of a call", key="seconds", kind="seconds"),
+    Column(name=TIME, key="seconds", kind="seconds"),
     _of_frame("ratio_seconds", "time ratio"),
     Column(name="verdict", key="verdict"),
     Column(name="remarks", key="remarks"),
@@ -58,9 +64,6 @@ TIMING: Final = (
     _of_frame("rounds", "rounds"),
     _of_frame("calls_per_sample", "calls a sample"),
     _of_frame("seconds_first_call", "first call"),
-    _of_frame("seconds_kernel", "kernels alone"),
-    _of_frame("seconds_host", "host"),
-    _of_frame("seconds_issue", "launching"),
     _of_frame("flags", "flags"),
 )
 """What a time rests on."""
@@ -74,6 +77,7 @@ def main_section(group: Group | None, every: Sequence[Group]) -> tuple[Block, ..
     said = ["Fastest first."] if group.timed else []
     said += [f"Ratios are to the baseline, {group.baseline_name}."] if group.baseline else []
     said += [_legend(every, group.timed)] if group.timed else []
+    said += conventions(group.timed)
     figure = scatter_figure(group, 1, series(every))
     return (
         Heading(level=2, text=f"Cost and time: {group.title}"),
@@ -122,7 +126,11 @@ def overview(every: Sequence[Group]) -> tuple[Block, ...]:
             Column(name="fastest", key="fastest"),
             Column(name="time ratio", key="ratio_seconds", kind="ratio"),
             Column(name="verdict", key="verdict"),
-            Column(name="time of baseline", key="seconds_baseline", kind="seconds"),
+            Column(
+                name=f"{short_title(clock_of(timed_rows(several)))} of baseline",
+                key="seconds_baseline",
+                kind="seconds",
+            ),
         ),
         rows=tuple(_overview_row(group) for group in several),
     )
@@ -226,10 +234,11 @@ def _table(
 ) -> Table | None:
     if not rows:
         return None
+    clock = clock_of(rows)
     table = Table(
         id=name,
         caption=caption,
-        columns=columns,
+        columns=tuple(replace(one, name=clock) if one.key == "seconds" else one for one in columns),
         rows=tuple(tuple(_value(row, column.key) for column in columns) for row in rows),
         part=group.label,
         title=group.title,

@@ -198,7 +198,7 @@ def _bounds(group: Group) -> Iterator[Table]:
         "intensity": "MAC/B",
         "bound": "limited by",
         "seconds_attainable": "attainable",
-        "seconds": "time of a call",
+        "seconds": group.clock,
         "share_of_peak": "share of peak",
     }
     if not rows:

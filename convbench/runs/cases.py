@@ -8,7 +8,7 @@ from typing import Any
 
 from convbench.convs.base import ConvType
 from convbench.core.costs import Cost
-from convbench.core.errors import SuiteError
+from convbench.core.errors import SpecError, SuiteError
 from convbench.core.patterns import matching
 from convbench.core.spec import ConvSpec
 from convbench.networks.base import NETWORKS
@@ -34,9 +34,18 @@ class Case:
     @property
     def misfit(self) -> str | None:
         """Why the case is skipped, if it is."""
-        if self.kind is not None and self.spec is not None and (why := self.kind.fits(self.spec)):
-            return why
-        return self.condition.misfit(len(self.skeleton.input_shape) - 2)
+        if self.kind is not None and self.spec is not None:
+            why = self.kind.fits(self.spec)
+        else:
+            why = self._network_misfit()
+        return why or self.condition.misfit(len(self.skeleton.input_shape) - 2)
+
+    def _network_misfit(self) -> str | None:
+        try:
+            self.cost()
+        except SpecError as error:
+            return str(error)
+        return None
 
     def cost(self) -> Cost:
         """Derive what the case costs."""

@@ -36,7 +36,7 @@ def shares(record: Record, ceiling: Ceiling) -> tuple[float, float] | None:
     size = itemsize(record.dtype)
     if record.cost is None or not record.samples or record.direction != "forward" or not size:
         return None
-    seconds = typical(record.samples).value
+    seconds = typical(record.judged).value
     if not seconds:
         return None
     executed = record.cost.multiplications_valid / (

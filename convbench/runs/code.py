@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from convbench.clock.contamination import flags
 from convbench.clock.measurement import Measurement, MeasurementError
-from convbench.clock.samples import Samples
+from convbench.clock.samples import KERNEL, Samples
 from convbench.counting.tally import Tally, Unavailable
 from convbench.runs.record import Record
 
@@ -64,6 +64,9 @@ def measured(
             **_status(found, name),
             tallies=item.tallies,
             samples=found.samples[name],
+            also={KERNEL: found.judged[name]}
+            if found.judged[name] is not found.samples[name]
+            else {},
             flags=(*found.flags[name], *_notes(found, name)),
             ran={"asked": asked} if asked else {},
         )

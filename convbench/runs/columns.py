@@ -13,7 +13,7 @@ from statistics import median, median_low
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.contamination import contaminated_share, faults_per_call, watched
-from convbench.clock.samples import QUANTILE, of_process
+from convbench.clock.samples import KERNEL, QUANTILE, low_quantile, of_process
 from convbench.core import text as show
 from convbench.core.costs import SHOWN, Described
 from convbench.core.units import Kind, itemsize
@@ -41,7 +41,9 @@ TIME: Final = (
 """What the time of a call is, so that each one that is shown was measured."""
 
 
-OBSERVED: Final = f"{LOW_QUANTILE} of a few passes after the timing of the first process"
+OBSERVED: Final = (
+    f"{LOW_QUANTILE} of a few passes after the timing of each process, and of these the median"
+)
 """What the times of library calls are; they have no interval."""
 
 
@@ -132,7 +134,18 @@ def _joined(mark: str, values: Any) -> str | None:
 def _samples(
     name: str, kind: Kind, value: Callable[[tuple[Samples, ...]], Any], note: str
 ) -> FrameColumn:
-    """Return a column of what the samples of a case say; None for a case without any."""
+    """Return a column of what the samples say that a time rests on; None where there are none."""
+
+    def of_row(row: Row) -> Any:
+        return value(row.record.judged) if row.record.judged else None
+
+    return FrameColumn(name, kind, of_row, note)
+
+
+def _launched(
+    name: str, kind: Kind, value: Callable[[tuple[Samples, ...]], Any], note: str
+) -> FrameColumn:
+    """Return the same of the calls as they were made one by one, which a GPU's kernels are not."""
 
     def of_row(row: Row) -> Any:
         return value(row.record.samples) if row.record.samples else None
@@ -140,7 +153,7 @@ def _samples(
     return FrameColumn(name, kind, of_row, note)
 
 
-def _interval(name: str, kind: Kind, first: str, of: str, note: str) -> list[FrameColumn]:
+def of_interval(name: str, kind: Kind, first: str, of: str, note: str) -> list[FrameColumn]:
     """Return the columns of an interval: its value, its ends, and what it reaches."""
 
     def part(which: str, *, always: bool = False) -> Callable[[Row], float | None]:
@@ -160,8 +173,8 @@ def _interval(name: str, kind: Kind, first: str, of: str, note: str) -> list[Fra
 
 
 def _middle(values: Iterable[Sequence[float]]) -> float | None:
-    """Return the middle process's median; None where none was told."""
-    told = [median(several) for several in values if several]
+    """Return the middle process's lower quartile, as a time has it; None where none was told."""
+    told = [low_quantile(several) for several in values if several]
     return median_low(told) if told else None
 
 
@@ -218,7 +231,7 @@ _ALL: Final = (
     *starmap(_cost, SHOWN.items()),
     FrameColumn("ratio_multiplications", "ratio", lambda row: row.multiplications, _OTHERS),
     FrameColumn(LAST_OF_COUNTS, "ratio", lambda row: row.parameters, _OTHERS),
-    *_interval("seconds", "seconds", "seconds_median", "seconds", f"of one call: {TIME}"),
+    *of_interval("seconds", "seconds", "seconds_median", "seconds", f"of one call: {TIME}"),
     _samples(
         "seconds_processes",
         "text",
@@ -237,7 +250,7 @@ _ALL: Final = (
         lambda found: min(s.minimum for s in found),
         "of the round that was disturbed least",
     ),
-    _samples(
+    _launched(
         "seconds_first_call",
         "seconds",
         _first_call,
@@ -258,7 +271,7 @@ _ALL: Final = (
         _contaminated,
         "of the samples that something else had a hand in",
     ),
-    _samples("page_faults_per_call", "ratio", faults_per_call, "minor and major"),
+    _launched("page_faults_per_call", "ratio", faults_per_call, "minor and major"),
     _samples(
         "pool_bytes",
         "bytes",
@@ -277,13 +290,13 @@ _ALL: Final = (
         lambda found: _joined("; ", dict.fromkeys(s.stop_reason for s in found)),
         "why there are not more rounds",
     ),
-    _samples(
+    _launched(
         "seconds_host",
         "seconds",
         lambda found: _middle(s.host_seconds for s in found),
         "by the host's clock, the wait for the device included",
     ),
-    _samples(
+    _launched(
         "seconds_issue",
         "seconds",
         lambda found: _middle(s.issue_seconds for s in found),
@@ -292,10 +305,10 @@ _ALL: Final = (
     FrameColumn(
         "seconds_kernel",
         "seconds",
-        lambda row: _middle(s.seconds for s in row.record.also.get("kernel", ())),
+        lambda row: _middle(s.seconds for s in row.record.also.get(KERNEL, ())),
         "of the device's kernels alone, replayed from a graph",
     ),
-    *_interval(
+    *of_interval(
         "ratio_seconds",
         "ratio",
         "ratio_seconds",

@@ -5,13 +5,14 @@ Everything here is derived from a run; nothing is measured and nothing is writte
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.contamination import told_again
 from convbench.clock.estimates import Estimates
+from convbench.clock.samples import NO_KERNELS, TIME
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.core.once import once
@@ -19,7 +20,9 @@ from convbench.core.units import REAL, Kind
 from convbench.runs.ceiling_share import ceiling_of
 from convbench.runs.columns import COLUMNS, LAST_OF_COUNTS, FrameColumn, of_backend, of_counter
 from convbench.runs.columns_device import OF_THE_DEVICE, on_a_gpu
+from convbench.runs.columns_gpu import OF_A_GPU
 from convbench.runs.gap import Gap, gap
+from convbench.runs.launching import Launching, clocks, launching
 from convbench.runs.roofline import Bound, bound
 
 if TYPE_CHECKING:
@@ -37,7 +40,9 @@ class Row:
     Attributes:
         record: the case.
         baseline: the record that ratios refer to; None where the run has none for this case.
-        estimates: what the samples of the case's group say, by case.
+        estimates: what the samples of the case's group say, by case; of those that are timed by
+            the same kind of clock.
+        clocks: what each clock of a GPU says of the group, see `launching.clocks`.
         ceiling: the measured peak rates of its device; None where none were measured.
 
     """
@@ -45,6 +50,7 @@ class Row:
     record: Record
     baseline: Record | None
     estimates: Estimates
+    clocks: Mapping[str, Estimates] = field(default_factory=dict)
     ceiling: Ceiling | None = None
 
     @cached_property
@@ -72,9 +78,29 @@ class Row:
     @cached_property
     def seconds(self) -> Interval | None:
         """Time of one call, with its interval; None without one, or where a call took no time."""
-        samples = self.record.samples
+        samples = self.record.judged
         some = samples and min(one.minimum for one in samples) > 0
         return self.estimates.time(self.record.case) if some else None
+
+    @cached_property
+    def launching(self) -> Launching | None:
+        """Its times by all clocks of a GPU; None of any other device."""
+        return launching(self.record.case, self.clocks) if self.clocks else None
+
+    @property
+    def event_time(self) -> Interval | None:
+        """Its time between CUDA events, launching included; None of any other device."""
+        return self.launching.events if self.launching else None
+
+    @cached_property
+    def event_ratio(self) -> RatioInterval | None:
+        """Its event time divided by that of the baseline; None likewise, and for the baseline."""
+        events, base = self.clocks.get("events"), self.baseline
+        if events is None or base is None or self.is_baseline:
+            return None
+        both = {self.record.case, base.case} <= events.cases.keys()
+        good = self.record.status == base.status == "ok"
+        return _made(events, self.record.case, base.case)[0] if both and good else None
 
     @property
     def time(self) -> RatioInterval | None:
@@ -102,17 +128,30 @@ class Row:
     def flags(self) -> tuple[str, ...]:
         """What to know of the samples: as stored, and what the processes together show."""
         record = self.record
-        told = told_again(record.flags, record.samples)
+        told = (*told_again(record.flags, record.judged), *self._of_the_clock())
         far = self.estimates.disturbed(record.case) if self.seconds else ()
         if not far:
             return told
         seconds = show.listing([show.seconds(one) for one in sorted(far)], _MOST_NAMED)
-        of = f"{len(far)} of {show.plural(len(record.samples), 'process', 'processes')}"
+        of = f"{len(far)} of {show.plural(len(record.judged), 'process', 'processes')}"
         return (*told, f"disturbed: {of} ({seconds})")
+
+    def _of_the_clock(self) -> tuple[str, ...]:
+        """Return what to know of the clock of a GPU: a case is launch-bound, or has event time."""
+        found = self.launching
+        if found is None:
+            return ()
+        if found.kernel is None:
+            said = any(flag.startswith(NO_KERNELS) for flag in self.record.flags)
+            return () if said else (f"{NO_KERNELS}its times are event times",)
+        if not found.bound:
+            return ()
+        times = show.seconds(found.kernel.value), show.seconds(found.events.value)
+        return ("launch-bound: {} of kernels in {} a call".format(*times),)
 
     def against(self, other: Row) -> RatioInterval | None:
         """Return the time ratio to another row; None where they have no times that compare."""
-        if not self.record.samples or not other.record.samples:
+        if not self.record.judged or not other.record.judged:
             return None
         return _ratio(self.record, other.record, self.estimates)[0]
 
@@ -121,22 +160,31 @@ class Row:
 def rows(run: Run) -> tuple[Row, ...]:
     """Return one row a record, in the order of the run."""
     cases = run.by_case()
-    groups: dict[tuple[str, str], dict[str, tuple[Samples, ...]]] = {}
+    groups: dict[tuple[str, str], list[Record]] = {}
+    judged: dict[tuple[str, str, str], dict[str, tuple[Samples, ...]]] = {}
     for record in run.records:
-        if record.samples:
-            groups.setdefault((record.group, record.kind), {})[record.case] = record.samples
-    known = {key: Estimates(samples) for key, samples in groups.items()}
+        if record.judged:
+            groups.setdefault((record.group, record.kind), []).append(record)
+            judged.setdefault(_key(record), {})[record.case] = record.judged
+    known = {key: Estimates(samples) for key, samples in judged.items()}
+    by_clock = {key: clocks(records) for key, records in groups.items()}
     empty = Estimates({})
     ceilings = run.header.machine.ceilings
     return tuple(
         Row(
             record=record,
             baseline=cases.get(record.baseline or ""),
-            estimates=known.get((record.group, record.kind), empty),
+            estimates=known.get(_key(record), empty),
+            clocks=by_clock.get((record.group, record.kind), {}),
             ceiling=ceiling_of(record, ceilings),
         )
         for record in run.records
     )
+
+
+def _key(record: Record) -> tuple[str, str, str]:
+    """Return what is the same of records whose times are judged together."""
+    return record.group, record.kind, record.clock
 
 
 def _quotient(name: str, record: Record, baseline: Record | None) -> float | None:
@@ -153,22 +201,26 @@ def _time(  # noqa: PLR0911  (one line for each reason that there is no ratio)
         return None, ""
     if record.status != "ok":
         return None, f"the case is {record.status}"
-    if not record.samples:
+    if not record.judged:
         return None, "not timed"
     if baseline is None:
         return None, "no baseline in the run" if record.baseline else "no baseline"
     if baseline.status != "ok":
         return None, f"the baseline is {baseline.status}"
-    if not baseline.samples:
+    if not baseline.judged:
         return None, "the baseline was not timed"
     return _ratio(record, baseline, estimates)
 
 
 def _ratio(record: Record, base: Record, estimates: Estimates) -> tuple[RatioInterval | None, str]:
     if base.case not in estimates.cases:
-        estimates = Estimates({record.case: record.samples, base.case: base.samples})
+        estimates = Estimates({record.case: record.judged, base.case: base.judged})
+    return _made(estimates, record.case, base.case)
+
+
+def _made(estimates: Estimates, case: str, base: str) -> tuple[RatioInterval | None, str]:
     try:
-        return estimates.ratio(record.case, base.case), ""
+        return estimates.ratio(case, base), ""
     except ValueError as error:  # a time of 0, or rounds that do not pair up: said, not hidden
         return None, str(error)
 
@@ -180,10 +232,12 @@ def counters(run: Run) -> tuple[str, ...]:
 
 
 def columns_of(run: Run) -> tuple[FrameColumn, ...]:
-    """Return the columns of a run's frame: of every frame, counters, a GPU, and backends."""
+    """Return the columns of the run's frame: of every frame, counters, a GPU, backends."""
     columns = list(COLUMNS.values())
     place = list(COLUMNS).index(LAST_OF_COUNTS) + 1
     columns[place:place] = [column for name in counters(run) for column in of_counter(name)]
+    if any(record.clock != TIME for record in run.records):
+        columns += OF_A_GPU
     if on_a_gpu(run.records):
         columns += OF_THE_DEVICE.values()
     ran = dict.fromkeys(key for record in run.records for key in record.ran)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -218,14 +218,18 @@ def gap(
         found = [factor for factor in found if factor.key != "device"]
     explained = prod(factor.value for factor in found)
     value = time.value / explained
-    low, high = _ends(value, time) if time.usable else (None, None)
+    seen = (record.execution, baseline.execution)
+    low, high = _ends(value, time, seen) if time.usable else (None, None)
     rest = Factor(key="rest", value=value, low=low, high=high)
     return Gap(factors=(*found, rest), time=time, of=of, base=base, bounds=both)
 
 
-def _ends(rest: float, time: RatioInterval) -> tuple[float, float]:
-    """Return the ends of the interval of the rest of a time ratio; two cases were observed."""
-    observed = normal(time.confidence) * math.sqrt(2) * OBSERVED
+def _ends(
+    rest: float, time: RatioInterval, seen: Iterable[Execution | None]
+) -> tuple[float, float]:
+    """Return the ends of the interval of the rest of a time ratio of two cases that were seen."""
+    variance = sum(OBSERVED**2 / one.processes for one in seen if one)
+    observed = normal(time.confidence) * math.sqrt(variance)
     below, above = math.log(time.value / time.low), math.log(time.high / time.value)
     return (
         rest * math.exp(-math.hypot(below, observed)),
@@ -279,9 +283,10 @@ def fewer(execution: Execution) -> float:
 def _calling(record: Record, execution: Execution, ceiling: Ceiling | None) -> float:
     """Return seconds for calling libraries and for mapping pages, at their measured shortest.
 
-    On a GPU calls are made while kernels run: what counts is how much longer they take.
+    On a GPU calls are made while kernels run: what counts is how much longer they take. Kernel
+    time has none of it.
     """
-    if ceiling is None:
+    if ceiling is None or record.kernels_alone:
         return 0.0
     if record.device.startswith("cuda"):
         calling = (ceiling.convolution_seconds or 0.0) * execution.calls

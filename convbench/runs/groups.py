@@ -14,10 +14,10 @@ from typing import Final, Protocol
 
 from convbench.clock.contamination import flags, hopeless
 from convbench.clock.estimates import Estimates
+from convbench.clock.execution import joined
 from convbench.clock.gathering import TIMEOUT, Gathering
 from convbench.clock.group_process import Measure, Order, Outcome
 from convbench.clock.processes import Nursery
-from convbench.clock.samples import Samples
 from convbench.clock.stats import MARGIN
 from convbench.core.errors import one_line
 from convbench.core.intervals import RatioInterval
@@ -153,7 +153,7 @@ class Track:
         """Return what processes said of a case in the run that is gone on with."""
         if not record.samples:
             return []
-        derived = self.flagged(replace(record, flags=flags(record.samples))).flags
+        derived = self.flagged(replace(record, flags=flags(record.judged))).flags
         first = Outcome(
             flags=tuple(flag for flag in record.flags if flag not in derived),
             ran=record.ran,
@@ -264,19 +264,19 @@ class Track:
             if failed.wrong:
                 return replace(failed_record, status="invalid", reason=failed.failure)
             return failed_record.failed(failed.failure)
-        samples = self.gathering.samples(record.case)
         said = dict.fromkeys(flag for outcome in outcomes for flag in outcome.flags)
-        lost = hopeless(samples)
+        judged = self.gathering.judged(record.case)
+        lost = hopeless(judged)
         return self.flagged(
             replace(
                 record,
                 status="invalid" if lost else "ok",
                 reason=HOPELESS if lost else "",
-                samples=samples,
-                also=_also(outcomes),
-                flags=(*flags(samples), *said),
+                samples=self.gathering.samples(record.case),
+                also=self.gathering.also(record.case),
+                flags=(*flags(judged), *said),
                 ran={key: value for outcome in outcomes for key, value in outcome.ran.items()},
-                execution=next((one.execution for one in outcomes if one.execution), None),
+                execution=joined([one.execution for one in outcomes if one.execution]),
             )
         )
 
@@ -287,11 +287,6 @@ HOPELESS: Final = (
     "something else had the processor for most of every sample; stop what else runs here, or use "
     "fewer threads, and measure again"
 )
-
-
-def _also(outcomes: list[Outcome]) -> dict[str, tuple[Samples, ...]]:
-    names = dict.fromkeys(name for outcome in outcomes for name in outcome.also)
-    return {name: tuple(o.also[name] for o in outcomes if name in o.also) for name in names}
 
 
 def _ratio(estimates: Estimates, name: str, base: str) -> RatioInterval:

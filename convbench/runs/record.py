@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
 from convbench.clock.execution import Execution
-from convbench.clock.samples import Samples
+from convbench.clock.samples import KERNEL, Samples, judged, time_title
 from convbench.convs.base import Caveat
 from convbench.core.costs import Cost
 from convbench.core.notebook_views import VIEWS, OneLine, Shown
@@ -66,7 +67,7 @@ class Record(OneLine, Stored):
         cost: what was derived; null where the type does not fit, and for code.
         tallies: what each counter says, by its name; or why it could not count.
         samples: raw times, one entry a process.
-        also: the same by other clocks of the device, by name.
+        also: the same by other clocks of the device, by name: "kernel" for a GPU's kernels alone.
         published: others' figures, by quantity, as (figure as printed, source).
         flags: what to know of the row, as "kind: what was seen".
         ran: identity of what ran (backend, settings in force).
@@ -110,6 +111,21 @@ class Record(OneLine, Stored):
         """Which case it is, and what became of it."""
         times = plural(len(self.samples), "process", "processes")
         return f"{self.case}: {self.status}, {self.reason or f'timed in {times}'}"
+
+    @cached_property
+    def judged(self) -> tuple[Samples, ...]:
+        """The samples that its time, ratios and verdict rest on; see `clock.samples.judged`."""
+        return judged(self.samples, self.also)
+
+    @cached_property
+    def clock(self) -> str:
+        """What its time is called, see `clock.samples.time_title`."""
+        return time_title(self.judged)
+
+    @property
+    def kernels_alone(self) -> bool:
+        """Whether that is time of a GPU's kernels, without launching."""
+        return bool(self.also.get(KERNEL))
 
     def failed(self, reason: str) -> Record:
         """Return this record as failed for `reason`."""

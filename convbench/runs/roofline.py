@@ -143,7 +143,7 @@ def bound(record: Record, ceiling: Ceiling | None) -> Bound | None:
     """Return what bounds a forward pass; None without a cost, a ceiling, or one with its levels.
 
     A step whose input, weights and output a level of memory holds together is bound by that level;
-    with cold caches the first step by memory.
+    with cold caches the first step by memory. Kernel time is bound by no call.
     """
     size = itemsize(record.dtype)
     if record.cost is None or not size or record.direction != "forward":
@@ -152,10 +152,11 @@ def bound(record: Record, ceiling: Ceiling | None) -> Bound | None:
         return None
     steps = [step for step in steps_of(record) if _works(step.cost)] or [_Whole(of=record.cost)]
     cold = record.cache == "cold"
+    called = record.mode == "eager" and not record.kernels_alone
     return Bound(
         ceiling=ceiling,
         steps=tuple(
-            _step(step, size, ceiling, record.mode, cold=cold and not place)
+            _step(step, size, ceiling, called=called, cold=cold and not place)
             for place, step in enumerate(steps)
         ),
     )
@@ -194,11 +195,11 @@ def _works(cost: Cost) -> bool:
     return bool(cost.multiplications or cost.elementwise or cost.writes)
 
 
-def _step(step: Step, size: int, ceiling: Ceiling, mode: str, *, cold: bool) -> StepBound:
+def _step(step: Step, size: int, ceiling: Ceiling, *, called: bool, cold: bool) -> StepBound:
     cost = step.cost
     moved = int(cost.bytes_moved(size))
     level = held_by(moved, ceiling.levels, cold=cold)
-    called = ceiling.convolution_seconds if cost.multiplications else ceiling.operator_seconds
+    call = ceiling.convolution_seconds if cost.multiplications else ceiling.operator_seconds
     return StepBound(
         label=step.label,
         multiplications=int(cost.multiplications_valid),
@@ -207,7 +208,7 @@ def _step(step: Step, size: int, ceiling: Ceiling, mode: str, *, cold: bool) -> 
         limits={
             ARITHMETIC: int(cost.multiplications_valid) / ceiling.multiplications_per_second,
             level.name: moved / level.bytes_per_second,
-            CALLS: (called or 0.0) if mode == "eager" else 0.0,
+            CALLS: (call or 0.0) if called else 0.0,
         },
     )
 

@@ -104,7 +104,7 @@ class Store:
 
     def run(self) -> Run:
         """Return the run as it was written, whatever became of the folder meanwhile."""
-        header = Header.from_json(loads(self._header.decode()))
+        header = Header.from_json(loads(self._header))
         return _run(header, io.BytesIO(b"".join(self._written)), self.path)
 
     def keep(self, *, whole: bool = False) -> bool:
@@ -295,7 +295,7 @@ def _take(line: bytes, records: dict[str, Record]) -> None:
         record = _read(orjson.loads(line), records)
     except ValueError:  # it is read exactly: to say what is wrong, or for numbers beyond 64 bits
         try:
-            row = loads(line.decode())
+            row = loads(line)
         except ValueError as error:
             raise TornError(str(error)) from None
         record = _read(row, records)

@@ -31,6 +31,7 @@ from convbench.runs.conditions import AXES
 LEAST_SELF_CHECK: Final = 1.0
 MOST_SELF_CHECK: Final = 3600.0
 MOST_PROCESSES: Final = 100
+MOST_ROUNDS: Final = 1_000_000
 MOST_SECONDS: Final = 86400.0
 LEAST_SECONDS: Final = 5.0
 MOST_CASES: Final = 100_000
@@ -255,8 +256,9 @@ def _timing(table: Table, default: Timing) -> Timing:
         for item in fields(Timing)
     }
     timing = Timing(**values)
-    if timing.processes > MOST_PROCESSES:
-        table.wrong("processes", timing.processes, f"at most {MOST_PROCESSES}")
+    for key, most in (("processes", MOST_PROCESSES), ("max_rounds", MOST_ROUNDS)):
+        if (value := getattr(timing, key)) > most:
+            table.wrong(key, value, f"at most {most:,}")
     if timing.max_rounds < timing.min_rounds:
         table.wrong("max_rounds", timing.max_rounds, f"at least min_rounds ({timing.min_rounds})")
     return timing

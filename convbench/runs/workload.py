@@ -90,7 +90,7 @@ class Workload(Contestant):
         elif mode == "cuda_graph":
             from convbench.clock.cuda_graphs import graphed
 
-            self._graph = graphed(self.call, self.case.skeleton.device)
+            self._graph = graphed(self._once, self.case.skeleton.device)
 
     def call_with(self, forward: Callable[..., Any]) -> Any:
         """Run once with another forward than the module's own."""
@@ -98,9 +98,13 @@ class Workload(Contestant):
         return self.call()
 
     def call(self) -> Any:
-        """Run the module once: forward, and backward too where the case is a training step."""
-        if self._graph is not None:
-            return self._graph()
+        """Run the module once: forward, and backward too where the case is a training step.
+
+        In mode "cuda_graph" replay what was captured of that.
+        """
+        return self._graph() if self._graph else self._once()
+
+    def _once(self) -> Any:
         if not self.training:
             return self._forward(self.inputs)
         self.inputs.grad = None
@@ -113,11 +117,13 @@ class Workload(Contestant):
         return output
 
     @property
-    def captured(self) -> Callable[[], Any] | None:
-        """What a graph of kernels can hold: a forward pass in eager mode, with warm caches."""
-        at = self.case.skeleton
-        plain = at.mode == "eager" and at.direction == "forward" and at.cache == "warm"
-        return self.call if plain else None
+    def captured(self) -> Callable[[], Any]:
+        """The work itself: compiled, a training step, on cold copies; no graph of it but its call.
+
+        In mode "cuda_graph" the work is a replay, which no other graph can hold; what was captured
+        in it is captured anew.
+        """
+        return self._once if self._graph else self.work
 
     def chill(self, evictor: Evictor, competitors: int = 1) -> None:
         """Let `work` run on copies that no cache holds.
@@ -159,8 +165,15 @@ class Workload(Contestant):
         self._digests = [digest(output)]
 
     def check_captured(self, output: Any) -> None:
-        """Compare the output of a graph of `call` with one of `call` itself; as `Contestant`."""
-        check_digest(output, digest(self.call()), self._dtype, "replayed from a CUDA graph")
+        """Compare what a graph of `captured` gave with what a call gives; as `Contestant`.
+
+        Of a training step in the first process the gradients too; of cold copies that of the last
+        call is called again.
+        """
+        when = "replayed from a CUDA graph"
+        self._compare_gradients(when)
+        called = getattr(self.work, "again", self.call)()
+        check_digest(output, digest(called), self._dtype, when)
 
     def check_last(self, known: tuple[Digest, ...] = ()) -> tuple[str, ...]:
         """Change the input in place, run once more, check again; return flags for the row."""
@@ -195,10 +208,15 @@ class Workload(Contestant):
         if self._reference is None:
             return
         self._reference.compare(self.inputs.detach(), output, when)
-        if self.training and self._gradient is not None:
-            found = {name: p.grad for name, p in self.module.named_parameters()}
-            found["input"] = self.inputs.grad
-            self._reference.compare_gradients(self.inputs, self._gradient, found, when)
+        self._compare_gradients(when)
+
+    def _compare_gradients(self, when: str) -> None:
+        """Compare the gradients that the last training step left, if the reference is at hand."""
+        if self._reference is None or self._gradient is None:
+            return
+        found = {name: p.grad for name, p in self.module.named_parameters()}
+        found["input"] = self.inputs.grad
+        self._reference.compare_gradients(self.inputs, self._gradient, found, when)
 
     def identity(self) -> dict[str, str]:
         """Return what ran: the backend of its convolutions, its output's type, its compile time."""

@@ -67,35 +67,43 @@ class LiteralLoops(DispatchMode):
     def _convolution(
         self, inputs: Any, weight: Any, result: Any, stride: Any, padding: Any, dilation: Any
     ) -> None:
-        axes = range(len(stride))
-        real = [self._real(inputs, axis) for axis in axes]
+        real = [self._real(inputs, axis) for axis in range(len(stride))]
+        products = _reached(
+            result.shape[2:], weight.shape[2:], stride, padding, dilation, real
+        )  # the same for every pair of channels
         for _ in range(result.shape[0]):
             for _ in range(result.shape[1]):
                 for _ in range(weight.shape[1]):  # the input channels of one group
-                    for position in _positions(result.shape[2:]):
-                        for tap in _positions(weight.shape[2:]):
-                            self.multiplications += 1
-                            self.valid += all(
-                                position[a] * stride[a] + tap[a] * dilation[a] - padding[a]
-                                in real[a]
-                                for a in axes
-                            )
+                    self.multiplications += len(products)
+                    self.valid += sum(products)
 
     def _transposed(
         self, inputs: Any, weight: Any, result: Any, stride: Any, padding: Any, dilation: Any
     ) -> None:
-        axes = range(len(stride))
+        kept = [range(size) for size in result.shape[2:]]
+        products = _reached(inputs.shape[2:], weight.shape[2:], stride, padding, dilation, kept)
         for _ in range(inputs.shape[0]):
             for _ in range(inputs.shape[1]):
                 for _ in range(weight.shape[1]):  # the output channels of one group
-                    for position in _positions(inputs.shape[2:]):
-                        for tap in _positions(weight.shape[2:]):
-                            self.multiplications += 1
-                            self.valid += all(
-                                position[a] * stride[a] + tap[a] * dilation[a] - padding[a]
-                                in range(result.shape[2 + a])
-                                for a in axes
-                            )
+                    self.multiplications += len(products)
+                    self.valid += sum(products)
+
+
+def _reached(
+    sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, places: list[range]
+) -> list[bool]:
+    """Return of every product of a position and a tap whether it is at one of the places."""
+    found = []
+    for position in _positions(sizes):
+        for tap in _positions(kernel):
+            at = [
+                o * step + t * spread - pad
+                for o, t, step, spread, pad in zip(
+                    position, tap, stride, dilation, padding, strict=True
+                )
+            ]
+            found.append(all(place in allowed for place, allowed in zip(at, places, strict=True)))
+    return found
 
 
 def _positions(sizes: Any) -> list[tuple[int, ...]]:

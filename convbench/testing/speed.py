@@ -16,19 +16,16 @@ from __future__ import annotations
 import math
 import unittest
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from convbench.clock.arguments import Given, MeasureError
 from convbench.clock.contamination import contaminated_share
 from convbench.clock.measurement import Measurement, MeasurementError
-from convbench.clock.samples import QUANTILE
+from convbench.clock.samples import QUANTILE, Samples
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.core.intervals import WIDEST, RatioInterval
 from convbench.testing.timed import label_of, timed
-
-if TYPE_CHECKING:
-    from convbench.clock.samples import Samples
 
 Outcome = Literal["holds", "fails", "cannot tell"]
 
@@ -223,7 +220,7 @@ def no_time(found: Measurement) -> MeasurementError:
 
 def conclusion(found: Measurement, by: float, *, labels: tuple[str, str]) -> Faster:
     """Return the result that a measurement of "a" and "b" has for `by`. Measures nothing."""
-    a, b = found.samples["a"], found.samples["b"]
+    a, b = found.judged["a"], found.judged["b"]
     disturbed = max(contaminated_share(a), contaminated_share(b))
     try:
         ratio = found.ratio("b", "a")
@@ -288,7 +285,7 @@ def _words(ratio: RatioInterval) -> str:
 
 def basis(found: Measurement) -> str:
     """Return the basis of a measurement: 63 rounds in 8 forked processes."""
-    several = next((s for s in found.samples.values() if s), ())
+    several = next((s for s in found.judged.values() if s), ())
     rounds = show.plural(_rounds(several), "round")
     kinds = {samples.process for samples in several}
     if not kinds <= _OWN:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from convbench.core.registry import unknown
+from convbench.core.schema import Schemas
+from convbench.counting.engine.columns import COLUMNS, column_schema
+from convbench.counting.engine.counts import Counts
 
 
 def _report() -> dict[str, Any]:
-    from convbench.core.schema import Schemas
     from convbench.report.cases import case_schema
     from convbench.report.formats.json import TAGGED, Report
 
@@ -25,14 +27,12 @@ def _report() -> dict[str, Any]:
 
 
 def _run() -> dict[str, Any]:
-    from convbench.core.schema import Schemas
     from convbench.runs.record import SCHEMA, Header
 
     return Schemas().whole(Header, id=f"run:{SCHEMA}", title="Header of a convbench run: run.json")
 
 
 def _record() -> dict[str, Any]:
-    from convbench.core.schema import Schemas
     from convbench.runs.record import SCHEMA, More, Record
 
     title = "A line of records.jsonl"
@@ -40,9 +40,6 @@ def _record() -> dict[str, Any]:
 
 
 def _profile() -> dict[str, Any]:
-    from convbench.core.schema import Schemas
-    from convbench.counting.engine.columns import COLUMNS, column_schema
-    from convbench.counting.engine.counts import Counts
     from convbench.counting.engine.profile import ProfileFile, Row
 
     found = Schemas().whole(

@@ -9,10 +9,8 @@ from typing import Any
 from convbench.convs.base import TYPES, ConvType, make
 from convbench.core.errors import SpecError
 from convbench.core.reading import parse_size
-from convbench.core.spec import ConvSpec
+from convbench.core.spec import PER_AXIS, ConvSpec
 from convbench.formulas.explanation import default_slot
-
-_SIZES = ("input_size", "kernel_size", "stride", "padding", "dilation")
 
 
 def type_and_slot(
@@ -44,7 +42,7 @@ def type_and_slot(
 
 
 def _value(key: str, value: Any) -> Any:
-    if key not in _SIZES or value == "same":
+    if key not in PER_AXIS or value == "same":
         return value
     try:
         sizes = parse_size(value)

@@ -33,6 +33,7 @@ COMMANDS = [
     ("unknown baseline", ["explain", "standard", "--vs", "stander"], "Did you mean standard"),
     ("negative channels", ["explain", "standard", "--in-channels", "-1"], "give at least 1"),
     ("plugin that is not there", ["--plugin", "no.py", "list", "types"], "no such file"),
+    ("unknown list", ["list", "typs"], "There is no list 'typs'. Did you mean types?"),
     ("empty suite", ["run", "--suite", ""], "There is no suite ''"),
     ("empty dtype", ["run", "--suite", "quick", "--dtype", ","], "--dtype is empty"),
     ("seed too large", ["run", "--suite", "quick", "--seed", str(2**64)], "2**63"),

@@ -374,6 +374,23 @@ def test_two_groups_are_a_finding_and_no_regression():
     assert outcome(found).status == REGRESSION
 
 
+@pytest.mark.parametrize(("dirty", "verdict"), [(0.0, "slower"), (0.9, "cannot tell")])
+def test_other_load_that_may_explain_a_common_shift_makes_no_group_slower(dirty, verdict):
+    """All cases of a group take 1.3 times as long, in processes that something else disturbed."""
+    labels = [f"t{n}" for n in range(10)]
+    times = {
+        name: [1 + number / 100 + n / 1e4 for n in range(5)] for number, name in enumerate(labels)
+    }
+    left = runs.side(*(runs.record(name, times[name], run=1) for name in labels))
+    right = runs.side(
+        *(runs.record(name, [[1.3 * t, dirty] for t in times[name]], run=2) for name in labels)
+    )
+    found = compare(left, right)
+    assert [item.verdict for item in found.moved] == [verdict]
+    assert len(found.found("slower")) == (10 if verdict == "slower" else 0)
+    assert outcome(found).status == (REGRESSION if verdict == "slower" else OK)
+
+
 @pytest.mark.parametrize("name", GATES)
 def test_presets_can_be_asked_for_and_say_what_they_are(name):
     preset = gate(name)

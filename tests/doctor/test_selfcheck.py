@@ -1,6 +1,5 @@
 """The A/A test: exactly, by a scripted stopwatch; and once on the real clock."""
 
-import gc
 import json
 import random
 import subprocess
@@ -21,14 +20,6 @@ from convbench.machine.selfcheck import (
     self_check,
     trials_for,
 )
-
-
-@pytest.fixture(autouse=True)
-def _little_garbage():
-    """Keep what is imported out of the collection before each trial: it takes most of the time."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def named(name):

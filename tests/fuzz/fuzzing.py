@@ -60,8 +60,14 @@ CHECKS: Final[dict[str, Any]] = {
 def fuzzed(draws: int = DRAWS) -> Any:
     """Return what gives a test its draws: the same everywhere, or those of the profile "long"."""
     if LONG:
-        return lambda test: settings(settings.default, **CHECKS)(watched(test))
+        return long
     return settings(max_examples=draws, derandomize=True, database=None, deadline=None, **CHECKS)
+
+
+def long(test: Any) -> Any:
+    """Give a test the draws of the profile "long", and let each that hangs fail."""
+    test.hypothesis.inner_test = watched(test.hypothesis.inner_test)  # what runs once a draw
+    return settings(settings.default, **CHECKS)(test)
 
 
 def watched(test: Any) -> Any:

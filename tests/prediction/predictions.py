@@ -28,7 +28,7 @@ def law(operators, threads):
 
 
 @functools.cache
-def samples(number=1000, seed=1):
+def samples(number=1400, seed=1):
     return tuple(_traced(sample) for sample in islice(draw(random.Random(seed)), number))
 
 

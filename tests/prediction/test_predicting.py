@@ -122,6 +122,14 @@ def test_without_a_calibration_it_says_how_to_make_one(tmp_path, monkeypatch):
     assert convbench.predict("standard", SPEC).seconds > 0
 
 
+def test_a_calibration_for_another_model_is_to_be_made_again(tmp_path):
+    path = tmp_path / "old.json"
+    save(calibration(), path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "model": 1}))
+    with pytest.raises(CalibrationError, match="for another model: make it again"):
+        load(path)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[1]", json.dumps({"fits": 3})])
 def test_a_file_that_is_none_is_said_to_be(tmp_path, text):
     path = tmp_path / "broken.json"
@@ -140,7 +148,7 @@ def test_the_map_has_every_slot_and_its_ratio():
             exact(make(name).build(place.spec).eval(), torch.empty(place.spec.input_shape))
             for name in ("depthwise_separable", "standard")
         ]
-        assert place.ratio == pytest.approx(wanted[0] / wanted[1], rel=0.2)
+        assert place.ratio == pytest.approx(wanted[0] / wanted[1], rel=0.3)
         low, high = place.interval
         assert low <= place.ratio <= high
     few, many = (found.places[at].ratio for at in (0, 5))

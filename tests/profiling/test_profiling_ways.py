@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from convbench.counting.engine.exported import input_types, layered
 from convbench.counting.engine.run import profile
+from convbench.networks.exported_modules import input_types, layered
 
 X = (2, 8)
 SMALL, LARGE = 2 * 8 * 8, 2 * 8 * 80
@@ -273,12 +273,14 @@ class Layers(nn.Module):
         return self.body(self.stem(x))
 
 
-def test_an_exported_program_has_its_layers():
+def test_an_exported_program_has_its_layers(monkeypatch):
+    monkeypatch.setattr(torch.hub.tqdm, "monitor", None)  # the thread that a progress bar starts
     x = torch.zeros(1, 3, 8, 8, dtype=torch.float64)
     module = Layers().double().eval()
     program = torch.export.export(module, (x,))
     found, want = profile(program, x), profile(module, x)
     assert found.how == want.how == "shapes"
+    assert found.complete
     rows = [
         [(part.name, part.kind, part.counts, part.parameters) for _, part in it.by_module.walk()]
         for it in (found, want)

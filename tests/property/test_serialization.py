@@ -90,7 +90,7 @@ CHECK = jsonschema.Draft202012Validator(Schemas().whole(Tree, id="tree:1", title
 @given(trees)
 def test_what_is_written_is_read_back_and_valid(tree):
     written = tree.to_json()
-    assert Tree.from_json(loads(json.dumps(written))) == tree
+    assert Tree.from_json(loads(json.dumps(written).encode())) == tree
     CHECK.validate(written)
 
 
@@ -163,7 +163,7 @@ class Often(Stored):
 def test_equal_values_that_recur_are_one_object_and_no_two_types_are_equal():
     """A run has some thousand costs and tallies for a hundred thousand cases."""
     told = {"numbers": [1.0, 2.0], "yes": 1}
-    first, second = (Often.from_json(loads(json.dumps(told))) for _ in range(2))
+    first, second = (Often.from_json(loads(json.dumps(told).encode())) for _ in range(2))
     assert first is second
     assert type(Often.from_json({**told, "yes": True}).yes) is bool
     assert type(Often.from_json({**told, "yes": 1}).yes) is int
@@ -217,7 +217,8 @@ def test_a_file_that_cannot_be_moved_to_its_place_leaves_the_old_one_and_nothing
 @pytest.mark.parametrize(
     ("content", "says"),
     [(None, "cannot be read"), (b"{", "not whole JSON"), (b"\xff", "not whole JSON"),
-     (b"[NaN]", "NaN is no number of JSON"), (b'"\\ud800"', "not whole JSON")],
+     (b"[NaN]", "NaN is no number of JSON"), (b'"\\ud800"', "not whole JSON"),
+     (b'{"a": 1, "b": [{"c": 1, "c": 2}]}', "it has the key 'c' twice")],
 )  # fmt: skip
 def test_a_file_that_is_no_json_says_why_and_what_to_do(tmp_path, content, says):
     path = tmp_path / "a.json"
@@ -225,6 +226,12 @@ def test_a_file_that_is_no_json_says_why_and_what_to_do(tmp_path, content, says)
         path.write_bytes(content)
     with pytest.raises(RunError, match=rf"a\.json .*{says}.*: make it again\."):
         read_json(path, "make it again")
+
+
+def test_a_byte_order_mark_before_json_is_no_part_of_it(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"a": "é"}', encoding="utf-8-sig")
+    assert read_json(path, "make it again") == {"a": "é"}
 
 
 @dataclass(frozen=True)

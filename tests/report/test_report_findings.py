@@ -4,6 +4,7 @@ import json
 import random
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from report.noisy import noisy_run
@@ -12,6 +13,7 @@ from report.report_runs import SLOTS, header, samples, type_group, whole_run
 from convbench.machine.resolution import Resolution
 from convbench.report.document import Bullets, Paragraph, Table
 from convbench.report.findings import findings, main_group
+from convbench.report.findings_run import counted
 from convbench.report.groups import groups
 from convbench.report.results import main_section
 from convbench.runs.record import Machine, Record, Run
@@ -304,6 +306,13 @@ def test_counters_and_losses_of_the_whole_run():
     assert "osnet_x0_25 needs 12× fewer multiplications and is " in found["Networks"]
     assert "4 of 5 published figures are met" in found["Networks"]
     assert "not: osnet_ibn_x1_0 (multiplications)" in found["Networks"]
+
+
+def test_thousands_of_agreements_have_separators(monkeypatch):
+    found = [SimpleNamespace(verdicts=("agrees",))] * 1028
+    monkeypatch.setattr("convbench.report.findings_run.agreements", lambda _: found)
+    monkeypatch.setattr("convbench.report.findings_run.counters", lambda _: ["torch"])
+    assert "in 1,028 of 1,028 distinct cases" in counted(whole_run()).text
 
 
 def test_at_most_eight_points_and_the_first_screen_says_what_matters():

@@ -9,9 +9,10 @@ from runs.executed import PLANE, SPEC, VALID, explained_run, kernel, samples
 from runs.executed import record as executed
 
 from convbench.clock.execution import Execution
-from convbench.clock.samples import Samples
+from convbench.clock.samples import KERNEL, Samples
 from convbench.convs.base import make
 from convbench.core.costs import Cost
+from convbench.core.serialization import ReadError
 from convbench.machine.ceilings import MEMORY, Ceiling, Level, measure_ceiling
 from convbench.runs import ceiling_share
 from convbench.runs.ceiling_share import ceiling_of, flags, shares
@@ -46,6 +47,12 @@ def record(seconds=1e-3, multiplications=500_000, elements=100_000, **changes):
 def test_shares_are_of_the_ceiling():
     assert shares(record(), CEILING) == (pytest.approx(0.5), pytest.approx(0.4))
     assert shares(record(dtype="bfloat16"), CEILING) == (pytest.approx(0.5), pytest.approx(0.2))
+
+
+def test_shares_are_of_kernel_time_where_it_is_known():
+    alone = record(seconds=1e-3).samples
+    launched = replace(record(seconds=9e-3), also={KERNEL: alone})
+    assert shares(launched, CEILING) == shares(record(seconds=1e-3), CEILING)
 
 
 def test_taps_on_padding_are_nothing_that_a_device_has_to_do():
@@ -219,3 +226,9 @@ def test_a_real_ceiling_is_measured_and_travels():
     assert found.multiplications_per_second > 0
     assert found.bytes_per_second > 0
     assert Ceiling.from_json(found.to_json()) == found
+
+
+@pytest.mark.parametrize("field", ["multiplications_per_second", "bytes_per_second"])
+def test_no_device_has_a_rate_of_nothing(field):
+    with pytest.raises(ReadError, match=field):
+        Ceiling.from_json({**CEILING.to_json(), field: 0.0})

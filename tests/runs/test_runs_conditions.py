@@ -124,6 +124,8 @@ def test_a_wrong_axis_names_what_is_known(axes, said):
         ("self_check = 0.5", "0 for none, or 1 to 3600"),
         ("self_check = 1e9", "0 for none, or 1 to 3600"),
         ("processes = 1000", "at most 100"),
+        ("max_rounds = 1_000_001", "at most 1,000,000"),
+        (f"max_rounds = 1{'0' * 400}", "at most 1,000,000"),
         ("budget = 1e300", "at most 86400"),
         ('self_check = "no"', "at least 0"),
     ],
@@ -139,3 +141,16 @@ def test_bytes_of_an_element():
     assert {name: itemsize(name) for name in sizes} == sizes
     assert itemsize("bool") is None
     assert all(itemsize(name) for name in AXES["dtype"])
+
+
+@pytest.mark.parametrize(
+    ("size", "batch", "why"),
+    [("4x32", "1", "too small for OSNet"), ("64x32", str(2**63), "give a number below 2**63")],
+)
+def test_a_network_that_cannot_take_its_input_is_skipped_with_the_reason(size, batch, why):
+    suite = parse_suite(
+        f'[[networks]]\nnames = ["osnet_x0_25"]\ninput_size = "{size}"\nbatch = {batch}\n', "s.toml"
+    )
+    (group,) = expand(suite, (Condition(device="cpu", threads=1),))
+    assert why in group.cases[0].misfit
+    assert group.runnable == ()

@@ -18,6 +18,7 @@ from runs.executed import (
 )
 
 from convbench.clock.execution import Execution
+from convbench.clock.samples import KERNEL
 from convbench.convs.base import make
 from convbench.core.intervals import RatioInterval
 from convbench.machine.ceilings import MEMORY
@@ -174,6 +175,17 @@ def test_on_a_gpu_calls_count_as_far_as_they_take_longer_than_kernels():
     assert parts(replace(short, mode="cuda_graph"), None, gpu).calls == 0
     long = record("standard", kernel(1e-3), device="cuda:0")
     assert parts(long, None, gpu).calls == 0
+
+
+def test_kernel_time_holds_no_call_of_a_library_and_is_bound_by_none():
+    """Else what launching takes would explain a ratio of times that do not have it."""
+    gpu = replace(CEILING, convolution_seconds=10e-6, device="cuda:0")
+    events = record("standard", kernel(5e-6, "conv", "cuDNN", calls=2), device="cuda:0")
+    alone = replace(events, also={KERNEL: (samples(),)})
+    assert parts(events, None, gpu).calls > 0
+    assert parts(alone, None, gpu).calls == 0
+    limits = [bound(one, gpu) for one in (events, alone)]
+    assert [limit.calls for limit in limits if limit] == [10e-6, 0]
 
 
 @pytest.mark.parametrize(

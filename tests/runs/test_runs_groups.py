@@ -9,7 +9,7 @@ import torch
 from convbench.clock.group_process import Order, Outcome, do
 from convbench.clock.processes import ProcessDied, ProcessError, ready
 from convbench.clock.sampler import measure_group
-from convbench.clock.samples import Samples
+from convbench.clock.samples import KERNEL, Samples
 from convbench.convs.base import make
 from convbench.core.spec import ConvSpec
 from convbench.runs.cases import expand
@@ -250,6 +250,33 @@ def test_an_open_verdict_says_how_many_processes_it_wants(times, verdict, needed
     assert track.needed() == needed
 
 
+def on_a_gpu(cases, order, _told):
+    """Answer as a process on a GPU whose host had no time: kernels, and launches that waited."""
+    found = {}
+    for case in cases:
+        at, seconds = case.identity, {"lite": 2e-6, "standard": 4e-6}[case.skeleton.name]
+        known = {"session": order.session, "block": 50}
+        events = samples([18e-6] * 8, stopwatch="cuda-events", host_seconds=(18e-6,) * 8,
+                         waited_seconds=(12e-6,) * 8, **known)  # fmt: skip
+        alone = samples([seconds] * 8, stopwatch="cuda-kernel", **known)
+        found[at] = Outcome(samples=events, also={KERNEL: alone})
+    return found
+
+
+def test_on_a_gpu_what_is_judged_and_flagged_is_kernel_time():
+    """And so is what more processes are wanted for."""
+    records, _ = run(group("standard", "lite"), on_a_gpu)
+    for record in records.values():
+        assert (record.status, record.flags) == ("ok", ()), "the host waited, and no kernel did"
+        assert [one.stopwatch for one in record.judged] == ["cuda-kernel"] * 2
+    track = Track(group=group("standard", "lite"), flagged=lambda record: record)
+    track.begin(Scripted(on_a_gpu), 1, SILENT, None)
+    for _ in range(4):
+        track.ask(0.2, 4)
+    (ratio,) = track.ratios()
+    assert (ratio.value, ratio.verdict) == (pytest.approx(0.5), "faster")
+
+
 # --- in this process, with the real modules ----------------------------------------------------
 
 
@@ -357,7 +384,6 @@ def test_a_later_process_compares_with_what_the_first_found_right(monkeypatch):
     again, _ = in_this_process(found, number=1, digests=known)
     assert {outcome.failure for outcome in again.values()} == {""}
     assert {outcome.ran == {} for outcome in again.values()} == {True}, "the first said it"
-    assert {outcome.execution for outcome in again.values()} == {None}, "that too"
     kind = type(found.cases[0].kind)
     build = kind.build
     monkeypatch.setattr(kind, "build", lambda self, spec: Wrong(build(self, spec)))

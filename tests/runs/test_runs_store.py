@@ -368,7 +368,7 @@ def test_a_file_is_written_by_two_at_once(tmp_path):
 
 @pytest.mark.parametrize("text", ["a\udcffb", "\ud800", "lite|\udc80", "\\udcff", "𝄞"])
 def test_text_that_is_no_unicode_can_be_read_again(text, tmp_path):
-    assert loads(dumps([text])) == [text.encode("utf-8", "backslashreplace").decode()]
+    assert loads(dumps([text]).encode()) == [text.encode("utf-8", "backslashreplace").decode()]
     odd = replace(RUN.header, command=f"python -m convbench run --suite {text}")
     store = Store.create(tmp_path / "out", odd)
     store.append([RUN.records[0].failed(f"RuntimeError: {text}")])
@@ -444,3 +444,13 @@ def test_a_count_beyond_64_bits_is_read_exactly(tmp_path):
     store.append([replace(FIRST[0], cost=cost)])
     store.close()
     assert load(tmp_path / "run").records[0].cost.multiplications == 2**70 + 1
+
+
+def test_a_byte_order_mark_before_records_is_no_part_of_them(tmp_path):
+    store = Store.create(tmp_path / "run", RUN.header)
+    store.append(FIRST)
+    store.close()
+    path = tmp_path / "run" / RECORDS
+    whole = load(tmp_path / "run").records
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load(tmp_path / "run").records == whole

@@ -131,6 +131,16 @@ LOST = [
         (0.0, 0.025, 0.1),
     ),
     (
+        "kernels alone: what the thread waited beyond the 50 µs that the device is kept busy",
+        {
+            "seconds": (2e-6, 2e-6, 2e-6),
+            "waited_seconds": (0.0, 1e-6, 2e-6),
+            "block": 50,
+            "stopwatch": "cuda-kernel",
+        },
+        (0.0, 0.0, 0.5),
+    ),
+    (
         "a device: what the host's thread waited, over the host's time",
         {
             "seconds": (0.001,) * 2,

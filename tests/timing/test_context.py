@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -458,6 +459,17 @@ def test_a_factory_is_called_and_gets_all_its_inputs(monkeypatch: pytest.MonkeyP
 def test_an_input_that_a_type_cannot_take_is_refused(shapes: list[str]) -> None:
     with pytest.raises(InputError):
         layers_of("standard", shapes, budget=1.0, threads=1, seed=0)
+
+
+def test_an_exported_program_is_timed_by_layer(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)).eval()
+    path = tmp_path / "net.pt2"
+    torch.export.save(torch.export.export(net, (image(),)), path)
+    asked = layers_of(str(path), ["1x4x6x6"], budget=0.5, threads=1, seed=0, trust=True)
+    assert [(layer.name, layer.kind) for layer in asked.layers] == [
+        ("0", "Conv2d"),
+        ("1", "BatchNorm2d"),
+    ]
 
 
 # --- the page ------------------------------------------------------------------------------

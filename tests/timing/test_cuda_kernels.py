@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,9 +14,9 @@ from scripted import samples
 from convbench.clock import observing
 from convbench.clock.contamination import choices, flags
 from convbench.clock.cuda_kernels import launched, short, tensor_cores
-from convbench.clock.execution import Execution
+from convbench.clock.execution import Execution, joined
 from convbench.clock.group_process import Contestant, Order, Outcome, _with_facts, _with_kernels
-from convbench.clock.observing import PASSES, gathered, observe
+from convbench.clock.observing import AGAIN, PASSES, gathered, observe
 
 # As PyTorch's profiler tells them; the numbers of the templates are left out where they are long.
 XMMA = (
@@ -143,17 +144,26 @@ class Watched(Contestant):
         return profile(*(("aten::cudnn_convolution", name, 5.0) for name in self.names))
 
 
-@pytest.mark.parametrize(
-    ("device", "number", "asked"),
-    [("cpu", 0, [PASSES]), ("cpu", 1, []), ("cuda:0", 0, [PASSES]), ("cuda:0", 1, [1])],
-)
-def test_on_a_gpu_every_process_is_asked_what_its_libraries_chose(device, number, asked):
+@pytest.mark.parametrize(("number", "asked"), [(0, PASSES), (1, AGAIN)])
+def test_every_process_is_asked_what_its_libraries_chose(number, asked):
     case = Watched(XMMA)
-    order = Order(seed=0, number=number, device=device)
+    order = Order(seed=0, number=number, device="cuda:0")
     told = _with_facts(Outcome(samples=samples([1.0])), case, SimpleNamespace(), order, {})
-    assert case.asked == asked
-    assert told.samples.kernels == ((XMMA,) if asked else ())
-    assert bool(told.execution) is (number == 0), "the record keeps that of the first"
+    assert case.asked == [asked]
+    assert told.samples.kernels == (XMMA,)
+    assert told.execution.choice == (XMMA,)
+
+
+def test_what_ran_takes_the_median_of_the_processes_that_ran_the_same():
+    def seen(name, seconds):
+        return profile(("aten::cudnn_convolution", name, 1e6 * seconds))
+
+    first, *others = (seen(XMMA, took) for took in (5.0, 7.0, 6.0))
+    found = joined([Execution(reason="no log"), first, *others, seen(FFMA, 1.0)])
+    assert found.kernels == (replace(first.kernels[0], seconds=6.0),)
+    assert (found.processes, found.passes) == (3, 6)
+    assert joined([Execution(reason="no log")]).reason == "no log"
+    assert joined([]) is None
 
 
 def test_the_samples_of_kernels_alone_say_which_kernels_these_are():

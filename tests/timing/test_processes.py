@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import pickle
 import platform
@@ -26,6 +28,7 @@ from convbench.clock.processes import (
     ready,
 )
 from convbench.clock.worker import LENGTH, receive, send
+from convbench.core.torchvision_import import declare_operators
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 Ask = Callable[..., Any]
@@ -65,6 +68,14 @@ def asked(kind: str) -> Ask:
 
 
 # --- what comes back -----------------------------------------------------------------------
+
+
+def test_a_model_of_torchvision_travels_where_its_compiled_part_does_not_load(asked: Ask) -> None:
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("torchvision is not installed: pip install --no-deps torchvision")
+    declare_operators()
+    block = importlib.import_module("torchvision.models.resnet").BasicBlock(4, 4)
+    assert asked("shown", block).startswith("BasicBlock(")
 
 
 def test_the_result_comes_back_and_messages_come_in_order(asked: Ask) -> None:

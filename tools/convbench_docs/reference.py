@@ -157,10 +157,12 @@ def frame_columns() -> str:
     from convbench.core.units import UNITS
     from convbench.runs.columns import COLUMNS, of_backend, of_counter
     from convbench.runs.columns_device import OF_THE_DEVICE
+    from convbench.runs.columns_gpu import OF_A_GPU
     from convbench.runs.record import Record
 
     said = docstrings.documented(Record)
-    shown = (*COLUMNS.values(), *of_counter("…"), *OF_THE_DEVICE.values(), of_backend("…"))
+    of_gpus = (*OF_A_GPU, *OF_THE_DEVICE.values())
+    shown = (*COLUMNS.values(), *of_counter("…"), *of_gpus, of_backend("…"))
     rows = [
         (
             code(column.name),

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from convbench.audit.case import Program, case
-from convbench.audit.cases.parts import Forward, image
+from convbench.audit.cases.parts import Forward, forward, image
 
 
 @case(
@@ -33,18 +33,16 @@ def _causal() -> Program:
     return Forward(forward), tuple(torch.randn(2, 3, 8, 4) for _ in range(3))
 
 
-@case(
+@forward(
     "attention/MultiheadAttention",
     "3 * 2*7 * 8*8 + 2 * 2*7*7*8 + 2*7 * 8*8",
+    (2, 7, 8),
     note="three projections, two products of 7 x 7 x 8 over all heads, one projection",
+    attention=lambda: nn.MultiheadAttention(8, 2, batch_first=True),
 )
-def _multihead() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        result: torch.Tensor = self.attention(x, x, x, need_weights=False)[0]
-        return result
-
-    attention = nn.MultiheadAttention(8, 2, batch_first=True)
-    return Forward(forward, attention=attention), image(2, 7, 8)
+def _multihead(self: Any, x: torch.Tensor) -> Any:
+    result: torch.Tensor = self.attention(x, x, x, need_weights=False)[0]
+    return result
 
 
 @case("attention/by hand", "3 * 2*7 * 8*8 + 2 * 2*2*7*7*4", note="linear layers, @ and softmax")

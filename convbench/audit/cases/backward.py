@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from convbench.audit.case import Program, case
-from convbench.audit.cases.parts import Forward, conv, image
+from convbench.audit.cases.parts import Forward, conv, forward, image
 
 
 @case("backward/first layer", "2 * 16*8 * 3*3 * 10*10", backward=True)
@@ -46,27 +46,22 @@ def _depthwise() -> Program:
     return nn.Sequential(conv(3, 16), conv(16, 16, 3, groups=16)), image(1, 3, 12, 12)
 
 
-@case(
+@forward(
     "backward/inverted residual",
     "2 * 4*3 * 10*10 + 3 * 24*4 * 10*10 + 3 * 24*1 * 3*3 * 10*10 + 3 * 4*24 * 10*10",
+    (1, 3, 10, 10),
     backward=True,
+    stem=lambda: conv(3, 4),
+    expand=lambda: conv(4, 24),
+    depthwise=lambda: conv(24, 24, 3, padding=1, groups=24),
+    norm=lambda: nn.BatchNorm2d(24),
+    project=lambda: conv(24, 4),
 )
-def _inverted() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
-        x = self.stem(x)
-        wide = self.norm(self.depthwise(torch.relu(self.expand(x))))
-        result: torch.Tensor = x + self.project(torch.relu(wide))
-        return result
-
-    module = Forward(
-        forward,
-        stem=conv(3, 4),
-        expand=conv(4, 24),
-        depthwise=conv(24, 24, 3, padding=1, groups=24),
-        norm=nn.BatchNorm2d(24),
-        project=conv(24, 4),
-    )
-    return module, image(1, 3, 10, 10)
+def _inverted(self: Any, x: torch.Tensor) -> torch.Tensor:
+    x = self.stem(x)
+    wide = self.norm(self.depthwise(torch.relu(self.expand(x))))
+    result: torch.Tensor = x + self.project(torch.relu(wide))
+    return result
 
 
 @case("backward/stride 2, dilated", "2 * 8*3 * 12*12 + 3 * 16*8 * 3*3 * 4*4", backward=True)
@@ -102,18 +97,17 @@ def _volume() -> Program:
     return layers, image(1, 2, 5, 5, 5)
 
 
-@case(
+@forward(
     "backward/frozen trunk",
     "16*8 * 3*3 * 10*10 + 2 * 16*10",
+    (1, 8, 12, 12),
     backward=True,
     note="the trunk has no gradient at all: its own forward, then two forwards of the head",
+    trunk=lambda: conv(8, 16, 3).requires_grad_(requires_grad=False),
+    head=lambda: nn.Linear(16, 10),
 )
-def _frozen() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        return self.head(self.trunk(x).mean((2, 3)))
-
-    trunk = conv(8, 16, 3).requires_grad_(requires_grad=False)
-    return Forward(forward, trunk=trunk, head=nn.Linear(16, 10)), image(1, 8, 12, 12)
+def _frozen(self: Any, x: torch.Tensor) -> Any:
+    return self.head(self.trunk(x).mean((2, 3)))
 
 
 @case("backward/called twice", "2 * 8*8 * 3*3 * 10*10 + 3 * 8*8 * 3*3 * 10*10", backward=True)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from convbench.audit.case import Program, case
-from convbench.audit.cases.parts import Forward, conv, image
+from convbench.audit.cases.parts import Forward, conv, forward, image
 
 
 @case("composed/depthwise separable", "8*1 * 3*3 * 12*12 + 16*8 * 12*12")
@@ -51,40 +51,35 @@ def _flattened() -> Program:
     return layers, image(1, 8, 12, 12)
 
 
-@case(
+@forward(
     "composed/ShuffleNet unit",
     "8*4 * 12*12 + 8*1 * 3*3 * 12*12 + 16*2 * 12*12",
+    (1, 16, 12, 12),
     note="grouped 1x1, shuffle, depthwise, grouped 1x1, added to the input",
+    first=lambda: conv(16, 8, groups=4),
+    norm1=lambda: nn.BatchNorm2d(8),
+    middle=lambda: conv(8, 8, 3, padding=1, groups=8),
+    norm2=lambda: nn.BatchNorm2d(8),
+    last=lambda: conv(8, 16, groups=4),
+    norm3=lambda: nn.BatchNorm2d(16),
 )
-def _shufflenet() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
-        narrow = torch.relu(self.norm1(self.first(x)))
-        mixed = nn.functional.channel_shuffle(narrow, 4)
-        wide: torch.Tensor = self.norm3(self.last(self.norm2(self.middle(mixed))))
-        return torch.relu(x + wide)
-
-    parts: dict[str, nn.Module] = {
-        "first": conv(16, 8, groups=4),
-        "norm1": nn.BatchNorm2d(8),
-        "middle": conv(8, 8, 3, padding=1, groups=8),
-        "norm2": nn.BatchNorm2d(8),
-        "last": conv(8, 16, groups=4),
-        "norm3": nn.BatchNorm2d(16),
-    }
-    return Forward(forward, **parts), image(1, 16, 12, 12)
+def _shufflenet(self: Any, x: torch.Tensor) -> torch.Tensor:
+    narrow = torch.relu(self.norm1(self.first(x)))
+    mixed = nn.functional.channel_shuffle(narrow, 4)
+    wide: torch.Tensor = self.norm3(self.last(self.norm2(self.middle(mixed))))
+    return torch.relu(x + wide)
 
 
-@case(
+@forward(
     "composed/partial",
     "4*4 * 3*3 * 12*12",
+    (1, 16, 12, 12),
     note="a quarter of 16 channels is convolved, the rest passes by",
+    conv=lambda: conv(4, 4, 3, padding=1),
 )
-def _partial() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
-        seen, passed = x.split([4, 12], dim=1)
-        return torch.cat([self.conv(seen), passed], dim=1)
-
-    return Forward(forward, conv=conv(4, 4, 3, padding=1)), image(1, 16, 12, 12)
+def _partial(self: Any, x: torch.Tensor) -> torch.Tensor:
+    seen, passed = x.split([4, 12], dim=1)
+    return torch.cat([self.conv(seen), passed], dim=1)
 
 
 @case("composed/upsample then conv", "6*8 * 3*3 * 10*10", note="the resize is interpolation")
@@ -105,23 +100,19 @@ def _subpixel() -> Program:
     return layers, image(1, 8, 5, 5)
 
 
-@case(
+@forward(
     "composed/squeeze and excitation",
     "16*16 * 3*3 * 12*12 + 4*16 + 16*4",
+    (1, 16, 12, 12),
     note="the gate's multiplication of the feature map is elementwise",
+    conv=lambda: conv(16, 16, 3, padding=1),
+    down=lambda: nn.Linear(16, 4),
+    up=lambda: nn.Linear(4, 16),
 )
-def _squeeze() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
-        wide: torch.Tensor = self.conv(x)
-        gate = self.up(torch.relu(self.down(wide.mean((2, 3)))))
-        return wide * torch.sigmoid(gate)[:, :, None, None]
-
-    parts = {
-        "conv": conv(16, 16, 3, padding=1),
-        "down": nn.Linear(16, 4),
-        "up": nn.Linear(4, 16),
-    }
-    return Forward(forward, **parts), image(1, 16, 12, 12)
+def _squeeze(self: Any, x: torch.Tensor) -> torch.Tensor:
+    wide: torch.Tensor = self.conv(x)
+    gate = self.up(torch.relu(self.down(wide.mean((2, 3)))))
+    return wide * torch.sigmoid(gate)[:, :, None, None]
 
 
 @case("composed/residual with average pool and head", "8*8 * 3*3 * 12*12 + 8*10")

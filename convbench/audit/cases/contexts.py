@@ -9,38 +9,32 @@ from torch import nn
 from torch.nn import functional
 
 from convbench.audit.case import Program, case
-from convbench.audit.cases.parts import Forward, image, same
+from convbench.audit.cases.parts import forward, image, same
 
 
-@case("contexts/no_grad inside", "6*8 * 3*3 * 10*10")
-def _no_grad() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        with torch.no_grad():
-            return self.conv(x)
-
-    return Forward(forward, conv=same()), image(1, 8, 10, 10)
+@forward("contexts/no_grad inside", "6*8 * 3*3 * 10*10", (1, 8, 10, 10), conv=same)
+def _no_grad(self: Any, x: torch.Tensor) -> Any:
+    with torch.no_grad():
+        return self.conv(x)
 
 
-@case("contexts/inference_mode inside", "6*8 * 3*3 * 10*10")
-def _inference() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        with torch.inference_mode():
-            return self.conv(x)
-
-    return Forward(forward, conv=same()), image(1, 8, 10, 10)
+@forward("contexts/inference_mode inside", "6*8 * 3*3 * 10*10", (1, 8, 10, 10), conv=same)
+def _inference(self: Any, x: torch.Tensor) -> Any:
+    with torch.inference_mode():
+        return self.conv(x)
 
 
-@case(
+@forward(
     "contexts/autocast inside",
     "6*8 * 3*3 * 10*10 + 10*6",
+    (1, 8, 10, 10),
     note="products in bfloat16 count as products; the casts do not",
+    conv=same,
+    head=lambda: nn.Linear(6, 10),
 )
-def _autocast() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return self.head(self.conv(x).mean((2, 3)))
-
-    return Forward(forward, conv=same(), head=nn.Linear(6, 10)), image(1, 8, 10, 10)
+def _autocast(self: Any, x: torch.Tensor) -> Any:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return self.head(self.conv(x).mean((2, 3)))
 
 
 @case("contexts/bfloat16 model", "6*8 * 3*3 * 10*10")
@@ -69,39 +63,29 @@ def _complex() -> Program:
     return module, (torch.randn(1, 8, 10, 10, dtype=torch.complex64),)
 
 
-@case(
+@forward(
     "contexts/complex matrix product",
     "4 * 3*5*7",
+    lambda: (torch.randn(3, 5, dtype=torch.complex64),),
     note="four real multiplications for each complex product",
+    weight=lambda: torch.randn(5, 7, dtype=torch.complex64),
 )
-def _complex_matmul() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
-        return torch.matmul(x, self.weight)
-
-    module = Forward(forward, weight=torch.randn(5, 7, dtype=torch.complex64))
-    return module, (torch.randn(3, 5, dtype=torch.complex64),)
+def _complex_matmul(self: Any, x: torch.Tensor) -> torch.Tensor:
+    return torch.matmul(x, self.weight)
 
 
 @case("contexts/TorchScript, scripted", "6*8 * 3*3 * 10*10 + 2*6 * 10*10")
 def _scripted() -> Program:
-    import warnings
-
     layers = nn.Sequential(same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False)).eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch calls it deprecated; deployed models still are
-        scripted: nn.Module = torch.jit.script(layers)
+    scripted: nn.Module = torch.jit.script(layers)
     return scripted, image(1, 8, 10, 10)
 
 
 @case("contexts/TorchScript, traced", "6*8 * 3*3 * 10*10 + 2*6 * 10*10")
 def _traced() -> Program:
-    import warnings
-
     layers = nn.Sequential(same(), nn.ReLU(), nn.Conv2d(6, 2, 1, bias=False)).eval()
     inputs = image(1, 8, 10, 10)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch calls it deprecated; deployed models still are
-        traced: nn.Module = torch.jit.trace(layers, inputs)
+    traced: nn.Module = torch.jit.trace(layers, inputs)
     return traced, inputs
 
 
@@ -153,8 +137,6 @@ class _Exported(nn.Module):
     note="products of 8-bit integers count as products; the rounding does not",
 )
 def _quantised() -> Program:
-    import warnings
-
     class Quantised(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -170,9 +152,7 @@ def _quantised() -> Program:
             back: torch.Tensor = result.dequantize()
             return back
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch moves quantisation elsewhere; models still hold it
-        return Quantised(), image(1, 8, 10, 10)
+    return Quantised(), image(1, 8, 10, 10)
 
 
 @case("contexts/frozen weights", "6*8 * 3*3 * 10*10")
@@ -180,9 +160,6 @@ def _frozen() -> Program:
     return same().requires_grad_(requires_grad=False), image(1, 8, 10, 10)
 
 
-@case("contexts/weight as a view", "6*8 * 3*3 * 10*10")
-def _view() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
-        return functional.conv2d(x, self.flat.view(6, 8, 3, 3), padding=1)
-
-    return Forward(forward, flat=torch.randn(6 * 8 * 9)), image(1, 8, 10, 10)
+@forward("contexts/weight as a view", "6*8 * 3*3 * 10*10", (1, 8, 10, 10), flat=(6 * 8 * 9,))
+def _view(self: Any, x: torch.Tensor) -> torch.Tensor:
+    return functional.conv2d(x, self.flat.view(6, 8, 3, 3), padding=1)

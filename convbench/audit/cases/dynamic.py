@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from convbench.audit.case import Program, case
-from convbench.audit.cases.parts import Forward, image
+from convbench.audit.cases.parts import Forward, forward
 
 
 def _apply_each(x: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
@@ -25,40 +25,34 @@ def _apply_each(x: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
     return result.reshape(batch, outputs, height, width)
 
 
-@case(
+@forward(
     "dynamic/dynamic convolution",
     "2*2*8 + 2*4*2 + 2*4 * 6*8*3*3 + 2*6*8 * 3*3 * 10*10",
+    (2, 8, 10, 10),
     note="attention over 4 kernels (8 to 2 to 4), their mix for each sample, the convolution",
+    down=lambda: nn.Linear(8, 2),
+    up=lambda: nn.Linear(2, 4),
+    kernels=(4, 6, 8, 3, 3),
 )
-def _dynamic() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
-        hidden = torch.relu(self.down(x.mean((2, 3))))
-        attention = torch.softmax(self.up(hidden), dim=1)
-        mixed = attention @ self.kernels.reshape(4, -1)
-        return _apply_each(x, mixed.reshape(-1, 6, 8, 3, 3))
-
-    module = Forward(
-        forward,
-        down=nn.Linear(8, 2),
-        up=nn.Linear(2, 4),
-        kernels=torch.randn(4, 6, 8, 3, 3),
-    )
-    return module, image(2, 8, 10, 10)
+def _dynamic(self: Any, x: torch.Tensor) -> torch.Tensor:
+    hidden = torch.relu(self.down(x.mean((2, 3))))
+    attention = torch.softmax(self.up(hidden), dim=1)
+    mixed = attention @ self.kernels.reshape(4, -1)
+    return _apply_each(x, mixed.reshape(-1, 6, 8, 3, 3))
 
 
-@case(
+@forward(
     "dynamic/CondConv",
     "2*8*3 + 2*3 * 6*8*3*3 + 2*6*8 * 3*3 * 10*10",
+    (2, 8, 10, 10),
     note="routing to 3 experts, their mix for each sample by einsum, the convolution",
+    route=lambda: nn.Linear(8, 3),
+    kernels=(3, 6, 8, 3, 3),
 )
-def _condconv() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
-        routing = torch.sigmoid(self.route(x.mean((2, 3))))
-        mixed = torch.einsum("be,eoikl->boikl", routing, self.kernels)
-        return _apply_each(x, mixed)
-
-    module = Forward(forward, route=nn.Linear(8, 3), kernels=torch.randn(3, 6, 8, 3, 3))
-    return module, image(2, 8, 10, 10)
+def _condconv(self: Any, x: torch.Tensor) -> torch.Tensor:
+    routing = torch.sigmoid(self.route(x.mean((2, 3))))
+    mixed = torch.einsum("be,eoikl->boikl", routing, self.kernels)
+    return _apply_each(x, mixed)
 
 
 @case("dynamic/vmap over samples", "2*6*8 * 3*3 * 10*10", note="a kernel for each sample, by vmap")
@@ -73,15 +67,13 @@ def _vmap() -> Program:
     return Forward(forward), (torch.randn(2, 8, 10, 10), torch.randn(2, 6, 8, 3, 3))
 
 
-@case(
+@forward(
     "dynamic/hypernetwork",
     "5 * 4*4*3*3 + 1*4*4 * 3*3 * 10*10",
+    lambda: (torch.randn(1, 4, 10, 10), torch.randn(5)),
     note="a linear layer makes the kernel from 5 numbers, then it is used",
+    maker=lambda: nn.Linear(5, 4 * 4 * 3 * 3),
 )
-def _hypernetwork() -> Program:
-    def forward(self: Any, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
-        kernel = self.maker(code).reshape(4, 4, 3, 3)
-        return functional.conv2d(x, kernel, padding=1)
-
-    module = Forward(forward, maker=nn.Linear(5, 4 * 4 * 3 * 3))
-    return module, (torch.randn(1, 4, 10, 10), torch.randn(5))
+def _hypernetwork(self: Any, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
+    kernel = self.maker(code).reshape(4, 4, 3, 3)
+    return functional.conv2d(x, kernel, padding=1)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 from typing import Any
 
 import torch
 from torch import nn
 
 from convbench.audit.case import CaseError, Program, case
-from convbench.audit.cases.parts import Forward, image
+from convbench.audit.cases.parts import Forward, forward, image
 
 
 def _vision(name: str) -> Any:
@@ -62,18 +61,16 @@ def _nms() -> Program:
     return module, (*image(1, 3, 10, 10), boxes, torch.rand(6))
 
 
-@case(
+@forward(
     "operators/_grouped_mm",
     "16 * 32*48",
+    lambda: (torch.randn(16, 32, dtype=torch.bfloat16),),
     note="16 tokens in two groups, each group with a matrix of its own",
+    weight=lambda: torch.randn(2, 32, 48, dtype=torch.bfloat16),
 )
-def _experts() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        ends = torch.tensor([6, 16], dtype=torch.int32, device=x.device)
-        return torch._grouped_mm(x, self.weight, offs=ends)  # noqa: SLF001  the operator's only name
-
-    module = Forward(forward, weight=torch.randn(2, 32, 48, dtype=torch.bfloat16))
-    return module, (torch.randn(16, 32, dtype=torch.bfloat16),)
+def _experts(self: Any, x: torch.Tensor) -> Any:
+    ends = torch.tensor([6, 16], dtype=torch.int32, device=x.device)
+    return torch._grouped_mm(x, self.weight, offs=ends)  # noqa: SLF001  the operator's only name
 
 
 class _Packed(nn.Module):
@@ -114,18 +111,15 @@ class _QuantisedUp(nn.Module):
     note="on its 25 input positions; the rounding does not count",
 )
 def _quantised_transposed() -> Program:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch moves quantisation elsewhere; models still hold it
-        return _QuantisedUp(), image(1, 4, 5, 5)
+    return _QuantisedUp(), image(1, 4, 5, 5)
 
 
-@case(
+@forward(
     "operators/Fourier mixing, then linear",
     "2*6 * 8*5",
+    (2, 6, 8),
     note="FNet: two transforms over tokens and features in place of attention are apart",
+    layer=lambda: nn.Linear(8, 5),
 )
-def _mixing() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        return self.layer(torch.fft.fft2(x).real)
-
-    return Forward(forward, layer=nn.Linear(8, 5)), image(2, 6, 8)
+def _mixing(self: Any, x: torch.Tensor) -> Any:
+    return self.layer(torch.fft.fft2(x).real)

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from convbench.audit.case import Program, case
+
 
 def conv(inputs: int, outputs: int, kernel: Any = 1, **knobs: Any) -> nn.Conv2d:
     """Return a convolution in two dimensions, without bias."""
@@ -38,3 +40,33 @@ class Forward(nn.Module):
 def image(*shape: int) -> tuple[torch.Tensor]:
     """Return one random input of that shape."""
     return (torch.randn(*shape),)
+
+
+def forward(
+    id: str,  # noqa: A002  as in `case`
+    count: str,
+    inputs: tuple[int, ...] | Callable[[], tuple[Any, ...]],
+    *,
+    note: str = "",
+    backward: bool = False,
+    **parts: tuple[int, ...] | Callable[[], nn.Module | torch.Tensor],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register as a case a module whose forward is the decorated function.
+
+    inputs: the shape of one random input, or what makes them all. parts: of the module, by
+    attribute name, the shape of a random parameter, or what makes it.
+    """
+
+    def keep(function: Callable[..., Any]) -> Callable[..., Any]:
+        @case(id, count, note=note, backward=backward)
+        def build() -> Program:
+            made = {
+                name: torch.randn(part) if isinstance(part, tuple) else part()
+                for name, part in parts.items()
+            }
+            given = image(*inputs) if isinstance(inputs, tuple) else inputs()
+            return Forward(function, **made), given
+
+        return function
+
+    return keep

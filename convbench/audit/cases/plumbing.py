@@ -11,25 +11,21 @@ from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
 
 from convbench.audit.case import Program, case
-from convbench.audit.cases.parts import Forward, image, same
+from convbench.audit.cases.parts import Forward, forward, image, same
 
 
-@case("plumbing/called twice", "2 * 8*8 * 3*3 * 10*10")
-def _twice() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        return self.conv(self.conv(x))
-
-    return Forward(forward, conv=same(8, 8)), image(1, 8, 10, 10)
+@forward("plumbing/called twice", "2 * 8*8 * 3*3 * 10*10", (1, 8, 10, 10), conv=lambda: same(8, 8))
+def _twice(self: Any, x: torch.Tensor) -> Any:
+    return self.conv(self.conv(x))
 
 
-@case("plumbing/called four times", "4 * 8*8 * 3*3 * 10*10")
-def _four_times() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
-        for _ in range(4):
-            x = torch.relu(self.conv(x))
-        return x
-
-    return Forward(forward, conv=same(8, 8)), image(1, 8, 10, 10)
+@forward(
+    "plumbing/called four times", "4 * 8*8 * 3*3 * 10*10", (1, 8, 10, 10), conv=lambda: same(8, 8)
+)
+def _four_times(self: Any, x: torch.Tensor) -> torch.Tensor:
+    for _ in range(4):
+        x = torch.relu(self.conv(x))
+    return x
 
 
 @case("plumbing/two names for one module", "2 * 8*8 * 3*3 * 10*10")
@@ -48,30 +44,28 @@ def _tied() -> Program:
     return nn.Sequential(first, second), image(1, 8, 10, 10)
 
 
-@case(
+@forward(
     "plumbing/data-dependent branch, taken",
     "8*8 * 3*3 * 10*10",
+    lambda: (torch.rand(1, 8, 10, 10) + 1,),
     note="the mean of the input is positive, which leads to a 3x3",
+    wide=lambda: same(8, 8),
+    narrow=lambda: nn.Conv2d(8, 8, 1, bias=False),
 )
-def _branch_taken() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        return self.wide(x) if x.mean() > 0 else self.narrow(x)
-
-    module = Forward(forward, wide=same(8, 8), narrow=nn.Conv2d(8, 8, 1, bias=False))
-    return module, (torch.rand(1, 8, 10, 10) + 1,)
+def _branch_taken(self: Any, x: torch.Tensor) -> Any:
+    return self.wide(x) if x.mean() > 0 else self.narrow(x)
 
 
-@case(
+@forward(
     "plumbing/data-dependent branch, not taken",
     "8*8 * 1*1 * 10*10",
+    lambda: (-torch.rand(1, 8, 10, 10) - 1,),
     note="the mean of the input is negative, which leads to a 1x1",
+    wide=lambda: same(8, 8),
+    narrow=lambda: nn.Conv2d(8, 8, 1, bias=False),
 )
-def _branch_not_taken() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        return self.wide(x) if x.mean() > 0 else self.narrow(x)
-
-    module = Forward(forward, wide=same(8, 8), narrow=nn.Conv2d(8, 8, 1, bias=False))
-    return module, (-torch.rand(1, 8, 10, 10) - 1,)
+def _branch_not_taken(self: Any, x: torch.Tensor) -> Any:
+    return self.wide(x) if x.mean() > 0 else self.narrow(x)
 
 
 @case("plumbing/LazyConv2d", "6*8 * 3*3 * 10*10", note="its weight has no shape before the call")
@@ -149,11 +143,7 @@ def _weight_norm() -> Program:
 
 @case("plumbing/weight_norm, hook", "6*8 * 3*3 * 10*10", note="the older API; the norm is apart")
 def _weight_norm_hook() -> Program:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch calls it deprecated; models still hold it
-        layer: nn.Module = nn.utils.weight_norm(same(8, 6))
+    layer: nn.Module = nn.utils.weight_norm(same(8, 6))
     return layer, image(1, 8, 10, 10)
 
 
@@ -210,17 +200,15 @@ def _two_inputs() -> Program:
     return module, (torch.randn(1, 8, 10, 10), torch.randn(1, 4, 10, 10))
 
 
-@case("plumbing/ModuleDict and ModuleList", "6*8 * 3*3 * 10*10 + 2 * 6*6 * 3*3 * 10*10")
-def _containers() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        x = self.named["stem"](x)
-        for layer in self.listed:
-            x = layer(x)
-        return x
-
-    module = Forward(
-        forward,
-        named=nn.ModuleDict({"stem": same(8, 6), "spare": same(8, 6)}),
-        listed=nn.ModuleList([same(6, 6), same(6, 6)]),
-    )
-    return module, image(1, 8, 10, 10)
+@forward(
+    "plumbing/ModuleDict and ModuleList",
+    "6*8 * 3*3 * 10*10 + 2 * 6*6 * 3*3 * 10*10",
+    (1, 8, 10, 10),
+    named=lambda: nn.ModuleDict({"stem": same(8, 6), "spare": same(8, 6)}),
+    listed=lambda: nn.ModuleList([same(6, 6), same(6, 6)]),
+)
+def _containers(self: Any, x: torch.Tensor) -> Any:
+    x = self.named["stem"](x)
+    for layer in self.listed:
+        x = layer(x)
+    return x

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,21 +11,21 @@ from torch import nn
 from torch.nn import functional
 
 from convbench.audit.case import Program, case
-from convbench.audit.cases.parts import Forward, image, same
+from convbench.audit.cases.parts import Forward, forward, image, same
 
 
-@case(
+@forward(
     "reached/layers in a thread pool",
     "2 * 6*8 * 3*3 * 10*10",
+    (1, 8, 10, 10),
     note="two branches in a ThreadPoolExecutor",
+    one=same,
+    other=same,
 )
-def _threads() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        with ThreadPoolExecutor(2) as pool:
-            one, other = pool.map(lambda layer: layer(x), (self.one, self.other))
-        return one + other
-
-    return Forward(forward, one=same(), other=same()), image(1, 8, 10, 10)
+def _threads(self: Any, x: torch.Tensor) -> Any:
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda layer: layer(x), (self.one, self.other))
+    return one + other
 
 
 @case(
@@ -36,9 +35,7 @@ def _threads() -> Program:
 )
 def _optimised() -> Program:
     layers = nn.Sequential(same(), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 2, 1)).eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch calls it deprecated; deployed models still are
-        module: nn.Module = torch.jit.optimize_for_inference(torch.jit.script(layers))
+    module: nn.Module = torch.jit.optimize_for_inference(torch.jit.script(layers))
     return module, image(1, 8, 10, 10)
 
 
@@ -79,31 +76,30 @@ def _lambda() -> Program:
     return _calls(lambda x: layer(x) + 0)
 
 
-@case(
+@forward(
     "reached/attention on parameters alone",
     "2 * 2*3 * 5*5*8 + 2*4 * 8*6",
+    (2, 4, 8),
     note="scaled_dot_product_attention of a parameter of 2 x 3 heads, 5 tokens, 8 numbers (scores, "
     "then values), which runs at every call; and a layer on the input",
+    prompt=(2, 3, 5, 8),
+    layer=lambda: nn.Linear(8, 6),
 )
-def _alone() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        prompt = functional.scaled_dot_product_attention(self.prompt, self.prompt, self.prompt)
-        return self.layer(x) + prompt.mean()
-
-    module = Forward(forward, prompt=torch.randn(2, 3, 5, 8), layer=nn.Linear(8, 6))
-    return module, image(2, 4, 8)
+def _alone(self: Any, x: torch.Tensor) -> Any:
+    prompt = functional.scaled_dot_product_attention(self.prompt, self.prompt, self.prompt)
+    return self.layer(x) + prompt.mean()
 
 
-@case(
+@forward(
     "reached/trunk under no_grad, backward",
     "6*8 * 3*3 * 10*10 + 2 * 6*5",
+    (1, 8, 10, 10),
     backward=True,
     note="the trunk has its forward alone; the head its forward and the gradient of its weight",
+    trunk=same,
+    head=lambda: nn.Linear(6, 5),
 )
-def _trunk() -> Program:
-    def forward(self: Any, x: torch.Tensor) -> Any:
-        with torch.no_grad():
-            features = self.trunk(x).mean((2, 3))
-        return self.head(features)
-
-    return Forward(forward, trunk=same(), head=nn.Linear(6, 5)), image(1, 8, 10, 10)
+def _trunk(self: Any, x: torch.Tensor) -> Any:
+    with torch.no_grad():
+        features = self.trunk(x).mean((2, 3))
+    return self.head(features)

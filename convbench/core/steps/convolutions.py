@@ -132,15 +132,7 @@ class ConvTranspose(_Sliding):
         A product of a transposed convolution is kept when its output is not cropped, which is when
         the same tap of that convolution does not lie on padding.
         """
-        return Axis(
-            input=axis.output,
-            output=axis.input,
-            kernel=axis.kernel,
-            stride=axis.stride,
-            dilation=axis.dilation,
-            pad_low=axis.pad_low,
-            pad_high=axis.pad_high,
-        )
+        return replace(axis, input=axis.output, output=axis.input)
 
     @property
     def reach(self) -> Reach:

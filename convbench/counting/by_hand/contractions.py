@@ -46,8 +46,9 @@ gives the properties of either.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from convbench.counting.by_hand.axes import MOVES, broadcast, carried, shortened, summed_axes
 from convbench.counting.by_hand.layouts import CUTS
@@ -63,9 +64,6 @@ from convbench.counting.by_hand.operator_sets import (
 )
 from convbench.counting.by_hand.origins import Origins
 from convbench.counting.by_hand.products import Amount, Facts, Pool, Product
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 
 class ContractionTracker:

@@ -6,19 +6,17 @@ variance of x itself, the same for a whole row. What is no inverse (x·mean(x)) 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from convbench.counting.by_hand.products import Facts
+from convbench.counting.by_hand.number_kinds import QUOTIENTS
+from convbench.counting.by_hand.products import Facts
 
 STATISTICS: Final = frozenset(
     {"sum", "mean", "amax", "amin", "var", "std", "var_mean", "std_mean", "norm"}
     | {"linalg_vector_norm"}
 )
 _INVERSIONS: Final = frozenset({"rsqrt", "reciprocal"})
-_QUOTIENTS: Final = frozenset({"div", "divide", "true_divide"})
 
 
 class _Statistic(NamedTuple):
@@ -48,7 +46,7 @@ class Divisors:
         one = found.pop() if len(found) == 1 else None
         if one is not None:
             below = name == "pow" and isinstance(args[1], int | float) and args[1] < 0
-            over = name in _QUOTIENTS and not self.facts.same(args[0], values[0])
+            over = name in QUOTIENTS and not self.facts.same(args[0], values[0])
             inverse = one.inverse or name in _INVERSIONS or below or over
             one = _Statistic(one.of, inverse)
         self._known.put(result, one)

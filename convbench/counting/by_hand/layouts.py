@@ -7,12 +7,10 @@ one that repeats itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from convbench.counting.by_hand.axes import carried
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 Sizes = tuple[int, ...]
 Layout = tuple[int, Sizes]

@@ -59,12 +59,12 @@ _STAYS_MASK: Final = (
     | {"mul", "multiply", "neg", "rsub", "floor", "ceil", "round", "relu", "clamp", "abs", "where"}
     | {"minimum", "maximum", "cat", "stack", "tril", "triu", "div", "divide", "true_divide"}
 ) - {"index_put"}
-_QUOTIENTS: Final = frozenset({"div", "divide", "true_divide"})
-_STAYS_WHOLE: Final = _STAYS_MASK - _QUOTIENTS | {
+QUOTIENTS: Final = frozenset({"div", "divide", "true_divide"})
+_STAYS_WHOLE: Final = _STAYS_MASK - QUOTIENTS | {
     "add", "sub", "subtract", "sum", "cumsum", "floor_divide", "remainder", "fmod", "pow", "sgn",
     "sign", "clamp_min", "clamp_max", "square", "index_put", "scatter_add", "index_add",
 }  # fmt: skip
-_STAYS: Final = _STAYS_WHOLE | _QUOTIENTS
+_STAYS: Final = _STAYS_WHOLE | QUOTIENTS
 _MAPS: Final = ELEMENTWISE | {"softmax", "log_softmax"}
 _CLAMPS: Final = frozenset({"clamp", "clamp_min", "clamp_max", "clip"})
 _COPIES: Final = frozenset({"detach", "clone", "alias", "to_copy"})
@@ -164,7 +164,7 @@ class NumberKinds:
         by = args[1] if len(args) > 1 else None
         if lowest == DRAWN:
             return DRAWN
-        if name in _QUOTIENTS:  # by how many there are, or a mask by a number
+        if name in QUOTIENTS:  # by how many there are, or a mask by a number
             if _is(by, sources):
                 return self.of(sources[0])
             return MASK if lowest == MASK else 0

@@ -7,20 +7,17 @@ x.T. That is what tells an activation or a square from a product of two tensors.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from math import prod
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from convbench.counting.by_hand.axes import MOVES, carried
 from convbench.counting.by_hand.divisors import STATISTICS, Divisors
 from convbench.counting.by_hand.layouts import contiguous, normal, reshaped, shown
 from convbench.counting.by_hand.number_kinds import KEEPS_KIND, NumberKinds
 from convbench.counting.by_hand.operator_sets import LOSSES, POINTWISE, SAMPLES, SPREADS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from convbench.counting.by_hand.products import Facts
+from convbench.counting.by_hand.products import Facts
 
 WEIGHTS: Final = -1
 """The root of all parameters, which count as one tensor."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from convbench.counting.by_hand.number_kinds import MASK, WHOLE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 
 class Amount(NamedTuple):

@@ -12,5 +12,5 @@ attempt           what one try at a count shares and leaves behind
 module_state      all that a module reaches, put back by restoring; values: of tensors
 process_state     settings of torch and of the process, put back
 leaks             tensors without values that outlive a count
-callables         functions and exported programs as modules, by captures and exported
+callables         functions as modules, by captures
 """

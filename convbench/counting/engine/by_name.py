@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
 
 from convbench.core.errors import ConvbenchError
+from convbench.core.modules import KIND
 from convbench.core.reading import parse_size
+from convbench.counting.base import COUNTERS, CountError
+from convbench.counting.discrepancies import Translation, translate
 from convbench.counting.engine.profile import Profile
+from convbench.counting.engine.pytree import Given
+from convbench.networks.exported_modules import input_types, layered
 from convbench.networks.models import ModelError, load_model, load_program
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
-    from convbench.counting.discrepancies import Translation
-    from convbench.counting.engine.pytree import Given
+from convbench.networks.onnx_files import load_onnx
 
 _MOST = 1 << 60
 """Elements in an input: torch counts bytes in 64 bits."""
@@ -39,8 +40,6 @@ class Input:
 
     def dtype(self, otherwise: torch.dtype) -> torch.dtype:
         """Return the data type."""
-        import torch
-
         return otherwise if self.kind is None else getattr(torch, self.kind)
 
 
@@ -64,16 +63,12 @@ def profile_reference(
     made or counted there, it is made on the CPU. Raises ModelError, InputError, ProfileError or
     (when strict) UnknownOperatorError.
     """
-    import torch
-
     from convbench.counting.engine.run import ProfileError, count
 
     given, knobs = inputs_of(shapes), arguments_of(arguments)
     counted = partial(count, backward=backward, strict=strict, shapes=noted)
     cpu = torch.device("cpu")
     if reference.endswith(".pt2"):
-        from convbench.counting.engine.exported import input_types, layered
-
         program = load_program(reference, knobs, trust=trust)
         inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "meta")
         return counted(layered(program), inputs, device=cpu)
@@ -99,9 +94,6 @@ def translate_reference(
     It is made on the CPU, and asked on zeros as in `profile_reference`. Also returns why others of
     the counters could not say a number. Raises as `profile_reference` does, and UnknownNameError.
     """
-    from convbench.counting.base import COUNTERS, CountError
-    from convbench.counting.discrepancies import translate
-
     given, knobs = inputs_of(shapes), arguments_of(arguments)
     if named := [item.name for item in given if item.name]:
         raise InputError(
@@ -129,11 +121,7 @@ def made(
     trust: bool = False,
 ) -> tuple[nn.Module, Given]:
     """Return a model and zeros for it; on the CPU where its weights come from a file."""
-    import torch
-
     if reference.endswith(".pt2"):
-        from convbench.counting.engine.exported import input_types
-
         program = load_program(reference, knobs, trust=trust)
         inputs = _zeros(given, input_types(program), torch.get_default_dtype(), "cpu")
         return program.module(), inputs
@@ -151,11 +139,6 @@ def from_onnx(
 
     Raises ModelError, MissingExtraError, and InputError where `given` differs from what it takes.
     """
-    from torch import nn
-
-    from convbench.counting.engine.recorder import KIND
-    from convbench.networks.onnx_files import load_onnx
-
     found = load_onnx(reference, knobs)
     places = iter(found.inputs)
     by_name = {item.name or next(places, ""): item for item in given}
@@ -181,10 +164,6 @@ def _zeros(
     given: list[Input], kinds: Mapping[str, torch.dtype | None], otherwise: torch.dtype, device: str
 ) -> Given:
     """Return zeros; `kinds` are by the name of an input, in the order of the inputs."""
-    import torch
-
-    from convbench.counting.engine.pytree import Given
-
     places = [*kinds.values(), *[None] * len(given)]
     try:
         made = [
@@ -209,8 +188,6 @@ def _zeros(
 
 def _dtype_of(module: nn.Module) -> torch.dtype:
     """Return the floating-point type of a model's weights."""
-    import torch
-
     found = (weight.dtype for weight in module.parameters() if weight.is_floating_point())
     return next(found, torch.get_default_dtype())
 
@@ -232,8 +209,6 @@ def inputs_of(texts: Sequence[str]) -> list[Input]:
 
 def input_of(text: str) -> Input:
     """Read "2x7:int64" or "1x3x224x224"; InputError for anything else."""
-    import torch
-
     shape, sign, kind = text.partition(":")
     if not sign:
         return Input(shape_of(shape))

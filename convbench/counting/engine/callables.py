@@ -10,9 +10,10 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
+from convbench.core.modules import KIND
 from convbench.counting.engine.captures import held
 from convbench.counting.engine.errors import ProfileError
-from convbench.counting.engine.recorder import KIND, Recorder
+from convbench.counting.engine.recorder import Recorder
 
 _OUTSIDE: WeakKeyDictionary[nn.Module, dict[int, nn.Module]] = WeakKeyDictionary()
 """Modules that ran in a function and are none of its parts; what itself holds is put back."""
@@ -69,7 +70,7 @@ def as_module(given: Any) -> nn.Module:
         return given
     exported: Any = sys.modules.get("torch.export")
     if exported is not None and isinstance(given, exported.ExportedProgram):
-        from convbench.counting.engine.exported import layered
+        from convbench.networks.exported_modules import layered
 
         return layered(given)
     if callable(given):

@@ -9,15 +9,13 @@ the imaginary part of one complex tensor.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from torch import Tensor
 
+from convbench.counting.engine.counts import Counts
+from convbench.counting.engine.recorder import Recorder
 from convbench.counting.engine.tensor_map import TensorMap
-
-if TYPE_CHECKING:
-    from convbench.counting.engine.counts import Counts
-    from convbench.counting.engine.recorder import Recorder
 
 SUM: Final = "sum"
 AT: Final = {"convolution": (0, 1), "convolution_backward": (1, 2)}
@@ -63,17 +61,14 @@ class ComplexConvolutions:
         Forward, the two before it are taken back, so that the three are one call; the three of a
         backward pass come in no known order, so there this one stands for two.
         """
-        if name != "convolution":
-            return replace(
-                counts,
-                multiplications=2 * counts.multiplications,
-                multiplications_valid=2 * counts.multiplications_valid,
-            )
-        turns = [turn for turn, event in enumerate(recorder.events) if event[1] == name][-2:]
-        for turn in reversed(turns):
-            del recorder.events[turn]
+        times = 2
+        if name == "convolution":
+            times = 4
+            turns = [turn for turn, event in enumerate(recorder.events) if event[1] == name]
+            for turn in reversed(turns[-2:]):
+                del recorder.events[turn]
         return replace(
             counts,
-            multiplications=4 * counts.multiplications,
-            multiplications_valid=4 * counts.multiplications_valid,
+            multiplications=times * counts.multiplications,
+            multiplications_valid=times * counts.multiplications_valid,
         )

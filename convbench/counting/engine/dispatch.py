@@ -313,7 +313,7 @@ class Dispatch(DispatchMode):
         if own and (
             rule is None
             or "parametrizations" in self.recorder.path
-            or (name in PREPARING and self.weights.prepare(tensors_among(args)))
+            or (name in PREPARING and self.known.tracker.facts.prepares(tensors_among(args)))
         ):
             counts = Counts(preparation=counts.multiplications)
         elif not (counts.reads or counts.writes) and name not in MOVEMENT:

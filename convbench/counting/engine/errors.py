@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from torch import Tensor, nn
 
 from convbench.core.errors import ConvbenchError, first_line
+from convbench.core.modules import kind_of
 from convbench.counting.engine.pytree import Given, tensors_in
-from convbench.counting.engine.recorder import kind_of
 
 
 class ProfileError(ConvbenchError):

@@ -45,13 +45,6 @@ class Weights:
         """Tell whether the tensor is a parameter or made of some: no table of angles, no mask."""
         return id(tensor) in self._learned
 
-    def prepare(self, factors: Iterable[Tensor]) -> bool:
-        """Tell whether weights alone are multiplied by a vector of buffers, as by a spectral norm.
-
-        Whatever else is made of weights alone runs each time, and counts.
-        """
-        return any(item.ndim == 1 and not self.learned(item) for item in factors)
-
     def derive(self, tensor: Tensor, sources: list[Tensor]) -> None:
         """Note a tensor that was made of weights alone; a buffer that was written to stays one."""
         self._known[id(tensor)] = tensor

@@ -11,6 +11,7 @@ import torch
 from convbench.core.torch_internals import stored
 from convbench.counting.engine.counts import COMPLEX_PRODUCT, Counts, linear, matrix_product
 from convbench.counting.engine.registry import rule
+from convbench.counting.zero_cost import ATTENTION, PACKED
 
 COMPRESSED: Final = frozenset(
     {torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc}
@@ -71,8 +72,7 @@ def _grouped(args: Any, result: Any) -> Counts:
     return replace(found, activations=result.numel(), writes=result.numel())
 
 
-@rule("weight_int8pack_mm", "weight_int4pack_mm", "weight_int4pack_mm_for_cpu")
-@rule("dyn_quant_matmul_4bit", "weight_int4pack_mm_with_scales_and_zeros")
+@rule(*PACKED)
 def _packed_weight(args: Any, result: Any) -> Counts:
     """Times a weight in a packing of its own: its shape follows from input and output."""
     inputs = args[0]
@@ -99,15 +99,7 @@ def _trilinear(args: Any, result: Any) -> Counts:
     )
 
 
-@rule(
-    "scaled_dot_product_flash_attention",
-    "scaled_dot_product_flash_attention_for_cpu",
-    "scaled_dot_product_efficient_attention",
-    "scaled_dot_product_cudnn_attention",
-    "scaled_dot_product_fused_attention_overrideable",
-    "scaled_dot_product_attention",
-    "scaled_dot_product_attention_math",
-)
+@rule(*ATTENTION)
 def _attention(args: Any, result: Any) -> Counts:
     """Queries times keys, then weights times values; every pair, masked or not."""
     del result

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from torch.nn.parameter import is_lazy  # torch is there: it ran the module
+
 from convbench.core.costs import Cost
+from convbench.core.modules import kind_of
 from convbench.core.notebook_views import OneLine, Shown
+from convbench.core.torch_internals import weights_of
 from convbench.counting.engine.columns import COLUMNS, module_table
 from convbench.counting.engine.counts import NAMES, Counts
-from convbench.counting.engine.recorder import Shapes, kind_of
+from convbench.counting.engine.recorder import Shapes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,10 +115,6 @@ class Profile(OneLine, Shown, view="profiles"):
     @classmethod
     def of(cls, module: nn.Module, recorder: Recorder, *, how: str) -> Profile:
         """Gather what was recorded."""
-        from torch.nn.parameter import is_lazy  # torch is there: it ran the module
-
-        from convbench.core.torch_internals import weights_of
-
         used, noted = recorder.used, recorder.shapes
         held = tuple(
             (
@@ -274,7 +274,7 @@ class Profile(OneLine, Shown, view="profiles"):
         modules = self._modules(
             columns=tuple(COLUMNS) if columns is None else columns, depth=depth, sort=sort
         )
-        found = ProfileFile(
+        file = ProfileFile(
             name=self.name,
             how=self.how,
             notes=list(self.notes),
@@ -285,7 +285,7 @@ class Profile(OneLine, Shown, view="profiles"):
             modules=modules,
             rows=[row.to_json() for row in self.rows],
         )
-        return {item.name: getattr(found, item.name) for item in fields(found)}
+        return vars(file)
 
     def __str__(self) -> str:
         """Show the totals in a line, as lower bounds where an operator is unknown."""
@@ -332,8 +332,6 @@ class ProfileFile:
 
 def _kernels(parts: Iterable[tuple[str, nn.Module]]) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Iterate over the layers of PyTorch that have a kernel, by name, with its taps."""
-    from convbench.core.torch_internals import weights_of
-
     for name, part in parts:
         layer = next((kind for kind in type(part).__mro__ if kind.__module__ in _WITH_KERNEL), None)
         if layer is None:

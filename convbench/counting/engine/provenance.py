@@ -15,6 +15,7 @@ from typing import Any, Final
 from torch import Tensor, nn
 
 from convbench.core.torch_internals import has_kernel, without_subclasses
+from convbench.counting.engine.values import storage
 
 UNSEEN: Final = "tensors made out of sight (by a thread, compiled code or another library)"
 """What a recorder calls them, among the operators without a rule."""
@@ -40,9 +41,9 @@ class KnownStorages:
     def add(self, tensors: Iterable[Tensor]) -> None:
         """Add the storages of tensors; sparse ones and others without one are left out."""
         for tensor in tensors:
-            storage = _storage(tensor)
-            if storage is not None:
-                self._known[id(storage)] = weakref.ref(storage)
+            found = storage(tensor)
+            if found is not None:
+                self._known[id(found)] = weakref.ref(found)
 
     def is_new(self, tensor: Tensor) -> bool:
         """Tell whether a tensor's storage was not known, and add it.
@@ -51,28 +52,21 @@ class KnownStorages:
         """
         if not (tensor.is_floating_point() or tensor.is_complex()):
             return False
-        storage = _storage(tensor)
-        if storage is None or self._knows(storage):
+        found = storage(tensor)
+        if found is None or self._knows(found):
             return False
         if self._existing:
             with without_subclasses():  # some answer otherwise
                 self.add(self._existing)
             self._existing = []
-            if self._knows(storage):
+            if self._knows(found):
                 return False
-        self._known[id(storage)] = weakref.ref(storage)
+        self._known[id(found)] = weakref.ref(found)
         return True
 
     def _knows(self, storage: Any) -> bool:
         known = self._known.get(id(storage))
         return known is not None and known() is storage
-
-
-def _storage(tensor: Tensor) -> Any:
-    try:
-        return tensor.untyped_storage()
-    except (NotImplementedError, RuntimeError, ValueError):  # sparse, mkldnn, lazy
-        return None
 
 
 def all_tensors() -> list[Tensor]:

@@ -17,28 +17,21 @@ from torch import nn
 from torch.nn.modules import module as hooks
 
 from convbench.core.torch_internals import (
-    children_of,
     next_node,
     weights_of,
     without_overrides,
 )
 from convbench.counting.engine.counts import NAMES, Counts
+from convbench.counting.engine.module_tensors import named_parts
 from convbench.counting.engine.pytree import tensors_in
 
 Shapes = tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]
 """Of a call: the shapes of the tensors that it takes, and of those that it returns."""
-KIND: Final = "_convbench_kind"
-"""Where a module that stands for another keeps the name of that one's type."""
 
 ONE_DRAW: Final = (
     "random numbers were drawn that may decide which layers run: the counts are those of one draw, "
     "and another may give others"
 )
-
-
-def kind_of(part: nn.Module) -> str:
-    """Return the name of a module's type, or of the type that it stands for."""
-    return str(vars(part).get(KIND) or type(part).__name__)
 
 
 class Recorder:
@@ -55,7 +48,7 @@ class Recorder:
 
     def __init__(self, module: nn.Module, *, shapes: bool = False) -> None:
         """Name every module of the tree by its first name."""
-        self.parts = _named(module)
+        self.parts = named_parts(module)
         self.names = {id(part): name for name, part in self.parts}
         self.events: list[tuple[str, str, Counts, int]] = []
         self.unknown: dict[str, int] = {}
@@ -156,20 +149,6 @@ class Recorder:
         return {
             key: (calls[key] - self.again.get(key, 0), Counts.of(row)) for key, row in sums.items()
         }
-
-
-def _named(module: nn.Module) -> tuple[tuple[str, nn.Module], ...]:
-    """Return a module and all inside it, each by its first name: as named_modules(), and faster."""
-    found: dict[int, tuple[str, nn.Module]] = {}
-    waiting = [("", module)]
-    while waiting:
-        name, part = waiting.pop()
-        if id(part) not in found:
-            found[id(part)] = name, part
-            prefix = name and f"{name}."
-            children = [*children_of(part).items()]
-            waiting += [(prefix + key, child) for key, child in children[::-1] if child is not None]
-    return tuple(found.values())
 
 
 def _noting_shapes(

@@ -16,6 +16,7 @@ from torch.func import functional_call
 from torch.nn.parameter import is_lazy
 
 from convbench.core.collector import collector_paused
+from convbench.core.modules import kind_of
 from convbench.core.torch_internals import uncompiled
 from convbench.counting.engine.attempt import Attempt, set_up
 from convbench.counting.engine.backward import count_backward
@@ -44,7 +45,7 @@ from convbench.counting.engine.module_tensors import (
 from convbench.counting.engine.profile import Profile
 from convbench.counting.engine.provenance import all_tensors, fused
 from convbench.counting.engine.pytree import Given, exhausted, mapped, tensors_in
-from convbench.counting.engine.recorder import kind_of, watching
+from convbench.counting.engine.recorder import watching
 
 __all__ = ["ProfileError", "UnknownOperatorError", "count", "profile"]
 

@@ -59,12 +59,18 @@ class Values:
         self._kept.clear()
 
 
+def storage(tensor: Tensor) -> Any:
+    """Return the memory of a tensor; None for one that has none of the usual kind."""
+    try:
+        return tensor.untyped_storage()
+    except (NotImplementedError, RuntimeError, ValueError):  # sparse, mkldnn, lazy
+        return None
+
+
 def storage_of(tensor: Tensor) -> int:
     """Return what identifies the memory of a tensor; 0 for one that has none of the usual kind."""
-    try:
-        return address(tensor.untyped_storage())
-    except (NotImplementedError, RuntimeError):  # sparse, mkldnn
-        return 0
+    found = storage(tensor)
+    return 0 if found is None else address(found)
 
 
 _UNSAID: Final = frozenset({"native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm"})

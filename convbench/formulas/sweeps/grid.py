@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from convbench.convs.base import ConvType, make, upsampling
 from convbench.core.arithmetic import Quantity
 from convbench.core.errors import SpecError
-from convbench.core.spec import ConvSpec
-from convbench.formulas.sweeps.values import MOST, PER_AXIS, axes_of, entries, label, number_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from numpy.typing import NDArray
+from convbench.core.spec import PER_AXIS, ConvSpec
+from convbench.formulas.sweeps.values import MOST, axes_of, entries, label, number_of
 
 SPATIAL: Final = (*PER_AXIS, "scale")
 """The fields that make the rows of a part; all others make its columns."""
@@ -87,8 +86,6 @@ class Grid:
 
     def parts(self) -> Iterator[Part]:
         """Yield the grid in parts in which everything but numbers is the same."""
-        import numpy as np
-
         groups: list[list[NDArray[Any]]] = [
             [np.asarray(group) for group in self._groups(field)] for field in self.values
         ]
@@ -121,8 +118,6 @@ class Grid:
 
     def labels(self, field: str) -> NDArray[Any]:
         """Return a field's values as they stand in the table."""
-        import numpy as np
-
         values = self.values[field]
         if all(isinstance(value, int) for value in values):
             return np.asarray(values)
@@ -141,8 +136,6 @@ class Part:
     @property
     def shape(self) -> tuple[int, ...]:
         """Rows and columns."""
-        import numpy as np
-
         return np.broadcast_shapes((1, 1), *(at.shape for at in self.at.values()))
 
     @property
@@ -153,8 +146,6 @@ class Part:
 
     def kept(self, mask: NDArray[Any]) -> Part:
         """Return the combinations where the mask holds: whole rows and columns if it allows."""
-        import numpy as np
-
         if mask.all():
             return self
         rows, columns = mask.any(axis=1), mask.any(axis=0)
@@ -175,8 +166,6 @@ class Part:
 
     def number(self, field: str, axis: int = 0) -> Quantity:
         """Return a field's numbers, on one axis where it has several: an int or an array."""
-        import numpy as np
-
         values = self.grid.values[field]
         numbers = np.asarray(
             [v[axis] if isinstance(v, tuple) else 0 if v == "same" else v for v in values]
@@ -187,8 +176,6 @@ class Part:
 
     def kind(self) -> ConvType:
         """Return the type with this part's knobs."""
-        import numpy as np
-
         slot, values = set(SLOT), self.grid.values
         knobs: dict[str, Any] = {}
         for field in values:
@@ -218,8 +205,6 @@ class Part:
 
     def first(self, mask: NDArray[Any]) -> Part:
         """Return the first combination where the mask holds, alone."""
-        import numpy as np
-
         place = np.unravel_index(int(np.argmax(mask)), mask.shape)
         return Part(
             self.grid,
@@ -231,8 +216,6 @@ class Part:
 
     def possible(self) -> NDArray[Any]:
         """Return the mask of the slots that can exist: those with an output, and one stride."""
-        import numpy as np
-
         found = np.ones(self.shape, dtype=bool)
         upsamples = "scale" in self.grid.values
         for axis in range(self.grid.dims):
@@ -275,7 +258,5 @@ _DEFAULTS: Final = {"input_size": 1, "kernel_size": 1, "stride": 1, "dilation": 
 
 def _mesh(at: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Return the combinations of positions, the last field's changing fastest."""
-    import numpy as np
-
     grids = np.meshgrid(*at.values(), indexing="ij")
     return {field: grid.ravel() for field, grid in zip(at, grids, strict=True)}

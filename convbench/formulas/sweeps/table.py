@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from convbench.convs.base import ConvType, make
 from convbench.core.costs import SUMMED, peak_live
 from convbench.core.errors import SpecError
@@ -18,8 +21,6 @@ from convbench.formulas.sweeps.grid import Grid, Part
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
-
 COUNTS: Final = (*SUMMED, "peak_live")
 """The columns of counts, as `Cost` explains them."""
 _LIMIT: Final = 2**63
@@ -51,7 +52,6 @@ def sweep(name: str, *, ratio_to: str | None = None, **grid: Any) -> pd.DataFram
     >>> frame[["in_channels", "kernel_size", "out_channels", "multiplications"]].values.tolist()
     [[32, 3, 32, 839808], [32, 5, 32, 2163200], [64, 3, 64, 1679616], [64, 5, 64, 4326400]]
     """
-    import numpy as np
     import pandas as pd
 
     base = None if ratio_to is None else make(ratio_to)
@@ -73,8 +73,6 @@ def sweep(name: str, *, ratio_to: str | None = None, **grid: Any) -> pd.DataFram
 
 def _columns(part: Part, base: ConvType | None, left_out: Counter[str]) -> dict[str, NDArray[Any]]:
     """Return the columns of what fits in a part, and count what does not; "" is the row's place."""
-    import numpy as np
-
     kind = part.kind()
     possible = part.possible()
     if not possible.all():
@@ -106,8 +104,6 @@ def _impossible(part: Part, kind: ConvType, possible: NDArray[Any]) -> str:
 
 def _fits(kind: ConvType, part: Part, left_out: Counter[str] | None = None) -> NDArray[Any]:
     """Return the mask of the combinations that the type fits, and count the reasons of others."""
-    import numpy as np
-
     fits = np.ones(part.shape, dtype=bool)
     if not part.size:
         return fits
@@ -136,8 +132,6 @@ def _counts(kind: ConvType, part: Part) -> dict[str, Any]:
 
 def _sum(counts: list[Any]) -> Any:
     """Add counts; SpecError where the sum passes 2**63, which array arithmetic would not notice."""
-    import numpy as np
-
     arrays = [np.asarray(count) for count in counts]
     low = min(int(array.min()) for array in arrays)
     bound = sum(int(array.max()) for array in arrays)
@@ -149,8 +143,6 @@ def _sum(counts: list[Any]) -> Any:
 
 
 def _ratio(multiplications: NDArray[Any], base: ConvType, part: Part) -> NDArray[Any]:
-    import numpy as np
-
     ratio = np.full(part.shape, np.nan)
     fits = _fits(base, part)
     if fits.any():

@@ -9,10 +9,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from convbench.core.errors import SpecError
-from convbench.core.spec import MAX_DIMS
+from convbench.core.spec import MAX_DIMS, PER_AXIS
 
-PER_AXIS: Final = ("input_size", "kernel_size", "stride", "padding", "dilation")
-"""Fields with a number for each spatial axis."""
 _NUMBERS: Final = (*PER_AXIS, "scale", "in_channels", "out_channels", "batch")
 
 

@@ -4,8 +4,8 @@
 give a `NetworkFormula`. Torch is imported when a module is traced and not before.
 """
 
+from convbench.formulas.tracing.causes import TraceError
 from convbench.formulas.tracing.command import formula_command
-from convbench.formulas.tracing.errors import TraceError
 from convbench.formulas.tracing.formula import NetworkFormula
 from convbench.formulas.tracing.network import network_formula
 from convbench.formulas.tracing.plans import plan_formula

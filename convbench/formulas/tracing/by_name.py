@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from convbench.counting.engine.by_name import arguments_of, from_onnx, input_of
 from convbench.formulas.tracing.command import formula_command
 from convbench.networks.base import NETWORKS
 from convbench.networks.models import ModelError, load_model
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 
 def formula_reference(

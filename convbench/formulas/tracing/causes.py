@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from convbench.core.errors import first_line
-from convbench.formulas.tracing.errors import TraceError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from convbench.core.errors import ConvbenchError, first_line
 
 _OF_DATA: Final = (
     "GuardOnDataDependentSymNode",
@@ -24,6 +21,10 @@ _OF_OPERATORS: Final = (
     "NotImplementedError",
     "UnsupportedFakeTensorException",
 )
+
+
+class TraceError(ConvbenchError):
+    """A module that cannot be traced with sizes as symbols; the message says why and the remedy."""
 
 
 def cause(error: BaseException) -> str:

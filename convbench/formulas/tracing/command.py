@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convbench.formulas.tracing.errors import TraceError
+from convbench.formulas.tracing.causes import TraceError
 from convbench.formulas.tracing.formula import NetworkFormula
 from convbench.formulas.tracing.network import network_formula
 from convbench.formulas.tracing.plans import plan_formula

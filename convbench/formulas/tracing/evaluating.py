@@ -6,24 +6,20 @@ SymPy's own lambdify would take the floor of a floating-point quotient; here flo
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import numpy as np
+import sympy
 
 from convbench.core.errors import SpecError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import sympy
 
 LIMIT: Final = 2**63
 """What a 64-bit integer cannot hold."""
 
 
 def _larger(*numbers: Any) -> Any:
-    import numpy as np
-
     plain = not any(hasattr(number, "ndim") for number in numbers)
     return max(numbers) if plain else reduce(np.maximum, numbers)
 
@@ -70,8 +66,6 @@ def value(expression: sympy.Basic, numbers: Mapping[str, Any]) -> Any:
 
 
 def _value(part: Any, numbers: Mapping[str, Any], find: Callable[[Any], Any]) -> Any:
-    import sympy
-
     if part.is_Integer:
         return int(part)
     if part.is_Symbol:
@@ -112,8 +106,6 @@ def bound(expression: Any, largest: Mapping[str, int]) -> int:
 
     largest: for each symbol's name the largest it takes. Only +, · and // are bounded closely.
     """
-    import sympy
-
     peak = 0
 
     def size(part: Any) -> int:

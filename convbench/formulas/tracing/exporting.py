@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import io
 import logging
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.formulas.tracing.errors import TraceError
+from convbench.formulas.tracing.causes import TraceError
 from convbench.formulas.tracing.shape_env import no_special_sizes
 
 if TYPE_CHECKING:
@@ -163,8 +164,6 @@ def stand_in(module: nn.Module) -> nn.Module:
 
 def _like_signature(module: nn.Module, shapes: tuple[Any, ...]) -> tuple[Any, ...]:
     """Put the shapes of `*args` in a tuple of their own, as torch wants them."""
-    import inspect
-
     kinds = [item.kind for item in inspect.signature(module.forward).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL not in kinds:
         return shapes

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
+
+import numpy as np
+import sympy
 
 from convbench.core.errors import SpecError
 from convbench.core.notebook_views import OneLine, Shown
 from convbench.formulas.tracing.evaluating import LIMIT, bound, value
 from convbench.formulas.tracing.writing import LATEX, text, write
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import sympy
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -57,8 +56,6 @@ class NetworkFormula(OneLine, Shown, view="formulas"):
         missing, unknown or no whole number of at least 1, one that breaks a constraint, arrays
         that do not broadcast, and a result in an array that passes 2**63.
         """
-        import numpy as np
-
         numbers = self._numbers(sizes)
         arrays = [number for number in numbers.values() if not isinstance(number, int)]
         if not arrays:
@@ -122,8 +119,6 @@ class NetworkFormula(OneLine, Shown, view="formulas"):
                 self._refuse(condition, numbers, met)
 
     def _refuse(self, condition: sympy.Basic, numbers: Mapping[str, Any], met: Any) -> NoReturn:
-        import numpy as np
-
         names = sorted(symbol.name for symbol in condition.free_symbols)
         full = np.broadcast_arrays(np.asarray(met, dtype=bool), *(numbers[name] for name in names))
         at = np.unravel_index(int(np.argmin(full[0])), full[0].shape)
@@ -144,8 +139,6 @@ class NetworkFormula(OneLine, Shown, view="formulas"):
 
 
 def _number(name: str, size: Any) -> Any:
-    import numpy as np
-
     number: Any = size
     if isinstance(size, int) and not isinstance(size, bool):
         least = size

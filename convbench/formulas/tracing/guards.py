@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sympy
 
 from convbench.formulas.tracing.evaluating import value
-from convbench.formulas.tracing.ordering import SEARCHED, SMALLEST, interval, proven, settled
+from convbench.formulas.tracing.ordering import (
+    SEARCHED,
+    SMALLEST,
+    Interval,
+    interval,
+    proven,
+    settled,
+)
 from convbench.formulas.tracing.shape_env import guards
 from convbench.formulas.tracing.sizes import canonical, presented
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    import sympy
-
-    from convbench.formulas.tracing.ordering import Interval
 
 
 def conditions(
@@ -24,8 +27,6 @@ def conditions(
 
     environment: torch's ShapeEnv. ranges: those of the exported program.
     """
-    import sympy
-
     limits: dict[Any, Interval] = {}
     for symbol, allowed in ranges.items():
         name = names.get(symbol)
@@ -57,8 +58,6 @@ def _finite(limit: Any, otherwise: Any) -> Any:
 
 def _open(condition: Any, limits: Mapping[Any, Interval]) -> Iterable[sympy.Basic]:
     """Yield the parts of a condition that the limits leave open."""
-    import sympy
-
     if isinstance(condition, sympy.And):
         for part in condition.args:
             yield from _open(part, limits)
@@ -68,8 +67,6 @@ def _open(condition: Any, limits: Mapping[Any, Interval]) -> Iterable[sympy.Basi
 
 def _cancelled(condition: Any, limits: Mapping[Any, Interval]) -> Any:
     """Drop the positive factors that both sides of an equation share."""
-    import sympy
-
     if not isinstance(condition, sympy.Eq) or condition.has(sympy.Mod):
         return condition
     difference = sympy.factor(condition.lhs - condition.rhs)
@@ -83,8 +80,6 @@ def _cancelled(condition: Any, limits: Mapping[Any, Interval]) -> Any:
 
 def _narrow(condition: Any, limits: dict[Any, Interval]) -> None:
     """Turn a condition that asks one size to be large enough into a limit of that size."""
-    import sympy
-
     if len(condition.free_symbols) != 1 or not condition.is_Relational:
         return
     (name,) = condition.free_symbols

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import sympy
 
 from convbench.formulas.symbols import symbol
 from convbench.formulas.tracing.causes import spot
-from convbench.formulas.tracing.exporting import CHANNELS
+from convbench.formulas.tracing.exporting import CHANNELS, Traced
 from convbench.formulas.tracing.guards import conditions
 from convbench.formulas.tracing.shape_env import environment_of, line_that_fixed
 from convbench.formulas.tracing.shape_env import expression as size_expression
 from convbench.formulas.tracing.sizes import quotient
 from convbench.formulas.tracing.writing import text
-
-if TYPE_CHECKING:
-    import sympy
-
-    from convbench.formulas.tracing.exporting import Traced
 
 
 @dataclass
@@ -75,7 +72,7 @@ class Naming:
                     self.fixed[name] = number
                 continue
             if letter == CHANNELS:
-                self.names.setdefault(expression, _whole(number))
+                self.names.setdefault(expression, sympy.Integer(number))
             elif expression.is_Symbol and expression not in self.names:
                 self.sizes[name] = number
                 self.names[expression] = symbol(name)
@@ -85,8 +82,6 @@ class Naming:
 
     def _derive(self, expression: Any, name: str) -> None:
         """Name a size that is a·s + b of a symbol s of torch's, or equals a size named before."""
-        import sympy
-
         inner = sorted(expression.free_symbols, key=str)
         if all(item in self.names for item in inner):
             known = expression.xreplace(self.names)
@@ -98,8 +93,6 @@ class Naming:
 
     def _constrain(self, environment: Any, ranges: Any) -> None:
         """Read the conditions; sizes that only fit together are kept as the numbers they had."""
-        import sympy
-
         tied = self.constraints
         while True:
             found = conditions(environment, ranges, self.names)
@@ -124,8 +117,6 @@ class Naming:
 
     def _unite(self, equality: sympy.Basic, tied: list[sympy.Basic]) -> None:
         """Use one symbol for two sizes that are equal; say so where both are of the first input."""
-        import sympy
-
         first, second = sorted(equality.args, key=lambda item: list(self.sizes).index(item.name))
         self._replace(second, first)
         if self.places[second.name][0] > 0:
@@ -165,16 +156,8 @@ def _by_layout(value: Any, axes: dict[int, str]) -> dict[int, str]:
     return axes
 
 
-def _whole(number: int) -> Any:
-    import sympy
-
-    return sympy.Integer(number)
-
-
 def _ties(condition: Any) -> bool:
     """Tell whether a condition is an equation between several sizes, other than a divisibility."""
-    import sympy
-
     return (
         isinstance(condition, sympy.Eq)
         and len(condition.free_symbols) > 1

@@ -6,10 +6,12 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+import sympy
+
 from convbench.core import text as show
 from convbench.formulas.symbols import symbol
 from convbench.formulas.tracing import causes
-from convbench.formulas.tracing.errors import TraceError
+from convbench.formulas.tracing.causes import TraceError
 from convbench.formulas.tracing.exporting import (
     AXES,
     CHANNELS,
@@ -146,8 +148,6 @@ def _apart(found: Found) -> tuple[str, ...]:
 
 def _larger(sizes: Iterable[Any], constraints: Iterable[Any]) -> list[Any]:
     """Return the conditions that sizes are 2 or more, without those that the others show."""
-    import sympy
-
     limits = {
         condition.lhs: (condition.rhs, sympy.oo)
         for condition in constraints
@@ -184,8 +184,6 @@ def _with_single(
 
 def _two() -> Any:
     """Return the condition that a trace with a batch as a symbol may set: B ≥ 2."""
-    import sympy
-
     return sympy.Ge(symbol("B"), 2, evaluate=False)
 
 

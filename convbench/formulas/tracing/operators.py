@@ -7,12 +7,10 @@ a list of products. An operator that is not here is zero by `counting.zero_cost`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-from convbench.counting.zero_cost import DIRECT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from convbench.counting.zero_cost import ATTENTION, DIRECT, PACKED
 
 
 def convolution(shapes: Sequence[Any], output: Any) -> list[tuple[Any, ...]]:
@@ -90,8 +88,7 @@ RULES: Final[dict[str, Callable[[Sequence[Any], Any], list[tuple[Any, ...]]]]] =
     **dict.fromkeys(
         (
             *("matmul", "mm", "bmm", "mv", "dot", "vdot", "linear", "inner", "int_mm", "scaled_mm"),
-            *("mkldnn_linear", "weight_int8pack_mm", "weight_int4pack_mm", "dyn_quant_matmul_4bit"),
-            *("weight_int4pack_mm_for_cpu", "weight_int4pack_mm_with_scales_and_zeros"),
+            *("mkldnn_linear", *PACKED),
         ),
         matrix,
     ),
@@ -99,20 +96,9 @@ RULES: Final[dict[str, Callable[[Sequence[Any], Any], list[tuple[Any, ...]]]]] =
         ("addmm", "addmv", "baddbmm", "addmm_activation", "sparse_addmm"), added_matrix
     ),
     **dict.fromkeys(("grouped_mm", "scaled_grouped_mm"), grouped_matrix),
-    **dict.fromkeys(("mkldnn_rnn_layer",), recurrent_layer),
+    "mkldnn_rnn_layer": recurrent_layer,
     "addbmm": added_batch,
-    **dict.fromkeys(
-        (
-            "scaled_dot_product_attention",
-            "scaled_dot_product_attention_math",
-            "scaled_dot_product_flash_attention",
-            "scaled_dot_product_flash_attention_for_cpu",
-            "scaled_dot_product_efficient_attention",
-            "scaled_dot_product_cudnn_attention",
-            "scaled_dot_product_fused_attention_overrideable",
-        ),
-        attention,
-    ),
+    **dict.fromkeys(ATTENTION, attention),
 }
 """Rules of torch's own operators, by `counting.zero_cost.plain_name`."""
 

@@ -6,14 +6,13 @@ of rounded quotients repeat, so that finitely many values tell of all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import sympy
 
 from convbench.formulas.tracing.evaluating import value
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 Interval = tuple[Any, Any]
 """The least and the largest that an expression can be, infinities included."""
@@ -25,8 +24,6 @@ SEARCHED: Final = 2000
 
 def at_least(larger: Any, smaller: Any, limits: Mapping[Any, Interval]) -> bool:
     """Tell whether larger >= smaller can be shown wherever the symbols are within their limits."""
-    import sympy
-
     difference = sympy.expand(larger - smaller)
     return bool(interval(difference, limits)[0] >= 0) or _never_below(
         difference, tuple(sorted(limits.items(), key=str))
@@ -57,8 +54,6 @@ def _never_below(difference: Any, limits: tuple[tuple[Any, Interval], ...]) -> b
 
 def _period(expression: Any, name: Any) -> int:
     """Return after how many elements a sum of rounded quotients repeats; 0 for anything else."""
-    import sympy
-
     period = 1
     for item in sympy.Add.make_args(expression):
         number, rest = item.as_coeff_Mul()
@@ -71,16 +66,12 @@ def _period(expression: Any, name: Any) -> int:
 
 
 def _is_linear(expression: Any, name: Any) -> bool:
-    import sympy
-
     terms = sympy.expand(expression).as_coefficients_dict()
     return set(terms) <= {name, sympy.S.One} and all(number.is_Integer for number in terms.values())
 
 
 def proven(condition: Any, limits: Mapping[Any, Interval]) -> bool:
     """Tell whether a condition can be shown wherever the symbols are within their limits."""
-    import sympy
-
     if not getattr(condition, "free_symbols", ()):
         return bool(value(sympy.sympify(condition), {}))
     if isinstance(condition, sympy.Or):
@@ -92,8 +83,6 @@ def proven(condition: Any, limits: Mapping[Any, Interval]) -> bool:
 
 
 def _equal(left: Any, right: Any, limits: Mapping[Any, Interval]) -> bool:
-    import sympy
-
     del limits
     return bool(sympy.expand(left - right) == 0)
 
@@ -113,7 +102,6 @@ _SHOWN: Final[dict[str, Callable[[Any, Any, Mapping[Any, Interval]], bool]]] = {
 
 def settled(expression: Any, limits: Mapping[Any, Interval]) -> Any:
     """Replace the larger or smaller of two sizes by that one, where it can be shown."""
-    import sympy
 
     def chosen(kind: Any, *parts: Any) -> Any:
         for part in parts:
@@ -131,8 +119,6 @@ def settled(expression: Any, limits: Mapping[Any, Interval]) -> Any:
 
 def interval(part: Any, limits: Mapping[Any, Interval]) -> Interval:  # noqa: PLR0911  one a kind
     """Return bounds of an expression; infinite ones beyond sums, products and floors."""
-    import sympy
-
     whole = (-sympy.oo, sympy.oo)
     if part.is_Rational:
         return part, part
@@ -160,15 +146,11 @@ def interval(part: Any, limits: Mapping[Any, Interval]) -> Interval:  # noqa: PL
 
 def _sum(parts: Iterable[Any]) -> Any:
     """Add lower bounds, or upper bounds: an infinity among them is the sum."""
-    import sympy
-
     listed = list(parts)
     infinite = [part for part in listed if part.is_infinite]
     return infinite[0] if infinite else sympy.Add(*listed)
 
 
 def _product(factors: Iterable[Any]) -> Any:
-    import sympy
-
     listed = list(factors)
     return sympy.S.Zero if 0 in listed else sympy.Mul(*listed)

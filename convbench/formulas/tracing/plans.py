@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import sympy
+
+from convbench.core.costs import Step
 from convbench.core.errors import SpecError
 from convbench.core.steps import Conv, ConvTranspose, Linear, flatten
-from convbench.formulas.symbols import symbol
+from convbench.formulas.symbols import AXES, symbol
 from convbench.formulas.tracing.formula import NetworkFormula
-from convbench.formulas.tracing.sizes import canonical, collected, term
-
-if TYPE_CHECKING:
-    import sympy
-
-    from convbench.core.costs import Step
-    from convbench.formulas.tracing.sizes import Term
-    from convbench.networks.base import Network
-
-_SIZES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
+from convbench.formulas.tracing.sizes import Term, canonical, collected, term
+from convbench.networks.base import Network
 
 
 def plan_formula(network: Network) -> NetworkFormula:
@@ -26,9 +21,7 @@ def plan_formula(network: Network) -> NetworkFormula:
     The plan is read with symbols, so this is the code that the counts come from; least sizes are
     found by asking it. Names of operators are those that a trace gives them.
     """
-    import sympy
-
-    names = _SIZES[len(network.input_size)]
+    names = AXES[len(network.input_size)]
     symbols = (symbol("B"), *map(symbol, names))
     plan = flatten(network.plan(symbols[0], symbols[1:]))
     by_operator: dict[str, list[Term]] = {}
@@ -60,8 +53,6 @@ def _operator(step: Step) -> str:
 
 def _least_sizes(network: Network, names: tuple[str, ...]) -> list[sympy.Basic]:
     """Return H >= 13 and the like: the least that the plan takes, by halving."""
-    import sympy
-
     found: list[sympy.Basic] = []
     for place, name in enumerate(names):
         low, high = 0, network.input_size[place]  # low does not fit, high does

@@ -6,13 +6,14 @@ All of it is read in this file. Where a version of torch lacks one of these name
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+import sympy
 
-    import sympy
+INDICES: Final = (2**31 - 1, 2**31)
+"""What an index of 32 bits is at most, and what it is less than."""
 
 
 def expression(size: Any) -> Any:
@@ -38,24 +39,25 @@ def environment_of(tensors: Iterable[Any]) -> Any:
 def guards(environment: Any) -> list[sympy.Basic]:
     """Return the conditions that a trace took for granted.
 
-    Guards by which torch chooses the layout of a tensor in memory (whether a size is 1) choose no
+    Guards by which torch chooses an implementation or the layout of a tensor in memory choose no
     operator and no shape, and are left out.
     """
     replaced = dict(environment.replacements)
-    return [
-        guard.expr.xreplace(replaced) for guard in environment.guards if not _asks_for_layout(guard)
-    ]
+    return [guard.expr.xreplace(replaced) for guard in environment.guards if not _internal(guard)]
 
 
-def _asks_for_layout(guard: Any) -> bool:
-    """Tell whether torch's own tensor machinery asked about strides or about a size of 1."""
-    import sympy
+def _internal(guard: Any) -> bool:
+    """Tell whether torch's own tensor machinery asked for its own purposes.
 
+    It asks about strides, about a size of 1, and whether an index fits 32 bits: torch 2.6 asks that
+    of every convolution to decide whether cuDNN can run it, on a CPU too.
+    """
     place = getattr(guard.sloc, "framework_loc", None)
     path = str(getattr(place, "filename", "")).replace("\\", "/")
     inner = path.rpartition("/torch/")[2]
     own = path != inner and (inner.startswith(("_", "fx/")))
-    return own and isinstance(guard.expr, sympy.Ne | sympy.Or)
+    fits = getattr(guard.expr, "gts", None) in INDICES  # the greater side of an inequality
+    return own and (fits or isinstance(guard.expr, sympy.Ne | sympy.Or))
 
 
 def line_that_fixed(environment: Any, number: int) -> Any:

@@ -7,20 +7,17 @@ exact for all integers, not only for those large enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from convbench.formulas.tracing.errors import TraceError
+import sympy
+
+from convbench.formulas.tracing.causes import TraceError
 from convbench.formulas.tracing.ordering import settled
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    import sympy
-
-    Term = tuple[int, frozenset[tuple[sympy.Expr, int]]]
-    """A product: its number, and its other factors with their powers."""
+Term = tuple[int, frozenset[tuple[sympy.Expr, int]]]
+"""A product: its number, and its other factors with their powers."""
 
 _REMAINDERS: Final = ("Mod", "PythonMod")
 _DYADIC: Final = 2**20
@@ -30,8 +27,6 @@ _DYADIC: Final = 2**20
 @cache
 def floor_div(numerator: sympy.Expr, divisor: int) -> sympy.Expr:
     """Return floor(numerator / divisor) in the one form; divisor is a positive integer."""
-    import sympy
-
     terms = sympy.expand(numerator).as_coefficients_dict()
     constant = int(terms.pop(sympy.S.One, 0))
     if any(not number.is_Integer for number in terms.values()):
@@ -60,8 +55,6 @@ def floor_div(numerator: sympy.Expr, divisor: int) -> sympy.Expr:
 
 def quotient(top: sympy.Expr, bottom: sympy.Expr) -> sympy.Expr:
     """Return floor(top / bottom), in the one form where the divisor is a number."""
-    import sympy
-
     if bottom.is_Integer and bottom > 0:
         return floor_div(top, int(bottom))
     return sympy.floor(top / bottom)
@@ -74,8 +67,6 @@ def canonical(expression: Any, names: Mapping[Any, sympy.Expr]) -> Any:
     a symbol that is not in `names` (a size that the data decide) and for a function of no known
     exact meaning.
     """
-    import sympy
-
     found = _atom(expression, names)
     if found is not None:
         return found
@@ -87,7 +78,7 @@ def canonical(expression: Any, names: Mapping[Any, sympy.Expr]) -> Any:
     parts = [canonical(part, names) for part in expression.args]
     if kind in _FUNCTIONS:
         return _FUNCTIONS[kind](parts)
-    if expression.func in _plain_functions():
+    if expression.func in _PLAIN:
         return expression.func(*parts)
     raise TraceError(
         f"a size in it is computed by {kind}, which has no exact meaning in symbols: {expression}"
@@ -96,8 +87,6 @@ def canonical(expression: Any, names: Mapping[Any, sympy.Expr]) -> Any:
 
 def _atom(expression: Any, names: Mapping[Any, sympy.Expr]) -> Any:
     """Return what a symbol or a number is; None for anything made of parts."""
-    import sympy
-
     if expression in names:
         return names[expression]
     if expression.is_Symbol:
@@ -113,8 +102,6 @@ def _atom(expression: Any, names: Mapping[Any, sympy.Expr]) -> Any:
 
 
 def _down(parts: list[Any]) -> Any:
-    import sympy
-
     return quotient(*sympy.fraction(sympy.together(parts[0])))
 
 
@@ -127,8 +114,6 @@ def _remainder(parts: list[Any]) -> Any:
 
 
 def _extreme(kind: str, parts: list[Any]) -> Any:
-    import sympy
-
     if len(set(parts)) == 1:
         return parts[0]
     return settled(getattr(sympy, kind)(*parts, evaluate=False), {})
@@ -150,22 +135,16 @@ _FUNCTIONS: Final[dict[str, Callable[[list[Any]], Any]]] = {
 """What SymPy's and torch's functions of sizes mean, by their name."""
 
 
-@cache
-def _plain_functions() -> frozenset[Any]:
-    import sympy
-
-    return frozenset(
-        (
-            *(sympy.Add, sympy.Mul, sympy.Pow, sympy.And, sympy.Or, sympy.Not),
-            *(sympy.Eq, sympy.Ne, sympy.Ge, sympy.Gt, sympy.Le, sympy.Lt),
-            *(sympy.Piecewise, sympy.functions.elementary.piecewise.ExprCondPair),
-        )
-    )
+_PLAIN: Final = frozenset(
+    {
+        *(sympy.Add, sympy.Mul, sympy.Pow, sympy.And, sympy.Or, sympy.Not),
+        *(sympy.Eq, sympy.Ne, sympy.Ge, sympy.Gt, sympy.Le, sympy.Lt),
+        *(sympy.Piecewise, sympy.functions.elementary.piecewise.ExprCondPair),
+    }
+)
 
 
 def _exact_scale(value: float) -> sympy.Expr:
-    import sympy
-
     top, bottom = value.as_integer_ratio()
     if bottom > _DYADIC:
         raise TraceError(
@@ -178,8 +157,6 @@ def _exact_scale(value: float) -> sympy.Expr:
 @cache
 def factored(size: sympy.Expr) -> Term:
     """Return one size as its number and its factors: 8·(H - 2)·W -> (8, {H - 2, W})."""
-    import sympy
-
     size = sympy.sympify(size)
     if size.is_Add:
         size = sympy.factor(size)
@@ -210,8 +187,6 @@ def term(sizes: Iterable[Any]) -> Term:
 
 def collected(terms: Iterable[Term]) -> sympy.Expr:
     """Add the terms: those of equal size together, what all have in common outside."""
-    import sympy
-
     sums: dict[frozenset[tuple[sympy.Expr, int]], int] = {}
     for number, factors in terms:
         sums[factors] = sums.get(factors, 0) + number
@@ -241,7 +216,6 @@ def collected(terms: Iterable[Term]) -> sympy.Expr:
 
 def presented(expression: Any) -> Any:
     """Write floor((y + r)/d) as ceiling((y + r - d + 1)/d) where that is the shorter one."""
-    import sympy
 
     def shorter(inside: sympy.Expr) -> sympy.Expr:
         top, bottom = sympy.fraction(sympy.together(inside))

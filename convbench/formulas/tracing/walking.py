@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
+import sympy
+
+from convbench.counting.engine.counts import COMPLEX_PRODUCT
 from convbench.counting.zero_cost import PREPARING, TRANSFORM, is_zero_by_rule, plain_name
 from convbench.formulas.tracing.nodes import Nodes, parametrizes
 from convbench.formulas.tracing.operators import (
@@ -19,19 +22,15 @@ from convbench.formulas.tracing.operators import (
     transposed,
 )
 from convbench.formulas.tracing.shape_env import expression
-from convbench.formulas.tracing.sizes import canonical, term
+from convbench.formulas.tracing.sizes import Term, canonical, term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import sympy
     from torch.export import ExportedProgram
     from torch.fx import Graph, Node
 
-    from convbench.formulas.tracing.sizes import Term
 
-COMPLEX_PRODUCT: Final = 4
-"""Real multiplications in the product of two complex numbers."""
 TORCH: Final = ("aten", "prim", "prims", "quantized_decomposed")
 """Namespaces in which a bare name means torch's own operator."""
 _TRANSFORMED: Final = "vmap, or another transform of functions"
@@ -108,13 +107,15 @@ def _walk(graph: Graph, now: Walk) -> None:
 
 def _gather(node: Node, target: Any, now: Walk) -> None:
     from convbench.core.torch_internals import full_name, parameters
+    from convbench.counting.engine.calls import positional
 
     name, described = full_name(target), parameters(target)
     bare, own, found = plain_name(name), target.namespace in TORCH, now.found
-    args = _positional(node, described)
+    args = positional(target, node.args, node.kwargs)
     rule = RULES.get(bare) if own else OTHERS.get(name)
     if own and bare in EITHER_WAY:
-        rule = transposed if _argument(node, described, "transposed") else convolution
+        turned = [argument.name for argument in described].index("transposed")
+        rule = transposed if args[turned] else convolution
     if own:
         _sum(bare, node, args, now, written=_written(described, args))
     if rule is not None:
@@ -156,18 +157,6 @@ def _sum(name: str, node: Node, args: Sequence[Any], now: Walk, *, written: Any)
         size = prod(shape[axis] for axis in axes)
         if not isinstance(size, int):
             now.found.least.append(size)
-
-
-def _positional(node: Node, described: Any) -> tuple[Any, ...]:
-    """Put keyword arguments where the schema has them."""
-    missing = described[len(node.args) :]
-    more = [node.kwargs.get(item.name, item.default_value) for item in missing]
-    return (*node.args, *more)
-
-
-def _argument(node: Node, described: Any, name: str) -> Any:
-    place = [argument.name for argument in described].index(name)
-    return node.args[place] if place < len(node.args) else node.kwargs.get(name)
 
 
 def _shape(argument: Any, size: Callable[[Any], Any]) -> Any:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import sympy
 
 from convbench.formulas.symbols import rank
 from convbench.formulas.tracing.evaluating import value
-
-if TYPE_CHECKING:
-    import sympy
 
 _LARGE: Final = 10_007
 """Terms are put in order by their size at this value of every symbol."""
@@ -59,8 +58,6 @@ def text(expression: sympy.Basic) -> str:
 
 def write(part: Any, style: Style) -> str:  # noqa: PLR0911  one for each kind of part
     """Write an expression or a condition in a style; what the style does not know, SymPy writes."""
-    import sympy
-
     if part.is_Relational:
         return _relation(part, style)
     if part.is_Add:
@@ -81,8 +78,6 @@ def write(part: Any, style: Style) -> str:  # noqa: PLR0911  one for each kind o
 
 
 def _relation(part: Any, style: Style) -> str:
-    import sympy
-
     if isinstance(part, sympy.Eq) and isinstance(part.lhs, sympy.Mod) and part.rhs == 0:
         return style.divisible.format(*(write(item, style) for item in part.lhs.args))
     sign = style.compare[part.rel_op]
@@ -111,8 +106,6 @@ def _order(item: Any) -> tuple[Any, ...]:
 
 
 def _product(part: Any, style: Style) -> str:
-    import sympy
-
     top, bottom = sympy.fraction(part)
     if bottom != 1:
         shown = write(top, style) if style.spaced else _inside(top, style)
@@ -143,8 +136,6 @@ def _divisor(part: Any, style: Style) -> str:
 
 
 def _rounded(part: Any, style: Style) -> str:
-    import sympy
-
     top, bottom = sympy.fraction(sympy.together(part.args[0]))
     shown = write(top, style) if style.spaced else _inside(top, style)
     inside = style.quotient.format(shown, _divisor(bottom, style)) if bottom != 1 else shown

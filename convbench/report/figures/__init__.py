@@ -1,9 +1,9 @@
 """Figures: data -> a picture, which says what is drawn and where -> matplotlib's; PNG, SVG or PDF.
 
-    picture                      what a picture is made of
-    scatter, rows, curve, trend  a picture of each kind of data
-    style                        colours, marks, ticks
-    canvas, labels               a picture -> matplotlib's figure
+    picture           what a picture is made of
+    scatter, rows, …  a picture of each kind of data
+    style             colours, marks, ticks
+    canvas, labels    a picture -> matplotlib's figure
 
 The page for a browser draws the same pictures. matplotlib is imported only when something is drawn.
 """
@@ -19,6 +19,7 @@ from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.figuredata import (
     Bars,
+    Batches,
     Curve,
     Ratios,
     Roofline,
@@ -26,6 +27,7 @@ from convbench.report.figuredata import (
     Trend,
     Waterfall,
 )
+from convbench.report.figures.batches import batches
 from convbench.report.figures.curve import curve
 from convbench.report.figures.rows import bars, ratios, waterfall
 from convbench.report.figures.scatter import roofline, scatter
@@ -77,6 +79,7 @@ _PICTURES: Final[dict[type, Callable[[Any], Picture]]] = {
     Trend: trend,
     Roofline: roofline,
     Waterfall: waterfall,
+    Batches: batches,
 }
 
 

@@ -156,7 +156,7 @@ def bars(data: figuredata.Bars) -> Picture:
     parts = tuple(part for row, bar in enumerate(data.bars) for part in _count(row, bar))
     panels = [Panel(counts, row_axis(labels), parts)]
     if timed:
-        name = "time of a call, with its interval"
+        name = f"{data.clock}, with its interval"
         ends = 0, _with_words(times[1], map(show.seconds, timed))
         axis = Axis(ends, name, grid=True, show=style.tick_seconds)
         parts = tuple(part for row, bar in enumerate(data.bars) for part in _time(row, bar, times))
@@ -167,7 +167,7 @@ def bars(data: figuredata.Bars) -> Picture:
         height=1.5 + 0.36 * len(labels),
         pixels=90 + 34 * len(labels),
         beside=True,
-        notes=tuple(_bar_note(bar, data.group) for bar in data.bars),
+        notes=tuple(_bar_note(bar, data) for bar in data.bars),
         rows=labels,
     )
 
@@ -192,12 +192,12 @@ def _time(row: int, bar: figuredata.Bar, ends: Ends) -> Iterator[Part]:
     yield Words(seen.high if seen else time, row, show.seconds(time), case=bar.label)
 
 
-def _bar_note(bar: figuredata.Bar, group: str) -> Note:
+def _bar_note(bar: figuredata.Bar, data: figuredata.Bars) -> Note:
     time = with_confidence(bar.seconds) if bar.seconds else "not timed"
     return Note(
         bar.label,
-        (("multiplications", f"{bar.multiplications:,}"), (style.TIME, time)),
-        group=group,
+        (("multiplications", f"{bar.multiplications:,}"), (data.clock, time)),
+        group=data.group,
         case=bar.label,
         known={"multiplications": bar.multiplications},
     )

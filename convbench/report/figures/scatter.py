@@ -47,10 +47,10 @@ def scatter(data: Scatter) -> Picture:
     ]  # fmt: skip
     panel = Panel(
         Axis(across, "multiplications (1 MAC = 1 multiplication)", log=True, show=style.tick_count),
-        Axis(up, "time of a call, with its interval", log=True, show=style.tick_seconds),
+        Axis(up, f"{data.clock}, with its interval", log=True, show=style.tick_seconds),
         (*_rates(across, up), *marks),
     )
-    notes = tuple(_note(point, data.group) for point in data.points)
+    notes = tuple(_note(point, data) for point in data.points)
     return Picture(title=data.title, panels=(panel,), height=6.2, pixels=540, notes=notes)
 
 
@@ -72,15 +72,15 @@ def _mark(
     )  # fmt: skip
 
 
-def _note(point: Point, group: str) -> Note:
+def _note(point: Point, data: Scatter) -> Note:
     return Note(
         point.label,
         (
             ("multiplications", f"{point.multiplications:,}"),
-            (style.TIME, with_confidence(point.seconds)),
+            (data.clock, with_confidence(point.seconds)),
             ("multiplications a second", show.count(point.multiplications / point.seconds.value)),
         ),
-        group=group,
+        group=data.group,
         case=point.label,
         known={"multiplications": point.multiplications},
     )
@@ -108,22 +108,23 @@ def roofline(data: Roofline) -> Picture:
     rates = [point.rate for point in data.points]
     up = min(rates) / _ROOM_ROOFLINE, max(*rates, peak) * _ROOM_ROOFLINE
     roof: list[Line | Words] = []
-    named: list[float] = []
-    for name, rate in slopes:
+    together: list[tuple[str, float]] = []  # too near one another for a name each
+    for name, rate in sorted(slopes, key=lambda slope: slope[1]):
         ridge, start = peak / rate, max(across[0], up[0] / rate)
         if start >= ridge:
             continue  # none of it lies within the axes
         end = across[1] if name == "memory" else ridge
         width = 1.8 if name == "memory" else 1.0
-        roof.append(Line((start, ridge, end), (start * rate, peak, peak), "roof", width, wall=True))
-        if any(1 / _NEAR_ROOF < rate / other < _NEAR_ROOF for other in named):
-            continue  # no room for its name
-        named.append(rate)
+        line = Line((start, ridge, end), (start * rate, peak, peak), "roof", width, wall=True)
+        if together and rate < _NEAR_ROOF * together[-1][1]:
+            roof.pop()
+        else:
+            together = []
+        together.append((name, rate))
+        roof.insert(0, line)
         at = start * (ridge / start) ** 0.08
-        bytes_ = style.short(float(f"{rate:.3g}"), (" ", " k", " M", " G", " T"))
-        said = "measured copy, no cache holds it" if name == "memory" else f"{name} holds it"
         roof.append(
-            Words(at, at * rate, f"{said}: {bytes_}B/s", (1, 1), "roof", small=True,
+            Words(at, at * rate, _held(together), (1, 1), "roof", small=True,
                   along=(ridge, ridge * rate))
         )  # fmt: skip
     rate_ = style.tick_rate(float(f"{peak:.3g}"))
@@ -145,6 +146,17 @@ def roofline(data: Roofline) -> Picture:
     )  # fmt: skip
 
 
+def _held(levels: Sequence[tuple[str, float]]) -> str:
+    """Return which level holds the bytes at what rate, of one or of several with like rates."""
+    units = (" ", " k", " M", " G", " T")
+    rates = [f"{style.short(float(f'{rate:.3g}'), units)}B/s" for _, rate in levels]
+    if len(levels) > 1:
+        return ", ".join(f"{name}: {rate}" for (name, _), rate in zip(levels, rates, strict=True))
+    name = levels[0][0]
+    said = "measured copy, no cache holds it" if name == "memory" else f"{name} holds it"
+    return f"{said}: {rates[0]}"
+
+
 def _roof_note(point: RooflinePoint, data: Roofline) -> Note:
     return Note(
         point.label,
@@ -152,7 +164,7 @@ def _roof_note(point: RooflinePoint, data: Roofline) -> Note:
             ("multiplications for each byte", show.ratio(point.intensity)),
             ("multiplications a second", show.count(point.rate)),
             ("of the peak", show.percent(point.rate / data.multiplications_per_second)),
-            (style.TIME, with_confidence(point.seconds)),
+            (data.clock, with_confidence(point.seconds)),
         ),
         group=data.group,
         case=point.label,

@@ -18,7 +18,6 @@ COLOURS: Final = (
 )  # fmt: skip
 COUNT_COLOUR: Final = COLOURS[0]
 TIME_COLOUR: Final = COLOURS[1]
-TIME: Final = "time of a call"
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p")
 _UNREADABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST: Final = 48

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from convbench.clock.samples import TIME
 from convbench.core import text as show
 from convbench.report.figuredata import TrendLine
 from convbench.report.figures import style
@@ -126,7 +127,7 @@ def _thinned(data: Trend) -> Iterator[tuple[int, str]]:
 
 def _note(point: TrendPoint, line: TrendLine, data: Trend) -> Note:
     time = with_confidence(point.seconds) if point.seconds else point.said or "none"
-    lines = [("run", data.runs[point.run]), (style.TIME, time)]
+    lines = [("run", data.runs[point.run]), (TIME, time)]
     if point.alone is not None:
         lines.append(("without the common shift of its group", show.seconds(point.alone)))
     lines += [("from here on", c.text) for c in line.changes if c.run == point.run]

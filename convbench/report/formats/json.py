@@ -75,11 +75,17 @@ def _cell(value: Any) -> Any:
 def plain(value: Any) -> Any:
     """Return a value of a document as JSON types; what is not finite is null.
 
-    A dataclass becomes an object of its fields; one of several says its `type` besides. An interval
-    that spans more than a factor of 2 has no ends, and the rows of a table are by column.
+    A dataclass becomes an object of its fields, without those that came later and say nothing new;
+    one of several says its `type` besides. An interval that spans more than a factor of 2 has no
+    ends, and the rows of a table are by column.
     """
     if is_dataclass(value):
-        named = {item.name: getattr(value, item.name) for item in fields(value)}
+        named = {
+            item.name: told
+            for item in fields(value)
+            if not (item.metadata.get("added") and getattr(value, item.name) == item.default)
+            for told in (getattr(value, item.name),)
+        }
         if isinstance(value, Interval | RatioInterval) and not value.usable:
             named |= {"low": None, "high": None}
         if isinstance(value, Table):

@@ -8,10 +8,12 @@ import time
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from convbench.core.errors import ConvbenchError
 from convbench.core.serialization import harmless
 from convbench.core.version import __version__
+from convbench.report.document import Document
 
 BEGAN = time.perf_counter()
 """When the command began, as nearly as it can know: a run's budget is of all of it."""
@@ -69,6 +71,13 @@ def split(text: str | None) -> tuple[str, ...] | None:
 def say(text: object, *, err: bool = False, nl: bool = True) -> None:
     """Print a text in which names of others may stand: nothing in it steers the terminal."""
     typer.echo(harmless(str(text)), err=err, nl=nl)
+
+
+def show(document: Document) -> None:
+    """Print a document, as wide as the terminal is."""
+    from convbench.report.formats.terminal import print_document
+
+    print_document(document, Console(highlight=False))
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from functools import partial
 from typing import Annotated
@@ -10,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from convbench.ui.cli.app import INTERRUPTED, app, say, split
+from convbench.core.files import dumps
+from convbench.ui.cli.app import app, say, show, split
 from convbench.ui.cli.counting import ARGUMENT, INPUT, TRUST
 
 
@@ -27,10 +27,18 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead.")] = False,
 ) -> None:
     """Say how small a difference this machine can tell, what disturbs it, and the remedies."""
-    try:
-        _doctor(budget, threads, device, as_json=as_json)
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+    from convbench.machine.command import examine
+    from convbench.ui.terminal.doctor import page
+
+    if sys.stderr.isatty():
+        say(f"Timing calls against themselves, for about {budget:g} s …", err=True)
+    found = examine(budget=budget, threads=threads, device=device)
+    if as_json:
+        say(dumps(found.to_json(), indent=2))
+        return
+    console = Console(highlight=False)
+    for part in page(found.resolution, found.advice, found.fingerprint, console):
+        console.print(part)
 
 
 @app.command()
@@ -54,25 +62,18 @@ def probe(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead.")] = False,
 ) -> None:
     """Measure the peak rates of this machine, and keep them for the runs that follow."""
-    from convbench.core.files import dumps
     from convbench.machine.probe import probe as measured
-    from convbench.report.formats.terminal import print_document
     from convbench.runs.choices import checked_values
     from convbench.runs.conditions import AXES
     from convbench.ui.terminal.probe import page
 
     dtypes = checked_values(split(dtype), "--dtype", AXES["dtype"] or ())
     tell = partial(say, err=True) if sys.stderr.isatty() else None
-    try:
-        found, path = measured(
-            device=device, dtypes=dtypes, threads=threads, budget=budget, tell=tell
-        )
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+    found, path = measured(device=device, dtypes=dtypes, threads=threads, budget=budget, tell=tell)
     if as_json:
         say(dumps(found.to_json(), indent=2))
         return
-    print_document(page(found, path), Console(highlight=False))
+    show(page(found, path))
 
 
 @app.command()
@@ -94,28 +95,9 @@ def layers(
 ) -> None:
     """Time the layers of a block: alone, after their producers, and inside it."""
     from convbench.clock.layers import layers_of
-    from convbench.report.formats.terminal import print_document
     from convbench.ui.terminal.context import page
 
-    try:
-        found = layers_of(
-            model, inputs, arg or [], budget=budget, threads=threads, seed=seed, trust=trust
-        )
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    print_document(page(found), Console(highlight=False))
-
-
-def _doctor(budget: float, threads: int | None, device: str, *, as_json: bool) -> None:
-    from convbench.machine.command import examine
-    from convbench.ui.terminal.doctor import page
-
-    if sys.stderr.isatty():
-        say(f"Timing calls against themselves, for about {budget:g} s …", err=True)
-    found = examine(budget=budget, threads=threads, device=device)
-    if as_json:
-        say(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False, indent=2))
-        return
-    console = Console(highlight=False)
-    for part in page(found.resolution, found.advice, found.fingerprint, console):
-        console.print(part)
+    found = layers_of(
+        model, inputs, arg or [], budget=budget, threads=threads, seed=seed, trust=trust
+    )
+    show(page(found))

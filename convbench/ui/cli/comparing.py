@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from convbench.ui.cli.app import app, split
-
-if TYPE_CHECKING:
-    from convbench.report.document import Document
+from convbench.report.document import Document
+from convbench.ui.cli.app import app, show, split
 
 
 @app.command()
@@ -83,12 +80,11 @@ def compare(
             allow=split(allow) or (),
         )
     )
-    from convbench.report.formats.terminal import print_document
 
     if markdown is not None:
         _write(document, markdown)
     with suppress(SystemExit):  # where the reader of a pipe has gone; the verdict stays
-        print_document(document, Console(highlight=False))
+        show(document)
     raise typer.Exit(outcome.status)
 
 

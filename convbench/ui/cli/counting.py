@@ -14,7 +14,7 @@ from rich.console import Console
 
 from convbench.core.serialization import harmless
 from convbench.counting.engine.columns import COLUMNS, SHOWN, needs_shapes
-from convbench.ui.cli.app import PLUGINS, app, say, split
+from convbench.ui.cli.app import PLUGINS, app, say, show, split
 
 if TYPE_CHECKING:
     from convbench.counting.engine.profile import Profile
@@ -97,7 +97,6 @@ def profile(  # noqa: C901  (one branch for each form of output)
     """Count what any network costs, by module: nothing is computed, no weights are held."""
     from convbench.counting.base import CountError
     from convbench.counting.engine.by_name import InputError, profile_reference, translate_reference
-    from convbench.report.formats.terminal import print_document
     from convbench.ui.terminal.profile import FORMATS, page
 
     if explain_counter is not None:
@@ -148,7 +147,7 @@ def profile(  # noqa: C901  (one branch for each form of output)
         with redirect_stdout(sys.stderr):
             times = _times(found, model, inputs, arg or [], budget, threads, trust=trust)
         console.print()
-        print_document(times, console)
+        show(times)
 
 
 def _alone(why: str, asked: Mapping[str, object], *names: str) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperCommand
 
-from convbench.ui.cli.app import INTERRUPTED, app, say
+from convbench.core.files import dumps
+from convbench.ui.cli.app import app, say, show
 
 
 class _Replicate(TyperCommand):
@@ -45,21 +44,17 @@ def replicate(
     """Repeat published measurements of speed here: as printed, as measured, and what holds."""
     from convbench.experiments.command import Asked, answer, as_data, write
     from convbench.experiments.page import replication_page
-    from convbench.report.formats.terminal import print_document
 
     asked = Asked(
         name=name, device=device, threads=threads, budget=budget, processes=processes, out=out
     )
     told = (lambda text: say(text, err=True)) if sys.stderr.isatty() else None
-    try:
-        found, machine = answer(asked, told)
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+    found, machine = answer(asked, told)
     page = replication_page(found, machine)
     if as_json:
-        say(json.dumps(as_data(found, machine), ensure_ascii=False, allow_nan=False, indent=2))
+        say(dumps(as_data(found, machine), indent=2))
     else:
-        print_document(page, Console(highlight=False))
+        show(page)
     if out is not None:
         path = write(page, found, machine, out)
         if not as_json:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from convbench.ui.cli.app import app, say
+from convbench.ui.cli.app import app, say, show
 
 
 @app.command()
@@ -37,10 +36,9 @@ def history(
     It is no gate: the exit status is 0 whatever changed. A gate is `compare`.
     """
     from convbench.history.command import Asked, answer, write
-    from convbench.report.formats.terminal import print_document
 
     document = answer(Asked(folder=folder, case=case, threshold=threshold))
     written = None if out is None else write(document, out)
-    print_document(document, Console(highlight=False))
+    show(document)
     if written is not None:
         say(written)

@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from convbench.core.errors import SpecError
-from convbench.ui.cli.app import INTERRUPTED, PLUGINS, app
-from convbench.ui.cli.slot_options import (
-    Batch,
-    Bias,
-    Block,
-    Dilation,
-    InChannels,
-    Kernel,
-    Knob,
-    OutChannels,
-    Padding,
-    Scale,
-    Stride,
-)
+from convbench.core.registry import unknown
+from convbench.ui.cli import slot_options as slot
+from convbench.ui.cli.app import PLUGINS, app, say, show
 
 if TYPE_CHECKING:
     from convbench.convs.base import ConvType
     from convbench.core.spec import ConvSpec
+    from convbench.report.document import Document
 
 
-class Listed(StrEnum):
-    """What `convbench list` can list."""
+def _lists() -> Mapping[str, Callable[[], Document]]:
+    from convbench.ui.terminal.listing import LISTS
 
-    types = "types"
-    networks = "networks"
-    suites = "suites"
-    counters = "counters"
-    devices = "devices"
-    stopwatches = "stopwatches"
+    return LISTS
 
 
 @app.command("list")
 def list_(
     what: Annotated[
-        Listed | None, typer.Argument(help="What to list; everything when left out.")
+        str | None,
+        typer.Argument(
+            metavar="WHAT",
+            help="types, networks, suites, counters, devices or stopwatches; else all.",
+            autocompletion=lambda: [*_lists()],
+        ),
     ] = None,
     *,
     example: Annotated[
@@ -56,35 +46,35 @@ def list_(
 
         typer.echo(suite_text("example"), nl=False)
         return
-    from convbench.report.formats.terminal import print_document
-    from convbench.ui.terminal.listing import LISTS
 
-    console = Console(highlight=False)
-    for place, name in enumerate(LISTS if what is None else [what.value]):
+    lists = _lists()
+    if what is not None and what not in lists:
+        raise unknown("list", what, lists)
+    for place, name in enumerate(lists if what is None else [what]):
         if place:
-            console.print()
-        print_document(LISTS[name](), console)
+            say("")
+        show(lists[name]())
 
 
 @app.command()
 def explain(
     kind: Annotated[str, typer.Argument(metavar="TYPE", help="See `convbench list types`.")],
     *,
-    in_channels: InChannels = None,
-    out_channels: OutChannels = None,
+    in_channels: slot.InChannels = None,
+    out_channels: slot.OutChannels = None,
     input_size: Annotated[
         str | None,
         typer.Option("--input", metavar="7x7", help="Spatial size: 28 (1-D), 7x7 or 4x7x7."),
     ] = None,
-    kernel: Kernel = None,
-    stride: Stride = None,
-    padding: Padding = None,
-    dilation: Dilation = None,
-    batch: Batch = None,
-    scale: Scale = None,
-    bias: Bias = False,
-    block: Block = False,
-    knob: Knob = None,
+    kernel: slot.Kernel = None,
+    stride: slot.Stride = None,
+    padding: slot.Padding = None,
+    dilation: slot.Dilation = None,
+    batch: slot.Batch = None,
+    scale: slot.Scale = None,
+    bias: slot.Bias = False,
+    block: slot.Block = False,
+    knob: slot.Knob = None,
     vs: Annotated[
         str | None,
         typer.Option(help="Type to compare with.", show_default="standard; upsampling: transposed"),
@@ -129,7 +119,7 @@ def explain(
     chosen, spec = type_and_slot(kind, asked, knob or [], block=block)
     console = Console(highlight=False)
     if dispatch:
-        _dispatch(chosen, spec, device or "auto", 10.0 if budget is None else budget, console)
+        _dispatch(chosen, spec, device or "auto", 10.0 if budget is None else budget)
         return
     if device is not None or budget is not None:
         raise SpecError(
@@ -143,15 +133,11 @@ def explain(
         console.print()
 
 
-def _dispatch(kind: ConvType, spec: ConvSpec, device: str, budget: float, console: Console) -> None:
+def _dispatch(kind: ConvType, spec: ConvSpec, device: str, budget: float) -> None:
     from convbench.experiments.dispatch import dispatch
     from convbench.experiments.page import dispatch_page
     from convbench.machine.device import resolve_device
-    from convbench.report.formats.terminal import print_document
 
     where = resolve_device(device)
-    try:
-        found = dispatch(kind, spec, budget=budget, device=where, plugins=PLUGINS)
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    print_document(dispatch_page(found, where), console)
+    found = dispatch(kind, spec, budget=budget, device=where, plugins=PLUGINS)
+    show(dispatch_page(found, where))

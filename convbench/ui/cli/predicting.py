@@ -8,23 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from convbench.ui.cli.app import INTERRUPTED, app, say
+from convbench.ui.cli import slot_options as slot
+from convbench.ui.cli.app import app, say, show
 from convbench.ui.cli.counting import ARGUMENT, TRUST
-from convbench.ui.cli.slot_options import (
-    Batch,
-    Bias,
-    Block,
-    Dilation,
-    InChannels,
-    Kernel,
-    Knob,
-    OutChannels,
-    Padding,
-    Scale,
-    Stride,
-)
 
 THREADS = typer.Option(help="Threads on the CPU.", min=1)
 CALIBRATION = typer.Option(
@@ -53,15 +40,11 @@ def calibrate(
     """Time convolutions of many shapes on this machine, and fit the model that `predict` uses."""
     from convbench.prediction.calibrating import calibrate as made
     from convbench.prediction.calibration import save
-    from convbench.report.formats.terminal import print_document
     from convbench.ui.terminal.prediction import calibration_page
 
-    try:
-        found = made(threads, budget, seed, told=_progress())
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+    found = made(threads, budget, seed, told=_progress())
     path = save(found, out)
-    print_document(calibration_page(found), Console(highlight=False))
+    show(calibration_page(found))
     say(f"\nWritten to {path}.")
 
 
@@ -82,17 +65,17 @@ def predict(
         ),
     ] = None,
     arg: Annotated[list[str] | None, ARGUMENT] = None,
-    in_channels: InChannels = None,
-    out_channels: OutChannels = None,
-    kernel: Kernel = None,
-    stride: Stride = None,
-    padding: Padding = None,
-    dilation: Dilation = None,
-    batch: Batch = None,
-    scale: Scale = None,
-    bias: Bias = False,
-    block: Block = False,
-    knob: Knob = None,
+    in_channels: slot.InChannels = None,
+    out_channels: slot.OutChannels = None,
+    kernel: slot.Kernel = None,
+    stride: slot.Stride = None,
+    padding: slot.Padding = None,
+    dilation: slot.Dilation = None,
+    batch: slot.Batch = None,
+    scale: slot.Scale = None,
+    bias: slot.Bias = False,
+    block: slot.Block = False,
+    knob: slot.Knob = None,
     threads: Annotated[int, THREADS] = 1,
     layout: Annotated[str, LAYOUT] = "channels_first",
     calibration: Annotated[Path | None, CALIBRATION] = None,
@@ -102,11 +85,10 @@ def predict(
     """Predict the time of a type in a slot, or of a model, from shapes: nothing is computed."""
     from convbench.prediction.calibration import load
     from convbench.prediction.predicting import PredictionError, of_model, of_type
-    from convbench.report.formats.terminal import print_document
     from convbench.ui.slots import type_and_slot
     from convbench.ui.terminal.prediction import page
 
-    slot = {
+    asked = {
         "in_channels": in_channels, "out_channels": out_channels, "kernel_size": kernel,
         "stride": stride, "padding": padding, "dilation": dilation, "batch": batch,
         "scale": scale, "bias": bias or None,
@@ -114,7 +96,7 @@ def predict(
     if (kind is None) == (model is None):
         raise PredictionError("Give a convolution type, or a model with --model: one of the two.")
     if model is not None and (
-        beside := [name for name, value in {**slot, "block": block, "knob": knob}.items() if value]
+        beside := [name for name, value in {**asked, "block": block, "knob": knob}.items() if value]
     ):
         said = ", ".join(f"--{name.replace('_size', '').replace('_', '-')}" for name in beside)
         raise PredictionError(f"{said} belong to a type and not to a model: leave them out.")
@@ -127,14 +109,14 @@ def predict(
     fit = load(calibration, any_machine=any_machine).fit(threads)
     if kind is not None:
         chosen, spec = type_and_slot(
-            kind, {**slot, "input_size": inputs[0] if inputs else None}, knob or [], block=block
+            kind, {**asked, "input_size": inputs[0] if inputs else None}, knob or [], block=block
         )
         title = f"{chosen.label} {spec.title}"
         found = of_type(chosen, spec, fit=fit, layout=layout)
     else:
         title = f"{model} {', '.join(inputs or [])}"
         found = of_model(str(model), inputs or [], arg or [], fit=fit, layout=layout, trust=trust)
-    print_document(page(found, title, layout), Console(highlight=False))
+    show(page(found, title, layout))
 
 
 @app.command()
@@ -148,8 +130,8 @@ def breakeven(
     sizes: Annotated[str, typer.Option(metavar="N,…", help="Sides of images.")] = "7,14,28,56,112",
     batches: Annotated[str, typer.Option(metavar="N,…", help="Images at once.")] = "1,8",
     kernel: Annotated[int, typer.Option(help="Taps along each axis.", min=1)] = 3,
-    block: Block = False,
-    knob: Knob = None,
+    block: slot.Block = False,
+    knob: slot.Knob = None,
     measured: Annotated[
         float, typer.Option(metavar="SECONDS", help="To time slots near 1; 0 for none.", min=0)
     ] = 20.0,
@@ -169,7 +151,6 @@ def breakeven(
     from convbench.prediction.calibration import load
     from convbench.prediction.predicting import PredictionError
     from convbench.report.figures.heat import heat_map, known_form
-    from convbench.report.formats.terminal import print_document
     from convbench.ui.slots import knobs_of
     from convbench.ui.terminal.prediction import breakeven_page
 
@@ -181,7 +162,7 @@ def breakeven(
     fit = load(calibration, any_machine=any_machine).fit(threads)
     found = mapped(new, make(vs, {"block": block}), grid, fit=fit, layout=layout,
                    seconds=measured, told=_progress())  # fmt: skip
-    print_document(breakeven_page(found), Console(highlight=False))
+    show(breakeven_page(found))
     if out is not None and form is not None:
         write_file(out, heat_map(found, form), "name another file")
         say(f"\nWritten to {out}.")

@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand
 
+from convbench.core.errors import ConvbenchError, SuiteError
+from convbench.core.text import plural
 from convbench.ui.cli.app import (
     BEGAN,
     INTERRUPTED,
@@ -217,7 +219,6 @@ def report(
     ] = None,
 ) -> None:
     """Write or print a run's report, from what is on disk only; nothing is measured."""
-    from convbench.core.errors import ConvbenchError
     from convbench.report.one_table import MAIN
     from convbench.report.write import ALL, print_report, split_formats, write_report, write_table
     from convbench.runs.store import load
@@ -248,8 +249,6 @@ def _say_missing(name: str, error: Exception) -> None:
 
 def _seconds(text: str | None, option: str) -> float | None:
     """Read 90, 60s, 10m or 2h as seconds; SuiteError for anything else."""
-    from convbench.core.errors import SuiteError
-
     if text is None:
         return None
     number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "s")
@@ -263,7 +262,6 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def _print_dry_run(job: Job) -> None:
-    from convbench.core.text import plural
     from convbench.report.formats.terminal.prose import prose
     from convbench.runs.job import dry_run
     from convbench.runs.titles import titles

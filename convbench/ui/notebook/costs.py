@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from convbench.core.arithmetic import is_array, is_symbolic
-from convbench.core.costs import FIELDS
+from convbench.core.costs import FIELDS, Cost
 from convbench.report.formats.latex.escaping import escape as latex_escape
 from convbench.ui.notebook.markup import box, line, table
-
-if TYPE_CHECKING:
-    from convbench.core.costs import Cost
 
 CONVENTION: Final = "1 MAC = 1 multiplication; of one forward pass of the whole batch."
 

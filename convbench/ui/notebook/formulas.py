@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import html as entities
-from typing import TYPE_CHECKING
 
 from convbench.core import text as show
+from convbench.formulas.tracing.formula import NetworkFormula
 from convbench.formulas.tracing.writing import text
 from convbench.ui.notebook.markup import box, line, listing, warning
-
-if TYPE_CHECKING:
-    from convbench.formulas.tracing.formula import NetworkFormula
 
 _MATHS = '<div style="overflow-x:auto">{}</div>'
 

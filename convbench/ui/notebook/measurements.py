@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from convbench.clock.measurement import Measurement
 from convbench.ui.notebook.markup import box, line, table
-
-if TYPE_CHECKING:
-    from convbench.clock.measurement import Measurement
 
 
 def html(found: Measurement) -> str:

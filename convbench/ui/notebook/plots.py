@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from matplotlib.figure import Figure
 
 from convbench.core.errors import RunError
 from convbench.core.registry import unknown
+from convbench.report.document import Figure as Drawn
+from convbench.report.figuredata import FigureData
 from convbench.report.figures import DPI, figure
 from convbench.report.findings import main_group
 from convbench.report.groups import Group, groups, telling
@@ -21,15 +26,7 @@ from convbench.report.plots import (
     waterfall_figure,
 )
 from convbench.report.why import telling_row
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from matplotlib.figure import Figure
-
-    from convbench.report.document import Figure as Drawn
-    from convbench.report.figuredata import FigureData
-    from convbench.runs.record import Run
+from convbench.runs.record import Run
 
 
 def plot(run: Run, name: str, group: str | None = None) -> Figure:

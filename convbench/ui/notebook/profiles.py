@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from convbench.counting.engine.columns import module_table
+from convbench.counting.engine.profile import Profile
 from convbench.ui.notebook.markup import box, fold, line, table, warning
 from convbench.ui.terminal.profile import summary
-
-if TYPE_CHECKING:
-    from convbench.counting.engine.profile import Profile
 
 _OPEN: Final = 40
 """Modules up to which the tree is shown at once."""

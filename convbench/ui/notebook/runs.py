@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from convbench.core import text as show
 from convbench.report.contents import contents
-from convbench.report.document import Heading, Paragraph, Table
+from convbench.report.document import Document, Heading, Paragraph, Table
 from convbench.report.intervals import table_note
 from convbench.runs.job import summary
+from convbench.runs.record import Run
 from convbench.ui.notebook.markup import box, fold, line, listing, table, warning
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from convbench.report.document import Document
-    from convbench.runs.record import Run
 
 
 def html(run: Run) -> str:

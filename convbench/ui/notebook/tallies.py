@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from convbench.counting.tally import Tally
 from convbench.report.formats.latex.escaping import escape as latex_escape
 from convbench.ui.notebook.markup import box, fold, line, table, warning
-
-if TYPE_CHECKING:
-    from convbench.counting.tally import Tally
 
 _UNIT: Final = "1 MAC = 1 multiply-accumulate of convolutions and matrix products."
 

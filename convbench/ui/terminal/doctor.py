@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
+from convbench.machine.advice import Advice
 from convbench.machine.fingerprint import GROUPS
 from convbench.machine.resolution import FOUND_SHARE, Resolution, percent, verdict
 from convbench.report.document import Column, Table
 from convbench.report.formats.terminal.narrowing import narrowed
 from convbench.report.formats.terminal.prose import prose
-
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-
-    from convbench.machine.advice import Advice
 
 DEFINITION: Final = (
     "“Can tell” is the smallest difference that would have been found in at least "

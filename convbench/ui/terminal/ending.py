@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
+from rich.console import Console
 from rich.text import Text
 
 from convbench.core import text as show
 from convbench.report.contents import contents
+from convbench.report.document import Bullet
 from convbench.report.formats.terminal.prose import prose
+from convbench.runs.record import Record, Run
 from convbench.runs.titles import titles
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from rich.console import Console
-
-    from convbench.report.document import Bullet
-    from convbench.runs.record import Record, Run
 
 _BESIDE = 3
 """Lines of the screen that are not ours: where the report is, and the next prompt."""

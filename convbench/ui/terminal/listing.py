@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from typing import Any
 
+from convbench.core.text import plural
+from convbench.counting.base import COUNTERS, asked_in_runs
+from convbench.networks.base import NETWORKS
 from convbench.report.document import Column, Document, Paragraph, Table
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 
 def types() -> Document:
     """List the convolution types."""
-    from dataclasses import fields
-
     from convbench.convs.base import TYPES
 
     rows = (
@@ -29,8 +29,6 @@ def types() -> Document:
 
 def networks() -> Document:
     """List the networks, with the cost at their own input size."""
-    from convbench.networks.base import NETWORKS
-
     rows = []
     for name in NETWORKS:
         network = NETWORKS[name]
@@ -60,8 +58,6 @@ def suites() -> Document:
 
 def counters() -> Document:
     """List the counters, and whether each can run here."""
-    from convbench.counting.base import COUNTERS, asked_in_runs
-
     found = ((name, COUNTERS[name]) for name in COUNTERS)
     return _listed(
         "Counters", ("name", "package", "what it counts"),
@@ -75,7 +71,6 @@ def devices() -> Document:
     """List the devices that torch can use here."""
     import torch
 
-    from convbench.core.text import plural
     from convbench.machine.probes.gpu import no_cuda
     from convbench.machine.probes.processor import processor
     from convbench.machine.threads import default_threads

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from convbench.core import text as show
-from convbench.prediction.predicting import COVERAGE
+from convbench.prediction.breakeven import Map, Place
+from convbench.prediction.calibration import Calibration
+from convbench.prediction.predicting import COVERAGE, Part, Prediction
 from convbench.report.document import Column, Document, Paragraph, Table
-
-if TYPE_CHECKING:
-    from convbench.prediction.breakeven import Map, Place
-    from convbench.prediction.calibration import Calibration
-    from convbench.prediction.predicting import Part, Prediction
 
 _MODELS: Final = (
     Column(name="prediction", key="model"),

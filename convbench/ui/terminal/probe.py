@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 
 from convbench.core import text as show
 from convbench.core.sources import UNKNOWN
 from convbench.machine.ceilings import MEMORY, Ceiling
-from convbench.report.document import Column, Document, Heading, Paragraph, Table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from convbench.machine.probe import Probe
-    from convbench.report.document import Block
+from convbench.machine.probe import Probe
+from convbench.report.document import Block, Column, Document, Heading, Paragraph, Table
 
 UNTOLD: Final = (None, UNKNOWN, "none")
 _COLUMNS: Final = (

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Final, Self
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Self
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 
 from convbench.core import text as show
 from convbench.report.formats.terminal.prose import prose
+from convbench.runs.cases import Group
 from convbench.runs.groups import HOPELESS
+from convbench.runs.groups import Progress as Stand
+from convbench.runs.record import Record
 from convbench.runs.titles import titles
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from rich.console import Console
-
-    from convbench.runs.cases import Group
-    from convbench.runs.groups import Progress as Stand
-    from convbench.runs.record import Record
 
 STAGES: Final = {
     1: "First process of each group: results are checked, calls counted and timed",

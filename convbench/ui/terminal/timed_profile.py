@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from convbench.clock.layers_in_context import Context
 from convbench.core import text as show
+from convbench.counting.engine.profile import Profile
+from convbench.prediction.predicting import Prediction
 from convbench.report.document import Column, Document, Paragraph, Table
 from convbench.ui.terminal.prediction import around
-
-if TYPE_CHECKING:
-    from convbench.clock.layers_in_context import Context
-    from convbench.counting.engine.profile import Profile
-    from convbench.prediction.predicting import Prediction
 
 _COLUMNS: Final = (
     Column(name="layer", key="label"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from convbench.clock.samples import TIME
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.report.document import Column
 from convbench.report.figures.picture import with_confidence
-from convbench.report.figures.style import TIME
 from convbench.report.formats.html.names import case_rows
+from convbench.report.launching import CLOCKS
 from convbench.report.results import COUNTS, RESULTS, TIMING
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _RATIOS: Final = (
     Column(name="multiplications ÷ baseline", key="ratio_multiplications", kind="ratio"),
 )
 _PLAIN: Final = (RESULTS[3], *COUNTS)
-_TIMES: Final = TIMING[1:-1]
+_TIMES: Final = (*TIMING[1:-1], *CLOCKS)
 TIME_RATIO: Final = "time ÷ baseline"
 
 
@@ -72,7 +73,7 @@ def _lines(row: dict[str, Any]) -> list[Line]:
             verdict = row.get(f"agreement_{counter}")
             lines.append((f"counted by {counter}", f"{value:,}" + _more(verdict)))
     if row.get("seconds_median") is not None:
-        lines.append((TIME, with_confidence(_interval(row))))
+        lines.append((row.get("clock") or TIME, with_confidence(_interval(row))))
         spread = row.get("seconds_mad")
         if spread is not None and row["seconds_median"]:
             lines.append(("spread", show.share(spread / row["seconds_median"])))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from convbench.counting.engine.recorder import KIND
+import torch
+from torch import nn
+from torch.export import ExportedProgram
 
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-    from torch.export import ExportedProgram
+from convbench.core.modules import KIND
+from convbench.core.torch_internals import unflattened_as_code
 
 
 def layered(program: ExportedProgram) -> nn.Module:
@@ -18,9 +18,7 @@ def layered(program: ExportedProgram) -> nn.Module:
 
     One that torch cannot take apart again is returned whole.
     """
-    import torch
-
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), unflattened_as_code():
         warnings.simplefilter("ignore")  # torch's own, about its own
         try:
             module: nn.Module = torch.export.unflatten(program)

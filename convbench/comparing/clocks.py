@@ -1,0 +1,73 @@
+"""One kind of time for a case on both sides, or in all runs: kernel times, or else event times.
+
+A kernel time holds no launching and an event time does, so no ratio is made of the two. Where one
+side has no kernel times of a case, as where they could not be captured, or as a CPU has none, its
+event times are compared on both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from convbench.clock.samples import KERNEL
+from convbench.comparing.matching import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from convbench.comparing.matching import Key, Pair
+    from convbench.runs.record import Record, Run
+
+EVENTS: Final = "event times: the kernels were not timed on both sides"
+"""What is said of a pair whose kernel times one side lacks."""
+
+
+def by_events(record: Record) -> Record:
+    """Return the record without the times of its kernels: its event times are then compared."""
+    return replace(
+        record, also={name: told for name, told in record.also.items() if name != KERNEL}
+    )
+
+
+def mixed(records: Iterable[Record | None]) -> bool:
+    """Tell whether some of these have kernel times, and others only event times."""
+    return len({record.kernels_alone for record in records if record and record.samples}) > 1
+
+
+def lacking(pair: Pair) -> bool:
+    """Tell whether a GPU's kernel times of a pair are missing on one side alone."""
+    return mixed(pair.sides) and all(one.device.startswith("cuda") for one in pair.sides)
+
+
+def without_kernels(pair: Pair) -> Pair:
+    """Return the pair with event times on both sides."""
+    left, right = (by_events(one) if one else None for one in (pair.left, pair.right))
+    return replace(pair, left=left, right=right)
+
+
+def one_clock(pair: Pair) -> Pair:
+    """Return the pair with one kind of time on both sides."""
+    return without_kernels(pair) if mixed(pair.sides) else pair
+
+
+def one_clock_each(runs: Sequence[Run]) -> list[Run]:
+    """Return runs in which each case has one kind of time wherever it was timed."""
+    known: dict[Key, list[Record]] = {}
+    for run in runs:
+        for record in run.records:
+            if record.samples:
+                known.setdefault(identity(record), []).append(record)
+    turned = {key for key, records in known.items() if mixed(records)}
+    if not turned:
+        return list(runs)
+    return [
+        replace(
+            run,
+            records=tuple(
+                by_events(record) if identity(record) in turned else record
+                for record in run.records
+            ),
+        )
+        for run in runs
+    ]

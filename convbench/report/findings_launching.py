@@ -1,0 +1,123 @@
+"""Which cases of a GPU are launch-bound, what that makes of a verdict, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from convbench.core import text as show
+from convbench.report.document import Bullet
+from convbench.report.groups import timed_rows
+from convbench.report.phrases import MOST_NAMES, against
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convbench.report.groups import Group
+    from convbench.runs.frame import Row
+
+_REMEDIES: Final = {
+    "eager": "a larger batch, a CUDA graph or torch.compile",
+    "compile": "a larger batch or a CUDA graph",
+    "cuda_graph": "a larger batch, or more of the network in one graph",
+}
+"""What makes launching cost less, by the mode that a case was timed in."""
+
+
+def bound(row: Row) -> bool:
+    """Tell whether a row is known to be launch-bound."""
+    return bool(row.launching and row.launching.bound)
+
+
+def remedy(rows: Sequence[Row]) -> str:
+    """Return what makes launching cost less in rows of one mode, or of several."""
+    modes = {row.record.mode for row in rows}
+    return _REMEDIES[modes.pop() if len(modes) == 1 else "eager"]
+
+
+def launch_bound(all_groups: Sequence[Group], main: Group | None) -> Bullet | None:
+    """Return how many cases are launch-bound, with an example, or where that is not known.
+
+    None where no case of a GPU is, and for any other device.
+    """
+    rows = [row for row in timed_rows(all_groups) if row.launching]
+    found = [row for row in rows if bound(row)]
+    if not found:
+        return _unknown(rows)
+    cases = f"{len(found):,} of {show.plural(len(rows), 'timed case')}"
+    be = "are" if found[1:] else "is"
+    text = (
+        f"{cases} {be} launch-bound: the host takes longer to launch a call than the GPU to run "
+        "its kernels, so that the GPU waits. Verdicts here are of kernel time; to come near it, a "
+        f"launch-bound case needs {remedy(found)}."
+    )
+    group, example = _example(all_groups, main)
+    text += f" {'' if group is main else f'In {group.title}, '}{_told(example)}"
+    answer = f"{cases} {be} launch-bound: use {remedy(found)}"
+    return Bullet(lead="Launching", text=text, answer=answer)
+
+
+def _unknown(rows: Sequence[Row]) -> Bullet | None:
+    found = [row for row in rows if not row.record.kernels_alone]
+    if not found:
+        return None
+    cases = f"{len(found):,} of {show.plural(len(rows), 'timed case')}"
+    text = (
+        f"Of {cases} it is not known what launching costs, since the kernels were not timed alone. "
+        "Their times are event times: for a small layer that may be the time to launch it."
+    )
+    return Bullet(lead="Launching", text=text, answer=f"Not known of {cases}")
+
+
+def _example(all_groups: Sequence[Group], main: Group | None) -> tuple[Group, Row]:
+    """Return a launch-bound row and its group: one whose verdict launching changes, if there is.
+
+    That of the main group goes first, and depthwise separable.
+    """
+    found = [(group, row) for group in all_groups for row in group.timed if bound(row)]
+    return max(
+        found,
+        key=lambda pair: (
+            _turned(pair[1]), pair[0] is main, pair[1].record.name == "depthwise_separable"
+        ),
+    )  # fmt: skip
+
+
+def _turned(row: Row) -> bool:
+    """Tell whether the event times have another verdict than the kernel times."""
+    return bool(row.time and row.event_ratio and row.time.verdict != row.event_ratio.verdict)
+
+
+def _told(row: Row) -> str:
+    """Return what launching makes of a row, in a sentence."""
+    times = row.launching
+    if times is None or times.kernel is None:
+        return ""
+    text = (
+        f"{row.record.label} has {show.seconds(times.kernel.value)} of kernels in a call, and "
+        f"calls follow one another every {show.seconds(times.events.value)}"
+    )
+    if _turned(row) and row.event_ratio and row.baseline:
+        text += f": launched call by call it {against(row.event_ratio, row.baseline.label)}"
+    return f"{text}."
+
+
+def caution(rows: Sequence[Row]) -> str:
+    """Return what to know of these rows where they are launch-bound, as a sentence; or "".
+
+    Of event times, that they may be those of launching.
+    """
+    if any(row.launching and not row.record.kernels_alone for row in rows):
+        return " These are event times, with launching in them; what the kernels take is not known."
+    found = [row for row in rows if bound(row)]
+    if not found:
+        return ""
+    names = show.listing([row.record.label for row in found], MOST_NAMES)
+    said = ("They are" if found[1:] else "It is") if len(found) == len(rows) else (
+        f"{show.capital(names)} {'are' if found[1:] else 'is'}"
+    )  # fmt: skip
+    text = f" {said} launch-bound, so use {remedy(found)} as well"
+    lost = next((row for row in found if _turned(row)), None)
+    if lost and lost.event_ratio and lost.baseline:
+        ratio = against(lost.event_ratio, lost.baseline.label)
+        text += f": launched call by call, {lost.record.label} {ratio}"
+    return f"{text}."

@@ -1,0 +1,348 @@
+"""A scripted GPU run: what is true of it is what its report says, launch-bound and not."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from typing import Any
+
+import jsonschema
+import pytest
+from report.gpu_runs import LAUNCH, SHORTEST, gpu_run, whole_gpu_run, without_kernels
+from rich.console import Console
+
+from convbench.clock.samples import KERNEL
+from convbench.machine.resolution import Resolution, SizeResolution, Trial
+from convbench.report.contents import contents
+from convbench.report.document import Bullet, Document, Figure, Table
+from convbench.report.figuredata import Batches, Scatter
+from convbench.report.figures import draw, picture
+from convbench.report.one_table import one_table
+from convbench.report.renderers import RENDERERS
+from convbench.runs.columns_gpu import OF_A_GPU
+from convbench.runs.frame import Row, frame, rows
+from convbench.runs.launching import LAUNCH_BOUND
+from convbench.runs.record import Machine, Record, Run
+from convbench.ui.notebook.plots import plot
+from convbench.ui.schemas import schema
+from convbench.ui.terminal.ending import show_ending
+
+ONE = ("standard", "depthwise_separable")
+
+
+def points(run: Run) -> dict[str, Bullet]:
+    """Return the main findings by what they are about."""
+    return {point.lead: point for point in contents(run).findings}
+
+
+def tables(document: Document, identity: str) -> list[Table]:
+    return [b for b in document.walk() if isinstance(b, Table) and b.id == identity]
+
+
+def cells(table: Table, label: str) -> dict[str, Any]:
+    """Return the row of a case by the keys of its columns."""
+    keys = [column.key for column in table.columns]
+    (found,) = (row for row in table.rows if row[0] == label)
+    return dict(zip(keys, found, strict=True))
+
+
+def by_name(run: Run) -> dict[str, Row]:
+    return {row.record.name: row for row in rows(run)}
+
+
+# --- a launch-bound run ------------------------------------------------------------------------
+
+
+def test_the_verdict_is_that_of_the_kernels_and_not_of_launching() -> None:
+    """Kernels of 4.9 and 9.6 µs, launched in 18 and 9: faster by kernels, slower by events."""
+    row = by_name(gpu_run(types=ONE))["depthwise_separable"]
+    assert row.time is not None
+    assert row.event_ratio is not None
+    assert row.launching is not None
+    assert row.time.verdict == "faster"
+    assert row.time.value == pytest.approx(0.507, rel=0.02)
+    assert row.event_ratio.verdict == "slower"
+    assert row.event_ratio.value == pytest.approx(2 * LAUNCH / 9.634e-6, rel=0.02)
+    assert row.seconds is not None
+    assert row.seconds.value == pytest.approx(4.886e-6, rel=0.02)
+    assert row.event_time is not None
+    assert row.event_time.value == pytest.approx(2 * LAUNCH, rel=0.02)
+    assert row.launching.share == pytest.approx(1 - 4.886 / 18, rel=0.02)
+    assert row.launching.bound is True
+    assert row.flags == ("launch-bound: 4.89 µs of kernels in 18.0 µs a call",)
+    assert by_name(gpu_run(types=ONE))["standard"].launching.bound is False  # type: ignore[union-attr]
+
+
+def test_the_findings_say_that_it_is_launch_bound_and_what_to_do() -> None:
+    found = points(gpu_run(types=ONE))
+    assert "2.0× faster than standard" in found["Fastest"].text
+    assert "4.89 µs ±4 % of kernel time a call" in found["Fastest"].text
+    launching = found["Launching"].text
+    assert launching.startswith("1 of 2 timed cases is launch-bound: the host takes longer")
+    assert "a larger batch, a CUDA graph or torch.compile" in launching
+    assert "launched call by call it is 1.9× slower than standard (95 % interval" in launching
+    step = found["Try next"]
+    assert step.text.startswith("Try depthwise_separable in place of standard")
+    assert "It is launch-bound, so use a larger batch, a CUDA graph or torch.compile" in step.text
+    assert "with a larger batch, a CUDA graph or torch.compile" in step.answer
+    assert "launch-bound in 1 case" in found["How sure"].text
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("compile", "use a larger batch or a CUDA graph"),
+        ("cuda_graph", "use a larger batch, or more of the network in one graph"),
+    ],
+)
+def test_what_is_advised_is_not_what_was_done(mode: str, said: str) -> None:
+    slower = {"standard": 1.0, "depthwise_separable": 30.0}
+
+    def late(record: Record) -> Record:
+        """Have every launch take long, in whatever mode."""
+        factor = slower[record.name]
+        return replace(record, samples=tuple(
+            replace(s, seconds=tuple(factor * one for one in s.seconds),
+                    issue_seconds=tuple(factor * one for one in s.seconds))
+            for s in record.samples))  # fmt: skip
+
+    run = gpu_run(types=ONE, axes={"mode": (mode,)}, edit=late)
+    assert said in points(run)["Launching"].answer
+
+
+def test_the_example_is_one_whose_verdict_launching_changes() -> None:
+    """Though none is in the main group, whose batch is the largest."""
+    text = points(whole_gpu_run())["Launching"].text
+    assert text.startswith("96 of 180 timed cases are launch-bound")
+    assert (
+        "In 64→64, 3×3, 56×56, batch 1, ieee float32, channels first, depthwise_separable" in text
+    )
+
+
+# --- one that is not ---------------------------------------------------------------------------
+
+
+def test_a_run_that_is_not_launch_bound_says_so_and_advises_nothing() -> None:
+    run = gpu_run((128,), ONE)
+    found = points(run)
+    assert "Launching" not in found
+    assert "launch" not in found["Try next"].text
+    assert all(row.launching and row.launching.bound is False for row in rows(run))
+    text = RENDERERS["markdown"](contents(run))["report.md"].decode()
+    assert "Launch-bound are 0 of 2 cases." in text
+
+
+@pytest.mark.parametrize(
+    ("events", "issue", "is_bound"),
+    [
+        (1.2, 1.2, True),
+        (1.0 + 0.9 * LAUNCH_BOUND, 1.2, False),  # it hardly waits
+        (1.2, 0.9, False),  # gaps of the device, not of the host
+        (1.0, 0.1, False),
+    ],
+)
+def test_launch_bound_is_what_the_host_holds_up(
+    events: float, issue: float, is_bound: bool
+) -> None:
+    def told(record: Record) -> Record:
+        kernel = record.also[KERNEL][0].seconds[0]
+        fixed = {"seconds": (events * kernel,) * 8, "issue_seconds": (issue * kernel,) * 8}
+        alone = replace(record.also[KERNEL][0], seconds=(kernel,) * 8)
+        main = replace(record.samples[0], **fixed)  # type: ignore[arg-type]
+        return replace(record, samples=(main,), also={KERNEL: (alone,)})
+
+    for row in rows(gpu_run(types=ONE, edit=told)):
+        assert row.launching is not None
+        assert row.launching.bound is is_bound
+        assert any(flag.startswith("launch-bound") for flag in row.flags) is is_bound
+
+
+def test_without_issue_time_it_is_not_known() -> None:
+    def blind(record: Record) -> Record:
+        return replace(record, samples=tuple(replace(s, issue_seconds=()) for s in record.samples))
+
+    row = by_name(gpu_run(types=ONE, edit=blind))["depthwise_separable"]
+    assert row.launching is not None
+    assert row.launching.bound is None
+
+
+# --- where kernels were not timed --------------------------------------------------------------
+
+
+def test_a_case_without_kernel_time_has_event_time_and_no_ratio() -> None:
+    run = gpu_run(types=(*ONE, "ghost", "bottleneck"), edit=without_kernels("bottleneck"))
+    found = by_name(run)
+    row = found["bottleneck"]
+    assert row.seconds is not None
+    assert row.seconds.value == pytest.approx(3 * LAUNCH, rel=0.02)
+    assert row.time is None
+    assert row.no_time == "one has event time and the other kernel time, which do not compare"
+    assert row.launching is not None
+    assert row.launching.bound is None
+    assert row.against(found["ghost"]) is None
+    assert found["ghost"].time is not None, "the others compare as before"
+    assert "Not compared with it: bottleneck (event time)" in points(run)["Fastest"].text
+    (table,) = tables(contents(run), "results")
+    assert "kernel or event time" in {column.name for column in table.columns}
+    assert cells(table, "bottleneck")["remarks"] == "fewer channels inside; kernels not timed"
+
+
+def test_event_times_say_nothing_of_how_kernel_times_scatter() -> None:
+    """How much processes differ is estimated from a whole group: from times of one kind alone."""
+
+    def scattered(record: Record) -> Record:
+        if record.name != "bottleneck":
+            return record
+        several = zip((1.0, 1.2, 1.45), record.samples, strict=True)
+        apart = [replace(s, seconds=tuple(by * one for one in s.seconds)) for by, s in several]
+        return replace(record, samples=tuple(apart), also={})
+
+    run = gpu_run(types=(*ONE, "bottleneck"), edit=scattered)
+    rest = replace(run, records=tuple(r for r in run.records if r.name != "bottleneck"))
+    for name in ONE:
+        assert by_name(run)[name].seconds == by_name(rest)[name].seconds
+        assert by_name(run)[name].time == by_name(rest)[name].time
+
+
+def test_a_group_whose_baseline_has_no_kernel_time_has_no_verdict() -> None:
+    run = gpu_run(types=(*ONE, "ghost"), edit=without_kernels("standard"))
+    assert {row.time for row in rows(run)} == {None}
+    step = points(run)["Try next"].text
+    assert "standard has event time and the others have another" in step
+    (table,) = tables(contents(run), "launching")
+    assert cells(table, "ghost")["ratio_seconds_events"].verdict == "slower"
+    assert cells(table, "ghost")["ratio_seconds_kernel"] is None
+
+
+def test_a_run_without_kernel_times_compares_event_times_and_says_what_they_are() -> None:
+    run = gpu_run(types=ONE, edit=lambda record: replace(record, also={}))
+    found, row = points(run), by_name(run)["depthwise_separable"]
+    assert row.time is not None
+    assert row.time.verdict == "slower"
+    assert row.flags == ("kernels not timed: its times are event times",)
+    assert "of event time a call" in found["Fastest"].text
+    assert found["Launching"].answer == "Not known of 2 of 2 timed cases"
+    assert "for a small layer that may be the time to launch it" in found["Launching"].text
+    assert "These are event times, with launching in them" in found["Try next"].text
+    assert "it is not known what launching costs" in str(contents(run).blocks)
+
+
+# --- the whole report --------------------------------------------------------------------------
+
+
+def test_the_frame_has_the_times_of_all_clocks_with_their_intervals() -> None:
+    known = frame(gpu_run(types=ONE)).set_index("name").loc["depthwise_separable"]
+    assert set(known.index) >= {column.name for column in OF_A_GPU}
+    assert known["clock"] == "kernel time"
+    assert known["launch_bound"] == "yes"
+    assert known["seconds_kernel"] == known["seconds_median"]
+    assert known["seconds_low"] < known["seconds_median"] < known["seconds_high"]
+    assert known["seconds_events_low"] < known["seconds_events"] < known["seconds_events_high"]
+    assert known["ratio_seconds"] < 1 < known["ratio_seconds_events"]
+    assert known["launch_share"] == pytest.approx(
+        1 - known["seconds_kernel"] / known["seconds_events"]
+    )
+    assert known["seconds_issue"] <= known["seconds_events"] <= known["seconds_host"]
+    assert known["seconds_first_call"] == 2e-3, "of the calls as they are made"
+
+
+def test_the_table_of_cases_follows_its_schema() -> None:
+    report = RENDERERS["json"](contents(gpu_run(types=ONE, edit=without_kernels("standard"))))
+    jsonschema.validate(json.loads(report["report.json"]), schema("report"))
+
+
+def test_modes_say_what_they_give_back() -> None:
+    axes = {"mode": ("eager", "compile", "cuda_graph")}
+    document = contents(gpu_run(types=ONE, axes=axes))
+    (table,) = tables(document, "launching-modes")
+    row = cells(table, "depthwise_separable")
+    assert row["seconds_eager"].value == pytest.approx(2 * LAUNCH, rel=0.02)
+    assert row["ratio_compile"].value == pytest.approx(0.6, rel=0.02)
+    assert row["ratio_cuda_graph"].value == pytest.approx(4.886 / 18, rel=0.02)
+    assert row["ratio_cuda_graph"].verdict == "faster"
+    assert row["ratio_kernels"].value == pytest.approx(1.0, rel=0.02)
+    assert len(tables(document, "launching")) == 3, "and each mode has its own times"
+    assert not tables(contents(gpu_run(types=ONE)), "launching-modes")
+
+
+@pytest.mark.parametrize("form", ["markdown", "html", "csv", "json", "latex"])
+def test_a_whole_run_of_a_gpu_is_rendered(form: str) -> None:
+    """Three data types, two layouts, three batches, networks: 36 groups."""
+    files = RENDERERS[form](contents(whole_gpu_run()))
+    text = b"".join(
+        data for name, data in files.items() if not name.endswith(("png", "pdf"))
+    ).decode()
+    assert any("launching" in name or b"launching" in data for name, data in files.items())
+    if form in {"markdown", "html"}:
+        for said in ("What launching costs", "kernel time", "Where the batch decides", "tf32"):
+            assert said in text
+        assert "times are of one call. Kernel time: a CUDA graph of the calls" in text
+
+
+def test_figures_are_of_kernel_time_and_say_so() -> None:
+    found = contents(whole_gpu_run()).figures
+    for name, data in found.items():
+        assert draw(data)[:4] == b"\x89PNG", name
+    scatter = found["time-against-multiplications-1"]
+    assert isinstance(scatter, Scatter)
+    assert scatter.clock == "kernel time"
+    assert picture(scatter).panels[0].y.title == "kernel time, with its interval"
+    captions = [b.caption for b in contents(whole_gpu_run()).walk() if isinstance(b, Figure)]
+    assert all("ernel time" in caption for caption in captions)
+    plot(whole_gpu_run(), "scatter")
+
+
+def test_the_batch_at_which_the_verdict_flips_is_a_figure() -> None:
+    run = gpu_run((1, 32, 128), axes={"dtype": ("tf32",)})
+    data = contents(run).figures["time-ratio-by-batch"]
+    assert isinstance(data, Batches)
+    lines = {line.label: [(p.batch, p.time.verdict) for p in line.points] for line in data.lines}
+    assert lines["depthwise_separable"] == [(1, "slower"), (32, "faster"), (128, "faster")]
+    assert "pointwise" not in lines, "no verdict changes"
+    assert (data.title, data.clock) == ("64→64, 3×3, 56×56", "kernel time")
+    assert "The batch decides: in 64→64" in points(run)["Count against time"].text
+    assert "time-ratio-by-batch" not in contents(gpu_run((32, 128))).figures
+    drawn = picture(data)
+    assert drawn.panels[0].y.title == "kernel time ÷ standard"
+    assert [text for _, text in drawn.panels[0].x.places or ()] == ["1", "32", "128"]
+
+
+def test_a_kernel_has_a_shortest_time() -> None:
+    """The card of these tests, so that its numbers are known."""
+    found = by_name(gpu_run(types=(*ONE, "pointwise"), axes={"dtype": ("bfloat16",)}))
+    assert found["pointwise"].seconds is not None
+    assert found["pointwise"].seconds.value == pytest.approx(SHORTEST, rel=0.02)
+
+
+def test_one_table_names_the_clock() -> None:
+    made = one_table(gpu_run(types=ONE), "main", ("type", "us", "ratio"))
+    assert [column.name for column in made.raw.columns] == [
+        "type",
+        "kernel time",
+        "kernel time ÷ standard",
+    ]
+    assert "a CUDA graph of the calls" in made.note
+
+
+def test_the_screen_at_the_end_of_a_run_says_that_it_is_launch_bound() -> None:
+    console = Console(width=100, height=60, file=io.StringIO(), force_terminal=False)
+    show_ending(gpu_run(types=ONE), console)
+    said = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert "Launching: 1 of 2 timed cases is launch-bound" in said
+    assert "of kernel time a call" in said
+
+
+def test_the_test_of_the_machine_is_of_event_time_on_a_gpu() -> None:
+    size = SizeResolution(
+        name="small", what="a convolution", seconds_per_call=2e-5, seconds_per_trial=0.5,
+        page_faults_per_call=0.0,
+        trials=(Trial(value=1.0, low=0.99, high=1.01, rounds=20, settled=True),) * 8,
+    )  # fmt: skip
+    found = Resolution(
+        budget=8.0, seconds=8.0, threads=1, device="cuda:0", seed=0, allocator="system",
+        steal_share=None, sizes=(size,),
+    )  # fmt: skip
+    run = gpu_run(types=ONE)
+    run = replace(run, header=replace(run.header, machine=Machine(resolution=found)))
+    assert "(A/A test, event time)" in points(run)["How sure"].text
