@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from convbench.runs.frame import Row
     from convbench.runs.record import Run
 
-_COLUMNS: Final = {
-    "flops_per_second": "rate",
+_RATES: Final = {
+    "operations_per_second": "rate",
     "share_of_peak": "of the peak",
     "bytes_per_second": "bytes",
     "held_by": "held by",
     "share_of_bandwidth": "of its bandwidth",
     "tensor_cores": "tensor cores",
+}
+_STATE: Final = {
     "sm_clock_mhz": "SM clock (MHz)",
     "memory_clock_mhz": "memory clock (MHz)",
     "power_watts": "power (W)",
@@ -37,52 +39,58 @@ _IDLE: Final = ("gpu_clock_mhz", "gpu_memory_clock_mhz", "gpu_temperature_c", "g
 """Facts of a fingerprint that were read before the GPU had anything to do."""
 
 
-def device_tables(group: Group, caption: str = "") -> tuple[Table, ...]:
-    """Return what the GPU did in each case of a group; none of any other device.
-
-    caption: in the place of the one that says what the columns are.
-    """
+def device_tables(group: Group) -> tuple[Table, ...]:
+    """Return what the GPU reached in each case of a group, and its state; none of other devices."""
     if not on_a_gpu(row.record for row in group.timed):
         return ()
-    columns = {key: {**COLUMNS, **OF_THE_DEVICE}[key] for key in _COLUMNS}
-    rows = [
-        (row.record.label, *(column.value(row) for column in columns.values()))
-        for row in group.timed
-    ]
-    kept = [
-        place for place in range(len(columns) + 1) if any(row[place] is not None for row in rows)
-    ]
-    shown = (
-        Column(name="case", key="label"),
-        *(Column(name=_COLUMNS[key], key=key, kind=one.kind) for key, one in columns.items()),
+    return (
+        *_table("rates", _RATES, group, _reached(group.timed)),
+        *_table("device", _STATE, group, f"{_UNDER_LOAD}{advice(group.timed)}"),
     )
+
+
+def _table(name: str, names: dict[str, str], group: Group, caption: str) -> tuple[Table, ...]:
+    """Return the columns that tell something of a row; none where no column does."""
+    known = {**COLUMNS, **OF_THE_DEVICE}
+    values = {key: [known[key].value(row) for row in group.timed] for key in names}
+    told = [key for key in names if any(value is not None for value in values[key])]
+    if not told:
+        return ()
+    labels = [row.record.label for row in group.timed]
     return (
         Table(
-            id="device",
-            caption=caption or f"{_caption(group.timed)}{advice(group.timed)}",
-            columns=tuple(shown[place] for place in kept),
-            rows=tuple(tuple(row[place] for place in kept) for row in rows),
+            id=name,
+            caption=caption,
+            columns=(
+                Column(name="case", key="label"),
+                *(Column(name=names[key], key=key, kind=known[key].kind) for key in told),
+            ),
+            rows=tuple(zip(labels, *(values[key] for key in told), strict=True)),
             part=group.label,
             title=group.title,
         ),
     )
 
 
-def _caption(rows: Sequence[Row]) -> str:
+_UNDER_LOAD: Final = (
+    "The state of the GPU under load, after the samples of each case. Most drivers average power "
+    "over a second, in which the cases of a group take turns."
+)
+
+
+def _reached(rows: Sequence[Row]) -> str:
     known = [row.ceiling for row in rows if row.ceiling]
     peak = (
-        f"Peak: {show.flops(2 * known[0].multiplications_per_second)} "
-        f"({known[0].dtype}, {known[0].peak_of}); memory: {show.rate(known[0].bytes_per_second)}, "
-        "both measured. "
+        f" Peak: {show.flops(2 * known[0].multiplications_per_second)} "
+        f"({known[0].dtype}, {known[0].peak_of}); memory: {show.rate(known[0].bytes_per_second)}; "
+        "both measured."
         if known
         else ""
     )
     return (
-        f"What the GPU did in each case. {peak}Rate: 2 FLOP for each multiplication by formula, "
-        "those on padding not counted, so that Winograd and FFT can exceed the peak. Bytes: the "
-        "least that an unfused program moves, and the level of memory that holds them. Clocks are "
-        "those under load; most drivers average power over a second, in which the cases of a group "
-        "take turns."
+        f"What each case reached of the GPU.{peak} Rate: 2 FLOP for each multiplication by "
+        "formula, those on padding not counted, so that Winograd and FFT can exceed the peak. "
+        "Bytes: the least that an unfused program moves, and the level of memory that holds them."
     )
 
 

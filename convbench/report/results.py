@@ -173,12 +173,7 @@ def other_groups(
         else:
             # of many groups what ran is in the table of all cases alone, or the page gets long
             ran = (
-                (
-                    *device_tables(group, "What the GPU did."),
-                    *ran_tables(group, "What ran in one pass."),
-                )
-                if few
-                else ()
+                (*device_tables(group), *ran_tables(group, "What ran in one pass.")) if few else ()
             )
             folds += folded(group.title, (*found, *ran, *details(group, every)))
     folds += folded(f"Groups of at most {_SMALL} cases", small)

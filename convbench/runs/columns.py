@@ -199,15 +199,6 @@ def _bound(name: str, kind: Kind, value: Callable[[Bound], Any], note: str) -> F
     return FrameColumn(name, kind, lambda row: value(row.bound) if row.bound else None, note)
 
 
-def _reached(name: str, kind: Kind, value: Callable[[Bound], float], note: str) -> FrameColumn:
-    """Return the column of something of a case's bound divided by its time of a call."""
-
-    def of_row(row: Row) -> float | None:
-        return value(row.bound) / row.seconds.value if row.bound and row.seconds else None
-
-    return FrameColumn(name, kind, of_row, note)
-
-
 def _at(level: str) -> FrameColumn:
     """Return the column of the least time of a case if a level of memory held all its bytes."""
     where = "no cache held its bytes" if level == MEMORY else f"{level} held its bytes"
@@ -397,36 +388,12 @@ _ALL: Final = (
         "that which holds its bytes",
     ),
     _bound("bound", "text", lambda found: found.binds, "the limit of most of seconds_attainable"),
-    _reached(
+    FrameColumn(
         "share_of_peak",
         "share",
-        lambda found: found.arithmetic,
+        lambda row: row.bound.arithmetic / row.seconds.value if row.bound and row.seconds else None,
         "of the measured peak rate of multiplications, those on padding not counted; more than 1 "
         "where an algorithm multiplies less (Winograd, FFT)",
-    ),
-    _reached(
-        "flops_per_second",
-        "flops",
-        lambda found: 2 * found.multiplications,
-        "2 for each multiplication by formula, those on padding not counted",
-    ),
-    _reached(
-        "bytes_per_second",
-        "rate",
-        lambda found: found.bytes_moved,
-        "bytes_moved by the time of a call",
-    ),
-    _bound(
-        "held_by",
-        "text",
-        lambda found: _joined(", ", dict.fromkeys(step.held_by for step in found.steps)),
-        "the level of memory that holds the bytes of a step; several where steps differ",
-    ),
-    _reached(
-        "share_of_bandwidth",
-        "share",
-        lambda found: sum(step.moving for step in found.steps),
-        "of the measured bandwidth of held_by, each step by its own",
     ),
     *starmap(_factor, FACTORS.items()),
     FrameColumn(

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from convbench.clock.samples import Samples
+    from convbench.core.units import Kind
     from convbench.runs.frame import Row
     from convbench.runs.record import Record
+    from convbench.runs.roofline import Bound
 
 
 def _tensor_cores(row: Row) -> str | None:
@@ -53,8 +55,47 @@ def _slowed(row: Row) -> str | None:
     return ", ".join(shares) or "nothing"
 
 
+def _reached(name: str, kind: Kind, value: Callable[[Bound], float], note: str) -> FrameColumn:
+    """Return the column of something of a case's bound divided by its time of a call."""
+
+    def of_row(row: Row) -> float | None:
+        return value(row.bound) / row.seconds.value if row.bound and row.seconds else None
+
+    return FrameColumn(name, kind, of_row, note)
+
+
+def _held_by(row: Row) -> str | None:
+    levels = dict.fromkeys(step.held_by for step in row.bound.steps) if row.bound else ()
+    return ", ".join(levels) or None
+
+
 _OVER_ALL: Final = "middle of all samples"
 _ALL: Final = (
+    _reached(
+        "operations_per_second",
+        "flops",
+        lambda found: 2 * found.multiplications,
+        "floating-point operations: 2 for each multiplication by formula, those on padding not "
+        "counted",
+    ),
+    _reached(
+        "bytes_per_second",
+        "rate",
+        lambda found: found.bytes_moved,
+        "bytes_moved by the time of a call",
+    ),
+    FrameColumn(
+        "held_by",
+        "text",
+        _held_by,
+        "the level of memory that holds the bytes of a step; several where steps differ",
+    ),
+    _reached(
+        "share_of_bandwidth",
+        "share",
+        lambda found: sum(step.moving for step in found.steps),
+        "of the measured bandwidth of held_by, each step by its own",
+    ),
     FrameColumn(
         "tensor_cores",
         "text",

@@ -196,7 +196,7 @@ def test_a_row_says_what_it_reaches_of_the_device_that_it_ran_on():
     one, many = run.to_frame().to_dict("records")
     assert (one["held_by"], many["held_by"]) == ("L2", MEMORY)
     macs = 64 * 64 * VALID
-    assert one["flops_per_second"] == pytest.approx(2 * macs / 2e-5)
+    assert one["operations_per_second"] == pytest.approx(2 * macs / 2e-5)
     assert one["share_of_peak"] == pytest.approx(macs / 2e-5 / 2e14)
     moved = 4 * (2 * PLANE + 9 * 64 * 64)
     assert one["bytes_per_second"] == pytest.approx(moved / 2e-5)
