@@ -52,7 +52,15 @@ def answer(row: Row) -> str:
     told = [f"{show.times(found[key].value)} {FACTORS[key].name}" for key in _large(found)[:2]]
     if not found.explained:
         told.append(f"{show.times(found['rest'].value)} unexplained")
-    return f"{_longer(found, row.baseline)}{': ' if told else ''}{', '.join(told)}"
+    time, share = row.time, row.multiplications
+    if time is None or time.verdict not in {"faster", "slower"} or not share or share >= 1:
+        return f"{_longer(found, row.baseline)}{': ' if told else ''}{', '.join(told)}"
+    factor = show.times(time.value if time.verdict == "slower" else 1 / time.value)
+    causes = f" ({', '.join(told)})" if told else ""
+    return (
+        f"{factor} {time.verdict} with {show.times(1 / share)} fewer multiplications: each takes "
+        f"{show.times(found.gap)} as long{causes}"
+    )
 
 
 def _longer(found: Gap, base: Record) -> str:
@@ -83,7 +91,7 @@ def _because(key: str, row: Row, base: Record, found: Gap) -> str:
     names = {
         "executed": "from multiplications on padding, or saved by an algorithm",
         "operators": "from other operators",
-        "reorders": "from copies between memory layouts",
+        "reorders": "from reorders between memory layouts",
         "calls": "from calls of the libraries",
     }
     if key == "executed" or None in seconds:
