@@ -23,7 +23,7 @@ BEGINS: Final = "saturated: "
 def throughputs(records: Iterable[Record]) -> dict[str, float]:
     """Return the inputs a second of every case that has a time, by label."""
     timed = [record for record in records if record.status == "ok" and record.samples]
-    found = {record.label: (record, typical(record.samples).value) for record in timed}
+    found = {record.label: (record, typical(record.judged).value) for record in timed}
     return {
         label: record.input_shape[0] / seconds
         for label, (record, seconds) in found.items()

@@ -84,6 +84,15 @@ def test_a_throughput_is_of_inputs():
     assert throughputs(records(8, standard=2.0, lite=None)) == {"standard": 4.0}
 
 
+def test_of_a_gpu_the_kernels_alone_saturate_and_not_the_launches():
+    (record, _) = records(8, standard=2.0, lite=None)
+    kernels = tuple(
+        replace(one, seconds=(0.5,) * 6, stopwatch="cuda-kernel") for one in record.samples
+    )
+    on_gpu = replace(record, device="cuda:0", also={"kernel": kernels})
+    assert throughputs([on_gpu]) == {"standard": 16.0}
+
+
 @pytest.mark.parametrize(
     ("before", "why"),
     [
