@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from convbench.core.units import REAL
 from convbench.report.document import Column, Table
 from convbench.runs.columns import COLUMNS, FrameColumn, of_backend, of_counter
-from convbench.runs.columns_device import OF_THE_DEVICE
 from convbench.runs.columns_gpu import OF_A_GPU
 from convbench.runs.frame import columns_of, values_of
 
@@ -40,8 +39,7 @@ def case_schema() -> dict[str, Any]:
         "required": list(COLUMNS),
         "properties": {
             **{name: _value(column) for name, column in COLUMNS.items()},
-            **{column.name: _value(column) for column in OF_A_GPU},
-            **{name: _value(column) for name, column in OF_THE_DEVICE.items()},
+            **{name: _value(column) for name, column in OF_A_GPU.items()},
         },
         "patternProperties": {f"^{column.name}$": _value(column) for column in of_any},
     }

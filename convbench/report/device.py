@@ -10,7 +10,7 @@ from convbench.machine.rules import CLOCK_MOVES
 from convbench.report.document import Column, Table
 from convbench.report.groups import timed_rows
 from convbench.runs.columns import COLUMNS
-from convbench.runs.columns_device import OF_THE_DEVICE, on_a_gpu, under_load
+from convbench.runs.columns_gpu import OF_A_GPU, on_a_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def device_tables(group: Group) -> tuple[Table, ...]:
 
 def _table(name: str, names: dict[str, str], group: Group, caption: str) -> tuple[Table, ...]:
     """Return the columns that tell something of a row; none where no column does."""
-    known = {**COLUMNS, **OF_THE_DEVICE}
+    known = {**COLUMNS, **OF_A_GPU}
     values = {key: [known[key].value(row) for row in group.timed] for key in names}
     told = [key for key in names if any(value is not None for value in values[key])]
     if not told:
@@ -106,7 +106,7 @@ def advice(rows: Sequence[Row]) -> str:
 
 
 def _clocks(rows: Sequence[Row], name: str) -> list[int]:
-    return [value for row in rows for one in under_load(row.record) for value in getattr(one, name)]
+    return [value for row in rows for one in row.record.judged for value in getattr(one, name)]
 
 
 def facts_under_load(run: Run, every: Sequence[Group]) -> dict[str, Scalar]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.report.document import Column, Table
 from convbench.runs.columns import COLUMNS, OBSERVED
-from convbench.runs.columns_device import OF_THE_DEVICE, on_a_gpu
+from convbench.runs.columns_gpu import OF_A_GPU, on_a_gpu
 
 if TYPE_CHECKING:
     from convbench.report.groups import Group
@@ -20,7 +20,7 @@ _COLUMNS: Final = {
 }
 
 
-_OF_A_GPU: Final = {"tensor_cores": "tensor cores", "kernel_choices": "choices"}
+_RAN_ON_A_GPU: Final = {"tensor_cores": "tensor cores", "kernel_choices": "choices"}
 _ON_A_CPU: Final = (
     "What ran in one pass: library calls, those that only move data between memory layouts "
     f"(reorders), and time in them ({OBSERVED}; without an interval). The time of a call also "
@@ -43,8 +43,8 @@ def ran_tables(group: Group, caption: str = "") -> tuple[Table, ...]:
     if not known:
         return ()
     on_gpu = on_a_gpu(row.record for row in known)
-    shown = {**_COLUMNS, **(_OF_A_GPU if on_gpu else {})}
-    of_frame = [{**COLUMNS, **OF_THE_DEVICE}[key] for key in shown]
+    shown = {**_COLUMNS, **(_RAN_ON_A_GPU if on_gpu else {})}
+    of_frame = [{**COLUMNS, **OF_A_GPU}[key] for key in shown]
     rows = []
     for row in known:
         values = [column.value(row) for column in of_frame]

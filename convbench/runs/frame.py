@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.contamination import told_again
 from convbench.clock.estimates import Estimates
-from convbench.clock.samples import NO_KERNELS, TIME
+from convbench.clock.samples import NO_KERNELS
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.core.once import once
 from convbench.core.units import REAL, Kind
 from convbench.runs.ceiling_share import ceiling_of
 from convbench.runs.columns import COLUMNS, LAST_OF_COUNTS, FrameColumn, of_backend, of_counter
-from convbench.runs.columns_device import OF_THE_DEVICE, on_a_gpu
-from convbench.runs.columns_gpu import OF_A_GPU
+from convbench.runs.columns_gpu import OF_A_GPU, on_a_gpu
 from convbench.runs.gap import Gap, gap
 from convbench.runs.launching import Launching, clocks, launching
 from convbench.runs.roofline import Bound, bound
@@ -236,10 +235,8 @@ def columns_of(run: Run) -> tuple[FrameColumn, ...]:
     columns = list(COLUMNS.values())
     place = list(COLUMNS).index(LAST_OF_COUNTS) + 1
     columns[place:place] = [column for name in counters(run) for column in of_counter(name)]
-    if any(record.clock != TIME for record in run.records):
-        columns += OF_A_GPU
     if on_a_gpu(run.records):
-        columns += OF_THE_DEVICE.values()
+        columns += OF_A_GPU.values()
     ran = dict.fromkeys(key for record in run.records for key in record.ran)
     return (*columns, *map(of_backend, ran))
 

@@ -156,13 +156,11 @@ def frame_columns() -> str:
     """Return the columns of a run's frame: name, unit, what it is."""
     from convbench.core.units import UNITS
     from convbench.runs.columns import COLUMNS, of_backend, of_counter
-    from convbench.runs.columns_device import OF_THE_DEVICE
     from convbench.runs.columns_gpu import OF_A_GPU
     from convbench.runs.record import Record
 
     said = docstrings.documented(Record)
-    of_gpus = (*OF_A_GPU, *OF_THE_DEVICE.values())
-    shown = (*COLUMNS.values(), *of_counter("…"), *of_gpus, of_backend("…"))
+    shown = (*COLUMNS.values(), *of_counter("…"), *OF_A_GPU.values(), of_backend("…"))
     rows = [
         (
             code(column.name),
