@@ -108,8 +108,8 @@ class Calibration(OneLine, Stored):
                 return one
         known = " and ".join(str(one.threads) for one in self.fits) or "none"
         raise CalibrationError(
-            f"The calibration has no times with {threads!r:.200} threads, only with {known}: ask for one "
-            f"of these, or run `convbench calibrate --threads {threads}`."
+            f"The calibration has no times with {threads!r:.200} threads, only with {known}: ask "
+            f"for one of these, or run `convbench calibrate --threads {threads}`."
         )
 
     def check_machine(self) -> None:
