@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+from functools import cache
 
 import pytest
 from filelock import FileLock
@@ -54,3 +55,17 @@ def auto_is_the_cpu(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     # another test may have started the GPU in this process, which then goes by that
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+
+
+@pytest.fixture(scope="session")
+def _drawing():
+    from convbench.report.figures import draw
+
+    return cache(draw)
+
+
+@pytest.fixture
+def drawn_once(_drawing, monkeypatch):
+    """Draw each figure once in a process: for tests that read a report, and not how it is drawn."""
+    for module in ("figures", "formats.latex"):
+        monkeypatch.setattr(f"convbench.report.{module}.draw", _drawing)

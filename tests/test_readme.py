@@ -9,7 +9,7 @@ from conftest_root import ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.usefixtures("auto_is_the_cpu")
+@pytest.mark.usefixtures("auto_is_the_cpu", "drawn_once")
 def test_every_block_of_the_readme_runs(monkeypatch, tmp_path):
     done = Story("README.md", tmp_path, monkeypatch).run(blocks(README))
     assert (done["sessions"], done["commands"], done["excused"]) == (1, 9, 0)
@@ -31,6 +31,7 @@ def test_the_excerpt_is_the_committed_reports():
         assert line in report
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_the_committed_report_is_what_the_run_gives(tmp_path):
     """Rendered again from disk, the same bytes (but for figures, which depend on the fonts)."""
     from convbench import load_run

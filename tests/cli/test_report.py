@@ -42,6 +42,7 @@ def test_a_format_of_a_plugin_is_a_choice_like_any_other(fresh, tmp_path):
     assert title == "What convolutions cost: the quick suite on cpu (AMD EPYC)"
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_the_default_writes_what_it_did_into_the_run(convbench, tmp_path):
     for name in ("run.json", "records.jsonl"):
         (tmp_path / name).write_bytes((QUICK / name).read_bytes())
@@ -157,6 +158,7 @@ def test_what_there_is_not_is_said_with_what_there_is(convbench, tmp_path, optio
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_figures_are_written_in_the_forms_that_were_asked_for(convbench, tmp_path):
     convbench("report", QUICK, "--figures", "pdf,svg", "--out", "o")
     page = (tmp_path / "o" / "report.md").read_text(encoding="utf-8")

@@ -28,7 +28,7 @@ def filled(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.usefixtures("auto_is_the_cpu")
+@pytest.mark.usefixtures("auto_is_the_cpu", "drawn_once")
 def test_every_block_of_a_page_runs(page, monkeypatch, tmp_path):
     found = blocks(filled(page))
     done = Story(page, tmp_path, monkeypatch).run(found)
@@ -64,6 +64,7 @@ def test_the_sessions_on_the_pages_of_types_give_what_they_say(monkeypatch, tmp_
     assert (done["sessions"], done["examples"]) == (len(TYPES), 4 * len(TYPES))
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_every_block_of_a_types_page_runs(monkeypatch, tmp_path):
     text = types_pages.page(make("ghost"), SOURCES)
     done = Story("types/ghost.md", tmp_path, monkeypatch).run(blocks(text))

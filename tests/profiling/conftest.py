@@ -1,5 +1,6 @@
 """Networks of others to count: torchvision and timm, where they are installed."""
 
+import gc
 import importlib
 import importlib.util
 
@@ -52,3 +53,11 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def thawed():
+    """Let a count find what it looks for among all objects, as in a program that froze none."""
+    gc.unfreeze()
+    yield
+    gc.freeze()

@@ -16,6 +16,7 @@ from torch import nn
 from convbench.counting.engine import dispatch
 from convbench.counting.engine.run import ProfileError, profile
 
+pytestmark = pytest.mark.usefixtures("thawed")
 X = (2, 8)
 SEEN = []
 TABLE = {}

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from convbench.counting.engine.run import UnknownOperatorError, profile
 
+pytestmark = pytest.mark.usefixtures("thawed")
 X = (2, 3, 8, 8)
 
 

@@ -158,6 +158,7 @@ def rendered(which):
     return render(replace(document, blocks=undrawn))  # what is drawn has its own tests
 
 
+@pytest.mark.usefixtures("drawn_once")
 @pytest.mark.parametrize("which", ["whole", "hostile"])
 def test_every_file_is_sound_and_every_reference_has_its_file(which):
     files = rendered(which)

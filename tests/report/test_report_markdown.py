@@ -138,6 +138,7 @@ def test_an_empty_table_says_so():
     assert markdown(Table(id="t", caption="", columns=(), rows=())) == "No rows."
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_the_page_is_the_golden_one():
     """Run with CONVBENCH_REGENERATE=1 to write the golden page anew; then read its diff."""
     page = render(contents(whole_run()))["report.md"].decode()

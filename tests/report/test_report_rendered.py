@@ -51,6 +51,7 @@ def wild_run(seed=5):
     return replace(run, records=tuple(records))
 
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
 RUNS = {"noisy": noisy_run, "wild": wild_run, "quiet": whole_run}
 
 

@@ -133,6 +133,7 @@ def test_a_case_that_was_not_observed_says_so_in_the_table():
     assert BASE.label not in remarks
 
 
+@pytest.mark.usefixtures("drawn_once")
 @pytest.mark.parametrize("name", ["markdown", "html", "latex", "json", "csv"])
 def test_every_format_holds_it(name):
     files = RENDERERS[name](contents(explained_run()))

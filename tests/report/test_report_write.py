@@ -44,6 +44,7 @@ def test_formats_are_chosen_and_other_files_stay(tmp_path):
     assert "report.md" not in found
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_every_figure_that_the_page_shows_is_written(tmp_path):
     write_report(whole_run(), tmp_path, ["markdown"])
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
@@ -64,6 +65,7 @@ def test_a_place_that_cannot_be_written_is_a_clear_error(tmp_path):
         write_report(Run(header=header(), records=()), tmp_path / "file" / "out")
 
 
+@pytest.mark.usefixtures("drawn_once")
 @pytest.mark.parametrize("name", ["tables", "figures"])
 def test_nothing_is_written_through_a_link_below_the_folder(tmp_path, name):
     """The folder may be a stranger's, and lead to a folder of the reader's own."""
@@ -81,6 +83,7 @@ def test_nothing_is_written_through_a_link_below_the_folder(tmp_path, name):
     }
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     from pathlib import Path
 
