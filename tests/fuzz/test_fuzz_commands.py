@@ -43,6 +43,7 @@ MEASURING: Final = {
 TIMING: Final = {"dispatch", "time"}
 """Flags of explain and profile with which they measure."""
 GOOD: Final[dict[str, tuple[str, ...]]] = {
+    "what": ("types", "networks", "suites", "counters"),
     "suite": ("quick", "suite.toml", "wrong.toml", "drawn"),
     "only": ("standard", "lite|standard"),
     "dtype": ("float32", "bfloat16,float32"),
