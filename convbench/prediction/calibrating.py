@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from random import Random
-from statistics import median
+from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.processes import ready
@@ -55,11 +55,13 @@ MOST_CALLS: Final = 50
 LONG: Final = 0.002
 """Seconds from which half as many calls are timed."""
 FEWEST: Final = 3
+"""Samples of a family; one with fewer is not fitted."""
 ENOUGH: Final = 15
 """Samples of a family; one with fewer is fitted with the help of those that are alike."""
 NETWORKS: Final = 40
 """Networks that are timed to learn how operators differ among others from alone."""
-"""Samples of a family; one with fewer is not fitted."""
+EVERY: Final = 50
+"""Samples after which the same call is timed once more, to see whether the machine changed."""
 
 
 @dataclass
@@ -95,13 +97,16 @@ def calibrate(
     threads = sorted({1, torch.get_num_threads()} if threads is None else set(threads))
     if threads[-1] > cores:
         raise CalibrationError(f"--threads {threads[-1]}: this machine has {cores} cores.")
-    found, ceilings = ready().ask(
+    found, ceilings, again = ready().ask(
         "convbench.prediction.calibrating:timed", tuple(threads), seconds, seed, told=told
     )
     if told is not None:
         told("fitting the model")
     fits = tuple(
-        fitted([one for one in found if one.threads == number], ceiling)
+        replace(
+            fitted([one for one in found if one.threads == number], ceiling),
+            unsteady=unsteady(again[number]),
+        )
         for number, ceiling in zip(threads, ceilings, strict=True)
     )
     return Calibration(
@@ -117,8 +122,11 @@ def calibrate(
 
 def timed(
     threads: tuple[int, ...], seconds: float, seed: int, *, tell: Callable[[Any], None]
-) -> tuple[list[Timed], list[Ceiling]]:
-    """Time samples in this process: all of them in each of several passes, in random order."""
+) -> tuple[list[Timed], list[Ceiling], dict[int, list[float]]]:
+    """Time samples in this process: all of them in each of several passes, in random order.
+
+    Also returned, by threads: the times of one call that is timed again every `EVERY` samples.
+    """
     from convbench.clock.cuda import stopwatch_for
     from convbench.clock.settings import execution
 
@@ -135,6 +143,8 @@ def timed(
         found += [Timed(traced, count, number) for count in threads]
     pool = _pool()
     stopwatch = stopwatch_for("cpu")
+    same = _made(_SAME, pool)
+    again: dict[int, list[float]] = {count: [] for count in threads}
     passes = 0
     while not passes or time.perf_counter() < end:
         passes += 1
@@ -143,12 +153,29 @@ def timed(
         random.shuffle(found)
         for count in threads:
             with execution(count):
-                for one in found:
-                    if one.threads == count and (passes == 1 or time.perf_counter() < end):
-                        one.passes.append(
-                            shortest(*_made(samples[one.number], pool), count, stopwatch)
-                        )
-    return found, ceilings
+                for place, one in enumerate(one for one in found if one.threads == count):
+                    if passes > 1 and time.perf_counter() >= end:
+                        break
+                    if place % EVERY == 0:
+                        again[count].append(shortest(*same, count, stopwatch))
+                    one.passes.append(shortest(*_made(samples[one.number], pool), count, stopwatch))
+    return found, ceilings, again
+
+
+def unsteady(times: Sequence[float]) -> float:
+    """Return how much longer a call took at slow moments (a tenth) than at quick ones (a tenth)."""
+    tenths = quantiles(times, n=10, method="inclusive")
+    return tenths[-1] / tenths[0] - 1
+
+
+def _convolution() -> nn.Module:
+    from torch import nn
+
+    return nn.Conv2d(64, 64, 3, padding=1)
+
+
+_SAME: Final = Sample(_convolution, ((1, 64, 28, 28),), channels_last=False)
+"""Bound by arithmetic, for a third of a millisecond with one thread."""
 
 
 def _traced(sample: Sample) -> tuple[Operator, ...]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from convbench.core.errors import ConvbenchError
 from convbench.core.files import write_file
 from convbench.core.notebook_views import OneLine
-from convbench.core.serialization import Duration, Share, Speed, Stored, Whole
-from convbench.core.text import plural
+from convbench.core.serialization import ADDED, Duration, Rate, Share, Speed, Stored, Whole
+from convbench.core.text import percent, plural
 from convbench.machine.fingerprint import GROUPS, MAY_DIFFER, differences, fingerprint
 from convbench.prediction.model import Context, Family
 
@@ -33,6 +33,8 @@ class CalibrationError(ConvbenchError):
     """A calibration that is not there, cannot be read, or is of another machine."""
 
 
+STEADY: Final = 0.1
+"""How much longer a call may take at slow moments without a word."""
 MODEL: Final = 2
 """Version of the terms and coordinates (`terms`) that a calibration holds numbers of."""
 
@@ -61,6 +63,8 @@ class Fit(OneLine, Stored):
         context: what operators take among others beyond what they take alone.
         flops: FLOPs × constant.
         roofline: the larger of multiplications and bytes, each at its ceiling.
+        unsteady: how much longer the same call took at slow moments of the calibration than at
+            quick ones; 0 in files from before it was looked at.
 
     """
 
@@ -71,6 +75,19 @@ class Fit(OneLine, Stored):
     context: Context
     flops: Baseline
     roofline: Baseline
+    unsteady: Rate = field(default=0.0, metadata=ADDED)
+
+    @property
+    def doubt(self) -> str:
+        """What to know of a machine that was not steady while it was calibrated; else empty."""
+        if self.unsteady <= STEADY:
+            return ""
+        return (
+            f"With {plural(self.threads, 'thread')} the same call took {percent(self.unsteady)} "
+            "longer at some moments of the calibration than at others: something else ran, or the "
+            "cores are shared (hyper-threads of a virtual machine). Predicted times may be off by "
+            "as much; calibrate again when the machine is quieter."
+        )
 
     @property
     def in_short(self) -> str:

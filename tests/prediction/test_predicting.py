@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,9 +16,12 @@ from convbench.clock.measurement import MeasurementError
 from convbench.convs.base import TYPES, make
 from convbench.core.errors import SpecError
 from convbench.prediction.breakeven import Grid, breakeven
+from convbench.prediction.calibrating import unsteady
 from convbench.prediction.calibration import Calibration, CalibrationError, load, save
 from convbench.prediction.operators import operators
 from convbench.prediction.predicting import PredictionError, of_model, of_type
+from convbench.report.document import Paragraph
+from convbench.ui.terminal.prediction import calibration_page
 
 SPEC = ConvSpec(in_channels=64, out_channels=64, input_size=(28, 28), kernel_size=3, padding=1)
 
@@ -198,3 +202,15 @@ def test_a_type_in_channels_last_has_its_own_families():
     assert {part.family for part in found.parts} == {"standard, channels last"}
     with pytest.raises(PredictionError, match="give channels_first or channels_last"):
         of_type(make("standard"), SPEC, fit=calibration().fit(1), layout="nhwc")
+
+
+@pytest.mark.parametrize(("slow", "said"), [(1.05, False), (1.7, True)])
+def test_a_machine_that_was_not_steady_is_said(slow, said):
+    """The same call, slow in a third of the moments."""
+    found = unsteady([1.0, 1.01, slow] * 10)
+    assert found == pytest.approx(slow - 1, abs=0.02)
+    fit = replace(calibration().fit(2), unsteady=found)
+    assert bool(fit.doubt) is said
+    page = calibration_page(replace(calibration(), fits=(fit,)))
+    words = [block.text for block in page.blocks if isinstance(block, Paragraph)]
+    assert any("With 2 threads the same call took 70 % longer" in text for text in words) is said

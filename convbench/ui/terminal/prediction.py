@@ -84,6 +84,7 @@ def page(found: Prediction, title: str, layout: str) -> Document:
             ),
             *(Paragraph(text=f"The interval is widened: {note}.")
               for note in found.notes),
+            *([Paragraph(text=fit.doubt)] if fit.doubt else []),
             Table(id="parts", caption="", columns=_PARTS, rows=rows),
         ),
     )  # fmt: skip
@@ -103,6 +104,7 @@ def calibration_page(found: Calibration) -> Document:
                 text="Errors of operators that were held out of the fit, relative to the measured "
                 "time. FLOPs × constant and roofline: their median errors on the convolutions."
             ),
+            *(Paragraph(text=fit.doubt) for fit in found.fits if fit.doubt),
         ),
     )
 
