@@ -1,5 +1,6 @@
 """The A/A test: exactly, by a scripted stopwatch; and once on the real clock."""
 
+import gc
 import json
 import random
 import subprocess
@@ -20,6 +21,12 @@ from convbench.machine.selfcheck import (
     self_check,
     trials_for,
 )
+
+
+@pytest.fixture(autouse=True)
+def _little_garbage():
+    """Keep what earlier tests imported out of the collection before each trial too."""
+    gc.freeze()
 
 
 def named(name):
