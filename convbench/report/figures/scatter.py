@@ -107,7 +107,8 @@ def roofline(data: Roofline) -> Picture:
     across = around([*(x.intensity for x in data.points), peak / copied], _ROOM_ROOFLINE)
     rates = [point.rate for point in data.points]
     up = min(rates) / _ROOM_ROOFLINE, max(*rates, peak) * _ROOM_ROOFLINE
-    roof: list[Line | Words] = []
+    roof: list[Line] = []
+    names: list[Words] = []
     together: list[tuple[str, float]] = []  # too near one another for a name each
     for name, rate in sorted(slopes, key=lambda slope: slope[1]):
         ridge, start = peak / rate, max(across[0], up[0] / rate)
@@ -117,18 +118,18 @@ def roofline(data: Roofline) -> Picture:
         width = 1.8 if name == "memory" else 1.0
         line = Line((start, ridge, end), (start * rate, peak, peak), "roof", width, wall=True)
         if together and rate < _NEAR_ROOF * together[-1][1]:
-            roof.pop()
+            names.pop()
         else:
             together = []
         together.append((name, rate))
-        roof.insert(0, line)
+        roof.append(line)
         at = start * (ridge / start) ** 0.08
-        roof.append(
+        names.append(
             Words(at, at * rate, _held(together), (1, 1), "roof", small=True,
                   along=(ridge, ridge * rate))
         )  # fmt: skip
     rate_ = style.tick_rate(float(f"{peak:.3g}"))
-    roof.append(Words(across[1], peak, f"measured\npeak:\n{rate_}", colour="roof", small=True))
+    names.append(Words(across[1], peak, f"measured\npeak:\n{rate_}", colour="roof", small=True))
     marks = [
         _mark(i, point, data.series, (point.intensity, point.rate), _rate_ends(point))
         for i, point in enumerate(data.points)
@@ -136,7 +137,7 @@ def roofline(data: Roofline) -> Picture:
     panel = Panel(
         Axis(across, _INTENSITY, log=True, grid=True, show=style.tick_ratio),
         Axis(up, _RATE, log=True, grid=True, show=style.tick_rate),
-        (*roof, *marks),
+        (*roof, *names, *marks),
     )
     hollow = any(point.caveat for point in data.points)
     return Picture(

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
@@ -249,8 +250,7 @@ def test_a_row_is_about_the_type_of_its_case_and_a_listing_about_all(shown):
 def test_labels_with_knobs_belong_to_their_type():
     run = whole_run()
     records = tuple(
-        type(r)(**{**vars(r), "label": "grouped(groups=8)"}) if r.name == "grouped" else r
-        for r in run.records
+        replace(r, label="grouped(groups=8)") if r.name == "grouped" else r for r in run.records
     )
     names = names_of(contents(Run(header=run.header, records=records)))
     assert names.number("grouped(groups=8)") == names.number("grouped")
@@ -292,7 +292,7 @@ def test_an_answer_says_what_the_clock_cannot_tell():
 
 def test_without_times_the_cards_say_that_nothing_is_known_of_speed():
     run = whole_run()
-    records = tuple(type(r)(**{**vars(r), "samples": ()}) for r in run.records)
+    records = tuple(replace(r, samples=()) for r in run.records)
     found = answers(contents(Run(header=header(), records=records)))
     assert found["How sure"] == "Nothing was timed"
     assert found["Try next"] == "Time the cases"
