@@ -104,6 +104,22 @@ LEAST_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
+class Seen(Stored):
+    """The numbers of an `Execution`, of whose calls the kinds are known.
+
+    Attributes:
+        seconds: of each kind, in its order.
+        passes: as of the execution.
+        processes: likewise.
+
+    """
+
+    seconds: tuple[Duration, ...]
+    passes: Whole
+    processes: Whole
+
+
+@dataclass(frozen=True, kw_only=True)
 class Execution(Stored):
     """What ran in one pass of a module.
 
@@ -119,6 +135,20 @@ class Execution(Stored):
     passes: Whole = 0
     reason: str = ""
     processes: Whole = field(default=1, metadata=ADDED)
+
+    @property
+    def seen(self) -> Seen:
+        """Its numbers alone."""
+        seconds = tuple(kernel.seconds for kernel in self.kernels)
+        return Seen(seconds=seconds, passes=self.passes, processes=self.processes)
+
+    def seen_again(self, seen: Seen) -> Execution:
+        """Return the same calls with other numbers."""
+        kernels = tuple(
+            replace(kernel, seconds=seconds)
+            for kernel, seconds in zip(self.kernels, seen.seconds, strict=True)
+        )
+        return Execution(kernels=kernels, passes=seen.passes, processes=seen.processes)
 
     @property
     def kernel_seconds(self) -> float:

@@ -22,7 +22,7 @@ from convbench.clock.cuda import clocks_for, inconsistent, stopwatch_for
 from convbench.clock.cuda_graphs import MOST_CAPTURED, KernelStopwatch
 from convbench.clock.execution import Execution
 from convbench.clock.nvml import watch_others
-from convbench.clock.observing import AGAIN, PASSES
+from convbench.clock.observing import AGAIN, PASSES, SHORT
 from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import KERNEL, NO_KERNELS, Failure, Samples, Untimed
@@ -259,7 +259,8 @@ def _with_facts(
         pool_bytes=getattr(crew, "pool_bytes", 0),
         process=order.process,
     )
-    found = competitor.execution(PASSES if order.first else AGAIN)
+    seen = order.first or order.device != "cpu" or outcome.samples.median <= SHORT
+    found = competitor.execution(PASSES if order.first else AGAIN) if seen else None
     samples = replace(samples, kernels=found.choice if found else ())
     outcome = replace(outcome, samples=samples, also=competitor.parts(samples), execution=found)
     if not order.first:

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 PASSES: Final = 20
 """Observed passes, of which the lower quartile counts; one more goes before them."""
-AGAIN: Final = 6
-"""Of them in each process after the first."""
+AGAIN: Final = 4
+"""Of them in each process after the first, on a CPU where a call takes no longer than `SHORT`."""
+SHORT: Final = 0.002
+"""Seconds. Longer passes differ little between processes, and to observe them takes time."""
 ENOUGH: Final = 0.5
 """Seconds after which no further pass begins."""
 _MEMORY_ONLY: Final = frozenset(

@@ -13,6 +13,7 @@ from statistics import median, median_low
 from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.contamination import contaminated_share, faults_per_call, watched
+from convbench.clock.observing import SHORT
 from convbench.clock.samples import KERNEL, QUANTILE, low_quantile, of_process
 from convbench.core import text as show
 from convbench.core.costs import SHOWN, Described
@@ -42,7 +43,8 @@ TIME: Final = (
 
 
 OBSERVED: Final = (
-    f"{LOW_QUANTILE} of a few passes after the timing of each process, and of these the median"
+    f"{LOW_QUANTILE} of a few passes after the timing of the first process; of calls up to "
+    f"{show.seconds(SHORT)} of every process, and the median of these"
 )
 """What the times of library calls are; they have no interval."""
 

@@ -22,6 +22,7 @@ from math import prod
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from convbench.clock.contamination import faults_per_call
+from convbench.clock.estimates import typical
 from convbench.clock.stats import normal
 from convbench.runs.roofline import Bound
 
@@ -238,7 +239,11 @@ def _ends(
 
 
 def parts(record: Record, limit: Bound | None, ceiling: Ceiling | None) -> Parts:
-    """Return what the time of a record is made of; it has a cost, and says what ran."""
+    """Return what the time of a record is made of; it has a cost, and says what ran.
+
+    A watched pass takes longer than a timed call. What ran in it takes no longer than the call: all
+    of it is shortened alike where it seems to.
+    """
     execution, cost = record.execution, record.cost
     if execution is None or cost is None:
         raise ValueError(f"{record.case}: it has no cost, or does not say what ran")
@@ -250,13 +255,16 @@ def parts(record: Record, limit: Bound | None, ceiling: Ceiling | None) -> Parts
             products += max(kernel.seconds / 2, kernel.seconds - longer)
         elif not kernel.reorder:
             operators += kernel.seconds
+    seen = products + operators + execution.reorder_seconds
+    whole = typical(record.judged).value if record.judged else math.inf
+    share = min(1.0, whole / seen) if seen else 1.0
     return Parts(
         multiplications=float(cost.multiplications),
         executed=float(cost.multiplications_valid) / fewer(execution),
         attainable=sum(step.without_calls for step in limit.steps) if limit else None,
-        products=products,
-        operators=operators,
-        reorders=execution.reorder_seconds,
+        products=share * products,
+        operators=share * operators,
+        reorders=share * execution.reorder_seconds,
         calls=_calling(record, execution, ceiling),
     )
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
-from convbench.clock.execution import Execution
+from convbench.clock.execution import Execution, Seen
 from convbench.clock.samples import KERNEL_TIME, Samples, judged, time_title
 from convbench.convs.base import Caveat
 from convbench.core.costs import Cost
@@ -144,6 +144,7 @@ class More(Stored):
         samples: samples of that process; empty if the case failed in it, which discards all
             samples of the case.
         also: samples of the same rounds by other stopwatches.
+        seen: what the calls of a pass took in all processes so far; null where it is unchanged.
 
     """
 
@@ -153,6 +154,7 @@ class More(Stored):
     flags: tuple[str, ...]
     samples: tuple[Samples, ...]
     also: dict[str, tuple[Samples, ...]]
+    seen: Seen | None = field(default=None, metadata=SPARSE)
 
     @classmethod
     def between(cls, before: Record, now: Record) -> More:
@@ -164,6 +166,9 @@ class More(Stored):
             flags=now.flags,
             samples=now.samples[len(before.samples) :],
             also={name: told[len(before.also.get(name, ())) :] for name, told in now.also.items()},
+            seen=None
+            if now.execution is None or now.execution == before.execution
+            else now.execution.seen,
         )
 
     def onto(self, record: Record) -> Record:
@@ -173,7 +178,11 @@ class More(Stored):
             return replace(record, **told, samples=(), also={})
         names = dict.fromkeys((*record.also, *self.also))
         also = {name: (*record.also.get(name, ()), *self.also.get(name, ())) for name in names}
-        return replace(record, **told, samples=(*record.samples, *self.samples), also=also)
+        execution = record.execution
+        if self.seen and execution and len(execution.kernels) == len(self.seen.seconds):
+            execution = execution.seen_again(self.seen)
+        samples = (*record.samples, *self.samples)
+        return replace(record, **told, samples=samples, also=also, execution=execution)
 
 
 class _Named(TypedDict):

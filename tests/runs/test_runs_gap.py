@@ -235,3 +235,19 @@ def test_kernels_belong_to_steps_where_there_are_as_many():
     assert other == pytest.approx(64 * PLANE / 203e-6 / 1e11)
     one = Execution(kernels=(kernel(1e-4, calls=2),))
     assert list(pairs(one, bound(LIGHT, CEILING))) == []
+
+
+def test_what_ran_in_a_watched_pass_takes_no_longer_than_the_call():
+    slow = record("standard", kernel(1500e-6), kernel(500e-6, "reorder", calls=2))
+    found = parts(slow, bound(slow, CEILING), CEILING)
+    assert (found.products, found.reorders) == pytest.approx((750e-6, 250e-6)), "a call takes 1 ms"
+
+
+def test_the_rest_is_known_the_better_the_more_processes_were_watched():
+    def width(processes):
+        several = replace(LIGHT.execution, processes=processes)
+        rest = told(replace(LIGHT, execution=several), BASE, ratio(0.4, 0.4, 0.4))["rest"]
+        return math.log(rest.high / rest.value)
+
+    assert width(1) == pytest.approx(1.96 * math.sqrt(2) * 0.04, rel=0.01)
+    assert width(10**6) == pytest.approx(1.96 * 0.04, rel=0.01), "that of the baseline stays"

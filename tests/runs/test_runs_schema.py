@@ -5,8 +5,11 @@ from dataclasses import replace
 
 import jsonschema
 import pytest
+from runs.executed import kernel
+from runs.executed import record as executed
 
 from convbench import load_run
+from convbench.clock.execution import joined
 from convbench.clock.samples import Samples
 from convbench.core.errors import RunError
 from convbench.core.spec import ConvSpec
@@ -173,6 +176,19 @@ def test_more_is_what_makes_the_new_record_of_the_old_one():
         assert more.onto(before) == now
         assert More.from_json(json.loads(json.dumps(more.to_json()))) == more
         jsonschema.Draft202012Validator(schema("record")).validate(more.to_json())
+
+
+def test_a_further_process_brings_what_it_saw_of_the_same_calls():
+    base = executed("standard", kernel(900e-6), kernel(50e-6, "reorder", calls=2))
+    first, second = base.execution.kernels
+    quicker = replace(base.execution, kernels=(replace(first, seconds=700e-6), second))
+    seen = joined([base.execution, quicker])
+    now = replace(base, samples=base.samples * 2, execution=seen)
+    more = More.between(base, now)
+    assert more.seen.seconds == (pytest.approx(800e-6), 50e-6)
+    read = More.from_json(json.loads(json.dumps(more.to_json())))
+    assert read.onto(base) == now
+    assert More.between(base, replace(base, samples=base.samples * 2)).seen is None
 
 
 BAD_LINES = [

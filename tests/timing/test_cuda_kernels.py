@@ -144,12 +144,23 @@ class Watched(Contestant):
         return profile(*(("aten::cudnn_convolution", name, 5.0) for name in self.names))
 
 
-@pytest.mark.parametrize(("number", "asked"), [(0, PASSES), (1, AGAIN)])
-def test_every_process_is_asked_what_its_libraries_chose(number, asked):
+@pytest.mark.parametrize(
+    ("device", "number", "seconds", "asked"),
+    [
+        ("cuda:0", 0, 1.0, [PASSES]), ("cuda:0", 1, 1.0, [AGAIN]),
+        ("cpu", 0, 1.0, [PASSES]), ("cpu", 1, 1e-3, [AGAIN]), ("cpu", 1, 1.0, []),
+    ],
+)  # fmt: skip
+def test_what_ran_is_asked_in_further_processes_on_a_gpu_and_of_short_calls(
+    device, number, seconds, asked
+):
     case = Watched(XMMA)
-    order = Order(seed=0, number=number, device="cuda:0")
-    told = _with_facts(Outcome(samples=samples([1.0])), case, SimpleNamespace(), order, {})
-    assert case.asked == [asked]
+    order = Order(seed=0, number=number, device=device)
+    told = _with_facts(Outcome(samples=samples([seconds])), case, SimpleNamespace(), order, {})
+    assert case.asked == asked
+    if not asked:
+        assert told.execution is None
+        return
     assert told.samples.kernels == (XMMA,)
     assert told.execution.choice == (XMMA,)
 
