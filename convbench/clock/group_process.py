@@ -220,12 +220,12 @@ def do(
                     steps.begin(name)  # a step of its own: each may take a timeout's time
                     outcomes[name] = _with_facts(outcome, competitor, crew, order, in_force)
                 steps.begin()
-                if busiest() > 100 * LOST_SHARE:
-                    for name, outcome in outcomes.items():
-                        outcomes[name] = replace(outcome, flags=(*outcome.flags, SHARED))
                 # last, since a graph that cannot be captured ends the use of the device
                 for name, kernel in _kernels(order, racing, outcomes, steps).items():
                     outcomes[name] = _with_kernels(outcomes[name], kernel)
+                if busiest() > 100 * LOST_SHARE:  # which the driver says without the device's use
+                    for name, outcome in outcomes.items():
+                        outcomes[name] = replace(outcome, flags=(*outcome.flags, SHARED))
         except DeviceLostError as culprit:
             outcomes = _others_again(crew, order, outcomes, str(culprit))
     del pads

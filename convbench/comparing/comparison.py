@@ -19,6 +19,7 @@ from convbench.comparing.judging import (
     holm,
     identical,
     judge,
+    shared,
     untimed,
 )
 from convbench.comparing.matching import BY, Pair, match
@@ -212,6 +213,7 @@ def _misses(limits: Limits, *, groups: bool) -> float:
 def _moved(shifts: Mapping[str, Shift], pairs: Sequence[Pair], limits: Limits) -> tuple[Moved, ...]:
     known = {group: shift for group, shift in shifts.items() if shift.known}
     samples: dict[str, tuple[list[Samples], list[Samples]]] = {group: ([], []) for group in known}
+    crowded = {pair.group for pair in pairs if shared(pair)}
     for pair in pairs:
         if pair.group in known:
             for held, record in zip(samples[pair.group], pair.sides, strict=True):
@@ -220,7 +222,12 @@ def _moved(shifts: Mapping[str, Shift], pairs: Sequence[Pair], limits: Limits) -
         Moved(
             group=group,
             shift=shift,
-            verdict=_verdict(shift, len(known), disturbed(*samples[group]), limits),
+            verdict=_verdict(
+                shift,
+                len(known),
+                1.0 if group in crowded else disturbed(*samples[group]),
+                limits,
+            ),
         )
         for group, shift in known.items()
     )

@@ -25,6 +25,7 @@ from typing import Final
 
 from convbench.clock import stats
 from convbench.clock.contamination import contaminated_share
+from convbench.clock.group_process import SHARED
 from convbench.clock.samples import QUANTILE, Samples
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.comparing.exact import Change, changes, ran
@@ -199,11 +200,16 @@ def _doubted(
     pair: Pair, ratio: RatioInterval, verdict: Verdict, reasons: tuple[str, ...], limits: Limits
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict and its reasons, inconclusive where too many processes were disturbed."""
-    share = disturbed(*(record.judged for record in pair.sides))
+    share = 1.0 if shared(pair) else disturbed(*(record.judged for record in pair.sides))
     if share <= _MANY_DISTURBED:
         return verdict, reasons
     doubted = explained(share, ratio, limits) and "group" not in reasons
     return "cannot tell" if doubted else verdict, (*reasons, "contaminated")
+
+
+def shared(pair: Pair) -> bool:
+    """Tell whether another process used the GPU while one of the sides was timed."""
+    return any(SHARED in record.flags for record in pair.sides)
 
 
 def disturbed(*sides: Sequence[Samples]) -> float:

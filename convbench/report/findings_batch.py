@@ -42,7 +42,7 @@ class _AtBatches:
 
 
 def _families(types: Sequence[Group]) -> dict[tuple[Any, ...], list[_AtBatches]]:
-    """Return each type at its batches, by the slot without its batch, and the condition."""
+    """Return each type at its batches by one clock, by the slot without batch and the condition."""
     found: dict[tuple[Any, ...], dict[Any, list[tuple[int, Group, Row]]]] = {}
     for group in types:
         record = group.rows[0].record  # a group has one slot and one condition
@@ -52,7 +52,8 @@ def _families(types: Sequence[Group]) -> dict[tuple[Any, ...], list[_AtBatches]]
         conditions = tuple(getattr(record, axis) for axis in ("device", *AXES))
         lines = found.setdefault((replace(spec, batch=1), conditions), {})
         for row in group.compared:
-            key = row.record.label, bool(row.record.knobs.get("block"))
+            # a time of kernels and one of events differ by launching, which is no batch's doing
+            key = row.record.label, bool(row.record.knobs.get("block")), row.record.clock
             lines.setdefault(key, []).append((int(spec.batch), group, row))
     return {
         key: [

@@ -8,6 +8,7 @@ import pytest
 from comparing import recorded as runs
 from conftest_root import ROOT
 
+from convbench.clock.group_process import SHARED
 from convbench.comparing.comparison import compare
 from convbench.comparing.environment import check_allowed
 from convbench.comparing.gate import (
@@ -372,6 +373,19 @@ def test_two_groups_are_a_finding_and_no_regression():
     assert len(found.found("slower")) == 10
     assert outcome(found, gated=False).status == OK
     assert outcome(found).status == REGRESSION
+
+
+@pytest.mark.parametrize(("flags", "found"), [((), 10), ((SHARED,), 0)])
+def test_another_process_on_the_gpu_may_explain_what_is_slower(flags, found):
+    """All cases of a group take 1.3 times as long, and their rows say that the GPU was shared."""
+    labels = [f"t{n}" for n in range(10)]
+    times = {name: [1 + number / 100 + n / 1e4 for n in range(5)]
+             for number, name in enumerate(labels)}  # fmt: skip
+    left = runs.side(*(runs.record(name, times[name], run=1) for name in labels))
+    right = runs.side(
+        *(runs.record(name, [1.3 * t for t in times[name]], run=2, flags=flags) for name in labels)
+    )
+    assert len(compare(left, right).found("slower")) == found
 
 
 @pytest.mark.parametrize(("dirty", "verdict"), [(0.0, "slower"), (0.9, "cannot tell")])

@@ -326,6 +326,23 @@ def test_the_batch_at_which_the_verdict_flips_is_a_figure() -> None:
     assert [text for _, text in drawn.panels[0].x.places or ()] == ["1", "32", "128"]
 
 
+def test_a_verdict_of_kernels_and_one_of_events_are_no_flip() -> None:
+    """Without kernels the one at batch 1 is of launching, which is not the batch's doing."""
+
+    def without(record: Record) -> Record:
+        return replace(record, also={}) if record.input_shape[0] == 1 else record
+
+    run = gpu_run((1, 32), axes={"dtype": ("float32",)}, edit=without)
+    verdicts = {
+        row.record.input_shape[0]: row.time.verdict
+        for row in rows(run)
+        if row.record.name == "depthwise_separable" and row.time
+    }
+    assert verdicts == {1: "slower", 32: "faster"}
+    assert "time-ratio-by-batch" not in contents(run).figures
+    assert "The batch decides" not in str(contents(run).blocks)
+
+
 def test_a_kernel_has_a_shortest_time() -> None:
     """The card of these tests, so that its numbers are known."""
     found = by_name(gpu_run(types=(*ONE, "pointwise"), axes={"dtype": ("bfloat16",)}))

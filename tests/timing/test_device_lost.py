@@ -202,6 +202,23 @@ def test_another_user_of_the_device_is_told_in_every_row(
         assert (group_process.SHARED in outcome.flags) is told
 
 
+def test_another_user_of_the_device_is_seen_while_kernels_are_timed(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verdicts rest on what is timed last."""
+    used = [0]
+    kernels = group_process._kernels
+
+    def meanwhile(*arguments: Any) -> Any:
+        used[0] = 90
+        return kernels(*arguments)
+
+    monkeypatch.setattr(group_process, "watch_others", lambda device: lambda: used[0])
+    monkeypatch.setattr(group_process, "_kernels", meanwhile)
+    for (outcome,) in gathered(processes, "").outcomes.values():
+        assert group_process.SHARED in outcome.flags
+
+
 def test_nobody_is_asked_for_ever_where_no_cause_is_known(processes: Processes) -> None:
     class Nobody(Works):
         def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Any]]:

@@ -72,7 +72,6 @@ def setting(settings: object, name: str) -> str:
 
 def settings(variables: Mapping[str, str], names: tuple[str, ...]) -> str:
     """Return the variables that are set as "NAME=value; …"; what may be a path only as "set"."""
-    """Return those of the variables that are set, as "NAME=value; …"; a path only as "set"."""
     told = (
         f"{name}={variables[name] if _HARMLESS.fullmatch(variables[name]) else 'set'}"
         for name in names
