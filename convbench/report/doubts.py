@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 _DOUBTFUL: Final = ("contaminated", "disturbed")
 """Kinds of flags that say that something else had a hand in a row."""
+HELD: Final = "clock held down"
+_CAUSES: Final = {
+    HELD: "the GPU's clock was held down (heat or power) in",
+    "algorithms differ": "the GPU's libraries chose other kernels in some processes of",
+}
+"""Kinds of flags of a GPU that say what disturbed a row, which is then no other work."""
 MOST: Final = 0.5
 """A share of the timed rows beyond which a run that is so flagged is sure of nothing."""
 
@@ -23,6 +29,11 @@ MOST: Final = 0.5
 def remedy(rows: Sequence[Row]) -> str:
     """Return what would make times like these steadier, as an order to a reader."""
     several = any(row.record.threads != 1 and row.record.device == "cpu" for row in rows)
+    if _cause(rows) == HELD:
+        return (
+            "lock a clock that the card holds, as root with nvidia-smi -lgc MHZ, or cool it, and "
+            "measure again"
+        )
     if any(row.record.kind == "code" for row in rows):
         return "stop what else runs here and measure again"
     if several:
@@ -54,10 +65,17 @@ def busy(machine: Machine, all_groups: Sequence[Group]) -> str:
         row for row in rows if unknown([row]) or any(f.startswith(_DOUBTFUL) for f in row.flags)
     ]
     if len(marked) > MOST * len(rows):
-        why.append(
-            f"other work disturbed {len(marked):,} of {show.plural(len(rows), 'timed case')}"
-        )
+        said = _CAUSES.get(_cause(marked), "other work disturbed")
+        why.append(f"{said} {len(marked):,} of {show.plural(len(rows), 'timed case')}")
     return show.listing(why)
+
+
+def _cause(rows: Sequence[Row]) -> str:
+    """Return the kind of flag of a GPU that says what disturbed most of the rows; else ""."""
+    for kind in _CAUSES:
+        if sum(any(f.startswith(kind) for f in row.flags) for row in rows) > MOST * len(rows):
+            return kind
+    return ""
 
 
 def _self_test(machine: Machine) -> str:

@@ -12,6 +12,7 @@ import pytest
 from report.gpu_runs import LAUNCH, SHORTEST, gpu_run, whole_gpu_run, without_kernels
 from rich.console import Console
 
+from convbench.clock.contamination import flags
 from convbench.clock.samples import KERNEL
 from convbench.machine.resolution import Resolution, SizeResolution, Trial
 from convbench.report.contents import contents
@@ -341,6 +342,22 @@ def test_a_verdict_of_kernels_and_one_of_events_are_no_flip() -> None:
     assert verdicts == {1: "slower", 32: "faster"}
     assert "time-ratio-by-batch" not in contents(run).figures
     assert "The batch decides" not in str(contents(run).blocks)
+
+
+def test_a_clock_that_was_held_down_is_no_other_work() -> None:
+    def hot(record: Record) -> Record:
+        told = tuple(
+            replace(
+                s, throttle_reasons=(0x40,) * len(s.seconds), sm_clock_mhz=(1200,) * len(s.seconds)
+            )
+            for s in record.judged
+        )
+        return replace(record, also={"kernel": told}, flags=flags(told))
+
+    found = str(contents(gpu_run(types=ONE, edit=hot)).blocks)
+    assert "the GPU's clock was held down (heat or power) in" in found
+    assert "nvidia-smi -lgc" in found
+    assert "other work" not in found
 
 
 def test_a_kernel_has_a_shortest_time() -> None:
