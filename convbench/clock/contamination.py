@@ -36,6 +36,8 @@ MOST_LOST: Final = 0.5
 """Where every sample lost more than this, none says how long the work itself takes."""
 SLOW_CLOCK: Final = 0.95
 """Of a GPU's clock in the middle sample of a process: one that is slower lengthens the sample."""
+SHARED: Final = "contaminated: another process used the GPU meanwhile"
+"""Flag of a record of which no sample can say it."""
 HEAD_START: Final = 50e-6
 """Seconds for which a device is kept busy while a graph is queued (`cuda_driver.DELAY_CYCLES`)."""
 TIME_SLICE: Final = 0.003

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 from convbench.clock import worker
 from convbench.clock.checking import Digest, WrongResultError
 from convbench.clock.competitor import UNUSABLE, DeviceLostError
-from convbench.clock.contamination import LOST_SHARE
+from convbench.clock.contamination import LOST_SHARE, SHARED
 from convbench.clock.cuda import clocks_for, inconsistent, stopwatch_for
 from convbench.clock.cuda_graphs import MOST_CAPTURED, KernelStopwatch
 from convbench.clock.execution import Execution
@@ -33,7 +33,6 @@ from convbench.core.errors import one_line
 
 KERNEL_SHARE: Final = 0.25
 """Of a process's time for rounds, on top of it, for the kernels alone."""
-SHARED: Final = "contaminated: another process used the GPU meanwhile"
 _SEEDS_APART: Final = 7919
 """Between the orders of two processes, so that no two have the same."""
 _PADS: Final = 256

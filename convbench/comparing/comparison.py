@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from convbench.clock.samples import Samples
 from convbench.clock.variances import quantile
 from convbench.comparing.clocks import EVENTS, lacking, one_clock, without_kernels
 from convbench.comparing.environment import OF_THE_AXIS, Difference, environments
@@ -19,7 +18,6 @@ from convbench.comparing.judging import (
     holm,
     identical,
     judge,
-    shared,
     untimed,
 )
 from convbench.comparing.matching import BY, Pair, match
@@ -29,6 +27,7 @@ from convbench.comparing.tables import busy, of_logs, timed
 from convbench.core.intervals import Verdict
 from convbench.core.notebook_views import OneLine
 from convbench.core.text import plural
+from convbench.runs.record import Record
 from convbench.runs.titles import Titles, titles
 
 
@@ -212,22 +211,16 @@ def _misses(limits: Limits, *, groups: bool) -> float:
 
 def _moved(shifts: Mapping[str, Shift], pairs: Sequence[Pair], limits: Limits) -> tuple[Moved, ...]:
     known = {group: shift for group, shift in shifts.items() if shift.known}
-    samples: dict[str, tuple[list[Samples], list[Samples]]] = {group: ([], []) for group in known}
-    crowded = {pair.group for pair in pairs if shared(pair)}
+    records: dict[str, tuple[list[Record], list[Record]]] = {group: ([], []) for group in known}
     for pair in pairs:
         if pair.group in known:
-            for held, record in zip(samples[pair.group], pair.sides, strict=True):
-                held.extend(record.judged)
+            for held, record in zip(records[pair.group], pair.sides, strict=True):
+                held.append(record)
     return tuple(
         Moved(
             group=group,
             shift=shift,
-            verdict=_verdict(
-                shift,
-                len(known),
-                1.0 if group in crowded else disturbed(*samples[group]),
-                limits,
-            ),
+            verdict=_verdict(shift, len(known), disturbed(*records[group]), limits),
         )
         for group, shift in known.items()
     )

@@ -24,15 +24,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from convbench.clock import stats
-from convbench.clock.contamination import contaminated_share
-from convbench.clock.group_process import SHARED
-from convbench.clock.samples import QUANTILE, Samples
+from convbench.clock.contamination import SHARED, contaminated_share
+from convbench.clock.samples import QUANTILE
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.comparing.exact import Change, changes, ran
 from convbench.comparing.matching import Pair
 from convbench.comparing.noise import Effect
 from convbench.comparing.tables import NOT_MEASURED, busy, of_logs
 from convbench.core.intervals import RatioInterval, Verdict, factor
+from convbench.runs.record import Record
 
 REASONS: Final = {
     "beyond": "the ratio is beyond the threshold, significantly so after correction for all cases",
@@ -200,27 +200,28 @@ def _doubted(
     pair: Pair, ratio: RatioInterval, verdict: Verdict, reasons: tuple[str, ...], limits: Limits
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict and its reasons, inconclusive where too many processes were disturbed."""
-    share = 1.0 if shared(pair) else disturbed(*(record.judged for record in pair.sides))
+    share = disturbed(*([record] for record in pair.sides))
     if share <= _MANY_DISTURBED:
         return verdict, reasons
     doubted = explained(share, ratio, limits) and "group" not in reasons
     return "cannot tell" if doubted else verdict, (*reasons, "contaminated")
 
 
-def shared(pair: Pair) -> bool:
-    """Tell whether another process used the GPU while one of the sides was timed."""
-    return any(SHARED in record.flags for record in pair.sides)
-
-
-def disturbed(*sides: Sequence[Samples]) -> float:
+def disturbed(*sides: Sequence[Record]) -> float:
     """Return the share of a side's processes that other load disturbed, of the side with more.
 
-    These are processes of which so many samples are contaminated that their low quantile may be.
+    These are processes of which so many samples are contaminated that their low quantile may be,
+    and all of a record during which another process used the GPU.
     """
-    return max(
-        sum(contaminated_share([one]) > _SEEN_THROUGH for one in side) / max(1, len(side))
+    marks = [
+        [
+            SHARED in record.flags or contaminated_share([one]) > _SEEN_THROUGH
+            for record in side
+            for one in record.judged
+        ]
         for side in sides
-    )
+    ]
+    return max(sum(several) / max(1, len(several)) for several in marks)
 
 
 def explained(share: float, ratio: RatioInterval, limits: Limits) -> bool:

@@ -141,11 +141,10 @@ def _disturbed(cases: Sequence[Series], start: int, split: int, stop: int) -> fl
     return disturbed(
         *(
             [
-                samples
+                record
                 for case in cases
                 for record in case.records[slice(*stretch)]
                 if record is not None and timed(record)
-                for samples in record.judged
             ]
             for stretch in ((start, split), (split, stop))
         )

@@ -8,7 +8,7 @@ import pytest
 from comparing import recorded as runs
 from conftest_root import ROOT
 
-from convbench.clock.group_process import SHARED
+from convbench.clock.contamination import SHARED
 from convbench.comparing.comparison import compare
 from convbench.comparing.environment import check_allowed
 from convbench.comparing.gate import (
