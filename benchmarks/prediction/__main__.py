@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--page", type=Path, metavar="FILE")
     asked = parser.parse_args()
     if asked.calibration is None:
-        calibration = calibrate(None, 45.0, told=_say)
+        calibration = calibrate(None, 55.0, told=_say)
         save(calibration)
     else:
         calibration = load(asked.calibration)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from convbench.clock.stopwatch import Stopwatch
 
-A_SECOND: Final = 40
+A_SECOND: Final = 33
 """Samples drawn for each second of the budget."""
 FEWEST_SAMPLES: Final = 360
 BLOCK: Final = 0.0002

@@ -35,7 +35,7 @@ class CalibrationError(ConvbenchError):
 
 STEADY: Final = 0.1
 """How much longer a call may take at slow moments without a word."""
-MODEL: Final = 2
+MODEL: Final = 3
 """Version of the terms and coordinates (`terms`) that a calibration holds numbers of."""
 
 

@@ -15,6 +15,7 @@ The errors are those of shapes that were held out (`FOLDS`-fold cross-validation
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +37,8 @@ ROBUST: Final = 0.3
 ROUNDS: Final = 8
 _FAR: Final = 20.0
 HELP: Final = 0.05
+SUPPORT: Final = 4
+"""Samples in which a term must occur: fewer say nothing of what it costs in others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +108,9 @@ def fit(
     """
     import numpy as np
 
-    names = tuple(sorted({name for one in amounts for name in one}))
+    seen = Counter(name for one in amounts for name in one)
+    enough = min(SUPPORT, len(amounts))
+    names = tuple(sorted(name for name, times in seen.items() if times >= enough))
 
     def rows(given: Sequence[Mapping[str, float]]) -> Any:
         return np.array([[one.get(name, 0.0) for name in names] for one in given])

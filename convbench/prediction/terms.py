@@ -12,10 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from convbench.core.spec import Axis
+from convbench.prediction.kernels import LANES, ROW, direct, remainders, up
 from convbench.prediction.operators import Operator
 
-LANES: Final = 16
-"""float32 numbers in a register of AVX-512, and in a block of oneDNN's blocked layouts."""
 KNEES: Final = (1, 4, 16, 32)
 """MiB of data from which on more of it may be slower: levels of caches, and shares of them."""
 
@@ -77,95 +76,130 @@ def channels(op: Operator) -> tuple[int, int]:
     return op.inputs[0].shape[1] // groups, op.outputs[0].shape[1] // groups
 
 
-_ROW: Final = 28
-"""Outputs along a row that a kernel of oneDNN has in registers at once, at most."""
 _BLOCKS: Final = 4
-"""Blocks of output channels that it has."""
+"""Blocks of output channels that a kernel has in registers at once."""
+_WEIGHT_KNEES: Final = (2, 16)
+"""MiB of weights from which on each byte of them may take longer to reorder."""
 _TILE: Final = 32
 """Rows and columns from which a matrix product is no thinner than its kernel."""
 
 
-def _up(number: int, multiple: int = LANES) -> int:
-    return -(-number // multiple) * multiple
-
-
-def _beyond(held: float, knees: Sequence[int] = KNEES) -> dict[str, float]:
-    """Return the bytes of a working set beyond each knee."""
-    return {f"beyond {knee} MiB": max(0.0, held - (knee << 20)) for knee in knees}
+def _beyond(held: float, name: str, knees: Sequence[int]) -> dict[str, float]:
+    """Return the bytes beyond each knee."""
+    return {f"{name} {knee} MiB": max(0.0, held - (knee << 20)) for knee in knees}
 
 
 def convolution_terms(op: Operator, kind: str) -> dict[str, float]:
-    """Return the terms of a convolution of a form.
-
-    Direct kernels multiply vectors: blocks of 16 output channels (in grouped ones of 16, 8 or 4),
-    with channels filled up to whole blocks. Matrix products have no blocks, and are slow where a
-    side is short.
-    """
+    """Return the terms of a convolution of a form."""
     x, w, y = op.inputs[0], op.inputs[1], op.outputs[0]
-    batch, (inner, outer) = x.shape[0], channels(op)
-    stride, padding, dilation, transposed, _, groups = op.convolution
-    taps = math.prod(w.shape[2:])
-    positions = math.prod((x if transposed else y).shape[2:])
-    macs = batch * positions * taps * x.shape[1] * outer
-    blocked = "native" not in kind and not x.channels_last
-    held: float = (x.nbytes + y.nbytes) * (1 + blocked) + w.nbytes * (1 + ("native" not in kind))
-    odd = (x.shape[1] % LANES > 0, y.shape[1] % LANES > 0)
-    found = {
+    batch, native = x.shape[0], "native" in kind
+    found: dict[str, float] = {
         "call": 1.0,
         "input": x.nbytes,
         "weights": w.nbytes,
         "output": y.nbytes,
         "weights for each image": w.nbytes * (batch - 1),
-        "rows": batch * groups * math.prod(y.shape[2:-1]),
+        "rows": batch * op.convolution[5] * math.prod(y.shape[2:-1]),
         "planes": batch * (x.shape[1] + y.shape[1]),
+        **_beyond(w.nbytes, "weights beyond", _WEIGHT_KNEES),
+    }
+    blocked = not (native or x.channels_last)
+    held: float = (x.nbytes + y.nbytes) * (1 + blocked) + w.nbytes * (1 + (not native))
+    if native or "odd" in kind or ("multiplier" in kind and not x.channels_last):
+        products, columns = _products(op, kind)
+        found |= products
+        held += columns / batch
+    if not native:
+        found |= _vectors(op, kind)
+    found |= _beyond(held, "beyond", KNEES)
+    return {name: float(amount) for name, amount in found.items() if amount}
+
+
+def _sizes(op: Operator) -> tuple[int, int, int]:
+    """Return taps, positions of an image (of the input, if transposed), and multiplications."""
+    x, w = op.inputs[:2]
+    taps = math.prod(w.shape[2:])
+    positions = math.prod((x if op.convolution[3] else op.outputs[0]).shape[2:])
+    return taps, positions, x.shape[0] * positions * taps * x.shape[1] * channels(op)[1]
+
+
+def _products(op: Operator, kind: str) -> tuple[dict[str, float], float]:
+    """Return the terms of the matrix products of a convolution, and the bytes of its columns.
+
+    One for each image and group: positions × output channels, over the taps of all input channels
+    (transposed: positions × taps of all output channels, over the input channels).
+    """
+    x, y = op.inputs[0], op.outputs[0]
+    batch, groups, (inner, outer) = x.shape[0], op.convolution[5], channels(op)
+    taps, positions, macs = _sizes(op)
+    swapped = op.convolution[3] and "native" in kind
+    wide, depth = (outer * taps, inner) if swapped else (outer, inner * taps)
+    found: dict[str, float] = {
+        "groups": batch * groups,
+        "multiplications": macs,
+        "shallow": macs / min(depth, 4 * _TILE),
+        **{
+            name: macs * share
+            for name, share in remainders(positions=positions, outputs=wide).items()
+        },
+    }
+    columns = batch * positions * taps * (y if swapped else x).shape[1] * 4 if taps > 1 else 0
+    return found | {"columns": columns}, columns
+
+
+def _vectors(op: Operator, kind: str) -> dict[str, float]:
+    """Return the terms of a convolution by oneDNN.
+
+    Direct kernels multiply vectors: blocks of 16 output channels (in grouped ones of 16, 8 or 4),
+    with channels filled up to whole blocks.
+    """
+    x, w, y = op.inputs[0], op.inputs[1], op.outputs[0]
+    batch, (inner, outer) = x.shape[0], channels(op)
+    stride, padding, dilation, transposed, _, groups = op.convolution
+    taps, positions, _ = _sizes(op)
+    odd = (x.shape[1] % LANES > 0, y.shape[1] % LANES > 0)
+    whole = LANES if groups > 1 else 4  # channels of which weights are reordered at full speed
+    found: dict[str, float] = {
         "odd input": x.nbytes * odd[0],
         "odd output": y.nbytes * odd[1],
-        "odd weights": w.nbytes * any(odd),
+        "odd weights": w.nbytes * any(n % whole for n in (x.shape[1], y.shape[1])),
     }
-    if "native" in kind or "odd" in kind or ("multiplier" in kind and not x.channels_last):
-        columns = batch * positions * taps * x.shape[1] * 4
+    width, depth = LANES, inner  # lanes, and input channels of a group with those filled up
+    vectors: float
+    if inner == outer == 1:
+        vectors = batch * positions * taps * (up(groups) / LANES)
+    else:
+        blocked = not x.channels_last or "narrow" in kind
+        if blocked and groups > 1:
+            rest = LANES if x.channels_last else 1
+            width = next((n for n in (16, 8, 4) if inner % n == outer % n == 0), rest)
+        if blocked and (groups > 1 or inner >= LANES):
+            depth = up(inner, width)
+        vectors = batch * groups * positions * taps * depth * up(outer, width) / width
+    share = 1.0
+    if not transposed:
+        for kernel, pad, jump, spread, size, out in zip(
+            w.shape[2:], padding, stride, dilation, x.shape[2:], y.shape[2:], strict=True
+        ):
+            read = Axis(input=size, output=out, kernel=kernel, stride=jump, dilation=spread,
+                        pad_low=pad, pad_high=pad).valid_taps  # fmt: skip
+            share *= read / (out * kernel)
+    found["vectors" if width == LANES else f"vectors of {width}"] = vectors * share
+    if taps > 1 and inner > 1 and not (transposed or x.channels_last or "odd" in kind):
+        kernel_of = direct(op, inner, outer)
+        how = "embedded" if kernel_of.embedded else f"vectors, {kernel_of.blocks} blocks"
+        found |= {how: vectors, "weight loads": vectors / kernel_of.row}
+    else:
+        found["few blocks"] = vectors / min(_BLOCKS, up(outer) / LANES)
+        if not transposed:
+            found["short rows"] = vectors / min(y.shape[-1], ROW)
+    if not transposed:
         found |= {
-            "groups": batch * groups,
-            "multiplications": macs,
-            "few outputs": macs / min(outer, _TILE),
-            "few positions": macs / min(positions, _TILE),
-            "shallow": macs / min(inner * taps, 4 * _TILE),
+            "padded": vectors * (1 - share),
+            "row ends": batch * groups * positions / y.shape[-1] * up(outer) * taps,
+            "strided": vectors * (max(stride) > 1),
         }
-        if taps > 1:
-            found["columns"] = columns
-            held += columns / batch
-    if "native" not in kind:
-        width, depth = LANES, inner  # lanes, and input channels of a group with those filled up
-        vectors: float
-        if inner == outer == 1:
-            vectors = batch * positions * taps * (_up(groups) / LANES)
-        else:
-            direct = not x.channels_last or "narrow" in kind
-            if direct and groups > 1:
-                rest = LANES if x.channels_last else 1
-                width = next((n for n in (16, 8, 4) if inner % n == outer % n == 0), rest)
-            if direct and (groups > 1 or inner >= LANES):
-                depth = _up(inner, width)
-            vectors = batch * groups * positions * taps * depth * _up(outer, width) / width
-        share = 1.0
-        if not transposed:
-            for kernel, pad, jump, spread, size, out in zip(
-                w.shape[2:], padding, stride, dilation, x.shape[2:], y.shape[2:], strict=True
-            ):
-                read = Axis(input=size, output=out, kernel=kernel, stride=jump, dilation=spread,
-                            pad_low=pad, pad_high=pad).valid_taps  # fmt: skip
-                share *= read / (out * kernel)
-        found["vectors" if width == LANES else f"vectors of {width}"] = vectors * share
-        found["few blocks"] = vectors / min(_BLOCKS, _up(outer) / LANES)
-        if not transposed:
-            found |= {
-                "padded": vectors * (1 - share),
-                "short rows": vectors / min(y.shape[-1], _ROW),
-                "row ends": batch * groups * positions / y.shape[-1] * _up(outer) * taps,
-                "strided": vectors * (max(stride) > 1),
-            }
-    found |= _beyond(held)
-    return {name: float(amount) for name, amount in found.items() if amount}
+    return found
 
 
 _PRODUCTS: Final = frozenset({"addmm", "mm", "bmm", "baddbmm"})
@@ -184,7 +218,7 @@ def plain_terms(op: Operator) -> dict[str, float]:
     first, made = op.inputs[0], (op.outputs or op.inputs)[0]
     if op.name in _POINTWISE:
         moved = float(read + written)
-        return {"call": 1.0, "moved": moved, **_beyond(moved, _FEW_KNEES)}
+        return {"call": 1.0, "moved": moved, **_beyond(moved, "beyond", _FEW_KNEES)}
     found = {
         "call": 1.0,
         "read": read,
@@ -195,7 +229,7 @@ def plain_terms(op: Operator) -> dict[str, float]:
         "windows": made.elements * op.window,
         "planes": math.prod(made.shape[:2]),
         "rows": made.elements / (made.shape or (1,))[-1],
-        **_beyond(read + written, _FEW_KNEES),
+        **_beyond(read + written, "beyond", _FEW_KNEES),
     }
     if op.name in _PIECES:
         found["positions"] = first.elements / (first.shape[1] if len(first.shape) > 1 else 1)
@@ -275,7 +309,7 @@ def coordinates(op: Operator) -> list[float]:
             math.log2(groups),
             (x.shape[1] % LANES > 0) * 1.0,
             (y.shape[1] % LANES > 0) * 1.0,
-            (y.shape[-1] < _ROW / 4) * 1.0,
+            (y.shape[-1] < ROW / 4) * 1.0,
         ]
     made = (op.outputs or op.inputs)[0]
     sizes = (

@@ -86,3 +86,13 @@ def test_few_samples_are_helped_by_those_of_a_family_that_is_alike():
     helped = fit(amounts, places, seconds, others)
     assert worst(helped) < worst(fit(amounts, places, seconds)) / 2
     assert len(helped.errors) == 6
+
+
+def test_a_term_of_few_samples_says_nothing_of_others():
+    amounts, places, seconds = invented(60)
+    for one in range(3):  # as bytes a little beyond a cache, in slow moments
+        amounts[one] = {**amounts[one], "beyond": 1e3}
+        seconds[one] *= 3
+    family = fit(amounts, places, seconds)
+    asked = {**amounts[10], "beyond": 1e8}
+    assert family.seconds(asked, places[10]) == pytest.approx(seconds[10], rel=0.1)

@@ -26,7 +26,7 @@ def calibrate(
     *,
     budget: Annotated[
         float, typer.Option(metavar="SECONDS", help="To time samples, 5 to 3600.", min=5, max=3600)
-    ] = 45.0,
+    ] = 55.0,
     threads: Annotated[
         list[int] | None,
         typer.Option(help="Repeat for several.", show_default="1, and PyTorch's own number", min=1),
