@@ -82,8 +82,8 @@ def _reached(rows: Sequence[Row]) -> str:
     known = [row.ceiling for row in rows if row.ceiling]
     peak = (
         f" Peak: {show.flops(2 * known[0].multiplications_per_second)} "
-        f"({known[0].dtype}, {known[0].peak_of}); memory: {show.rate(known[0].bytes_per_second)}; "
-        "both measured."
+        f"({show.precision(known[0].dtype, known[0].device)}, {known[0].peak_of}); memory: "
+        f"{show.rate(known[0].bytes_per_second)}; both measured."
         if known
         else ""
     )

@@ -88,7 +88,8 @@ NAMES = [
     # cuDNN's and cuBLAS's own in assembly
     ("kempner", "cudnn_infer_ampere_scudnn_128x64_relu_xregs_large_nn_v1", "", False, "float32",
      False),
-    ("mxnet", "volta_scudnn_128x128_stridedB_splitK_xregs_large_nn_v1", "", False, "float32", False),
+    ("mxnet", "volta_scudnn_128x128_stridedB_splitK_xregs_large_nn_v1", "", False, "float32",
+     False),
     ("mxnet", "volta_s884cudnn_fp16_128x128_ldg8_relu_exp_interior_nhwc_tn_v1", "", True, "float16",
      False),
     ("kineto", "volta_fp16_s884cudnn_fp16_128x128_ldg8_splitK_relu_f2f_exp_small_nhwc_tn_v1", "",
@@ -142,8 +143,8 @@ NAMES = [
     ("web", "void convolve_common_engine_float_NHWC<__half, __half, 128, 5, 5, 3, 3, 3, true, false"
      ", false, false, false>(int)", "", None, "float16", False),
     ("web", "cudnn_generated_fort_native_sm80_convFwd_pointwise_pointwise…", "", None, "", False),
-    ("web", "cudnn_generated_fort_native_sdpa_sm80_flash_fprop_wmma_f16_knob_6_128x64x64_4x1x1_cga1x"
-     "1x1_kernel0_0", "", True, "float16", False),
+    ("web", "cudnn_generated_fort_native_sdpa_sm80_flash_fprop_wmma_f16_knob_6_128x64x64_4x1x1_cga1"
+     "x1x1_kernel0_0", "", True, "float16", False),
     # helpers, and what only moves data
     ("web", "cudnn::gemm::computeOffsetsKernel(cudnn::gemm::ComputeOffsetsParams)", "", None, "",
      False),

@@ -41,8 +41,12 @@ def page(found: Probe, path: Path) -> Document:
 
 
 def _ceiling(ceiling: Ceiling) -> Iterator[Block]:
-    threads = show.plural(ceiling.threads, "thread")
-    yield Heading(level=2, text=f"{ceiling.device}, {ceiling.dtype}, {threads}")
+    of = (
+        ceiling.device,
+        show.precision(ceiling.dtype, ceiling.device),
+        show.on_threads(ceiling.threads, ceiling.device),
+    )
+    yield Heading(level=2, text=", ".join(filter(None, of)))
     yield Table(id="probe", caption="", columns=_COLUMNS, rows=tuple(_rows(ceiling)))
 
 
