@@ -122,11 +122,11 @@ def _binding(limit: Bound | None) -> str:
 
 def _kernels(record: Record, limit: Bound | None) -> str:
     """Return what ran for each step that multiplies, and its share of the peak."""
-    if limit is None or record.execution is None:
+    if limit is None:
         return ""
     told = [
         f"{label} ({kernel.algorithm}) at {show.percent(share)}"
-        for kernel, share, label in pairs(record.execution, limit)
+        for kernel, share, label in pairs(record, limit)
     ]
     return show.listing(told[:_MOST])
 
