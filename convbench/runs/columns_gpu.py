@@ -132,7 +132,8 @@ _ALL: Final = (
         "text",
         _bound,
         f"yes where seconds_events exceeds seconds_kernel by more than "
-        f"{show.percent(LAUNCH_BOUND)} and seconds_issue is at least seconds_kernel; else no",
+        f"{show.percent(LAUNCH_BOUND)} and seconds_issue is at least seconds_kernel; else no; "
+        "missing where one of these times is and decides it",
     ),
     _rate(
         "operations_per_second",
