@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from convbench.clock.measuring import measure
 from convbench.convs.base import make
 from convbench.core.costs import Cost
-from convbench.core.errors import ConvbenchError, RunError, SpecError, one_line
+from convbench.core.errors import ConvbenchError, RunError, SpecError, one_line, quoted
 from convbench.core.spec import ConvSpec
 from convbench.counting.base import CountError, count_with
 from convbench.counting.tally import Tally, Unavailable
@@ -90,9 +90,9 @@ def compare(
     from convbench.comparing.command import Asked, found
 
     if not isinstance(by, str | None):
-        raise RunError(f"by={by!r:.200} is no condition: give its name, as 'layout', or None.")
+        raise RunError(f"by={quoted(by)} is no condition: give its name, as 'layout', or None.")
     if not isinstance(allow, list | tuple) or not all(isinstance(key, str) for key in allow):
-        raise RunError(f"allow={allow!r:.200} is no list of keys: give one, as ['torch'].")
+        raise RunError(f"allow={quoted(allow)} is no list of keys: give one, as ['torch'].")
     _check_flags(RunError, absolute=absolute)
     return found(
         Asked(
@@ -165,7 +165,7 @@ def predict(
     _check_flags(PredictionError, any_machine=any_machine)
     if not isinstance(calibration, Calibration | str | Path | None):
         raise PredictionError(
-            f"calibration={calibration!r:.200} is none: give what `convbench calibrate` made, its "
+            f"calibration={quoted(calibration)} is none: give what `convbench calibrate` made, its "
             "path, or nothing."
         )
     if not isinstance(calibration, Calibration):
@@ -214,7 +214,7 @@ def profile(
         isinstance(key, str) for key in kwargs or ()
     ):
         raise ProfileError(
-            f"kwargs={kwargs!r:.200} is no table of arguments: give one, as "
+            f"kwargs={quoted(kwargs)} is no table of arguments: give one, as "
             '{"mask": torch.ones(2, 7)}.'
         )
     _check_flags(ProfileError, backward=backward, strict=strict, shapes=shapes)
@@ -245,10 +245,12 @@ def load_run(path: str | Path) -> Run:
 def _check_flags(error_type: type[ConvbenchError], **flags: object) -> None:
     for name, value in flags.items():
         if not isinstance(value, bool):
-            raise error_type(f"{name}={value!r:.200} is neither True nor False: give one of them.")
+            raise error_type(f"{name}={quoted(value)} is neither True nor False: give one of them.")
 
 
 def _folder(path: object) -> Path:
     if not isinstance(path, str | Path):
-        raise RunError(f"{path!r:.200} is no run folder: give its path, such as reports/cpu-quick.")
+        raise RunError(
+            f"{quoted(path)} is no run folder: give its path, such as reports/cpu-quick."
+        )
     return Path(path)

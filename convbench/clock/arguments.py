@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import math
 import os
-import reprlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MethodType
@@ -13,7 +12,7 @@ from typing import Any, Final
 
 from convbench.clock.cuda import stopwatch_for
 from convbench.clock.processes import ALLOCATORS
-from convbench.core.errors import ConvbenchError, UnknownNameError
+from convbench.core.errors import ConvbenchError, UnknownNameError, quoted
 
 _MOST: Final = 1_000_000
 """Of processes, of rounds in each, and of threads."""
@@ -36,7 +35,7 @@ def call_of(name: str, given: Given) -> tuple[Callable[..., Any], tuple[Any, ...
         _refuse_idle(name, given)
         return given, ()
     raise MeasureError(
-        f"{name!r}: {reprlib.repr(given)} cannot be called; give a callable, or (callable, inputs)"
+        f"{quoted(name)}: {quoted(given)} cannot be called; give a callable, or (callable, inputs)"
     )
 
 
@@ -55,7 +54,7 @@ def _refuse_idle(name: str, function: Any) -> None:
     for kind, found in idle.items():
         if found:
             raise MeasureError(
-                f"{name!r} is {kind}, and calling it runs nothing; give a function that "
+                f"{quoted(name)} is {kind}, and calling it runs nothing; give a function that "
                 f"{'awaits' if 'async' in kind else 'goes through'} it"
             )
 
@@ -81,9 +80,9 @@ def check(
     if target is not None and not target > 0:
         raise MeasureError(f"target={target}: give a half-width above 0, such as 0.01")
     if base is not None and not (isinstance(base, str) and base in list(calls)):
-        raise MeasureError(f"base={base!r:.200} is no competitor; there are: {', '.join(calls)}")
+        raise MeasureError(f"base={quoted(base)} is no competitor; there are: {', '.join(calls)}")
     if not isinstance(allocator, str) or allocator not in ALLOCATORS:
-        raise MeasureError(f"allocator={allocator!r:.200}: give one of {', '.join(ALLOCATORS)}")
+        raise MeasureError(f"allocator={quoted(allocator)}: give one of {', '.join(ALLOCATORS)}")
     try:
         stopwatch_for(device, stopwatch)
     except (RuntimeError, ValueError, UnknownNameError) as error:
@@ -104,17 +103,17 @@ def _check_kinds(
         ("target", target, int | float | None),
     ):
         if isinstance(value, bool) or not isinstance(value, kinds):
-            raise MeasureError(f"{word}={value!r:.200}: give a number")
+            raise MeasureError(f"{word}={quoted(value)}: give a number")
         if isinstance(value, int) and value.bit_length() > _MOST_BITS:
             raise MeasureError(f"{word} has {value.bit_length():,} bits: give a smaller number")
     strange = [name for name in calls if not isinstance(name, str)]
     if strange:
-        raise MeasureError(f"{strange[0]!r} is no name; give competitors by names in quotes")
+        raise MeasureError(f"{quoted(strange[0])} is no name; give competitors by names in quotes")
     if not isinstance(device, str):
-        raise MeasureError(f"device={device!r:.200}: give 'cpu', 'cuda' or 'cuda:<index>'")
+        raise MeasureError(f"device={quoted(device)}: give 'cpu', 'cuda' or 'cuda:<index>'")
     if not isinstance(stopwatch, str):
         raise MeasureError(
-            f"stopwatch={stopwatch!r:.200}: give its name, or '' for the device's own"
+            f"stopwatch={quoted(stopwatch)}: give its name, or '' for the device's own"
         )
 
 
@@ -122,7 +121,7 @@ def check_whole(*, seed: int, **numbers: int) -> None:
     """Refuse what is no whole number, or out of range; as `check`."""
     for word, value in (("seed", seed), *numbers.items()):
         if isinstance(value, bool) or not isinstance(value, int):
-            raise MeasureError(f"{word}={value!r:.200}: give a whole number")
+            raise MeasureError(f"{word}={quoted(value)}: give a whole number")
         if word != "seed" and not 1 <= value <= _MOST:
             shown = value if abs(value) <= _MOST else f"a number of {value.bit_length():,} bits"
             wanted = "1 or more" if value < 1 else f"{_MOST:,} at most"

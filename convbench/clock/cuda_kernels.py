@@ -53,7 +53,7 @@ def launched(events: Iterable[Any]) -> Iterator[Launched]:
 
 _COPIES: Final = frozenset({"copy_", "clone", "contiguous", "_to_copy"})
 _MOVES: Final = (
-    "nchwToNhwc", "nhwcToNchw", "nchwToFoldedNhwc", "FoldedNhwcToNchw", "cubeTranspose",
+    "nchwToNhwc", "nhwcToNchw", "ToFoldedNhwc", "oldedNhwcTo", "nhwcAddPadding", "cubeTranspose",
     "convertTensor", "tensorTransform", "transpose_readWrite", "Memcpy DtoD",
 )  # fmt: skip
 """Parts of the names of cuDNN's kernels that copy a tensor into another layout, and of a copy."""
@@ -75,10 +75,17 @@ def _library(operator: str, kernel: str) -> str:
 # tensor_core.py, itself from NVIDIA's PyProf, pyprof/prof/tc.py; and the names of CUTLASS's
 # operations, "tensorop" and "simt", in NVIDIA's documentation of the CUTLASS profiler. "ffma" is
 # the instruction of CUDA cores (CUDA Binary Utilities, instruction set reference), "hmma", "imma",
-# "dmma", "hgmma" those of tensor cores.
-_ON_CUDA_CORES: Final = re.compile(r"simt|ffma|scudnn_|[^a-z]([sdc]|gc)gemm|winograd|fft\dd")
+# "dmma", "hgmma" those of tensor cores, "wmma" the functions that reach these (CUDA C++ Programming
+# Guide). "xmma" alone is the name of a library, which has kernels for both kinds of cores, and for
+# pooling: its products of float32 are made on CUDA cores, since tensor cores have TF32 instead.
+# "nvjet" is what cuBLAS calls kernels that reach three quarters of a H100's dense peak in float16,
+# several times what its CUDA cores can (GindaChen/nsys-ai, pull request 582).
+_ON_CUDA_CORES: Final = re.compile(
+    r"simt|ffma|[sh]cudnn_|[^a-z]([sdc]|gc)gemm|winograd_nonfused::|fft\dd|f32f32_f32f32_f32"
+)
 _ON_TENSOR_CORES: Final = re.compile(
-    r"tensorop|[hsidc](884|1688|8816|16816)|16816|[hid]mma|gmma|xmma|sparse_conv"
+    r"tensorop|[hsidc](884|1688|8816|16816)|16816|[hidw]mma|gmma|sparse_conv|_tensor\d+x\d+x\d+"
+    r"|xmma_([a-z]+_)*gemm|nvjet"
 )
 
 
@@ -116,8 +123,8 @@ def _layouts(name: str) -> str:
     return ", ".join(f"{tensor} {_AXES[text]}" for tensor, text in which)
 
 
-_WRAPPERS: Final = frozenset({"Kernel", "Kernel2", "device_kernel"})
-"""Templates of CUTLASS whose argument is the name that says something."""
+_WRAPPERS: Final = frozenset({"Kernel", "Kernel2", "kernel", "device_kernel"})
+"""Templates of CUTLASS and cuDNN whose argument is the name that says something."""
 
 
 def short(name: str) -> str:
@@ -125,24 +132,64 @@ def short(name: str) -> str:
     head, _, inside = name.partition("<")
     last = head.rpartition("::")[2]
     if last in _WRAPPERS and inside:
-        return re.split(r"[<>,( ]", inside, maxsplit=1)[0].rpartition("::")[2] or last
+        named = _FIRST.split(inside, maxsplit=1)[0]
+        return named if last == "kernel" else named.rpartition("::")[2] or last
     return last
 
 
-ALGORITHMS: Final = {
-    "winograd": "Winograd",
-    "fft": "FFT",
-    "implicit_gemm": "implicit GEMM",
-    "implicit_convolve": "implicit GEMM",
-    "fprop": "implicit GEMM",
-    "dgrad": "implicit GEMM",
-    "depthwise": "direct, depthwise",
-    "dwconv": "direct, depthwise",
-    "gemm": "GEMM",
-    "gemv": "GEMM",
-}
+_ALGORITHMS: Final = (
+    (r"offsetskernel|gemm_pointers", ""),
+    (r"winograd", "Winograd"),
+    (r"fft\dd|vector_fft", "FFT"),
+    (r"im2col|vol2col", "im2col"),
+    (r"explicit_convolve", "im2col and GEMM"),
+    (r"conv_depthwise\dd", "direct, depthwise"),
+    (r"depthwise|dwconv|\dd_c1_k1", "depthwise"),
+    (r"(?<![a-z])direct(?!ion)", "direct"),
+    (r"implicit_?gemm|implicit_convolve|precomputed|grad(\dd)?_alg[013]", "implicit GEMM"),
+    (r"(cutlass|xmma).*(fprop|dgrad|wgrad)", "implicit GEMM"),
+    (r"gemv", "GEMV"),
+    (r"gemm|nvjet", "GEMM"),
+)
 """How a kernel computes, by a part of its name in small letters; the first that is found counts.
+The first are helpers, which only prepare addresses.
 
-Sources: the algorithms of `cudnnConvolutionFwdAlgo_t` in NVIDIA's cuDNN API reference; in CUTLASS,
-fprop and dgrad are implicit GEMMs (NVIDIA's documentation of CUTLASS, implicit GEMM convolution).
+Sources: the algorithms of `cudnnConvolutionFwdAlgo_t`, `cudnnConvolutionBwdDataAlgo_t` and
+`cudnnConvolutionBwdFilterAlgo_t` in NVIDIA's cuDNN API reference (algorithms 0, 1 and 3 of the
+latter two multiply matrices that are not formed); in CUTLASS, whose kernels cuDNN has too, fprop,
+dgrad and wgrad are implicit GEMMs unless they are called direct (NVIDIA's documentation of CUTLASS,
+implicit GEMM convolution); "c1_k1" is 1 channel and 1 filter in each group.
 """
+
+
+def algorithm(name: str) -> str:
+    """Return how a kernel computes; empty where its name does not say.
+
+    Arguments of a template are types and sizes; only those of `_WRAPPERS` are read.
+    """
+    head, _, inside = name.partition("<")
+    wrapped = inside if head.rpartition("::")[2] in _WRAPPERS else ""
+    text = f"{head} {_FIRST.split(wrapped, maxsplit=1)[0]}".lower()
+    return next((words for mark, words in _ALGORITHMS if re.search(mark, text)), "")
+
+
+_FIRST: Final = re.compile(r"[<>,( ]")
+_PRECISIONS: Final = (
+    (r"tf32", "tf32"),
+    (r"e4m3|e5m2", "float8"),
+    (r"bf16|bfloat16", "bfloat16"),
+    (r"(?<![a-z])(fp16|f16|h(884|1688|16816)|hgemm|hcudnn)|half", "float16"),
+    (r"(?<![a-z])([is]8(?!\d)|i8816|i16832)|int8", "int8"),
+    (r"(?<![a-z])(f64|d884|dgemm)|<(\d+, )?double", "float64"),
+    (r"(?<![a-z])(f32f32|sgemm|scudnn|g?cgemm)|<(\d+, )?float", "float32"),
+)
+"""Type of the numbers that a kernel multiplies, by a part of its name, as those of algorithms."""
+
+
+def precision(name: str) -> str:
+    """Return the type of the numbers that a kernel takes to multiply; empty where it is not said.
+
+    As types are called here: "float32" is without TF32. Sums may be of a wider type.
+    """
+    text = name.lower()
+    return next((words for mark, words in _PRECISIONS if re.search(mark, text)), "")

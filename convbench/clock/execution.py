@@ -58,6 +58,13 @@ class Kernel(Stored):
         return self.backend in _CHOOSING
 
     @property
+    def multiplies_in(self) -> str:
+        """Type of the numbers that a CUDA kernel multiplies; empty where its name does not say."""
+        multiplies = self.tensor_cores is not None or self._algorithm not in {"", "im2col"}
+        known = multiplies and self._on_cuda and not self.reorder
+        return cuda_kernels.precision(self.implementation) if known else ""
+
+    @property
     def _name(self) -> str:
         name = (self.implementation or self.operator).strip("_").removeprefix("native_")
         return cuda_kernels.short(name) if self._on_cuda else name
@@ -68,9 +75,9 @@ class Kernel(Stored):
 
     @property
     def _algorithm(self) -> str:
-        known = cuda_kernels.ALGORITHMS if self._on_cuda else _ALGORITHMS
-        name = self.implementation.lower() if self._on_cuda else self._name
-        return next((text for mark, text in known.items() if mark in name), "")
+        if self._on_cuda:
+            return cuda_kernels.algorithm(self.implementation)
+        return next((text for mark, text in _ALGORITHMS.items() if mark in self._name), "")
 
 
 _CHOOSING: Final = frozenset({"cuDNN", "cuBLAS", "CUTLASS"})
@@ -183,6 +190,11 @@ class Execution(Stored):
         if len(on) in {0, len(told)}:
             return "yes" if on else "no"
         return f"{len(on)} of {len(told)} kernels"
+
+    @property
+    def multiplies_in(self) -> str:
+        """Types that the kernels of a GPU multiply, of those whose names say it; else empty."""
+        return ", ".join(dict.fromkeys(filter(None, (k.multiplies_in for k in self.kernels))))
 
     @property
     def fast_algorithms(self) -> tuple[str, ...]:

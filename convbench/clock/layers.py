@@ -8,6 +8,7 @@ from typing import Any
 from convbench.clock.layers_in_context import Context, layers_in_context
 from convbench.convs.base import TYPES, make
 from convbench.core.random_state import seeded
+from convbench.core.reading import decimal
 from convbench.core.spec import ConvSpec
 from convbench.counting.engine.by_name import Input, InputError, arguments_of, from_onnx, shape_of
 from convbench.networks.exported_modules import layered
@@ -57,7 +58,9 @@ def _block(name: str, sizes: list[tuple[int, ...]], given: dict[str, str]) -> An
             "sizes: write it like 1x64x28x28."
         )
     batch, channels, *size = sizes[0]
-    values = {key: int(text) if text.isdecimal() else text for key, text in given.items()}
+    values = {
+        key: text if (number := decimal(text)) is None else number for key, text in given.items()
+    }
     slot: dict[str, Any] = {"out_channels": channels, "kernel_size": 3, "padding": "same"}
     slot.update({key: values.pop(key) for key in list(values) if key in _OF_THE_SLOT})
     spec = ConvSpec(in_channels=channels, input_size=tuple(size), batch=batch, **slot)

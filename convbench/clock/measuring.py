@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import reprlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +25,7 @@ from convbench.clock.measurement import Measurement
 from convbench.clock.processes import Allocator, ready
 from convbench.clock.samples import KERNEL
 from convbench.clock.stopwatch import STOPWATCHES
-from convbench.core.errors import one_line
+from convbench.core.errors import one_line, quoted
 from convbench.core.plugins import brought_by
 
 _SEEDS: Final = 2**32
@@ -165,13 +164,12 @@ def measure(
     """
     if not isinstance(work, Mapping):
         raise MeasureError(
-            f"work={reprlib.repr(work)}: give competitors by name, as "
-            '{"name": (callable, inputs)}'
+            f'work={quoted(work)}: give competitors by name, as {{"name": (callable, inputs)}}'
         )
     calls = {name: call_of(name, given) for name, given in work.items()}
     check(calls, budget, base, allocator, target, device, stopwatch, timeout)
     if not isinstance(grad, bool):
-        raise MeasureError(f"grad={grad!r:.200}: give True or False")
+        raise MeasureError(f"grad={quoted(grad)}: give True or False")
     check_whole(processes=processes, threads=threads, min_rounds=min_rounds, seed=seed)
     crew = CallCrew(calls)
     order = Order(seed=seed, threads=threads, device=device, grad=grad, stopwatch=stopwatch)

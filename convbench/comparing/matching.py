@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from convbench.comparing.sides import Side
+from convbench.core import text as show
 from convbench.core.errors import RunError
 from convbench.runs.conditions import AXES
 from convbench.runs.record import Record
@@ -109,7 +110,8 @@ def split(side: Side, by: str, values: Sequence[str] | None) -> tuple[Side, Side
 
 def _part(side: Side, by: str, value: str) -> Side:
     kept = tuple(record for record in side.records if str(getattr(record, by)) == value)
-    return replace(side, name=f"{by} {value}", records=kept)
+    told = show.precision(value, kept[0].device) if by == "dtype" else value
+    return replace(side, name=f"{by} {told}", records=kept)
 
 
 def check_apart(left: Side, right: Side, by: str) -> None:

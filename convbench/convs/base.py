@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
 from convbench.core.arithmetic import Quantity, divides, holds, indicator, same
 from convbench.core.costs import Cost, Step, total
-from convbench.core.errors import SpecError
+from convbench.core.errors import SpecError, quoted
 from convbench.core.registry import Registry
 from convbench.core.serialization import Stored
 from convbench.core.spec import ConvSpec, whole
@@ -90,7 +90,7 @@ class ConvType:
             object.__setattr__(self, item.name, checked)
         if not isinstance(self.block, bool):
             raise SpecError(
-                f"block={self.block!r:.200} is neither True nor False: give one of them."
+                f"block={quoted(self.block)} is neither True nor False: give one of them."
             )
 
     @property
@@ -267,7 +267,9 @@ def make(name: str, knobs: Mapping[str, Any] | None = None) -> ConvType:
     known = [item.name for item in fields(cls)]
     for given in knobs or {}:
         if given not in known:
-            raise SpecError(f"{name} has no knob {given!r:.200}: its knobs are {', '.join(known)}.")
+            raise SpecError(
+                f"{name} has no knob {quoted(given)}: its knobs are {', '.join(known)}."
+            )
     return cls(**dict(knobs or {}))
 
 

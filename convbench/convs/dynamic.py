@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from convbench.convs.base import ConvType, knob, register
 from convbench.core.arithmetic import Quantity, maximum, product
 from convbench.core.costs import Step
-from convbench.core.errors import SpecError
+from convbench.core.errors import SpecError, quoted
 from convbench.core.steps import Branches, Elementwise, GlobalPool, Linear, MixedConv
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Dynamic(ConvType):
         """Check the temperature too."""
         super().__post_init__()
         if not isinstance(self.temperature, int | float) or not self.temperature > 0:
-            raise SpecError(f"temperature={self.temperature!r} of dynamic: give more than 0.")
+            raise SpecError(f"temperature={quoted(self.temperature)} of dynamic: give more than 0.")
 
     def _hidden(self, spec: ConvSpec) -> Quantity:
         return maximum(spec.in_channels // self.reduction, 1)

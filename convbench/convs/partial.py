@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from convbench.convs.base import Caveat, ConvType, Need, register
 from convbench.core.arithmetic import Quantity, divides, exact, is_symbolic, product, same
 from convbench.core.costs import Step
-from convbench.core.errors import SpecError
+from convbench.core.errors import SpecError, quoted
 from convbench.core.steps import Move
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Partial(ConvType):
             fraction = Fraction(str(self.fraction)).limit_denominator(4096)
         except (ValueError, ZeroDivisionError):
             raise SpecError(
-                f"fraction={self.fraction!r} of partial is not a number: give 1/4, or 0.25."
+                f"fraction={quoted(self.fraction)} of partial is not a number: give 1/4, or 0.25."
             ) from None
         if not 0 < fraction <= 1:
             raise SpecError(f"fraction={self.fraction} of partial: give more than 0, at most 1.")

@@ -1,6 +1,10 @@
 """Errors a user can cause. Each message says what was given, why it cannot be, and what to do."""
 
+import re
+
 _LONGEST = 4000
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+"""Where an object lies in memory, which is another place each time."""
 
 
 class ConvbenchError(Exception):
@@ -44,7 +48,7 @@ class MissingExtraError(ConvbenchError, ImportError):
 def first_line(error: object, otherwise: str = "no message") -> str:
     """Return the first line that an error, or a text, says; `otherwise` where it says nothing."""
     try:
-        lines = str(error).splitlines()
+        lines = _ADDRESS.sub("", str(error)).splitlines()
     except Exception:  # noqa: BLE001  an error of others, whose own way of telling fails
         lines = []
     return next((line.strip() for line in lines if line.strip()), otherwise)
@@ -54,3 +58,12 @@ def one_line(error: BaseException) -> str:
     """Return the kind of an error and its first line; the kind alone where it says nothing."""
     said = first_line(error, "")
     return type(error).__name__ + (f": {said}" if said else "")
+
+
+def quoted(value: object, most: int = 200) -> str:
+    """Return the first `most` letters of what was given, as code: of any object, however odd."""
+    try:
+        return _ADDRESS.sub("", repr(value))[:most]
+    except Exception as error:  # noqa: BLE001  an object of others, whose own way of telling fails
+        kind = type(value)
+        return f"<{kind.__module__}.{kind.__qualname__}, whose repr raises {type(error).__name__}>"

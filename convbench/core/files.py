@@ -169,4 +169,14 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_number, object_pairs_hook=_each_once)
+def whole_number(digits: str) -> int:
+    """Read a whole number; ValueError for one of more digits than Python reads."""
+    try:
+        return int(digits)
+    except ValueError:
+        raise ValueError(f"it has a number of {len(digits):,} digits") from None
+
+
+_DECODER: Final = json.JSONDecoder(
+    parse_int=whole_number, parse_constant=_no_number, object_pairs_hook=_each_once
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from convbench.core.errors import SuiteError
 
@@ -89,6 +89,15 @@ def read_size(table: Table, key: str, value: Any) -> Any:
 def parse_size(text: str) -> tuple[int, ...]:
     """Read "7x7" or "7×7" as (7, 7); ValueError for anything else."""
     return tuple(int(part) for part in text.lower().replace("×", "x").split("x"))
+
+
+def decimal(text: str) -> int | None:
+    """Return the whole number that a text of digits is; None for all else, and beyond 18 digits."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
+_MOST_DIGITS: Final = 18
+"""Of a number that a text may be: Python reads no more than some thousands of them."""
 
 
 def read_number(

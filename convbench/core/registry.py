@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from typing import Generic, TypeVar
 
-from convbench.core.errors import ConvbenchError, DuplicateNameError, UnknownNameError
+from convbench.core.errors import ConvbenchError, DuplicateNameError, UnknownNameError, quoted
 
 T = TypeVar("T")
 
@@ -113,4 +113,4 @@ def unknown(kind: str, name: object, known: Collection[str]) -> UnknownNameError
     near = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
     near += [other for other in known if text and text in other and other not in near]
     hint = f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join(known)}."
-    return UnknownNameError(f"There is no {kind} {name!r:.200}. {hint}")
+    return UnknownNameError(f"There is no {kind} {quoted(name)}. {hint}")

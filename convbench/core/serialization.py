@@ -97,14 +97,14 @@ class Stored:
 class ReadError(ValueError):
     """A value that is not of its type. said: what it is instead; path: to it, outermost first."""
 
-    def __init__(self, said: str, path: tuple[str | int, ...] = ()) -> None:
-        """Take what is wrong, of the value at a path."""
-        super().__init__(said, path)
-        self.said, self.path = said, path
+    def __init__(self, said: str, path: tuple[str | int, ...] = (), wanted: str = "") -> None:
+        """Take what is wrong, of the value at a path, and what is wanted in its place."""
+        super().__init__(said, path, wanted)
+        self.said, self.path, self.wanted = said, path, wanted
 
     def at(self, key: str | int) -> ReadError:
         """Return the same error of what holds the value under this key, or at this place."""
-        return ReadError(self.said, (key, *self.path))
+        return ReadError(self.said, (key, *self.path), self.wanted)
 
     def __str__(self) -> str:
         """Say where, as in "Samples.seconds[2]", and what."""
@@ -220,7 +220,7 @@ def _text(value: object) -> str:
 
 
 def _wrong(value: object, wanted: str) -> ReadError:
-    return ReadError(f"holds {value!r:.200}; give {wanted}")
+    return ReadError(f"holds {value!r:.200}; give {wanted}", wanted=wanted)
 
 
 def _kind(types: type | UnionType, wanted: str, value: object) -> Any:
@@ -390,7 +390,12 @@ def _either(
             return read(value)
         except ReadError as error:
             errors.append(error)
-    raise max(errors, key=lambda error: len(error.path))  # that of the type it is most like
+    nearest = max(errors, key=lambda error: len(error.path))  # of the type it is most like
+    if nearest.path or not all(error.wanted for error in errors):
+        raise nearest
+    kinds = dict.fromkeys([error.wanted for error in errors] + ["null"] * nothing)
+    *most, last = kinds
+    raise _wrong(value, f"{', '.join(most)} or {last}" if most else last)
 
 
 _OF_TYPE: Final[dict[Any, Read]] = {

@@ -20,7 +20,7 @@ from convbench.core.arithmetic import (
     product,
     sum_of_floors,
 )
-from convbench.core.errors import SpecError
+from convbench.core.errors import SpecError, quoted
 from convbench.core.serialization import Stored
 
 MAX_DIMS: Final = 3
@@ -179,7 +179,7 @@ class ConvSpec(Stored):
         sizes = self._numbers("input_size", self.input_size, None, low=1)
         if not 1 <= len(sizes) <= MAX_DIMS:
             raise SpecError(
-                f"input_size={self.input_size!r:.200} has {len(sizes)} axes; a slot has 1 to "
+                f"input_size={quoted(self.input_size)} has {len(sizes)} axes; a slot has 1 to "
                 f"{MAX_DIMS}: give (L,), (H, W) or (D, H, W), without batch and channels."
             )
         dims = len(sizes)
@@ -192,13 +192,15 @@ class ConvSpec(Stored):
         if isinstance(self.padding, str):
             if self.padding != "same":
                 raise SpecError(
-                    f"padding={self.padding!r:.200} is not known: give 'same', a number or one for "
-                    "each axis (0 is what others call 'valid')."
+                    f"padding={quoted(self.padding)} is not known: give 'same', a number or one "
+                    "for each axis (0 is what others call 'valid')."
                 )
         else:
             put(self, "padding", self._numbers("padding", self.padding, dims, low=0))
         if not isinstance(self.bias, bool):
-            raise SpecError(f"bias={self.bias!r:.200} is neither True nor False: give one of them.")
+            raise SpecError(
+                f"bias={quoted(self.bias)} is neither True nor False: give one of them."
+            )
         if self.scale is not None:
             put(self, "scale", whole("scale", self.scale, low=1))
             if any(not is_symbolic(s) and not holds(s == 1) for s in self.stride):
@@ -216,7 +218,7 @@ class ConvSpec(Stored):
             )
         if isinstance(value, str):
             raise SpecError(
-                f"{name}={value!r:.200} is text: give a number, or a tuple with one for each axis."
+                f"{name}={quoted(value)} is text: give a number, or a tuple with one for each axis."
             )
         if isinstance(value, list | tuple):
             items = tuple(whole(name, item, low=low) for item in value)
@@ -224,8 +226,8 @@ class ConvSpec(Stored):
             items = (whole(name, value, low=low),) * (dims or 1)
         if dims is not None and len(items) != dims:
             raise SpecError(
-                f"{name}={value!r:.200} has {len(items)} values for {dims} spatial axes "
-                f"(input_size={self.input_size!r:.200}): give one number, or one for each axis."
+                f"{name}={quoted(value)} has {len(items)} values for {dims} spatial axes "
+                f"(input_size={quoted(self.input_size)}): give one number, or one for each axis."
             )
         return items
 
@@ -368,7 +370,7 @@ def whole(name: str, value: Any, *, low: int) -> Quantity:
         number = operator.index(value)
     except TypeError:
         raise SpecError(
-            f"{name}={value!r:.200} is not a whole number: give an integer of at least {low}."
+            f"{name}={quoted(value)} is not a whole number: give an integer of at least {low}."
         ) from None
     if number < low:
         raise SpecError(f"{name}={number} is too small: give at least {low}.")

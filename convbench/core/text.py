@@ -275,6 +275,16 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def precision(dtype: str, device: str) -> str:
+    """Return a data type as it is told on a device: on a GPU, float32 without TF32 is named so."""
+    return "ieee float32" if dtype == "float32" and device.startswith("cuda") else dtype
+
+
+def on_threads(threads: int, device: str) -> str:
+    """Return the threads of a measurement; empty on a GPU, whose work one of the host launches."""
+    return "" if device.startswith("cuda") else plural(threads, "thread")
+
+
 def plural(number: int, noun: str, many: str = "") -> str:
     """Return a number with its noun: 1 case, 12 cases, no cases."""
     word = noun if number == 1 else many or f"{noun}s"

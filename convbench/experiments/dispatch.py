@@ -17,6 +17,7 @@ from torch import nn
 
 from convbench.clock.execution import Execution
 from convbench.convs.base import ConvType
+from convbench.core import text as show
 from convbench.core.errors import SpecError
 from convbench.core.intervals import RatioInterval
 from convbench.core.spec import ConvSpec
@@ -127,7 +128,7 @@ def variants(kind: ConvType, spec: ConvSpec, device: str = "cpu") -> tuple[Varia
     plain = _of(kind, spec)
     found: dict[tuple[str, str], Setup] = {
         ("", ""): plain,
-        ("bfloat16", plain.dtype): replace(plain, dtype="bfloat16"),
+        ("bfloat16", show.precision(plain.dtype, device)): replace(plain, dtype="bfloat16"),
     }
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if device == "cpu" and cores and cores > 1:

@@ -9,7 +9,7 @@ from convbench.core import text as show
 from convbench.core.intervals import WORDS, RatioInterval
 from convbench.experiments.dispatch import LAYOUTS, Dispatched, Flip, Variant, implementation
 from convbench.experiments.replication import Replicated
-from convbench.experiments.setups import why_no_time
+from convbench.experiments.setups import DTYPE, why_no_time
 from convbench.report.document import (
     Block,
     Bullet,
@@ -29,7 +29,9 @@ def dispatch_page(found: Dispatched, device: str) -> Document:
     flips = [Bullet(text=_flip(flip, found)) for flip in found.flips[:_MOST_FLIPS]]
     if more := len(found.flips) - len(flips):
         flips.append(Bullet(text=f"{show.plural(more, 'further change')} in the table."))
-    told = f"As asked: float32, 1 thread, batch {found.spec.batch}, on {device}."
+    asked = found.variants[0].setup
+    of = show.precision(asked.dtype, device), show.on_threads(asked.threads, device)
+    told = f"As asked: {', '.join(filter(None, of))}, batch {found.spec.batch}, on {device}."
     if not flips:
         told += " None of these changes flips the implementation."
     return Document(
@@ -41,7 +43,7 @@ def dispatch_page(found: Dispatched, device: str) -> Document:
             *_without_time(
                 {one.name: why_no_time(found.raced.measurement, one.name) for one in found.variants}
             ),
-            Paragraph(text=_basis(found)),
+            Paragraph(text=_basis(found, device)),
         ),
     )
 
@@ -114,12 +116,15 @@ def _without_time(reasons: Mapping[str, str]) -> tuple[Paragraph, ...]:
     )
 
 
-def _basis(found: Dispatched) -> str:
+def _basis(found: Dispatched, device: str) -> str:
+    told = "PyTorch's profiler"
+    if device == "cpu":
+        told = "oneDNN's log and PyTorch's dispatcher"
     return (
         f"{found.raced.measurement.basis} Interleaved in random order. ÷ as asked: time for each "
         "multiplication, divided by that of the first row. Reorders: calls that only "
-        "move data between memory layouts. Implementations: from oneDNN's log and PyTorch's "
-        "dispatcher, for what computes products. Dense, block-diagonal weights: computes the same "
+        f"move data between memory layouts. Implementations: from {told}, for what "
+        "computes products. Dense, block-diagonal weights: computes the same "
         "(Qin et al., arXiv:1803.09926) with multiplications by zero, which are not counted here."
     )
 
@@ -136,6 +141,7 @@ _LINES: Final = (
 
 def replication_page(found: Sequence[Replicated], machine: str) -> Document:
     """Return the verdict on each experiment, and its table as printed and as measured here."""
+    kinds = dict.fromkeys(show.precision(DTYPE, one.device) for one in found)
     blocks: list[Block] = [
         Table(
             id="verdicts",
@@ -153,7 +159,7 @@ def replication_page(found: Sequence[Replicated], machine: str) -> Document:
                 for one in found
             ),
         ),
-        Paragraph(text=_READ),
+        Paragraph(text=_READ.format(show.listing(list(kinds)))),
     ]  # fmt: skip
     for one in found:
         blocks += _experiment(one)
@@ -168,7 +174,7 @@ _READ: Final = (
     "both rows have a time, here with an interval of order statistics over processes. A claim "
     "holds where the whole interval is above 1, and does not where it is below 1, or within 5 % of "
     "1 while the published ratio is not; else it is inconclusive. All rows of an experiment were "
-    "timed interleaved, in float32, channels first. Absolute times are of other processors and "
+    "timed interleaved, in {}, channels first. Absolute times are of other processors and "
     "libraries than the published ones."
 )
 
@@ -193,12 +199,13 @@ def _experiment(one: Replicated) -> list[Block]:
     here = f"takes {_mean(one)} times as long as" if one.ratio else "was not timed beside"
     fewer = len(one.columns) < len({line.column for line in one.lines})
     of = f", at {show.listing(one.columns)} alone" if one.columns and fewer else ""
+    where = filter(None, (one.device, show.on_threads(one.threads, one.device)))
     text = (
         f"{one.claim} {said}: “{one.slower}” {here} “{one.faster}”, for each "
         f"multiplication{of}; "
         f"published: {show.significant(one.printed_ratio, 3)} times. "
-        f"{one.source}, measured on {one.printed_on}, in {one.unit}; here on {one.device}, "
-        f"{show.plural(one.threads, 'thread')}. {one.assumed}"
+        f"{one.source}, measured on {one.printed_on}, in {one.unit}; here on {', '.join(where)}. "
+        f"{one.assumed}"
     )
     rows = tuple(
         (f"{line.row} {line.column}", f"{line.printed} {one.unit}", line.seconds,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -17,6 +17,9 @@ from convbench.clock.measuring import Called, measurement_of
 from convbench.clock.observing import PASSES, observed
 from convbench.clock.processes import ready
 from convbench.core.random_state import seeded
+
+DTYPE: Final = "float32"
+"""Of a setup that says nothing else; on a GPU without TF32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,7 @@ class Setup:
     build: Callable[[], nn.Module]
     input_shape: tuple[int, ...]
     multiplications: int = 0
-    dtype: str = "float32"
+    dtype: str = DTYPE
     layout: str = "channels_first"
     threads: int = 1
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.convs.base import ConvType, make
 from convbench.core.costs import FIELDS, SUMMED
-from convbench.core.errors import SpecError
+from convbench.core.errors import SpecError, quoted
 from convbench.core.spec import Axis, ConvSpec
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class SymbolicSpec(ConvSpec):
         The stride is a number: it enters the sizes, which are symbols, and the form of a few types.
         """
         if not isinstance(dims, int) or dims not in AXES:
-            raise SpecError(f"dims={dims!r}: give 1, 2 or 3 spatial axes.")
+            raise SpecError(f"dims={quoted(dims)}: give 1, 2 or 3 spatial axes.")
         forced = kind.forced_outputs(symbol("C"), stride)
         return cls(
             in_channels=symbol("C"),
@@ -177,7 +177,9 @@ def formula(
     import sympy
 
     if not isinstance(quantity, str) or quantity not in QUANTITIES:
-        raise SpecError(f"quantity={quantity!r} has no formula: choose {', '.join(QUANTITIES)}.")
+        raise SpecError(
+            f"quantity={quoted(quantity)} has no formula: choose {', '.join(QUANTITIES)}."
+        )
     kind = symbolic_type(name, knobs)
     spec = SymbolicSpec.of(kind, dims, bias=bias, stride=stride)
     expression = sympy.sympify(getattr(kind.cost(spec), quantity))

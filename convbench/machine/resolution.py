@@ -264,9 +264,9 @@ def duration(seconds: float) -> str:
 
 
 def _sentence(resolution: Resolution, size: SizeResolution) -> str:
-    threads = show.plural(resolution.threads, "thread")
+    of = show.on_threads(resolution.threads, resolution.device), resolution.device
     where = (
-        f"({duration(size.seconds_per_call)} call, {threads}, {resolution.device}, comparisons of "
+        f"({duration(size.seconds_per_call)} call, {', '.join(filter(None, of))}, comparisons of "
         f"{duration(size.seconds_per_trial)})"
     )
     if size.smallest_difference is None:

@@ -62,7 +62,9 @@ def steal(facts: Facts) -> float:
 
 
 def omp_disagrees(facts: Facts) -> bool:
-    """Whether OMP_NUM_THREADS is set, and to another number than is used."""
+    """Whether OMP_NUM_THREADS is set, and to another number than is used to compute."""
+    if not on_cpu(facts):
+        return False
     asked = setting(facts.get("thread_settings", ""), "OMP_NUM_THREADS").partition(",")[0]
     return asked.isdecimal() and int(asked) != number(facts, "threads") > 0
 

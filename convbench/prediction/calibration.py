@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from convbench.core.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError, quoted
 from convbench.core.files import write_file
 from convbench.core.notebook_views import OneLine
 from convbench.core.serialization import ADDED, Duration, Rate, Share, Speed, Stored, Whole
@@ -133,7 +133,7 @@ class Calibration(OneLine, Stored):
                 return one
         known = " and ".join(str(one.threads) for one in self.fits) or "none"
         raise CalibrationError(
-            f"The calibration has no times with {threads!r:.200} threads, only with {known}: ask "
+            f"The calibration has no times with {quoted(threads)} threads, only with {known}: ask "
             f"for one of these, or run `convbench calibrate --threads {threads}`."
         )
 

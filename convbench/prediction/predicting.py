@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.core.errors import ConvbenchError
+from convbench.core.errors import ConvbenchError, quoted
 from convbench.counting.engine.by_name import arguments_of, inputs_of, made
 from convbench.networks.models import ModelError
 from convbench.prediction.calibration import Fit
@@ -246,7 +246,9 @@ def laid(module: nn.Module, *inputs: Tensor, layout: str) -> tuple[Any, ...]:
             for value in inputs
         )
     elif layout != "channels_first":
-        raise PredictionError(f"layout={layout!r} is none: give channels_first or channels_last.")
+        raise PredictionError(
+            f"layout={quoted(layout)} is none: give channels_first or channels_last."
+        )
     return (module, *inputs)
 
 

@@ -16,17 +16,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convbench.core.serialization import Scalar
+    from convbench.machine.ceilings import Ceiling
     from convbench.report.groups import Group
     from convbench.runs.frame import Row
     from convbench.runs.record import Run
 
+REMARK: Final = "peak_remark"
+"""Of the frame, what a share of the peak says of the clock."""
 _RATES: Final = {
     "operations_per_second": "rate",
     "share_of_peak": "of the peak",
     "bytes_per_second": "bytes",
     "held_by": "held by",
     "share_of_bandwidth": "of its bandwidth",
-    "tensor_cores": "tensor cores",
+    "multiplies_in": "multiplies in",
+    REMARK: "clock",
+    "rates_unknown_because": "not known",
 }
 _STATE: Final = {
     "sm_clock_mhz": "SM clock (MHz)",
@@ -44,7 +49,7 @@ def device_tables(group: Group) -> tuple[Table, ...]:
     if not on_a_gpu(row.record for row in group.timed):
         return ()
     return (
-        *_table("rates", _RATES, group, _reached(group.timed)),
+        *_table("rates", _RATES, group, _reached(group)),
         *_table("device", _STATE, group, f"{_UNDER_LOAD}{advice(group.timed)}"),
     )
 
@@ -78,20 +83,31 @@ _UNDER_LOAD: Final = (
 )
 
 
-def _reached(rows: Sequence[Row]) -> str:
-    known = [row.ceiling for row in rows if row.ceiling]
-    peak = (
-        f" Peak: {show.flops(2 * known[0].multiplications_per_second)} "
-        f"({known[0].dtype}, {known[0].peak_of}); memory: {show.rate(known[0].bytes_per_second)}; "
-        "both measured."
-        if known
-        else ""
-    )
+def _reached(group: Group) -> str:
+    known = [row.ceiling for row in group.timed if row.ceiling]
+    peak = " Its peak rates were not measured, so there are no shares of them."
+    if known:
+        made = f"{show.precision(known[0].dtype, known[0].device)}, {known[0].peak_of}"
+        peak = (
+            f" Peak: {show.flops(2 * known[0].multiplications_per_second)} "
+            f"({made}{at_clock(known[0])}); memory: {show.rate(known[0].bytes_per_second)}; both "
+            "measured."
+        )
+    text = f"What each case reached of the GPU, by its {group.clock}.{peak} Rate: 2 FLOP for each "
+    if group.rows[0].record.direction != "forward":
+        return f"{text}multiplication of the step, forward and backward, as counted; {_FASTER}."
     return (
-        f"What each case reached of the GPU.{peak} Rate: 2 FLOP for each multiplication by "
-        "formula, those on padding not counted, so that Winograd and FFT can exceed the peak. "
-        "Bytes: the least that an unfused program moves, and the level of memory that holds them."
+        f"{text}multiplication by formula; {_FASTER}. Bytes: the least that an unfused program "
+        "moves, and the level of memory that holds them."
     )
+
+
+_FASTER: Final = "those on padding are not counted, and Winograd and FFT can exceed the peak"
+
+
+def at_clock(ceiling: Ceiling) -> str:
+    """Return at which clock a GPU reached its peak, as ", at 1,755 MHz"; "" where untold."""
+    return f", at {ceiling.sm_clock_mhz:,} MHz" if ceiling.sm_clock_mhz else ""
 
 
 def advice(rows: Sequence[Row]) -> str:

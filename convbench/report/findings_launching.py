@@ -28,6 +28,11 @@ def bound(row: Row) -> bool:
     return bool(row.launching and row.launching.bound)
 
 
+def waits(row: Row) -> bool:
+    """Tell whether the GPU waits in a row, and it is not known whether for launches."""
+    return bool(row.launching and row.launching.waits and row.launching.bound is None)
+
+
 def remedy(rows: Sequence[Row]) -> str:
     """Return what makes launching cost less in rows of one mode, or of several."""
     modes = {row.record.mode for row in rows}
@@ -42,7 +47,7 @@ def launch_bound(all_groups: Sequence[Group], main: Group | None) -> Bullet | No
     rows = [row for row in timed_rows(all_groups) if row.launching]
     found = [row for row in rows if bound(row)]
     if not found:
-        return _unknown(rows)
+        return _waiting(rows) or _unknown(rows)
     cases = f"{len(found):,} of {show.plural(len(rows), 'timed case')}"
     be = "are" if found[1:] else "is"
     text = (
@@ -54,6 +59,31 @@ def launch_bound(all_groups: Sequence[Group], main: Group | None) -> Bullet | No
     text += f" {'' if group is main else f'In {group.title}, '}{_told(example)}"
     answer = f"{cases} {be} launch-bound: use {remedy(found)}"
     return Bullet(lead="Launching", text=text, answer=answer)
+
+
+def _waiting(rows: Sequence[Row]) -> Bullet | None:
+    """Return what kernel and event time alone say where issue times are missing."""
+    found = [row for row in rows if waits(row)]
+    if not found:
+        return None
+    most = max(found, key=_idle)
+    cases = f"{len(found):,} of {show.plural(len(rows), 'timed case')}"
+    share = show.percent(_idle(most))
+    text = (
+        f"In {cases} the GPU runs no kernel for part of the event time, at most for {share} "
+        f"({most.record.label}). It waits for the host to launch calls, or between kernels that "
+        "are queued: which of the two is not known, since the run has no issue times. Verdicts "
+        f"here are of kernel time; if launching is the cause, {remedy(found)} brings a call near "
+        f"it. {_told(most)}"
+    )
+    answer = (
+        f"In {cases} the GPU waits, for up to {share} of the event time; the cause is not known"
+    )
+    return Bullet(lead="Launching", text=text, answer=answer)
+
+
+def _idle(row: Row) -> float:
+    return (row.launching.share if row.launching else None) or 0.0
 
 
 def _unknown(rows: Sequence[Row]) -> Bullet | None:
@@ -110,7 +140,7 @@ def caution(rows: Sequence[Row]) -> str:
         return " These are event times, with launching in them; what the kernels take is not known."
     found = [row for row in rows if bound(row)]
     if not found:
-        return ""
+        return _of_waiting([row for row in rows if waits(row)])
     names = show.listing([row.record.label for row in found], MOST_NAMES)
     said = ("They are" if found[1:] else "It is") if len(found) == len(rows) else (
         f"{show.capital(names)} {'are' if found[1:] else 'is'}"
@@ -121,3 +151,14 @@ def caution(rows: Sequence[Row]) -> str:
         ratio = against(lost.event_ratio, lost.baseline.label)
         text += f": launched call by call, {lost.record.label} {ratio}"
     return f"{text}."
+
+
+def _of_waiting(rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    most = max(rows, key=_idle)
+    return (
+        f" Launched call by call, {most.record.label} leaves the GPU without a kernel for "
+        f"{show.percent(_idle(most))} of the time: if launching is the cause, use {remedy(rows)} "
+        "as well."
+    )

@@ -63,15 +63,24 @@ def launching_section(main: Group | None, every: Sequence[Group]) -> tuple[Block
 
 
 def _in_all(having: Sequence[Group]) -> str:
-    """Return how many cases are launch-bound, and of how many that is not known."""
-    bounds = [row.launching.bound for row in timed_rows(having) if row.launching]
-    known = [one for one in bounds if one is not None]
-    if not known:
+    """Return how many cases are launch-bound, and of how many that is not known, and why."""
+    times = [row.launching for row in timed_rows(having) if row.launching]
+    if all(one.kernel is None for one in times):
         return "No kernels were timed alone here, so it is not known what launching costs."
-    text = f"Launch-bound are {sum(known):,} of {show.plural(len(known), 'case')}"
-    if len(known) < len(bounds):
-        text += f"; of {len(bounds) - len(known):,} more it is not known"
-    return f"{text}."
+    known = [one.bound for one in times if one.bound is not None]
+    waiting = sum(one.bound is None and one.kernel is not None for one in times)
+    lost = len(times) - len(known) - waiting
+    said = []
+    if known:
+        said.append(f"Launch-bound are {sum(known):,} of {show.plural(len(known), 'case')}.")
+    if waiting:
+        said.append(
+            f"Of {waiting:,} it is not known, since they have no issue times: launching costs at "
+            "most the share without kernels."
+        )
+    if lost:
+        said.append(f"Of {lost:,} it is not known, since their kernels were not timed alone.")
+    return " ".join(said)
 
 
 def _of_group(group: Group) -> Table:

@@ -9,6 +9,7 @@ from convbench.clock.samples import short_title
 from convbench.core import text as show
 from convbench.counting.tally import Tally
 from convbench.machine.ceilings import MEMORY
+from convbench.report.device import at_clock
 from convbench.report.document import Figure
 from convbench.report.figuredata import (
     Bar,
@@ -188,7 +189,8 @@ def roofline_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure
         id=f"roofline-{number}",
         caption=(
             "Multiplications a second against those for each byte moved at least, under the "
-            f"measured ceilings of the device: {group.title}.{said(data)}{_hollow(points)}"
+            f"measured ceilings of the device{at_clock(limit)}: {group.title}.{said(data)}"
+            f"{_hollow(points)}"
         ),
         alt=(
             f"Log-log roofline with {show.plural(len(points), 'case')}: {best.label} is nearest to "

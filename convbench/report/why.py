@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.core import text as show
 from convbench.machine.ceilings import MEMORY
+from convbench.report.device import REMARK, at_clock
 from convbench.report.document import Column, Heading, Table, folded
 from convbench.report.plots import roofline_figure, series, waterfall_figure
+from convbench.runs.ceiling_share import another_clock
 from convbench.runs.columns import COLUMNS
+from convbench.runs.columns_gpu import OF_A_GPU
 from convbench.runs.gap import EXPLAINED, FACTORS, OBSERVED, pairs
 from convbench.runs.roofline import ARITHMETIC, CALLS
 
@@ -84,8 +87,13 @@ def _because(key: str, row: Row, base: Record, found: Gap) -> str:
     if key == "kernels":
         speed = "slower" if found[key].value > 1 else "faster"
         own, other = map(_kernels, (row.record, base), found.bounds)
-        return f"from {speed} kernels" + (
-            f", {own} of the device's peak, where {base.label} has {other}" if own and other else ""
+        if not own or not other:
+            return f"from {speed} kernels"
+        clocks = [another_clock(one, row.ceiling) for one in (row.record, base)]
+        own_clock, other_clock = (f" ({said})" if said else "" for said in clocks)
+        return (
+            f"from {speed} kernels, {own} of the device's peak{own_clock}, where {base.label} has "
+            f"{other}{other_clock}"
         )
     seconds = [getattr(one, key, None) for one in (found.of, found.base)]
     names = {
@@ -114,11 +122,11 @@ def _binding(limit: Bound | None) -> str:
 
 def _kernels(record: Record, limit: Bound | None) -> str:
     """Return what ran for each step that multiplies, and its share of the peak."""
-    if limit is None or record.execution is None:
+    if limit is None:
         return ""
     told = [
         f"{label} ({kernel.algorithm}) at {show.percent(share)}"
-        for kernel, share, label in pairs(record.execution, limit)
+        for kernel, share, label in pairs(record, limit)
     ]
     return show.listing(told[:_MOST])
 
@@ -208,28 +216,33 @@ def _bounds(group: Group) -> Iterator[Table]:
         "seconds_attainable": "attainable",
         "seconds": group.clock,
         "share_of_peak": "share of peak",
+        REMARK: "clock",
     }
     if not rows:
         return
+    known = {**COLUMNS, **OF_A_GPU}
+    if not any(known[REMARK].value(row) for row in rows):
+        del columns[REMARK]
+    at = next((said for row in rows if row.ceiling and (said := at_clock(row.ceiling))), "")
     yield Table(
         id="bounds",
         caption=(
             "MAC/B: multiplications for each byte moved at least. Attainable: the least time that "
             "the measured peak rates allow, step by step: arithmetic, the memory that holds a "
             "step's bytes, or the shortest call. Share of peak: multiplications a second, without "
-            "those on padding, of the measured peak."
+            f"those on padding, of the measured peak{at}."
         ),
         columns=(
             Column(name="case", key="label"),
             *(
-                Column(name=name, key=key, kind=COLUMNS[key].kind if key in COLUMNS else "seconds")
+                Column(name=name, key=key, kind=known[key].kind if key in known else "seconds")
                 for key, name in columns.items()
             ),
         ),
         rows=tuple(
             (
                 row.record.label,
-                *(row.seconds if key == "seconds" else COLUMNS[key].value(row) for key in columns),
+                *(row.seconds if key == "seconds" else known[key].value(row) for key in columns),
             )
             for row in rows
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median_low
 from typing import TYPE_CHECKING, Final
 
 from convbench.clock.estimates import typical
@@ -17,12 +18,34 @@ if TYPE_CHECKING:
 
 MORE_THAN_ALL: Final = 1.05
 """A share of a ceiling above this is flagged: the ceiling itself is known to a few percent."""
+ANOTHER_CLOCK: Final = 1.03
+"""How many times as high a GPU's clock is, at least, for a share of its peak to say so."""
 
 
 def ceiling_of(record: Record, ceilings: Iterable[Ceiling]) -> Ceiling | None:
     """Return the ceiling of the record's device, data type and threads; None for none."""
     wanted = (record.device, record.dtype, record.threads)
     return next((c for c in ceilings if (c.device, c.dtype, c.threads) == wanted), None)
+
+
+def load_clock(record: Record) -> int | None:
+    """Return the clock of a GPU's multiprocessors in MHz, the middle of all samples; None untold.
+
+    Of the samples that the record's time rests on.
+    """
+    told = [clock for samples in record.judged for clock in samples.sm_clock_mhz]
+    return median_low(told) if told else None
+
+
+def another_clock(record: Record, ceiling: Ceiling | None) -> str:
+    """Return that a GPU ran a record at another clock than its peak; "" where not, or untold.
+
+    Rates of multiplications follow the clock, so that a share of the peak does as well.
+    """
+    ran, peak = load_clock(record), ceiling.sm_clock_mhz if ceiling else None
+    if not ran or not peak or 1 / ANOTHER_CLOCK <= ran / peak <= ANOTHER_CLOCK:
+        return ""
+    return f"at {ran:,} MHz, the peak at {peak:,} MHz"
 
 
 def shares(record: Record, ceiling: Ceiling) -> tuple[float, float] | None:
@@ -58,7 +81,8 @@ def flags(record: Record, ceiling: Ceiling | None, cache_bytes: int | None) -> t
         return ()
     found = []
     if reached[0] > MORE_THAN_ALL:
-        found.append(_more_than_the_peak(record, reached[0]))
+        apart = another_clock(record, ceiling)
+        found.append(_more_than_the_peak(record, reached[0]) + (f"; {apart}" if apart else ""))
     moved = record.cost.bytes_moved(itemsize(record.dtype) or 1)
     beyond = reached[1] * _from_memory(record, moved, cache_bytes) / moved if moved else 0.0
     if beyond > MORE_THAN_ALL:

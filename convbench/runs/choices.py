@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from convbench.core.errors import SuiteError, UnknownNameError
+from convbench.core.reading import decimal
 from convbench.runs.conditions import AXES, defaults
 from convbench.runs.record import Run
 from convbench.runs.suite import (
@@ -171,9 +172,10 @@ def with_processes(suite: Suite, processes: int | None) -> Suite:
 
 
 def _numbers(given: tuple[str, ...], option: str) -> tuple[int, ...]:
-    if not given or not all(text.isdecimal() and int(text) for text in given):
+    numbers = tuple(number for text in given if (number := decimal(text)))
+    if not given or len(numbers) < len(given):
         raise SuiteError(f"{option} {','.join(given)!r:.200}: give whole numbers of at least 1.")
-    return tuple(int(text) for text in given)
+    return numbers
 
 
 def checked_values(

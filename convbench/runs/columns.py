@@ -73,6 +73,16 @@ def bytes_moved(record: Record) -> int | None:
     return int(record.cost.bytes_moved(size)) if record.cost and size else None
 
 
+def multiplied(record: Record) -> int | None:
+    """Return the multiplications of one call, those on padding not counted; None if not known.
+
+    Of a training step they are as counted, which is done on a GPU alone.
+    """
+    if record.direction != "forward":
+        return record.step.multiplications if record.step and not record.step.reason else None
+    return int(record.cost.multiplications_valid) if record.cost else None
+
+
 def of_counter(name: str) -> tuple[FrameColumn, FrameColumn]:
     """Return the two columns of a counter: what it reports, and whether it agrees."""
 
@@ -216,6 +226,14 @@ def _factor(key: str, title: Title) -> FrameColumn:
 
     note = f"factor of ratio_seconds, divided by that of the baseline: {title.note}"
     return FrameColumn(f"factor_{key}", "ratio", value, note)
+
+
+def _share_of_peak(row: Row) -> float | None:
+    known = row.bound or (row.ceiling and row.record.step)
+    made = multiplied(row.record)
+    if not known or not row.ceiling or not row.seconds or made is None:
+        return None
+    return made / row.ceiling.multiplications_per_second / row.seconds.value
 
 
 LAST_OF_COUNTS: Final = "ratio_parameters"
@@ -393,7 +411,7 @@ _ALL: Final = (
     FrameColumn(
         "share_of_peak",
         "share",
-        lambda row: row.bound.arithmetic / row.seconds.value if row.bound and row.seconds else None,
+        _share_of_peak,
         "of the measured peak rate of multiplications, those on padding not counted; more than 1 "
         "where an algorithm multiplies less (Winograd, FFT)",
     ),

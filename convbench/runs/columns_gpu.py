@@ -9,7 +9,8 @@ from convbench.clock.contamination import choices
 from convbench.clock.nvml import slowdowns
 from convbench.clock.samples import EVENT_TIME
 from convbench.core import text as show
-from convbench.runs.columns import FrameColumn, of_interval
+from convbench.runs.ceiling_share import ANOTHER_CLOCK, another_clock, load_clock
+from convbench.runs.columns import FrameColumn, bytes_moved, multiplied, of_interval
 from convbench.runs.launching import CONVENTIONS, LAUNCH_BOUND
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from convbench.core.units import Kind
     from convbench.runs.frame import Row
     from convbench.runs.record import Record
-    from convbench.runs.roofline import Bound
 
 
 def _clock(row: Row) -> str | None:
@@ -60,13 +60,41 @@ def _slowed(row: Row) -> str | None:
     return ", ".join(shares) or "nothing"
 
 
-def _reached(name: str, kind: Kind, value: Callable[[Bound], float], note: str) -> FrameColumn:
-    """Return the column of something of a case's bound divided by its time of a call."""
+def _rate(name: str, kind: Kind, value: Callable[[Record], int | None], note: str) -> FrameColumn:
+    """Return the column of something of a call divided by its time; it needs no peak rate."""
 
     def of_row(row: Row) -> float | None:
-        return value(row.bound) / row.seconds.value if row.bound and row.seconds else None
+        amount = value(row.record)
+        return None if amount is None or not row.seconds else amount / row.seconds.value
 
     return FrameColumn(name, kind, of_row, note)
+
+
+def _operations(record: Record) -> int | None:
+    made = multiplied(record)
+    return None if made is None else 2 * made
+
+
+def _moved(record: Record) -> int | None:
+    return bytes_moved(record) if record.direction == "forward" else None
+
+
+def _no_rate(row: Row) -> str | None:
+    """Return why a training step lacks a rate; None for all else."""
+    record = row.record
+    if record.direction == "forward" or not row.seconds:
+        return None
+    untold = "bytes: what a backward pass moves is not derived"
+    if record.step is None:
+        return f"operations: the run did not count the backward pass; {untold}"
+    why = f"operations: the step could not be counted ({record.step.reason}); "
+    return f"{why if record.step.reason else ''}{untold}"
+
+
+def _share_of_bandwidth(row: Row) -> float | None:
+    if not row.bound or not row.seconds:
+        return None
+    return sum(step.moving for step in row.bound.steps) / row.seconds.value
 
 
 def _held_by(row: Row) -> str | None:
@@ -104,20 +132,35 @@ _ALL: Final = (
         "text",
         _bound,
         f"yes where seconds_events exceeds seconds_kernel by more than "
-        f"{show.percent(LAUNCH_BOUND)} and seconds_issue is at least seconds_kernel; else no",
+        f"{show.percent(LAUNCH_BOUND)} and seconds_issue is at least seconds_kernel; else no; "
+        "missing where one of these times is and decides it",
     ),
-    _reached(
+    _rate(
         "operations_per_second",
         "flops",
-        lambda found: 2 * found.multiplications,
-        "floating-point operations: 2 for each multiplication by formula, those on padding not "
-        "counted",
+        _operations,
+        "floating-point operations by the time of a call: 2 for each multiplication by formula, "
+        "of a training step as counted, forward and backward; those on padding not counted",
     ),
-    _reached(
-        "bytes_per_second",
-        "rate",
-        lambda found: found.bytes_moved,
-        "bytes_moved by the time of a call",
+    _rate("bytes_per_second", "rate", _moved, "bytes_moved by the time of a call"),
+    FrameColumn(
+        "rates_unknown_because",
+        "text",
+        _no_rate,
+        "why a training step lacks operations_per_second or bytes_per_second",
+    ),
+    FrameColumn(
+        "peak_sm_clock_mhz",
+        "integer",
+        lambda row: row.ceiling.sm_clock_mhz if row.ceiling else None,
+        "clock of the multiprocessors at which the peak rate of share_of_peak was measured, in MHz",
+    ),
+    FrameColumn(
+        "peak_remark",
+        "text",
+        lambda row: another_clock(row.record, row.ceiling) or None,
+        f"that sm_clock_mhz differs from it by more than {show.percent(ANOTHER_CLOCK - 1)}, which "
+        "share_of_peak follows",
     ),
     FrameColumn(
         "held_by",
@@ -125,10 +168,10 @@ _ALL: Final = (
         _held_by,
         "the level of memory that holds the bytes of a step; several where steps differ",
     ),
-    _reached(
+    FrameColumn(
         "share_of_bandwidth",
         "share",
-        lambda found: sum(step.moving for step in found.steps),
+        _share_of_bandwidth,
         "of the measured bandwidth of held_by, each step by its own",
     ),
     FrameColumn(
@@ -137,6 +180,12 @@ _ALL: Final = (
         _tensor_cores,
         "whether the kernels of a pass multiply on tensor cores: yes, no, or how many of those "
         "whose names say it",
+    ),
+    FrameColumn(
+        "multiplies_in",
+        "text",
+        lambda row: row.record.execution.multiplies_in or None if row.record.execution else None,
+        "types of the numbers that the kernels of a pass multiply, of those whose names say it",
     ),
     FrameColumn(
         "kernel_choices",
@@ -148,7 +197,7 @@ _ALL: Final = (
     FrameColumn(
         "sm_clock_mhz",
         "integer",
-        _told("sm_clock_mhz", median_low),
+        lambda row: load_clock(row.record),
         f"clock of the multiprocessors under load, in MHz: {_OVER_ALL}",
     ),
     FrameColumn(

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from convbench.clock.caches import CACHE_MODES
 from convbench.clock.processes import ALLOCATORS, Allocator
+from convbench.core import text as show
 
 AXES: Final[dict[str, tuple[str, ...] | None]] = {
     "dtype": ("float32", "float64", "tf32", "bfloat16", "float16"),
@@ -48,22 +49,19 @@ class Condition:
         """What is said of each axis; an axis that is as by default is left out, except some."""
         said = {
             "device": self.device,
-            "dtype": self.dtype,
+            "dtype": show.precision(self.dtype, self.device),
             "layout": self.layout,
-            "threads": f"{self.threads} thread{'s' if self.threads > 1 else ''}",
+            "threads": show.on_threads(self.threads, self.device),
             "mode": self.mode,
             "direction": self.direction,
             "cache": {"cold": "cold caches"}.get(self.cache, self.cache.replace("_", " ")),
             "allocator": f"{self.allocator}'s allocator",
         }
         always = ("device", "dtype", "layout")
-        if self.device.startswith("cuda"):
-            said.pop("threads")  # of the host, which launches with one
-            said["dtype"] = {"float32": "ieee float32"}.get(self.dtype, self.dtype)  # without TF32
         return {
             axis: text
             for axis, text in said.items()
-            if axis in always or getattr(self, axis) != default(axis)
+            if text and (axis in always or getattr(self, axis) != default(axis))
         }
 
     @property

@@ -239,25 +239,16 @@ def _ends(
 
 
 def parts(record: Record, limit: Bound | None, ceiling: Ceiling | None) -> Parts:
-    """Return what the time of a record is made of; it has a cost, and says what ran.
-
-    A watched pass takes longer than a timed call. What ran in it takes no longer than the call: all
-    of it is shortened alike where it seems to.
-    """
+    """Return what the time of a record is made of; it has a cost, and says what ran."""
     execution, cost = record.execution, record.cost
     if execution is None or cost is None:
         raise ValueError(f"{record.case}: it has no cost, or does not say what ran")
-    products, operators = 0.0, 0.0
-    added = (ceiling.watched_seconds or 0.0) if ceiling else 0.0
-    for kernel in execution.kernels:
-        if _multiplies(kernel):
-            longer = added * kernel.calls if kernel.backend == _ATEN else 0.0
-            products += max(kernel.seconds / 2, kernel.seconds - longer)
-        elif not kernel.reorder:
-            operators += kernel.seconds
-    seen = products + operators + execution.reorder_seconds
-    whole = typical(record.judged).value if record.judged else math.inf
-    share = min(1.0, whole / seen) if seen else 1.0
+    took, share = _as_timed(record, execution, ceiling)
+    ran = list(zip(execution.kernels, took, strict=True))
+    products = sum(seconds for kernel, seconds in ran if _multiplies(kernel))
+    operators = sum(
+        seconds for kernel, seconds in ran if not _multiplies(kernel) and not kernel.reorder
+    )
     return Parts(
         multiplications=float(cost.multiplications),
         executed=float(cost.multiplications_valid) / fewer(execution),
@@ -267,6 +258,26 @@ def parts(record: Record, limit: Bound | None, ceiling: Ceiling | None) -> Parts
         reorders=share * execution.reorder_seconds,
         calls=_calling(record, execution, ceiling),
     )
+
+
+def _as_timed(
+    record: Record, execution: Execution, ceiling: Ceiling | None
+) -> tuple[list[float], float]:
+    """Return the seconds of what ran, without those of the watching, and the share to take of them.
+
+    A watched pass takes longer than a timed call. What ran in it takes no longer than the call: all
+    of it is shortened alike where it seems to.
+    """
+    added = (ceiling.watched_seconds or 0.0) if ceiling else 0.0
+    took = [
+        max(kernel.seconds / 2, kernel.seconds - added * kernel.calls)
+        if _multiplies(kernel) and kernel.backend == _ATEN
+        else kernel.seconds
+        for kernel in execution.kernels
+    ]
+    whole = typical(record.judged).value if record.judged else math.inf
+    seen = sum(took)
+    return took, min(1.0, whole / seen) if seen else 1.0
 
 
 def _multiplies(kernel: Kernel) -> bool:
@@ -309,17 +320,24 @@ def _calling(record: Record, execution: Execution, ceiling: Ceiling | None) -> f
     )
 
 
-def pairs(execution: Execution, limit: Bound) -> Iterator[tuple[Kernel, float, str]]:
+def pairs(record: Record, limit: Bound) -> Iterator[tuple[Kernel, float, str]]:
     """Yield each multiplying kernel with its step's share of the peak, and the step's label.
 
-    Only where there are as many such calls, one of a kind, as steps that multiply: then they are in
-    the same order.
+    Of the seconds that the factors have too. Only where there are as many such calls, one of a
+    kind, as steps that multiply: then they are in the same order.
     """
-    steps = [step for step in limit.steps if step.multiplications]
-    kernels = [kernel for kernel in execution.kernels if _multiplies(kernel)]
-    if len(kernels) != len(steps) or any(kernel.calls != 1 for kernel in kernels):
+    if record.execution is None:
         return
-    for kernel, step in zip(kernels, steps, strict=True):
-        if kernel.seconds:
-            rate = step.multiplications / kernel.seconds
+    steps = [step for step in limit.steps if step.multiplications]
+    took, share = _as_timed(record, record.execution, limit.ceiling)
+    kernels = [
+        (kernel, share * seconds)
+        for kernel, seconds in zip(record.execution.kernels, took, strict=True)
+        if _multiplies(kernel)
+    ]
+    if len(kernels) != len(steps) or any(kernel.calls != 1 for kernel, _ in kernels):
+        return
+    for (kernel, seconds), step in zip(kernels, steps, strict=True):
+        if seconds:
+            rate = step.multiplications / seconds
             yield kernel, rate / limit.ceiling.multiplications_per_second, step.label

@@ -27,6 +27,7 @@ from convbench.machine.device import too_large
 from convbench.runs.cases import Case, Group
 from convbench.runs.measuring import CaseCrew
 from convbench.runs.record import More, Record
+from convbench.runs.training import counted_step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -349,4 +350,5 @@ def _counted(case: Case, record: Record, watcher: Watcher) -> Record:
         tallies = {name: count_with(name, module, inputs) for name in asked_in_runs()}
     except Exception as error:  # noqa: BLE001  it was timed; that it is not counted is said
         tallies = {name: Unavailable(one_line(error)) for name in asked_in_runs()}
-    return replace(record, tallies=tallies)
+    rated = record.direction == "training" and record.device.startswith("cuda")
+    return replace(record, tallies=tallies, step=counted_step(case) if rated else None)

@@ -65,12 +65,24 @@ class Launching:
         return max(0.0, 1 - self.kernel.value / self.events.value)
 
     @property
-    def bound(self) -> bool | None:
-        """Whether the case is launch-bound; None without kernel time or issue time."""
-        if self.kernel is None or self.issue is None:
+    def waits(self) -> bool | None:
+        """Whether the event time exceeds the kernel time by `LAUNCH_BOUND`; None without kernels.
+
+        Why is not said: the device waits for launches, or between kernels that are queued.
+        """
+        if self.kernel is None:
             return None
-        longer = self.events.value > (1 + LAUNCH_BOUND) * self.kernel.value
-        return longer and self.issue.value >= self.kernel.value
+        return self.events.value > (1 + LAUNCH_BOUND) * self.kernel.value
+
+    @property
+    def bound(self) -> bool | None:
+        """Whether the case is launch-bound; None where that is not known.
+
+        So it is without kernel time, and where the device waits and there is no issue time.
+        """
+        if not self.waits or self.kernel is None:
+            return self.waits
+        return None if self.issue is None else self.issue.value >= self.kernel.value
 
 
 def clocks(records: Iterable[Record]) -> dict[str, Estimates]:

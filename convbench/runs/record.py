@@ -18,6 +18,7 @@ from convbench.core.text import plural
 from convbench.counting.tally import Tally, Unavailable
 from convbench.machine.ceilings import Ceiling
 from convbench.machine.resolution import Resolution
+from convbench.runs.training import TrainingStep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +74,7 @@ class Record(OneLine, Stored):
         ran: identity of what ran (backend, settings in force).
         execution: the library calls of one pass; null in files from before it was recorded, and
             where nothing was timed.
+        step: what was counted of a training step on a GPU; null for all else.
 
     """
 
@@ -105,6 +107,7 @@ class Record(OneLine, Stored):
     flags: tuple[str, ...] = ()
     ran: dict[str, str] = field(default_factory=dict)
     execution: Execution | None = field(default=None, metadata=ADDED)
+    step: TrainingStep | None = field(default=None, metadata=SPARSE)
 
     @property
     def in_short(self) -> str:

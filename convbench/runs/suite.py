@@ -209,7 +209,9 @@ def _toml(text: str, where: str) -> dict[str, Any]:
             raise ValueError("a key has more than 32 parts")
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        if "set_int_max_str_digits" in why:
+            why = "a number has too many digits"
         raise SuiteError(f"{where} is not TOML: {why}. Mend that line.") from None
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar
 
 from convbench.convs.base import ConvType, make
 from convbench.core.costs import SUMMED, Cost
-from convbench.core.errors import SpecError, first_line, one_line
+from convbench.core.errors import SpecError, first_line, one_line, quoted
 from convbench.core.spec import ConvSpec
 from convbench.formulas.symbols import QUANTITIES
 
@@ -47,8 +47,8 @@ def check_conv(
     """
     if not isinstance(kind, str | ConvType):
         raise SpecError(
-            f"check_conv({kind!r}) is given a {type(kind).__name__}: give the name of a registered "
-            "type, or a ConvType."
+            f"check_conv({quoted(kind)}) is given a {type(kind).__name__}: give the name of a "
+            "registered type, or a ConvType."
         )
     chosen = make(kind, knobs) if isinstance(kind, str) else kind
     generator = random.Random(seed)  # noqa: S311  slots to test, not secrets

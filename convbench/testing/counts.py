@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.convs.base import ConvType, make
 from convbench.core import text as show
-from convbench.core.errors import SpecError, UnknownNameError
+from convbench.core.errors import SpecError, UnknownNameError, quoted
 from convbench.core.spec import ConvSpec
 
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ def _count(module: Any, inputs: Any, counter: str | None, knobs: dict[str, Any])
     if isinstance(module, str | ConvType):
         if not isinstance(inputs, ConvSpec):
             raise SpecError(
-                f"assert_multiplications({module!r}, …) is given a {type(inputs).__name__} for the "
-                "slot of a convolution type: give its ConvSpec."
+                f"assert_multiplications({quoted(module)}, …) is given a {type(inputs).__name__} "
+                "for the slot of a convolution type: give its ConvSpec."
             )
         if knobs and not isinstance(module, str):
             raise SpecError(
@@ -126,8 +126,8 @@ def _count(module: Any, inputs: Any, counter: str | None, knobs: dict[str, Any])
         )
     if knobs:
         raise SpecError(
-            f"assert_multiplications has no argument {next(iter(knobs))!r}, and {_kind(module)} is "
-            "no convolution type whose knob it could be: leave it out."
+            f"assert_multiplications has no argument {quoted(next(iter(knobs)))}, and "
+            f"{_kind(module)} is no convolution type whose knob it could be: leave it out."
         )
     return _by_program(module, inputs, counter)
 
@@ -169,7 +169,7 @@ def _by_counter(counter: str, module: Any, inputs: Any) -> _Count:
 
     tally = count_with(counter, module, inputs)
     if isinstance(tally, Unavailable):
-        raise CountError(f"{tally.reason}. Leave counter={counter!r} out, or name another.")
+        raise CountError(f"{tally.reason}. Leave counter={quoted(counter)} out, or name another.")
     said = tally.convention
     return _Count(
         name=_kind(module),
@@ -186,7 +186,7 @@ def _check_counter(counter: object) -> None:
 
     if counter not in {FORMULA, PROFILE} and counter not in COUNTERS:
         known = ", ".join([FORMULA, PROFILE, *COUNTERS])
-        raise UnknownNameError(f"There is no counter {counter!r}. Known: {known}.")
+        raise UnknownNameError(f"There is no counter {quoted(counter)}. Known: {known}.")
 
 
 def _zeros(spec: ConvSpec) -> Any:
@@ -238,8 +238,8 @@ def _checked(**numbers: int | None) -> None:
         whole = whole and not isinstance(number, bool)
         if number is not None and not whole:
             raise SpecError(
-                f"{name}={number!r} is a {type(number).__name__}: give a whole number to compare "
-                "the count with."
+                f"{name}={quoted(number)} is a {type(number).__name__}: give a whole number to "
+                "compare the count with."
             )
 
 

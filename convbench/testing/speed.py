@@ -24,6 +24,7 @@ from convbench.clock.measurement import Measurement, MeasurementError
 from convbench.clock.samples import QUANTILE, Samples
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
+from convbench.core.errors import quoted
 from convbench.core.intervals import WIDEST, RatioInterval
 from convbench.testing.timed import label_of, timed
 
@@ -207,8 +208,8 @@ def check_by(by: object) -> None:
     number = isinstance(by, int | float) and not isinstance(by, bool)
     if not (number and 0 < by < math.inf):  # type: ignore[operator]
         raise MeasureError(
-            f"by={by!r}: give how many times as fast a must be, as a finite number above 0, such "
-            "as 1.2"
+            f"by={quoted(by)}: give how many times as fast a must be, as a finite number above "
+            "0, such as 1.2"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -69,7 +70,8 @@ def _number(text: str) -> Any:
     """Return an int or a float where the text is one, else the text itself (as 1/4)."""
     for kind in (int, float):
         try:
-            return kind(text)
+            value = kind(text)
         except ValueError:
             continue
+        return text if text.isdecimal() and value == math.inf else value
     return text

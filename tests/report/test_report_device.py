@@ -6,13 +6,18 @@ from dataclasses import replace
 
 import pytest
 from jsonschema import Draft202012Validator
+from report.gpu_runs import gpu_run
 from report.report_runs import whole_run
 
 from convbench.machine.ceilings import MEMORY, Ceiling, Level
 from convbench.report.cases import case_schema, cases_table
 from convbench.report.contents import contents
-from convbench.report.document import Table
+from convbench.report.document import Figure, Table
+from convbench.runs.columns import COLUMNS
+from convbench.runs.columns_gpu import OF_A_GPU
+from convbench.runs.frame import rows
 from convbench.runs.record import Machine
+from convbench.runs.training import TrainingStep
 
 IDLE = {"gpu": "A GPU", "gpu_clock_mhz": 345, "gpu_memory_clock_mhz": 405, "gpu_temperature_c": 31,
         "gpu_throttled": False, "gpu_clock_max_mhz": 1980}  # fmt: skip
@@ -66,7 +71,112 @@ def test_every_row_of_a_gpu_has_its_rates_and_shares_of_measured_peaks():
         assert said["rate"] == pytest.approx(2 * said["of the peak"] * 3e13)
         assert said["held by"] == "L2"
         assert said["bytes"] == pytest.approx(8e12 * said["of its bandwidth"])
-    assert "Peak: 60.0 TFLOP/s (float32, product of two 8192×8192 matrices)" in table.caption
+    assert "Peak: 60.0 TFLOP/s (ieee float32, product of two 8192×8192 mat" in table.caption
+
+
+def peaks(*clock):
+    """Return the peak rates of the scripted card for each type, at a clock if one is given."""
+    rates = {"float32": 3e13, "tf32": 2.4e14, "bfloat16": 4.9e14}
+    return tuple(
+        replace(CEILING, dtype=dtype, threads=1, multiplications_per_second=rate,
+                sm_clock_mhz=clock[0] if clock else None)
+        for dtype, rate in rates.items()
+    )  # fmt: skip
+
+
+def with_peaks(run, *clock):
+    return replace(run, header=replace(run.header, machine=Machine(ceilings=peaks(*clock))))
+
+
+AXES = {"dtype": ("float32", "tf32", "bfloat16")}
+
+
+def test_rates_need_no_measured_peaks_and_shares_do():
+    bare = gpu_run((32,), ("standard", "depthwise"), AXES)
+    known = with_peaks(bare)
+    assert len(bare.records) == 6
+    for row, other in zip(rows(bare), rows(known), strict=True):
+        seconds = row.seconds.value
+        value = {name: column.value(row) for name, column in {**COLUMNS, **OF_A_GPU}.items()}
+        assert value["clock"] == "kernel time"
+        assert value["operations_per_second"] == 2 * row.record.cost.multiplications_valid / seconds
+        size = 2 if row.record.dtype == "bfloat16" else 4
+        assert value["bytes_per_second"] == row.record.cost.bytes_moved(size) / seconds
+        assert value["share_of_peak"] is value["share_of_bandwidth"] is None
+        share = COLUMNS["share_of_peak"].value(other)
+        assert 2 * share * other.ceiling.multiplications_per_second == pytest.approx(
+            value["operations_per_second"]
+        )
+    names = {"case", "rate", "bytes"}
+    for table in tables(bare, "rates"):
+        assert {column.name for column in table.columns} == names
+        assert "What each case reached of the GPU, by its kernel time." in table.caption
+        assert "Its peak rates were not measured, so there are no shares of them." in table.caption
+    assert {c.name for c in tables(known, "rates")[0].columns} > {*names, "of the peak"}
+
+
+def test_rates_of_event_times_say_so():
+    run = gpu_run((32,), ("standard", "depthwise"), edit=lambda record: replace(record, also={}))
+    (table,) = tables(run, "rates")
+    assert "by its event time." in table.caption
+    assert all(row[1] and row[2] for row in table.rows)
+
+
+def trained(step):
+    run = gpu_run((32,), ("standard",), {"direction": ("training",)})
+    return replace(run, records=tuple(replace(one, step=step) for one in run.records))
+
+
+def test_a_training_step_has_the_rate_of_its_multiplications_both_ways():
+    run = with_peaks(trained(TrainingStep(multiplications=10**10)))
+    (row,) = rows(run)
+    (table,) = tables(run, "rates")
+    said = dict(zip((c.key for c in table.columns), table.rows[0], strict=True))
+    assert said["operations_per_second"] == 2e10 / row.seconds.value
+    assert said["share_of_peak"] == pytest.approx(1e10 / 3e13 / row.seconds.value)
+    assert "bytes_per_second" not in said
+    assert said["rates_unknown_because"] == "bytes: what a backward pass moves is not derived"
+    assert "of the step, forward and backward, as counted" in table.caption
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        (None, "operations: the run did not count the backward pass; bytes: what a back"),
+        (TrainingStep(reason="no rule for x"),
+         "operations: the step could not be counted (no rule for x); bytes: what a back"),
+    ],
+)  # fmt: skip
+def test_a_training_step_that_was_not_counted_says_why_it_has_no_rate(step, why):
+    (table,) = tables(trained(step), "rates")
+    assert [column.key for column in table.columns] == ["label", "rates_unknown_because"]
+    assert table.rows[0][1].startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("clock", "said"),
+    [(1980, None), (1930, None), (1755, "at 1,980 MHz, the peak at 1,755 MHz"),
+     (2100, "at 1,980 MHz, the peak at 2,100 MHz")],
+)  # fmt: skip
+def test_a_share_of_a_peak_at_another_clock_says_so(clock, said):
+    """The scripted card runs at 1,980 MHz."""
+
+    def alone_at(record):
+        told = tuple(replace(s, sm_clock_mhz=(1980,) * len(s.seconds)) for s in record.judged)
+        return replace(record, also={"kernel": told})
+
+    run = with_peaks(gpu_run((32,), ("standard", "depthwise"), edit=alone_at), clock)
+    frame = run.to_frame()
+    assert set(frame.peak_sm_clock_mhz) == {clock}
+    for name in ("rates", "bounds"):
+        (table,) = tables(run, name)
+        keys = [column.key for column in table.columns]
+        assert ("peak_remark" in keys) is bool(said)
+        assert f", at {clock:,} MHz" in table.caption
+        if said:
+            assert {row[keys.index("peak_remark")] for row in table.rows} == {said}
+    captions = [b.caption for b in contents(run).walk() if isinstance(b, Figure)]
+    assert any(f"measured ceilings of the device, at {clock:,} MHz" in said for said in captions)
 
 
 def test_every_row_of_a_gpu_has_its_clocks_and_what_slowed_it():

@@ -164,13 +164,42 @@ def test_launch_bound_is_what_the_host_holds_up(
         assert any(flag.startswith("launch-bound") for flag in row.flags) is is_bound
 
 
-def test_without_issue_time_it_is_not_known() -> None:
-    def blind(record: Record) -> Record:
-        return replace(record, samples=tuple(replace(s, issue_seconds=()) for s in record.samples))
+def blind(record: Record) -> Record:
+    """Take the issue times away, as older records lack them."""
+    return replace(record, samples=tuple(replace(s, issue_seconds=()) for s in record.samples))
 
-    row = by_name(gpu_run(types=ONE, edit=blind))["depthwise_separable"]
-    assert row.launching is not None
-    assert row.launching.bound is None
+
+def test_without_issue_time_it_is_known_only_where_the_gpu_does_not_wait() -> None:
+    found = by_name(gpu_run(types=ONE, edit=blind))
+    separable, standard = (found[name].launching for name in ("depthwise_separable", "standard"))
+    assert separable is not None
+    assert standard is not None
+    assert (separable.waits, separable.bound) == (True, None)
+    assert (standard.waits, standard.bound) == (False, False)
+    assert frame(gpu_run(types=ONE, edit=blind)).launch_bound.isna().sum() == 1
+
+
+def test_without_issue_time_the_finding_says_how_long_the_gpu_waits() -> None:
+    """Kernels of 4.9 µs in calls of 18 µs: for 73 % of the time none runs."""
+    run = gpu_run(types=ONE, edit=blind)
+    found = points(run)
+    assert found["Launching"].answer == (
+        "In 1 of 2 timed cases the GPU waits, for up to 73 % of the event time; the cause is not "
+        "known"
+    )
+    text = found["Launching"].text
+    assert "at most for 73 % (depthwise_separable)" in text
+    assert "the run has no issue times" in text
+    assert "calls follow one another every 18.0 µs" in text
+    assert "leaves the GPU without a kernel for 73 % of the time" in found["Try next"].text
+    said = str(contents(run).blocks)
+    assert "Launch-bound are 0 of 1 case." in said
+    assert "Of 1 it is not known, since they have no issue times: launching costs at most" in said
+    assert "No kernels were timed alone" not in said
+
+
+def test_without_issue_time_and_without_waiting_nothing_is_said() -> None:
+    assert "Launching" not in points(gpu_run((128,), ONE, edit=blind))
 
 
 # --- where kernels were not timed --------------------------------------------------------------
@@ -186,6 +215,8 @@ def test_a_case_without_kernel_time_has_event_time_and_no_ratio() -> None:
     assert row.no_time == "one has event time and the other kernel time, which do not compare"
     assert row.launching is not None
     assert row.launching.bound is None
+    said = str(contents(run).blocks)
+    assert "Of 1 it is not known, since their kernels were not timed alone." in said
     assert row.against(found["ghost"]) is None
     assert found["ghost"].time is not None, "the others compare as before"
     assert "Not compared with it: bottleneck (event time)" in points(run)["Fastest"].text

@@ -40,7 +40,7 @@ def test_the_finding_says_why_with_the_numbers_of_the_device():
     assert row.gap["kernels"].value == pytest.approx(260e-6 / least / of_base)
     assert why(row) == (
         "A multiplication takes 3.2× as long as in standard: 1.6× from slower kernels, depthwise "
-        "convolution (oneDNN, direct) at 29 % and 1×1 convolution (ATen, im2col and GEMM) at 63 % "
+        "convolution (oneDNN, direct) at 29 % and 1×1 convolution (ATen, im2col and GEMM) at 64 % "
         "of the device's peak, where standard has convolution (oneDNN, jit) at 125 %; 1.4× because "
         "memory limits the depthwise convolution; 1.2× from other operators, 40.0 µs of 400 µs, "
         "where standard has 0 s of 1.00 ms; 1.1× from calls of the libraries, 35.0 µs of 400 µs, "
@@ -141,3 +141,24 @@ def test_every_format_holds_it(name):
         content if isinstance(content, bytes) else content.encode() for content in files.values()
     )
     assert b"factor_kernels" in text or b"kernels" in text
+
+
+def test_a_share_of_the_peak_of_a_gpu_says_where_it_ran_at_another_clock():
+    """The peak was measured at 1,755 MHz; one ran at 1,410, and its baseline at the peak's."""
+    run = explained_run()
+
+    def on_a_gpu(record, clock):
+        taken = tuple(replace(s, sm_clock_mhz=(clock,) * len(s.seconds)) for s in record.samples)
+        return replace(record, device="cuda:0", samples=taken)
+
+    (ceiling,) = run.header.machine.ceilings
+    there = replace(ceiling, device="cuda:0", sm_clock_mhz=1755)
+    run = replace(
+        run,
+        header=replace(run.header, machine=replace(run.header.machine, ceilings=(there,))),
+        records=tuple(map(on_a_gpu, run.records, (1755, 1410))),
+    )
+    text = why(light(run))
+    assert "of the device's peak (at 1,410 MHz, the peak at 1,755 MHz), where standard has" in text
+    assert text.count("MHz") == 2
+    assert "MHz" not in why(light(explained_run()))

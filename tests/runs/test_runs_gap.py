@@ -228,13 +228,25 @@ def test_the_baseline_and_a_case_without_a_ratio_have_no_factors():
 
 
 def test_kernels_belong_to_steps_where_there_are_as_many():
-    (first, share, label), (second, other, _) = pairs(LIGHT.execution, bound(LIGHT, CEILING))
+    (first, share, label), (second, other, _) = pairs(LIGHT, bound(LIGHT, CEILING))
     assert (first.implementation, second.implementation) == ("jit_dw", "Slow2d")
     assert label == "depthwise convolution"
     assert share == pytest.approx(64 * VALID / 60e-6 / 1e11)
-    assert other == pytest.approx(64 * PLANE / 203e-6 / 1e11)
+    assert other == pytest.approx(64 * PLANE / 200e-6 / 1e11), "3 µs were those of the observing"
     one = Execution(kernels=(kernel(1e-4, calls=2),))
-    assert list(pairs(one, bound(LIGHT, CEILING))) == []
+    assert list(pairs(replace(LIGHT, execution=one), bound(LIGHT, CEILING))) == []
+    assert list(pairs(replace(LIGHT, execution=None), bound(LIGHT, CEILING))) == []
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_the_shares_of_the_peak_are_of_the_seconds_that_the_factors_have(device):
+    """As watched they took 2 ms, and the call takes 1 ms: each took half as long in it."""
+    slow = record("standard", kernel(1500e-6), kernel(500e-6, "reorder", calls=2), device=device)
+    ceiling = replace(CEILING, device=device)
+    limit = bound(slow, ceiling)
+    ((_, share, _),) = pairs(slow, limit)
+    assert share == pytest.approx(limit.arithmetic / parts(slow, limit, ceiling).products)
+    assert share == pytest.approx(4096 * VALID / 750e-6 / 1e11)
 
 
 def test_what_ran_in_a_watched_pass_takes_no_longer_than_the_call():

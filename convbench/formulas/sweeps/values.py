@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-from convbench.core.errors import SpecError
+from convbench.core.errors import SpecError, quoted
 from convbench.core.spec import MAX_DIMS, PER_AXIS
 
 _NUMBERS: Final = (*PER_AXIS, "scale", "in_channels", "out_channels", "batch")
@@ -39,13 +39,13 @@ def entries(field: str, given: Any) -> list[Any]:
     """
     found = [_entry(field, value) for value in _listed(field, given)]
     if not found:
-        raise SpecError(f"{field}={given!r} has no values: give at least one.")
+        raise SpecError(f"{field}={quoted(given)} has no values: give at least one.")
     return found
 
 
 def _listed(field: str, given: Any) -> list[Any]:
     if isinstance(given, bytes | bytearray | Mapping | AbstractSet):
-        raise SpecError(f"{field}={given!r:.200} is no list of values: give a value, or a list.")
+        raise SpecError(f"{field}={quoted(given)} is no list of values: give a value, or a list.")
     if hasattr(given, "ndim"):  # an array: a list of numbers, or a row for each value
         given = given.tolist()
         return [tuple(row) if isinstance(row, list) else row for row in _as_list(given)]
@@ -58,7 +58,7 @@ def _listed(field: str, given: Any) -> list[Any]:
     listed = list(itertools.islice(given, _MOST_UNSIZED + 1))
     if len(listed) > _MOST_UNSIZED:
         raise SpecError(
-            f"{field}={given!r:.200} has no length and gives more than {_MOST_UNSIZED:,} values: "
+            f"{field}={quoted(given)} has no length and gives more than {_MOST_UNSIZED:,} values: "
             "give a list."
         )
     return listed
@@ -75,7 +75,7 @@ def _is_compound(value: Any) -> bool:
 def _entry(field: str, value: Any) -> Any:
     if field == "bias":
         if not isinstance(value, bool):
-            raise SpecError(f"bias={value!r} is neither True nor False: give one of them.")
+            raise SpecError(f"bias={quoted(value)} is neither True nor False: give one of them.")
         return value
     if field not in _NUMBERS:
         return value.item() if hasattr(value, "item") and not getattr(value, "ndim", 0) else value
@@ -86,7 +86,9 @@ def _entry(field: str, value: Any) -> Any:
     if field in PER_AXIS and isinstance(value, list | tuple):
         axes = tuple(_whole(field, value, item) for item in value)
         if not 1 <= len(axes) <= MAX_DIMS:
-            raise SpecError(f"{field}={value!r}: give one to {MAX_DIMS} numbers, one an axis.")
+            raise SpecError(
+                f"{field}={quoted(value)}: give one to {MAX_DIMS} numbers, one an axis."
+            )
         return axes if len(axes) > 1 else axes[0]
     return _whole(field, value, value)
 
@@ -101,11 +103,11 @@ def _whole(field: str, value: Any, item: Any) -> int:
     except (TypeError, ValueError):
         also = ", '3x5' or 'same'" if field == "padding" else ", or '56x28' for each axis"
         raise SpecError(
-            f"{field}={shown!r} is not a whole number: give an integer of at least {low}"
+            f"{field}={quoted(shown)} is not a whole number: give an integer of at least {low}"
             f"{also if field in PER_AXIS else ''}."
         ) from None
     if not low <= number < 2**31:
-        raise SpecError(f"{field}={shown!r} holds {number}: give {low} to 2147483647.")
+        raise SpecError(f"{field}={quoted(shown)} holds {number}: give {low} to 2147483647.")
     return number
 
 

@@ -10,6 +10,7 @@ from convbench.core import text as show
 from convbench.core.sources import UNKNOWN
 from convbench.machine.ceilings import MEMORY, Ceiling
 from convbench.machine.probe import Probe
+from convbench.report.device import at_clock
 from convbench.report.document import Block, Column, Document, Heading, Paragraph, Table
 
 UNTOLD: Final = (None, UNKNOWN, "none")
@@ -41,17 +42,20 @@ def page(found: Probe, path: Path) -> Document:
 
 
 def _ceiling(ceiling: Ceiling) -> Iterator[Block]:
-    threads = show.plural(ceiling.threads, "thread")
-    yield Heading(level=2, text=f"{ceiling.device}, {ceiling.dtype}, {threads}")
+    of = (
+        ceiling.device,
+        show.precision(ceiling.dtype, ceiling.device),
+        show.on_threads(ceiling.threads, ceiling.device),
+    )
+    yield Heading(level=2, text=", ".join(filter(None, of)))
     yield Table(id="probe", caption="", columns=_COLUMNS, rows=tuple(_rows(ceiling)))
 
 
 def _rows(ceiling: Ceiling) -> Iterator[tuple[Any, ...]]:
-    clock = f", at {ceiling.sm_clock_mhz:,} MHz" if ceiling.sm_clock_mhz else ""
     yield (
         "multiplications",
         f"{show.count(ceiling.multiplications_per_second)}MAC/s",
-        f"{ceiling.peak_of}{clock}",
+        f"{ceiling.peak_of}{at_clock(ceiling)}",
     )
     if ceiling.device != "cpu":
         yield "the same", show.flops(2 * ceiling.multiplications_per_second), "2 FLOP for each MAC"
