@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.clock.processes import allocator_in_force, ready
+from convbench.clock.allocator import allocator_in_force
+from convbench.clock.processes import ready
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Failure, Samples
 from convbench.clock.stats import ratio

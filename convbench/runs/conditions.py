@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from convbench.clock.allocator import ALLOCATORS, Allocator
 from convbench.clock.caches import CACHE_MODES
-from convbench.clock.processes import ALLOCATORS, Allocator
 
 AXES: Final[dict[str, tuple[str, ...] | None]] = {
     "dtype": ("float32", "float64", "tf32", "bfloat16", "float16"),
