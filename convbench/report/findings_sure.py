@@ -16,6 +16,7 @@ from convbench.report.phrases import WITHIN, kinds_of, rounds_of, tied
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convbench.machine.resolution import SizeResolution
     from convbench.runs.record import Machine, Run
 
 FEW_ROUNDS: Final = 10
@@ -69,19 +70,17 @@ def resolution(machine: Machine) -> str:
         return f" The machine's A/A test failed: {machine.failed}."
     if (found := machine.resolution) is None:
         return ""
-    told = [
-        f"{show.percent(size.smallest_difference)} at {show.seconds(size.seconds_per_call)} a call"
-        for size in found.sizes
-        if size.smallest_difference is not None
-    ]
-    clock = f", {EVENT_TIME}" if found.device.startswith("cuda") else ""
+    told, events = _detectable(found.sizes), _detectable(found.events)
+    clock = f", {found.clock_of_a_gpu}" if found.clock_of_a_gpu else ""
     text = (
         f" Before the run, identical code timed against itself (A/A test{clock}) was called "
         f"different in {found.excluding_one} of {found.trials} pairs (5 % is expected by chance)"
     )
     text += f"; {found.too_short} more could not be judged" if found.too_short else ""
     text += (
-        f"; the smallest difference that can be detected is {show.listing(told)}."
+        f"; the smallest difference that can be detected is {show.listing(told)}"
+        + (f" (by {EVENT_TIME} {show.listing(events)})" if events else "")
+        + "."
         if told
         else "; it was too short to say how small a difference can be detected."
     )
@@ -91,6 +90,14 @@ def resolution(machine: Machine) -> str:
             "differences, and run convbench doctor."
         )
     return text
+
+
+def _detectable(sizes: Sequence[SizeResolution]) -> list[str]:
+    return [
+        f"{show.percent(size.smallest_difference)} at {show.seconds(size.seconds_per_call)} a call"
+        for size in sizes
+        if size.smallest_difference is not None
+    ]
 
 
 def _basis(rounds: Sequence[int], processes: Sequence[int]) -> str:

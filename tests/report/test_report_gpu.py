@@ -385,16 +385,38 @@ def test_the_screen_at_the_end_of_a_run_says_that_it_is_launch_bound() -> None:
     assert "of kernel time a call" in said
 
 
-def test_the_test_of_the_machine_is_of_event_time_on_a_gpu() -> None:
-    size = SizeResolution(
-        name="small", what="a convolution", seconds_per_call=2e-5, seconds_per_trial=0.5,
-        page_faults_per_call=0.0,
-        trials=(Trial(value=1.0, low=0.99, high=1.01, rounds=20, settled=True),) * 8,
-    )  # fmt: skip
-    found = Resolution(
+def resolution(**changes: Any) -> Resolution:
+    """Return an A/A test of a GPU of one size, whose trials reach 1 % either way."""
+    return Resolution(
         budget=8.0, seconds=8.0, threads=1, device="cuda:0", seed=0, allocator="system",
-        steal_share=None, sizes=(size,),
+        steal_share=None, sizes=(tried(0.01, 2e-5),), **changes,
     )  # fmt: skip
+
+
+def tried(reach: float, seconds: float) -> SizeResolution:
+    return SizeResolution(
+        name="small", what="a convolution", seconds_per_call=seconds, seconds_per_trial=0.5,
+        page_faults_per_call=0.0,
+        trials=(Trial(value=1.0, low=1 / (1 + reach), high=1 + reach, rounds=20),) * 8,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "test", "told"),
+    [
+        ({"clock": "kernel time", "events": (tried(0.05, 3e-5),)}, "kernel time",
+         "detected is 1 % at 20.0 µs a call (by event time 5 % at 30.0 µs a call)."),
+        ({"clock": "event time"}, "event time", "detected is 1 % at 20.0 µs a call."),
+        ({}, "event time", "detected is 1 % at 20.0 µs a call."),  # a file from before
+    ],
+)  # fmt: skip
+def test_the_test_of_the_machine_says_of_which_clock_of_a_gpu_it_is(
+    changes: dict[str, Any], test: str, told: str
+) -> None:
     run = gpu_run(types=ONE)
-    run = replace(run, header=replace(run.header, machine=Machine(resolution=found)))
-    assert "(A/A test, event time)" in points(run)["How sure"].text
+    run = replace(
+        run, header=replace(run.header, machine=Machine(resolution=resolution(**changes)))
+    )
+    text = points(run)["How sure"].text
+    assert f"(A/A test, {test})" in text
+    assert told in text
