@@ -49,10 +49,11 @@ def _known(main: Group | None, doubt: str) -> str:
     if main is None or not full or main.baseline is None:
         return ""
     best, base = full[0], main.baseline.record.label
+    by_clock = f" by {best.record.clock}" if main.apart else ""
     if doubt:
         return f"Not sure: the machine was busy. {show.capital(remedy(main.timed))}"
     if best.is_baseline:
-        text = f"No type is faster than {base}"
+        text = f"No type is faster than {base}{by_clock}"
     elif best.time and best.time.verdict == "faster":
         sure = show.confidence(best.time.confidence)
         text = f"{best.record.label} is faster than {base} at {sure} confidence"
