@@ -168,7 +168,8 @@ def threads(*, tell):
 
 def place(number, *, tell):
     import torch
-    from convbench.clock.group_process import Order, _moved
+    from convbench.clock.crew import Order
+    from convbench.clock.group_process import _moved
     moved = _moved(Order(seed=1, number=number, session="", seconds=1))
     return [torch.empty(size).data_ptr() for size in (250, 1000, 100_000)]
 """

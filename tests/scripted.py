@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from typing import Any
 
-from convbench.clock.samples import Samples
-from convbench.clock.stopwatch import Work
+import pytest
+
+from convbench.clock import group_kernels, group_process
+from convbench.clock.cuda import CudaStopwatch
+from convbench.clock.cuda_graphs import KernelStopwatch
+from convbench.clock.samples import KERNEL, Samples
+from convbench.clock.stopwatch import Stopwatch, Work
 
 
 def samples(seconds: Iterable[float], session: str = "s", **changes: Any) -> Samples:
@@ -102,3 +107,15 @@ class ScriptedDriver:
     def delay(self) -> None:
         """Write it down."""
         self.told.append("delay")
+
+
+def put_in(monkeypatch: pytest.MonkeyPatch, card: Callable[[], Any]) -> None:
+    """Have processes time on a scripted device: on the one that `card` then returns."""
+
+    def stopwatch(device: str, name: str = "") -> Stopwatch:
+        kind = KernelStopwatch if name == KernelStopwatch.name else CudaStopwatch
+        return kind(device, driver=card())
+
+    kernel = lambda device: {KERNEL: KernelStopwatch(device, driver=card())}  # noqa: E731
+    monkeypatch.setattr(group_process, "stopwatch_for", stopwatch)
+    monkeypatch.setattr(group_kernels, "clocks_for", kernel)

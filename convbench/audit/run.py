@@ -15,7 +15,8 @@ from convbench.audit.case import CASES
 from convbench.audit.cell import Answer, absent, missing
 from convbench.audit.result import AuditError, AuditResult, CaseInfo, CounterInfo
 from convbench.audit.verdicts import Cell
-from convbench.clock.processes import Nursery, ProcessError
+from convbench.clock.conversation import ProcessError
+from convbench.clock.processes import Nursery
 from convbench.core.version import __version__
 from convbench.counting.base import COUNTERS
 

@@ -5,7 +5,9 @@
     sampler           the order of competitors, the rounds, and until when
     samples           the raw times that come of it, and the time of a call in one process
     processes         where it happens: forked from a process that is ready, or started anew
+    crew              what competes in a group, and what a process is told and says of it
     group_process     what one process does with the competitors of a group
+    group_kernels     the times of their kernels alone on a GPU, also in a process of their own
     gathering         one process after the other is asked about them: the engine of all that times
     estimates         times and ratios over processes, with their intervals and verdicts
     stats             the same of the rounds of one process

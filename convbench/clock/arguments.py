@@ -10,8 +10,8 @@ from functools import partial
 from types import MethodType
 from typing import Any, Final
 
+from convbench.clock.allocator import ALLOCATORS
 from convbench.clock.cuda import stopwatch_for
-from convbench.clock.processes import ALLOCATORS
 from convbench.core.errors import ConvbenchError, UnknownNameError, quoted
 
 _MOST: Final = 1_000_000

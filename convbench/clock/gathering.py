@@ -14,9 +14,12 @@ from statistics import median
 from typing import Any, Final
 
 from convbench.clock.competitor import LONG_CALL
+from convbench.clock.conversation import ProcessDied, ProcessError
+from convbench.clock.crew import Crew, Measure, Order, Outcome
 from convbench.clock.estimates import Estimates
-from convbench.clock.group_process import Crew, Measure, Order, Outcome, do
-from convbench.clock.processes import Nursery, ProcessDied, ProcessError
+from convbench.clock.group_kernels import alone, rejoined
+from convbench.clock.group_process import do
+from convbench.clock.processes import Nursery
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import NO_KERNELS, Samples, judged
 
@@ -42,7 +45,8 @@ class Gathering:
             calls), after which its process is ended, and it has no time.
         outcomes: of each competitor, one entry a process that was asked about it.
         earlier: processes whose outcomes are known from before this began.
-        took: seconds that each process took in all.
+        took: seconds that each process took in all, without those of processes that were asked for
+            kernels alone, as is only done until it is known which cannot be captured.
         rounds: seconds that its rounds took, as far as the samples tell.
 
     """
@@ -144,9 +148,13 @@ class Gathering:
             process=self.nursery.kind if self.nursery else self.here or "fresh",
         )
         answer = self._asked(order)
+        self.took.append(time.perf_counter() - begin)
+        later = alone(order, answer) if self.nursery else None
+        if later is not None:
+            kernels = self._asked(later)
+            answer |= {name: rejoined(answer[name], said) for name, said in kernels.items()}
         for name, outcome in answer.items():
             self.outcomes.setdefault(name, []).append(outcome)
-        self.took.append(time.perf_counter() - begin)
         # with the untimed call before each sample
         self.rounds.append(
             sum(

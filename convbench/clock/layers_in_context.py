@@ -28,9 +28,9 @@ from convbench.clock.calls import (
     work_of,
 )
 from convbench.clock.contamination import MANY, contaminated_share, flags
+from convbench.clock.crew import Contestant, Order, Outcome, Tell
 from convbench.clock.estimates import Estimates, over_processes
 from convbench.clock.gathering import Gathering
-from convbench.clock.group_process import Contestant, Order, Outcome, Tell
 from convbench.clock.processes import ready
 from convbench.clock.samples import Samples, of_process
 from convbench.clock.stats import exponential, median_interval

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from convbench.clock.allocator import Allocator
 from convbench.clock.arguments import Given, MeasureError, call_of, check, check_whole
 from convbench.clock.checking import (
     MANY_DENORMALS,
@@ -19,10 +20,10 @@ from convbench.clock.checking import (
     digest,
     same_at_any_address,
 )
+from convbench.clock.crew import Contestant, Order, OtherValuesError, Tell
 from convbench.clock.gathering import TIMEOUT, Gathering
-from convbench.clock.group_process import Contestant, Order, OtherValuesError, Tell
 from convbench.clock.measurement import Measurement
-from convbench.clock.processes import Allocator, ready
+from convbench.clock.processes import ready
 from convbench.clock.samples import KERNEL
 from convbench.clock.stopwatch import STOPWATCHES
 from convbench.core.errors import one_line, quoted
@@ -99,7 +100,7 @@ class CallCrew:
         return tuple(self.calls)
 
     def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Called]]:  # noqa: ARG002
-        """Take each callable; as `group_process.Crew`."""
+        """Take each callable; as `crew.Crew`."""
         for name, (call, inputs) in self.calls.items():
             if name not in order.without:
                 yield name, Called(call, inputs, order)

@@ -20,52 +20,26 @@ import atexit
 import mmap
 import os
 import pickle
-import platform
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self
 
+from convbench.clock.allocator import Allocator, environment
+from convbench.clock.conversation import (
+    Garbled,
+    ProcessDied,
+    ProcessError,
+    converse,
+    how_it_ended,
+)
 from convbench.clock.steps import SIZE, step_in
-from convbench.clock.worker import Errand, received, send
-from convbench.core.errors import ConvbenchError
+from convbench.clock.timeouts import PATIENCE, Watch, close_pipe
+from convbench.clock.worker import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-Allocator = Literal["kept", "system"]
-ALLOCATORS: Final = ("kept", "system")
-
-_KEPT_PAGES: Final = {
-    "MALLOC_MMAP_MAX_": "0",  # large blocks come from the heap, and are not unmapped when freed
-    "MALLOC_TRIM_THRESHOLD_": str(2**46),  # the heap's top is never given back
-    "MALLOC_TOP_PAD_": str(64 * 2**20),  # it grows in large steps
-}
-"""glibc's switches (mallopt(3)) that keep freed pages; other C libraries do not know them."""
-
-
-class ProcessError(ConvbenchError):
-    """A fresh process did not do what it was asked, for the reason in the message."""
-
-
-class ProcessDied(ProcessError):  # noqa: N818  the two differ by how it ended
-    """A fresh process ended without an answer: killed, out of memory, or crashed.
-
-    Args:
-        said: the message.
-        at: the competitor that it had begun a step of; "" where there is none.
-        hung: whether it was ended since it gave no sign.
-
-    """
-
-    def __init__(self, said: str, at: str = "", *, hung: bool = False) -> None:
-        """Say how."""
-        super().__init__(said)
-        self.at, self.hung = at, hung
 
 
 def fresh(
@@ -92,10 +66,6 @@ def fresh(
     """
     with Nursery(allocator=allocator, plugins=plugins, kind="fresh") as one:
         return one.ask(function, *arguments, told=told)
-
-
-class _Garbled(ProcessDied):
-    """What came from a fresh process is no message: its pipe was written to by what it ran."""
 
 
 class Nursery:
@@ -152,13 +122,11 @@ class Nursery:
         self._steps[:] = bytes(SIZE)
         self._complaints.seek(0)
         self._complaints.truncate()
-        watch = _Watch(self._process, timeout, lambda: step_in(self._steps)[0])
+        watch = Watch(self._process, timeout, lambda: step_in(self._steps)[0])
         try:
             with watch:
                 hear = watch.hearing(told)
-                answer = _converse(
-                    self._process, errand, hear, self._complaints if forked else None
-                )
+                answer = converse(self._process, errand, hear, self._complaints if forked else None)
             kept = forked and not watch.ended
         except (EOFError, BrokenPipeError):
             if watch.ended:
@@ -168,10 +136,10 @@ class Nursery:
                     step_in(self._steps)[1],
                     hung=True,
                 ) from None
-            how = _how_it_ended(self._process.wait(), self._complaints)
+            how = how_it_ended(self._process.wait(), self._complaints)
             raise ProcessDied(how, step_in(self._steps)[1]) from None
         except ProcessError as error:
-            kept = forked and not watch.ended and not isinstance(error, _Garbled)
+            kept = forked and not watch.ended and not isinstance(error, Garbled)
             if isinstance(error, ProcessDied):
                 error.at = step_in(self._steps)[1]
             raise
@@ -185,9 +153,9 @@ class Nursery:
         process = self._process
         if process is None or process.stdin is None:
             return
-        _close(process.stdin)  # which ends what was forked, too
+        close_pipe(process.stdin)  # which ends what was forked, too
         with suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE)
+            process.wait(PATIENCE)
             return
         process.kill()
 
@@ -283,168 +251,14 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
     """End a process; a nursery sees its questions close, and ends what it forked."""
     for stream in (process.stdin, process.stdout):
         if stream is not None:
-            _close(stream)
+            close_pipe(stream)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(_PATIENCE)
+        process.wait(PATIENCE)
         return
     process.kill()
     process.wait()
 
 
-def environment(allocator: Allocator) -> dict[str, str]:
-    """Return the environment of a fresh process: the caller's, with the allocator's switches.
-
-    For "system" without those that this process, itself a fresh one, was started with.
-    """
-    if allocator == "kept":
-        return {**os.environ, **_KEPT_PAGES}
-    return {name: value for name, value in os.environ.items() if _KEPT_PAGES.get(name) != value}
-
-
-def allocator_in_force() -> Allocator:
-    """Return what the allocator of this very process does with freed pages.
-
-    "kept" where glibc obeys the switches; another C library, or an allocator loaded before it, does
-    not know them.
-    """
-    obeys = platform.libc_ver()[0] == "glibc" and not os.environ.get("LD_PRELOAD")
-    told = all(os.environ.get(name) == value for name, value in _KEPT_PAGES.items())
-    return "kept" if obeys and told else "system"
-
-
 _BOOT = (
     "import sys; sys.path[:] = {path!r}; from convbench.clock.worker import {role}; {role}({steps})"
 )
-_MESSAGES: Final = ("told", "result", "error", "ended", "over")
-"""What a message may begin with."""
-_PATIENCE: Final = 1.0
-"""Seconds for a process to end by itself."""
-
-
-def _converse(
-    process: subprocess.Popen[bytes],
-    errand: Errand,
-    told: Callable[[Any], None] | None,
-    complaints: IO[bytes] | None = None,
-) -> Any:
-    """Ask, and hear what is told until there is an answer.
-
-    complaints: what a forked process wrote to standard error; its parent then also says when it is
-    over, and nothing is returned before.
-    """
-    if process.stdin is None or process.stdout is None:  # pragma: no cover  both are pipes
-        raise ProcessError("a fresh process has no pipes")
-    send(process.stdin, errand)
-    answer: tuple[Any, ...] = ()
-    while not answer or (complaints is not None and answer[0] != "over"):
-        message = _heard(process.stdout)
-        if message[0] == "told":
-            if told is not None:
-                told(message[1])
-        elif message[0] == "over" and answer:
-            break
-        else:
-            answer = message
-    if answer[0] == "result":
-        return answer[1]
-    if answer[0] == "over" and complaints is not None:
-        raise ProcessDied(_how_it_ended(answer[1], complaints))
-    if answer[0] == "ended":  # by SystemExit or KeyboardInterrupt
-        raise ProcessDied(f"it ended its process ({answer[1]})")
-    raise ProcessError(answer[1])
-
-
-def _heard(stream: IO[bytes]) -> tuple[Any, ...]:
-    """Return the next message; EOFError where there is none, ProcessDied where it is none."""
-    data = received(stream)
-    try:
-        message = pickle.loads(data)  # noqa: S301  from a process that this one started
-    except Exception:  # noqa: BLE001  other bytes may be taken for any instruction
-        message = None
-    if isinstance(message, tuple) and message and message[0] in _MESSAGES:
-        return message
-    raise _Garbled(
-        "something that it ran wrote to the pipe of its results: let it write to files that it "
-        "opens itself"
-    )
-
-
-def _how_it_ended(status: int, complaints: IO[bytes]) -> str:
-    complaints.seek(0)
-    lines = complaints.read().decode(errors="replace").strip().splitlines()
-    said = f"; it said: {lines[-1][:200]}" if lines else ""
-    if status == -signal.SIGKILL:
-        return f"its process was killed (SIGKILL), as a system out of memory does{said}"
-    if status < 0:
-        named = {int(known): known.name for known in signal.Signals}
-        return f"its process crashed ({named.get(-status, f'signal {-status}')}){said}"
-    return f"its process ended with status {status} and no answer{said}"
-
-
-class _Watch:
-    """Ends a process that has said nothing, and begun no step, for so many seconds.
-
-    Args:
-        process: which.
-        seconds: None waits for ever.
-        steps: returns how many steps the process has begun.
-
-    Attributes:
-        ended: whether it did.
-
-    """
-
-    def __init__(
-        self, process: subprocess.Popen[bytes], seconds: float | None, steps: Callable[[], int]
-    ) -> None:
-        self._process, self._seconds, self._steps = process, seconds, steps
-        self._last, self._sign = steps(), time.monotonic()
-        self._over = threading.Event()
-        self._lock = threading.Lock()
-        self.ended = False
-
-    def __enter__(self) -> Self:
-        if self._seconds is not None:
-            threading.Thread(target=self._watch, args=(self._seconds,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._over.set()
-
-    def hearing(self, told: Callable[[Any], None] | None) -> Callable[[Any], None]:
-        """Return what is to be told every message: each begins the time anew."""
-
-        def hear(message: Any) -> None:
-            self._sign = time.monotonic()
-            if told is not None:
-                told(message)
-
-        return hear
-
-    def _watch(self, seconds: float) -> None:
-        while not self._over.wait(min(seconds / _LOOKS, threading.TIMEOUT_MAX)):
-            with self._lock:
-                if self._over.is_set():
-                    return
-                if (steps := self._steps()) != self._last:
-                    self._last, self._sign = steps, time.monotonic()
-                if time.monotonic() - self._sign < seconds:
-                    continue
-                self.ended = True
-                if self._process.stdin is not None:  # a nursery then ends what it forked
-                    _close(self._process.stdin)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_PATIENCE)
-                return
-            self._process.kill()
-            return
-
-
-_LOOKS: Final = 8
-"""Within a timeout: how often it is looked whether a step was begun."""
-
-
-def _close(stream: IO[bytes]) -> None:
-    with suppress(BrokenPipeError):
-        stream.close()

@@ -10,34 +10,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from convbench.clock.samples import KERNEL, KERNEL_TIME, time_title
 from convbench.comparing.matching import identity
+from convbench.runs.one_clock import by_events, mixed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from convbench.comparing.matching import Key, Pair
     from convbench.runs.record import Record, Run
 
 EVENTS: Final = "event times: the kernels were not timed on both sides"
 """What is said of a pair whose kernel times one side lacks."""
-
-
-def by_events(record: Record) -> Record:
-    """Return the record without the times of its kernels: its event times are then compared.
-
-    It has none where the stopwatch of kernels was asked for, and nothing else was timed.
-    """
-    if time_title(record.samples) == KERNEL_TIME:
-        return replace(record, samples=(), also={})
-    return replace(
-        record, also={name: told for name, told in record.also.items() if name != KERNEL}
-    )
-
-
-def mixed(records: Iterable[Record | None]) -> bool:
-    """Tell whether some of these have kernel times, and others only event times."""
-    return len({record.kernels_alone for record in records if record and record.samples}) > 1
 
 
 def lacking(pair: Pair) -> bool:

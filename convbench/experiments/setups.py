@@ -9,9 +9,9 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from convbench.clock.crew import Order, Tell
 from convbench.clock.execution import Execution
 from convbench.clock.gathering import Gathering
-from convbench.clock.group_process import Order, Tell
 from convbench.clock.measurement import Measurement
 from convbench.clock.measuring import Called, measurement_of
 from convbench.clock.observing import PASSES, observed
@@ -73,7 +73,7 @@ class _Prepared(Called):
 
 @dataclass(frozen=True)
 class _SetupCrew:
-    """Setups by name, as `group_process.Crew`."""
+    """Setups by name, as `crew.Crew`."""
 
     setups: Mapping[str, Setup]
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
+from convbench.clock.samples import EVENT_TIME
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.core.serialization import SPARSE, Duration, Rate, Share, Stored, Whole
@@ -160,6 +161,10 @@ class Resolution(Stored):
         steal_share: share of the processors' time that the hypervisor gave to other guests
             meanwhile; None if it is not known.
         sizes: the sizes of work, smallest first.
+        clock: what their times are called on a GPU: those that the verdicts of a run rest on,
+            "kernel time", or "event time" where no kernels could be timed alone; empty on a CPU,
+            and in files from before it was kept, in which a GPU has event time.
+        events: the same sizes by event time, launching included, where `clock` is kernel time.
 
     Raises:
         ValueError: no sizes.
@@ -174,11 +179,18 @@ class Resolution(Stored):
     allocator: str
     steal_share: Share | None
     sizes: tuple[SizeResolution, ...]
+    clock: str = field(default="", metadata=SPARSE)
+    events: tuple[SizeResolution, ...] = field(default=(), metadata=SPARSE)
 
     def __post_init__(self) -> None:
         """Refuse an empty result."""
         if not self.sizes:
             raise ValueError("Resolution: sizes is empty; give at least one")
+
+    @property
+    def clock_of_a_gpu(self) -> str:
+        """What the times are called on a GPU; empty on a CPU, which has one clock."""
+        return self.clock or (EVENT_TIME if self.device.startswith("cuda") else "")
 
     @property
     def trials(self) -> int:
@@ -239,8 +251,13 @@ def at_least(events: int, of: int, share: float) -> float:
 
 
 def verdict(resolution: Resolution) -> list[str]:
-    """Return what this machine can tell, in a sentence a size, the largest size first."""
-    told = [_sentence(resolution, size) for size in reversed(resolution.sizes)]
+    """Return what this machine can tell, in a sentence a size, the largest size first.
+
+    Of a GPU by the clock that verdicts rest on, then by event time.
+    """
+    clock = resolution.clock_of_a_gpu
+    told = [_sentence(resolution, size, clock) for size in reversed(resolution.sizes)]
+    told += [_sentence(resolution, size, EVENT_TIME) for size in reversed(resolution.events)]
     if not resolution.believable:
         told.append(
             f"But {resolution.excluding_one} of {resolution.trials} trials found a difference "
@@ -263,10 +280,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 1e-9:.0f} ns"
 
 
-def _sentence(resolution: Resolution, size: SizeResolution) -> str:
+def _sentence(resolution: Resolution, size: SizeResolution, clock: str) -> str:
     of = show.on_threads(resolution.threads, resolution.device), resolution.device
+    call = f"{duration(size.seconds_per_call)} {f'of {clock} a call' if clock else 'call'}"
     where = (
-        f"({duration(size.seconds_per_call)} call, {', '.join(filter(None, of))}, comparisons of "
+        f"({call}, {', '.join(filter(None, of))}, comparisons of "
         f"{duration(size.seconds_per_trial)})"
     )
     if size.smallest_difference is None:

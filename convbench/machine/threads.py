@@ -39,7 +39,8 @@ from functools import cache
 from statistics import fmean
 from typing import Any, Final, NamedTuple, Protocol
 
-from convbench.clock.processes import ProcessError, ready
+from convbench.clock.conversation import ProcessError
+from convbench.clock.processes import ready
 from convbench.machine.busy_process import Neighbour
 
 MOST_LONGER: Final = 1.25

@@ -49,19 +49,21 @@ def device_tables(group: Group) -> tuple[Table, ...]:
     if not on_a_gpu(row.record for row in group.timed):
         return ()
     return (
-        *_table("rates", _RATES, group, _reached(group)),
-        *_table("device", _STATE, group, f"{_UNDER_LOAD}{advice(group.timed)}"),
+        *_table("rates", _RATES, group, group.ranked, _reached(group.ranked)),
+        *_table("device", _STATE, group, group.timed, f"{_UNDER_LOAD}{advice(group.timed)}"),
     )
 
 
-def _table(name: str, names: dict[str, str], group: Group, caption: str) -> tuple[Table, ...]:
+def _table(
+    name: str, names: dict[str, str], group: Group, rows: Sequence[Row], caption: str
+) -> tuple[Table, ...]:
     """Return the columns that tell something of a row; none where no column does."""
     known = {**COLUMNS, **OF_A_GPU}
-    values = {key: [known[key].value(row) for row in group.timed] for key in names}
+    values = {key: [known[key].value(row) for row in rows] for key in names}
     told = [key for key in names if any(value is not None for value in values[key])]
     if not told:
         return ()
-    labels = [row.record.label for row in group.timed]
+    labels = [row.record.label for row in rows]
     return (
         Table(
             id=name,
@@ -72,7 +74,7 @@ def _table(name: str, names: dict[str, str], group: Group, caption: str) -> tupl
             ),
             rows=tuple(zip(labels, *(values[key] for key in told), strict=True)),
             part=group.label,
-            title=group.title,
+            title=group.title if rows is group.timed else group.title_by(group.clock),
         ),
     )
 

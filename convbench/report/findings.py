@@ -153,14 +153,16 @@ def _fastest(group: Group) -> Bullet | None:
     best = full[0] if full else None
     if best is None or best.seconds is None or not best.record.judged:
         return None
+    apart = [row for row in full if row.record.clock != best.record.clock]
     text = f"{named(best.record)} {_takes(best, best.seconds)}"
     answer = best.record.label
     if best.is_baseline:
+        by_clock = f" with {best.record.clock}" if apart else ""
         text += " and is the baseline"
         text += (
-            ": no other full replacement is faster"
-            if full[1:]
-            else "; no other full replacement was timed here"
+            f": no other full replacement{by_clock} is faster"
+            if full[1 + len(apart) :]
+            else f"; no other full replacement was timed here{by_clock}"
         )
     elif best.time and best.baseline:
         base = group.baseline.seconds if group.baseline else None
@@ -174,9 +176,10 @@ def _fastest(group: Group) -> Bullet | None:
         names = show.listing([row.record.label for row in ties], MOST_NAMES)
         text += f". It is {said} {names}"
         answer += f"; {said} {show.plural(len(ties), 'other')}"
-    if apart := [row for row in full if clock_of([row]) != clock_of([best])]:
+    if apart:
         names = show.listing([row.record.label for row in apart], MOST_NAMES)
         text += f". Not compared with it: {names} ({clock_of(apart)})"
+        answer += f" ({best.record.clock}; {len(apart):,} with {clock_of(apart)} not compared)"
     ahead = [row for row in group.timed if row not in full and verdict(row, best) == "faster"]
     return Bullet(
         lead="Fastest full replacement" if ahead and not best.is_baseline else "Fastest",

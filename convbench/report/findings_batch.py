@@ -42,7 +42,7 @@ class _AtBatches:
 
 
 def _families(types: Sequence[Group]) -> dict[tuple[Any, ...], list[_AtBatches]]:
-    """Return each type at its batches by one clock, by the slot without batch and the condition."""
+    """Return each type at its batches, by the slot without batch, the condition and the clock."""
     found: dict[tuple[Any, ...], dict[Any, list[tuple[int, Group, Row]]]] = {}
     for group in types:
         record = group.rows[0].record  # a group has one slot and one condition
@@ -50,10 +50,11 @@ def _families(types: Sequence[Group]) -> dict[tuple[Any, ...], list[_AtBatches]]
         if spec is None:
             continue
         conditions = tuple(getattr(record, axis) for axis in ("device", *AXES))
-        lines = found.setdefault((replace(spec, batch=1), conditions), {})
         for row in group.compared:
             # a time of kernels and one of events differ by launching, which is no batch's doing
-            key = row.record.label, bool(row.record.knobs.get("block")), row.record.clock
+            family = (replace(spec, batch=1), conditions, row.record.clock)
+            key = row.record.label, bool(row.record.knobs.get("block"))
+            lines = found.setdefault(family, {})
             lines.setdefault(key, []).append((int(spec.batch), group, row))
     return {
         key: [
@@ -94,7 +95,8 @@ def batch_figure(types: Sequence[Group]) -> Figure | None:
     if not chosen:
         return None
     shown = chosen[:_MOST_LINES]
-    batch, group, _ = shown[0].rows[0]
+    batch, group, first = shown[0].rows[0]
+    clock = first.record.clock
     title = group.title.replace(f", batch {batch}", "", 1)
     lines = tuple(
         BatchLine(
@@ -111,14 +113,14 @@ def batch_figure(types: Sequence[Group]) -> Figure | None:
         baseline=group.baseline_name,
         lines=lines,
         series=series(types),
-        clock=group.clock,
+        clock=clock,
     )
     more = f" The first {_MOST_LINES} of {len(chosen)} types." if len(chosen) > len(shown) else ""
     verdicts = [
         f"{line.label} {', '.join(f'{p.time.verdict} at {p.batch}' for p in line.points)}"
         for line in lines
     ]
-    kind = short_title(group.clock)
+    kind = short_title(clock)
     return Figure(
         id="time-ratio-by-batch",
         caption=(

@@ -10,7 +10,7 @@ from convbench.report.document import Bullet
 from convbench.report.doubts import remedy
 from convbench.report.findings_launching import bound, caution
 from convbench.report.findings_launching import remedy as remedy_of_launching
-from convbench.report.groups import Group, alike, clock_of, multiplications, telling
+from convbench.report.groups import Group, alike, multiplications, telling
 from convbench.report.phrases import (
     MOST_NAMES,
     against,
@@ -129,13 +129,15 @@ def _advice(  # noqa: C901, PLR0911  a line for each state of a run
         return "Time the baseline", (
             "Get a time for the baseline first: without it, no ratio says what is gained."
         )
-    best, name = full[0], base.record.label
-    clock = clock_of([base])
-    if full[1:] and all(clock_of([row]) != clock for row in full if row is not base):
+    name, clock = base.record.label, base.record.clock
+    beside = [row for row in full if row.record.clock == clock]
+    if not beside or (full[1:] and all(row is base for row in beside)):
         return "See what launching costs", (
             f"See what launching costs: {name} has {clock} and the others have another, which do "
             "not compare, so that there is no verdict."
         )
+    best = beside[0]
+    by_clock = f" with {clock}" if len(beside) < len(full) else ""
     gain = [row for row in full if row.time and row.time.verdict == "faster"]
     labels = [row.record.label for row in gain if row is gain[0] or tied(row, gain[0])]
     names = show.listing(labels, MOST_NAMES)
@@ -153,11 +155,11 @@ def _advice(  # noqa: C901, PLR0911  a line for each state of a run
             f"Try {names} in place of {name} at the sizes of your own network, and train it before "
             f"you decide: accuracy was not measured.{caution(ready)}"
         )
-    event_timed = [row for row in full if not row.record.kernels_alone]
+    event_timed = [row for row in beside if not row.record.kernels_alone]
     if best.is_baseline or (best.time and best.time.verdict in {"slower", "same"}):
         do = f"Keep {name}"
-        return do, f"{do}: no full replacement was faster.{caution(event_timed)}"
+        return do, f"{do}: no full replacement{by_clock} was faster.{caution(event_timed)}"
     return f"Keep {name}, time again", (
-        f"Keep {name} for now, and time again with more rounds: no full replacement was clearly "
-        f"faster.{caution(event_timed)}"
+        f"Keep {name} for now, and time again with more rounds: no full replacement{by_clock} was "
+        f"clearly faster.{caution(event_timed)}"
     )

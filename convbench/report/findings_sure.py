@@ -16,6 +16,7 @@ from convbench.report.phrases import WITHIN, kinds_of, rounds_of, tied
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convbench.machine.resolution import SizeResolution
     from convbench.runs.record import Machine, Run
 
 FEW_ROUNDS: Final = 10
@@ -48,10 +49,11 @@ def _known(main: Group | None, doubt: str) -> str:
     if main is None or not full or main.baseline is None:
         return ""
     best, base = full[0], main.baseline.record.label
+    by_clock = f" by {best.record.clock}" if main.apart else ""
     if doubt:
         return f"Not sure: the machine was busy. {show.capital(remedy(main.timed))}"
     if best.is_baseline:
-        text = f"No type is faster than {base}"
+        text = f"No type is faster than {base}{by_clock}"
     elif best.time and best.time.verdict == "faster":
         sure = show.confidence(best.time.confidence)
         text = f"{best.record.label} is faster than {base} at {sure} confidence"
@@ -69,19 +71,17 @@ def resolution(machine: Machine) -> str:
         return f" The machine's A/A test failed: {machine.failed}."
     if (found := machine.resolution) is None:
         return ""
-    told = [
-        f"{show.percent(size.smallest_difference)} at {show.seconds(size.seconds_per_call)} a call"
-        for size in found.sizes
-        if size.smallest_difference is not None
-    ]
-    clock = f", {EVENT_TIME}" if found.device.startswith("cuda") else ""
+    told, events = _detectable(found.sizes), _detectable(found.events)
+    clock = f", {found.clock_of_a_gpu}" if found.clock_of_a_gpu else ""
     text = (
         f" Before the run, identical code timed against itself (A/A test{clock}) was called "
         f"different in {found.excluding_one} of {found.trials} pairs (5 % is expected by chance)"
     )
     text += f"; {found.too_short} more could not be judged" if found.too_short else ""
     text += (
-        f"; the smallest difference that can be detected is {show.listing(told)}."
+        f"; the smallest difference that can be detected is {show.listing(told)}"
+        + (f" (by {EVENT_TIME} {show.listing(events)})" if events else "")
+        + "."
         if told
         else "; it was too short to say how small a difference can be detected."
     )
@@ -91,6 +91,14 @@ def resolution(machine: Machine) -> str:
             "differences, and run convbench doctor."
         )
     return text
+
+
+def _detectable(sizes: Sequence[SizeResolution]) -> list[str]:
+    return [
+        f"{show.percent(size.smallest_difference)} at {show.seconds(size.seconds_per_call)} a call"
+        for size in sizes
+        if size.smallest_difference is not None
+    ]
 
 
 def _basis(rounds: Sequence[int], processes: Sequence[int]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from convbench.clock.samples import joint_title
+from convbench.clock.samples import KERNEL_TIME, TIME, joint_title
 from convbench.core import text as show
 from convbench.core.once import once
 from convbench.runs.frame import Row, rows
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from convbench.runs.record import Kind, Run
+
+_MOST_LEFT: Final = 2
+"""Cases named in the title of a figure that does not draw them; the others are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +54,23 @@ class Group:
 
     @cached_property
     def timed(self) -> tuple[Row, ...]:
-        """Rows that may be believed and have a time, fastest first."""
+        """Rows that may be believed and have a time: the ranked ones, then those apart."""
+        return (*self.ranked, *self.apart)
+
+    @cached_property
+    def ranked(self) -> tuple[Row, ...]:
+        """Those of them whose time is by the clock of the group, fastest first."""
+        return tuple(row for row in self._by_time if row.record.clock == self.clock)
+
+    @cached_property
+    def apart(self) -> tuple[Row, ...]:
+        """Those whose time is by another clock, and so is not compared with the ranked ones."""
+        return tuple(row for row in self._by_time if row.record.clock != self.clock)
+
+    @cached_property
+    def _by_time(self) -> list[Row]:
         good = [row for row in self.rows if row.record.status == "ok" and row.seconds]
-        return tuple(sorted(good, key=typical))
+        return sorted(good, key=typical)
 
     @cached_property
     def compared(self) -> tuple[Row, ...]:
@@ -67,8 +85,15 @@ class Group:
 
     @cached_property
     def clock(self) -> str:
-        """What its times are called, see `clock_of`."""
-        return clock_of(self.timed)
+        """What the times are called by which its cases are ranked: the clock of most of them."""
+        numbers = Counter(row.record.clock for row in self._by_time)
+        return max(numbers, key=lambda name: (numbers[name], name == KERNEL_TIME), default=TIME)
+
+    def title_by(self, clock: str) -> str:
+        """Return the title of what shows the times of one clock: it names the rows of others."""
+        left = [row for row in self._by_time if row.record.clock != clock]
+        names = show.listing([row.record.label for row in left], _MOST_LEFT)
+        return f"{self.title}; without {names} ({clock_of(left)})" if left else self.title
 
     def find(self, name: str) -> Row | None:
         """Return the first believable row of the type `name`, one with default knobs if any."""

@@ -197,6 +197,13 @@ def _of_group(run: Run, group: Group, keys: Sequence[str], named: dict[str, str]
     raw = _table(named, [one for one, _ in made])
     left_out = len(group.rows) - len(rows)
     missing = f" Left out: {show.plural(left_out, 'case')}, skipped or failed." if left_out else ""
+    apart = [
+        f"{row.record.label} ({row.record.clock} {show.seconds(row.seconds)})"
+        for row in group.apart
+        if row.seconds
+    ]
+    if apart:
+        missing += f" Not compared, for want of {group.clock}: {show.listing(apart)}."
     return OneTable(
         raw=raw,
         shown=_table(named, [one for _, one in made]),
@@ -205,13 +212,29 @@ def _of_group(run: Run, group: Group, keys: Sequence[str], named: dict[str, str]
 
 
 def _by(clock: str, choice: _Choice) -> _Choice:
-    """Return a choice that names the clock of a GPU where it is a time, or a ratio of times."""
-    if clock == CALL or not choice.name.startswith("time"):
+    """Return a choice that names the clock of a GPU where it is a time, or a ratio of times.
+
+    A time by another clock is no value of such a column, and its verdict says which clock it is.
+    """
+    if clock == CALL:
         return choice
-    notes = [choice.note]
-    if choice is _TIME:
-        notes += [f"{name}: {what}" for name, what in CONVENTIONS.items() if name == clock]
-    return choice._replace(name=choice.name.replace("time", clock, 1), note="; ".join(notes))
+    if choice.value is _verdict:
+        return choice._replace(value=lambda row: _verdict(row) or _not_compared(row, clock))
+    if not choice.name.startswith("time"):
+        return choice
+    named = choice._replace(name=choice.name.replace("time", clock, 1))
+    if choice is not _TIME:
+        return named
+    told = [f"{name}: {what}" for name, what in CONVENTIONS.items() if name == clock]
+    return named._replace(
+        value=lambda row: row.seconds if row.record.clock == clock else None,
+        note="; ".join([choice.note, *told]),
+    )
+
+
+def _not_compared(row: Row, clock: str) -> str | None:
+    apart = row.seconds and row.record.clock != clock
+    return f"not compared: {row.record.clock}" if apart else None
 
 
 def _table(named: dict[str, str], columns: Sequence[_Filled]) -> Table:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from convbench.clock.samples import short_title
+from convbench.clock.samples import TIME, short_title
 from convbench.core import text as show
 from convbench.counting.tally import Tally
 from convbench.machine.ceilings import MEMORY
@@ -57,7 +59,7 @@ def series(all_groups: Sequence[Group]) -> tuple[str, ...]:
 
 def scatter_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure | None:
     """Return time against multiplications of a group; None with too few cases to show."""
-    shown = [row for row in group.timed if multiplications(row) and row.seconds]
+    shown = [row for row in group.ranked if multiplications(row) and row.seconds]
     if len(shown) < _FEWEST:
         return None
     points = tuple(
@@ -72,13 +74,12 @@ def scatter_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure 
         if row.seconds
     )
     first, last = shown[0], shown[-1]
-    data = Scatter(
-        title=group.title, group=group.label, points=points, series=names, clock=group.clock
-    )
+    title = group.title_by(group.clock)
+    data = Scatter(title=title, group=group.label, points=points, series=names, clock=group.clock)
     return Figure(
         id=f"time-against-multiplications-{number}",
         caption=(
-            f"{show.capital(group.clock)} against multiplications: {group.title}. Grey lines: "
+            f"{show.capital(group.clock)} against multiplications: {title}. Grey lines: "
             "equal rates; "
             f"whiskers: 95 % intervals.{said(data)}{_hollow(points)}"
         ),
@@ -111,13 +112,14 @@ def ratios_figure(group: Group, number: int) -> Figure | None:
         return None
     faster = sum(pair.time.verdict == "faster" for pair in pairs)
     fewer = sum(pair.multiplications < 1 for pair in pairs)
-    base = group.baseline_name
-    data = Ratios(title=group.title, group=group.label, baseline=base, pairs=pairs)
+    base, clock = group.baseline_name, clock_of(group.compared)
+    title = group.title_by(clock)
+    data = Ratios(title=title, group=group.label, baseline=base, pairs=pairs)
     return Figure(
         id=f"promise-and-clock-{number}",
         caption=(
-            f"Multiplications (squares) and {short_title(clock_of(group.compared))} (circles, "
-            f"with interval) divided by those of {base}: {group.title}. Left of 1 is less."
+            f"Multiplications (squares) and {short_title(clock)} (circles, "
+            f"with interval) divided by those of {base}: {title}. Left of 1 is less."
             f"{said(data)}{_hollow(pairs)}"
         ),
         alt=(
@@ -164,13 +166,14 @@ def waterfall_figure(row: Row) -> Figure | None:
 
 def roofline_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure | None:
     """Return the cases of a group below the ceilings of their device; None without these."""
-    shown = [row for row in group.timed if row.ceiling]
+    shown = [row for row in group.ranked if row.ceiling]
     points = tuple(point for row in shown if (point := _roofline_point(row)))
     limit = shown[0].ceiling if shown else None
     if not points or limit is None:
         return None
+    title = group.title_by(group.clock)
     data = Roofline(
-        title=group.title,
+        title=title,
         group=group.label,
         multiplications_per_second=limit.multiplications_per_second,
         bytes_per_second=limit.bytes_per_second,
@@ -189,7 +192,7 @@ def roofline_figure(group: Group, number: int, names: tuple[str, ...]) -> Figure
         id=f"roofline-{number}",
         caption=(
             "Multiplications a second against those for each byte moved at least, under the "
-            f"measured ceilings of the device{at_clock(limit)}: {group.title}.{said(data)}"
+            f"measured ceilings of the device{at_clock(limit)}: {title}.{said(data)}"
             f"{_hollow(points)}"
         ),
         alt=(
@@ -219,16 +222,16 @@ def _roofline_point(row: Row) -> RooflinePoint | None:
 
 def curve_figure(all_groups: Sequence[Group]) -> Figure | None:
     """Return 1/N + 1/|K| and the pairs of a run beside it; None where there are none."""
-    families: dict[str, list[CurvePoint]] = {}
+    families: dict[str, list[tuple[CurvePoint, str]]] = {}
     for group in all_groups:
         if point := _curve_point(group):
             families.setdefault(_family(group), []).append(point)
     if not families:
         return None
     # slots that differ in more than N say nothing about N: the family with the most of it is shown
-    title, found = max(families.items(), key=lambda item: len({p.channels for p in item[1]}))
-    points = tuple(found)
-    clock = clock_of(row for group in all_groups for row in group.timed if group.kind == "type")
+    title, found = max(families.items(), key=lambda item: len({p.channels for p, _ in item[1]}))
+    points, clock, without = _by_one_clock(found)
+    title += without
     data = Curve(points=points, title=title)
     channels = sorted({point.channels for point in points})
     return Figure(
@@ -245,6 +248,20 @@ def curve_figure(all_groups: Sequence[Group]) -> Figure | None:
     )
 
 
+def _by_one_clock(
+    found: Sequence[tuple[CurvePoint, str]],
+) -> tuple[tuple[CurvePoint, ...], str, str]:
+    """Return points with times by the clock of most of them, its name, and what a title adds.
+
+    found: points with the clock of each.
+    """
+    clocks = Counter(clock for point, clock in found if point.time)
+    clock = max(clocks, key=lambda name: clocks[name], default=TIME)
+    left = sum(clocks.values()) - clocks[clock]
+    points = tuple(point if by == clock else replace(point, time=None) for point, by in found)
+    return points, clock, f"; without {show.plural(left, 'time')} by another clock" if left else ""
+
+
 def _family(group: Group) -> str:
     """Name what slots share when they differ in the output channels alone."""
     record = group.rows[0].record
@@ -254,7 +271,7 @@ def _family(group: Group) -> str:
     return group.title.replace(spec.title, one, 1)
 
 
-def _curve_point(group: Group) -> CurvePoint | None:
+def _curve_point(group: Group) -> tuple[CurvePoint, str] | None:
     separable = group.find("depthwise_separable") if group.kind == "type" else None
     standard = group.find("standard")
     if separable is None or standard is None or separable.record.spec is None:
@@ -265,13 +282,14 @@ def _curve_point(group: Group) -> CurvePoint | None:
     taps = 1
     for axis in spec.axes:
         taps *= int(axis.kernel)
-    return CurvePoint(
+    point = CurvePoint(
         channels=int(spec.out_channels),
         taps=taps,
         derived=separable.multiplications,
         counted=_counted(separable.record, standard.record),
         time=separable.time,
     )
+    return point, separable.record.clock
 
 
 def _counted(separable: Record, standard: Record) -> tuple[tuple[str, float], ...]:
@@ -290,17 +308,23 @@ def networks_figure(group: Group) -> Figure | None:
     shown = sorted(group.derived, key=_width)
     if len(shown) < _FEWEST:
         return None
+    timed = {id(row): row.seconds for row in group.ranked}
     bars = tuple(
-        Bar(label=row.record.label, multiplications=multiplications(row), seconds=row.seconds)
+        Bar(
+            label=row.record.label,
+            multiplications=multiplications(row),
+            seconds=timed.get(id(row)),
+        )
         for row in shown
     )
+    title = group.title_by(group.clock)
     small, large = group.derived[0], group.derived[-1]
-    data = Bars(title=group.title, group=group.label, bars=bars, clock=group.clock)
+    data = Bars(title=title, group=group.label, bars=bars, clock=group.clock)
     return Figure(
         id="networks-by-width",
         caption=(
             f"Multiplications of one forward pass of the batch, and {group.clock} with its "
-            f"interval: {group.title}.{said(data)}"
+            f"interval: {title}.{said(data)}"
         ),
         alt=(
             f"Bars of {show.plural(len(bars), 'network')}, from {small.record.label} with "

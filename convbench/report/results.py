@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from convbench.clock.samples import TIME, short_title
+from convbench.clock.samples import EVENT_TIME, KERNEL_TIME, TIME, short_title
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.core.intervals import WORDS
@@ -19,7 +19,6 @@ from convbench.report.groups import (
     conventions,
     multiplications,
     telling,
-    timed_rows,
 )
 from convbench.report.large import MANY_GROUPS, MOST_ROWS, in_file
 from convbench.report.phrases import WITHIN, kinds_of
@@ -42,12 +41,16 @@ def _of_frame(key: str, name: str) -> Column:
     return Column(name=name, key=key, kind=COLUMNS[key].kind)
 
 
+_TIME: Final = Column(name=TIME, key="seconds", kind="seconds")
+"""Of a call; on a GPU a column for each clock in its place."""
+_KEYS: Final = {TIME: "seconds", KERNEL_TIME: "seconds_kernel", EVENT_TIME: "seconds_events"}
+"""Of columns of times, by what these are called: no two clocks share a column."""
 RESULTS: Final = (
     Column(name="case", key="label"),
     _of_frame("multiplications", "multiplications"),
     _of_frame("ratio_multiplications", "count ratio"),
     _of_frame("parameters", "parameters"),
-    Column(name=TIME, key="seconds", kind="seconds"),
+    _TIME,
     _of_frame("ratio_seconds", "time ratio"),
     Column(name="verdict", key="verdict"),
     Column(name="remarks", key="remarks"),
@@ -74,20 +77,33 @@ def main_section(group: Group | None, every: Sequence[Group]) -> tuple[Block, ..
     table = _results(group) if group else None
     if group is None or table is None:
         return ()
-    said = ["Fastest first."] if group.timed else []
+    order = f"Fastest first by {group.clock}." if group.apart else "Fastest first."
+    said = [order, table.caption] if group.timed else []
     said += [f"Ratios are to the baseline, {group.baseline_name}."] if group.baseline else []
     said += [_legend(every, group.timed)] if group.timed else []
     said += conventions(group.timed)
     figure = scatter_figure(group, 1, series(every))
     return (
         Heading(level=2, text=f"Cost and time: {group.title}"),
-        replace(table, caption=" ".join(said)),
+        replace(table, caption=" ".join(filter(None, said))),
         *_no_ratios(group),
         *device_tables(group),
         *folded("What ran in each case", ran_tables(group)),
         *folded("Details of each case", details(group, every)),
         *([figure] if figure else []),
     )
+
+
+def _apart(group: Group) -> str:
+    """Return which rows of a table another clock timed than most, and why, as a sentence."""
+    reasons: dict[str, list[str]] = {}
+    for row in group.apart:
+        reasons.setdefault(row.kernels_untimed, []).append(row.record.label)
+    told = [
+        f"{show.listing(labels)}{f' ({why})' if why else ''}" for why, labels in reasons.items()
+    ]
+    clock = clock_of(group.apart)
+    return f"Last, with {clock} and so not compared: {'; '.join(told)}." if told else ""
 
 
 def _legend(every: Sequence[Group], timed: Sequence[Row]) -> str:
@@ -116,6 +132,8 @@ def overview(every: Sequence[Group]) -> tuple[Block, ...]:
     if len(several) > MOST_ROWS:
         several = list(telling(several, len(several)))
     types = any(group.kind == "type" for group in several)
+    bases = [group.baseline for group in several if group.baseline and group.baseline.seconds]
+    clocks = _clocks(bases) or [several[0].clock]
     table = Table(
         id="overview",
         caption="The time ratio is that of the fastest to the baseline."
@@ -126,19 +144,28 @@ def overview(every: Sequence[Group]) -> tuple[Block, ...]:
             Column(name="fastest", key="fastest"),
             Column(name="time ratio", key="ratio_seconds", kind="ratio"),
             Column(name="verdict", key="verdict"),
-            Column(
-                name=f"{short_title(clock_of(timed_rows(several)))} of baseline",
-                key="seconds_baseline",
-                kind="seconds",
+            *(
+                Column(
+                    name=f"{short_title(clock)} of baseline",
+                    key=f"{_KEYS[clock]}_baseline",
+                    kind="seconds",
+                )
+                for clock in clocks
             ),
         ),
-        rows=tuple(_overview_row(group) for group in several),
+        rows=tuple(_overview_row(group, clocks) for group in several),
     )
     heading = Heading(level=2, text="All groups, one row each")
     return heading, without_empty(table, ("cheapest", "ratio_seconds"))
 
 
-def _overview_row(group: Group) -> tuple[Any, ...]:
+def _clocks(rows: Iterable[Row]) -> list[str]:
+    """Return what the times of rows are called, each kind once, in the order of their columns."""
+    names = {row.record.clock for row in rows if row.seconds}
+    return [name for name in _KEYS if name in names]
+
+
+def _overview_row(group: Group, clocks: Sequence[str]) -> tuple[Any, ...]:
     derived, timed, base = alike(group.derived), alike(group.timed), group.baseline
     least = multiplications(derived[0]) if derived else 0
     cheapest = [row.record.label for row in derived if multiplications(row) == least]
@@ -149,7 +176,7 @@ def _overview_row(group: Group) -> tuple[Any, ...]:
         best.record.label if best else None,
         best.time if best else None,
         (_verdict(best) or best.no_time) if best else None,
-        base.seconds if base else None,
+        *(base.seconds if base and base.record.clock == clock else None for clock in clocks),
     )
 
 
@@ -215,7 +242,8 @@ def _results(group: Group) -> Table | None:
         for row in group.rows
         if row.record.cost and row.record.status != "skipped" and row.record.case not in seen
     ]
-    return _table("results", RESULTS, [*timed, *sorted(left, key=multiplications)], group)
+    rows = [*timed, *sorted(left, key=multiplications)]
+    return _table("results", RESULTS, rows, group, _apart(group))
 
 
 def details(group: Group, every: Sequence[Group]) -> tuple[Table, ...]:
@@ -234,21 +262,28 @@ def _table(
 ) -> Table | None:
     if not rows:
         return None
-    clock = clock_of(rows)
+    clocks = _clocks(group.ranked) + _clocks(group.apart)
+    times = [replace(_TIME, name=clock, key=_KEYS[clock]) for clock in clocks or [group.clock]]
+    columns = tuple(each for one in columns for each in (times if one is _TIME else [one]))
     table = Table(
         id=name,
         caption=caption,
-        columns=tuple(replace(one, name=clock) if one.key == "seconds" else one for one in columns),
-        rows=tuple(tuple(_value(row, column.key) for column in columns) for row in rows),
+        columns=columns,
+        rows=tuple(tuple(_value(row, column, group) for column in columns) for row in rows),
         part=group.label,
         title=group.title,
     )
     return without_empty(table, [column.key for column in columns[1:]])
 
 
-def _value(row: Row, key: str) -> Any:
-    own = _OWN.get(key)
-    return own(row) if own else COLUMNS[key].value(row)
+def _value(row: Row, column: Column, group: Group) -> Any:
+    if column.key == _KEYS.get(column.name):
+        ok = row.record.status == "ok" and row.record.clock == column.name
+        return row.seconds if ok else None
+    if column.key == "remarks":
+        return _remarks(row, group)
+    own = _OWN.get(column.key)
+    return own(row) if own else COLUMNS[column.key].value(row)
 
 
 def _spread(row: Row) -> float | None:
@@ -256,9 +291,11 @@ def _spread(row: Row) -> float | None:
     return spread / typical if typical else None
 
 
-def _remarks(row: Row) -> str | None:
+def _remarks(row: Row, group: Group) -> str | None:
     less = (row.record.caveat.text,) if row.record.caveat.text else ()
-    return "; ".join((*less, *kinds_of(row.flags))) or None
+    apart = row.seconds and row.record.clock != group.clock
+    clock = (f"{row.record.clock}, not compared",) if apart else ()
+    return "; ".join((*less, *clock, *kinds_of(row.flags))) or None
 
 
 def _verdict(row: Row) -> str | None:
@@ -269,10 +306,8 @@ def _verdict(row: Row) -> str | None:
 
 
 _OWN: Final[dict[str, Callable[[Row], Any]]] = {
-    "seconds": lambda row: row.seconds if row.record.status == "ok" else None,
     "ratio_seconds": lambda row: row.time,
     "verdict": _verdict,
-    "remarks": _remarks,
     "mad_share": _spread,
 }
 

@@ -209,7 +209,7 @@ def _factor_row(row: Row, keys: Sequence[str]) -> tuple[object, ...]:
 
 def _bounds(group: Group) -> Iterator[Table]:
     """Yield the table of what bounds each case."""
-    rows = [row for row in group.timed if row.bound]
+    rows = [row for row in group.ranked if row.bound]
     columns = {
         "intensity": "MAC/B",
         "bound": "limited by",
@@ -247,5 +247,5 @@ def _bounds(group: Group) -> Iterator[Table]:
             for row in rows
         ),
         part=group.label,
-        title=group.title,
+        title=group.title_by(group.clock),
     )

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from convbench.clock.allocator import ALLOCATORS, Allocator
 from convbench.clock.caches import CACHE_MODES
-from convbench.clock.processes import ALLOCATORS, Allocator
 from convbench.core import text as show
 
 AXES: Final[dict[str, tuple[str, ...] | None]] = {

@@ -135,15 +135,23 @@ class Row:
         of = f"{len(far)} of {show.plural(len(record.judged), 'process', 'processes')}"
         return (*told, f"disturbed: {of} ({seconds})")
 
+    @property
+    def kernels_untimed(self) -> str:
+        """Why a case of a GPU has event time and no kernel time; empty for any other."""
+        if self.launching is None or self.launching.kernel is not None:
+            return ""
+        told = (flag for flag in self.record.flags if flag.startswith(NO_KERNELS))
+        return next(told, NO_KERNELS).removeprefix(NO_KERNELS) or "its times are event times"
+
     def _of_the_clock(self) -> tuple[str, ...]:
         """Return what to know of the clock of a GPU: a case is launch-bound, or has event time."""
         found = self.launching
         if found is None:
             return ()
-        if found.kernel is None:
-            said = any(flag.startswith(NO_KERNELS) for flag in self.record.flags)
-            return () if said else (f"{NO_KERNELS}its times are event times",)
-        if not found.bound:
+        if why := self.kernels_untimed:
+            flag = f"{NO_KERNELS}{why}"
+            return () if flag in self.record.flags else (flag,)
+        if found.kernel is None or not found.bound:
             return ()
         times = show.seconds(found.kernel.value), show.seconds(found.events.value)
         return ("launch-bound: {} of kernels in {} a call".format(*times),)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from convbench.clock.contamination import flags, hopeless
+from convbench.clock.crew import Measure, Order, Outcome
 from convbench.clock.estimates import Estimates
 from convbench.clock.execution import joined
 from convbench.clock.gathering import TIMEOUT, Gathering
-from convbench.clock.group_process import Measure, Order, Outcome
 from convbench.clock.processes import Nursery
 from convbench.clock.stats import MARGIN
 from convbench.core.errors import one_line

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from convbench.clock.processes import ProcessError, ready
+from convbench.clock.conversation import ProcessError
+from convbench.clock.processes import ready
 from convbench.runs.record import Machine
 
 _UNTOLD: Final = {

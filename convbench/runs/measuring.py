@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from convbench.clock.caches import evictor_for
-from convbench.clock.group_process import Order, Tell
+from convbench.clock.crew import Order, Tell
 from convbench.runs.cases import Case
 from convbench.runs.workload import Workload
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Final
 
+from convbench.clock.crew import Measure
 from convbench.clock.gathering import TIMEOUT
-from convbench.clock.group_process import Measure
 from convbench.clock.processes import ready
 from convbench.core import text as show
 from convbench.machine.device import import_seconds

@@ -6,11 +6,12 @@ hold any of them. What comes after is skipped, with that reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from convbench.clock.estimates import typical
 from convbench.core import text as show
+from convbench.runs.one_clock import by_events, mixed
 from convbench.runs.record import Record
 
 GAIN: Final = 0.1
@@ -20,15 +21,20 @@ BEGINS: Final = "saturated: "
 """How the reason begins of a case that need not be timed."""
 
 
-def throughputs(records: Iterable[Record]) -> dict[str, float]:
-    """Return the inputs a second of every case that has a time, by label."""
-    timed = [record for record in records if record.status == "ok" and record.samples]
-    found = {record.label: (record, typical(record.judged).value) for record in timed}
-    return {
-        label: record.input_shape[0] / seconds
-        for label, (record, seconds) in found.items()
-        if seconds > 0
-    }
+def throughput(record: Record) -> float:
+    """Return inputs a second; 0 without a time, or where a call took none."""
+    seconds = typical(record.judged).value if record.judged else 0.0
+    return record.input_shape[0] / seconds if seconds > 0 else 0.0
+
+
+def gain(now: Record, before: Record) -> float | None:
+    """Return the share by which the throughput of a case grew from one batch to the next.
+
+    Of kernel times, or of event times where a batch has only these; None where one has no time.
+    """
+    both = (now, before)
+    after, earlier = map(throughput, map(by_events, both) if mixed(both) else both)
+    return after / earlier - 1 if after and earlier else None
 
 
 def enough(before: Sequence[Sequence[Record]]) -> str:
@@ -40,12 +46,15 @@ def enough(before: Sequence[Sequence[Record]]) -> str:
         return ""
     if told := next((one.reason for one in before[-1] if one.reason.startswith(BEGINS)), ""):
         return told
-    now = throughputs(before[-1])
+    now, earlier = (
+        {record.label: record for record in records if record.status == "ok"}
+        for records in (before[-1], before[-2] if before[1:] else ())
+    )
     batch = before[-1][0].input_shape[0]
-    if not now:
+    if not any(map(throughput, now.values())):
         return f"{BEGINS}at batch {batch} no case has a time"
-    earlier = throughputs(before[-2]) if before[1:] else {}
-    gains = {label: now[label] / earlier[label] - 1 for label in now if label in earlier}
+    found = {label: gain(now[label], earlier[label]) for label in now if label in earlier}
+    gains = {label: share for label, share in found.items() if share is not None}
     if not gains:
         return ""
     most = max(gains, key=lambda label: gains[label])

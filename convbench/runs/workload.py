@@ -16,8 +16,8 @@ from convbench.clock.checking import (
     denormal_share,
     digest,
 )
+from convbench.clock.crew import Contestant
 from convbench.clock.execution import Execution
-from convbench.clock.group_process import Contestant
 from convbench.clock.observing import PASSES, observed
 from convbench.core.random_state import seeded
 from convbench.runs.compiling import compiled

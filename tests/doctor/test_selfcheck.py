@@ -8,12 +8,17 @@ import sys
 
 import pytest
 from conftest_root import ROOT
+from scripted import ScriptedDriver
 
+from convbench.clock import cuda
+from convbench.clock.cuda import CudaStopwatch
+from convbench.clock.cuda_graphs import KernelStopwatch
 from convbench.clock.sampler import measure_group
 from convbench.clock.stats import ratio
 from convbench.clock.stopwatch import ScriptedStopwatch
+from convbench.machine import calls
 from convbench.machine.calls import Call, sized
-from convbench.machine.resolution import Resolution
+from convbench.machine.resolution import Resolution, verdict
 from convbench.machine.selfcheck import (
     SelfCheckError,
     against_itself,
@@ -180,6 +185,65 @@ def test_a_call_is_sized_to_the_machine(row, fixed, seconds, rows):
     watch = ScriptedStopwatch({f"{n}": fixed + row * n for n in range(4097)})
     call = sized(lambda n: Call(named(f"{n}"), f"{n} rows"), watch, seconds)
     assert call.what == f"{rows} rows"
+
+
+class Card(ScriptedDriver):
+    """A GPU whose kernels take 2 % more or less; each launch takes the host up to twice as long."""
+
+    def __init__(self, refuses=False):
+        super().__init__()
+        self.draw, self.refuses, self.replayed = random.Random(3), refuses, False
+
+    def capture(self, work, calls):
+        if self.refuses:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return calls, super().capture(work, calls)[1]
+
+    def replay(self, graph):
+        super().replay(graph)
+        self.replayed = True
+
+    def elapsed_ms(self, start, stop):
+        among, self.replayed = (1.0, 1.02) if self.replayed else (1.0, 2.0), False
+        return 5.0 * self.draw.uniform(*among)
+
+
+@pytest.fixture
+def card(monkeypatch):
+    """Have `self_check` time calls of nothing on a scripted GPU; return what makes it refuse."""
+    made = Card()
+    main = CudaStopwatch("cuda:0", driver=made)
+    kernel = KernelStopwatch("cuda:0", driver=made)
+    monkeypatch.setattr(cuda, "clocks_for", lambda device: {"events": main, "kernel": kernel})
+    call = {"tiny": Call(named("tiny"), "the tiny one")}
+    monkeypatch.setattr(calls, "convolutions", lambda device, stopwatch, seed: call)
+    return made
+
+
+def test_a_gpu_is_tested_by_the_clock_that_verdicts_rest_on(card):
+    found = self_check(1.0, 1, "cuda:0", 0)
+    assert found.clock == "kernel time"
+    assert found.budget == 1.0
+    (alone,), (events,) = found.sizes, found.events
+    assert 0.005 < alone.seconds_per_call < 0.0051
+    assert 0.006 < events.seconds_per_call < 0.009, "with what launching takes"
+    assert Resolution.from_json(json.loads(json.dumps(found.to_json()))) == found
+    first, second = verdict(found)
+    assert "of kernel time a call, 1 thread, cuda:0" in first
+    assert "of event time a call, 1 thread, cuda:0" in second
+
+
+def test_where_nothing_can_be_captured_the_test_is_of_event_time_as_the_run_is(card):
+    card.refuses = True
+    found = self_check(1.0, 1, "cuda:0", 0)
+    assert (found.clock, found.events) == ("event time", ())
+    assert 0.006 < found.sizes[0].seconds_per_call < 0.009
+    assert "event time" in verdict(found)[0]
+
+
+def test_on_a_cpu_no_clock_is_named(quiet):
+    assert self_check(1.0, 1, "cpu", 0).clock == ""
+    assert not {"clock", "events"} & quiet.to_json().keys(), "files of a CPU stay as they are"
 
 
 def test_on_the_real_clock_everything_is_restored():

@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 from conftest_root import ROOT
 
-from convbench.clock.processes import ProcessDied, fresh
+from convbench.clock.conversation import ProcessDied
+from convbench.clock.processes import fresh
 from convbench.machine import threads
 from convbench.machine.busy_process import Neighbour
 from convbench.machine.device import resolve_threads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from dataclasses import replace
@@ -14,12 +15,15 @@ from rich.console import Console
 
 from convbench.clock.contamination import flags
 from convbench.clock.samples import KERNEL
+from convbench.core.intervals import RatioInterval
 from convbench.machine.resolution import Resolution, SizeResolution, Trial
 from convbench.report.contents import contents
 from convbench.report.document import Bullet, Document, Figure, Table
-from convbench.report.figuredata import Batches, Scatter
+from convbench.report.figuredata import Bars, Batches, Curve, CurvePoint, Ratios, Scatter
 from convbench.report.figures import draw, picture
+from convbench.report.formats.terminal import render
 from convbench.report.one_table import one_table
+from convbench.report.plots import _by_one_clock
 from convbench.report.renderers import RENDERERS
 from convbench.runs.columns_gpu import OF_A_GPU
 from convbench.runs.frame import Row, frame, rows
@@ -30,6 +34,7 @@ from convbench.ui.schemas import schema
 from convbench.ui.terminal.ending import show_ending
 
 ONE = ("standard", "depthwise_separable")
+RATIO = RatioInterval(value=0.5, low=0.4, high=0.6, confidence=0.95, paired=True, verdict="faster")
 
 
 def points(run: Run) -> dict[str, Bullet]:
@@ -221,8 +226,163 @@ def test_a_case_without_kernel_time_has_event_time_and_no_ratio() -> None:
     assert found["ghost"].time is not None, "the others compare as before"
     assert "Not compared with it: bottleneck (event time)" in points(run)["Fastest"].text
     (table,) = tables(contents(run), "results")
-    assert "kernel or event time" in {column.name for column in table.columns}
-    assert cells(table, "bottleneck")["remarks"] == "fewer channels inside; kernels not timed"
+    assert {"kernel time", "event time"} <= {column.name for column in table.columns}
+    (*_, (label, *_)) = table.rows
+    assert label == "bottleneck", "after those that are ranked, whatever its time"
+    last = cells(table, "bottleneck")
+    assert (last["seconds_kernel"], last["seconds_events"]) == (None, row.seconds)
+    assert cells(table, "ghost")["seconds_events"] is None
+    assert last["remarks"] == ("fewer channels inside; event time, not compared; kernels not timed")
+
+
+QUICK = "depthwise_separable"
+
+
+def quick_by_events(record: Record) -> Record:
+    """Take the kernel times of one case away; its event time is the shortest time of all."""
+    if record.name != QUICK:
+        return record
+    fast = tuple(replace(s, seconds=tuple(one / 100 for one in s.seconds)) for s in record.samples)
+    return without_kernels(QUICK)(replace(record, samples=fast))
+
+
+def mixed() -> Run:
+    """Return a run in which one case of five has event time, less than any kernel time."""
+    return gpu_run(types=(*ONE, "ghost", "bottleneck", "shufflenet_unit"), edit=quick_by_events)
+
+
+def events_at_32(record: Record) -> Record:
+    """Take the kernel times of one batch away."""
+    return replace(record, also={}) if record.input_shape[0] == 32 else record
+
+
+def test_the_headline_is_of_one_clock() -> None:
+    found = points(mixed())
+    assert found["Fastest"].text.startswith("ghost takes ")
+    assert "of kernel time a call" in found["Fastest"].text
+    assert found["Fastest"].text.endswith(f"Not compared with it: {QUICK} (event time).")
+    assert found["Fastest"].answer.endswith("(kernel time; 1 with event time not compared)")
+    console = Console(width=100, height=8, file=io.StringIO(), force_terminal=False)
+    show_ending(mixed(), console)
+    said = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert "(kernel time; 1 with event time not compared)" in said
+
+
+def test_a_baseline_is_said_to_be_fastest_of_its_clock_alone() -> None:
+    def slow(record: Record) -> Record:
+        if record.name == QUICK:
+            return quick_by_events(record)
+        alone = tuple(replace(s, seconds=(1e-6,) * 8) for s in record.judged)
+        return replace(record, also={KERNEL: alone}) if record.name == "standard" else record
+
+    found = points(gpu_run(types=(*ONE, "ghost"), edit=slow))
+    assert "is the baseline: no other full replacement with kernel time is faster" in (
+        found["Fastest"].text
+    )
+    assert found["How sure"].answer.startswith("No type is faster than standard by kernel time")
+    assert "no full replacement with kernel time was faster" in found["Try next"].text
+    only = points(gpu_run(types=ONE, edit=slow))
+    assert "no other full replacement was timed here with kernel time" in only["Fastest"].text
+
+
+def test_a_baseline_by_the_rarer_clock_leaves_the_others_ranked() -> None:
+    run = gpu_run(types=(*ONE, "ghost"), edit=without_kernels("standard"))
+    (table,) = tables(contents(run), "results")
+    *ranked, last = (row[0] for row in table.rows)
+    assert (set(ranked), last) == ({QUICK, "ghost"}, "standard")
+    assert points(run)["Fastest"].text.startswith(f"{ranked[0]} takes ")
+    assert "promise-and-clock-1" not in contents(run).figures
+
+
+def test_where_most_have_event_time_these_are_ranked() -> None:
+    run = gpu_run(types=(*ONE, "ghost"), edit=without_kernels(QUICK, "standard"))
+    (table,) = tables(contents(run), "results")
+    assert [row[0] for row in table.rows] == ["standard", QUICK, "ghost"]
+    assert points(run)["Fastest"].text.startswith("standard takes ")
+    assert "Last, with kernel time and so not compared: ghost." in str(contents(run).blocks)
+
+
+@pytest.mark.parametrize("form", ["markdown", "html", "latex"])
+def test_every_format_marks_what_has_event_time_and_says_why(form: str) -> None:
+    files = RENDERERS[form](contents(mixed()))
+    page = b" ".join(data for name, data in files.items() if name.endswith(("md", "html", "tex")))
+    text = " ".join(page.decode().split())
+    assert "event time, not compared" in text
+    assert "Last, with event time and so not compared: " in text
+    assert "a CUDA graph could not be captured" in text
+
+
+def test_the_terminal_marks_what_has_event_time_and_says_why() -> None:
+    console = Console(width=120, file=io.StringIO(), force_terminal=False)
+    render(contents(mixed()), console)
+    text = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert "Last, with event time and so not compared: " in text
+    assert "NotCapturableError: a CUDA graph could not be captured" in text
+
+
+def test_data_has_a_column_for_each_clock() -> None:
+    files = RENDERERS["csv"](contents(mixed()))
+    rows = list(csv.DictReader(io.StringIO(files["tables/results.csv"].decode())))
+    assert [row["label"] for row in rows][-1] == QUICK
+    for row in rows:
+        assert bool(row["seconds_kernel"]) is (row["label"] != QUICK)
+        assert bool(row["seconds_events"]) is (row["label"] == QUICK)
+    cases = csv.DictReader(io.StringIO(files["tables/cases.csv"].decode()))
+    assert {row["label"]: row["clock"] for row in cases}[QUICK] == "event time"
+
+
+def test_no_figure_mixes_clocks() -> None:
+    document = contents(mixed())
+    drawn = document.figures["time-against-multiplications-1"]
+    assert isinstance(drawn, Scatter)
+    assert len(drawn.points) == 4
+    assert QUICK not in {point.label for point in drawn.points}
+    assert drawn.clock == "kernel time"
+    assert drawn.title.endswith(f"; without {QUICK} (event time)"), "so a notebook shows it too"
+    ratios = document.figures["promise-and-clock-1"]
+    assert isinstance(ratios, Ratios)
+    assert ratios.title.endswith(f"; without {QUICK} (event time)")
+    for figure in (block for block in document.walk() if isinstance(block, Figure)):
+        assert "kernel or event" not in figure.caption
+
+
+def test_bars_of_networks_have_the_times_of_one_clock() -> None:
+    run = gpu_run(types=ONE, networks=True, edit=without_kernels("osnet_x0_25"))
+    (bars,) = (data for data in contents(run).figures.values() if isinstance(data, Bars))
+    assert {bar.label: bar.seconds is None for bar in bars.bars} == {
+        "osnet_x0_25": True, "osnet_x1_0": False,
+    }  # fmt: skip
+    assert bars.clock == "kernel time"
+    assert bars.title.endswith("; without osnet_x0_25 (event time)")
+
+
+def test_pairs_by_two_clocks_are_not_on_one_curve() -> None:
+    run = gpu_run((1, 32, 128), ONE, edit=events_at_32)
+    (figure,) = (b for b in contents(run).walk() if isinstance(b, Figure) and "curve" in b.id)
+    assert isinstance(figure.data, Curve)
+    assert "multiplications and kernel time" in figure.caption
+    points = [(CurvePoint(channels=64, taps=9, derived=0.1, counted=(), time=ratio), clock)
+              for ratio, clock in ((RATIO, "kernel time"), (RATIO, "event time"),
+                                   (RATIO, "kernel time"), (None, "event time"))]  # fmt: skip
+    found, clock, said = _by_one_clock(points)
+    assert [point.time for point in found] == [RATIO, None, RATIO, None]
+    assert (clock, said) == ("kernel time", "; without 1 time by another clock")
+
+
+def test_one_table_leaves_a_time_by_another_clock_empty_and_says_so() -> None:
+    made = one_table(mixed(), "main", ("type", "us", "ratio", "verdict"))
+    assert made.raw.rows[-1] == (QUICK, None, None, "not compared: event time")
+    assert all(row[1] is not None for row in made.raw.rows[:-1])
+    assert f"Not compared, for want of kernel time: {QUICK} (event time 180 ns" in made.note
+
+
+def test_groups_by_two_clocks_have_a_column_each() -> None:
+    (table,) = tables(contents(gpu_run((1, 32), ONE, edit=events_at_32)), "overview")
+    keys = [column.key for column in table.columns]
+    for row in table.rows:
+        one = dict(zip(keys, row, strict=True))
+        assert (one["seconds_kernel_baseline"] is None) is ("batch 32" in one["title"])
+        assert (one["seconds_events_baseline"] is None) is ("batch 32" not in one["title"])
 
 
 def test_event_times_say_nothing_of_how_kernel_times_scatter() -> None:
@@ -416,16 +576,38 @@ def test_the_screen_at_the_end_of_a_run_says_that_it_is_launch_bound() -> None:
     assert "of kernel time a call" in said
 
 
-def test_the_test_of_the_machine_is_of_event_time_on_a_gpu() -> None:
-    size = SizeResolution(
-        name="small", what="a convolution", seconds_per_call=2e-5, seconds_per_trial=0.5,
-        page_faults_per_call=0.0,
-        trials=(Trial(value=1.0, low=0.99, high=1.01, rounds=20, settled=True),) * 8,
-    )  # fmt: skip
-    found = Resolution(
+def resolution(**changes: Any) -> Resolution:
+    """Return an A/A test of a GPU of one size, whose trials reach 1 % either way."""
+    return Resolution(
         budget=8.0, seconds=8.0, threads=1, device="cuda:0", seed=0, allocator="system",
-        steal_share=None, sizes=(size,),
+        steal_share=None, sizes=(tried(0.01, 2e-5),), **changes,
     )  # fmt: skip
+
+
+def tried(reach: float, seconds: float) -> SizeResolution:
+    return SizeResolution(
+        name="small", what="a convolution", seconds_per_call=seconds, seconds_per_trial=0.5,
+        page_faults_per_call=0.0,
+        trials=(Trial(value=1.0, low=1 / (1 + reach), high=1 + reach, rounds=20),) * 8,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "test", "told"),
+    [
+        ({"clock": "kernel time", "events": (tried(0.05, 3e-5),)}, "kernel time",
+         "detected is 1 % at 20.0 µs a call (by event time 5 % at 30.0 µs a call)."),
+        ({"clock": "event time"}, "event time", "detected is 1 % at 20.0 µs a call."),
+        ({}, "event time", "detected is 1 % at 20.0 µs a call."),  # a file from before
+    ],
+)  # fmt: skip
+def test_the_test_of_the_machine_says_of_which_clock_of_a_gpu_it_is(
+    changes: dict[str, Any], test: str, told: str
+) -> None:
     run = gpu_run(types=ONE)
-    run = replace(run, header=replace(run.header, machine=Machine(resolution=found)))
-    assert "(A/A test, event time)" in points(run)["How sure"].text
+    run = replace(
+        run, header=replace(run.header, machine=Machine(resolution=resolution(**changes)))
+    )
+    text = points(run)["How sure"].text
+    assert f"(A/A test, {test})" in text
+    assert told in text

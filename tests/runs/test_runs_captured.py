@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 import torch
 from runs.test_runs_groups import group
+from scripted import put_in
 from timing.test_kernel_time import Replaying
 
 from convbench.clock import cuda_graphs, group_process
-from convbench.clock.cuda import CudaStopwatch
-from convbench.clock.cuda_graphs import KernelStopwatch
-from convbench.clock.group_process import Order, Outcome
+from convbench.clock.crew import Order, Outcome
 from convbench.clock.samples import KERNEL, Samples
 from convbench.runs import workload
 from convbench.runs.conditions import Condition
@@ -24,10 +23,7 @@ from convbench.runs.workload import Workload
 def card(monkeypatch: pytest.MonkeyPatch) -> Replaying:
     """Put a scripted device in the place of the real one, and the module for a compiled one."""
     card = Replaying(5.0)
-    main = lambda device, name="": CudaStopwatch(device, driver=card)  # noqa: E731
-    every = lambda device: {KERNEL: KernelStopwatch(device, driver=card)}  # noqa: E731
-    monkeypatch.setattr(group_process, "stopwatch_for", main)
-    monkeypatch.setattr(group_process, "clocks_for", every)
+    put_in(monkeypatch, lambda: card)
     monkeypatch.setattr(cuda_graphs, "TorchDriver", lambda device: card)
     monkeypatch.setattr(workload, "compiled", lambda module, run, **_: (Compiled(module), 0.1))
     return card

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from convbench.clock.group_process import Order, Outcome, do
-from convbench.clock.processes import ProcessDied, ProcessError, ready
+from convbench.clock.conversation import ProcessDied, ProcessError
+from convbench.clock.crew import Order, Outcome
+from convbench.clock.group_process import do
+from convbench.clock.processes import ready
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import KERNEL, Samples
 from convbench.convs.base import make

@@ -13,7 +13,7 @@ from convbench.machine import device
 from convbench.runs import groups, runner
 from convbench.runs.cases import expand
 from convbench.runs.conditions import Condition
-from convbench.runs.saturation import enough, throughputs
+from convbench.runs.saturation import enough, gain, throughput
 from convbench.runs.store import load
 from convbench.runs.suite import BATCHES, parse_suite
 
@@ -81,16 +81,33 @@ def records(batch, **seconds):
 
 
 def test_a_throughput_is_of_inputs():
-    assert throughputs(records(8, standard=2.0, lite=None)) == {"standard": 4.0}
+    standard, lite = records(8, standard=2.0, lite=None)
+    assert (throughput(standard), throughput(lite)) == (4.0, 0.0)
+
+
+def on_gpu(batch, events, kernel=None):
+    """Return a case of a GPU at a batch: seconds of its kernels, and between events."""
+    (record,) = records(batch, standard=events)
+    main = tuple(replace(one, stopwatch="cuda-events") for one in record.samples)
+    alone = tuple(
+        replace(one, seconds=(kernel,) * 6, stopwatch="cuda-kernel") for one in main if kernel
+    )
+    return replace(record, device="cuda:0", samples=main, also={"kernel": alone} if kernel else {})
 
 
 def test_of_a_gpu_the_kernels_alone_saturate_and_not_the_launches():
-    (record, _) = records(8, standard=2.0, lite=None)
-    kernels = tuple(
-        replace(one, seconds=(0.5,) * 6, stopwatch="cuda-kernel") for one in record.samples
-    )
-    on_gpu = replace(record, device="cuda:0", also={"kernel": kernels})
-    assert throughputs([on_gpu]) == {"standard": 16.0}
+    assert throughput(on_gpu(8, 2.0, 0.5)) == 16.0
+    assert gain(on_gpu(8, 2.0, 0.5), on_gpu(4, 2.0, 0.25)) == 0.0
+
+
+def test_no_kernel_time_is_divided_by_an_event_time_of_another_batch():
+    """Kernels took 0.5 s at batch 4; at 8 they were not timed, and launching took 2 s at both."""
+    larger, smaller = on_gpu(8, 2.0), on_gpu(4, 2.0, 0.5)
+    assert gain(larger, smaller) == gain(on_gpu(8, 2.0, 1.0), on_gpu(4, 2.0)) == 1.0
+    assert enough([[smaller], [larger]]) == "", "by event time it gains 100 %"
+    only_kernels = replace(smaller, samples=smaller.also["kernel"], also={})
+    assert gain(larger, only_kernels) is None
+    assert enough([[only_kernels], [larger]]) == "", "nothing is known"
 
 
 @pytest.mark.parametrize(

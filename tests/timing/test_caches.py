@@ -10,7 +10,8 @@ import pytest
 
 from convbench.clock import caches
 from convbench.clock.caches import ColdWork, HostEvictor, copies_for, last_level_cache
-from convbench.clock.group_process import Order, do
+from convbench.clock.crew import Order
+from convbench.clock.group_process import do
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Samples
 from convbench.clock.stopwatch import ScriptedStopwatch

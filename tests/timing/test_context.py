@@ -16,8 +16,10 @@ from torch import nn
 
 from convbench.clock import calls as calls_room
 from convbench.clock import layers_in_context as context
+from convbench.clock.conversation import ProcessDied, ProcessError
+from convbench.clock.crew import Order, Outcome
 from convbench.clock.gathering import Gathering
-from convbench.clock.group_process import Order, Outcome, do
+from convbench.clock.group_process import do
 from convbench.clock.layers import layers_of
 from convbench.clock.layers_in_context import (
     INSIDE,
@@ -28,7 +30,6 @@ from convbench.clock.layers_in_context import (
     LayerTimes,
     layers_in_context,
 )
-from convbench.clock.processes import ProcessDied, ProcessError
 from convbench.clock.samples import Failure, Samples
 from convbench.core.intervals import Interval
 from convbench.counting.engine.by_name import InputError

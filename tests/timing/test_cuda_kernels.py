@@ -13,9 +13,10 @@ from scripted import samples
 
 from convbench.clock import observing
 from convbench.clock.contamination import choices, flags
+from convbench.clock.crew import Contestant, Order, Outcome
 from convbench.clock.cuda_kernels import launched, short, tensor_cores
 from convbench.clock.execution import Execution, joined
-from convbench.clock.group_process import Contestant, Order, Outcome, _with_facts, _with_kernels
+from convbench.clock.group_process import _with_facts
 from convbench.clock.observing import AGAIN, PASSES, gathered, observe
 
 # As PyTorch's profiler tells them; the numbers of the templates are left out where they are long.
@@ -175,13 +176,6 @@ def test_what_ran_takes_the_median_of_the_processes_that_ran_the_same():
     assert (found.processes, found.passes) == (3, 6)
     assert joined([Execution(reason="no log")]).reason == "no log"
     assert joined([]) is None
-
-
-def test_the_samples_of_kernels_alone_say_which_kernels_these_are():
-    """Their time is that of the choice, so it is theirs to be flagged where choices differ."""
-    outcome = Outcome(samples=samples([2.0] * 4, kernels=(XMMA,)))
-    told = _with_kernels(outcome, samples([1.0] * 4))
-    assert told.also["kernel"].kernels == (XMMA,)
 
 
 def test_at_most_so_many_passes_are_observed(monkeypatch):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from scripted import ScriptedDriver
+from scripted import ScriptedDriver, put_in, samples
 
-from convbench.clock import group_process
+from convbench.clock import group_kernels, group_process
+from convbench.clock.checking import WrongResultError
+from convbench.clock.contamination import SHARED
+from convbench.clock.crew import Contestant, Order, Outcome, Tell
 from convbench.clock.cuda import CudaStopwatch
-from convbench.clock.cuda_graphs import KernelStopwatch, graphed
+from convbench.clock.cuda_graphs import graphed
+from convbench.clock.execution import Execution, Kernel
 from convbench.clock.gathering import Gathering
-from convbench.clock.group_process import Contestant, Order, Outcome, Tell
+from convbench.clock.group_kernels import rejoined
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Failure, Samples, Untimed
 
@@ -26,6 +30,8 @@ class Card(ScriptedDriver):
 
     bad = False
     capturing = False
+    broken = False
+    chosen = "kernel 0"
 
     def synchronize(self) -> None:
         """Raise what CUDA raises at every call after it."""
@@ -33,12 +39,18 @@ class Card(ScriptedDriver):
             raise RuntimeError(STICKY)
 
     def capture(self, work: Callable[[], object], calls: int) -> tuple[int, object]:
-        """Tell the work that it is captured."""
+        """Tell the work that it is captured; after one that failed nothing can be."""
+        if self.broken:
+            raise RuntimeError("captured after a capture that failed")
         self.capturing = True
         try:
-            return super().capture(work, calls)
+            found = super().capture(work, calls)
+        except RuntimeError:
+            self.broken = True
+            raise
         finally:
             self.capturing = False
+        return found
 
 
 @dataclass
@@ -68,7 +80,17 @@ class Work(Contestant):
         """Write down what the graph gave."""
         self.card.told.append(("graph gave", output))
         if self.wrong_at == "graph":
-            raise group_process.WrongResultError("replayed from a CUDA graph the output was wrong")
+            raise WrongResultError("replayed from a CUDA graph the output was wrong")
+
+    def digests(self) -> tuple[Any, ...]:
+        """Return something by which the output of this one is known again."""
+        return (self.name,)
+
+    def execution(self, most: int = 0) -> Execution:
+        """Return that a library chose a kernel: in a process with such a device always the same."""
+        chosen = Kernel(operator="convolution", backend="cuDNN", implementation=self.card.chosen,
+                        layouts="", reorder=False, calls=1, seconds=1e-6)  # fmt: skip
+        return Execution(kernels=(chosen,))
 
     def check_last(self, known: tuple[Any, ...] = ()) -> tuple[str, ...]:
         """Be called with other values."""
@@ -80,10 +102,11 @@ class Work(Contestant):
 
 @dataclass
 class Works:
-    """A crew of five, one of which goes wrong."""
+    """A crew of five, of which some go wrong at a stage."""
 
     card: Card
     wrong_at: str
+    evils: tuple[str, ...] = ("evil",)
     names: tuple[str, ...] = ("first", "second", "evil", "fourth", "fifth")
 
     def build(self, order: Order, tell: Tell) -> Iterator[tuple[str, Contestant | BaseException]]:
@@ -101,7 +124,7 @@ class Works:
                 except RuntimeError as error:
                     yield name, error
             else:
-                yield name, Work(name, self.card, self.wrong_at if name == "evil" else "")
+                yield name, Work(name, self.card, self.wrong_at if name in self.evils else "")
 
 
 class Processes:
@@ -113,15 +136,13 @@ class Processes:
         """Put the device of the process in the place of a real one."""
         self.asked: list[Order] = []
         self.card = Card(0.01)
-        events = lambda device, name="": CudaStopwatch(device, driver=self.card)  # noqa: E731
-        kernel = lambda device: {"kernel": KernelStopwatch(device, driver=self.card)}  # noqa: E731
-        monkeypatch.setattr(group_process, "stopwatch_for", events)
-        monkeypatch.setattr(group_process, "clocks_for", kernel)
+        put_in(monkeypatch, lambda: self.card)
 
     def ask(self, _: str, crew: Works, order: Order, **__: Any) -> dict[str, Outcome]:
         """Do it here."""
         self.asked.append(order)
         self.card = crew.card = Card(0.01)
+        self.card.chosen = f"kernel {len(self.asked)}"
         return group_process.do(crew, order, tell=lambda _: None)
 
 
@@ -131,10 +152,17 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
     return Processes(monkeypatch)
 
 
-def gathered(processes: Processes, wrong_at: str, times: int = 1) -> Gathering:
-    """Ask about the five, one of which goes wrong at a stage."""
+def gathered(
+    processes: Processes,
+    wrong_at: str,
+    times: int = 1,
+    evils: tuple[str, ...] = ("evil",),
+    order: Order = ORDER,
+) -> Gathering:
+    """Ask about the five, of which some go wrong at a stage."""
     nursery: Any = processes
-    found = Gathering(crew=Works(processes.card, wrong_at), order=ORDER, nursery=nursery)
+    crew = Works(processes.card, wrong_at, evils)
+    found = Gathering(crew=crew, order=order, nursery=nursery)
     for _ in range(times):
         found.ask(1e-6, 2, 2)
     return found
@@ -166,18 +194,89 @@ def test_an_error_that_leaves_the_device_whole_needs_no_new_process(processes: P
     assert len(processes.asked) == 1
 
 
-def test_a_failed_capture_of_kernels_costs_no_times_and_is_not_tried_again(
+EVERY = ("first", "second", "evil", "fourth", "fifth")
+
+
+@pytest.mark.parametrize("evils", [("evil",), ("first", "evil", "fifth"), EVERY])
+def test_works_that_cannot_be_captured_take_no_kernel_times_from_the_others(
+    processes: Processes, evils: tuple[str, ...]
+) -> None:
+    found = gathered(processes, "capture", 3, evils)
+    assert found.left == EVERY, "all have event times"
+    assert all(len(found.samples(name)) == 3 for name in EVERY)
+    good = [name for name in EVERY if name not in evils]
+    for name in good:
+        assert len(found.also(name)["kernel"]) == 3, "as where all can be captured"
+        said = [flag for outcome in found.outcomes[name] for flag in outcome.flags]
+        assert not [flag for flag in said if flag.startswith("kernels not timed")]
+    for name in evils:
+        first, *later = found.outcomes[name]
+        (flag,) = first.flags
+        assert flag.startswith("kernels not timed: NotCapturableError: work: a CUDA graph of ")
+        assert "raised RuntimeError: operation not permitted when stream is capturing" in flag
+        assert first.also == {}
+        assert [(outcome.also, outcome.flags) for outcome in later] == [({}, ())] * 2
+    for number in range(3):
+        sessions = {found.also(name)["kernel"][number].session for name in good}
+        assert len(sessions) == bool(good), "they are compared round by round"
+    several = [order for order in processes.asked if not order.stopwatch]
+    assert [sorted(order.without_kernels) for order in several] == [[], *[sorted(evils)] * 2]
+    assert len(processes.asked) == 3 + len(evils) - (not good), "none is tried again"
+    assert len(found.took) == len(found.rounds) == 3
+
+
+def test_kernels_alone_are_timed_as_in_the_process_of_the_other_times(
     processes: Processes,
 ) -> None:
     found = gathered(processes, "capture", 2)
-    assert found.left == found.crew.names
-    assert all(len(found.samples(name)) == 2 for name in found.left)
-    first, second = found.outcomes["evil"]
-    assert [flag.partition(":")[0] for flag in first.flags] == ["kernels not timed"]
-    assert "could not be captured" in first.flags[0]
-    assert (first.also, second.also, second.flags) == ({}, {}, ())
-    assert [sorted(order.without_kernels) for order in processes.asked] == [[], ["evil"]]
-    assert all("kernel" in found.outcomes[name][1].also for name in found.left if name != "evil")
+    whole, alone, _ = processes.asked
+    assert alone.without == {"evil"}
+    assert alone.seconds == whole.seconds * group_kernels.KERNEL_SHARE
+    assert alone.process_seed not in {order.process_seed for order in processes.asked[::2]}
+    assert alone.digests == {name: (name,) for name in EVERY}, "they are checked by what is known"
+    main, kernel = found.outcomes["first"][0].samples, found.outcomes["first"][0].also["kernel"]
+    assert main is not None
+    assert (kernel.stopwatch, kernel.block) == ("cuda-kernel", min(main.block, 200))
+    assert (main.kernels, kernel.kernels) == (("kernel 1",), ("kernel 2",)), "of its own process"
+    again = found.outcomes["first"][1]
+    assert again.samples is not None
+    assert again.samples.kernels == again.also["kernel"].kernels == ("kernel 3",)
+
+
+def test_gradients_of_a_graph_are_compared_in_a_process_for_kernels_too(
+    processes: Processes,
+) -> None:
+    """Which only what is a first process does, with no digests from before."""
+    gathered(processes, "capture", order=replace(ORDER, grad=True))
+    _, alone = processes.asked
+    assert alone.first
+    assert alone.digests == {}
+
+
+def test_what_a_process_for_kernels_finds_wrong_is_wrong() -> None:
+    main = Outcome(samples=samples([1.0] * 4), flags=("seen before",), kernels_again=True)
+    wrong = Outcome(failure="the output was wrong", wrong=True)
+    assert rejoined(main, wrong) == wrong
+    assert rejoined(main, Outcome(failure="no device", again=True)) == main
+    died = rejoined(main, Outcome(failure="its process crashed", flags=("seen before", "new")))
+    assert died.samples is main.samples
+    assert died.flags == ("seen before", "new", "kernels not timed: its process crashed")
+    kernel = samples([1.5] * 4)
+    found = rejoined(main, Outcome(samples=kernel))
+    assert found.also == {"kernel": kernel}
+    assert not found.kernels_again
+    assert "clocks: kernel time (1.5e+06 µs) exceed CUDA events" in found.flags[-1]
+
+
+def test_in_the_callers_process_the_others_keep_the_times_they_have(
+    processes: Processes,
+) -> None:
+    """There is no other process to ask."""
+    processes.card = Card(0.01)
+    found = Gathering(crew=Works(processes.card, "capture"), order=ORDER, here="no")
+    found.ask(1e-6, 2, 2)
+    assert found.left == EVERY
+    assert all(len(found.samples(name)) == 1 for name in EVERY)
 
 
 def test_what_a_captured_graph_gave_is_checked(processes: Processes) -> None:
@@ -199,7 +298,7 @@ def test_another_user_of_the_device_is_told_in_every_row(
     monkeypatch.setattr(group_process, "watch_others", lambda device: lambda: share)
     found = gathered(processes, "")
     for (outcome,) in found.outcomes.values():
-        assert (group_process.SHARED in outcome.flags) is told
+        assert (SHARED in outcome.flags) is told
 
 
 def test_another_user_of_the_device_is_seen_while_kernels_are_timed(
@@ -207,16 +306,16 @@ def test_another_user_of_the_device_is_seen_while_kernels_are_timed(
 ) -> None:
     """Verdicts rest on what is timed last."""
     used = [0]
-    kernels = group_process._kernels
+    kernels = group_process.kernels_of
 
     def meanwhile(*arguments: Any) -> Any:
         used[0] = 90
         return kernels(*arguments)
 
     monkeypatch.setattr(group_process, "watch_others", lambda device: lambda: used[0])
-    monkeypatch.setattr(group_process, "_kernels", meanwhile)
+    monkeypatch.setattr(group_process, "kernels_of", meanwhile)
     for (outcome,) in gathered(processes, "").outcomes.values():
-        assert group_process.SHARED in outcome.flags
+        assert SHARED in outcome.flags
 
 
 def test_nobody_is_asked_for_ever_where_no_cause_is_known(processes: Processes) -> None:

@@ -13,8 +13,8 @@ from scripted import samples
 
 import convbench
 from convbench import ConvSpec, profile
+from convbench.clock.crew import Order, Outcome
 from convbench.clock.gathering import Gathering
-from convbench.clock.group_process import Order, Outcome
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Samples
 from convbench.clock.stopwatch import Reading, Work

@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from scripted import ScriptedDriver, samples
+from scripted import ScriptedDriver, put_in, samples
 
 from convbench.clock import group_process
-from convbench.clock.cuda import CudaStopwatch
-from convbench.clock.cuda_graphs import KernelStopwatch
+from convbench.clock.crew import Order
 from convbench.clock.estimates import Estimates
 from convbench.clock.gathering import Gathering
-from convbench.clock.group_process import Order
 from convbench.clock.measurement import Measurement, MeasurementError
 from convbench.clock.measuring import CallCrew, measurement_of
 from convbench.clock.samples import EVENT_TIME, KERNEL, KERNEL_TIME, TIME, judged, time_title
@@ -119,10 +117,7 @@ class Replaying(ScriptedDriver):
 def card(monkeypatch: pytest.MonkeyPatch) -> Replaying:
     """Put a scripted device in the place of the real one."""
     card = Replaying(5.0)
-    main = lambda device, name="": CudaStopwatch(device, driver=card)  # noqa: E731
-    every = lambda device: {KERNEL: KernelStopwatch(device, driver=card)}  # noqa: E731
-    monkeypatch.setattr(group_process, "stopwatch_for", main)
-    monkeypatch.setattr(group_process, "clocks_for", every)
+    put_in(monkeypatch, lambda: card)
     return card
 
 

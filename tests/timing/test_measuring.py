@@ -21,11 +21,12 @@ from torch import nn
 import convbench
 from convbench.clock import gathering, measuring
 from convbench.clock.contamination import flags
+from convbench.clock.conversation import ProcessDied, ProcessError
+from convbench.clock.crew import Outcome
 from convbench.clock.estimates import of_process
-from convbench.clock.group_process import Outcome
 from convbench.clock.measurement import Measurement, MeasurementError
 from convbench.clock.measuring import MeasureError, measure
-from convbench.clock.processes import ProcessDied, ProcessError, ready
+from convbench.clock.processes import ready
 from convbench.clock.samples import Samples
 from convbench.core.errors import UnknownNameError
 from convbench.core.intervals import Interval, RatioInterval

@@ -13,7 +13,8 @@ import pytest
 from errands import ERRANDS, gone
 
 from convbench.clock import processes
-from convbench.clock.processes import Nursery, ProcessDied, forkable, ready
+from convbench.clock.conversation import ProcessDied
+from convbench.clock.processes import Nursery, forkable, ready
 
 FORKED = pytest.mark.skipif(not forkable("cpu"), reason="nothing is forked on this system")
 

@@ -18,15 +18,9 @@ import pytest
 from errands import ERRANDS, gone
 
 from convbench.clock import processes, worker
-from convbench.clock.processes import (
-    Nursery,
-    ProcessDied,
-    ProcessError,
-    environment,
-    forkable,
-    fresh,
-    ready,
-)
+from convbench.clock.allocator import environment
+from convbench.clock.conversation import ProcessDied, ProcessError
+from convbench.clock.processes import Nursery, forkable, fresh, ready
 from convbench.clock.worker import LENGTH, receive, send
 from convbench.core.torchvision_import import declare_operators
 

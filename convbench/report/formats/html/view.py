@@ -33,7 +33,18 @@ _CASE: Final = "label"
 _FOLDED: Final = frozenset({"caveat", "remarks"})
 """What stands below the name of a case where its own column has no room."""
 _KEPT: Final = frozenset(
-    {_CASE, "seconds", "ratio_seconds", "ratio", "verdict", "reason", "fastest", "factor_rest"}
+    {
+        _CASE,
+        "seconds",
+        "seconds_kernel",
+        "seconds_events",
+        "ratio_seconds",
+        "ratio",
+        "verdict",
+        "reason",
+        "fastest",
+        "factor_rest",
+    }
 )
 """Columns that are shown however narrow the page is, and so is the first one."""
 _LONG: Final = 24

@@ -28,14 +28,29 @@ if TYPE_CHECKING:
     from convbench.report.document import Table
 
 _FIRST: Final = (
-    "label", "type", "group", "title", "status", "reason", "seconds", "time", "s", "ms", "us", "ns",
+    "label", "type", "group", "title", "status", "reason", "seconds",
+    "seconds_kernel", "seconds_events", "time", "s", "ms", "us", "ns",
     "fastest", "verdict", "ratio_seconds", "ratio", "speedup", "ratio_multiplications",
     "macs_ratio", "factor_multiplications", "factor_rest", "factor_kernels",
-    "what", "cheapest", "seconds_baseline", "slot", "multiplications", "macs",
+    "what", "cheapest", "seconds_baseline", "seconds_kernel_baseline",
+    "seconds_events_baseline", "slot", "multiplications", "macs",
     "parameters", "cases", "gap", "caveat",
 )  # fmt: skip
 """Keys that are kept first, in this order; any other after, from left to right."""
-_NEVER: Final = frozenset({"seconds", "time", "s", "ms", "us", "ns", "fastest", "verdict"})
+_NEVER: Final = frozenset(
+    {
+        "seconds",
+        "seconds_kernel",
+        "seconds_events",
+        "time",
+        "s",
+        "ms",
+        "us",
+        "ns",
+        "fastest",
+        "verdict",
+    }
+)
 """Keys of columns that are never left out, nor is the first column: a table is a list before."""
 
 _GAP: Final = 2
