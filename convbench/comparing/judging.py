@@ -297,9 +297,9 @@ def excuse(
     apart = span(differing(left, right))
     if apart == NONE:
         return ""
-    least = apart.least(ratio)
-    edge = 1 + limits.threshold
-    return "" if least.low > edge or least.high < 1 / edge else "clock"
+    least, edge = apart.least(ratio), 1 + limits.threshold
+    remains = least.low > edge if ratio.value > 1 else least.high < 1 / edge
+    return "" if remains else "clock"
 
 
 def explained(found: Disturbed, ratio: RatioInterval, limits: Limits) -> bool:
