@@ -44,6 +44,10 @@ OTHER_KERNELS: Final = "algorithms differ"
 """Kinds of flags: other load, a GPU's clock held down for heat or power, several choices."""
 SHARED: Final = f"{LOAD}: another process used the GPU meanwhile"
 """Flag of a record of which no sample can say it."""
+SHARED_UNTOLD: Final = (
+    "unwatched: in this container it cannot be told whether another process used the GPU"
+)
+"""Flag of a record likewise."""
 HEAD_START: Final = 50e-6
 """Seconds for which a device is kept busy while a graph is queued (`cuda_driver.DELAY_CYCLES`)."""
 TIME_SLICE: Final = 0.003

@@ -17,11 +17,11 @@ from typing import Any, Final, Protocol
 from convbench.clock import worker
 from convbench.clock.checking import Digest, WrongResultError
 from convbench.clock.competitor import UNUSABLE, DeviceLostError
-from convbench.clock.contamination import LOST_SHARE, SHARED
+from convbench.clock.contamination import LOST_SHARE, SHARED, SHARED_UNTOLD
 from convbench.clock.cuda import clocks_for, inconsistent, stopwatch_for
 from convbench.clock.cuda_graphs import MOST_CAPTURED, KernelStopwatch
 from convbench.clock.execution import Execution
-from convbench.clock.nvml import watch_others
+from convbench.clock.gpu_users import Watch
 from convbench.clock.observing import AGAIN, PASSES, SHORT
 from convbench.clock.processes import allocator_in_force
 from convbench.clock.sampler import measure_group
@@ -207,8 +207,8 @@ def do(
             tell(("at", ""))
             if racing:
                 tell(("stage", "timing"))
-                busiest = watch_others(order.device)
-                timed = _timed(order, racing, stopwatch, measure, tell, steps)
+                watch = Watch(order.device)
+                timed = _timed(order, racing, stopwatch, measure, tell, steps, watch)
                 in_force = {key: str(value) for key, value in settings.items() if value is not None}
                 for name, competitor in racing.items():
                     known = order.digests.get(name, ())
@@ -220,15 +220,23 @@ def do(
                     outcomes[name] = _with_facts(outcome, competitor, crew, order, in_force)
                 steps.begin()
                 # last, since a graph that cannot be captured ends the use of the device
-                for name, kernel in _kernels(order, racing, outcomes, steps).items():
+                for name, kernel in _kernels(order, racing, outcomes, steps, watch).items():
                     outcomes[name] = _with_kernels(outcomes[name], kernel)
-                if busiest() > 100 * LOST_SHARE:  # which the driver says without the device's use
-                    for name, outcome in outcomes.items():
-                        outcomes[name] = replace(outcome, flags=(*outcome.flags, SHARED))
+                shared = _shared(watch)  # which the driver says without the device's use
+                for name, outcome in outcomes.items():
+                    outcomes[name] = replace(outcome, flags=(*outcome.flags, *shared))
         except DeviceLostError as culprit:
             outcomes = _others_again(crew, order, outcomes, str(culprit))
     del pads
     return outcomes
+
+
+def _shared(watch: Watch) -> tuple[str, ...]:
+    """Return the flag of all that was timed while another process may have used the device."""
+    surely, perhaps = watch.others()
+    if surely > 100 * LOST_SHARE:
+        return (SHARED,)
+    return (SHARED_UNTOLD,) if perhaps > 100 * LOST_SHARE else ()
 
 
 def _built(
@@ -294,6 +302,7 @@ def _timed(
     measure: Measure,
     tell: Tell,
     steps: Steps,
+    watch: Watch,
 ) -> dict[str, Samples | Failure]:
     """Return what the sampler found; a wrong first output is a failure of its own kind."""
     wrong: dict[str, str] = {}
@@ -315,6 +324,7 @@ def _timed(
         accept=accept,
         announce=lambda name: tell(("at", name)),
         steps=steps,
+        progress=watch.look,
         **_asked(order),
     )
     return {
@@ -351,6 +361,7 @@ def _kernels(
     racing: Mapping[str, Contestant],
     outcomes: Mapping[str, Outcome],
     steps: Steps,
+    watch: Watch,
 ) -> dict[str, Samples | Failure]:
     """Return the times of the kernels alone, where a device has a clock for them.
 
@@ -373,6 +384,7 @@ def _kernels(
         budget=order.seconds * KERNEL_SHARE,
         blocks=blocks,
         steps=steps,
+        progress=watch.look,
         **_asked(order),
     )
 
