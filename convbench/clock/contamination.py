@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from convbench.clock.cuda_kernels import short
 from convbench.clock.nvml import HELD_DOWN, slowdowns
-from convbench.clock.samples import KERNEL_TIME, of_process, time_title
+from convbench.clock.samples import KERNEL_TIME, QUANTILE, of_process, time_title
 from convbench.clock.stats import outliers
 from convbench.core import text as show
 from convbench.core.once import once
@@ -36,8 +36,18 @@ MOST_LOST: Final = 0.5
 """Where every sample lost more than this, none says how long the work itself takes."""
 SLOW_CLOCK: Final = 0.95
 """Of a GPU's clock in the middle sample of a process: one that is slower lengthens the sample."""
-SHARED: Final = "contaminated: another process used the GPU meanwhile"
+SEEN_THROUGH: Final = 1 - QUANTILE
+"""Share of contaminated samples up to which the low quantile of a process is a clean one."""
+LOAD: Final = "contaminated"
+HELD: Final = "clock held down"
+OTHER_KERNELS: Final = "algorithms differ"
+"""Kinds of flags: other load, a GPU's clock held down for heat or power, several choices."""
+SHARED: Final = f"{LOAD}: another process used the GPU meanwhile"
 """Flag of a record of which no sample can say it."""
+SHARED_UNTOLD: Final = (
+    "unwatched: in this container it cannot be told whether another process used the GPU"
+)
+"""Flag of a record likewise."""
 HEAD_START: Final = 50e-6
 """Seconds for which a device is kept busy while a graph is queued (`cuda_driver.DELAY_CYCLES`)."""
 TIME_SLICE: Final = 0.003
@@ -117,6 +127,28 @@ def contaminated_share(processes: Sequence[Samples]) -> float:
     return sum(marks) / len(marks) if marks else 0.0
 
 
+def disturbed_by(samples: Samples, told: Sequence[str] = ()) -> str:
+    """Return what disturbed a process so much that its low quantile may not be a clean one.
+
+    told: the flags of its record, of which `SHARED` is of all processes. It is that, `HELD` where
+    the driver held a GPU's clock down in most of these samples, `LOAD` for anything else, and ""
+    where nothing did.
+    """
+    if SHARED in told:
+        return SHARED
+    share = contaminated_share([samples])
+    if share <= SEEN_THROUGH:
+        return ""
+    return HELD if held_share([samples]) > share / 2 else LOAD
+
+
+def held_share(processes: Sequence[Samples]) -> float:
+    """Return the share of all watched samples in which a GPU's clock was held down, see `HELD`."""
+    told = [samples for samples in processes if watched(samples)]
+    held = sum(bool(bits & HELD_DOWN) for samples in told for bits in samples.throttle_reasons)
+    return held / max(1, sum(len(samples.seconds) for samples in told))
+
+
 def faults_per_call(processes: Sequence[Samples]) -> float | None:
     """Return the median over all samples of page faults a call: memory mapped anew each time.
 
@@ -136,7 +168,7 @@ def flags(processes: Sequence[Samples]) -> tuple[str, ...]:
     found = []
     share = contaminated_share(processes)
     if share >= MANY:
-        found.append(f"contaminated: {share:.0%} of the samples")
+        found.append(f"{LOAD}: {share:.0%} of the samples")
     far = sum(len(outliers(samples.seconds)) for samples in processes)
     rounds = sum(len(samples.seconds) for samples in processes)
     if rounds and far >= max(2, MANY * rounds):
@@ -147,7 +179,7 @@ def flags(processes: Sequence[Samples]) -> tuple[str, ...]:
     found += _choices_differ(processes)
     slow = [word for s in processes for bits in s.throttle_reasons for word in slowdowns(bits)]
     if slow:
-        found.append(f"clock held down: {', '.join(sorted(set(slow)))}")
+        found.append(f"{HELD}: {', '.join(sorted(set(slow)))}")
     moved = unsettled_by(processes)
     if moved > MOVED:
         found.append(f"{_NOT_SETTLED}: {moved:.0%} less without the first rounds")
@@ -186,7 +218,7 @@ def _choices_differ(processes: Sequence[Samples]) -> list[str]:
         f"{show.seconds(median_low(map(of_process, several)))} a call"
         for names, several in found.items()
     ]
-    return [f"algorithms differ: {'; '.join(told)}"]
+    return [f"{OTHER_KERNELS}: {'; '.join(told)}"]
 
 
 def unsettled_by(processes: Sequence[Samples]) -> float:

@@ -7,7 +7,7 @@ new process without that work: `clock.gathering` asks for it with the order that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from statistics import median
 from typing import Final
@@ -42,6 +42,7 @@ def kernels_of(
     racing: Mapping[str, Contestant],
     outcomes: Mapping[str, Outcome],
     steps: Steps,
+    progress: Callable[[int, int], None],
 ) -> dict[str, Samples | Failure]:
     """Return the times of the kernels alone, where a device has a clock for them.
 
@@ -63,6 +64,7 @@ def kernels_of(
         budget=order.seconds * KERNEL_SHARE,
         blocks={name: min(timed[name].block, MOST_CAPTURED) for name in having},
         steps=steps,
+        progress=progress,
         **order.sampling,
     )
     return {

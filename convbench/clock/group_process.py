@@ -17,11 +17,11 @@ from convbench.clock import worker
 from convbench.clock.allocator import allocator_in_force
 from convbench.clock.checking import Digest, WrongResultError
 from convbench.clock.competitor import UNUSABLE, DeviceLostError
-from convbench.clock.contamination import LOST_SHARE, SHARED
+from convbench.clock.contamination import LOST_SHARE, SHARED, SHARED_UNTOLD
 from convbench.clock.crew import Contestant, Crew, Measure, Order, OtherValuesError, Outcome, Tell
 from convbench.clock.cuda import stopwatch_for
+from convbench.clock.gpu_users import Watch
 from convbench.clock.group_kernels import kernels_of, with_kernels, works_for
-from convbench.clock.nvml import watch_others
 from convbench.clock.observing import AGAIN, PASSES, SHORT
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Failure, Samples, Untimed
@@ -60,8 +60,8 @@ def do(
             tell(("at", ""))
             if racing:
                 tell(("stage", "timing"))
-                busiest = watch_others(order.device)
-                timed = _timed(order, racing, stopwatch, measure, tell, steps)
+                watch = Watch(order.device)
+                timed = _timed(order, racing, stopwatch, measure, tell, steps, watch)
                 in_force = {key: str(value) for key, value in settings.items() if value is not None}
                 for name, competitor in racing.items():
                     known = order.digests.get(name, ())
@@ -73,15 +73,24 @@ def do(
                     outcomes[name] = _with_facts(outcome, competitor, crew, order, in_force)
                 steps.begin()
                 # last, since a graph that cannot be captured ends the use of the device
-                for name, kernel in kernels_of(order, racing, outcomes, steps).items():
+                kernels = kernels_of(order, racing, outcomes, steps, watch.look)
+                for name, kernel in kernels.items():
                     outcomes[name] = with_kernels(outcomes[name], kernel)
-                if busiest() > 100 * LOST_SHARE:  # which the driver says without the device's use
-                    for name, outcome in outcomes.items():
-                        outcomes[name] = replace(outcome, flags=(*outcome.flags, SHARED))
+                shared = _shared(watch)  # which the driver says without the device's use
+                for name, outcome in outcomes.items():
+                    outcomes[name] = replace(outcome, flags=(*outcome.flags, *shared))
         except DeviceLostError as culprit:
             outcomes = _others_again(crew, order, outcomes, str(culprit))
     del pads
     return outcomes
+
+
+def _shared(watch: Watch) -> tuple[str, ...]:
+    """Return the flag of all that was timed while another process may have used the device."""
+    surely, perhaps = watch.others()
+    if surely > 100 * LOST_SHARE:
+        return (SHARED,)
+    return (SHARED_UNTOLD,) if perhaps > 100 * LOST_SHARE else ()
 
 
 def _built(
@@ -147,6 +156,7 @@ def _timed(
     measure: Measure,
     tell: Tell,
     steps: Steps,
+    watch: Watch,
 ) -> dict[str, Samples | Failure]:
     """Return what the sampler found; a wrong first output is a failure of its own kind."""
     wrong: dict[str, str] = {}
@@ -167,6 +177,7 @@ def _timed(
         accept=accept,
         announce=lambda name: tell(("at", name)),
         steps=steps,
+        progress=watch.look,
         **order.sampling,
     )
     return {

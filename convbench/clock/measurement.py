@@ -28,6 +28,8 @@ class Measurement(OneLine, Shown, view="measurements"):
         kernels: on a GPU the same of the kernels alone, for those that could be captured.
         failures: why a competitor has no samples, by its name.
         notes: remarks on the measurement, such as why it was not made in new processes.
+        told: flags that no sample can say, by competitor, such as that another process used the
+            GPU; the notes have them too.
 
     """
 
@@ -35,6 +37,7 @@ class Measurement(OneLine, Shown, view="measurements"):
     kernels: dict[str, tuple[Samples, ...]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    told: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def in_short(self) -> str:
@@ -116,7 +119,10 @@ class Measurement(OneLine, Shown, view="measurements"):
     @property
     def flags(self) -> dict[str, tuple[str, ...]]:
         """Warnings about each competitor, by name, as "kind: what was observed"; () for none."""
-        return {name: flags(several) if several else () for name, several in self.judged.items()}
+        return {
+            name: (*flags(several), *self.told.get(name, ())) if several else ()
+            for name, several in self.judged.items()
+        }
 
     def median(self, name: str) -> float:
         """Return the typical time of one call in seconds.

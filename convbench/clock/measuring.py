@@ -241,18 +241,18 @@ def _widest(found: Measurement, base: str) -> float:
 def measurement_of(found: Gathering, notes: list[str]) -> Measurement:
     """Return what processes said as a measurement; notes: of the caller, before theirs."""
     failures = {name: why for name in found.outcomes if (why := found.failure(name))}
-    said = [
-        f"{name}: {flag}"
+    flagged = {
+        name: tuple(dict.fromkeys(flag for outcome in several for flag in outcome.flags))
         for name, several in found.outcomes.items()
-        for outcome in several
-        for flag in outcome.flags
-    ]
+    }
+    said = [f"{name}: {flag}" for name, several in flagged.items() for flag in several]
     good = [name for name in found.outcomes if name not in failures]
     return Measurement(
         samples={name: found.samples(name) if name in good else () for name in found.outcomes},
         kernels={name: told for name in good if (told := found.also(name).get(KERNEL))},
         failures={name: outcome.failure for name, outcome in failures.items()},
-        notes=tuple(dict.fromkeys([*notes, *said])),
+        notes=(*notes, *said),
+        told=flagged,
     )
 
 

@@ -1,4 +1,4 @@
-"""The state of an NVIDIA device as its driver's library NVML tells it: clock, slowdowns, users.
+"""The state of an NVIDIA device as its driver's library NVML tells it: clock, slowdowns, memory.
 
 It is read through the package nvidia-ml-py, which is imported as `pynvml`. Where that is missing,
 or the driver does not answer, the state is untold, never an error.
@@ -7,7 +7,6 @@ or the driver does not answer, the state is untold, never an error.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -40,7 +39,6 @@ SLOWLY: Final = 0.1
 """Seconds for which what changes slowly is not asked again: memory clock, power, temperature."""
 StateReader = Callable[[], DeviceState]
 
-_WHOLE: Final = 100  # percent
 _POWER_CAP: Final = 0x4
 _SLOWDOWNS: Final = {
     _POWER_CAP: "power cap",
@@ -156,41 +154,6 @@ def _slow_state(nvml: Any, card: Any) -> tuple[int | None, int | None, int | Non
         ask(nvml, ("nvmlDeviceGetPowerUsage",), card),
         ask(nvml, ("nvmlDeviceGetTemperature",), card, getattr(nvml, "NVML_TEMPERATURE_GPU", 0)),
     )
-
-
-def watch_others(device: str) -> Callable[[], int]:
-    """Return a function that tells how busy others have kept a device since this was called.
-
-    It returns the highest share of the multiprocessors' time, in percent, that NVML saw another
-    process use within one of its sampling periods (1/6 s to 1 s); 0 where it saw none or does not
-    tell, as of MIG instances. Call both while this process has a context on the device.
-    """
-    card = card_of(device) if device.startswith("cuda") else None
-    try:
-        first = card.users if card else frozenset()
-    except Exception:  # noqa: BLE001  not allowed, or not in this version
-        card = None
-    if card is None:
-        return lambda: 0
-    since = int(time.time() * 1e6)
-
-    def busiest() -> int:
-        try:
-            told = card.nvml.nvmlDeviceGetProcessUtilization(card.whole, since)
-            last = card.users
-            used: dict[int, int] = {}
-            for sample in told:  # some drivers fill the rest of their answer with other bytes
-                if 0 < sample.smUtil <= _WHOLE and sample.pid in first | last:
-                    used[sample.pid] = max(sample.smUtil, used.get(sample.pid, 0))
-            if os.getpid() in last:
-                used.pop(os.getpid(), None)
-            elif used:  # in a container NVML knows this process by another id: it is the busiest
-                used.pop(max(used, key=lambda pid: used[pid]))
-            return max(used.values(), default=0)
-        except Exception:  # noqa: BLE001  nothing new, not allowed, or not in this version
-            return 0
-
-    return busiest
 
 
 def free_bytes(device: str) -> int | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from convbench.clock.samples import EVENT_TIME
 from convbench.comparing.matching import identity
 from convbench.runs.one_clock import by_events, mixed
 
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 
 EVENTS: Final = "event times: the kernels were not timed on both sides"
 """What is said of a pair whose kernel times one side lacks."""
+
+
+def pool(record: Record) -> str:
+    """Return the name of the cases whose common shift a record shares: its group's, of its clock.
+
+    What slows the launches of a GPU slows no kernels.
+    """
+    return f"{record.group} · {EVENT_TIME}" if record.clock == EVENT_TIME else record.group
 
 
 def lacking(pair: Pair) -> bool:

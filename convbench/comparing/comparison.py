@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median_low
 
 from convbench.clock.variances import quantile
-from convbench.comparing.clocks import EVENTS, lacking, one_clock, without_kernels
+from convbench.comparing.clocks import EVENTS, lacking, one_clock, pool, without_kernels
 from convbench.comparing.environment import OF_THE_AXIS, Difference, environments
+from convbench.comparing.frequencies import FREQUENCIES, Frequency, Span, differing, span
 from convbench.comparing.judging import (
+    Disturbed,
     Judged,
     Limits,
     disturbed,
@@ -18,6 +20,7 @@ from convbench.comparing.judging import (
     holm,
     identical,
     judge,
+    tally,
     untimed,
 )
 from convbench.comparing.matching import BY, Pair, match
@@ -27,15 +30,18 @@ from convbench.comparing.tables import busy, of_logs, timed
 from convbench.core.intervals import Verdict
 from convbench.core.notebook_views import OneLine
 from convbench.core.text import plural
-from convbench.runs.record import Record
 from convbench.runs.titles import Titles, titles
 
 
 @dataclass(frozen=True, kw_only=True)
 class Moved:
-    """A group's common shift, judged by itself: slower or faster only beyond the drift."""
+    """A group's common shift, judged by itself: slower or faster only beyond the drift.
+
+    clock: what the times are called whose shift it is, see `Record.clock`.
+    """
 
     group: str
+    clock: str
     shift: Shift
     verdict: Verdict
 
@@ -65,10 +71,23 @@ class Comparison(OneLine):
     @property
     def in_short(self) -> str:
         """The two sides, and how many cases have each verdict."""
-        verdicts = Counter(row.verdict for row in self.rows if row.verdict)
-        found = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
-        rows = plural(len(self.rows), "case")
+        found, rows = tally(self.rows), plural(len(self.rows), "case")
         return f"{self.right.name} against {self.left.name}, {rows}: {found or 'no verdict'}"
+
+    @property
+    def frequencies(self) -> dict[Frequency, int]:
+        """The frequencies of a GPU under load that differ, medians over cases, in how many."""
+        found: dict[str, list[Frequency]] = {}
+        for row in self.rows:
+            for one in row.frequencies:
+                found.setdefault(one.key, []).append(one)
+        return {
+            Frequency(
+                key, median_low(one.left for one in some), median_low(one.right for one in some)
+            ): len(some)
+            for key in FREQUENCIES
+            if (some := found.get(key, []))
+        }
 
     @property
     def in_the_way(self) -> tuple[Difference, ...]:
@@ -117,7 +136,8 @@ def compare(
 
     limits: what matters, see `judging.Limits`. by: an axis in which the sides differ, so that
     nothing is taken for a common shift; of two modes event times are compared. allowed: fingerprint
-    keys that may differ although they must match otherwise, or {"all"}. times: False to compare
+    keys that may differ although they must match otherwise, or {"all"}; and `FREQUENCIES` of a GPU
+    that were meant to differ, as an axis may mean it. times: False to compare
     counts alone, which are the same under every condition: cases then match whatever they run
     under.
 
@@ -137,13 +157,21 @@ def compare(
     told = [pair for pair in pairs if times and all(map(timed, (pair.left, pair.right)))]
     same = {id(pair) for pair in told if pair.sides[0].judged == pair.sides[1].judged}
     judging = [pair for pair in told if not blocked and id(pair) not in same]
+    apart = [_frequencies(pair) if by is None else () for pair in judging]
+    spans = [span(several, allowed) for several in apart]
     found = noise(
         [_of(pair, left, right) for pair in judging],
         absolute=limits.absolute or by is not None,
         drift=limits.drift,
     )
-    moved = _moved(found.shifts, judging, limits)
-    judged = dict(zip(map(id, judging), _judged(judging, found, moved, limits), strict=True))
+    moved = _moved(found.shifts, judging, spans, limits)
+    results = _judged(judging, found, moved, spans, limits)
+    judged = {
+        id(pair): replace(
+            row, frequencies=frequencies, notes=(*row.notes, *_said(row, frequencies))
+        )
+        for pair, row, frequencies in zip(judging, results, apart, strict=True)
+    }
     rows = tuple(
         judged.get(id(pair))
         or (
@@ -168,7 +196,7 @@ def compare(
         limits=limits,
         differences=differences,
         rows=rows,
-        moved=moved,
+        moved=tuple(moved.values()),
         scale=found.scale,
         unsettled=found.unsettled,
         times=times,
@@ -178,7 +206,7 @@ def compare(
 
 def _of(pair: Pair, left: Side, right: Side) -> Timed:
     one, other = pair.sides
-    return Timed(group=pair.group, left=left.samples(one), right=right.samples(other))
+    return Timed(group=pool(one), left=left.samples(one), right=right.samples(other))
 
 
 def _why(pair: Pair, *, blocked: bool, times: bool) -> str:
@@ -192,16 +220,36 @@ def _why(pair: Pair, *, blocked: bool, times: bool) -> str:
     return "environment" if blocked else "busy"
 
 
+def _frequencies(pair: Pair) -> tuple[Frequency, ...]:
+    return differing(*([record] for record in pair.sides))
+
+
+def _said(row: Judged, frequencies: Sequence[Frequency]) -> list[str]:
+    """Return what a row says of frequencies: nothing where they matter to no verdict."""
+    told = row.verdict in {"slower", "faster"} or "clock" in row.reasons
+    return [one.words for one in frequencies] if told else []
+
+
 def _judged(
-    timed: Sequence[Pair], found: Noise, moved: Sequence[Moved], limits: Limits
+    timed: Sequence[Pair],
+    found: Noise,
+    moved: Mapping[str, Moved],
+    spans: Sequence[Span],
+    limits: Limits,
 ) -> list[Judged]:
-    chances = [effect.surprise if effect else 1.0 for effect in found.effects]
-    sure = holm(chances, _misses(limits, groups=bool(moved)))
-    verdicts = {item.group: item.verdict for item in moved}
-    return [
-        judge(pair, effect, sure=is_sure, moved=verdicts.get(pair.group), limits=limits)
-        for pair, effect, is_sure in zip(timed, found.effects, sure, strict=True)
+    chances = [
+        effect.surprise_beyond(apart) if effect else 1.0
+        for effect, apart in zip(found.effects, spans, strict=True)
     ]
+    sure = holm(chances, _misses(limits, groups=bool(moved)))
+    verdicts = {name: item.verdict for name, item in moved.items()}
+    return [
+        judge(
+            pair, effect, sure=is_sure, moved=verdicts.get(pool(pair.sides[0])), limits=limits,
+            span=apart,
+        )
+        for pair, effect, is_sure, apart in zip(timed, found.effects, sure, spans, strict=True)
+    ]  # fmt: skip
 
 
 def _misses(limits: Limits, *, groups: bool) -> float:
@@ -209,34 +257,43 @@ def _misses(limits: Limits, *, groups: bool) -> float:
     return (1 - limits.confidence) / (2 if groups else 1)
 
 
-def _moved(shifts: Mapping[str, Shift], pairs: Sequence[Pair], limits: Limits) -> tuple[Moved, ...]:
-    known = {group: shift for group, shift in shifts.items() if shift.known}
-    records: dict[str, tuple[list[Record], list[Record]]] = {group: ([], []) for group in known}
-    for pair in pairs:
-        if pair.group in known:
-            for held, record in zip(records[pair.group], pair.sides, strict=True):
-                held.append(record)
-    return tuple(
-        Moved(
-            group=group,
-            shift=shift,
-            verdict=_verdict(shift, len(known), disturbed(*records[group]), limits),
-        )
-        for group, shift in known.items()
-    )
+def _moved(
+    shifts: Mapping[str, Shift], pairs: Sequence[Pair], spans: Sequence[Span], limits: Limits
+) -> dict[str, Moved]:
+    """Return the known shifts, each judged, by what they are the shift of, see `clocks.pool`."""
+    known = {name: shift for name, shift in shifts.items() if shift.known}
+    members: dict[str, list[tuple[Pair, Span]]] = {}
+    for pair, apart in zip(pairs, spans, strict=True):
+        members.setdefault(pool(pair.sides[0]), []).append((pair, apart))
+    found = {}
+    for name, shift in known.items():
+        several = [pair for pair, _ in members[name]]
+        lows, highs = zip(*(apart for _, apart in members[name]), strict=True)
+        dirty = disturbed(*zip(*(pair.sides for pair in several), strict=True))
+        first = several[0].sides[0]
+        verdict = _verdict(shift, len(known), dirty, Span(min(lows), max(highs)), limits)
+        found[name] = Moved(group=first.group, clock=first.clock, shift=shift, verdict=verdict)
+    return found
 
 
-def _verdict(shift: Shift, groups: int, share: float, limits: Limits) -> Verdict:
-    """Judge a common shift; other load disturbed this share of the group's processes."""
+def _verdict(shift: Shift, groups: int, dirty: Disturbed, apart: Span, limits: Limits) -> Verdict:
+    """Judge a common shift.
+
+    dirty: how much the group's processes were disturbed. apart: what equal frequencies of a GPU may
+    be worth.
+    """
     if not shift.freedom:
         return "cannot tell"
     reach = quantile(limits.confidence, shift.freedom) * shift.error
-    if abs(shift.value) + reach <= limits.edge:
+    whole = of_logs(
+        shift.value, shift.value - reach, shift.value + reach, confidence=limits.confidence
+    )
+    if limits.within(apart.widened(whole)):
         return "same"
     over_all = quantile(1 - _misses(limits, groups=True) / groups, shift.freedom) * shift.error
-    if abs(shift.value) - over_all <= math.log1p(max(limits.drift, limits.threshold)):
+    left = abs(apart.beyond(shift.value))
+    if left - over_all <= math.log1p(max(limits.drift, limits.threshold)):
         return "cannot tell"
-    ends = shift.value - reach, shift.value + reach
-    if explained(share, of_logs(shift.value, *ends, confidence=limits.confidence), limits):
+    if explained(dirty, apart.least(whole), limits):
         return "cannot tell"
     return "slower" if shift.value > 0 else "faster"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from convbench.comparing.frequencies import FREQUENCIES
 from convbench.core.errors import RunError
 from convbench.machine.fingerprint import GROUPS, MUST_MATCH
 
@@ -72,10 +73,11 @@ def environments(
 
 def check_allowed(keys: tuple[str, ...]) -> frozenset[str]:
     """Return the keys as a set; RunError for one that need not match anyway."""
-    unknown = [key for key in keys if key not in {*MUST_MATCH, ALL_KEYS}]
+    known = (*MUST_MATCH, *FREQUENCIES)
+    unknown = [key for key in keys if key not in {*known, ALL_KEYS}]
     if unknown:
         raise RunError(
             f"--allow {','.join(unknown):.200}: only the keys that must match can be allowed to "
-            f"differ; give {ALL_KEYS}, or any of {', '.join(MUST_MATCH)}."
+            f"differ; give {ALL_KEYS}, or any of {', '.join(known)}."
         )
-    return frozenset(keys)
+    return frozenset(FREQUENCIES if ALL_KEYS in keys else ()) | frozenset(keys)

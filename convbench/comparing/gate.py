@@ -9,16 +9,14 @@ them fail.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from convbench.comparing.comparison import Comparison
-from convbench.comparing.judging import REASONS, Judged, Limits
+from convbench.comparing.judging import REASONS, Limits, tally
 from convbench.comparing.tables import busy, timed
 from convbench.core import text as show
 from convbench.core.errors import RunError
-from convbench.core.intervals import WORDS
 
 OK: Final = 0
 REGRESSION: Final = 3
@@ -31,7 +29,6 @@ STATUSES: Final = {
     INCOMPARABLE: "environments differ in a key that must match, or a side lacks cases or times",
 }
 """What each exit status means."""
-_VERDICTS: Final = ("slower", "faster", "same", "cannot tell")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,14 +105,6 @@ def outcome(
         said = f"Not passed: {why}.{_reason(comparison)}"
         return Outcome(status=CANNOT_TELL, why=said)
     return Outcome(status=OK, why=_passed(comparison, gated=gated))
-
-
-def tally(rows: Sequence[Judged]) -> str:
-    """Return how many cases have each verdict: 2 slower, 30 same; verdicts without any left out."""
-    number = Counter(row.verdict for row in rows)
-    return ", ".join(
-        f"{number[name]:,} {WORDS.get(name, name)}" for name in _VERDICTS if number[name]
-    )
 
 
 def _wrong(comparison: Comparison) -> list[str]:

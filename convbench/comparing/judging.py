@@ -19,19 +19,22 @@ invalid is not broken, but inconclusive.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from convbench.clock import stats
-from convbench.clock.contamination import SHARED, contaminated_share
-from convbench.clock.samples import QUANTILE
+from convbench.clock.contamination import HELD, LOAD, SHARED, disturbed_by
+from convbench.clock.samples import joint_title
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
-from convbench.comparing.exact import Change, changes, ran
+from convbench.comparing.exact import Change, changes, other_kernels, ran
+from convbench.comparing.frequencies import NONE, Frequency, Span, differing, span
 from convbench.comparing.matching import Pair
 from convbench.comparing.noise import Effect
 from convbench.comparing.tables import NOT_MEASURED, busy, of_logs
-from convbench.core.intervals import RatioInterval, Verdict, factor
+from convbench.core.intervals import WORDS, RatioInterval, Verdict, factor
+from convbench.report.doubts import CAUSES
 from convbench.runs.record import Record
 
 REASONS: Final = {
@@ -45,6 +48,12 @@ REASONS: Final = {
     "for all cases; measure in more processes",
     "contaminated": "other load on the machine disturbed most samples of many of its processes; "
     "measure on a quieter machine",
+    "held-down": f"{CAUSES[HELD].what} during most samples of many of its processes; "
+    f"{CAUSES[HELD].remedy}",
+    "shared": f"{CAUSES[SHARED].what} meanwhile; {CAUSES[SHARED].remedy}",
+    "clock": "the clock of the GPU under load differs between the sides by more than it varies on "
+    "either, which may explain the ratio or hide a change; lock one clock for both, as root with "
+    "nvidia-smi -lgc MHZ (of the memory: -lmc MHZ), and measure again",
     "busy": "not measured on a side: the machine was busy during every sample; measure again on a "
     "quieter machine",
     "one-process": "one process on each side, so the variation between processes is unknown; "
@@ -62,12 +71,15 @@ REASONS: Final = {
 """What each code means."""
 _EXPLAINED: Final = 1.0
 """By how much other work on the machine may lengthen the time of a contaminated case: twice."""
-_SEEN_THROUGH: Final = 1 - QUANTILE
-"""Share of contaminated samples up to which the low quantile of a process is a clean one."""
 _MANY_DISTURBED: Final = 0.25
-"""Share of processes with more than that from which they are too many to be left out."""
+"""Share of disturbed processes from which they are too many to be left out."""
 _MOST_DISTURBED: Final = 0.5
-"""Share of such processes from which a case is inconclusive."""
+"""Share of disturbed processes from which a case is inconclusive."""
+_CODES: Final = {HELD: "held-down", SHARED: "shared", LOAD: "contaminated"}
+"""The reason for each that may disturb a process, see `contamination.disturbed_by`."""
+
+
+_VERDICTS: Final = ("slower", "faster", "same", "cannot tell")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +102,10 @@ class Limits:
         """The threshold as a log-ratio."""
         return math.log1p(self.threshold)
 
+    def within(self, ratio: RatioInterval) -> bool:
+        """Tell whether a whole interval lies within the threshold."""
+        return ratio.low >= 1 / (1 + self.threshold) and ratio.high <= 1 + self.threshold
+
     def beyond_drift(self, ratio: RatioInterval) -> bool:
         """Tell whether a whole interval lies beyond the allowed drift, to either side."""
         return ratio.low > 1 + self.drift or ratio.high < 1 / (1 + self.drift)
@@ -102,7 +118,7 @@ class Judged:
     verdict: of its times; None where they are not compared. reasons: codes, see REASONS. ratio:
     time right / left without the group's common shift, with its interval; raw: with it. chance: the
     p-value of the ratio. change: of the counts and of the case itself. notes: in words, what
-    changed.
+    changed. frequencies: of a GPU under load, those that differ.
     """
 
     pair: Pair
@@ -113,11 +129,37 @@ class Judged:
     chance: float | None = None
     change: Change = ""
     notes: tuple[str, ...] = ()
+    frequencies: tuple[Frequency, ...] = ()
+
+    @property
+    def clock(self) -> str:
+        """What the times are called that were compared, see `clock.samples.time_title`."""
+        return joint_title(record.clock for record in self.pair.sides)
 
     @property
     def ran(self) -> bool:
         """Whether the case ran on one side or both: not where it was skipped on both."""
         return any(record.status == "ok" for record in self.pair.sides)
+
+
+def tally(rows: Sequence[Judged]) -> str:
+    """Return how many cases have each verdict: 2 slower, 30 same; verdicts without any left out.
+
+    Where some have kernel times of a GPU and others event times, each are counted by themselves.
+    """
+    clocks: dict[str, Counter[str]] = {}
+    for row in rows:
+        if row.verdict:
+            clocks.setdefault(row.clock, Counter())[row.verdict] += 1
+    told = {
+        clock: ", ".join(
+            f"{number[name]:,} {WORDS.get(name, name)}" for name in _VERDICTS if number[name]
+        )
+        for clock, number in clocks.items()
+    }
+    if len(told) == 1:
+        return "".join(told.values())
+    return "; ".join(f"{said} ({clock})" for clock, said in told.items())
 
 
 def untimed(pair: Pair, reason: str) -> Judged:
@@ -131,13 +173,20 @@ def untimed(pair: Pair, reason: str) -> Judged:
 
 
 def judge(
-    pair: Pair, effect: Effect | None, *, sure: bool, moved: Verdict | None, limits: Limits
+    pair: Pair,
+    effect: Effect | None,
+    *,
+    sure: bool,
+    moved: Verdict | None,
+    limits: Limits,
+    span: Span = NONE,
 ) -> Judged:
     """Judge a pair that was timed on both sides.
 
-    effect: None where the variation between processes is unknown. sure: whether the effect is
-    significant after correction for all cases. moved: the verdict on the group's common shift; None
-    where the group has too few cases to estimate it.
+    effect: None where the variation between processes is unknown. sure: whether what `span` leaves
+    of the effect is significant after correction for all cases. moved: the verdict on the group's
+    common shift; None where the group has too few cases to estimate it. span: what equal clocks of
+    a GPU may be worth.
     """
     change, notes = changes(pair)
     notes = (*notes, *ran(*pair.sides))
@@ -148,12 +197,14 @@ def judge(
     rounds = min(sum(len(samples.seconds) for samples in record.judged) for record in pair.sides)
     ratio = _ratio(pair, effect, rounds, limits)
     verdict, reasons = (
-        _verdict(effect, ratio, sure=sure, moved=moved, limits=limits)
+        _verdict(effect, ratio, sure=sure, moved=moved, limits=limits, span=span)
         if rounds >= FEWEST_ROUNDS_FOR_A_VERDICT
         else ("cannot tell", ("few-rounds",))
     )
     if verdict != "same":
         verdict, reasons = _doubted(pair, ratio, verdict, reasons, limits)
+    if verdict in {"slower", "faster"}:
+        notes = (*notes, *other_kernels(*pair.sides))
     return Judged(
         pair=pair,
         verdict=verdict,
@@ -175,24 +226,32 @@ def _ratio(pair: Pair, effect: Effect, rounds: int, limits: Limits) -> RatioInte
 
 
 def _verdict(  # noqa: PLR0911  a line for each reason
-    effect: Effect, ratio: RatioInterval, *, sure: bool, moved: Verdict | None, limits: Limits
+    effect: Effect,
+    ratio: RatioInterval,
+    *,
+    sure: bool,
+    moved: Verdict | None,
+    limits: Limits,
+    span: Span,
 ) -> tuple[Verdict, tuple[str, ...]]:
     edge, net, raw = limits.edge, effect.net, effect.raw
-    stands = abs(raw) > edge
+    stands = abs(span.beyond(raw)) > edge
     if moved in {"slower", "faster"} and stands and (raw > 0) == (moved == "slower"):
         return moved, ("group",)
     if ratio.verdict == "same":
+        if not limits.within(span.widened(ratio)):
+            return "cannot tell", ("clock",)
         if moved is None and not limits.absolute:
             return "same", ("within", "drift")
         still = moved in {None, "same"} or not stands
         return ("same", ("within",)) if still else ("cannot tell", ("shift",))
-    if abs(net) <= edge or not sure:
+    if abs(span.beyond(net)) <= edge or not sure:
         own = ratio.verdict != "cannot tell" and abs(net) > edge
-        return "cannot tell", ("many" if own else "wide",)
+        return "cannot tell", (("clock" if span != NONE else "many") if own else "wide",)
     if not stands or raw * net < 0:
-        return "cannot tell", ("shift",)
-    if moved is None and not limits.absolute and not limits.beyond_drift(ratio):
-        return "cannot tell", ("drift",)
+        return "cannot tell", ("shift" if abs(raw) <= edge or raw * net < 0 else "clock",)
+    if moved is None and not limits.absolute and not limits.beyond_drift(span.least(ratio)):
+        return "cannot tell", ("clock" if limits.beyond_drift(ratio) else "drift",)
     return ("slower" if net > 0 else "faster"), ("beyond",)
 
 
@@ -200,36 +259,55 @@ def _doubted(
     pair: Pair, ratio: RatioInterval, verdict: Verdict, reasons: tuple[str, ...], limits: Limits
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict and its reasons, inconclusive where too many processes were disturbed."""
-    share = disturbed(*([record] for record in pair.sides))
-    if share <= _MANY_DISTURBED:
+    found = disturbed(*([record] for record in pair.sides))
+    if found.share <= _MANY_DISTURBED:
         return verdict, reasons
-    doubted = explained(share, ratio, limits) and "group" not in reasons
-    return "cannot tell" if doubted else verdict, (*reasons, "contaminated")
+    doubted = explained(found, ratio, limits) and "group" not in reasons
+    return "cannot tell" if doubted else verdict, (*reasons, found.code)
 
 
-def disturbed(*sides: Sequence[Record]) -> float:
-    """Return the share of a side's processes that other load disturbed, of the side with more.
+class Disturbed(NamedTuple):
+    """The share of a side's processes that were disturbed, and the code of what disturbed most."""
 
-    These are processes of which so many samples are contaminated that their low quantile may be,
-    and all of a record during which another process used the GPU.
+    share: float
+    code: str = ""
+
+
+def disturbed(*sides: Sequence[Record]) -> Disturbed:
+    """Return how much the side was disturbed that was disturbed more, by its processes."""
+    found = []
+    for side in sides:
+        marks = [disturbed_by(one, record.flags) for record in side for one in record.judged]
+        causes = Counter(filter(None, marks))
+        most = [_CODES[cause] for cause, _ in causes.most_common(1)]
+        found.append(Disturbed(causes.total() / max(1, len(marks)), *most))
+    return max(found, key=lambda one: one.share)
+
+
+def excuse(
+    left: Sequence[Record], right: Sequence[Record], ratio: RatioInterval, limits: Limits
+) -> str:
+    """Return the code of what may explain a significant ratio of two sides; "" for nothing.
+
+    It is what disturbed their processes, or clocks of a GPU that differ.
     """
-    marks = [
-        [
-            SHARED in record.flags or contaminated_share([one]) > _SEEN_THROUGH
-            for record in side
-            for one in record.judged
-        ]
-        for side in sides
-    ]
-    return max(sum(several) / max(1, len(several)) for several in marks)
+    found = disturbed(left, right)
+    if explained(found, ratio, limits):
+        return found.code
+    apart = span(differing(left, right))
+    if apart == NONE:
+        return ""
+    least, edge = apart.least(ratio), 1 + limits.threshold
+    remains = least.low > edge if ratio.value > 1 else least.high < 1 / edge
+    return "" if remains else "clock"
 
 
-def explained(share: float, ratio: RatioInterval, limits: Limits) -> bool:
-    """Tell whether other load, which disturbed this share of processes, may explain a ratio."""
-    if share <= _MANY_DISTURBED:
+def explained(found: Disturbed, ratio: RatioInterval, limits: Limits) -> bool:
+    """Tell whether what disturbed so many processes may explain a ratio."""
+    if found.share <= _MANY_DISTURBED:
         return False
     most = replace(limits, drift=max(limits.drift, _EXPLAINED))
-    return share > _MOST_DISTURBED or not most.beyond_drift(ratio)
+    return found.share > _MOST_DISTURBED or not most.beyond_drift(ratio)
 
 
 def _left_out(effect: Effect) -> tuple[str, ...]:

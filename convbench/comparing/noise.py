@@ -33,6 +33,7 @@ from scipy import special
 from convbench.clock.samples import Samples
 from convbench.clock.variances import chance, moderated, quantile
 from convbench.comparing import units
+from convbench.comparing.frequencies import NONE, Span
 from convbench.comparing.units import FEWEST_FOR_A_SHIFT, Array
 
 FEWEST_FOR_A_SCALE: Final = 8
@@ -84,7 +85,11 @@ class Effect:
     @property
     def surprise(self) -> float:
         """Two-sided p of a net effect as large as this, were there none."""
-        return chance(self.net, self.error, self.freedom)
+        return self.surprise_beyond(NONE)
+
+    def surprise_beyond(self, span: Span) -> float:
+        """Return the same, were there none but one that frequencies explain."""
+        return chance(span.beyond(self.net), self.error, self.freedom)
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the ends of the interval of the net log-ratio."""

@@ -10,7 +10,7 @@ from convbench.clock.samples import TIME, joint_title
 from convbench.comparing.comparison import Comparison
 from convbench.comparing.gate import Outcome
 from convbench.comparing.judging import REASONS, Judged
-from convbench.comparing.points import points, shift_interval
+from convbench.comparing.points import points, shift_interval, shift_title
 from convbench.comparing.tables import lean, percentage, timed
 from convbench.core import text as show
 from convbench.core.intervals import WORDS
@@ -133,7 +133,7 @@ def _groups(comparison: Comparison) -> tuple[Block, ...]:
         ),
         rows=tuple(
             (
-                comparison.titles.groups[item.group], item.shift.cases, shift_interval(item),
+                shift_title(comparison, item), item.shift.cases, shift_interval(item),
                 WORDS.get(item.verdict, item.verdict),
             )
             for item in comparison.moved
@@ -146,7 +146,7 @@ def _environment(comparison: Comparison) -> tuple[Block, ...]:
     if comparison.left.header is comparison.right.header:
         return ()
     heading = Heading(level=2, text="Environments")
-    if not comparison.differences:
+    if not comparison.differences and not comparison.frequencies:
         return heading, Paragraph(text="Both sides ran in the same environment.")
     words = {
         (True, False): "must match",
@@ -154,6 +154,17 @@ def _environment(comparison: Comparison) -> tuple[Block, ...]:
         (False, False): "times are compared all the same",
         (False, True): "times are compared all the same",
     }
+    rows = [
+        (item.key, str(item.left), str(item.right), words[item.must_match, item.allowed])
+        for item in comparison.differences
+    ]
+    rows += [
+        (
+            item.key, str(item.left), str(item.right),
+            f"under load, medians of {show.plural(number, 'case')} in which it differs",
+        )
+        for item, number in comparison.frequencies.items()
+    ]  # fmt: skip
     table = Table(
         id="environments",
         caption="Keys in which the environments differ.",
@@ -163,10 +174,7 @@ def _environment(comparison: Comparison) -> tuple[Block, ...]:
             Column(name="right", key="right"),
             Column(name="meaning", key="meaning"),
         ),
-        rows=tuple(
-            (item.key, str(item.left), str(item.right), words[item.must_match, item.allowed])
-            for item in comparison.differences
-        ),
+        rows=tuple(rows),
     )
     return heading, table
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from convbench.clock.samples import EVENT_TIME
 from convbench.clock.variances import quantile
 from convbench.comparing.comparison import Comparison, Moved
-from convbench.comparing.gate import STATUSES, Outcome, tally
-from convbench.comparing.judging import Judged
+from convbench.comparing.gate import STATUSES, Outcome
+from convbench.comparing.judging import Judged, tally
 from convbench.comparing.noise import FEWEST_FOR_A_SCALE
 from convbench.comparing.tables import of_logs, percentage
 from convbench.comparing.units import FEWEST_FOR_A_SHIFT
@@ -45,6 +46,7 @@ def points(comparison: Comparison, outcome: Outcome) -> Iterable[Bullet]:
                 f"{where(comparison, row)} ({show.ratio(row.ratio)})" for row in rows if row.ratio
             ]
             yield Bullet(lead=name.capitalize(), text=f"{show.listing(names, _MOST_NAMED)}.")
+    yield from _frequency_points(comparison)
     yield from _shift_points(comparison)
 
 
@@ -69,8 +71,8 @@ def _promise(comparison: Comparison) -> str:
             f" Fewer than {FEWEST_FOR_A_SCALE} cases have times, too few to estimate by how much "
             "unchanged cases vary between runs."
         )
-    known = {item.group for item in comparison.moved}
-    small = {row.pair.group for row in comparison.rows if row.ratio} - known
+    known = {(item.group, item.clock) for item in comparison.moved}
+    small = {(row.pair.group, row.clock) for row in comparison.rows if row.ratio} - known
     if small and not limits.absolute and not comparison.by:
         text += (
             f" {show.plural(len(small), 'group has', 'groups have')} fewer than "
@@ -108,13 +110,38 @@ def where(comparison: Comparison, row: Judged) -> str:
     return f"{row.pair.label} in {comparison.titles.groups[row.pair.group]}"
 
 
+def _frequency_points(comparison: Comparison) -> Iterable[Bullet]:
+    """Yield a point on clocks of a GPU that differ, where some verdict is open because of them."""
+    number = sum("clock" in row.reasons for row in comparison.rows)
+    if not number:
+        return
+    said = ", ".join(frequency.words for frequency in comparison.frequencies)
+    keys = ",".join(frequency.key for frequency in comparison.frequencies)
+    yield Bullet(
+        lead="Clock of the GPU under load",
+        text=(
+            f"{said} (medians). {show.plural(number, 'case is', 'cases are')} inconclusive, since "
+            "such a difference may explain the change of the time, or hide one. Lock one clock for "
+            "both sides, as root with nvidia-smi -lgc MHZ (of the memory: -lmc MHZ), and measure "
+            "again; if the difference of the clocks is what you want to compare, give --allow "
+            f"{keys}."
+        ),
+    )
+
+
+def shift_title(comparison: Comparison, item: Moved) -> str:
+    """Return the name of a group whose shift it is; it says where that is of event times."""
+    clock = f", {EVENT_TIME}" if item.clock == EVENT_TIME else ""
+    return f"{comparison.titles.groups[item.group]}{clock}"
+
+
 def _shift_points(comparison: Comparison) -> Iterable[Bullet]:
     """Yield a point on the groups whose common shift is not shown to be within the threshold."""
     restless = [item for item in comparison.moved if item.verdict != "same"]
     if not restless:
         return
     names = [
-        f"{comparison.titles.groups[item.group]}: {show.ratio(shift_interval(item))}, "
+        f"{shift_title(comparison, item)}: {show.ratio(shift_interval(item))}, "
         f"{WORDS.get(item.verdict, item.verdict)}"
         for item in restless
     ]

@@ -20,15 +20,15 @@ point if
   beyond the allowed drift;
 - each level has two runs or more, or is the first or the latest one: a single slower run in the
   middle is no change;
-- other load on the machine cannot explain it, by the rule of a comparison of the runs before with
-  those after (`comparing.judging.explained`).
+- nothing else explains it, such as other load on the machine, by the rule of a comparison of the
+  runs before with those after (`comparing.judging.excuse`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
@@ -37,13 +37,14 @@ from numpy.typing import NDArray
 from scipy import special
 
 from convbench.clock.variances import chance, quantile
-from convbench.comparing.judging import Limits, explained
+from convbench.comparing.judging import Limits
 from convbench.comparing.tables import of_logs
 from convbench.comparing.units import middle
+from convbench.core.intervals import RatioInterval
 from convbench.history.scatter import Scatter, scatter
 from convbench.history.shares import Floats
 
-Disturbed = Callable[[int, int, int, int], float]
+Excuse = Callable[[int, int, int, int, RatioInterval], str]
 
 
 _LEAST: Final = 1e-12
@@ -57,7 +58,8 @@ three."""
 class Level:
     """A change point of one series: from run `run` on, by what log-ratio, and its interval.
 
-    chance: of so large a difference of these levels, were there none.
+    chance: of so large a difference of these levels, were there none. excuse: the code of what else
+    may explain it, see `comparing.judging.REASONS`; "" for nothing.
     """
 
     series: int
@@ -66,13 +68,14 @@ class Level:
     low: float
     high: float
     chance: float
+    excuse: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """All change points, by series and then by run.
 
-    doubted: what would be some, but for other load on the machine, which may explain them.
+    doubted: what would be some, but for an excuse.
     tested: how many comparisons they were held against. smallest: the log-ratio from which a
     change of a typical series is significant, at the latest run and half way; inf where none is.
     """
@@ -87,14 +90,13 @@ def find(
     values: Floats,
     known: NDArray[np.bool_],
     limits: Limits,
-    disturbed: Disturbed = lambda *_: 0.0,
+    excuse: Excuse = lambda *_: "",
 ) -> Found:
     """Find the change points of many series.
 
     values: logs of times, [series, run, process], the groups' shares taken away; nan where there
-    is none. known: for each series, whether its group has a common shift. disturbed: the share of
-    processes that other load disturbed, of a series and of two stretches of runs, given as start,
-    split and stop; that of the stretch with more.
+    is none. known: for each series, whether its group has a common shift. excuse: what else may
+    explain the ratio of two stretches of runs of a series, given as start, split and stop.
     """
     learnt = scatter(values)
     tries = windows(values.shape[1])
@@ -103,7 +105,7 @@ def find(
     sure = tested.valid & (tested.chance < bound)
     levels, doubted = [], []
     for series in np.nonzero(sure.any(axis=1))[0].tolist():
-        one = _Series(learnt, series, limits, bound, known=bool(known[series]), disturbed=disturbed)
+        one = _Series(learnt, series, limits, bound, known=bool(known[series]), excuse=excuse)
         candidates = [
             (float(tested.chance[series, index]), -abs(float(tested.t[series, index])), index)
             for index in np.nonzero(sure[series])[0].tolist()
@@ -202,10 +204,10 @@ class _Series:
         bound: float,
         *,
         known: bool,
-        disturbed: Disturbed,
+        excuse: Excuse,
     ) -> None:
         self._series, self._learnt, self._limits = series, learnt, limits
-        self._bound, self._known, self._disturbed = bound, known, disturbed
+        self._bound, self._known, self._excuse = bound, known, excuse
         self.doubted: list[Level] = []
         self._units = learnt.units[series]
         self._unit = float(learnt.yardstick[series])
@@ -218,9 +220,9 @@ class _Series:
             levels = [self._level(*stretch) for stretch in stretches]
             weak = [level for level in levels if not self._counts(level)]
             doubted = [] if weak else [
-                level
+                replace(level, excuse=why)
                 for level, stretch in zip(levels, stretches, strict=True)
-                if self._explained(level, stretch)
+                if (why := self._excused(level, stretch))
             ]  # fmt: skip
             if not weak + doubted:
                 return levels
@@ -285,9 +287,9 @@ class _Series:
         beyond = min(abs(level.low), abs(level.high)) > math.log1p(self._limits.drift)
         return self._known or (level.low * level.high > 0 and beyond)
 
-    def _explained(self, level: Level, stretch: tuple[int, int, int]) -> bool:
+    def _excused(self, level: Level, stretch: tuple[int, int, int]) -> str:
         ratio = of_logs(level.value, level.low, level.high, confidence=self._limits.confidence)
-        return explained(self._disturbed(self._series, *stretch), ratio, self._limits)
+        return self._excuse(self._series, *stretch, ratio)
 
 
 def _error(variance: Any, numbers: Sequence[Any], within: Sequence[Any]) -> Any:

@@ -11,9 +11,10 @@ import numpy as np
 
 from convbench.comparing.clocks import one_clock_each
 from convbench.comparing.environment import Difference, environments
-from convbench.comparing.judging import Limits, disturbed
+from convbench.comparing.judging import Limits, excuse
 from convbench.comparing.tables import timed
 from convbench.comparing.units import mean, members
+from convbench.core.intervals import RatioInterval
 from convbench.core.notebook_views import OneLine
 from convbench.core.text import plural
 from convbench.history.changes import Found, Level, find
@@ -34,8 +35,8 @@ class History(OneLine):
     alone: [case, run], the log of the time without the common shift of its group; nan where the
     group has too few cases. rows: for each run its rows by case, with the times that its own report
     has, or event times of a case whose kernels some run did not time. shares: for each group with
-    enough cases the common shift of each run relative to the median run, a log, nan where unknown.
-    moved: change points of these. titles: names of the groups for readers.
+    enough cases (see `Series.pool`) the common shift of each run relative to the median run, a log,
+    nan where unknown. moved: change points of these. titles: names of these, and of the groups.
     """
 
     runs: tuple[Entry, ...]
@@ -100,9 +101,11 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
     runs = one_clock_each([entry.run for entry in finds.runs])
     cases = series(runs)
     values = logs(cases)
-    shares = take_away(values, [case.group for case in cases])
+    shares = take_away(values, [case.pool for case in cases])
     groups = np.array([*shares.common.values()])
-    rows_of = members(case.group for case in cases)
+    rows_of = members(case.pool for case in cases)
+    named = titles(record for case in cases for record in case.records[::-1] if record is not None)
+    pools = {case.pool: f"{named.groups[case.group]}, {case.clock}" for case in cases}
     whole = replace(limits, threshold=max(limits.drift, limits.threshold))
     return History(
         runs=finds.runs,
@@ -115,7 +118,7 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
             shares.left,
             shares.known,
             limits,
-            lambda series, *runs: _disturbed([cases[series]], *runs),
+            lambda series, *where: _excuse(limits, [cases[series]], *where),
         ),
         rows=tuple({row.record.case: row for row in rows(run)} for run in runs),
         alone=np.where(shares.known[:, None], mean(shares.left, axis=-1), np.nan),
@@ -124,31 +127,30 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
             groups,
             np.ones(len(groups), dtype=bool),
             whole,
-            lambda group, *runs: _disturbed(
-                [cases[row] for row in rows_of[[*shares.common][group]]], *runs
+            lambda group, *where: _excuse(
+                limits, [cases[row] for row in rows_of[[*shares.common][group]]], *where
             ),
         )
         if len(groups)
         else Found(levels=(), tested=0, smallest=(np.inf, np.inf)),
-        titles=titles(
-            record for case in cases for record in case.records[::-1] if record is not None
-        ),
+        titles=replace(named, groups=pools | named.groups),
     )
 
 
-def _disturbed(cases: Sequence[Series], start: int, split: int, stop: int) -> float:
-    """Return the share of processes that were disturbed, of the stretch of runs with more."""
-    return disturbed(
-        *(
-            [
-                record
-                for case in cases
-                for record in case.records[slice(*stretch)]
-                if record is not None and timed(record)
-            ]
-            for stretch in ((start, split), (split, stop))
-        )
+def _excuse(
+    limits: Limits, cases: Sequence[Series], start: int, split: int, stop: int, ratio: RatioInterval
+) -> str:
+    """Return what else may explain a ratio of two stretches of runs, as `judging.excuse` does."""
+    before, after = (
+        [
+            record
+            for case in cases
+            for record in case.records[slice(*stretch)]
+            if record is not None and timed(record)
+        ]
+        for stretch in ((start, split), (split, stop))
     )
+    return excuse(before, after, ratio, limits)
 
 
 def _about_the_middle(block: Floats) -> Floats:

@@ -140,14 +140,13 @@ def _doubted(history: History) -> Iterable[Bullet]:
         for case in [history.cases[level.series]]
     ]
     found += [(history.titles.groups[groups[one.series]], one) for one in history.moved.doubted]
-    if found:
+    for code in dict.fromkeys(one.excuse for _, one in found):
         names = [
-            f"{name} ({by_how_much(one.value)} from run {one.run + 1} on)" for name, one in found
+            f"{name} ({by_how_much(one.value)} from run {one.run + 1} on)"
+            for name, one in found
+            if one.excuse == code
         ]
-        text = (
-            f"{show.listing(names, _MOST_NAMED)}, not counted as a change: "
-            f"{REASONS['contaminated']}."
-        )
+        text = f"{show.listing(names, _MOST_NAMED)}, not counted as a change: {REASONS[code]}."
         yield Bullet(lead="Inconclusive", text=text)
 
 
@@ -221,7 +220,7 @@ def _power(history: History) -> str:
             f" {show.plural(few, 'case has', 'cases have')} times in fewer than {runs_needed}, too "
             "few to judge."
         )
-    alone = sum(case.group not in history.shares for case in history.cases if case.times > 1)
+    alone = sum(case.pool not in history.shares for case in history.cases if case.times > 1)
     if alone:
         text += (
             f" {show.plural(alone, 'case is', 'cases are')} in groups of fewer than "

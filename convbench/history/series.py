@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from convbench.clock.samples import Samples, joint_title
+from convbench.comparing.clocks import pool
 from convbench.comparing.exact import Change, changes
 from convbench.comparing.matching import Key, Pair, identity
 from convbench.comparing.tables import timed
@@ -32,6 +34,11 @@ class Series:
     def clock(self) -> str:
         """What its times are called, see `clock.samples.time_title`."""
         return joint_title(one.clock for one in self.records if one is not None and timed(one))
+
+    @cached_property
+    def pool(self) -> str:
+        """What its common shift is that of, see `comparing.clocks.pool`."""
+        return next((pool(one) for one in self.records if one and timed(one)), self.group)
 
     @property
     def times(self) -> int:
@@ -99,7 +106,7 @@ def logs(cases: Sequence[Series]) -> Floats:
     runs = len(cases[0].records) if cases else 0
     blocks = [
         (rows, run, calm(of_processes([_samples(cases[row].records[run]) for row in rows])))
-        for rows in members(case.group for case in cases).values()
+        for rows in members(case.pool for case in cases).values()
         for run in range(runs)
     ]
     width = max((block.shape[1] for *_, block in blocks), default=0)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from convbench.clock.contamination import MANY, contaminated_share
+from convbench.clock.contamination import HELD, MANY, SHARED, contaminated_share, held_share
 from convbench.comparing.tables import NOT_MEASURED, busy, lean, of_logs, timed
 from convbench.core import text as show
 from convbench.core.intervals import factor
@@ -14,6 +14,7 @@ from convbench.history.changes import Level
 from convbench.history.history import History
 from convbench.history.run_folders import Entry
 from convbench.report.document import Column, Table
+from convbench.report.doubts import CAUSES
 from convbench.runs.record import Record
 
 MOST_ROWS: Final = 100
@@ -114,9 +115,15 @@ def _notes(entry: Entry) -> list[str]:
     notes = [] if run.finished else ["not finished"]
     if run.torn:
         notes.append(show.plural(run.torn, "incomplete line"))
-    share = contaminated_share([samples for record in run.records for samples in record.judged])
+    every = [samples for record in run.records for samples in record.judged]
+    held = held_share(every)
+    if held >= MANY:
+        notes.append(f"{CAUSES[HELD].what} in {show.share(held)} of samples")
+    share = contaminated_share(every) - held
     if share >= MANY:
         notes.append(f"machine busy in {show.share(share)} of samples")
+    if number := sum(SHARED in record.flags for record in run.records):
+        notes.append(f"{CAUSES[SHARED].what} in {show.plural(number, 'case')}")
     if number := sum(map(busy, run.records)):
         notes.append(f"{show.plural(number, 'case')} {NOT_MEASURED}")
     return notes

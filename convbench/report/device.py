@@ -49,7 +49,7 @@ def device_tables(group: Group) -> tuple[Table, ...]:
     if not on_a_gpu(row.record for row in group.timed):
         return ()
     return (
-        *_table("rates", _RATES, group, group.ranked, _reached(group.ranked)),
+        *_table("rates", _RATES, group, group.ranked, _reached(group)),
         *_table("device", _STATE, group, group.timed, f"{_UNDER_LOAD}{advice(group.timed)}"),
     )
 
@@ -86,7 +86,7 @@ _UNDER_LOAD: Final = (
 
 
 def _reached(group: Group) -> str:
-    known = [row.ceiling for row in group.timed if row.ceiling]
+    known = [row.ceiling for row in group.ranked if row.ceiling]
     peak = " Its peak rates were not measured, so there are no shares of them."
     if known:
         made = f"{show.precision(known[0].dtype, known[0].device)}, {known[0].peak_of}"

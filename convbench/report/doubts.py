@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from convbench.clock.contamination import HELD, LOAD, OTHER_KERNELS, SHARED
 from convbench.core import text as show
 from convbench.report.groups import timed_rows
 
@@ -14,14 +15,31 @@ if TYPE_CHECKING:
     from convbench.runs.frame import Row
     from convbench.runs.record import Machine
 
-_DOUBTFUL: Final = ("contaminated", "disturbed")
+_DOUBTFUL: Final = (LOAD, "disturbed")
 """Kinds of flags that say that something else had a hand in a row."""
-HELD: Final = "clock held down"
-_CAUSES: Final = {
-    HELD: "the GPU's clock was held down (heat or power) in",
-    "algorithms differ": "the GPU's libraries chose other kernels in some processes of",
+
+
+class Cause(NamedTuple):
+    """What disturbed times on a GPU, as a clause that cases can follow, and what to do about it."""
+
+    what: str
+    of: str = "in"
+    remedy: str = ""
+
+
+CAUSES: Final = {
+    HELD: Cause(
+        "the GPU's clock was held down (heat or power)",
+        remedy="lock a clock that the card holds, as root with nvidia-smi -lgc MHZ, or cool it, "
+        "and measure again",
+    ),
+    SHARED: Cause(
+        "another process used the GPU",
+        remedy="stop it (nvidia-smi lists them), or choose another GPU, and measure again",
+    ),
+    OTHER_KERNELS: Cause("the GPU's libraries chose other kernels in some processes", "of"),
 }
-"""Kinds of flags of a GPU that say what disturbed a row, which is then no other work."""
+"""By how a flag begins: what disturbed a row on a GPU by its name, which is then no other work."""
 MOST: Final = 0.5
 """A share of the timed rows beyond which a run that is so flagged is sure of nothing."""
 
@@ -29,11 +47,8 @@ MOST: Final = 0.5
 def remedy(rows: Sequence[Row]) -> str:
     """Return what would make times like these steadier, as an order to a reader."""
     several = any(row.record.threads != 1 and row.record.device == "cpu" for row in rows)
-    if _cause(rows) == HELD:
-        return (
-            "lock a clock that the card holds, as root with nvidia-smi -lgc MHZ, or cool it, and "
-            "measure again"
-        )
+    if (cause := CAUSES.get(_cause(rows))) and cause.remedy:
+        return cause.remedy
     if any(row.record.kind == "code" for row in rows):
         return "stop what else runs here and measure again"
     if several:
@@ -65,14 +80,15 @@ def busy(machine: Machine, all_groups: Sequence[Group]) -> str:
         row for row in rows if unknown([row]) or any(f.startswith(_DOUBTFUL) for f in row.flags)
     ]
     if len(marked) > MOST * len(rows):
-        said = _CAUSES.get(_cause(marked), "other work disturbed")
+        cause = CAUSES.get(_cause(marked))
+        said = f"{cause.what} {cause.of}" if cause else "other work disturbed"
         why.append(f"{said} {len(marked):,} of {show.plural(len(rows), 'timed case')}")
     return show.listing(why)
 
 
 def _cause(rows: Sequence[Row]) -> str:
     """Return the kind of flag of a GPU that says what disturbed most of the rows; else ""."""
-    for kind in _CAUSES:
+    for kind in CAUSES:
         if sum(any(f.startswith(kind) for f in row.flags) for row in rows) > MOST * len(rows):
             return kind
     return ""

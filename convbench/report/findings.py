@@ -212,9 +212,9 @@ def _separable(main: Group, types: Sequence[Group]) -> Bullet | None:
     text = f"{where} {both(row)}."
     because = why(row)
     text += f" {because}" if because else ""
-    verdicts = [other.time.verdict for _, other in pairs if other.time]
-    if verdicts[1:]:
-        text += f" Both were timed in {len(verdicts)} groups: it is {tallied(verdicts)}."
+    compared = [other for _, other in pairs if other.time]
+    if compared[1:]:
+        text += f" Both were timed in {len(compared)} groups: it is {tallied(compared)}."
     return Bullet(lead="depthwise_separable against standard", text=text, answer=answer(row))
 
 

@@ -51,7 +51,7 @@ def tests(all_groups: Sequence[Group]) -> Bullet | None:
     ]
     if not compared:
         return None
-    answer = tallied([time.verdict for _, _, time, _ in compared])
+    answer = tallied([row for _, row, _, _ in compared])
     found = [
         f"in {group.title}, {row.record.label} {against(time, base)}"
         for group, row, time, base in compared[:MOST_NAMES]

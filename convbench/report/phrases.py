@@ -76,12 +76,26 @@ def kinds_of(flags: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(flag.partition(":")[0] for flag in flags))
 
 
-def tallied(verdicts: Sequence[Verdict]) -> str:
-    """Return how often each verdict was given: faster in 3 and slower in 1."""
+def tallied(rows: Sequence[Row]) -> str:
+    """Return how often the rows have each verdict of the clock: faster in 3 and slower in 1.
+
+    Where some have kernel times of a GPU and others event times, each are counted by themselves.
+    """
     words = {"faster": "faster", "slower": "slower", "same": "as fast",
              "cannot tell": "inconclusive"}  # fmt: skip
-    counts = ((word, verdicts.count(one)) for one, word in words.items())
-    return show.listing([f"{word} in {number}" for word, number in counts if number])
+    clocks: dict[str, list[str]] = {}
+    for row in rows:
+        if row.time:
+            clocks.setdefault(row.record.clock, []).append(row.time.verdict)
+    told = {
+        clock: show.listing(
+            [f"{word} in {found.count(one)}" for one, word in words.items() if one in found]
+        )
+        for clock, found in clocks.items()
+    }
+    if len(told) == 1:
+        return "".join(told.values())
+    return "; ".join(f"by {clock} {said}" for clock, said in told.items())
 
 
 def against(time: RatioInterval, baseline: str) -> str:

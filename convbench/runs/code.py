@@ -76,7 +76,8 @@ def measured(
 
 def _notes(found: Measurement, name: str) -> list[str]:
     """Return the notes that no flag says already."""
-    said = " ".join(found.flags[name])
+    told = [f"{one}: {flag}" for one, several in found.told.items() for flag in several]
+    said = " ".join((*found.flags[name], *told))
     return [f"note: {note}" for note in found.notes if note not in said]
 
 

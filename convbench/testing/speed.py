@@ -5,7 +5,8 @@ There are three outcomes. With r = time of b / time of a, and the 95 % interval 
     holds         the whole interval is at or above `by`
     fails         the whole interval is below `by`
     cannot tell   inconclusive: `by` lies within the interval, there is none, it spans more than a
-                  factor of 2, or other load disturbed most of the samples
+                  factor of 2, other load disturbed most of the samples, or a GPU's clock was held
+                  down in most of them, or another process used the GPU
 
 So `by` is how many times as fast a must be: a call of a takes at most 1/by of the time of a call of
 b (by=1.2: at most 83 %). Below 1 it is a limit on how much slower a may be (by=0.9: at most 11 %).
@@ -19,13 +20,20 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from convbench.clock.arguments import Given, MeasureError
-from convbench.clock.contamination import contaminated_share
+from convbench.clock.contamination import (
+    HELD,
+    SEEN_THROUGH,
+    SHARED,
+    contaminated_share,
+    held_share,
+)
 from convbench.clock.measurement import Measurement, MeasurementError
-from convbench.clock.samples import QUANTILE, Samples
+from convbench.clock.samples import Samples
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.core.errors import quoted
 from convbench.core.intervals import WIDEST, RatioInterval
+from convbench.report.doubts import CAUSES
 from convbench.testing.timed import label_of, timed
 
 Outcome = Literal["holds", "fails", "cannot tell"]
@@ -34,8 +42,6 @@ SECONDS: Final = 3.0
 """Of measuring, all processes together."""
 PROCESSES: Final = 8
 """They differ, by their memory layout above all; one disturbed process of eight is an outlier."""
-MOST_DISTURBED: Final = 1 - QUANTILE
-"""Share of the samples that may be disturbed: up to it a low quantile is valid."""
 _OWN: Final = frozenset({"fresh", "forked"})
 """`Samples.process` of a process of its own; any other value is the reason why there was none."""
 _DIGITS: Final = 4
@@ -112,9 +118,11 @@ class Faster:
             time = show.seconds(self.measurement.interval(name))
         except MeasurementError:
             time = "no valid time"
-        flags = self.measurement.flags[name]
+        flags, notes = self.measurement.flags[name], self.measurement.notes
         said = "; ".join(
-            flag for flag in flags if not flag.startswith("process: ")
+            flag
+            for flag in flags
+            if not flag.startswith("process: ") and f"{name}: {flag}" not in notes
         )  # a note has it
         return f"{time} a call{f' [{said}]' if said else ''}"
 
@@ -222,18 +230,12 @@ def no_time(found: Measurement) -> MeasurementError:
 def conclusion(found: Measurement, by: float, *, labels: tuple[str, str]) -> Faster:
     """Return the result that a measurement of "a" and "b" has for `by`. Measures nothing."""
     a, b = found.judged["a"], found.judged["b"]
-    disturbed = max(contaminated_share(a), contaminated_share(b))
     try:
         ratio = found.ratio("b", "a")
     except ValueError as error:  # every sample contaminated, a time of 0
         ratio, why = None, str(error)
     else:
-        why = ""
-        if disturbed > MOST_DISTURBED:
-            why = (
-                f"other load on the machine disturbed {show.percent(disturbed)} of the samples; "
-                "stop other work on it, or look for the cause with `convbench doctor`"
-            )
+        why = _disturbed(found)
     if ratio is None or why:
         outcome: Outcome = "cannot tell"
     else:
@@ -241,6 +243,22 @@ def conclusion(found: Measurement, by: float, *, labels: tuple[str, str]) -> Fas
         if outcome == "cannot tell":
             why = _undecided(ratio, by, min(_rounds(a), _rounds(b)))
     return Faster(by=by, labels=labels, measurement=found, ratio=ratio, outcome=outcome, reason=why)
+
+
+def _disturbed(found: Measurement) -> str:
+    """Return what makes a measurement inconclusive whatever its interval, and what to do; or ""."""
+    if any(SHARED in flags for flags in found.flags.values()):
+        return f"{CAUSES[SHARED].what} meanwhile; {CAUSES[SHARED].remedy}"
+    worst = max((found.judged["a"], found.judged["b"]), key=contaminated_share)
+    share = contaminated_share(worst)
+    if share <= SEEN_THROUGH:
+        return ""
+    if held_share(worst) > share / 2:
+        return f"{CAUSES[HELD].what} in {show.percent(share)} of the samples; {CAUSES[HELD].remedy}"
+    return (
+        f"other load on the machine disturbed {show.percent(share)} of the samples; stop other "
+        "work on it, or look for the cause with `convbench doctor`"
+    )
 
 
 def judge(ratio: RatioInterval, by: float, *, rounds: int) -> Outcome:

@@ -7,7 +7,13 @@ import torch
 from plugin.plugin_script import busy, samples
 
 from convbench import load_run
-from convbench.clock.contamination import contaminated_share, faults_per_call, flags, watched
+from convbench.clock.contamination import (
+    SHARED,
+    contaminated_share,
+    faults_per_call,
+    flags,
+    watched,
+)
 from convbench.clock.measurement import Measurement
 from convbench.pytest_plugin import session
 from convbench.report.write import write_report
@@ -70,6 +76,17 @@ def test_failed_and_disturbed_ones_say_so():
     assert (made["a"].status, made["a"].reason) == ("failed", "ValueError: no")
     assert made["b"].status == "invalid"
     assert "something else had the processor for most of every sample" in made["b"].reason
+
+
+def test_a_shared_gpu_is_a_flag_of_the_records_it_is_told_of():
+    found = Measurement(
+        samples={"a": (samples(0.1),), "b": (samples(0.1),)},
+        notes=(f"b: {SHARED}",),
+        told={"b": (SHARED,)},
+    )
+    assert {name: record.flags for name, record in records(found).items()} == {
+        "a": (), "b": (SHARED,)
+    }  # fmt: skip
 
 
 def test_a_note_stands_once():

@@ -11,6 +11,7 @@ from plugin.plugin_script import Script, busy, samples, spread
 from torch import nn
 
 from convbench.clock.arguments import MeasureError
+from convbench.clock.contamination import SHARED
 from convbench.clock.measurement import Measurement, MeasurementError
 from convbench.core.intervals import RatioInterval
 from convbench.testing import CannotTellError, assert_faster, compare_speed, judge
@@ -170,6 +171,24 @@ def test_a_disturbed_measurement_cannot_tell_whatever_the_interval():
     assert judged.outcome == "cannot tell"
     assert "other load on the machine disturbed 95 % of the samples" in judged.reason
     assert "convbench doctor" in judged.reason
+
+
+def test_a_shared_gpu_cannot_tell_whatever_the_interval():
+    shared = found(0.001, 0.003, told={"b": (SHARED,)}, notes=(f"b: {SHARED}",))
+    judged = said(shared)
+    assert judged.outcome == "cannot tell"
+    assert judged.reason.startswith("another process used the GPU meanwhile; stop it")
+    assert str(judged).count(SHARED) == 1, "in the note alone"
+    assert said(found(0.001, 0.003)).outcome == "holds"
+
+
+def test_a_clock_that_was_held_down_is_called_that():
+    hot = samples(0.003, throttle_reasons=(0x40,) * 20)
+    judged = said(found(0.001, [hot]))
+    assert judged.outcome == "cannot tell"
+    assert judged.reason.startswith("the GPU's clock was held down (heat or power) in 100 % of")
+    assert "nvidia-smi -lgc" in judged.reason
+    assert "other load" not in judged.reason
 
 
 def test_a_time_of_nothing_cannot_tell():

@@ -13,7 +13,7 @@ import pytest
 from report.gpu_runs import LAUNCH, SHORTEST, gpu_run, whole_gpu_run, without_kernels
 from rich.console import Console
 
-from convbench.clock.contamination import flags
+from convbench.clock.contamination import SHARED, flags
 from convbench.clock.samples import KERNEL
 from convbench.core.intervals import RatioInterval
 from convbench.machine.resolution import Resolution, SizeResolution, Trial
@@ -533,6 +533,28 @@ def test_a_verdict_of_kernels_and_one_of_events_are_no_flip() -> None:
     assert verdicts == {1: "slower", 32: "faster"}
     assert "time-ratio-by-batch" not in contents(run).figures
     assert "The batch decides" not in str(contents(run).blocks)
+
+
+def test_a_tally_of_verdicts_is_of_one_clock_or_says_of_which() -> None:
+    def without(record: Record) -> Record:
+        return replace(record, also={}) if record.input_shape[0] == 1 else record
+
+    lead = "depthwise_separable against standard"
+    run = gpu_run((1, 32, 128), ONE, axes={"dtype": ("float32",)}, edit=without)
+    said = points(run)[lead].text
+    assert "Both were timed in 3 groups: it is by event time slower in 1; by kernel time" in said
+    run = gpu_run((1, 32, 128), ONE, axes={"dtype": ("float32",)})
+    assert "Both were timed in 3 groups: it is faster in 3." in points(run)[lead].text
+
+
+def test_another_process_on_the_gpu_is_called_that() -> None:
+    def shared(record: Record) -> Record:
+        return replace(record, flags=(SHARED,))
+
+    found = str(contents(gpu_run(types=ONE, edit=shared)).blocks)
+    assert "another process used the GPU in 2 of 2 timed cases" in found
+    assert "stop it (nvidia-smi lists them)" in found
+    assert "other work" not in found
 
 
 def test_a_clock_that_was_held_down_is_no_other_work() -> None:

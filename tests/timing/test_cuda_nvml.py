@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
 
-from convbench.clock.nvml import UNTOLD, DeviceState, reader_for, slowdowns, watch_others
+from convbench.clock.nvml import UNTOLD, DeviceState, reader_for, slowdowns
 
 
 class FakeNvml(ModuleType):
@@ -27,19 +25,8 @@ class FakeNvml(ModuleType):
         self.asked: list[object] = []
         self.nvmlInit = lambda: self.asked.append("init")
         self.nvmlDeviceGetHandleByUUID = lambda uuid: self.asked.append(uuid) or uuid
-        self.users: tuple[int, ...] = (os.getpid(),)
-        self.used: list[SimpleNamespace] = []
-        self.nvmlDeviceGetComputeRunningProcesses = lambda part: [
-            SimpleNamespace(pid=pid) for pid in self.users
-        ]
-        self.nvmlDeviceGetProcessUtilization = self.utilization
         self.nvmlDeviceGetClockInfo = lambda handle, clock: {1: 1755}[clock]
         self.nvmlDeviceGetCurrentClocksEventReasons = lambda handle: 0x24
-
-    def utilization(self, card: object, since: int) -> list[SimpleNamespace]:
-        """Return what is newer; an error where there is nothing, as NVML has it."""
-        found = [sample for sample in self.used if sample.timeStamp > since]
-        return found or self.refuse()  # type: ignore[return-value]
 
     def refuse(self, *_: object) -> int:
         """Raise as a driver does that doesn't allow a question."""
@@ -101,44 +88,6 @@ def test_an_older_binding_knows_the_reasons_by_their_former_name(nvml: FakeNvml)
 def test_what_is_not_allowed_is_untold_and_the_rest_is_not(nvml: FakeNvml) -> None:
     nvml.nvmlDeviceGetClockInfo = nvml.refuse
     assert reader_for("cuda")() == DeviceState(None, 0x24)
-
-
-def used(pid: int, share: int, seconds: float = 1e10) -> SimpleNamespace:
-    """Return a sample of NVML: so many percent of the multiprocessors' time, long from now."""
-    return SimpleNamespace(pid=pid, smUtil=share, timeStamp=seconds * 1e6)
-
-
-OWN = os.getpid()
-
-
-@pytest.mark.parametrize(
-    ("users", "samples", "share"),
-    [
-        ((OWN,), [], 0),
-        ((OWN,), [used(OWN, 90), used(OWN, 80)], 0),
-        ((OWN, 7), [used(OWN, 90)], 0),  # it is there and does nothing
-        ((OWN, 7), [used(OWN, 90), used(7, 0)], 0),
-        ((OWN, 7), [used(7, 20), used(OWN, 90), used(7, 40), used(7, 10)], 40),
-        ((OWN, 7), [used(7, 20, seconds=1)], 0),  # before
-        ((OWN, 7), [used(7, 20), used(7, 2**32 - 1), used(0, 50), used(99, 60)], 20),  # stray bytes
-        ((4242,), [used(4242, 90)], 0),  # this process, by its number outside of the container
-        ((4242, 7), [used(4242, 90), used(7, 30)], 30),
-    ],
-)
-def test_how_busy_others_kept_the_device(
-    nvml: FakeNvml, users: tuple[int, ...], samples: list[Any], share: int
-) -> None:
-    nvml.users, nvml.used = users, samples
-    assert watch_others("cuda:0")() == share
-
-
-def test_where_nvml_does_not_tell_of_others_none_are_accused(nvml: FakeNvml) -> None:
-    assert watch_others("cpu")() == 0
-    nvml.nvmlDeviceGetComputeRunningProcesses = nvml.refuse
-    nvml.used = [used(7, 30)]
-    assert watch_others("cuda:0")() == 0
-    nvml.nvmlDeviceGetHandleByUUID = nvml.refuse
-    assert watch_others("cuda:0")() == 0
 
 
 @pytest.mark.parametrize("step", ["nvmlInit", "nvmlDeviceGetHandleByUUID"])

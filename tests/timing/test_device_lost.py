@@ -11,13 +11,15 @@ from scripted import ScriptedDriver, put_in, samples
 
 from convbench.clock import group_kernels, group_process
 from convbench.clock.checking import WrongResultError
-from convbench.clock.contamination import SHARED
+from convbench.clock.contamination import SHARED, SHARED_UNTOLD
 from convbench.clock.crew import Contestant, Order, Outcome, Tell
 from convbench.clock.cuda import CudaStopwatch
 from convbench.clock.cuda_graphs import graphed
 from convbench.clock.execution import Execution, Kernel
 from convbench.clock.gathering import Gathering
+from convbench.clock.gpu_users import Others
 from convbench.clock.group_kernels import rejoined
+from convbench.clock.measuring import measurement_of
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Failure, Samples, Untimed
 
@@ -291,31 +293,62 @@ def test_what_a_captured_graph_gave_is_checked(processes: Processes) -> None:
     assert all("kernel" in found.outcomes[name][0].also for name in found.left if name != "evil")
 
 
-@pytest.mark.parametrize(("share", "told"), [(5, False), (6, True)])
+@dataclass
+class Watched:
+    """Stands in for the watch over other users of the device."""
+
+    surely: int
+    perhaps: int
+    looks: int = 0
+
+    def look(self, *_: object) -> None:
+        """Count it."""
+        self.looks += 1
+
+    def others(self) -> Others:
+        """Return what a test says."""
+        return Others(self.surely, self.perhaps)
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [((5, 5), ()), ((6, 6), (SHARED,)), ((6, 90), (SHARED,)), ((5, 90), (SHARED_UNTOLD,))],
+)
 def test_another_user_of_the_device_is_told_in_every_row(
-    processes: Processes, monkeypatch: pytest.MonkeyPatch, share: int, told: bool
+    processes: Processes,
+    monkeypatch: pytest.MonkeyPatch,
+    share: tuple[int, int],
+    told: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr(group_process, "watch_others", lambda device: lambda: share)
+    monkeypatch.setattr(group_process, "Watch", lambda device: Watched(*share))
     found = gathered(processes, "")
     for (outcome,) in found.outcomes.values():
-        assert (SHARED in outcome.flags) is told
+        kinds = [flag for flag in outcome.flags if not flag.startswith("clocks")]
+        assert kinds == [*told]
+    measured = measurement_of(found, [])
+    for name, flags in measured.flags.items():
+        assert set(told) <= set(flags), name
 
 
-def test_another_user_of_the_device_is_seen_while_kernels_are_timed(
+def test_another_user_of_the_device_is_looked_for_between_rounds_of_both_clocks(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Verdicts rest on what is timed last."""
-    used = [0]
+    """Verdicts rest on the kernels, which are timed last."""
+    watch = Watched(0, 0)
+    before: list[int] = []
     kernels = group_process.kernels_of
 
     def meanwhile(*arguments: Any) -> Any:
-        used[0] = 90
-        return kernels(*arguments)
+        before.append(watch.looks)
+        found = kernels(*arguments)
+        watch.surely = watch.perhaps = 90
+        return found
 
-    monkeypatch.setattr(group_process, "watch_others", lambda device: lambda: used[0])
+    monkeypatch.setattr(group_process, "Watch", lambda device: watch)
     monkeypatch.setattr(group_process, "kernels_of", meanwhile)
     for (outcome,) in gathered(processes, "").outcomes.values():
         assert SHARED in outcome.flags
+    assert 0 < before[0] < watch.looks
 
 
 def test_nobody_is_asked_for_ever_where_no_cause_is_known(processes: Processes) -> None:
