@@ -2,9 +2,10 @@
 
 On a CPU every operator of ATen is timed as torch dispatches it, and oneDNN's log says which of its
 primitives ran inside, each with oneDNN's own time. An operator in which oneDNN ran counts as those
-primitives; any other counts with its time by the wall clock. Not covered: what the module's Python
-code takes, allocation and dispatch around a primitive, and operators that only make views. On a
-CUDA device the kernels are those of torch's profiler, with their time on the device.
+primitives, and as a copy where its result has another layout than oneDNN wrote; any other counts
+with its time by the wall clock. Not covered: what the module's Python code takes, allocation and
+dispatch around a primitive, and operators that only make views. On a CUDA device the kernels are
+those of torch's profiler, with their time on the device.
 """
 
 from __future__ import annotations
@@ -100,9 +101,11 @@ def observed(
 
 
 def gathered(passes: Iterable[_Pass]) -> Execution:
-    """Return the kinds of calls of several passes, with the lower quartile of the seconds of each.
+    """Return the kinds of calls of several passes, with the seconds of each.
 
-    As of a timed call, see `clock.samples`: what disturbs a pass only makes it longer.
+    All of them together take the lower quartile of what the passes took in calls, as a timed call
+    does (`clock.samples`: what disturbs a pass only makes it longer), and each has the share of it
+    that it has in the sum of the lower quartiles of each.
     """
     several = list(passes)
     calls = Counter(call for call, _ in several[-1])
@@ -110,9 +113,11 @@ def gathered(passes: Iterable[_Pass]) -> Execution:
     for number, one in enumerate(several):
         for call, took in one:
             seconds.setdefault(call, [0.0] * len(several))[number] += took
+    each = {call: low_quantile(seconds[call]) for call in calls}
+    together = low_quantile([sum(took for _, took in one) for one in several])
+    longer = together / whole if (whole := sum(each.values())) else 1.0
     kernels = tuple(
-        Kernel(**call._asdict(), calls=calls[call], seconds=low_quantile(seconds[call]))
-        for call in calls
+        Kernel(**call._asdict(), calls=calls[call], seconds=longer * each[call]) for call in calls
     )
     return Execution(kernels=kernels, passes=len(several))
 
@@ -147,19 +152,37 @@ def _calls(func: Any, args: Any, result: Any, took: float, log: Log) -> _Pass:
     """Return the calls of one operator: oneDNN's primitives in it, or else itself."""
     primitives = log.more()
     if primitives:
-        return [
+        found = [
             (
                 _Call(one.primitive, "oneDNN", one.implementation, one.layouts, _moves(one)),
                 one.seconds,
             )
             for one in primitives
         ]
+        return [*found, *_copied(primitives[-1].layouts, result)]
     name = func.name().partition("::")[2].partition(".")[0]
     if getattr(func, "is_view", False) or name in _MEMORY_ONLY:
         return []
     shown = {"src": next(_tensors(args), None), "dst": next(_tensors((result,)), None)}
     layouts = ", ".join(f"{which} {layout(one)}" for which, one in shown.items() if one is not None)
     return [(_Call(*_named(name, args), layouts, name in _COPIES), took)]
+
+
+def _copied(written: str, result: Any) -> _Pass:
+    """Return the copy by which an operator gave its result another layout than oneDNN wrote.
+
+    ATen makes it inside the operator, of whose time it cannot be told apart: it is made once more,
+    and timed, from a tensor in the layout that oneDNN wrote.
+    """
+    order = written.rpartition("dst ")[2]
+    if order not in _CHANNELS_LAST or len(order) != result.ndim or layout(result) == order:
+        return []
+    last = result.movedim(1, -1).contiguous().movedim(-1, 1)
+    start = time.perf_counter()
+    last.contiguous()
+    took = time.perf_counter() - start
+    name, layouts = "clone", f"src {order}, dst {layout(result)}"
+    return [(_Call(name, "ATen", name, layouts, reorder=True), took)]
 
 
 def _moves(one: Any) -> bool:

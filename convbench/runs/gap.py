@@ -256,7 +256,7 @@ def parts(record: Record, limit: Bound | None, ceiling: Ceiling | None) -> Parts
         products=share * products,
         operators=share * operators,
         reorders=share * execution.reorder_seconds,
-        calls=_calling(record, execution, ceiling),
+        calls=share * _calling(record, execution, ceiling),
     )
 
 
@@ -265,8 +265,8 @@ def _as_timed(
 ) -> tuple[list[float], float]:
     """Return the seconds of what ran, without those of the watching, and the share to take of them.
 
-    A watched pass takes longer than a timed call. What ran in it takes no longer than the call: all
-    of it is shortened alike where it seems to.
+    A watched pass takes longer than a timed call. What ran in it and the calling take no longer
+    than the call: all of it is shortened alike where it seems to.
     """
     added = (ceiling.watched_seconds or 0.0) if ceiling else 0.0
     took = [
@@ -276,7 +276,7 @@ def _as_timed(
         for kernel in execution.kernels
     ]
     whole = typical(record.judged).value if record.judged else math.inf
-    seen = sum(took)
+    seen = sum(took) + _calling(record, execution, ceiling)
     return took, min(1.0, whole / seen) if seen else 1.0
 
 

@@ -240,19 +240,23 @@ def test_kernels_belong_to_steps_where_there_are_as_many():
 
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
 def test_the_shares_of_the_peak_are_of_the_seconds_that_the_factors_have(device):
-    """As watched they took 2 ms, and the call takes 1 ms: each took half as long in it."""
+    """As watched they took 2 ms, and the call takes 1 ms: each took less than half as long in it."""
     slow = record("standard", kernel(1500e-6), kernel(500e-6, "reorder", calls=2), device=device)
     ceiling = replace(CEILING, device=device)
     limit = bound(slow, ceiling)
     ((_, share, _),) = pairs(slow, limit)
     assert share == pytest.approx(limit.arithmetic / parts(slow, limit, ceiling).products)
-    assert share == pytest.approx(4096 * VALID / 750e-6 / 1e11)
+    assert share >= 4096 * VALID / 750e-6 / 1e11
 
 
-def test_what_ran_in_a_watched_pass_takes_no_longer_than_the_call():
+def test_what_ran_in_a_watched_pass_and_calling_it_take_no_longer_than_the_call():
     slow = record("standard", kernel(1500e-6), kernel(500e-6, "reorder", calls=2))
     found = parts(slow, bound(slow, CEILING), CEILING)
-    assert (found.products, found.reorders) == pytest.approx((750e-6, 250e-6)), "a call takes 1 ms"
+    assert found.known == pytest.approx(1e-3), "a call takes 1 ms"
+    assert found.products / found.reorders == pytest.approx(3)
+    assert found.calls > 0
+    alone = parts(slow, None, None)
+    assert (alone.products, alone.reorders) == pytest.approx((750e-6, 250e-6))
 
 
 def test_the_rest_is_known_the_better_the_more_processes_were_watched():

@@ -125,6 +125,24 @@ def test_copies_are_reorders_and_views_are_nothing():
     assert [(k.operator, k.reorder, k.calls) for k in found.kernels] == [("clone", True, 1)]
 
 
+def test_the_copy_after_a_transposed_convolution_is_told_where_onednn_wrote_channels_last():
+    conv, x = nn.ConvTranspose2d(64, 64, 4, 2, 1), torch.randn(1, 64, 28, 28)
+    found = observe(lambda: conv(x))
+    wrote = next(k.layouts for k in reversed(found.kernels) if k.backend == "oneDNN")
+    copies = [k for k in found.kernels if k.backend == "ATen"]
+    if wrote.endswith("dst acdb"):  # as oneDNN does with AVX-512
+        (copy,) = copies
+        assert (copy.operator, copy.layouts, copy.reorder, copy.calls) == (
+            "clone", "src acdb, dst abcd", True, 1,
+        )  # fmt: skip
+        assert copy.seconds > 0
+    else:
+        assert not copies
+    last = torch.channels_last
+    conv, x = conv.to(memory_format=last), x.to(memory_format=last)
+    assert {k.backend for k in observe(lambda: conv(x)).kernels} == {"oneDNN"}, "no copy is made"
+
+
 def test_a_native_convolution_says_which_one():
     conv, x = nn.Conv2d(3, 5, 3, dtype=torch.float64), torch.randn(1, 3, 9, 9, dtype=torch.float64)
     (kernel,) = observe(lambda: conv(x)).kernels
@@ -134,7 +152,7 @@ def test_a_native_convolution_says_which_one():
     assert kernel.words == "ATen Slow2d (im2col and GEMM)"
 
 
-def test_the_lower_quartile_of_passes_counts_and_calls_are_those_of_one():
+def test_all_calls_together_take_the_lower_quartile_of_the_passes():
     relu, conv = (_Call(name, "ATen", name, "", reorder=False) for name in ("relu", "convolution"))
     found = gathered(
         [
@@ -145,9 +163,9 @@ def test_the_lower_quartile_of_passes_counts_and_calls_are_those_of_one():
         ]
     )
     assert [(k.operator, k.calls, k.seconds) for k in found.kernels] == [
-        ("relu", 2, 4.0), ("convolution", 1, 6.0),
+        ("relu", 2, pytest.approx(4.4)), ("convolution", 1, pytest.approx(6.6)),
     ]  # fmt: skip
-    assert (found.passes, found.kernel_seconds, found.reorder_seconds) == (5, 10.0, 0)
+    assert (found.passes, found.kernel_seconds, found.reorder_seconds) == (5, 11.0, 0)
 
 
 def test_each_pass_is_prepared_and_an_error_becomes_the_reason():
