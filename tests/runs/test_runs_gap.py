@@ -240,7 +240,7 @@ def test_kernels_belong_to_steps_where_there_are_as_many():
 
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
 def test_the_shares_of_the_peak_are_of_the_seconds_that_the_factors_have(device):
-    """As watched they took 2 ms, and the call takes 1 ms: each took less than half as long in it."""
+    """As watched they took 2 ms, and the call takes 1 ms: each took at most half as long in it."""
     slow = record("standard", kernel(1500e-6), kernel(500e-6, "reorder", calls=2), device=device)
     ceiling = replace(CEILING, device=device)
     limit = bound(slow, ceiling)

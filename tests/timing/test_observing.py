@@ -138,9 +138,13 @@ def test_the_copy_after_a_transposed_convolution_is_told_where_onednn_wrote_chan
         assert copy.seconds > 0
     else:
         assert not copies
-    last = torch.channels_last
-    conv, x = conv.to(memory_format=last), x.to(memory_format=last)
-    assert {k.backend for k in observe(lambda: conv(x)).kernels} == {"oneDNN"}, "no copy is made"
+    for size in ((1, 64, 28, 28), (1, 64, 1, 1)):  # a single position is in both layouts
+        conv, x = nn.ConvTranspose2d(64, 64, 4, 4), torch.randn(size)
+        conv, x = (one.to(memory_format=torch.channels_last) for one in (conv, x))
+        assert {k.backend for k in observe(lambda: conv(x)).kernels} == {"oneDNN"}  # noqa: B023
+    conv, x = nn.Conv2d(16, 16, 3, groups=16), torch.randn(1, 16, 3, 3)
+    conv = conv.to(memory_format=torch.channels_last)
+    assert {k.backend for k in observe(lambda: conv(x)).kernels} == {"oneDNN"}
 
 
 def test_a_native_convolution_says_which_one():
