@@ -210,8 +210,13 @@ def gap(
         if not any(map(_multiplies, one.execution.kernels)):
             return Gap(reason=f"{whose}none of the calls that ran is known to multiply")
     both = bounds if None not in bounds else (None, None)
+    alone = [_whole(one) for one in (record, baseline)]
+    apart = math.sqrt(time.value * alone[1] / alone[0])  # the ratio is of calls side by side
     of, base = (
-        parts(one, limit, ceiling) for one, limit in zip((record, baseline), both, strict=True)
+        parts(one, limit, ceiling, whole)
+        for one, limit, whole in zip(
+            (record, baseline), both, (alone[0] * apart, alone[1] / apart), strict=True
+        )
     )
     below = base.factors()
     found = [Factor(key=key, value=value / below[key]) for key, value in of.factors().items()]
@@ -238,12 +243,22 @@ def _ends(
     )
 
 
-def parts(record: Record, limit: Bound | None, ceiling: Ceiling | None) -> Parts:
-    """Return what the time of a record is made of; it has a cost, and says what ran."""
+def _whole(record: Record) -> float:
+    """Return the seconds of a call of a record; infinite where it has none."""
+    return typical(record.judged).value if record.judged else math.inf
+
+
+def parts(
+    record: Record, limit: Bound | None, ceiling: Ceiling | None, whole: float | None = None
+) -> Parts:
+    """Return what the time of a record is made of; it has a cost, and says what ran.
+
+    whole: that time; by default the record's own.
+    """
     execution, cost = record.execution, record.cost
     if execution is None or cost is None:
         raise ValueError(f"{record.case}: it has no cost, or does not say what ran")
-    took, share = _as_timed(record, execution, ceiling)
+    took, share = _as_timed(record, execution, ceiling, whole)
     ran = list(zip(execution.kernels, took, strict=True))
     products = sum(seconds for kernel, seconds in ran if _multiplies(kernel))
     operators = sum(
@@ -261,7 +276,7 @@ def parts(record: Record, limit: Bound | None, ceiling: Ceiling | None) -> Parts
 
 
 def _as_timed(
-    record: Record, execution: Execution, ceiling: Ceiling | None
+    record: Record, execution: Execution, ceiling: Ceiling | None, whole: float | None = None
 ) -> tuple[list[float], float]:
     """Return the seconds of what ran, without those of the watching, and the share to take of them.
 
@@ -275,7 +290,7 @@ def _as_timed(
         else kernel.seconds
         for kernel in execution.kernels
     ]
-    whole = typical(record.judged).value if record.judged else math.inf
+    whole = _whole(record) if whole is None else whole
     seen = sum(took) + _calling(record, execution, ceiling)
     return took, min(1.0, whole / seen) if seen else 1.0
 
