@@ -14,6 +14,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from convbench.clock import cuda_kernels
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import torch
 
 PASSES: Final = 20
-"""Observed passes, of which the lower quartile counts; one more goes before them."""
+"""Observed passes, of which the middle one counts; one more goes before them."""
 AGAIN: Final = 4
 """Of them in each process after the first, on a CPU where a call takes no longer than `SHORT`."""
 SHORT: Final = 0.002
@@ -103,9 +104,9 @@ def observed(
 def gathered(passes: Iterable[_Pass]) -> Execution:
     """Return the kinds of calls of several passes, with the seconds of each.
 
-    All of them together take the lower quartile of what the passes took in calls, as a timed call
-    does (`clock.samples`: what disturbs a pass only makes it longer), and each has the share of it
-    that it has in the sum of the lower quartiles of each.
+    All of them together take the median of what the passes took in calls: a timed call is the mean
+    of a block, in which some take longer. Each has the share of it that it has in the sum of the
+    lower quartiles of each, which what disturbs a pass now and then does not change.
     """
     several = list(passes)
     calls = Counter(call for call, _ in several[-1])
@@ -114,7 +115,7 @@ def gathered(passes: Iterable[_Pass]) -> Execution:
         for call, took in one:
             seconds.setdefault(call, [0.0] * len(several))[number] += took
     each = {call: low_quantile(seconds[call]) for call in calls}
-    together = low_quantile([sum(took for _, took in one) for one in several])
+    together = median(sum(took for _, took in one) for one in several)
     longer = together / whole if (whole := sum(each.values())) else 1.0
     kernels = tuple(
         Kernel(**call._asdict(), calls=calls[call], seconds=longer * each[call]) for call in calls
