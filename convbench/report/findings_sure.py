@@ -9,7 +9,7 @@ from convbench.clock.samples import EVENT_TIME
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.report.document import Bullet
-from convbench.report.doubts import remedy
+from convbench.report.doubts import blamed, remedy
 from convbench.report.groups import Group, alike, timed_rows
 from convbench.report.phrases import WITHIN, kinds_of, rounds_of, tied
 
@@ -33,7 +33,7 @@ def sureness(run: Run, all_groups: Sequence[Group], main: Group | None, doubt: s
     kinds = Counter(
         kind for group in all_groups for row in group.rows for kind in kinds_of(row.flags)
     )
-    text = f"Not sure: the machine was busy ({doubt}). " if doubt else ""
+    text = f"Not sure: {blamed(doubt)} ({doubt}). " if doubt else ""
     text += _rounds(rounds, processes)
     flagged = [f"{kind} in {show.plural(number, 'case')}" for kind, number in kinds.items()]
     text += f" Marked in the tables: {show.listing(flagged)}." if flagged else ""
@@ -49,7 +49,7 @@ def _known(main: Group | None, doubt: str) -> str:
         return ""
     best, base = full[0], main.baseline.record.label
     if doubt:
-        return f"Not sure: the machine was busy. {show.capital(remedy(main.timed))}"
+        return f"Not sure: {blamed(doubt)}. {show.capital(remedy(main.timed))}"
     if best.is_baseline:
         text = f"No type is faster than {base}"
     elif best.time and best.time.verdict == "faster":

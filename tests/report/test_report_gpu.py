@@ -389,6 +389,9 @@ def test_a_clock_that_was_held_down_is_no_other_work() -> None:
     assert "the GPU's clock was held down (heat or power) in" in found
     assert "nvidia-smi -lgc" in found
     assert "other work" not in found
+    assert "Not sure, since the GPU's clock was held down (heat or power): depthwise" in found
+    assert "The GPU's clock was held down (heat or power) while this was measured" in found
+    assert "busy" not in found
 
 
 def test_a_kernel_has_a_shortest_time() -> None:
