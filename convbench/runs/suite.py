@@ -329,6 +329,8 @@ def _competitors(table: Table) -> list[tuple[str, dict[str, Any]]]:
         for key, value in knobs.items():
             if value == []:
                 table.wrong(key, value, "one value or more")
+            if any(isinstance(one, dict | list) for one in grid(value)):
+                table.wrong(key, value, "a number, text, true or false, or a list of these")
         if math.prod(len(grid(value)) for value in knobs.values()) > MOST_CASES:
             raise _too_many(table)
         for values in itertools.product(*(grid(value) for value in knobs.values())):
