@@ -281,11 +281,14 @@ def shortfall(job: Job) -> str:
     fits, most = fitting(job.plan.budget - fixed, wanted), max(number for number, _ in wanted)
     if fits >= most:
         return ""
-    whole = fixed + sum(number * cost for number, cost in wanted)
+    whole = math.ceil(fixed + sum(number * cost for number, cost in wanted))
+    enough = f"--budget {whole} would do for all"
+    if whole > MOST_SECONDS:
+        enough = f"all would take {whole:,} s: choose fewer cases with --only"
     return (
         f"A budget of {job.plan.budget:.0f} s has room for about {max(1, fits)} of the {most} "
         f"processes that a group is to have, and an interval covers only the processes that ran; "
-        f"--budget {whole:.0f} would do for all ({GUESSED})."
+        f"{enough} ({GUESSED})."
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -71,9 +73,16 @@ def test_a_budget_of_a_gpu_with_room_for_fewer_processes_says_how_many_and_what_
         f"A budget of {job.plan.budget:.0f} s has room for about {fits} of the 10 processes that "
         "a group is to have"
     )
-    assert f"--budget {fixed + 10 * each:.0f} would do for all" in said
+    assert f"--budget {math.ceil(fixed + 10 * each)} would do for all" in said
     assert GUESSED in said
     assert shortfall(on("cuda:0", budget=fixed + 10 * each + 1)) == ""
+
+
+def test_where_no_budget_is_enough_fewer_cases_are(on, monkeypatch):
+    monkeypatch.setattr(estimating, "_GPU", replace(estimating._GPU, process=1e4))
+    assert re.search(
+        r"all would take [\d,]+ s: choose fewer cases with --only", shortfall(on("cuda:0"))
+    )
 
 
 def test_nothing_is_said_of_a_cpu_and_of_a_run_that_is_gone_on_with(on):
