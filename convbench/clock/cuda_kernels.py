@@ -186,7 +186,7 @@ _PRECISIONS: Final = (
 """Type of the numbers that a kernel multiplies, by a part of its name, as those of algorithms."""
 
 
-def precision(name: str) -> str:
+def multiplies_in(name: str) -> str:
     """Return the type of the numbers that a kernel takes to multiply; empty where it is not said.
 
     As types are called here: "float32" is without TF32. Sums may be of a wider type.

@@ -62,7 +62,7 @@ class Kernel(Stored):
         """Type of the numbers that a CUDA kernel multiplies; empty where its name does not say."""
         multiplies = self.tensor_cores is not None or self._algorithm not in {"", "im2col"}
         known = multiplies and self._on_cuda and not self.reorder
-        return cuda_kernels.precision(self.implementation) if known else ""
+        return cuda_kernels.multiplies_in(self.implementation) if known else ""
 
     @property
     def _name(self) -> str:

@@ -14,7 +14,7 @@ from convbench.comparing.judging import Limits
 from convbench.comparing.matching import BY, check_apart, nearest, split
 from convbench.comparing.page import page
 from convbench.comparing.sides import Side, load_side, side
-from convbench.core.errors import RunError
+from convbench.core.errors import RunError, quoted
 from convbench.report.document import Document
 from convbench.runs.record import Run
 
@@ -104,11 +104,12 @@ def read_share(name: str, text: str | float | None, otherwise: float) -> float:
     """Read 5%, 5 % or 0.05; RunError for what is no share between 0 and 1."""
     if text is None:
         return otherwise
-    read = _SHARE.fullmatch(str(text).strip())
+    given = text.strip() if isinstance(text, str) else quoted(text)
+    read = _SHARE.fullmatch(given)
     value = float(read[1]) / (100 if read[2] else 1) if read else -1.0
     if not 0 < value < 1:
         raise RunError(
-            f"--{name} {text!s:.200} is not between 0 and 100 %: give it as 5% or as 0.05."
+            f"--{name} {given:.200} is not between 0 and 100 %: give it as 5% or as 0.05."
         )
     return value
 

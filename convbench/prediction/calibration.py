@@ -134,7 +134,7 @@ class Calibration(OneLine, Stored):
         known = " and ".join(str(one.threads) for one in self.fits) or "none"
         raise CalibrationError(
             f"The calibration has no times with {quoted(threads)} threads, only with {known}: ask "
-            f"for one of these, or run `convbench calibrate --threads {threads}`."
+            f"for one of these, or run `convbench calibrate` with that number."
         )
 
     def check_machine(self) -> None:

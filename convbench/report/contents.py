@@ -19,7 +19,7 @@ from convbench.report.document import (
     Table,
     folded,
 )
-from convbench.report.doubts import busy, remedy
+from convbench.report.doubts import blamed, busy, remedy
 from convbench.report.findings import findings, main_group, scope
 from convbench.report.findings_batch import batch_figure
 from convbench.report.groups import groups, telling, timed_rows
@@ -104,8 +104,8 @@ def _state(run: Run, all_groups: Sequence[Group]) -> tuple[Block, ...]:
     if why:
         what = remedy(timed_rows(all_groups))
         texts.append(
-            f"The machine was busy while this was measured: {why}. Nothing below is certain: "
-            f"{what}. convbench doctor shows what disturbs."
+            f"{show.capital(blamed(why))} while this was measured: {why}. Nothing below is "
+            f"certain: {what}. convbench doctor shows what disturbs."
         )
     if not run.finished:
         texts.append(

@@ -86,6 +86,12 @@ def busy(machine: Machine, all_groups: Sequence[Group]) -> str:
     return show.listing(why)
 
 
+def blamed(doubt: str) -> str:
+    """Return what is to blame for a doubt, as a short clause: the machine, or what its GPU did."""
+    found = next((said for said in _CAUSES.values() if said in doubt), "")
+    return found.rpartition(" ")[0] or "the machine was busy"
+
+
 def _cause(rows: Sequence[Row]) -> str:
     """Return the kind of flag of a GPU that says what disturbed most of the rows; else ""."""
     for kind in CAUSES:

@@ -7,15 +7,17 @@ a type the winner that does less than the baseline without saying what it leaves
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from convbench.clock.samples import TIME
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
 from convbench.report import findings_run as whole
 from convbench.report.document import FINDINGS, Bullet, Bullets, Paragraph
-from convbench.report.doubts import busy, remedy
+from convbench.report.doubts import blamed, busy, remedy
 from convbench.report.findings_batch import flips
 from convbench.report.findings_launching import launch_bound
 from convbench.report.findings_sure import sureness
@@ -64,7 +66,8 @@ def findings(run: Run, all_groups: Sequence[Group]) -> tuple[Paragraph | Bullets
     if main is not None:
         separable = _separable(main, types)
         promise = _promise(main, types, explained=separable is not None)
-        items += [_cheapest(main), _fastest(main), separable, promise]
+        fastest = _doubted(_fastest(main), doubt)
+        items += [_cheapest(main), fastest, _doubted(separable, doubt), promise]
     items += [
         launch_bound(all_groups, main),
         whole.networks(run, all_groups),
@@ -77,6 +80,19 @@ def findings(run: Run, all_groups: Sequence[Group]) -> tuple[Paragraph | Bullets
         Paragraph(text=_scope(run, all_groups, main)),
         Bullets(id=FINDINGS, items=tuple(item for item in items if item)),
     )
+
+
+def _doubted(found: Bullet | None, doubt: str) -> Bullet | None:
+    """Return what was found to be faster, with the doubt first where there is one."""
+    if found is None or not doubt:
+        return found
+    said = f"Not sure, since {blamed(doubt)}: "
+    text = _BEGINS.sub(lambda word: word[0].lower(), found.text)
+    return replace(found, text=said + text, answer=found.answer and said + found.answer)
+
+
+_BEGINS: Final = re.compile("^(It|In|A) ")
+"""Words at the beginning of a sentence that are small within one; names keep their letters."""
 
 
 def main_group(all_groups: Sequence[Group]) -> Group | None:

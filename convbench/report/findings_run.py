@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from convbench.core import text as show
 from convbench.report.agreements import NOT_COUNTED, agreements
 from convbench.report.document import Bullet
-from convbench.report.doubts import remedy
+from convbench.report.doubts import blamed, remedy
 from convbench.report.findings_launching import bound, caution
 from convbench.report.findings_launching import remedy as remedy_of_launching
 from convbench.report.groups import Group, alike, multiplications, telling
@@ -146,7 +146,7 @@ def _advice(  # noqa: C901, PLR0911  a line for each state of a run
     if doubt:
         do = show.capital(remedy(main.timed))
         ahead = f" So far, {names} came out fastest, ahead of {name}." if gain else ""
-        return do, f"{do}, since the machine was busy.{ahead}"
+        return do, f"{do}, since {blamed(doubt)}.{ahead}"
     if gain:
         names = f"one of {names}, none of them shown to be the fastest," if labels[1:] else names
         ready = [row for row in gain if row is gain[0] or tied(row, gain[0])]

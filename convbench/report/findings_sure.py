@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Final
 from convbench.clock.samples import EVENT_TIME
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.core import text as show
+from convbench.core.errors import ConvbenchError
 from convbench.report.document import Bullet
-from convbench.report.doubts import remedy
+from convbench.report.doubts import blamed, remedy
 from convbench.report.groups import Group, alike, timed_rows
 from convbench.report.phrases import WITHIN, kinds_of, rounds_of, tied
+from convbench.runs.columns_gpu import on_a_gpu
+from convbench.runs.suite import parse_suite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +37,8 @@ def sureness(run: Run, all_groups: Sequence[Group], main: Group | None, doubt: s
     kinds = Counter(
         kind for group in all_groups for row in group.rows for kind in kinds_of(row.flags)
     )
-    text = f"Not sure: the machine was busy ({doubt}). " if doubt else ""
-    text += _rounds(rounds, processes)
+    text = f"Not sure: {blamed(doubt)} ({doubt}). " if doubt else ""
+    text += _rounds(rounds, processes) + _fewer(run, processes)
     flagged = [f"{kind} in {show.plural(number, 'case')}" for kind, number in kinds.items()]
     text += f" Marked in the tables: {show.listing(flagged)}." if flagged else ""
     text += resolution(run.header.machine) if rounds else ""
@@ -51,7 +54,7 @@ def _known(main: Group | None, doubt: str) -> str:
     best, base = full[0], main.baseline.record.label
     by_clock = f" by {best.record.clock}" if main.apart else ""
     if doubt:
-        return f"Not sure: the machine was busy. {show.capital(remedy(main.timed))}"
+        return f"Not sure: {blamed(doubt)}. {show.capital(remedy(main.timed))}"
     if best.is_baseline:
         text = f"No type is faster than {base}{by_clock}"
     elif best.time and best.time.verdict == "faster":
@@ -103,6 +106,25 @@ def _detectable(sizes: Sequence[SizeResolution]) -> list[str]:
 
 def _basis(rounds: Sequence[int], processes: Sequence[int]) -> str:
     return f"{_of(rounds, 'round', 'rounds')} over {_of(processes, 'process', 'processes')}"
+
+
+def _fewer(run: Run, processes: Sequence[int]) -> str:
+    """Return that a GPU's cases had fewer processes than the run was to give each; else ""."""
+    planned = run.header.suite
+    if not processes or not on_a_gpu(run.records):
+        return ""
+    wanted = planned.get("processes")
+    if wanted is None:
+        try:
+            suite = parse_suite(planned.get("text", ""), "the run's suite")
+        except ConvbenchError:  # of an older convbench, or with a plugin's types
+            return ""
+        wanted = max(group.timing.processes for group in suite.groups)
+    if min(processes) >= wanted:
+        return ""
+    return (
+        f" The run was to have {wanted} processes for each: its budget, or a stop, ended it before."
+    )
 
 
 def _of(numbers: Sequence[int], one: str, many: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,17 +42,48 @@ _GPU: Final = _Costs(multiplication=2e-13, process=6.0, case=0.3, first=0.3, sam
 fastest algorithm and captured in a graph, whose replays take a quarter of the rounds' time more."""
 
 
+GUESSED: Final = (
+    f"on a GPU that is a guess, which rests on {_GPU.process:g} s for starting a process and "
+    f"{_GPU.case:g} s for preparing a case in it; neither was measured"
+)
+"""What an estimate for a GPU rests on, before its first processes have run."""
+
+
 def sweep_seconds(groups: tuple[Group, ...]) -> float:
     """Return about how many seconds the processes of all groups take, where nothing cuts them."""
-    return sum(
-        _OPEN
-        * group.timing.processes
-        * (costs.process + sum(_case(case, group.timing.max_rounds, costs) for case in runs))
-        + costs.first * len(runs)
+    return first_seconds(groups) + sum(
+        _OPEN * group.timing.processes * process_seconds(group, group.timing.max_rounds)
         for group in groups
-        if (runs := group.runnable)
-        for costs in (_GPU if runs[0].skeleton.device.startswith("cuda") else _CPU,)
     )
+
+
+def first_seconds(groups: Iterable[Group]) -> float:
+    """Return about how many seconds the first processes take more than others."""
+    return sum(_of(group).first * len(group.runnable) for group in groups if group.runnable)
+
+
+def process_seconds(group: Group, rounds: int) -> float:
+    """Return about how many seconds a process of a group takes for so many rounds."""
+    runs = group.runnable
+    costs = _of(group)
+    return costs.process + sum(_case(case, rounds, costs) for case in runs) if runs else 0.0
+
+
+def fitting(seconds: float, wanted: Iterable[tuple[int, float]]) -> int:
+    """Return how many processes each group can have in so many seconds, asked in turn.
+
+    wanted: of each group how many it is to have, and the seconds of one.
+    """
+    groups = list(wanted)
+    most = max((number for number, _ in groups), default=0)
+    for each in range(1, most + 1):
+        if sum(min(each, number) * cost for number, cost in groups) > seconds:
+            return each - 1
+    return most
+
+
+def _of(group: Group) -> _Costs:
+    return _GPU if group.cases[0].skeleton.device.startswith("cuda") else _CPU
 
 
 def _case(case: Case, rounds: int, costs: _Costs) -> float:

@@ -41,6 +41,8 @@ class Progress:
             suite says, 3 while processes are added where a verdict is open.
         what: which process it is, in words.
         group: label of the group that is asked.
+        guessed: whether `left` rests on nothing that this run measured.
+        short: that fewer processes fit into the time left than were wanted, in words; or empty.
 
     """
 
@@ -49,6 +51,8 @@ class Progress:
     stage: int
     what: str
     group: str
+    guessed: bool = False
+    short: str = ""
 
 
 class Watcher(Protocol):

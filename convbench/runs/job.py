@@ -263,6 +263,35 @@ def summary(run_: Run) -> dict[str, int]:
     return counts
 
 
+def shortfall(job: Job) -> str:
+    """Return that a new run on a GPU has time for fewer processes than it is to have; else "".
+
+    By the fewest rounds that a process makes. What is left of a run was estimated when it began.
+    """
+    from convbench.runs.estimating import GUESSED, first_seconds, fitting, process_seconds
+
+    groups = [group for group in job.groups if group.runnable]
+    if job.plan.device == "cpu" or job.resumed is not None or not groups:
+        return ""
+    wanted = [
+        (group.timing.processes, process_seconds(group, group.timing.min_rounds))
+        for group in groups
+    ]
+    fixed = STARTUP_SECONDS + job.choice.suite.self_check + first_seconds(groups)
+    fits, most = fitting(job.plan.budget - fixed, wanted), max(number for number, _ in wanted)
+    if fits >= most:
+        return ""
+    whole = math.ceil(fixed + sum(number * cost for number, cost in wanted))
+    enough = f"--budget {whole} would do for all"
+    if whole > MOST_SECONDS:
+        enough = f"all would take {whole:,} s: choose fewer cases with --only"
+    return (
+        f"A budget of {job.plan.budget:.0f} s has room for about {max(1, fits)} of the {most} "
+        f"processes that a group is to have, and an interval covers only the processes that ran; "
+        f"{enough} ({GUESSED})."
+    )
+
+
 def dry_run(job: Job) -> tuple[list[tuple[str, str, str]], float]:
     """Return what would be done, as (group, case, "measure" or why not), and the seconds."""
     from convbench.runs.estimating import sweep_seconds

@@ -26,6 +26,7 @@ from convbench.core import text as show
 from convbench.machine.device import import_seconds
 from convbench.runs import ceiling_share as reach
 from convbench.runs.cases import Group
+from convbench.runs.estimating import fitting
 from convbench.runs.groups import Progress, Track, Watcher
 from convbench.runs.record import Machine, Record
 from convbench.runs.saturation import enough
@@ -158,10 +159,35 @@ class _Schedule:
 
     def _tell(self, track: Track, stage: int, what: str) -> None:
         spent = self.spent()
+        on_gpu = self.plan.device != "cpu"
         progress = Progress(
-            spent=spent, left=self._left(spent), stage=stage, what=what, group=track.group.label
+            spent=spent,
+            left=self._left(spent),
+            stage=stage,
+            what=what,
+            group=track.group.label,
+            guessed=on_gpu and not any(one.cost(1) for one in self.tracks),
+            short=self._short(spent) if on_gpu and stage > 1 else "",
         )
         self.watcher.progress(progress)
+
+    def _short(self, spent: float) -> str:
+        """Return that not all wanted processes fit into the time left, by what they took so far."""
+        alive = [track for track in self.tracks if track.alive]
+        goal = max((track.group.timing.processes for track in alive), default=0)
+        done = min((track.processes for track in alive), default=0)
+        left = self.plan.budget - spent - report_seconds(self._cases)
+        fits = done + fitting(
+            left,
+            (
+                (
+                    track.group.timing.processes - track.processes,
+                    track.cost(track.group.timing.min_rounds),
+                )
+                for track in alive
+            ),
+        )
+        return "" if fits >= goal else f"{fits} of {goal} processes of a group fit into the budget"
 
     def _left(self, spent: float) -> float:
         """Return about how many seconds the processes take that are still to be asked.

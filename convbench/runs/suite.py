@@ -326,9 +326,7 @@ def _competitors(table: Table) -> list[tuple[str, dict[str, Any]]]:
         _known(table, "types", name)
         if "block" in knobs:
             table.wrong("types", entry, "block = true in the slot, for all its types")
-        for key, value in knobs.items():
-            if value == []:
-                table.wrong(key, value, "one value or more")
+        _check_values(table, knobs)
         if math.prod(len(grid(value)) for value in knobs.values()) > MOST_CASES:
             raise _too_many(table)
         for values in itertools.product(*(grid(value) for value in knobs.values())):
@@ -338,6 +336,14 @@ def _competitors(table: Table) -> list[tuple[str, dict[str, Any]]]:
             except (ValueError, TypeError) as error:
                 raise SuiteError(f"{table.place}, types: {error}") from None
     return list(kinds.values())
+
+
+def _check_values(table: Table, knobs: dict[str, Any]) -> None:
+    for key, value in knobs.items():
+        if value == []:
+            table.wrong(key, value, "one value or more")
+        if any(isinstance(one, dict | list) for one in grid(value)):
+            table.wrong(key, value, "a number, text, true or false, or a list of these")
 
 
 def _known(table: Table, key: str, name: Any) -> None:

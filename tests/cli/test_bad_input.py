@@ -98,6 +98,16 @@ SUITES = [
     ("baseline not a type", SLOT + "types=['lite']\nbaseline='standard'\n", "slot's own types"),
     ("block as a knob", SLOT + "types = [{type='lite', block=true}]\n", "block = true in the slot"),
     ("empty knob", SLOT + "types = [{type='grouped', groups=[]}]\n", "groups = [] is wrong"),
+    (
+        "table as a knob",
+        SLOT + "types = [{type='resize_conv', mode={a=1}}]\n",
+        "mode = {'a': 1} is wrong; give a number, text, true or false, or a list of these",
+    ),
+    (
+        "list in a list",
+        SLOT + "types = [{type='grouped', groups=[[1]]}]\n",
+        "groups = [[1]] is wrong; give a number, text",
+    ),
     ("empty list", SLOT + "stride = []\n", "stride = [] is wrong"),
     ("network not a name", "[[networks]]\nnames = [3]\n", "names = 3 is wrong"),
 ]

@@ -85,12 +85,22 @@ GOOD = {
     },
     "sweep": {"name": "grouped", "ratio_to": None, "in_channels": 4, **SIZES, "groups": 2},
 }  # fmt: skip
+
+
+class Mute:
+    """An object that cannot say what it is."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no words")
+
+
 STRANGE = {
     "nothing": None, "no text": "", "an empty list": [], "an empty table": {}, "a huge number":
     10**400, "nan": math.nan, "a negative number": -1, "an object": object(), "bytes": b"x",
     "a long text": "x" * 5000, "a set": {1}, "a list of other things": ["x", None],
     "an array": np.arange(3), "a tensor": torch.arange(3), "an array in a list": [np.arange(3)],
-    "an array in a tuple": (np.arange(3),),
+    "an array in a tuple": (np.arange(3),), "an object without words": Mute(),
+    "one in a list": [Mute()], "one in a table": {"a": Mute()},
 }  # fmt: skip
 SENSIBLE = {
     # what one of these stands for something sensible in
@@ -126,7 +136,10 @@ def test_no_argument_is_met_by_an_error_of_python_or_of_another_library(function
         return
     with pytest.raises(ConvbenchError) as caught:
         getattr(convbench, function)(*first, **given)
-    assert 20 < len(str(caught.value)) < 4100
+    said = str(caught.value)
+    assert 20 < len(said) < 4100
+    assert "no words" not in said
+    assert " at 0x" not in said
 
 
 def test_every_public_function_is_among_these_with_all_its_arguments():

@@ -98,6 +98,7 @@ GOOD = Tree(
     word="a", yes=True, way="up", times=(0.5,), pair=("a", 1), maybe=Leaf(1), either="b",
     scalars={"x": 1}, leaves={"k": (Leaf(2),)}, loose={"name": "n"}, array=[1, "a"],
 ).to_json()  # fmt: skip
+ANY_SCALAR = "give true or false, a whole number, a number, text or null"
 WRONG = [
     # key, what it holds, and what is said of it
     ("word", 1, "Tree.word holds 1; give text"),
@@ -113,8 +114,16 @@ WRONG = [
     ("maybe", {}, "Tree.maybe lacks count"),
     ("maybe", {"count": 0}, "Tree.maybe.count holds 0; give 1 or more"),
     ("either", {"count": "x"}, "Tree.either.count holds 'x'; give a whole number"),
-    ("scalars", {"x": []}, "Tree.scalars.x holds []; give true or false"),
-    ("scalars", {"a\nb": []}, "Tree.scalars['a\\nb'] holds []; give true or false"),
+    (
+        "scalars",
+        {"x": []},
+        f"Tree.scalars.x holds []; {ANY_SCALAR}",
+    ),
+    (
+        "scalars",
+        {"a\nb": []},
+        f"Tree.scalars['a\\nb'] holds []; {ANY_SCALAR}",
+    ),
     ("leaves", {"k": [{"count": 1, "b": 2}]}, "Tree.leaves.k[0] has 'b', which is not known"),
     ("loose", {"number": 1}, "Tree.loose lacks name"),
     ("shown", None, "Tree.shown holds None; give a whole number"),

@@ -35,6 +35,7 @@ from convbench.ui.terminal.ending import show_ending
 
 ONE = ("standard", "depthwise_separable")
 RATIO = RatioInterval(value=0.5, low=0.4, high=0.6, confidence=0.95, paired=True, verdict="faster")
+ASKED = '[timing]\nprocesses = {}\n[[networks]]\nnames = ["osnet_x0_25"]\ninput_size = "64x32"\n'
 
 
 def points(run: Run) -> dict[str, Bullet]:
@@ -571,6 +572,31 @@ def test_a_clock_that_was_held_down_is_no_other_work() -> None:
     assert "the GPU's clock was held down (heat or power) in" in found
     assert "nvidia-smi -lgc" in found
     assert "other work" not in found
+    assert "Not sure, since the GPU's clock was held down (heat or power): depthwise" in found
+    assert "The GPU's clock was held down (heat or power) while this was measured" in found
+    assert "busy" not in found
+
+
+@pytest.mark.parametrize(
+    ("planned", "said"),
+    [
+        ({"processes": 10}, "The run was to have 10 processes for each: its budget, or a stop"),
+        ({"processes": 3}, ""),
+        ({"processes": None, "text": ASKED.format(12)}, "The run was to have 12 processes for"),
+        ({"processes": None, "text": ASKED.format(2)}, ""),
+        ({"processes": None, "text": "no suite"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_run_with_fewer_processes_than_were_wanted_says_so(
+    planned: dict[str, Any], said: str
+) -> None:
+    """Each case has 3 processes."""
+    run = gpu_run(types=ONE)
+    run = replace(run, header=replace(run.header, suite={**run.header.suite, **planned}))
+    text = points(run)["How sure"].text
+    assert said in text
+    assert ("was to have" in text) is bool(said)
 
 
 def test_a_kernel_has_a_shortest_time() -> None:

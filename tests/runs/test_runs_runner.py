@@ -100,7 +100,7 @@ def lines(folder):
     return [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
 
 
-def carried_out(found, seconds, folder, budget=1e6, seed=0):
+def carried_out(found, seconds, folder, budget=1e6, seed=0, device="cpu"):
     """Run the groups with scripted times; return the script and what the display was told."""
     planned = {"name": "s", "cases": len([c for g in found for c in g.cases])}
     header = Header(
@@ -119,7 +119,7 @@ def carried_out(found, seconds, folder, budget=1e6, seed=0):
         progress=told.append,
         finished=lambda group, records: told.append((group.label, len(records))),
     )
-    plan = Plan(groups=found, seed=seed, device="cpu", budget=budget)
+    plan = Plan(groups=found, seed=seed, device=device, budget=budget)
     try:
         run(plan, store, before, watcher, measure=script, spent=lambda: script.spent)
     finally:
@@ -171,6 +171,27 @@ def test_the_time_that_is_left_is_that_of_the_processes_that_are_left(tmp_path):
     for each in stands[2:]:
         assert 0.9 * script.spent <= each.spent + each.left <= 1.5 * script.spent
     assert stands[-1].left == pytest.approx(24, rel=0.1), "never done with a process to go"
+
+
+@pytest.mark.parametrize(
+    ("device", "budget", "said"),
+    [
+        ("cuda:0", 1e4, ""),
+        ("cuda:0", 150, "3 of 10 processes of a group fit into the budget"),
+        ("cpu", 150, ""),
+    ],
+)
+def test_a_run_on_a_gpu_says_what_it_guesses_and_that_fewer_processes_fit(
+    tmp_path, device, budget, said
+):
+    """Of 150 s, 36 are spent on the first processes, and a further one is taken to last 24."""
+    found = groups(2, processes=10)
+    _, told = carried_out(found, clear, tmp_path / "o", budget=budget, device=device)
+    first, *others = asked_for(told)
+    assert first.guessed is (device != "cpu")
+    assert not any(each.guessed for each in others), "by then something is measured"
+    assert {each.short for each in (first, *others) if each.stage == 1} == {""}
+    assert next(each for each in others if each.stage == 2).short == said
 
 
 def test_the_time_that_is_left_is_never_more_than_the_budget_has(tmp_path):

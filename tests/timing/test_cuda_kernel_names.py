@@ -23,7 +23,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from convbench.clock.cuda_kernels import launched, precision, short, tensor_cores
+from convbench.clock.cuda_kernels import launched, multiplies_in, short, tensor_cores
 from convbench.clock.execution import Execution, Kernel
 from convbench.clock.observing import gathered
 from convbench.clock.observing import launched as passes
@@ -179,7 +179,7 @@ def test_a_name_says_what_the_kernel_is(name, algorithm, cores, kind, moves):
     )
     (found,) = launched([event])
     assert tensor_cores(name) is cores
-    assert precision(found.name) == kind
+    assert multiplies_in(found.name) == kind
     assert found.moves is moves
     (kernel,) = gathered([passes([event])] * 2).kernels
     assert isinstance(kernel, Kernel)

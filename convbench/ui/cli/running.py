@@ -12,7 +12,7 @@ from rich.console import Console
 from typer.core import TyperCommand
 
 from convbench.core.errors import ConvbenchError, SuiteError
-from convbench.core.text import plural
+from convbench.core.text import capital, plural
 from convbench.ui.cli.app import (
     BEGAN,
     INTERRUPTED,
@@ -263,7 +263,8 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 def _print_dry_run(job: Job) -> None:
     from convbench.report.formats.terminal.prose import prose
-    from convbench.runs.job import dry_run
+    from convbench.runs.estimating import GUESSED
+    from convbench.runs.job import dry_run, shortfall
     from convbench.runs.titles import titles
 
     console = Console(highlight=False)
@@ -286,6 +287,8 @@ def _print_dry_run(job: Job) -> None:
         f"{seconds:.0f} s, "
         f"to {job.out}"
     )
+    if job.plan.device != "cpu":
+        tell(shortfall(job) or f"{capital(GUESSED)}.")
     threads = ",".join(map(str, job.choice.axes["threads"]))
     tell(f"--threads {threads}: {job.choice.threads_because}")
 
@@ -295,13 +298,16 @@ def _carry_out(job: Job, *, quiet: bool) -> int:
 
     The folder is this process's own until the report is in it.
     """
-    from convbench.runs.job import opened
+    from convbench.report.formats.terminal.prose import prose
+    from convbench.runs.job import opened, shortfall
     from convbench.runs.runner import run as measure
     from convbench.ui.terminal.progress import Display
 
     status = 0
     console = Console(stderr=True)
     display = Display(console, job.groups, quiet=quiet)
+    if not quiet and (short := shortfall(job)):
+        console.print(prose(short, console), highlight=False)
     with ExitStack() as held:
         store = None
         try:

@@ -75,7 +75,8 @@ class Display:
         """Report that a process is asked."""
         if progress.stage != self._stage:
             self._stage = progress.stage
-            self._say(f"{progress.stage}. {STAGES[progress.stage]}")
+            short = f"; about {progress.short}" if progress.short else ""
+            self._say(f"{progress.stage}. {STAGES[progress.stage]}{short}")
         whole = progress.spent + progress.left
         done = math.floor(_PERCENT * progress.spent / whole) if whole else 0
         self._what = f"{progress.what}: {self.titles.groups[progress.group]}"
@@ -83,7 +84,7 @@ class Display:
             self._task,
             total=_PERCENT,
             completed=done,
-            share=f"{done:2} %, {_time(progress.left)} left",
+            share=f"{done:2} %, {'at most ' * progress.guessed}{_time(progress.left)} left",
             description=self._what,
         )
 
