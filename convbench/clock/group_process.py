@@ -20,7 +20,7 @@ from convbench.clock.competitor import UNUSABLE, DeviceLostError
 from convbench.clock.contamination import LOST_SHARE, SHARED
 from convbench.clock.crew import Contestant, Crew, Measure, Order, OtherValuesError, Outcome, Tell
 from convbench.clock.cuda import stopwatch_for
-from convbench.clock.group_kernels import kernels_of, with_kernels, works_for
+from convbench.clock.group_kernels import capturable, kernels_of, with_kernels, works_for
 from convbench.clock.nvml import watch_others
 from convbench.clock.observing import AGAIN, PASSES, SHORT
 from convbench.clock.sampler import measure_group
@@ -44,8 +44,10 @@ def do(
 ) -> dict[str, Outcome]:
     """Time a crew in this process; return the outcome of each competitor.
 
-    tell: is told ("stage", text), ("at", name) where what happens next may end the process, and
-    ("at", "") when it could be of any of them. measure: stands in for the sampler in tests.
+    tell: is told ("stage", text), ("at", name) where what happens next may end the process,
+    ("at", "") when it could be of any of them, and ("timed", outcomes, names) before the kernels of
+    these names are timed alone, so that no end of the process loses the other times. measure:
+    stands in for the sampler in tests.
     """
     pads = _moved(order)
     steps = Steps(worker.memory)
@@ -73,8 +75,10 @@ def do(
                     outcomes[name] = _with_facts(outcome, competitor, crew, order, in_force)
                 steps.begin()
                 # last, since a graph that cannot be captured ends the use of the device
-                for name, kernel in kernels_of(order, racing, outcomes, steps).items():
-                    outcomes[name] = with_kernels(outcomes[name], kernel)
+                if having := capturable(order, racing, outcomes):
+                    tell(("timed", dict(outcomes), tuple(having)))
+                    for name, kernel in kernels_of(order, having, outcomes, steps).items():
+                        outcomes[name] = with_kernels(outcomes[name], kernel)
                 if busiest() > 100 * LOST_SHARE:  # which the driver says without the device's use
                     for name, outcome in outcomes.items():
                         outcomes[name] = replace(outcome, flags=(*outcome.flags, SHARED))
