@@ -201,13 +201,15 @@ def checkable(inputs: tuple[Any, ...]) -> list[torch.Tensor]:
     ]
 
 
-def same_at_any_address(call: Callable[..., Any], inputs: tuple[Any, ...], seed: int) -> None:
+def same_at_any_address(
+    call: Callable[..., Any], inputs: tuple[Any, ...], seed: int, *, rounding: float = 1e-4
+) -> None:
     """Change the tensors among the inputs in place, and compare with copies of them elsewhere.
 
     For what has no reference. Raises WrongResultError where the two outputs differ: then the call
     depends on where its input lies, and not on what it holds. The inputs get their values back.
     Tensors in lists, tuples and dicts count; those of whole numbers are left alone, since other
-    ones may be out of range.
+    ones may be out of range. rounding: by which values may differ, as a share of the largest one.
     """
     import torch
     from torch.utils._pytree import tree_map_only
@@ -229,16 +231,16 @@ def same_at_any_address(call: Callable[..., Any], inputs: tuple[Any, ...], seed:
         with torch.no_grad():
             for tensor, values in zip(tensors, kept, strict=True):
                 tensor.detach().copy_(values)
-    if here is None or there is None or again is None or not _close(again, there):
+    if here is None or there is None or again is None or not _close(again, there, rounding):
         return  # no tensor, or an output that is drawn anew at every call
-    if not _close(here, there):
+    if not _close(here, there, rounding):
         raise WrongResultError(
             "the output did not follow the input: the same values at another address gave another "
             "output, as from something that remembers its output by the input's address"
         )
 
 
-def _close(one: torch.Tensor, other: torch.Tensor) -> bool:
+def _close(one: torch.Tensor, other: torch.Tensor, rounding: float) -> bool:
     import torch
 
     if one.shape != other.shape or one.is_complex() != other.is_complex():
@@ -247,7 +249,7 @@ def _close(one: torch.Tensor, other: torch.Tensor) -> bool:
     one, other = one.to(exact), other.to(exact)
     finite = other[other.isfinite()]
     scale = float(finite.abs().max()) if finite.numel() else 0.0
-    return torch.allclose(one, other, rtol=1e-2, atol=1e-4 * (scale or 1.0), equal_nan=True)
+    return torch.allclose(one, other, rtol=1e-2, atol=rounding * (scale or 1.0), equal_nan=True)
 
 
 def denormal_share(tensor: torch.Tensor) -> float:

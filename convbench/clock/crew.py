@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from convbench.clock.checking import Digest
+from convbench.clock.cuda_flags import NOWHERE, Tf32
 from convbench.clock.execution import Execution
 from convbench.clock.observing import PASSES
 from convbench.clock.samples import Failure, Samples
@@ -29,6 +30,7 @@ class Order:
         digests: of outputs that an earlier process found right, by name.
         without: names that are left out: they failed before.
         without_kernels: names whose kernels are not timed: a graph of them failed before.
+        tf32: where float32 work on a GPU may use it.
         process: what the samples say of where they were taken.
         stopwatch: the registered one that times; the device's own where it is empty.
 
@@ -42,7 +44,7 @@ class Order:
     max_rounds: int = 100_000
     threads: int = 1
     device: str = "cpu"
-    tf32: bool = False
+    tf32: Tf32 = NOWHERE
     grad: bool = False
     stopwatch: str = ""
     blocks: Mapping[str, int] = field(default_factory=dict)

@@ -17,11 +17,44 @@ from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 
-def set_tf32(undo: ExitStack, *, allowed: bool) -> None:
-    """Allow or forbid TF32 in convolutions and matrix products; `undo` puts back what was.
+@dataclass(frozen=True)
+class Tf32:
+    """Where float32 work on a CUDA device may use TF32; torch's default is convolutions alone.
+
+    Attributes:
+        convolutions: in those of cuDNN, and its recurrent layers.
+        products: in matrix products.
+
+    """
+
+    convolutions: bool = False
+    products: bool = False
+
+    @property
+    def told(self) -> bool | str:
+        """Whether it may: True, False, or the only kind of work in which it may."""
+        if self.convolutions == self.products:
+            return self.products
+        return "in convolutions" if self.convolutions else "in matrix products"
+
+    @property
+    def float32(self) -> str:
+        """What float32 is then called: "float32" without TF32, "tf32", or float32 with some."""
+        if self.told is False:
+            return "float32"
+        return "tf32" if self.told is True else f"float32 with TF32 {self.told}"
+
+
+NOWHERE: Final = Tf32()
+EVERYWHERE: Final = Tf32(convolutions=True, products=True)
+
+
+def set_tf32(undo: ExitStack, allowed: Tf32) -> None:
+    """Allow or forbid TF32 in convolutions and in matrix products; `undo` puts back what was.
 
     Afterwards every flag reads as it was found, also where old and new disagreed. One thing
     cannot be put back: torch's mark that nobody ever set a convolution's precision, which differs
@@ -36,23 +69,23 @@ def set_tf32(undo: ExitStack, *, allowed: bool) -> None:
         if hasattr(cudnn, "conv"):
             state = _Flags()
             undo.callback(state.restore)
-            state.set(allowed=allowed)
+            state.set(allowed)
         else:
             undo.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
-            torch.set_float32_matmul_precision("high" if allowed else "highest")
+            torch.set_float32_matmul_precision("high" if allowed.products else "highest")
             undo.callback(setattr, cudnn, "allow_tf32", cudnn.allow_tf32)
-            cudnn.allow_tf32 = allowed
+            cudnn.allow_tf32 = allowed.convolutions
 
 
-def tf32_in_force() -> bool:
-    """Return whether convolutions and matrix products in float32 may both use TF32."""
+def tf32_in_force() -> Tf32:
+    """Return where float32 work may use TF32, as torch is set in this process."""
     import torch
 
     cudnn: Any = torch.backends.cudnn
     matmul: Any = torch.backends.cuda.matmul
     if hasattr(cudnn, "conv"):
-        return bool(cudnn.conv.fp32_precision == matmul.fp32_precision == "tf32")
-    return bool(cudnn.allow_tf32 and torch.get_float32_matmul_precision() != "highest")
+        return Tf32(cudnn.conv.fp32_precision == "tf32", matmul.fp32_precision == "tf32")
+    return Tf32(cudnn.allow_tf32, torch.get_float32_matmul_precision() != "highest")
 
 
 def matmul_precision() -> str:
@@ -94,22 +127,22 @@ class _Flags:
         self._old_matmul: str | None = None
         self._old_cudnn: bool | None = None
 
-    def set(self, *, allowed: bool) -> None:
+    def set(self, allowed: Tf32) -> None:
         """Set old and new flags alike."""
         import torch
 
-        word = "tf32" if allowed else "ieee"
+        word = "tf32" if allowed.convolutions else "ieee"
         for product in self._products:
             product.fp32_precision = "ieee"  # no old value contradicts it, so any can be read
         self._old_matmul = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("high" if allowed else "highest")
+        torch.set_float32_matmul_precision("high" if allowed.products else "highest")
         self._cudnn.fp32_precision = word  # what torch.compile reads to choose its convolutions
         for operator in self._operators:
             if operator.fp32_precision != word:  # else it may stay unset, which can be put back
                 operator.fp32_precision = word
-        if not self._old_cudnn_is(allowed):
-            self._old_cudnn = not allowed
-            self._cudnn.allow_tf32 = allowed
+        if not self._old_cudnn_is(allowed.convolutions):
+            self._old_cudnn = not allowed.convolutions
+            self._cudnn.allow_tf32 = allowed.convolutions
 
     def restore(self) -> None:
         """Put back the old flags, then the new ones, which the old setters have overwritten."""

@@ -17,7 +17,7 @@ from convbench.clock.competitor import LONG_CALL
 from convbench.clock.conversation import ProcessDied, ProcessError
 from convbench.clock.crew import Crew, Measure, Order, Outcome
 from convbench.clock.estimates import Estimates
-from convbench.clock.group_kernels import alone, rejoined
+from convbench.clock.group_kernels import alone, cut_short, rejoined
 from convbench.clock.group_process import do
 from convbench.clock.processes import Nursery
 from convbench.clock.sampler import measure_group
@@ -186,9 +186,7 @@ class Gathering:
             ear = _Ear(self.told)
             racing = frozenset(self.outcomes) - order.without
             try:
-                answer: dict[str, Outcome] = self.nursery.ask(
-                    DO, self.crew, order, told=ear, timeout=self.timeout
-                )
+                answer = self._answered(self.nursery, order, ear)
             except ProcessDied as error:
                 known = ear.at or (error.at if error.hung else "")
                 if not known and error.at and error.at == suspect:
@@ -211,20 +209,35 @@ class Gathering:
                 order = replace(order, without=order.without | (racing - again))
         return outcomes
 
+    def _answered(self, nursery: Nursery, order: Order, ear: _Ear) -> dict[str, Outcome]:
+        """Ask one process; where it ends while it times kernels, it has told all other times."""
+        try:
+            answer: dict[str, Outcome] = nursery.ask(
+                DO, self.crew, order, told=ear, timeout=self.timeout
+            )
+        except ProcessDied as error:
+            if ear.timed is None:
+                raise
+            return cut_short(*ear.timed, error.at if error.hung else "", str(error))
+        return answer
+
 
 _RECENT: Final = 3
 _ROUNDS_BESIDE: Final = 4
 
 
 class _Ear:
-    """Hears what a process tells, and remembers which competitor it was at."""
+    """Hears what a process tells; remembers which competitor it was at, and times it has had."""
 
     def __init__(self, told: Told | None) -> None:
         self.at = ""
+        self.timed: tuple[dict[str, Outcome], tuple[str, ...]] | None = None
         self._told = told
 
     def __call__(self, message: tuple[Any, ...]) -> None:
         if message[0] == "at":
             self.at = message[1]
+        elif message[0] == "timed":
+            self.timed = message[1:]
         elif self._told is not None:
             self._told(message[1])

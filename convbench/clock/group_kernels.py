@@ -7,7 +7,7 @@ new process without that work: `clock.gathering` asks for it with the order that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 from typing import Final
@@ -37,6 +37,21 @@ def works_for(stopwatch: Stopwatch, racing: Mapping[str, Contestant]) -> dict[st
     return works
 
 
+def capturable(
+    order: Order, racing: Mapping[str, Contestant], outcomes: Mapping[str, Outcome]
+) -> dict[str, Contestant]:
+    """Return those whose kernels can be timed alone after this; none without a clock for them."""
+    if order.stopwatch or KERNEL not in clocks_for(order.device):
+        return {}
+    return {
+        name: competitor
+        for name, competitor in racing.items()
+        if outcomes[name].samples is not None
+        and name not in order.without_kernels
+        and competitor.captured is not None
+    }
+
+
 def kernels_of(
     order: Order,
     racing: Mapping[str, Contestant],
@@ -44,25 +59,18 @@ def kernels_of(
     steps: Steps,
     progress: Callable[[int, int], None],
 ) -> dict[str, Samples | Failure]:
-    """Return the times of the kernels alone, where a device has a clock for them.
+    """Return the times of the kernels alone of what is `capturable`.
 
     A block has as many calls as a sample of the main clock, so each is captured once; where the
     device waits for launches, its kernels are shorter than that clock's block.
     """
-    stopwatch = None if order.stopwatch else clocks_for(order.device).get(KERNEL)
-    timed = {name: said.samples for name, said in outcomes.items() if said.samples is not None}
-    having = {
-        name: competitor
-        for name, competitor in racing.items()
-        if name in timed and name not in order.without_kernels and competitor.captured is not None
-    }
-    if stopwatch is None or not having:
-        return {}
+    stopwatch = clocks_for(order.device)[KERNEL]
+    timed = {name: main for name in racing if (main := outcomes[name].samples) is not None}
     found = measure_group(
-        works_for(stopwatch, having),
+        works_for(stopwatch, racing),
         stopwatch=stopwatch,
         budget=order.seconds * KERNEL_SHARE,
-        blocks={name: min(timed[name].block, MOST_CAPTURED) for name in having},
+        blocks={name: min(timed[name].block, MOST_CAPTURED) for name in timed},
         steps=steps,
         progress=progress,
         **order.sampling,
@@ -126,6 +134,22 @@ def alone(order: Order, answer: Mapping[str, Outcome]) -> Order | None:
         return found
     known = {name: said.digests for name, said in answer.items() if said.digests}
     return replace(found, number=order.number + _ALONE, digests={**order.digests, **known})
+
+
+def cut_short(
+    outcomes: Mapping[str, Outcome], names: Sequence[str], at: str, why: str
+) -> dict[str, Outcome]:
+    """Return the outcomes of a process that ended while it timed the kernels of `names`.
+
+    at: whose did not end, "" where it may be no cause: all are then to be timed in another process,
+    which tells. why: how it ended.
+    """
+    return {
+        name: with_kernels(said, Failure(why) if name == at else Untimed(why))
+        if name in names
+        else said
+        for name, said in outcomes.items()
+    }
 
 
 def rejoined(outcome: Outcome, said: Outcome) -> Outcome:

@@ -21,7 +21,7 @@ from convbench.clock.contamination import LOST_SHARE, SHARED, SHARED_UNTOLD
 from convbench.clock.crew import Contestant, Crew, Measure, Order, OtherValuesError, Outcome, Tell
 from convbench.clock.cuda import stopwatch_for
 from convbench.clock.gpu_users import Watch
-from convbench.clock.group_kernels import kernels_of, with_kernels, works_for
+from convbench.clock.group_kernels import capturable, kernels_of, with_kernels, works_for
 from convbench.clock.observing import AGAIN, PASSES, SHORT
 from convbench.clock.sampler import measure_group
 from convbench.clock.samples import Failure, Samples, Untimed
@@ -44,8 +44,10 @@ def do(
 ) -> dict[str, Outcome]:
     """Time a crew in this process; return the outcome of each competitor.
 
-    tell: is told ("stage", text), ("at", name) where what happens next may end the process, and
-    ("at", "") when it could be of any of them. measure: stands in for the sampler in tests.
+    tell: is told ("stage", text), ("at", name) where what happens next may end the process,
+    ("at", "") when it could be of any of them, and ("timed", outcomes, names) before the kernels of
+    these names are timed alone, so that no end of the process loses the other times. measure:
+    stands in for the sampler in tests.
     """
     pads = _moved(order)
     steps = Steps(worker.memory)
@@ -73,24 +75,30 @@ def do(
                     outcomes[name] = _with_facts(outcome, competitor, crew, order, in_force)
                 steps.begin()
                 # last, since a graph that cannot be captured ends the use of the device
-                kernels = kernels_of(order, racing, outcomes, steps, watch.look)
-                for name, kernel in kernels.items():
-                    outcomes[name] = with_kernels(outcomes[name], kernel)
-                shared = _shared(watch)  # which the driver says without the device's use
-                for name, outcome in outcomes.items():
-                    outcomes[name] = replace(outcome, flags=(*outcome.flags, *shared))
+                if having := capturable(order, racing, outcomes):
+                    tell(("timed", _with_others(outcomes, watch), tuple(having)))
+                    kernels = kernels_of(order, having, outcomes, steps, watch.look)
+                    for name, kernel in kernels.items():
+                        outcomes[name] = with_kernels(outcomes[name], kernel)
+                outcomes = _with_others(outcomes, watch)
         except DeviceLostError as culprit:
             outcomes = _others_again(crew, order, outcomes, str(culprit))
     del pads
     return outcomes
 
 
-def _shared(watch: Watch) -> tuple[str, ...]:
-    """Return the flag of all that was timed while another process may have used the device."""
+def _with_others(outcomes: Mapping[str, Outcome], watch: Watch) -> dict[str, Outcome]:
+    """Return the outcomes, flagged where another process may have used the device until now.
+
+    The driver says so without the device's use.
+    """
     surely, perhaps = watch.others()
-    if surely > 100 * LOST_SHARE:
-        return (SHARED,)
-    return (SHARED_UNTOLD,) if perhaps > 100 * LOST_SHARE else ()
+    if max(surely, perhaps) <= 100 * LOST_SHARE:
+        return dict(outcomes)
+    shared = SHARED if surely > 100 * LOST_SHARE else SHARED_UNTOLD
+    return {
+        name: replace(outcome, flags=(*outcome.flags, shared)) for name, outcome in outcomes.items()
+    }
 
 
 def _built(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from convbench.clock.contamination import flags, hopeless
+from convbench.clock.cuda_flags import Tf32
 from convbench.clock.estimates import Estimates
 from convbench.clock.samples import Samples, time_title
 from convbench.core import text as show
@@ -19,6 +21,14 @@ class MeasurementError(ConvbenchError, ValueError):
     """A time or a ratio that the measurement cannot give, for the reason in the message."""
 
 
+_FLOAT32: Final = {
+    True: "TF32 in convolutions and matrix products",
+    False: "IEEE float32, without TF32",
+    "in convolutions": "TF32 in convolutions, IEEE float32 in matrix products",
+    "in matrix products": "TF32 in matrix products, IEEE float32 in convolutions",
+}
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Measurement(OneLine, Shown, view="measurements"):
     """Competitors timed together; printed, and in a notebook, a table of times and ratios.
@@ -30,6 +40,8 @@ class Measurement(OneLine, Shown, view="measurements"):
         notes: remarks on the measurement, such as why it was not made in new processes.
         told: flags that no sample can say, by competitor, such as that another process used the
             GPU; the notes have them too.
+        tf32: where float32 work on a GPU could use TF32, as torch was set in the calling process;
+            None on a CPU, which has none.
 
     """
 
@@ -38,6 +50,7 @@ class Measurement(OneLine, Shown, view="measurements"):
     failures: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     told: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    tf32: Tf32 | None = None
 
     @property
     def in_short(self) -> str:
@@ -83,14 +96,21 @@ class Measurement(OneLine, Shown, view="measurements"):
 
     @property
     def basis(self) -> str:
-        """What the intervals of the table are, in a sentence."""
+        """What the intervals of the table are, and on a GPU what float32 is, in sentences."""
         most = max(map(len, self.judged.values()), default=0)
         which = "a time would be over more rounds" if most <= 1 else "one more process would fall"
         processes = show.plural(most, "process", "processes")
         return (
             f"± and (…): 95 % intervals, from {processes}; ± is where {which}. "
             "Uncertain: wider than a third of a time, or than a factor of 2 of a ratio."
+            f"{self._float32}"
         )
+
+    @property
+    def _float32(self) -> str:
+        if self.tf32 is None:
+            return ""
+        return f" float32 work on the GPU: {_FLOAT32[self.tf32.told]}, as torch is set here."
 
     @cached_property
     def _times(self) -> dict[str, Interval | str]:

@@ -12,6 +12,7 @@ from convbench.clock.allocator import Allocator
 from convbench.clock.arguments import Given, MeasureError, call_of, check, check_whole
 from convbench.clock.checking import (
     MANY_DENORMALS,
+    TOLERANCES,
     Digest,
     WrongResultError,
     check_digest,
@@ -21,6 +22,7 @@ from convbench.clock.checking import (
     same_at_any_address,
 )
 from convbench.clock.crew import Contestant, Order, OtherValuesError, Tell
+from convbench.clock.cuda_flags import NOWHERE, tf32_in_force
 from convbench.clock.gathering import TIMEOUT, Gathering
 from convbench.clock.measurement import Measurement
 from convbench.clock.processes import ready
@@ -54,6 +56,11 @@ class Called(Contestant):
             )
 
     @property
+    def _tf32(self) -> bool:
+        """Whether two kernels of the same float32 work may differ by the rounding of TF32."""
+        return self.order.tf32 != NOWHERE
+
+    @property
     def captured(self) -> Callable[[], Any] | None:
         """The call, in a process of its own: where it cannot be captured, no GPU is left there."""
         return self.work if self.order.process in _APART else None
@@ -65,7 +72,8 @@ class Called(Contestant):
         again = self.work()
         if isinstance(again, torch.Tensor) and again.is_floating_point():
             dtype = str(again.dtype).removeprefix("torch.")
-            check_digest(output, digest(again), dtype, "replayed from a CUDA graph")
+            key = "tf32" if self._tf32 and dtype == "float32" else dtype
+            check_digest(output, digest(again), key, "replayed from a CUDA graph")
 
     def check_last(self, known: tuple[Digest, ...] = ()) -> tuple[str, ...]:  # noqa: ARG002
         """See in the first process that the output follows the input; return what to know."""
@@ -78,7 +86,8 @@ class Called(Contestant):
         if self.inputs and not checkable(self.inputs):
             flags.append("its output is not checked, for want of a float tensor to change")
         try:
-            same_at_any_address(self.call, self.inputs, self.order.seed % _SEEDS)
+            rounding = {"rounding": TOLERANCES["tf32"]} if self._tf32 else {}
+            same_at_any_address(self.call, self.inputs, self.order.seed % _SEEDS, **rounding)
         except WrongResultError:
             raise
         except Exception as error:  # noqa: BLE001  said of this one; the others keep their times
@@ -125,7 +134,10 @@ def measure(
     """Time several callables together, in interleaved rounds of random order.
 
     Each competitor is `(callable, inputs)`, called as `callable(*inputs)`, or a callable without
-    arguments. A module must already be in the mode (`eval()`) and on the device to be timed. If all
+    arguments. A module must already be in the mode (`eval()`) and on the device to be timed. On a
+    GPU float32 work uses TF32 where torch is set to in the calling process: by default in
+    convolutions (`torch.backends.cudnn.allow_tf32`) and not in matrix products
+    (`torch.set_float32_matmul_precision`); `.tf32` of the result and its table say where. If all
     competitors can be pickled, they are timed in new processes. Otherwise (a lambda, something
     defined in `__main__`) they are timed once in the calling process, and `.notes` gives the
     reason. A competitor that ends its process (a crash, out of memory) has no time.
@@ -173,7 +185,14 @@ def measure(
         raise MeasureError(f"grad={quoted(grad)}: give True or False")
     check_whole(processes=processes, threads=threads, min_rounds=min_rounds, seed=seed)
     crew = CallCrew(calls)
-    order = Order(seed=seed, threads=threads, device=device, grad=grad, stopwatch=stopwatch)
+    order = Order(
+        seed=seed,
+        threads=threads,
+        device=device,
+        tf32=tf32_in_force() if device.startswith("cuda") else NOWHERE,
+        grad=grad,
+        stopwatch=stopwatch,
+    )
     plugins = (brought_by(STOPWATCHES[stopwatch]),) if stopwatch else ()
     here = partial(_here, crew, order, budget, min_rounds, timeout)
     if "__main__" in plugins:
@@ -251,8 +270,9 @@ def measurement_of(found: Gathering, notes: list[str]) -> Measurement:
         samples={name: found.samples(name) if name in good else () for name in found.outcomes},
         kernels={name: told for name in good if (told := found.also(name).get(KERNEL))},
         failures={name: outcome.failure for name, outcome in failures.items()},
-        notes=(*notes, *said),
         told=flagged,
+        tf32=found.order.tf32 if found.order.device.startswith("cuda") else None,
+        notes=tuple(dict.fromkeys([*notes, *said])),
     )
 
 

@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from convbench.clock.cuda_flags import matmul_precision, set_tf32, tf32_in_force
+from convbench.clock.cuda_flags import Tf32, matmul_precision, set_tf32, tf32_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,22 +17,22 @@ def execution(
     threads: int | None,
     device: str = "cpu",
     *,
-    tf32: bool = False,
+    tf32: Tf32 | bool = False,
     deterministic: bool = False,
     cudnn_benchmark: bool = True,
     grad: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Set how torch runs, yield what is then in force, and restore everything after.
 
-    On a CUDA device `cudnn.benchmark` and TF32 are set to what was asked, TF32 in matrix products
-    and convolutions alike, since torch's own default differs between the two, and so that
-    `torch.compile` and whoever else reads the flags finds them in agreement (see `cuda_flags`).
+    On a CUDA device `cudnn.benchmark` and TF32 are set to what was asked, so that `torch.compile`
+    and whoever else reads the flags of TF32 finds them in agreement (see `cuda_flags`).
 
     Args:
         threads: intra-op threads; None leaves them as they are. OpenMP keeps this number for each
             thread that calls it, so enter in the thread that runs the work.
         device: "cpu", "cuda" or "cuda:<index>".
-        tf32: whether float32 work may use TF32; only on CUDA.
+        tf32: where float32 work may use TF32: True in convolutions and matrix products alike,
+            which torch's own default tells apart; only on CUDA.
         deterministic: whether operators must give the same bits every time; one that cannot then
             raises (on CUDA a matrix product does unless CUBLAS_WORKSPACE_CONFIG is set). Filling
             new memory, which torch adds to this, is off: it would be timed.
@@ -48,7 +48,7 @@ def execution(
         where torch's old and new flags disagree, which only happens on a CPU),
         `mkldnn_enabled`, `flush_denormal` (whether denormal numbers count as zero).
         On CUDA, and None on a CPU, where they do nothing: `cudnn_benchmark`,
-        `cudnn_deterministic`, `cudnn_enabled`, `tf32`.
+        `cudnn_deterministic`, `cudnn_enabled`, `tf32` (True, False, or where alone it may be).
 
     Raises:
         ValueError: fewer than 1 thread.
@@ -68,7 +68,7 @@ def execution(
         if on_cuda:
             _put(undo, torch.backends.cudnn, "benchmark", value=cudnn_benchmark)
             _put(undo, torch.backends.cudnn, "deterministic", value=deterministic)
-            set_tf32(undo, allowed=tf32)
+            set_tf32(undo, Tf32(tf32, tf32) if isinstance(tf32, bool) else tf32)
         if grad:
             undo.enter_context(torch.inference_mode(mode=False))  # where the caller is in it
             undo.enter_context(torch.enable_grad())
@@ -119,7 +119,7 @@ def _in_force(device: str, *, on_cuda: bool) -> dict[str, Any]:
         "cudnn_benchmark": cudnn.benchmark if on_cuda else None,
         "cudnn_deterministic": cudnn.deterministic if on_cuda else None,
         "cudnn_enabled": cudnn.enabled if on_cuda else None,
-        "tf32": tf32_in_force() if on_cuda else None,
+        "tf32": tf32_in_force().told if on_cuda else None,
     }
 
 

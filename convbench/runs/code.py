@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from convbench.clock.contamination import flags
+from convbench.clock.cuda_flags import Tf32
 from convbench.clock.measurement import Measurement, MeasurementError
 from convbench.clock.samples import KERNEL, Samples
 from convbench.counting.tally import Tally, Unavailable
@@ -56,7 +57,7 @@ def measured(
             label=_text(f"{name} ({item.label})"),
             knobs={},
             spec=None,
-            **_given(item.inputs),
+            **_given(item.inputs, found.tf32),
             device=device,
             threads=threads,
             allocator=next((samples.allocator for samples in found.samples[name]), "system"),
@@ -68,10 +69,16 @@ def measured(
             if found.judged[name] is not found.samples[name]
             else {},
             flags=(*found.flags[name], *_notes(found, name)),
-            ran={"asked": asked} if asked else {},
+            ran=_ran(found, asked),
         )
         for name, item in work.items()
     ]
+
+
+def _ran(found: Measurement, asked: str) -> dict[str, str]:
+    """Return what a test asked, and on a GPU where float32 work could use TF32."""
+    said = {"asked": asked} if asked else {}
+    return said if found.tf32 is None else {**said, "tf32": str(found.tf32.told)}
 
 
 def _notes(found: Measurement, name: str) -> list[str]:
@@ -91,17 +98,21 @@ def _status(found: Measurement, name: str) -> dict[str, Any]:
     return {"status": "ok"}
 
 
-def _given(inputs: tuple[Any, ...]) -> dict[str, Any]:
-    """Return shape, data type and layout of the first tensor, by what it says of itself."""
+def _given(inputs: tuple[Any, ...], tf32: Tf32 | None = None) -> dict[str, Any]:
+    """Return shape, data type and layout of the first tensor, by what it says of itself.
+
+    tf32: where float32 may use it, on a GPU: it is then called by that.
+    """
     first = next(
         (item for item in inputs if hasattr(item, "shape") and hasattr(item, "dtype")), None
     )
     if first is None:
         return {"input_shape": (), "dtype": UNKNOWN, "layout": UNKNOWN}
     shape = tuple(int(size) for size in first.shape)
+    dtype = str(first.dtype).removeprefix("torch.")
     return {
         "input_shape": shape,
-        "dtype": str(first.dtype).removeprefix("torch."),
+        "dtype": tf32.float32 if tf32 and dtype == "float32" else dtype,
         "layout": _layout(first, len(shape)),
     }
 

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from convbench.clock.contamination import flags, hopeless
 from convbench.clock.crew import Measure, Order, Outcome
+from convbench.clock.cuda_flags import EVERYWHERE, NOWHERE
 from convbench.clock.estimates import Estimates
 from convbench.clock.execution import joined
 from convbench.clock.gathering import TIMEOUT, Gathering
@@ -124,7 +125,7 @@ class Track:
                 seed=seed,
                 threads=condition.threads,
                 device=condition.device,
-                tf32=condition.dtype == "tf32",
+                tf32=EVERYWHERE if condition.dtype == "tf32" else NOWHERE,
                 grad=condition.direction == "training",
                 stopwatch=stopwatch,
             ),

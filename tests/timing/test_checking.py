@@ -276,6 +276,16 @@ HONEST: list[tuple[str, Callable[..., Any]]] = [
 ]
 
 
+def test_kernels_that_round_by_more_may_differ_by_more() -> None:
+    def near(x: torch.Tensor) -> torch.Tensor:
+        return x if x is given else x + 1e-2
+
+    given = image()
+    same_at_any_address(near, (given,), seed=0, rounding=5e-2)
+    with pytest.raises(WrongResultError, match="did not follow the input"):
+        same_at_any_address(near, (given,), seed=0)
+
+
 @pytest.mark.parametrize("call", [row[1] for row in HONEST], ids=[row[0] for row in HONEST])
 def test_what_follows_its_input_or_is_random_is_not_called_wrong(call: Callable[..., Any]) -> None:
     x = image()

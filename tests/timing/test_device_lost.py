@@ -12,6 +12,7 @@ from scripted import ScriptedDriver, put_in, samples
 from convbench.clock import group_kernels, group_process
 from convbench.clock.checking import WrongResultError
 from convbench.clock.contamination import SHARED, SHARED_UNTOLD
+from convbench.clock.conversation import ProcessDied
 from convbench.clock.crew import Contestant, Order, Outcome, Tell
 from convbench.clock.cuda import CudaStopwatch
 from convbench.clock.cuda_graphs import graphed
@@ -55,6 +56,10 @@ class Card(ScriptedDriver):
         return found
 
 
+class Died(BaseException):
+    """The process ended."""
+
+
 @dataclass
 class Work(Contestant):
     """Something that can go wrong at one stage of its way."""
@@ -69,6 +74,8 @@ class Work(Contestant):
             self.card.bad = True
         if self.wrong_at == "refused":
             raise RuntimeError("CUDA error: invalid configuration argument")  # not a sticky one
+        if self.wrong_at == "dies" and self.card.capturing:
+            raise Died
         if self.wrong_at == "capture" and self.card.capturing:
             raise RuntimeError("operation not permitted when stream is capturing")
         return self.name
@@ -133,6 +140,7 @@ class Processes:
     """A nursery whose processes are this one, each with a device that is whole again."""
 
     kind = "fresh"
+    hung = False
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Put the device of the process in the place of a real one."""
@@ -140,12 +148,17 @@ class Processes:
         self.card = Card(0.01)
         put_in(monkeypatch, lambda: self.card)
 
-    def ask(self, _: str, crew: Works, order: Order, **__: Any) -> dict[str, Outcome]:
+    def ask(
+        self, _: str, crew: Works, order: Order, told: Any = print, **__: Any
+    ) -> dict[str, Outcome]:
         """Do it here."""
         self.asked.append(order)
         self.card = crew.card = Card(0.01)
         self.card.chosen = f"kernel {len(self.asked)}"
-        return group_process.do(crew, order, tell=lambda _: None)
+        try:
+            return group_process.do(crew, order, tell=told)
+        except Died:
+            raise ProcessDied("it ended", at="evil", hung=self.hung) from None
 
 
 @pytest.fixture
@@ -225,6 +238,22 @@ def test_works_that_cannot_be_captured_take_no_kernel_times_from_the_others(
     assert [sorted(order.without_kernels) for order in several] == [[], *[sorted(evils)] * 2]
     assert len(processes.asked) == 3 + len(evils) - (not good), "none is tried again"
     assert len(found.took) == len(found.rounds) == 3
+
+
+@pytest.mark.parametrize(("hung", "asked"), [(True, 3), (False, 5)])
+def test_a_capture_that_ends_its_process_costs_no_other_times(
+    processes: Processes, hung: bool, asked: int
+) -> None:
+    """One that was killed may be no cause, so it is asked for alone, and there twice."""
+    processes.hung = hung
+    found = gathered(processes, "dies", 2)
+    assert found.left == EVERY
+    assert all(len(found.samples(name)) == 2 for name in EVERY)
+    assert all(len(found.also(name)["kernel"]) == 2 for name in EVERY if name != "evil")
+    (flag,) = (flag for outcome in found.outcomes["evil"] for flag in outcome.flags)
+    assert flag.startswith("kernels not timed: ")
+    assert flag.endswith("it ended")
+    assert len(processes.asked) == asked
 
 
 def test_kernels_alone_are_timed_as_in_the_process_of_the_other_times(

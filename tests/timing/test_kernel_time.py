@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import torch
 from scripted import ScriptedDriver, put_in, samples
 
-from convbench.clock import group_process
+from convbench.clock import group_process, measuring
 from convbench.clock.crew import Order
+from convbench.clock.cuda_flags import EVERYWHERE, NOWHERE, Tf32, set_tf32, tf32_in_force
 from convbench.clock.estimates import Estimates
 from convbench.clock.gathering import Gathering
 from convbench.clock.measurement import Measurement, MeasurementError
-from convbench.clock.measuring import CallCrew, measurement_of
+from convbench.clock.measuring import CallCrew, measure, measurement_of
 from convbench.clock.samples import EVENT_TIME, KERNEL, KERNEL_TIME, TIME, judged, time_title
 from convbench.runs.code import Timed, measured
 from convbench.testing.speed import basis, conclusion
@@ -171,3 +174,77 @@ def test_a_graph_that_gives_something_else_has_no_kernel_time(card: Replaying) -
     assert found.kernels == {}
     assert "kernels not timed" in " ".join(found.notes)
     assert "replayed from a CUDA graph the output was wrong" in " ".join(found.notes)
+
+
+# --- TF32: what measure times is what the caller's process would run ---------------------------
+
+
+def nearly(x: torch.Tensor) -> torch.Tensor:
+    """Return another kernel's result at each call: 1 % of the largest value apart."""
+    CALLS.append(tf32_in_force())
+    return 2 * x + 1e-2 * (len(CALLS) % 2)
+
+
+CALLS: list[Tf32] = []
+
+
+@pytest.fixture
+def caller(card: Replaying, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let `measure` take a GPU for granted; put back how torch is set."""
+    monkeypatch.setattr(measuring, "check", lambda *_: None)
+    monkeypatch.setattr(measuring, "ready", lambda *_: _Own())
+    CALLS.clear()
+    with ExitStack() as undo:
+        set_tf32(undo, NOWHERE)  # which puts back what was before
+        yield
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (Tf32(convolutions=True), "TF32 in convolutions, IEEE float32 in matrix products"),
+        (EVERYWHERE, "TF32 in convolutions and matrix products"),
+        (Tf32(products=True), "TF32 in matrix products, IEEE float32 in convolutions"),
+        (NOWHERE, "IEEE float32, without TF32"),
+    ],
+)
+def test_measure_times_with_the_tf32_of_its_caller_and_says_so(
+    caller: None, where: Tf32, said: str
+) -> None:
+    torch.backends.cudnn.allow_tf32 = where.convolutions
+    torch.set_float32_matmul_precision("high" if where.products else "highest")
+    found = measure(
+        {"a": (nearly, (torch.ones(4),))}, device="cuda:0", budget=1e-6, processes=1, min_rounds=2
+    )
+    assert set(CALLS) == {where}
+    assert found.tf32 == where
+    assert f"float32 work on the GPU: {said}, as torch is set here." in str(found)
+    assert f"float32 work on the GPU: {said}" in found._repr_html_()
+    wrong = [note for note in found.notes if "the output was wrong" in note]
+    assert bool(wrong) is (where == NOWHERE), "kernels that round to TF32 may differ so far"
+
+
+def test_on_a_cpu_nothing_is_said_of_tf32() -> None:
+    found = measure({"a": (double, (torch.ones(4),))}, budget=0.01, processes=1)
+    assert found.tf32 is None
+    assert "float32" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("where", "dtype", "told"),
+    [
+        (None, "float32", {}),
+        (NOWHERE, "float32", {"tf32": "False"}),
+        (EVERYWHERE, "tf32", {"tf32": "True"}),
+        (Tf32(convolutions=True), "float32 with TF32 in convolutions",
+         {"tf32": "in convolutions"}),
+    ],
+)  # fmt: skip
+def test_the_records_of_a_test_say_what_float32_was(
+    where: Tf32 | None, dtype: str, told: dict[str, str]
+) -> None:
+    found = Measurement(samples={"a": (events(18e-6),)}, tf32=where)
+    known = {"group": "g", "base": "a", "device": "cuda:0", "threads": 1}
+    for inputs, kind in ((torch.ones(2), dtype), (torch.ones(2).bfloat16(), "bfloat16")):
+        (record,) = measured(found, {"a": Timed(label="a", inputs=(inputs,))}, **known)
+        assert (record.dtype, record.ran) == (kind, told)

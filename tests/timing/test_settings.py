@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from convbench.clock.cuda_flags import Tf32, tf32_in_force
 from convbench.clock.settings import execution
 
 BACKENDS: Any = torch.backends
@@ -225,21 +226,31 @@ FOUND: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.parametrize("tf32", [False, True])
+CONVOLUTIONS, PRODUCTS = Tf32(convolutions=True), Tf32(products=True)
+ASKED = {False: False, True: True, CONVOLUTIONS: "in convolutions", PRODUCTS: "in matrix products"}
+"""What may be asked of TF32, with what is told of it."""
+
+
+@pytest.mark.parametrize("tf32", ASKED)
 @pytest.mark.parametrize("found", FOUND)
 def test_whatever_is_found_every_reader_of_tf32_gets_the_same_answer(
-    found: str, tf32: bool
+    found: str, tf32: bool | Tf32
 ) -> None:
     try:
         reset()
         FOUND[found]()
         with execution(None, "cuda", tf32=tf32) as in_force:
-            word = "tf32" if tf32 else "ieee"
+            products = tf32 in (True, PRODUCTS)
+            convolutions = tf32 in (True, CONVOLUTIONS)
             inside = precisions()
-            for name in ("cudnn", "conv", "rnn", "matmul", "mkldnn matmul"):
-                assert inside[name] == word, name
-            assert inside["old matmul"] is inside["old cudnn"] is in_force["tf32"] is tf32
-            precision = "high" if tf32 else "highest"
+            for name in ("cudnn", "conv", "rnn"):
+                assert inside[name] == ("tf32" if convolutions else "ieee"), name
+            for name in ("matmul", "mkldnn matmul"):
+                assert inside[name] == ("tf32" if products else "ieee"), name
+            assert (inside["old matmul"], inside["old cudnn"]) == (products, convolutions)
+            assert in_force["tf32"] == ASKED[tf32]
+            assert tf32_in_force() == Tf32(convolutions, products)
+            precision = "high" if products else "highest"
             assert inside["old precision"] == in_force["matmul_precision"] == precision
             with torch.backends.cudnn.flags(enabled=False):  # it reads the old flag
                 pass
@@ -267,9 +278,34 @@ def trail(found: Callable[[], object], enter: Callable[[], None]) -> list[dict[s
     return said
 
 
-@pytest.mark.parametrize("tf32", [False, True])
+@pytest.mark.parametrize(
+    ("found", "where"),
+    [
+        ("defaults", CONVOLUTIONS),
+        ("old matmul on", Tf32(True, True)),
+        ("high", Tf32(True, True)),
+        ("medium", Tf32(True, True)),
+        ("old cudnn off", Tf32()),
+        ("new matmul on", Tf32(True, True)),
+        ("new conv off", Tf32()),
+        ("cudnn off", CONVOLUTIONS),  # its convolutions were set apart
+        ("two old ones that differ", Tf32(True, True)),
+    ],
+)
+def test_where_tf32_is_used_is_read_as_torch_resolves_it(found: str, where: Tf32) -> None:
+    try:
+        reset()
+        FOUND[found]()
+        assert tf32_in_force() == where
+    finally:
+        reset()
+
+
+@pytest.mark.parametrize("tf32", ASKED)
 @pytest.mark.parametrize("found", FOUND)
-def test_whatever_is_found_is_put_back_with_what_follows_what(found: str, tf32: bool) -> None:
+def test_whatever_is_found_is_put_back_with_what_follows_what(
+    found: str, tf32: bool | Tf32
+) -> None:
     def enter() -> None:
         with execution(None, "cuda", tf32=tf32):
             pass
