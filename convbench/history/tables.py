@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from convbench.clock.contamination import HELD, MANY, SHARED, contaminated_share, held_share
+from convbench.comparing.exact import other_kernels
 from convbench.comparing.tables import NOT_MEASURED, busy, lean, of_logs, timed
 from convbench.core import text as show
 from convbench.core.intervals import factor
@@ -235,6 +236,9 @@ def _notes_of(history: History, level: Level) -> str:
     ]
     changed = f"environment changed at the same run: {show.listing(keys, _MOST_KEYS)}"
     notes = [changed] if keys else []
+    here, last = (history.cases[level.series].records[run] for run in (level.run, before))
+    if here and last:
+        notes += other_kernels(last, here)
     if any(event.run == level.run for event in history.changed(level.series)):
         notes.append("its counts changed or it broke at the same run")
     if len(history.levels(level.series)) > 2:  # noqa: PLR2004

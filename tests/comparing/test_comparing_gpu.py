@@ -20,6 +20,7 @@ from convbench.comparing.judging import Judged, Limits
 from convbench.comparing.page import page
 from convbench.comparing.sides import side
 from convbench.history.page import page as history_page
+from convbench.history.tables import rows_of_changes
 from convbench.report.renderers import RENDERERS
 from convbench.runs.record import Record, Run
 
@@ -348,6 +349,17 @@ def test_an_implementation_of_onednn_that_changed_is_named() -> None:
         "other kernels: oneDNN jit_dw:avx512_core (direct, depthwise) before, "
         "oneDNN brgconv:avx512_core and oneDNN jit:uni, reorder after"
     }
+
+
+def test_a_change_in_a_history_names_other_kernels() -> None:
+    runs = [gpu_run(types=TYPES, seed=seed, edit=ran(kernel(WINOGRAD))) for seed in range(4)]
+    one = longer("bottleneck")
+    late = [
+        gpu_run(types=TYPES, seed=9 + seed, edit=lambda r: ran(kernel(IMPLICIT))(one(r)))
+        for seed in range(4)
+    ]
+    (row,) = rows_of_changes(past(*runs, *late))
+    assert f"other kernels: cuDNN {WINOGRAD} (Winograd) before, cuDNN {IMPLICIT}" in row[-1]
 
 
 # --- which time --------------------------------------------------------------------------------
