@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median_low
+from statistics import median, median_low
 
 from convbench.clock.variances import quantile
 from convbench.comparing.clocks import EVENTS, lacking, one_clock, pool, without_kernels
@@ -271,7 +271,8 @@ def _moved(
         lows, highs = zip(*(apart for _, apart in members[name]), strict=True)
         dirty = disturbed(*zip(*(pair.sides for pair in several), strict=True))
         first = several[0].sides[0]
-        verdict = _verdict(shift, len(known), dirty, Span(min(lows), max(highs)), limits)
+        # a shift is the median over cases, so what clocks explain of it is that over theirs
+        verdict = _verdict(shift, len(known), dirty, Span(median(lows), median(highs)), limits)
         found[name] = Moved(group=first.group, clock=first.clock, shift=shift, verdict=verdict)
     return found
 

@@ -72,12 +72,14 @@ def _promise(comparison: Comparison) -> str:
             "unchanged cases vary between runs."
         )
     known = {(item.group, item.clock) for item in comparison.moved}
-    small = {(row.pair.group, row.clock) for row in comparison.rows if row.ratio} - known
+    pools = {(row.pair.group, row.clock) for row in comparison.rows if row.ratio}
+    small = {group for group, _ in pools - known}
+    alike = " with the same kind of time" if len({clock for _, clock in pools}) > 1 else ""
     if small and not limits.absolute and not comparison.by:
         text += (
             f" {show.plural(len(small), 'group has', 'groups have')} fewer than "
-            f"{FEWEST_FOR_A_SHIFT} cases, too few to separate drift of the whole run: there a "
-            f"change must exceed {percentage(limits.drift)}."
+            f"{FEWEST_FOR_A_SHIFT} cases{alike}, too few to separate drift of the whole run: there "
+            f"a change must exceed {percentage(limits.drift)}."
         )
     return text
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from convbench.clock.samples import EVENT_TIME
 from convbench.comparing.clocks import one_clock_each
 from convbench.comparing.environment import Difference, environments
 from convbench.comparing.judging import Limits, excuse
@@ -77,6 +78,17 @@ class History(OneLine):
     def in_the_way(self, run: int) -> tuple[Difference, ...]:
         """Return what of the environment changed before a run, and must match."""
         return tuple(item for item in self.differences[run] if item.in_the_way)
+
+    @cached_property
+    def main_shares(self) -> list[Floats]:
+        """The common shifts, without those of event times where others are of kernel times."""
+        clocks = {case.pool: case.clock for case in self.cases}
+        mixed = len({clocks[name] for name in self.shares}) > 1
+        return [
+            values
+            for name, values in self.shares.items()
+            if not (mixed and clocks[name] == EVENT_TIME)
+        ]
 
     @property
     def telling(self) -> tuple[int, ...]:

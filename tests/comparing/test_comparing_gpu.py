@@ -20,7 +20,7 @@ from convbench.comparing.judging import Judged, Limits
 from convbench.comparing.page import page
 from convbench.comparing.sides import side
 from convbench.history.page import page as history_page
-from convbench.history.tables import rows_of_changes
+from convbench.history.tables import rows_of_changes, runs_table
 from convbench.report.renderers import RENDERERS
 from convbench.runs.record import Record, Run
 
@@ -115,6 +115,16 @@ def test_what_is_faster_at_a_higher_clock_is_no_improvement() -> None:
 def test_as_fast_at_a_higher_clock_may_hide_a_regression() -> None:
     _, rows = compared(edited(at(1200)), edited(at(1980)))
     assert {(row.verdict, row.reasons) for row in rows.values()} == {("cannot tell", ("clock",))}
+
+
+def test_one_case_at_another_clock_excuses_no_whole_group() -> None:
+    def right(record: Record) -> Record:
+        return edited(at(1200 if record.name == "ghost" else 1980, by=1.3))(record)
+
+    found, rows = compared(edited(at(1980)), right, EIGHT, limits=Limits())
+    assert [item.verdict for item in found.moved] == ["slower"]
+    assert rows.pop("ghost").verdict == "cannot tell"
+    assert {(row.verdict, row.reasons) for row in rows.values()} == {("slower", ("group",))}
 
 
 def test_what_no_clock_explains_is_a_regression_all_the_same() -> None:
@@ -374,7 +384,8 @@ def test_event_times_share_no_common_shift_with_kernel_times() -> None:
         return without_kernels(*fallen)(record if record.name in fallen else kernels(record))
 
     limits = Limits()
-    _, rows = compared(lambda record: record, right, EIGHT, limits=limits)
+    found, rows = compared(lambda record: record, right, EIGHT, limits=limits)
+    assert "1 group has fewer than 8 cases with the same kind of time" in text(found)
     for name in fallen:
         row = rows[name]
         assert row.ratio is not None
@@ -414,3 +425,41 @@ def test_a_history_shares_no_shift_between_kernels_and_events() -> None:
     (place,) = (n for n, case in enumerate(found.cases) if case.label == "bottleneck")
     assert found.cases[place].pool not in found.shares
     assert len(found.shares) == 1
+
+
+def test_a_history_counts_changes_of_kernels_and_of_events_apart() -> None:
+    types = (*TYPES, "ghost")
+    runs = [gpu_run(types=types, seed=seed, edit=without_kernels("ghost")) for seed in range(4)]
+    both = longer("ghost", "bottleneck")
+    late = [
+        gpu_run(types=types, seed=9 + seed, edit=lambda r: without_kernels("ghost")(both(r)))
+        for seed in range(4)
+    ]
+    said = RENDERERS["markdown"](history_page(past(*runs, *late), ()))["report.md"].decode()
+    assert "1 slower (kernel time) and 1 slower (event time) in 2 cases" in said
+
+
+def test_the_shift_of_a_run_in_a_history_is_of_kernel_times() -> None:
+    """Of 16 cases half have event times: launching took twice as long in the last run."""
+
+    def events(record: Record) -> Record:
+        return replace(record, also={}) if record.input_shape[0] == 1 else record
+
+    def last(record: Record) -> Record:
+        return events(longer(by=2.0)(record) if record.input_shape[0] == 1 else record)
+
+    runs = [gpu_run((1, 32), types=EIGHT, seed=seed, edit=events) for seed in range(3)]
+    found = past(*runs, gpu_run((1, 32), types=EIGHT, seed=7, edit=last))
+    assert len(found.shares) == 2
+    assert len(found.main_shares) == 1
+    table = runs_table(found)
+    place = [column.key for column in table.columns].index("whole")
+    assert [row[place] for row in table.rows] == pytest.approx([1.0] * 4, rel=0.02)
+    assert "a group, of kernel times, the median" in table.caption
+
+
+def test_a_history_says_at_which_run_the_clock_changed() -> None:
+    runs = [gpu_run(types=TYPES, seed=seed, edit=edited(at(1980))) for seed in range(2)]
+    table = runs_table(past(*runs, gpu_run(types=TYPES, seed=3, edit=edited(at(1200)))))
+    place = [column.key for column in table.columns].index("notes")
+    assert [row[place] for row in table.rows] == ["", "", "SM clock 1,980 → 1,200 MHz"]
