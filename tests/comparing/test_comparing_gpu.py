@@ -107,6 +107,19 @@ def test_a_lower_clock_under_load_is_no_regression(types: tuple[str, ...]) -> No
     assert "the clock of the GPU under load differs" in outcome(found).why
 
 
+def test_what_a_clock_does_to_some_cases_more_than_to_others_is_no_noise() -> None:
+    """What memory limits does not follow the clock of the multiprocessors."""
+    by = {"pointwise": 1.0, "depthwise": 1.0, "ghost": 1.2, "bottleneck": 1.3}
+
+    def right(record: Record) -> Record:
+        return edited(at(1200, by=by.get(record.name, 1.65)))(record)
+
+    found, rows = compared(edited(at(1980)), right, EIGHT, limits=Limits())
+    assert {(row.verdict, row.reasons) for row in rows.values()} == {("cannot tell", ("clock",))}
+    assert found.scale == 1
+    assert outcome(found).status == OK
+
+
 def test_what_is_faster_at_a_higher_clock_is_no_improvement() -> None:
     _, rows = compared(edited(at(1200)), edited(at(1980, by=1 / 1.65)))
     assert {(row.verdict, row.reasons) for row in rows.values()} == {("cannot tell", ("clock",))}
