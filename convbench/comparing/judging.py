@@ -272,11 +272,17 @@ def disturbed(*sides: Sequence[Record]) -> Disturbed:
 
 
 def excuse(
-    left: Sequence[Record], right: Sequence[Record], ratio: RatioInterval, limits: Limits
+    left: Sequence[Record],
+    right: Sequence[Record],
+    ratio: RatioInterval,
+    limits: Limits,
+    *,
+    net: bool,
 ) -> str:
     """Return the code of what may explain a significant ratio of two sides; "" for nothing.
 
-    It is what disturbed their processes, or clocks of a GPU that differ.
+    It is what disturbed their processes, or clocks of a GPU that differ. net: whether a common
+    shift was subtracted.
     """
     found = disturbed(left, right)
     if explained(found, ratio, limits):
@@ -284,6 +290,7 @@ def excuse(
     apart = span(differing(left, right))
     if apart == NONE:
         return ""
+    apart = apart.apart if net else apart
     least, edge = apart.least(ratio), 1 + limits.threshold
     remains = least.low > edge if ratio.value > 1 else least.high < 1 / edge
     return "" if remains else "clock"

@@ -130,7 +130,9 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
             shares.left,
             shares.known,
             limits,
-            lambda series, *where: _excuse(limits, [cases[series]], *where),
+            lambda series, *where: _excuse(
+                limits, [cases[series]], *where, net=bool(shares.known[series])
+            ),
         ),
         rows=tuple({row.record.case: row for row in rows(run)} for run in runs),
         alone=np.where(shares.known[:, None], mean(shares.left, axis=-1), np.nan),
@@ -140,7 +142,7 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
             np.ones(len(groups), dtype=bool),
             whole,
             lambda group, *where: _excuse(
-                limits, [cases[row] for row in rows_of[[*shares.common][group]]], *where
+                limits, [cases[row] for row in rows_of[[*shares.common][group]]], *where, net=False
             ),
         )
         if len(groups)
@@ -150,7 +152,14 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
 
 
 def _excuse(
-    limits: Limits, cases: Sequence[Series], start: int, split: int, stop: int, ratio: RatioInterval
+    limits: Limits,
+    cases: Sequence[Series],
+    start: int,
+    split: int,
+    stop: int,
+    ratio: RatioInterval,
+    *,
+    net: bool,
 ) -> str:
     """Return what else may explain a ratio of two stretches of runs, as `judging.excuse` does."""
     before, after = (
@@ -162,7 +171,7 @@ def _excuse(
         ]
         for stretch in ((start, split), (split, stop))
     )
-    return excuse(before, after, ratio, limits)
+    return excuse(before, after, ratio, limits, net=net)
 
 
 def _about_the_middle(block: Floats) -> Floats:

@@ -276,6 +276,22 @@ def test_a_history_whose_clock_changed_counts_no_change() -> None:
     assert len(same.found.levels) == 1
 
 
+def test_a_history_whose_clock_changed_counts_none_against_the_common_shift() -> None:
+    """Ten cases follow the clock. Three do not: against the shift they are faster."""
+    still = ("pointwise", "depthwise", "ghost")
+    types = (*EIGHT, "dilated", "transposed", "flattened", "lite", "dynamic")
+
+    def late(record: Record) -> Record:
+        return edited(at(1200, by=1.0 if record.name in still else 1.65))(record)
+
+    runs = [gpu_run(types=types, seed=seed, edit=edited(at(1980))) for seed in range(4)]
+    found = past(*runs, *(gpu_run(types=types, seed=9 + seed, edit=late) for seed in range(4)))
+    assert found.found.levels == found.moved.levels == ()
+    names = {found.cases[level.series].label for level in found.found.doubted}
+    assert names == {*still}
+    assert {level.excuse for level in (*found.found.doubted, *found.moved.doubted)} == {"clock"}
+
+
 # --- what ran ----------------------------------------------------------------------------------
 
 
