@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 from comparing.test_comparing_clocks import past
 from report.gpu_runs import Edit, gpu_run, without_kernels
+from scripted import samples
 
 from convbench.clock.contamination import SHARED, flags
 from convbench.clock.execution import Execution, Kernel
 from convbench.clock.samples import KERNEL, Samples
+from convbench.clock.variances import chance
 from convbench.comparing.comparison import Comparison, compare
 from convbench.comparing.environment import check_allowed
+from convbench.comparing.frequencies import NONE, Span
 from convbench.comparing.gate import OK, REGRESSION, outcome
 from convbench.comparing.judging import Judged, Limits
+from convbench.comparing.noise import Effect, Timed, noise
 from convbench.comparing.page import page
 from convbench.comparing.sides import side
 from convbench.history.page import page as history_page
@@ -138,6 +142,39 @@ def test_one_case_at_another_clock_excuses_no_whole_group() -> None:
     assert [item.verdict for item in found.moved] == ["slower"]
     assert rows.pop("ghost").verdict == "cannot tell"
     assert {(row.verdict, row.reasons) for row in rows.values()} == {("slower", ("group",))}
+
+
+def test_a_group_as_fast_at_a_higher_clock_is_not_called_the_same() -> None:
+    found, _ = compared(edited(at(1200)), edited(at(1980)), EIGHT, limits=Limits())
+    assert [item.verdict for item in found.moved] == ["cannot tell"]
+
+
+def test_beyond_the_clock_a_small_group_must_be_beyond_the_drift_as_well() -> None:
+    """Of 1.08 × 1.65 times the clock explains 1.65, and drift between runs may be 10 %."""
+    for by, verdict, reason in ((1.08, "cannot tell", "clock"), (1.2, "slower", "beyond")):
+        _, rows = compared(edited(at(1980)), edited(at(1200, by=1.65 * by)), limits=Limits())
+        assert {(row.verdict, row.reasons) for row in rows.values()} == {(verdict, (reason,))}
+
+
+def test_significant_is_what_lies_beyond_what_clocks_explain() -> None:
+    found = Effect(raw=0.6, net=0.6, error=0.06, freedom=30, net_span=Span(-0.5, 0.0))
+    assert found.surprise == pytest.approx(chance(0.1, 0.06, 30))
+    assert replace(found, net=-0.6, raw=-0.6).surprise == pytest.approx(chance(0.6, 0.06, 30))
+
+
+def test_cases_that_clocks_explain_do_not_hide_how_much_the_others_scatter() -> None:
+    def case(number: int, ratio: float, span: Span = NONE) -> Timed:
+        left, right = (
+            tuple(samples([by * luck] * 6, f"{number} {place}") for place, luck in enumerate(lucks))
+            for by, lucks in ((1.0, (1.0, 1.001, 0.999)), (ratio, (0.999, 1.0, 1.001)))
+        )
+        return Timed(group=str(number), left=(left,), right=(right,), span=span)
+
+    others = [case(n, 1 + 0.004 * (-1) ** n) for n in range(8)]
+    alone = noise(others).scale
+    assert alone > 2
+    clocked = [case(100 + n, 1.4, Span(-0.5, 0.0)) for n in range(20)]
+    assert noise([*others, *clocked]).scale == pytest.approx(alone, rel=0.1)
 
 
 def test_what_no_clock_explains_is_a_regression_all_the_same() -> None:
@@ -342,6 +379,13 @@ def test_other_kernels_of_a_slower_case_are_named() -> None:
     same, rows = compared(ran(kernel(WINOGRAD)), ran(kernel(IMPLICIT)), ("standard", "ghost"))
     assert {row.verdict for row in rows.values()} == {"same"}
     assert "other kernels" not in text(same)
+
+
+def test_kernels_that_differ_in_their_arguments_alone_are_named_in_full() -> None:
+    names = [f"void cutlass::Kernel2<cutlass_80_tensorop_s1688fprop, {n}>" for n in (1, 2)]
+    before, after = (ran(kernel(name, "CUTLASS")) for name in names)
+    _, rows = compared(before, twice(after))
+    assert rows["standard"].notes[-1] == f"other kernels: {names[0]} before, {names[1]} after"
 
 
 def test_the_same_kernels_are_not_named() -> None:
