@@ -42,12 +42,17 @@ def points(comparison: Comparison, outcome: Outcome) -> Iterable[Bullet]:
         rows = comparison.found(name)
         rows = rows[::-1] if name == "faster" else rows
         if rows:
-            names = [
-                f"{where(comparison, row)} ({show.ratio(row.ratio)})" for row in rows if row.ratio
-            ]
+            names = [f"{where(comparison, row)} ({_by(row)})" for row in rows if row.ratio]
             yield Bullet(lead=name.capitalize(), text=f"{show.listing(names, _MOST_NAMED)}.")
     yield from _frequency_points(comparison)
     yield from _shift_points(comparison)
+
+
+def _by(row: Judged) -> str:
+    """Return the ratio that a verdict rests on: where that is its group's, with the shift in it."""
+    if row.raw is not None and "group" in row.reasons:
+        return f"{show.ratio(row.raw)} with its group"
+    return show.ratio(row.ratio) if row.ratio else show.MISSING
 
 
 def _promise(comparison: Comparison) -> str:

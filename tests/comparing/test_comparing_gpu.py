@@ -142,6 +142,7 @@ def test_one_case_at_another_clock_excuses_no_whole_group() -> None:
     assert [item.verdict for item in found.moved] == ["slower"]
     assert rows.pop("ghost").verdict == "cannot tell"
     assert {(row.verdict, row.reasons) for row in rows.values()} == {("slower", ("group",))}
+    assert "batch 1 (1.30 with its group)" in text(found)
 
 
 def test_a_group_as_fast_at_a_higher_clock_is_not_called_the_same() -> None:
