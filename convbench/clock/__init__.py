@@ -12,6 +12,7 @@
     estimates         times and ratios over processes, with their intervals and verdicts
     stats             the same of the rounds of one process
     observing         which library calls or kernels ran in a pass; cuda_kernels: from their names
+    nvml, gpu_users   what a GPU's driver tells: its clocks and slowdowns; who else used it
     settings          threads, flags and gradient mode while the clock runs
 
 Nothing named here imports torch; `cuda` and `settings` do so only when they are used. The

@@ -70,7 +70,7 @@ class Watch:
         self._reserved = self._allocated()
 
     def look(self, *_: object) -> None:
-        """Ask the driver, at most every `OFTEN` seconds. It takes a millisecond of host time."""
+        """Ask the driver, at most every `OFTEN` seconds. Keep it out of what is timed."""
         if self._card is not None and self._clock() - self._asked >= OFTEN:
             self._look(self._card)
 

@@ -3,6 +3,7 @@
     sides        a side: a run, repeats of a run, or a part of one
     matching     which cases of the two sides belong together
     clocks       kernel times of a GPU on both sides, or event times
+    frequencies  clock frequencies of a GPU that differ, and which ratios they may explain
     environment  which keys of two fingerprints must match, and which do not
     units        times of cases by process or by run, without outliers
     noise        variation of unchanged cases: between processes, groups and runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median_low
+from statistics import median, median_low
 
 from convbench.clock.variances import quantile
 from convbench.comparing.clocks import EVENTS, lacking, one_clock, pool, without_kernels
@@ -137,9 +137,8 @@ def compare(
     limits: what matters, see `judging.Limits`. by: an axis in which the sides differ, so that
     nothing is taken for a common shift; of two modes event times are compared. allowed: fingerprint
     keys that may differ although they must match otherwise, or {"all"}; and `FREQUENCIES` of a GPU
-    that were meant to differ, as an axis may mean it. times: False to compare
-    counts alone, which are the same under every condition: cases then match whatever they run
-    under.
+    that were meant to differ; those of two conditions always may. times: False to compare counts
+    alone, which are the same under every condition: cases then match whatever they run under.
 
     Raises:
         RunError: a side with two cases of the same identity.
@@ -157,20 +156,20 @@ def compare(
     told = [pair for pair in pairs if times and all(map(timed, (pair.left, pair.right)))]
     same = {id(pair) for pair in told if pair.sides[0].judged == pair.sides[1].judged}
     judging = [pair for pair in told if not blocked and id(pair) not in same]
-    apart = [_frequencies(pair) if by is None else () for pair in judging]
-    spans = [span(several, allowed) for several in apart]
+    unlike = [_frequencies(pair) if by is None else () for pair in judging]
+    spans = [span(several, allowed) for several in unlike]
     found = noise(
-        [_of(pair, left, right) for pair in judging],
+        [_of(pair, left, right, apart) for pair, apart in zip(judging, spans, strict=True)],
         absolute=limits.absolute or by is not None,
         drift=limits.drift,
     )
     moved = _moved(found.shifts, judging, spans, limits)
-    results = _judged(judging, found, moved, spans, limits)
+    results = _judged(judging, found, moved, limits)
     judged = {
         id(pair): replace(
             row, frequencies=frequencies, notes=(*row.notes, *_said(row, frequencies))
         )
-        for pair, row, frequencies in zip(judging, results, apart, strict=True)
+        for pair, row, frequencies in zip(judging, results, unlike, strict=True)
     }
     rows = tuple(
         judged.get(id(pair))
@@ -204,9 +203,9 @@ def compare(
     )
 
 
-def _of(pair: Pair, left: Side, right: Side) -> Timed:
+def _of(pair: Pair, left: Side, right: Side, apart: Span) -> Timed:
     one, other = pair.sides
-    return Timed(group=pool(one), left=left.samples(one), right=right.samples(other))
+    return Timed(group=pool(one), left=left.samples(one), right=right.samples(other), span=apart)
 
 
 def _why(pair: Pair, *, blocked: bool, times: bool) -> str:
@@ -231,25 +230,15 @@ def _said(row: Judged, frequencies: Sequence[Frequency]) -> list[str]:
 
 
 def _judged(
-    timed: Sequence[Pair],
-    found: Noise,
-    moved: Mapping[str, Moved],
-    spans: Sequence[Span],
-    limits: Limits,
+    timed: Sequence[Pair], found: Noise, moved: Mapping[str, Moved], limits: Limits
 ) -> list[Judged]:
-    chances = [
-        effect.surprise_beyond(apart) if effect else 1.0
-        for effect, apart in zip(found.effects, spans, strict=True)
-    ]
+    chances = [effect.surprise if effect else 1.0 for effect in found.effects]
     sure = holm(chances, _misses(limits, groups=bool(moved)))
     verdicts = {name: item.verdict for name, item in moved.items()}
     return [
-        judge(
-            pair, effect, sure=is_sure, moved=verdicts.get(pool(pair.sides[0])), limits=limits,
-            span=apart,
-        )
-        for pair, effect, is_sure, apart in zip(timed, found.effects, sure, spans, strict=True)
-    ]  # fmt: skip
+        judge(pair, effect, sure=is_sure, moved=verdicts.get(pool(pair.sides[0])), limits=limits)
+        for pair, effect, is_sure in zip(timed, found.effects, sure, strict=True)
+    ]
 
 
 def _misses(limits: Limits, *, groups: bool) -> float:
@@ -271,7 +260,8 @@ def _moved(
         lows, highs = zip(*(apart for _, apart in members[name]), strict=True)
         dirty = disturbed(*zip(*(pair.sides for pair in several), strict=True))
         first = several[0].sides[0]
-        verdict = _verdict(shift, len(known), dirty, Span(min(lows), max(highs)), limits)
+        # a shift is the median over cases, so what clocks explain of it is that over theirs
+        verdict = _verdict(shift, len(known), dirty, Span(median(lows), median(highs)), limits)
         found[name] = Moved(group=first.group, clock=first.clock, shift=shift, verdict=verdict)
     return found
 

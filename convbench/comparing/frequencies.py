@@ -44,6 +44,12 @@ class Span(NamedTuple):
     low: float = 0.0
     high: float = 0.0
 
+    @property
+    def apart(self) -> Span:
+        """The same of a log-ratio less that of other cases, each of which may follow clocks."""
+        width = self.high - self.low
+        return Span(-width, width)
+
     def beyond(self, value: float) -> float:
         """Return the part of a log-ratio that the frequencies cannot explain; 0 for none."""
         return max(0.0, value + self.low) if value > 0 else min(0.0, value + self.high)

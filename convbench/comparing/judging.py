@@ -29,7 +29,7 @@ from convbench.clock.contamination import HELD, LOAD, SHARED, disturbed_by
 from convbench.clock.samples import joint_title
 from convbench.clock.stats import FEWEST_ROUNDS_FOR_A_VERDICT
 from convbench.comparing.exact import Change, changes, other_kernels, ran
-from convbench.comparing.frequencies import NONE, Frequency, Span, differing, span
+from convbench.comparing.frequencies import NONE, Frequency, differing, span
 from convbench.comparing.matching import Pair
 from convbench.comparing.noise import Effect
 from convbench.comparing.tables import NOT_MEASURED, busy, of_logs
@@ -173,20 +173,13 @@ def untimed(pair: Pair, reason: str) -> Judged:
 
 
 def judge(
-    pair: Pair,
-    effect: Effect | None,
-    *,
-    sure: bool,
-    moved: Verdict | None,
-    limits: Limits,
-    span: Span = NONE,
+    pair: Pair, effect: Effect | None, *, sure: bool, moved: Verdict | None, limits: Limits
 ) -> Judged:
     """Judge a pair that was timed on both sides.
 
-    effect: None where the variation between processes is unknown. sure: whether what `span` leaves
-    of the effect is significant after correction for all cases. moved: the verdict on the group's
-    common shift; None where the group has too few cases to estimate it. span: what equal clocks of
-    a GPU may be worth.
+    effect: None where the variation between processes is unknown. sure: whether the effect is
+    significant after correction for all cases. moved: the verdict on the group's common shift; None
+    where the group has too few cases to estimate it.
     """
     change, notes = changes(pair)
     notes = (*notes, *ran(*pair.sides))
@@ -197,7 +190,7 @@ def judge(
     rounds = min(sum(len(samples.seconds) for samples in record.judged) for record in pair.sides)
     ratio = _ratio(pair, effect, rounds, limits)
     verdict, reasons = (
-        _verdict(effect, ratio, sure=sure, moved=moved, limits=limits, span=span)
+        _verdict(effect, ratio, sure=sure, moved=moved, limits=limits)
         if rounds >= FEWEST_ROUNDS_FOR_A_VERDICT
         else ("cannot tell", ("few-rounds",))
     )
@@ -226,16 +219,10 @@ def _ratio(pair: Pair, effect: Effect, rounds: int, limits: Limits) -> RatioInte
 
 
 def _verdict(  # noqa: PLR0911  a line for each reason
-    effect: Effect,
-    ratio: RatioInterval,
-    *,
-    sure: bool,
-    moved: Verdict | None,
-    limits: Limits,
-    span: Span,
+    effect: Effect, ratio: RatioInterval, *, sure: bool, moved: Verdict | None, limits: Limits
 ) -> tuple[Verdict, tuple[str, ...]]:
-    edge, net, raw = limits.edge, effect.net, effect.raw
-    stands = abs(span.beyond(raw)) > edge
+    edge, net, raw, span = limits.edge, effect.net, effect.raw, effect.net_span
+    stands = abs(effect.span.beyond(raw)) > edge
     if moved in {"slower", "faster"} and stands and (raw > 0) == (moved == "slower"):
         return moved, ("group",)
     if ratio.verdict == "same":
@@ -285,11 +272,17 @@ def disturbed(*sides: Sequence[Record]) -> Disturbed:
 
 
 def excuse(
-    left: Sequence[Record], right: Sequence[Record], ratio: RatioInterval, limits: Limits
+    left: Sequence[Record],
+    right: Sequence[Record],
+    ratio: RatioInterval,
+    limits: Limits,
+    *,
+    net: bool,
 ) -> str:
     """Return the code of what may explain a significant ratio of two sides; "" for nothing.
 
-    It is what disturbed their processes, or clocks of a GPU that differ.
+    It is what disturbed their processes, or clocks of a GPU that differ. net: whether a common
+    shift was subtracted.
     """
     found = disturbed(left, right)
     if explained(found, ratio, limits):
@@ -297,6 +290,7 @@ def excuse(
     apart = span(differing(left, right))
     if apart == NONE:
         return ""
+    apart = apart.apart if net else apart
     least, edge = apart.least(ratio), 1 + limits.threshold
     remains = least.low > edge if ratio.value > 1 else least.high < 1 / edge
     return "" if remains else "clock"

@@ -43,11 +43,15 @@ LEAST_SPREAD: Final = 1e-4
 
 @dataclass(frozen=True, kw_only=True)
 class Timed:
-    """A case with times on both sides; a side is its runs, and a run one entry a process."""
+    """A case with times on both sides; a side is its runs, and a run one entry a process.
+
+    span: what equal frequencies of a GPU may be worth.
+    """
 
     group: str
     left: tuple[tuple[Samples, ...], ...]
     right: tuple[tuple[Samples, ...], ...]
+    span: Span = NONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +77,8 @@ class Effect:
     """A case's log-ratio right / left: as it stands, and without the group's shift.
 
     error: standard error of `net`, widened by the scale; degrees of freedom of its t. disturbed:
-    how many units of the left and of the right side were left out.
+    how many units of the left and of the right side were left out. span, net_span: what equal
+    frequencies of a GPU may be worth, in `raw` and in `net`.
     """
 
     raw: float
@@ -81,15 +86,13 @@ class Effect:
     error: float
     freedom: float
     disturbed: tuple[int, int] = (0, 0)
+    span: Span = NONE
+    net_span: Span = NONE
 
     @property
     def surprise(self) -> float:
-        """Two-sided p of a net effect as large as this, were there none."""
-        return self.surprise_beyond(NONE)
-
-    def surprise_beyond(self, span: Span) -> float:
-        """Return the same, were there none but one that frequencies explain."""
-        return chance(span.beyond(self.net), self.error, self.freedom)
+        """Two-sided p of a net effect as large as this, were there none but by frequencies."""
+        return chance(self.net_span.beyond(self.net), self.error, self.freedom)
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the ends of the interval of the net log-ratio."""
@@ -135,7 +138,11 @@ def noise(cases: Sequence[Timed], *, absolute: bool = False, drift: float = 0.10
     drawn, total, prior = moderated(variances, freedom, independent)
     errors = np.sqrt(drawn * sizes)
     known = total > 0
-    scale, worth = (1.0, math.inf) if absolute else _scale(net[known], errors[known], total[known])
+    # what frequencies explain is no noise; a case of which they may explain all tells of none
+    spans = [case.span.apart if shifts[case.group].known else case.span for case in cases]
+    beyond = np.array([span.beyond(float(one)) for span, one in zip(spans, net, strict=True)])
+    told = known & ~((beyond == 0) & (net != 0))
+    scale, worth = (1.0, math.inf) if absolute else _scale(beyond[told], errors[told], total[told])
     most = max(1.0, math.log1p(drift) / 2 / float(np.median(errors[known]))) if known.any() else 1.0
     effects = tuple(
         Effect(
@@ -144,6 +151,8 @@ def noise(cases: Sequence[Timed], *, absolute: bool = False, drift: float = 0.10
             error=float(errors[index]) * min(scale, most),
             freedom=1 / (1 / float(total[index]) + 1 / worth),
             disturbed=(int(disturbed[index, 0]), int(disturbed[index, 1])),
+            span=cases[index].span,
+            net_span=spans[index],
         )
         if known[index]
         else None

@@ -42,12 +42,17 @@ def points(comparison: Comparison, outcome: Outcome) -> Iterable[Bullet]:
         rows = comparison.found(name)
         rows = rows[::-1] if name == "faster" else rows
         if rows:
-            names = [
-                f"{where(comparison, row)} ({show.ratio(row.ratio)})" for row in rows if row.ratio
-            ]
+            names = [f"{where(comparison, row)} ({_by(row)})" for row in rows if row.ratio]
             yield Bullet(lead=name.capitalize(), text=f"{show.listing(names, _MOST_NAMED)}.")
     yield from _frequency_points(comparison)
     yield from _shift_points(comparison)
+
+
+def _by(row: Judged) -> str:
+    """Return the ratio that a verdict rests on: where that is its group's, with the shift in it."""
+    if row.raw is not None and "group" in row.reasons:
+        return f"{show.ratio(row.raw)} with its group"
+    return show.ratio(row.ratio) if row.ratio else show.MISSING
 
 
 def _promise(comparison: Comparison) -> str:
@@ -72,12 +77,14 @@ def _promise(comparison: Comparison) -> str:
             "unchanged cases vary between runs."
         )
     known = {(item.group, item.clock) for item in comparison.moved}
-    small = {(row.pair.group, row.clock) for row in comparison.rows if row.ratio} - known
+    pools = {(row.pair.group, row.clock) for row in comparison.rows if row.ratio}
+    small = {group for group, _ in pools - known}
+    alike = " with the same kind of time" if len({clock for _, clock in pools}) > 1 else ""
     if small and not limits.absolute and not comparison.by:
         text += (
             f" {show.plural(len(small), 'group has', 'groups have')} fewer than "
-            f"{FEWEST_FOR_A_SHIFT} cases, too few to separate drift of the whole run: there a "
-            f"change must exceed {percentage(limits.drift)}."
+            f"{FEWEST_FOR_A_SHIFT} cases{alike}, too few to separate drift of the whole run: there "
+            f"a change must exceed {percentage(limits.drift)}."
         )
     return text
 

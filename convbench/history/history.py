@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from convbench.clock.samples import EVENT_TIME
 from convbench.comparing.clocks import one_clock_each
 from convbench.comparing.environment import Difference, environments
 from convbench.comparing.judging import Limits, excuse
@@ -78,6 +79,17 @@ class History(OneLine):
         """Return what of the environment changed before a run, and must match."""
         return tuple(item for item in self.differences[run] if item.in_the_way)
 
+    @cached_property
+    def main_shares(self) -> list[Floats]:
+        """The common shifts, without those of event times where others are of kernel times."""
+        clocks = {case.pool: case.clock for case in self.cases}
+        mixed = len({clocks[name] for name in self.shares}) > 1
+        return [
+            values
+            for name, values in self.shares.items()
+            if not (mixed and clocks[name] == EVENT_TIME)
+        ]
+
     @property
     def telling(self) -> tuple[int, ...]:
         """The cases with a change, of their time or of another kind."""
@@ -118,7 +130,9 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
             shares.left,
             shares.known,
             limits,
-            lambda series, *where: _excuse(limits, [cases[series]], *where),
+            lambda series, *where: _excuse(
+                limits, [cases[series]], *where, net=bool(shares.known[series])
+            ),
         ),
         rows=tuple({row.record.case: row for row in rows(run)} for run in runs),
         alone=np.where(shares.known[:, None], mean(shares.left, axis=-1), np.nan),
@@ -128,7 +142,7 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
             np.ones(len(groups), dtype=bool),
             whole,
             lambda group, *where: _excuse(
-                limits, [cases[row] for row in rows_of[[*shares.common][group]]], *where
+                limits, [cases[row] for row in rows_of[[*shares.common][group]]], *where, net=False
             ),
         )
         if len(groups)
@@ -138,7 +152,14 @@ def history(finds: Finds, limits: Limits | None = None) -> History:
 
 
 def _excuse(
-    limits: Limits, cases: Sequence[Series], start: int, split: int, stop: int, ratio: RatioInterval
+    limits: Limits,
+    cases: Sequence[Series],
+    start: int,
+    split: int,
+    stop: int,
+    ratio: RatioInterval,
+    *,
+    net: bool,
 ) -> str:
     """Return what else may explain a ratio of two stretches of runs, as `judging.excuse` does."""
     before, after = (
@@ -150,7 +171,7 @@ def _excuse(
         ]
         for stretch in ((start, split), (split, stop))
     )
-    return excuse(before, after, ratio, limits)
+    return excuse(before, after, ratio, limits, net=net)
 
 
 def _about_the_middle(block: Floats) -> Floats:

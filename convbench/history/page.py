@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -94,9 +95,15 @@ def _times(history: History) -> str:
             if history.found.tested
             else "no change can be detected, see “Detectable change”."
         )
-    slower = sum(level.value > 0 for level in levels)
-    said = [f"{slower} slower"] if slower else []
-    said += [f"{len(levels) - slower} faster"] if slower < len(levels) else []
+    ways = Counter(
+        ("slower" if level.value > 0 else "faster", history.cases[level.series].clock)
+        for level in levels
+    )
+    several = len({clock for _, clock in ways}) > 1
+    said = [
+        f"{number} {way}" + (f" ({clock})" if several else "")
+        for (way, clock), number in sorted(ways.items(), reverse=True)
+    ]
     runs = sorted({level.run + 1 for level in levels})
     where = show.listing([str(run) for run in runs], 8)
     cases = len({level.series for level in levels})

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from convbench.clock.contamination import HELD, MANY, SHARED, contaminated_share, held_share
+from convbench.comparing.exact import other_kernels
+from convbench.comparing.frequencies import differing
 from convbench.comparing.tables import NOT_MEASURED, busy, lean, of_logs, timed
 from convbench.core import text as show
 from convbench.core.intervals import factor
@@ -49,9 +51,10 @@ def runs_table(history: History) -> Table:
     rows = [_run(history, number) for number in range(len(history.runs))]
     said = []
     if history.shares and len(rows) > 1:
+        clock = "" if len(history.main_shares) == len(history.shares) else ", of kernel times"
         said.append(
-            "Common shift: the factor common to all cases of a group, the median of the groups, "
-            "relative to the median run."
+            f"Common shift: the factor common to all cases of a group{clock}, the median of the "
+            "groups, relative to the median run."
         )
     if any(row[2].endswith("+") for row in rows):
         said.append("+ behind a commit: with uncommitted changes.")
@@ -69,7 +72,7 @@ def _run(history: History, number: int) -> Row:
     entry = history.runs[number]
     changed = [item.key for item in history.in_the_way(number)]
     shares = sorted(
-        float(values[number]) for values in history.shares.values() if math.isfinite(values[number])
+        float(values[number]) for values in history.main_shares if math.isfinite(values[number])
     )
     return (
         number + 1,
@@ -79,7 +82,7 @@ def _run(history: History, number: int) -> Row:
         sum(timed(record) for record in entry.run.records),
         factor(shares[len(shares) // 2]) if shares and len(history.runs) > 1 else None,
         show.listing(changed, _MOST_KEYS),
-        "; ".join(_notes(entry)),
+        "; ".join((*_notes(entry), *_frequencies(history, number))),
         entry.place,
     )
 
@@ -127,6 +130,12 @@ def _notes(entry: Entry) -> list[str]:
     if number := sum(map(busy, run.records)):
         notes.append(f"{show.plural(number, 'case')} {NOT_MEASURED}")
     return notes
+
+
+def _frequencies(history: History, number: int) -> list[str]:
+    """Return the clocks of a GPU under load that differ from those of the run before, in words."""
+    both = [entry.run.records for entry in history.runs[max(0, number - 1) : number + 1]]
+    return [one.words for one in differing(*both)] if len(both) > 1 else []
 
 
 def rows_of_changes(history: History) -> list[Row]:
@@ -235,6 +244,9 @@ def _notes_of(history: History, level: Level) -> str:
     ]
     changed = f"environment changed at the same run: {show.listing(keys, _MOST_KEYS)}"
     notes = [changed] if keys else []
+    here, last = (history.cases[level.series].records[run] for run in (level.run, before))
+    if here and last:
+        notes += other_kernels(last, here)
     if any(event.run == level.run for event in history.changed(level.series)):
         notes.append("its counts changed or it broke at the same run")
     if len(history.levels(level.series)) > 2:  # noqa: PLR2004

@@ -9,17 +9,22 @@ from typing import Any
 import pytest
 from comparing.test_comparing_clocks import past
 from report.gpu_runs import Edit, gpu_run, without_kernels
+from scripted import samples
 
 from convbench.clock.contamination import SHARED, flags
 from convbench.clock.execution import Execution, Kernel
 from convbench.clock.samples import KERNEL, Samples
+from convbench.clock.variances import chance
 from convbench.comparing.comparison import Comparison, compare
 from convbench.comparing.environment import check_allowed
+from convbench.comparing.frequencies import NONE, Span
 from convbench.comparing.gate import OK, REGRESSION, outcome
 from convbench.comparing.judging import Judged, Limits
+from convbench.comparing.noise import Effect, Timed, noise
 from convbench.comparing.page import page
 from convbench.comparing.sides import side
 from convbench.history.page import page as history_page
+from convbench.history.tables import rows_of_changes, runs_table
 from convbench.report.renderers import RENDERERS
 from convbench.runs.record import Record, Run
 
@@ -106,6 +111,19 @@ def test_a_lower_clock_under_load_is_no_regression(types: tuple[str, ...]) -> No
     assert "the clock of the GPU under load differs" in outcome(found).why
 
 
+def test_what_a_clock_does_to_some_cases_more_than_to_others_is_no_noise() -> None:
+    """What memory limits does not follow the clock of the multiprocessors."""
+    by = {"pointwise": 1.0, "depthwise": 1.0, "ghost": 1.2, "bottleneck": 1.3}
+
+    def right(record: Record) -> Record:
+        return edited(at(1200, by=by.get(record.name, 1.65)))(record)
+
+    found, rows = compared(edited(at(1980)), right, EIGHT, limits=Limits())
+    assert {(row.verdict, row.reasons) for row in rows.values()} == {("cannot tell", ("clock",))}
+    assert found.scale == 1
+    assert outcome(found).status == OK
+
+
 def test_what_is_faster_at_a_higher_clock_is_no_improvement() -> None:
     _, rows = compared(edited(at(1200)), edited(at(1980, by=1 / 1.65)))
     assert {(row.verdict, row.reasons) for row in rows.values()} == {("cannot tell", ("clock",))}
@@ -114,6 +132,50 @@ def test_what_is_faster_at_a_higher_clock_is_no_improvement() -> None:
 def test_as_fast_at_a_higher_clock_may_hide_a_regression() -> None:
     _, rows = compared(edited(at(1200)), edited(at(1980)))
     assert {(row.verdict, row.reasons) for row in rows.values()} == {("cannot tell", ("clock",))}
+
+
+def test_one_case_at_another_clock_excuses_no_whole_group() -> None:
+    def right(record: Record) -> Record:
+        return edited(at(1200 if record.name == "ghost" else 1980, by=1.3))(record)
+
+    found, rows = compared(edited(at(1980)), right, EIGHT, limits=Limits())
+    assert [item.verdict for item in found.moved] == ["slower"]
+    assert rows.pop("ghost").verdict == "cannot tell"
+    assert {(row.verdict, row.reasons) for row in rows.values()} == {("slower", ("group",))}
+    assert "batch 1 (1.30 with its group)" in text(found)
+
+
+def test_a_group_as_fast_at_a_higher_clock_is_not_called_the_same() -> None:
+    found, _ = compared(edited(at(1200)), edited(at(1980)), EIGHT, limits=Limits())
+    assert [item.verdict for item in found.moved] == ["cannot tell"]
+
+
+def test_beyond_the_clock_a_small_group_must_be_beyond_the_drift_as_well() -> None:
+    """Of 1.08 × 1.65 times the clock explains 1.65, and drift between runs may be 10 %."""
+    for by, verdict, reason in ((1.08, "cannot tell", "clock"), (1.2, "slower", "beyond")):
+        _, rows = compared(edited(at(1980)), edited(at(1200, by=1.65 * by)), limits=Limits())
+        assert {(row.verdict, row.reasons) for row in rows.values()} == {(verdict, (reason,))}
+
+
+def test_significant_is_what_lies_beyond_what_clocks_explain() -> None:
+    found = Effect(raw=0.6, net=0.6, error=0.06, freedom=30, net_span=Span(-0.5, 0.0))
+    assert found.surprise == pytest.approx(chance(0.1, 0.06, 30))
+    assert replace(found, net=-0.6, raw=-0.6).surprise == pytest.approx(chance(0.6, 0.06, 30))
+
+
+def test_cases_that_clocks_explain_do_not_hide_how_much_the_others_scatter() -> None:
+    def case(number: int, ratio: float, span: Span = NONE) -> Timed:
+        left, right = (
+            tuple(samples([by * luck] * 6, f"{number} {place}") for place, luck in enumerate(lucks))
+            for by, lucks in ((1.0, (1.0, 1.001, 0.999)), (ratio, (0.999, 1.0, 1.001)))
+        )
+        return Timed(group=str(number), left=(left,), right=(right,), span=span)
+
+    others = [case(n, 1 + 0.004 * (-1) ** n) for n in range(8)]
+    alone = noise(others).scale
+    assert alone > 2
+    clocked = [case(100 + n, 1.4, Span(-0.5, 0.0)) for n in range(20)]
+    assert noise([*others, *clocked]).scale == pytest.approx(alone, rel=0.1)
 
 
 def test_what_no_clock_explains_is_a_regression_all_the_same() -> None:
@@ -252,6 +314,22 @@ def test_a_history_whose_clock_changed_counts_no_change() -> None:
     assert len(same.found.levels) == 1
 
 
+def test_a_history_whose_clock_changed_counts_none_against_the_common_shift() -> None:
+    """Ten cases follow the clock. Three do not: against the shift they are faster."""
+    still = ("pointwise", "depthwise", "ghost")
+    types = (*EIGHT, "dilated", "transposed", "flattened", "lite", "dynamic")
+
+    def late(record: Record) -> Record:
+        return edited(at(1200, by=1.0 if record.name in still else 1.65))(record)
+
+    runs = [gpu_run(types=types, seed=seed, edit=edited(at(1980))) for seed in range(4)]
+    found = past(*runs, *(gpu_run(types=types, seed=9 + seed, edit=late) for seed in range(4)))
+    assert found.found.levels == found.moved.levels == ()
+    names = {found.cases[level.series].label for level in found.found.doubted}
+    assert names == {*still}
+    assert {level.excuse for level in (*found.found.doubted, *found.moved.doubted)} == {"clock"}
+
+
 # --- what ran ----------------------------------------------------------------------------------
 
 
@@ -304,6 +382,13 @@ def test_other_kernels_of_a_slower_case_are_named() -> None:
     assert "other kernels" not in text(same)
 
 
+def test_kernels_that_differ_in_their_arguments_alone_are_named_in_full() -> None:
+    names = [f"void cutlass::Kernel2<cutlass_80_tensorop_s1688fprop, {n}>" for n in (1, 2)]
+    before, after = (ran(kernel(name, "CUTLASS")) for name in names)
+    _, rows = compared(before, twice(after))
+    assert rows["standard"].notes[-1] == f"other kernels: {names[0]} before, {names[1]} after"
+
+
 def test_the_same_kernels_are_not_named() -> None:
     _, rows = compared(ran(kernel(WINOGRAD), BN), twice(ran(BN, kernel(WINOGRAD))))
     assert {row.verdict for row in rows.values()} == {"slower"}
@@ -350,6 +435,17 @@ def test_an_implementation_of_onednn_that_changed_is_named() -> None:
     }
 
 
+def test_a_change_in_a_history_names_other_kernels() -> None:
+    runs = [gpu_run(types=TYPES, seed=seed, edit=ran(kernel(WINOGRAD))) for seed in range(4)]
+    one = longer("bottleneck")
+    late = [
+        gpu_run(types=TYPES, seed=9 + seed, edit=lambda r: ran(kernel(IMPLICIT))(one(r)))
+        for seed in range(4)
+    ]
+    (row,) = rows_of_changes(past(*runs, *late))
+    assert f"other kernels: cuDNN {WINOGRAD} (Winograd) before, cuDNN {IMPLICIT}" in row[-1]
+
+
 # --- which time --------------------------------------------------------------------------------
 
 
@@ -362,7 +458,8 @@ def test_event_times_share_no_common_shift_with_kernel_times() -> None:
         return without_kernels(*fallen)(record if record.name in fallen else kernels(record))
 
     limits = Limits()
-    _, rows = compared(lambda record: record, right, EIGHT, limits=limits)
+    found, rows = compared(lambda record: record, right, EIGHT, limits=limits)
+    assert "1 group has fewer than 8 cases with the same kind of time" in text(found)
     for name in fallen:
         row = rows[name]
         assert row.ratio is not None
@@ -402,3 +499,41 @@ def test_a_history_shares_no_shift_between_kernels_and_events() -> None:
     (place,) = (n for n, case in enumerate(found.cases) if case.label == "bottleneck")
     assert found.cases[place].pool not in found.shares
     assert len(found.shares) == 1
+
+
+def test_a_history_counts_changes_of_kernels_and_of_events_apart() -> None:
+    types = (*TYPES, "ghost")
+    runs = [gpu_run(types=types, seed=seed, edit=without_kernels("ghost")) for seed in range(4)]
+    both = longer("ghost", "bottleneck")
+    late = [
+        gpu_run(types=types, seed=9 + seed, edit=lambda r: without_kernels("ghost")(both(r)))
+        for seed in range(4)
+    ]
+    said = RENDERERS["markdown"](history_page(past(*runs, *late), ()))["report.md"].decode()
+    assert "1 slower (kernel time) and 1 slower (event time) in 2 cases" in said
+
+
+def test_the_shift_of_a_run_in_a_history_is_of_kernel_times() -> None:
+    """Of 16 cases half have event times: launching took twice as long in the last run."""
+
+    def events(record: Record) -> Record:
+        return replace(record, also={}) if record.input_shape[0] == 1 else record
+
+    def last(record: Record) -> Record:
+        return events(longer(by=2.0)(record) if record.input_shape[0] == 1 else record)
+
+    runs = [gpu_run((1, 32), types=EIGHT, seed=seed, edit=events) for seed in range(3)]
+    found = past(*runs, gpu_run((1, 32), types=EIGHT, seed=7, edit=last))
+    assert len(found.shares) == 2
+    assert len(found.main_shares) == 1
+    table = runs_table(found)
+    place = [column.key for column in table.columns].index("whole")
+    assert [row[place] for row in table.rows] == pytest.approx([1.0] * 4, rel=0.02)
+    assert "a group, of kernel times, the median" in table.caption
+
+
+def test_a_history_says_at_which_run_the_clock_changed() -> None:
+    runs = [gpu_run(types=TYPES, seed=seed, edit=edited(at(1980))) for seed in range(2)]
+    table = runs_table(past(*runs, gpu_run(types=TYPES, seed=3, edit=edited(at(1200)))))
+    place = [column.key for column in table.columns].index("notes")
+    assert [row[place] for row in table.rows] == ["", "", "SM clock 1,980 → 1,200 MHz"]

@@ -125,6 +125,8 @@ CONTAINED = [
      [used(4242, 4), used(7, 90)], (4, 90)),
     ("no memory is told", {4242: None, 7: None}, {4242: None, 7: None}, 3,
      [used(4242, 4), used(7, 90)], (4, 90)),
+    ("numbers of its own in the list alone, where its memory grew",
+     {OWN: 9, 7: 9}, {OWN: 12, 7: 9}, 3, [used(4242, 4), used(7000, 90)], (4, 90)),
     ("one of two was busy", {4242: 9, 7: 9}, {4242: 9, 7: 9}, 0, [used(7, 90)], (0, 90)),
 ]  # fmt: skip
 
