@@ -88,7 +88,7 @@ def busy(machine: Machine, all_groups: Sequence[Group]) -> str:
 
 def blamed(doubt: str) -> str:
     """Return what is to blame for a doubt, as a short clause: the machine, or what its GPU did."""
-    found = next((said for said in _CAUSES.values() if said in doubt), "")
+    found = next((said for said in CAUSES.values() if said in doubt), "")
     return found.rpartition(" ")[0] or "the machine was busy"
 
 
