@@ -88,8 +88,8 @@ def busy(machine: Machine, all_groups: Sequence[Group]) -> str:
 
 def blamed(doubt: str) -> str:
     """Return what is to blame for a doubt, as a short clause: the machine, or what its GPU did."""
-    found = next((said for said in CAUSES.values() if said in doubt), "")
-    return found.rpartition(" ")[0] or "the machine was busy"
+    told = (cause.what for cause in CAUSES.values() if cause.what in doubt)
+    return next(told, "the machine was busy")
 
 
 def _cause(rows: Sequence[Row]) -> str:
