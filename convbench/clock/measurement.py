@@ -103,14 +103,13 @@ class Measurement(OneLine, Shown, view="measurements"):
         return (
             f"± and (…): 95 % intervals, from {processes}; ± is where {which}. "
             "Uncertain: wider than a third of a time, or than a factor of 2 of a ratio."
-            f"{self._float32}"
+            + (f" float32 work on the GPU: {self.float32}." if self.float32 else "")
         )
 
     @property
-    def _float32(self) -> str:
-        if self.tf32 is None:
-            return ""
-        return f" float32 work on the GPU: {_FLOAT32[self.tf32.told]}, as torch is set here."
+    def float32(self) -> str:
+        """How float32 work was computed on a GPU, in words; "" on a CPU."""
+        return _FLOAT32[self.tf32.told] if self.tf32 else ""
 
     @cached_property
     def _times(self) -> dict[str, Interval | str]:

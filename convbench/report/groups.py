@@ -90,10 +90,10 @@ class Group:
         return max(numbers, key=lambda name: (numbers[name], name == KERNEL_TIME), default=TIME)
 
     def title_by(self, clock: str) -> str:
-        """Return the title of what shows the times of one clock: it names the rows of others."""
+        """Return the title of what shows the times of one clock: it names the rows left out."""
         left = [row for row in self._by_time if row.record.clock != clock]
         names = show.listing([row.record.label for row in left], _MOST_LEFT)
-        return f"{self.title}; without {names} ({clock_of(left)})" if left else self.title
+        return f"{self.title}; not shown: {clock_of(left)} of {names}" if left else self.title
 
     def find(self, name: str) -> Row | None:
         """Return the first believable row of the type `name`, one with default knobs if any."""

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from convbench.clock.samples import NO_KERNELS
 from convbench.clock.samples import TIME as CALL
 from convbench.core import text as show
 from convbench.core.errors import UnknownNameError
@@ -198,7 +199,7 @@ def _of_group(run: Run, group: Group, keys: Sequence[str], named: dict[str, str]
     left_out = len(group.rows) - len(rows)
     missing = f" Left out: {show.plural(left_out, 'case')}, skipped or failed." if left_out else ""
     apart = [
-        f"{row.record.label} ({row.record.clock} {show.seconds(row.seconds)})"
+        f"{row.record.label} ({row.record.clock} {show.seconds(row.seconds)}{_because(row)})"
         for row in group.apart
         if row.seconds
     ]
@@ -230,6 +231,10 @@ def _by(clock: str, choice: _Choice) -> _Choice:
         value=lambda row: row.seconds if row.record.clock == clock else None,
         note="; ".join([choice.note, *told]),
     )
+
+
+def _because(row: Row) -> str:
+    return f"; {NO_KERNELS}{row.kernels_untimed}" if row.kernels_untimed else ""
 
 
 def _not_compared(row: Row, clock: str) -> str | None:

@@ -259,7 +259,11 @@ def _by_one_clock(
     clock = max(clocks, key=lambda name: clocks[name], default=TIME)
     left = sum(clocks.values()) - clocks[clock]
     points = tuple(point if by == clock else replace(point, time=None) for point, by in found)
-    return points, clock, f"; without {show.plural(left, 'time')} by another clock" if left else ""
+    return (
+        points,
+        clock,
+        f"; not shown: {show.plural(left, 'time')} by another clock" if left else "",
+    )
 
 
 def _family(group: Group) -> str:

@@ -89,6 +89,8 @@ class Faster:
             lines.append(f"time of b / time of a: {self.interval}{where.get(self.outcome, '')}")
         lines += [f"{name}: {self._time(name)}" for name in ("a", "b")]
         lines.append(f"measured: {basis(self.measurement)}")
+        if self.measurement.float32:
+            lines.append(f"float32 work on the GPU: {self.measurement.float32}")
         lines += [f"note: {note}" for note in self.measurement.notes]
         return "\n".join([*lines, *([self.reason] if self.reason else [])])
 

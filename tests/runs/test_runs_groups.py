@@ -1,6 +1,7 @@
 """A group's way through processes: what fails, what is wrong, what dies, what is written."""
 
 import signal
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -277,6 +278,29 @@ def test_on_a_gpu_what_is_judged_and_flagged_is_kernel_time():
         track.ask(0.2, 4)
     (ratio,) = track.ratios()
     assert (ratio.value, ratio.verdict) == (pytest.approx(0.5), "faster")
+
+
+def test_a_run_that_goes_on_captures_no_case_again_that_could_not_be_captured():
+    flag = "kernels not timed: NotCapturableError: it reads a value"
+
+    def answer(cases, order, told):
+        found = on_a_gpu(cases, order, told)
+        (lite,) = (case.identity for case in cases if case.skeleton.name == "lite")
+        said = () if lite in order.without_kernels else (flag,)
+        quiet = replace(found[lite].samples, waited_seconds=())
+        found[lite] = replace(found[lite], samples=quiet, also={}, flags=said)
+        return found
+
+    records, (first, second) = run(group("standard", "lite"), answer)
+    assert (records["lite"].flags, records["lite"].also) == ((flag,), {})
+    name = records["lite"].case
+    assert (first.without_kernels, second.without_kernels) == (frozenset(), {name})
+    before = {record.case: record for record in records.values()}
+    nursery = Scripted(answer)
+    track = Track(group("standard", "lite"), flagged=lambda record: record, before=before)
+    track.begin(nursery, 1, SILENT, None)
+    track.ask(0.2, 4)
+    assert nursery.orders[0].without_kernels == {name}
 
 
 # --- in this process, with the real modules ----------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -218,15 +219,23 @@ def test_measure_times_with_the_tf32_of_its_caller_and_says_so(
     )
     assert set(CALLS) == {where}
     assert found.tf32 == where
-    assert f"float32 work on the GPU: {said}, as torch is set here." in str(found)
+    assert found.float32 == said
+    assert f"float32 work on the GPU: {said}." in str(found)
     assert f"float32 work on the GPU: {said}" in found._repr_html_()
     wrong = [note for note in found.notes if "the output was wrong" in note]
     assert bool(wrong) is (where == NOWHERE), "kernels that round to TF32 may differ so far"
 
 
+def test_a_test_says_how_float32_was_computed() -> None:
+    found = replace(measurement(a=4e-6, b=8e-6), tf32=Tf32(convolutions=True))
+    said = str(conclusion(found, 1.5, labels=("a", "b")))
+    assert "float32 work on the GPU: TF32 in convolutions, IEEE float32 in matrix" in said
+    assert "float32" not in str(conclusion(measurement(a=4e-6, b=8e-6), 1.5, labels=("a", "b")))
+
+
 def test_on_a_cpu_nothing_is_said_of_tf32() -> None:
     found = measure({"a": (double, (torch.ones(4),))}, budget=0.01, processes=1)
-    assert found.tf32 is None
+    assert (found.tf32, found.float32) == (None, "")
     assert "float32" not in str(found)
 
 
