@@ -169,7 +169,12 @@ class Track:
             replace(
                 first if place == 0 else Outcome(),
                 samples=samples,
-                also={name: told[place] for name, told in record.also.items() if place < len(told)},
+                also={
+                    name: one
+                    for name, told in record.also.items()
+                    for one in told
+                    if one.session == samples.session
+                },
             )
             for place, samples in enumerate(record.samples)
         ]

@@ -477,6 +477,20 @@ def test_what_processes_said_is_kept_and_said_once_when_gone_on_with(tmp_path):
     assert [case.identity for case in track.pending] == [c.identity for c in found.cases[1:]]
 
 
+def test_kernel_times_stay_with_their_process_when_gone_on_with():
+    found = groups(1)[0]
+    times = {str(n): samples([1e-3] * 8, str(n)) for n in range(3)}
+    record = replace(
+        found.cases[0].skeleton,
+        samples=tuple(times.values()),
+        also={"kernel": (times["0"], times["2"])},
+    )
+    track = Track(group=found, flagged=lambda r: r, before={record.case: record})
+    track.begin(None, 0, SimpleNamespace(stage=None), None)
+    of = track.gathering.outcomes[record.case]
+    assert [[s.session for s in one.also.values()] for one in of] == [["0"], [], ["2"]]
+
+
 @pytest.mark.parametrize("at", [0, 1, 3, 5])
 def test_an_interrupt_passes_through_and_all_before_it_is_kept(tmp_path, at):
     folder = tmp_path / "o"
