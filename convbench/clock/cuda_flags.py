@@ -15,6 +15,7 @@ which write the new flags as well.
 
 from __future__ import annotations
 
+import os
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -77,9 +78,17 @@ def set_tf32(undo: ExitStack, allowed: Tf32) -> None:
             cudnn.allow_tf32 = allowed.convolutions
 
 
+TF32_OVERRIDE: Final = "NVIDIA_TF32_OVERRIDE"
+"""Of the environment: 0 turns TF32 off in NVIDIA's libraries, whatever a program asks of them
+(NVIDIA, "Accelerating AI Training with NVIDIA TF32 Tensor Cores")."""
+
+
 def tf32_in_force() -> Tf32:
-    """Return where float32 work may use TF32, as torch is set in this process."""
+    """Return where float32 work may use TF32, as torch and the environment of this process are."""
     import torch
+
+    if os.environ.get(TF32_OVERRIDE) == "0":
+        return NOWHERE
 
     cudnn: Any = torch.backends.cudnn
     matmul: Any = torch.backends.cuda.matmul

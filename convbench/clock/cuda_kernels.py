@@ -99,9 +99,12 @@ def tensor_cores(name: str) -> bool | None:
     return True if _ON_TENSOR_CORES.search(text) else None
 
 
+_RETURNS: Final = re.compile(r"^(void|std::enable_if<.*?>::type) ")
+
+
 def _plain(name: str) -> str:
-    """Return a kernel's name without "void" and without its parameters."""
-    name = name.removeprefix("void ")
+    """Return a kernel's name without the type it returns and without its parameters."""
+    name = _RETURNS.sub("", name)
     if not name.endswith(")"):
         return name
     depth = 0
@@ -123,6 +126,7 @@ def _layouts(name: str) -> str:
     return ", ".join(f"{tensor} {_AXES[text]}" for tensor, text in which)
 
 
+_TYPES: Final = frozenset({"int", "unsigned", "bool", "float", "double", "__half", "long"})
 _WRAPPERS: Final = frozenset({"Kernel", "Kernel2", "kernel", "device_kernel"})
 """Templates of CUTLASS and cuDNN whose argument is the name that says something."""
 
@@ -133,6 +137,8 @@ def short(name: str) -> str:
     last = head.rpartition("::")[2]
     if last in _WRAPPERS and inside:
         named = _FIRST.split(inside, maxsplit=1)[0]
+        if named in _TYPES:  # the namespace says what it is: internal::gemvx::kernel<int, ...>
+            return head.rpartition("::")[0].rpartition("::")[2] or last
         return named if last == "kernel" else named.rpartition("::")[2] or last
     return last
 

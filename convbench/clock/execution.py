@@ -26,7 +26,7 @@ class Kernel(Stored):
             it is not known.
         reorder: whether it only moves data from one layout to another.
         calls: how often in one pass.
-        seconds: of all its calls in one pass, the lower quartile of the passes.
+        seconds: of all its calls in one pass, its share of the median of the passes.
         tensor_cores: whether a CUDA kernel multiplies on tensor cores; null where its name does not
             say, for all other calls, and in files from before it was kept.
 

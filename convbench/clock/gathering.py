@@ -24,6 +24,8 @@ from convbench.clock.sampler import measure_group
 from convbench.clock.samples import NO_KERNELS, Samples, judged
 
 DO: Final = "convbench.clock.group_process:do"
+GIVE_UP: Final = 2
+"""Processes in which the kernels of a case could not be timed, from which it is not tried again."""
 TIMEOUT: Final = 600.0
 """Seconds for a first call, a check or a compilation: what takes longer never returns."""
 
@@ -143,7 +145,7 @@ class Gathering:
             without_kernels=frozenset(
                 name
                 for name, said in self.outcomes.items()
-                if any(flag.startswith(NO_KERNELS) for o in said for flag in o.flags)
+                if sum(any(f.startswith(NO_KERNELS) for f in o.flags) for o in said) >= GIVE_UP
             ),
             process=self.nursery.kind if self.nursery else self.here or "fresh",
         )

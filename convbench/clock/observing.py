@@ -115,7 +115,7 @@ def gathered(passes: Iterable[_Pass]) -> Execution:
         for call, took in one:
             seconds.setdefault(call, [0.0] * len(several))[number] += took
     each = {call: low_quantile(seconds[call]) for call in calls}
-    together = median(sum(took for _, took in one) for one in several)
+    together = median(sum(took for call, took in one if call in calls) for one in several)
     longer = together / whole if (whole := sum(each.values())) else 1.0
     kernels = tuple(
         Kernel(**call._asdict(), calls=calls[call], seconds=longer * each[call]) for call in calls

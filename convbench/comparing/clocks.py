@@ -49,22 +49,24 @@ def one_clock(pair: Pair) -> Pair:
 
 
 def one_clock_each(runs: Sequence[Run]) -> list[Run]:
-    """Return runs in which each case has one kind of time wherever it was timed."""
+    """Return runs in which each case has one kind of time wherever it was timed.
+
+    It is the kind of the last run that timed it: an earlier one that has only event time is then
+    left out, so that one capture that failed hides nothing.
+    """
     known: dict[Key, list[Record]] = {}
     for run in runs:
         for record in run.records:
             if record.samples:
                 known.setdefault(identity(record), []).append(record)
-    turned = {key for key, records in known.items() if mixed(records)}
-    if not turned:
-        return list(runs)
-    return [
-        replace(
-            run,
-            records=tuple(
-                by_events(record) if identity(record) in turned else record
-                for record in run.records
-            ),
-        )
-        for run in runs
-    ]
+    by_kernels = {
+        key: records[-1].kernels_alone for key, records in known.items() if mixed(records)
+    }
+
+    def turned(record: Record) -> Record:
+        kernels = by_kernels.get(identity(record))
+        if kernels is None or record.kernels_alone is kernels:
+            return record
+        return replace(record, samples=(), also={}) if kernels else by_events(record)
+
+    return [replace(run, records=tuple(map(turned, run.records))) for run in runs]

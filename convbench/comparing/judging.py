@@ -51,8 +51,8 @@ REASONS: Final = {
     "held-down": f"{CAUSES[HELD].what} during most samples of many of its processes; "
     f"{CAUSES[HELD].remedy}",
     "shared": f"{CAUSES[SHARED].what} meanwhile; {CAUSES[SHARED].remedy}",
-    "clock": "the clock of the GPU under load differs between the sides by more than it varies on "
-    "either, which may explain the ratio or hide a change; lock one clock for both, as root with "
+    "clock": "the clock of the GPU under load differs from run to run by more than it varies in "
+    "one, which may explain the ratio or hide a change; lock one clock for all, as root with "
     "nvidia-smi -lgc MHZ (of the memory: -lmc MHZ), and measure again",
     "busy": "not measured on a side: the machine was busy during every sample; measure again on a "
     "quieter machine",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from convbench.clock.contamination import HELD, MANY, SHARED, contaminated_share, held_share
+from convbench.clock.samples import EVENT_TIME
 from convbench.comparing.exact import other_kernels
 from convbench.comparing.frequencies import differing
 from convbench.comparing.tables import NOT_MEASURED, busy, lean, of_logs, timed
@@ -82,7 +83,7 @@ def _run(history: History, number: int) -> Row:
         sum(timed(record) for record in entry.run.records),
         factor(shares[len(shares) // 2]) if shares and len(history.runs) > 1 else None,
         show.listing(changed, _MOST_KEYS),
-        "; ".join((*_notes(entry), *_frequencies(history, number))),
+        "; ".join((*_notes(history, number), *_frequencies(history, number))),
         entry.place,
     )
 
@@ -113,8 +114,8 @@ def commit(entry: Entry) -> str:
     return f"{text}+" if text and found.get("git_dirty") is True else text
 
 
-def _notes(entry: Entry) -> list[str]:
-    run = entry.run
+def _notes(history: History, number: int) -> list[str]:
+    run = history.runs[number].run
     notes = [] if run.finished else ["not finished"]
     if run.torn:
         notes.append(show.plural(run.torn, "incomplete line"))
@@ -125,11 +126,26 @@ def _notes(entry: Entry) -> list[str]:
     share = contaminated_share(every) - held
     if share >= MANY:
         notes.append(f"machine busy in {show.share(share)} of samples")
-    if number := sum(SHARED in record.flags for record in run.records):
-        notes.append(f"{CAUSES[SHARED].what} in {show.plural(number, 'case')}")
-    if number := sum(map(busy, run.records)):
-        notes.append(f"{show.plural(number, 'case')} {NOT_MEASURED}")
-    return notes
+    if cases := sum(SHARED in record.flags for record in run.records):
+        notes.append(f"{CAUSES[SHARED].what} in {show.plural(cases, 'case')}")
+    if cases := sum(map(busy, run.records)):
+        notes.append(f"{show.plural(cases, 'case')} {NOT_MEASURED}")
+    return [*notes, *_of_another_clock(history, number)]
+
+
+def _of_another_clock(history: History, number: int) -> list[str]:
+    """Return how many cases of a run have another kind of time than the last run has of them."""
+    used = {
+        one.case: case.clock for case in history.cases if timed(one := case.records[number]) and one
+    }
+    records = [record for record in history.runs[number].run.records if timed(record)]
+    left = sum(record.case not in used for record in records)
+    turned = sum(one.kernels_alone and used.get(one.case) == EVENT_TIME for one in records)
+    told = (
+        (left, "left out: no kernel time, unlike the last run"),
+        (turned, "by event time: the last run has no kernel time"),
+    )
+    return [f"{show.plural(cases, 'case')} {what}" for cases, what in told if cases]
 
 
 def _frequencies(history: History, number: int) -> list[str]:

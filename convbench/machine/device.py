@@ -8,6 +8,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from convbench.clock.cuda_flags import TF32_OVERRIDE
 from convbench.clock.nvml import free_bytes
 from convbench.core.errors import DeviceError
 from convbench.core.units import itemsize
@@ -76,13 +77,13 @@ def resolve_device(wanted: str) -> str:
 
 
 def has_tf32(device: str) -> bool:
-    """Return whether a GPU computes TF32: from compute capability 8.0 on.
+    """Return whether a GPU computes TF32: from compute capability 8.0 on, unless it is turned off.
 
-    Source: CUDA C++ Programming Guide, "Compute Capabilities", tensor cores.
+    Source: CUDA C++ Programming Guide, "Compute Capabilities", tensor cores; and `TF32_OVERRIDE`.
     """
     import torch
 
-    return torch.cuda.get_device_capability(device) >= (8, 0)
+    return os.environ.get(TF32_OVERRIDE) != "0" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _cuda_available() -> bool:

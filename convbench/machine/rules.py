@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
+from convbench.clock.cuda_flags import TF32_OVERRIDE
 from convbench.machine.probes.system import setting
 
 STEAL: Final = 0.01  # of the processors' time
@@ -260,6 +261,20 @@ RULES: Final = (
         "Clock, power, slowdowns and other users of the GPU are not recorded: {gpu_nvml}.",
         "pip install nvidia-ml-py; in a container, let it see the driver's library, as with "
         "NVIDIA_DRIVER_CAPABILITIES=compute,utility.",
+    ),
+    Rule(
+        "GPU launches wait", "serious",
+        lambda f: setting(f.get("gpu_settings", ""), "CUDA_LAUNCH_BLOCKING") == "1",
+        "CUDA_LAUNCH_BLOCKING=1 makes every launch wait for its kernel: event times and issue "
+        "times are not those of a program that runs without it.",
+        "Unset it.",
+    ),
+    Rule(
+        "GPU without TF32", "warning",
+        lambda f: setting(f.get("gpu_settings", ""), TF32_OVERRIDE) == "0",
+        "NVIDIA_TF32_OVERRIDE=0 turns TF32 off in NVIDIA's libraries, whatever PyTorch is set to: "
+        "data type tf32 is not timed.",
+        "Unset it, unless your program runs with it.",
     ),
     Rule(
         "GPU unusable", "serious",

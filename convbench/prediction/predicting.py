@@ -186,6 +186,11 @@ def _part(one: Operator, fit: Fit) -> Part:
 
 def _refuse(one: Operator) -> None:
     """Raise PredictionError for what nothing is known of."""
+    if any(0 in tensor.shape for tensor in (*one.inputs, *one.outputs)):
+        raise PredictionError(
+            f"{one.path or one.name} works on a tensor of no elements, whose time is not that of "
+            "any layer: give an input with at least 1 along each axis."
+        )
     if one.convolution and len(one.inputs[1].shape) > _SPATIAL:
         raise PredictionError(
             "A convolution over three axes cannot be predicted: only those over one and two were "

@@ -103,9 +103,11 @@ def _state(run: Run, all_groups: Sequence[Group]) -> tuple[Block, ...]:
     why = busy(run.header.machine, all_groups)
     if why:
         what = remedy(timed_rows(all_groups))
+        whom = blamed(why)
+        begins = f"{whom} while this was measured: {why}" if whom not in why else why
         texts.append(
-            f"{show.capital(blamed(why))} while this was measured: {why}. Nothing below is "
-            f"certain: {what}. convbench doctor shows what disturbs."
+            f"{show.capital(begins)}. Nothing below is certain: {what}. convbench doctor shows "
+            "what disturbs."
         )
     if not run.finished:
         texts.append(

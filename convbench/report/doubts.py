@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from convbench.clock.contamination import HELD, LOAD, OTHER_KERNELS, SHARED
+from convbench.clock.contamination import HELD, LOAD, MANY, OTHER_KERNELS, SHARED, held_share
 from convbench.core import text as show
 from convbench.report.groups import timed_rows
 
@@ -28,14 +28,14 @@ class Cause(NamedTuple):
 
 
 CAUSES: Final = {
+    SHARED: Cause(
+        "another process used the GPU",
+        remedy="stop it (nvidia-smi lists them), or choose another GPU, and measure again",
+    ),
     HELD: Cause(
         "the GPU's clock was held down (heat or power)",
         remedy="lock a clock that the card holds, as root with nvidia-smi -lgc MHZ, or cool it, "
         "and measure again",
-    ),
-    SHARED: Cause(
-        "another process used the GPU",
-        remedy="stop it (nvidia-smi lists them), or choose another GPU, and measure again",
     ),
     OTHER_KERNELS: Cause("the GPU's libraries chose other kernels in some processes", "of"),
 }
@@ -95,9 +95,16 @@ def blamed(doubt: str) -> str:
 def _cause(rows: Sequence[Row]) -> str:
     """Return the kind of flag of a GPU that says what disturbed most of the rows; else ""."""
     for kind in CAUSES:
-        if sum(any(f.startswith(kind) for f in row.flags) for row in rows) > MOST * len(rows):
+        if sum(_did(kind, row) for row in rows) > MOST * len(rows):
             return kind
     return ""
+
+
+def _did(kind: str, row: Row) -> bool:
+    """Tell whether a cause disturbed a row. A power cap alone is the work's own, and none."""
+    if kind == HELD:
+        return held_share(row.record.judged) >= MANY
+    return any(flag.startswith(kind) for flag in row.flags)
 
 
 def _self_test(machine: Machine) -> str:

@@ -230,7 +230,7 @@ def _separable(main: Group, types: Sequence[Group]) -> Bullet | None:
     text += f" {because}" if because else ""
     compared = [other for _, other in pairs if other.time]
     if compared[1:]:
-        text += f" Both were timed in {len(compared)} groups: it is {tallied(compared)}."
+        text += f" Both were compared in {len(compared)} groups: it is {tallied(compared)}."
     return Bullet(lead="depthwise_separable against standard", text=text, answer=answer(row))
 
 
@@ -247,6 +247,7 @@ def _promise(main: Group, types: Sequence[Group], *, explained: bool) -> Bullet 
     gaps = [
         (row.time.low / row.multiplications, group, row)
         for group in types
+        if group.clock == main.clock  # an event time holds launching, a kernel time none
         for row in group.compared
         if row.time and row.time.usable and row.multiplications and row.multiplications < 1
         if _told(row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from convbench.clock.samples import KERNEL_TIME
 from convbench.core import text as show
 from convbench.report.document import Bullet
 from convbench.report.groups import timed_rows
@@ -47,12 +48,12 @@ def launch_bound(all_groups: Sequence[Group], main: Group | None) -> Bullet | No
     rows = [row for row in timed_rows(all_groups) if row.launching]
     found = [row for row in rows if bound(row)]
     if not found:
-        return _waiting(rows) or _unknown(rows)
+        return _waiting(rows, all_groups) or _unknown(rows)
     cases = f"{len(found):,} of {show.plural(len(rows), 'timed case')}"
     be = "are" if found[1:] else "is"
     text = (
         f"{cases} {be} launch-bound: the host takes longer to launch a call than the GPU to run "
-        "its kernels, so that the GPU waits. Verdicts here are of kernel time; to come near it, a "
+        f"its kernels, so that the GPU waits.{_verdicts(all_groups)} To come near kernel time, a "
         f"launch-bound case needs {remedy(found)}."
     )
     group, example = _example(all_groups, main)
@@ -61,7 +62,7 @@ def launch_bound(all_groups: Sequence[Group], main: Group | None) -> Bullet | No
     return Bullet(lead="Launching", text=text, answer=answer)
 
 
-def _waiting(rows: Sequence[Row]) -> Bullet | None:
+def _waiting(rows: Sequence[Row], all_groups: Sequence[Group]) -> Bullet | None:
     """Return what kernel and event time alone say where issue times are missing."""
     found = [row for row in rows if waits(row)]
     if not found:
@@ -72,14 +73,24 @@ def _waiting(rows: Sequence[Row]) -> Bullet | None:
     text = (
         f"In {cases} the GPU runs no kernel for part of the event time, at most for {share} "
         f"({most.record.label}). It waits for the host to launch calls, or between kernels that "
-        "are queued: which of the two is not known, since the run has no issue times. Verdicts "
-        f"here are of kernel time; if launching is the cause, {remedy(found)} brings a call near "
-        f"it. {_told(most)}"
+        f"are queued: which of the two is not known, since the run has no issue times."
+        f"{_verdicts(all_groups)} If launching is the cause, {remedy(found)} brings a call near its "
+        f"kernel time. {_told(most)}"
     )
     answer = (
         f"In {cases} the GPU waits, for up to {share} of the event time; the cause is not known"
     )
     return Bullet(lead="Launching", text=text, answer=answer)
+
+
+def _verdicts(all_groups: Sequence[Group]) -> str:
+    """Return by which clock verdicts are."""
+    clocks = [group.clock for group in all_groups if group.timed]
+    others = sum(clock != KERNEL_TIME for clock in clocks)
+    if not others:
+        return " Verdicts here are of kernel time."
+    rest = " of kernel time," if others < len(clocks) else ""
+    return f" Verdicts are{rest} in {show.plural(others, 'group')} of event time."
 
 
 def _idle(row: Row) -> float:

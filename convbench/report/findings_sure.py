@@ -37,7 +37,10 @@ def sureness(run: Run, all_groups: Sequence[Group], main: Group | None, doubt: s
     kinds = Counter(
         kind for group in all_groups for row in group.rows for kind in kinds_of(row.flags)
     )
-    text = f"Not sure: {blamed(doubt)} ({doubt}). " if doubt else ""
+    text = ""
+    if doubt:
+        whom = blamed(doubt)
+        text = f"Not sure: {doubt}. " if whom in doubt else f"Not sure: {whom} ({doubt}). "
     text += _rounds(rounds, processes) + _fewer(run, processes)
     flagged = [f"{kind} in {show.plural(number, 'case')}" for kind, number in kinds.items()]
     text += f" Marked in the tables: {show.listing(flagged)}." if flagged else ""

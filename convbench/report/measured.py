@@ -138,7 +138,8 @@ _OF_DETAILS: Final = {
 
 _REMARKS_OF_A_GPU: Final = (
     "Launch-bound: launching a call takes longer than its kernels. Kernels not timed: they could "
-    "not be captured in a CUDA graph, so the time is event time. Contaminated is also what was "
+    "not be captured in a CUDA graph, so the time is event time; partly timed: in some processes "
+    "alone. Contaminated is also what was "
     "timed at a low clock. Clock held down: by heat or power. Algorithms differ: libraries chose "
     "other kernels in some processes. Faster algorithm: one ran that multiplies less (Winograd, "
     "FFT). Above the peak: more than the measured peak rate, and no such algorithm is known to "

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from convbench.runs.record import Record
     from convbench.runs.roofline import Bound
 
+_NOTHING: Final = 0.005
+"""Logarithm of a rest that is not worth a sentence."""
 NEAR: Final = 0.03
 """A factor this near to 1 is not named."""
 _MOST: Final = 4
@@ -133,6 +135,8 @@ def _kernels(record: Record, limit: Bound | None) -> str:
 
 def _rest(found: Gap) -> str:
     rest, share = found["rest"], found.rest_share
+    if abs(math.log(rest.value)) < _NOTHING:
+        return "Nothing is left unexplained."
     text = f"Unexplained: {show.times(rest.value)}"
     if share <= 1:
         text += f", {show.percent(share)} of the gap"

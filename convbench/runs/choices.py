@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from convbench.clock.cuda_flags import TF32_OVERRIDE
 from convbench.core.errors import SuiteError, UnknownNameError
 from convbench.core.reading import decimal
 from convbench.runs.conditions import AXES, defaults
@@ -120,7 +121,7 @@ def _axes(request: Request, suite: Suite, device: str) -> dict[str, tuple[Any, .
     if not tf32 and "tf32" in axes["dtype"]:
         raise SuiteError(
             f"The data type tf32 was asked for, and {device} has none: its compute capability is "
-            "below 8.0. Give --dtype float32,float16."
+            f"below 8.0, or {TF32_OVERRIDE}=0 turns it off. Give --dtype float32,float16."
         )
     return axes
 

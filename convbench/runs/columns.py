@@ -43,7 +43,7 @@ TIME: Final = (
 
 
 OBSERVED: Final = (
-    f"{LOW_QUANTILE} of a few passes after the timing of the first process; of calls up to "
+    "median of a few passes after the timing of the first process; of calls up to "
     f"{show.seconds(SHORT)} of every process, and the median of these"
 )
 """What the times of library calls are; they have no interval."""

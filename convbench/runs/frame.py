@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from convbench.clock.contamination import told_again
 from convbench.clock.estimates import Estimates
-from convbench.clock.samples import NO_KERNELS
+from convbench.clock.samples import KERNEL, NO_KERNELS
 from convbench.core import text as show
 from convbench.core.intervals import Interval, RatioInterval
 from convbench.core.once import once
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from convbench.clock.samples import Samples
     from convbench.machine.ceilings import Ceiling
     from convbench.runs.record import Record, Run
+
+
+PARTLY: Final = "kernels partly timed: "
+"""How a flag begins of a case whose kernels could not be captured in some processes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +131,8 @@ class Row:
     def flags(self) -> tuple[str, ...]:
         """What to know of the samples: as stored, and what the processes together show."""
         record = self.record
-        told = (*told_again(record.flags, record.judged), *self._of_the_clock())
+        stored = [flag for flag in record.flags if not flag.startswith(NO_KERNELS)]
+        told = (*told_again(stored, record.judged), *self._of_the_clock())
         far = self.estimates.disturbed(record.case) if self.seconds else ()
         if not far:
             return told
@@ -140,8 +145,13 @@ class Row:
         """Why a case of a GPU has event time and no kernel time; empty for any other."""
         if self.launching is None or self.launching.kernel is not None:
             return ""
+        return self._untimed or "its times are event times"
+
+    @property
+    def _untimed(self) -> str:
+        """Why the kernels were not timed in some process, as it is stored."""
         told = (flag for flag in self.record.flags if flag.startswith(NO_KERNELS))
-        return next(told, NO_KERNELS).removeprefix(NO_KERNELS) or "its times are event times"
+        return next(told, NO_KERNELS).removeprefix(NO_KERNELS)
 
     def _of_the_clock(self) -> tuple[str, ...]:
         """Return what to know of the clock of a GPU: a case is launch-bound, or has event time."""
@@ -149,12 +159,16 @@ class Row:
         if found is None:
             return ()
         if why := self.kernels_untimed:
-            flag = f"{NO_KERNELS}{why}"
-            return () if flag in self.record.flags else (flag,)
-        if found.kernel is None or not found.bound:
-            return ()
-        times = show.seconds(found.kernel.value), show.seconds(found.events.value)
-        return ("launch-bound: {} of kernels in {} a call".format(*times),)
+            return (f"{NO_KERNELS}{why}",)
+        told = []
+        by_kernels, of = len(self.record.also.get(KERNEL, ())), len(self.record.samples)
+        if 0 < by_kernels < of:
+            why = f" ({self._untimed})" if self._untimed else ""
+            told.append(f"{PARTLY}in {by_kernels} of {of} processes{why}")
+        if found.kernel is not None and found.bound:
+            times = show.seconds(found.kernel.value), show.seconds(found.events.value)
+            told.append("launch-bound: {} of kernels in {} a call".format(*times))
+        return tuple(told)
 
     def against(self, other: Row) -> RatioInterval | None:
         """Return the time ratio to another row; None where they have no times that compare."""

@@ -19,6 +19,7 @@ from convbench.history.following import case_table
 from convbench.history.history import History, history
 from convbench.history.page import page as history_page
 from convbench.history.run_folders import Entry, Finds
+from convbench.history.tables import runs_table
 from convbench.report.document import Table
 from convbench.runs.record import Record, Run
 
@@ -179,6 +180,31 @@ def test_a_history_in_which_a_run_lacks_kernel_times_is_of_event_time() -> None:
     table = case_table(found, place, 1)
     seconds = [row[1].value for row in table.rows]
     assert seconds == pytest.approx([27e-6] * 8, rel=0.03)
+
+
+def notes_of(found: History) -> list[str]:
+    table = runs_table(found)
+    place = [column.key for column in table.columns].index("notes")
+    return [str(row[place]) for row in table.rows]
+
+
+def test_a_run_without_a_kernel_time_is_left_out_of_a_history_that_has_it_since() -> None:
+    """One capture that failed once hid that kernels take twice as long since run 4."""
+    edit = without_kernels("bottleneck")
+    first = [gpu_run(types=TYPES, seed=seed) for seed in range(4)]
+    first[1] = gpu_run(types=TYPES, seed=1, edit=edit)
+    late = [gpu_run(types=TYPES, seed=9 + seed, edit=longer("bottleneck", kernels=2.0))
+            for seed in range(4)]  # fmt: skip
+    found = past(*first, *late)
+    (level,) = found.found.levels
+    assert (found.cases[level.series].label, level.run) == ("bottleneck", 4)
+    notes = notes_of(found)
+    assert notes[1] == "1 case left out: no kernel time, unlike the last run"
+    assert "kernel time" not in "".join(notes[:1] + notes[2:])
+    turned = past(*first, gpu_run(types=TYPES, seed=20, edit=edit))
+    notes = notes_of(turned)
+    assert notes[0] == "1 case by event time: the last run has no kernel time"
+    assert "event time" not in notes[1] + notes[4]
 
 
 def test_a_gpu_and_a_cpu_are_compared_by_the_calls_as_they_are_made() -> None:

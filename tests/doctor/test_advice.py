@@ -74,6 +74,12 @@ TABLE = {
     "GPU unseen": (
         {"gpu_nvml": "the package nvidia-ml-py is not installed"},
         "are not recorded: the package nvidia-ml-py is not installed.", {"gpu_nvml": "read"}),
+    "GPU launches wait": (
+        {"gpu_settings": "CUDA_LAUNCH_BLOCKING=1"}, "wait for its kernel",
+        {"gpu_settings": "CUDA_LAUNCH_BLOCKING=0"}),
+    "GPU without TF32": (
+        {"gpu_settings": "NVIDIA_TF32_OVERRIDE=0"}, "whatever PyTorch is set to",
+        {"gpu_settings": "NVIDIA_TF32_OVERRIDE=1"}),
     "GPU unusable": (
         {"device": "cpu", "gpu_unusable": "Example is here"}, "not the GPU: Example is here.", {}),
 }  # fmt: skip

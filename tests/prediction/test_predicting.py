@@ -80,6 +80,11 @@ def test_a_size_beyond_the_calibration_widens_and_is_said():
     assert "a size of convolution is beyond those that were timed" in found.notes
 
 
+def test_a_tensor_of_no_elements_is_refused():
+    with pytest.raises(PredictionError, match="no elements"):
+        predict(nn.Conv2d(3, 4, 3), torch.empty(0, 3, 9, 9), fit=calibration().fit(1))
+
+
 def test_three_axes_and_other_types_are_refused():
     spec = ConvSpec(in_channels=8, out_channels=8, input_size=(4, 4, 4), kernel_size=3, padding=1)
     with pytest.raises(PredictionError, match="over three axes cannot be predicted"):

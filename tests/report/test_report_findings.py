@@ -192,7 +192,7 @@ def test_the_four_verdicts_are_counted_apart():
     ]  # fmt: skip
     found = points(replace(runs[0], records=tuple(records)))
     assert (
-        "Both were timed in 4 groups: it is faster in 1, slower in 1 and as fast in 2."
+        "Both were compared in 4 groups: it is faster in 1, slower in 1 and as fast in 2."
         in found["depthwise_separable against standard"]
     )
 

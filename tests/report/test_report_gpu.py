@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from report.gpu_runs import LAUNCH, SHORTEST, gpu_run, whole_gpu_run, without_kernels
+from report.gpu_runs import Edit, LAUNCH, SHORTEST, gpu_run, whole_gpu_run, without_kernels
 from rich.console import Console
 
 from convbench.clock.contamination import SHARED, flags
@@ -537,6 +537,43 @@ def test_a_verdict_of_kernels_and_one_of_events_are_no_flip() -> None:
     assert "The batch decides" not in str(contents(run).blocks)
 
 
+def events_at(batch: int, *names: str) -> Edit:
+    """Return what takes the kernel times of some types away at a batch."""
+
+    def edit(record: Record) -> Record:
+        return without_kernels(*names)(record) if record.input_shape[0] == batch else record
+
+    return edit
+
+
+def test_the_count_misleads_most_within_the_clock_of_the_main_group() -> None:
+    """By event time at batch 1, where launching made each type 5 times slower."""
+    types = ("standard", "shufflenet_unit")
+    run = gpu_run((1, 32, 128), types, edit=events_at(1, *types))
+    assert "batch 1:" not in points(run)["Count against time"].text
+
+
+def test_where_a_group_has_event_times_its_verdicts_are_not_said_to_be_of_kernel_time() -> None:
+    axes = {"dtype": ("float32",)}
+    run = gpu_run((1, 32), ONE, axes)
+    assert "Verdicts here are of kernel time." in points(run)["Launching"].text
+    run = gpu_run((1, 32), ONE, axes, edit=events_at(32, *ONE))
+    said = points(run)["Launching"].text
+    assert "Verdicts are of kernel time, in 1 group of event time. To come near" in said
+
+
+def test_kernels_that_some_processes_lack_are_said_to_be_partly_timed() -> None:
+    def edit(record: Record) -> Record:
+        told = record.also["kernel"][:1]
+        return replace(without_kernels("standard")(record), also={"kernel": told})
+
+    run = gpu_run(types=ONE, edit=lambda r: edit(r) if r.name == "standard" else r)
+    row = next(row for row in rows(run) if row.record.name == "standard")
+    why = "NotCapturableError: a CUDA graph could not be captured"
+    assert f"kernels partly timed: in 1 of 3 processes ({why})" in row.flags
+    assert not [flag for flag in row.flags if flag.startswith("kernels not timed")]
+
+
 def test_a_tally_of_verdicts_is_of_one_clock_or_says_of_which() -> None:
     def without(record: Record) -> Record:
         return replace(record, also={}) if record.input_shape[0] == 1 else record
@@ -544,9 +581,9 @@ def test_a_tally_of_verdicts_is_of_one_clock_or_says_of_which() -> None:
     lead = "depthwise_separable against standard"
     run = gpu_run((1, 32, 128), ONE, axes={"dtype": ("float32",)}, edit=without)
     said = points(run)[lead].text
-    assert "Both were timed in 3 groups: it is by event time slower in 1; by kernel time" in said
+    assert "Both were compared in 3 groups: it is by event time slower in 1; by kernel time" in said
     run = gpu_run((1, 32, 128), ONE, axes={"dtype": ("float32",)})
-    assert "Both were timed in 3 groups: it is faster in 3." in points(run)[lead].text
+    assert "Both were compared in 3 groups: it is faster in 3." in points(run)[lead].text
 
 
 def test_another_process_on_the_gpu_is_called_that() -> None:
@@ -557,6 +594,19 @@ def test_another_process_on_the_gpu_is_called_that() -> None:
     assert "another process used the GPU in 2 of 2 timed cases" in found
     assert "stop it (nvidia-smi lists them)" in found
     assert "other work" not in found
+
+
+def test_a_power_cap_is_no_cause_beside_another_process() -> None:
+    """What is heavy meets the power cap every time."""
+
+    def capped(record: Record) -> Record:
+        told = tuple(replace(s, throttle_reasons=(4,) * len(s.seconds)) for s in record.judged)
+        return replace(record, also={"kernel": told}, flags=(*flags(told), SHARED))
+
+    found = str(contents(gpu_run(types=ONE, edit=capped)).blocks)
+    assert "Another process used the GPU in 2 of 2 timed cases. Nothing below is certain" in found
+    assert "held down (heat or power)" not in found
+    assert "-lgc" not in found
 
 
 def test_a_clock_that_was_held_down_is_no_other_work() -> None:
@@ -574,7 +624,7 @@ def test_a_clock_that_was_held_down_is_no_other_work() -> None:
     assert "nvidia-smi -lgc" in found
     assert "other work" not in found
     assert "Not sure, since the GPU's clock was held down (heat or power): depthwise" in found
-    assert "The GPU's clock was held down (heat or power) while this was measured" in found
+    assert "The GPU's clock was held down (heat or power) in 2 of 2 timed cases. Nothing" in found
     assert "busy" not in found
 
 

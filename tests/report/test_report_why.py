@@ -68,6 +68,23 @@ def test_without_depthwise_separable_the_count_that_misleads_most_is_explained()
     assert "A multiplication takes" not in text, "it is explained in the point before"
 
 
+def test_where_what_ran_was_shortened_to_fit_the_call_nothing_is_left():
+    """Both were watched for longer than their calls take."""
+    run = explained_run()
+    longer = tuple(
+        replace(
+            one,
+            execution=replace(
+                one.execution,
+                kernels=tuple(replace(k, seconds=3 * k.seconds) for k in one.execution.kernels),
+            ),
+        )
+        for one in run.records
+    )
+    row = light(replace(run, records=longer))
+    assert why(row).endswith("Nothing is left unexplained.")
+
+
 def test_what_stays_unexplained_is_said_so():
     kernels = kernel(20e-6, name="jit_dw"), kernel(103e-6, backend="ATen", name="Slow2d")
     row = light(changed(execution=Execution(kernels=kernels)))

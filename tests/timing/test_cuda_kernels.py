@@ -58,6 +58,12 @@ def event(name: str, *kernels: tuple[str, float]) -> Any:
         name=name, kernels=[SimpleNamespace(name=n, duration=us) for n, us in kernels]
     )
 
+GEMV = (
+    "std::enable_if<!(false), void>::type internal::gemvx::kernel<int, int, float, float, float, "
+    "float, false, true, true, false, 7, false, cublasGemvParamsEx<int, float, float> >"
+    "(cublasGemvParamsEx<int, float, float>)"
+)
+
 
 def profile(*kernels: tuple[str, str, float]) -> Execution:
     """Return what ran in a pass of these kernels, each of an operator."""
@@ -78,6 +84,7 @@ def profile(*kernels: tuple[str, str, float]) -> Execution:
         ("aten::addmm", "ampere_bf16_s16816gemm_bf16_128x64_ldg8_f2f", "cuBLAS", "GEMM", True),
         ("aten::addmm", "cutlass_80_simt_sgemm_128x64_8x5_nn", "CUTLASS", "GEMM", False),
         ("aten::mm", "a_name_that_says_nothing", "cuBLAS", "", None),
+        ("aten::addmm", GEMV, "cuBLAS", "GEMV", None),
         ("aten::_conv_depthwise2d", DEPTHWISE, "ATen", "direct, depthwise", None),
         ("aten::clamp_min", RELU, "ATen", "", None),
     ],
@@ -88,6 +95,12 @@ def test_a_kernel_is_told_by_its_name_and_its_operator(operator, name, library, 
     assert found.tensor_cores is cores
     assert found._algorithm == words
     assert (found.reorder, found.calls, found.seconds) == (False, 1, 3e-6)
+
+
+def test_a_name_that_begins_with_a_type_is_told_by_its_namespace():
+    (found,) = launched([event("aten::addmm", (GEMV, 1.0))])
+    assert found.name.startswith("internal::gemvx::kernel<int, int, float")
+    assert short(found.name) == "gemvx"
 
 
 def test_names_have_no_parameters_and_short_ones_no_templates():

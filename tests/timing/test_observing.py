@@ -172,6 +172,12 @@ def test_all_calls_together_take_the_median_of_the_passes():
     assert (found.passes, found.kernel_seconds, found.reorder_seconds) == (5, 24.0, 0)
 
 
+def test_a_call_that_the_last_pass_lacks_is_in_no_sum():
+    one, other = (_Call(name, "ATen", name, "", reorder=False) for name in ("one", "other"))
+    found = gathered([[(one, 10.0), (other, 10.0)], [(one, 10.0), (other, 10.0)], [(one, 10.0)]])
+    assert [(k.operator, k.seconds) for k in found.kernels] == [("one", 10.0)]
+
+
 def test_each_pass_is_prepared_and_an_error_becomes_the_reason():
     prepared = []
     x = torch.ones(4, 4)

@@ -434,3 +434,14 @@ def test_flags_that_disagree_on_a_cpu_are_told_as_mixed() -> None:
 def test_fewer_than_one_thread_is_refused(threads: int) -> None:
     with pytest.raises(ValueError, match=f"threads={threads}"), execution(threads):
         pass
+
+
+def test_the_environment_turns_tf32_off_whatever_torch_is_set_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    with execution(None, "cuda", tf32=True):
+        assert tf32_in_force() == Tf32()
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
+    with execution(None, "cuda", tf32=True):
+        assert tf32_in_force() == Tf32(True, True)
