@@ -143,7 +143,8 @@ _REMARKS_OF_A_GPU: Final = (
     "timed at a low clock. Clock held down: by heat or power. Algorithms differ: libraries chose "
     "other kernels in some processes. Faster algorithm: one ran that multiplies less (Winograd, "
     "FFT). Above the peak: more than the measured peak rate, and no such algorithm is known to "
-    "have run. Clocks: times contradict one another. "
+    "have run. Clocks: times contradict one another. Precision: the "
+    "names of the kernels say that they multiply another type than was asked for. "
 )
 
 

@@ -132,7 +132,7 @@ class Row:
         """What to know of the samples: as stored, and what the processes together show."""
         record = self.record
         stored = [flag for flag in record.flags if not flag.startswith(NO_KERNELS)]
-        told = (*told_again(stored, record.judged), *self._of_the_clock())
+        told = (*told_again(stored, record.judged), *self._of_the_clock(), *self._of_the_type())
         far = self.estimates.disturbed(record.case) if self.seconds else ()
         if not far:
             return told
@@ -152,6 +152,14 @@ class Row:
         """Why the kernels were not timed in some process, as it is stored."""
         told = (flag for flag in self.record.flags if flag.startswith(NO_KERNELS))
         return next(told, NO_KERNELS).removeprefix(NO_KERNELS)
+
+    def _of_the_type(self) -> tuple[str, ...]:
+        """Return what kernels of a GPU multiply in, where it is another type than was asked for."""
+        execution, dtype = self.record.execution, self.record.dtype
+        found = execution.multiplies_in if execution and self.launching else ""
+        if not found or dtype not in _TYPES or dtype in found.split(", "):
+            return ()
+        return (f"precision: kernels multiply {show.precision(found, self.record.device)}",)
 
     def _of_the_clock(self) -> tuple[str, ...]:
         """Return what to know of the clock of a GPU: a case is launch-bound, or has event time."""
@@ -302,3 +310,5 @@ def _pandas_type(kind: Kind, values: Iterable[Any]) -> str | None:
 
 _LARGEST: Final = 2**63 - 1
 _MOST_NAMED: Final = 3
+_TYPES: Final = frozenset({"float32", "tf32", "bfloat16", "float16"})
+"""Types of which a GPU's kernels say in their names that they multiply them."""

@@ -14,6 +14,7 @@ from report.gpu_runs import Edit, LAUNCH, SHORTEST, gpu_run, whole_gpu_run, with
 from rich.console import Console
 
 from convbench.clock.contamination import SHARED, flags
+from convbench.clock.execution import Execution, Kernel
 from convbench.clock.samples import KERNEL
 from convbench.core.intervals import RatioInterval
 from convbench.machine.resolution import Resolution, SizeResolution, Trial
@@ -572,6 +573,27 @@ def test_kernels_that_some_processes_lack_are_said_to_be_partly_timed() -> None:
     why = "NotCapturableError: a CUDA graph could not be captured"
     assert f"kernels partly timed: in 1 of 3 processes ({why})" in row.flags
     assert not [flag for flag in row.flags if flag.startswith("kernels not timed")]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name", "told"),
+    [
+        ("tf32", "ampere_sgemm_128x64_nn", ("precision: kernels multiply ieee float32",)),
+        ("tf32", "cutlass_tensorop_s1688fprop_optimized_tf32_256x64_16x4_nhwc_align4", ()),
+        ("float32", "sm80_xmma_fprop_implicit_gemm_indexed_tf32f32_tf32f32_f32_nhwckrsc_nchw",
+         ("precision: kernels multiply tf32",)),
+        ("bfloat16", "a_name_that_says_nothing", ()),
+    ],
+)  # fmt: skip
+def test_kernels_that_multiply_another_type_than_was_asked_for_are_flagged(
+    dtype: str, name: str, told: tuple[str, ...]
+) -> None:
+    kernel = Kernel(operator="cudnn_convolution", backend="cuDNN", implementation=name, layouts="",
+                    reorder=False, calls=1, seconds=1e-5)  # fmt: skip
+    ran = Execution(kernels=(kernel,), passes=1)
+    run = gpu_run(types=ONE, axes={"dtype": (dtype,)}, edit=lambda r: replace(r, execution=ran))
+    for row in rows(run):
+        assert tuple(flag for flag in row.flags if flag.startswith("precision")) == told
 
 
 def test_a_tally_of_verdicts_is_of_one_clock_or_says_of_which() -> None:
