@@ -83,7 +83,8 @@ def has_tf32(device: str) -> bool:
     """
     import torch
 
-    return os.environ.get(TF32_OVERRIDE) != "0" and torch.cuda.get_device_capability(device) >= (8, 0)
+    off = os.environ.get(TF32_OVERRIDE) == "0"
+    return not off and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _cuda_available() -> bool:

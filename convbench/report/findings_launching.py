@@ -74,8 +74,8 @@ def _waiting(rows: Sequence[Row], all_groups: Sequence[Group]) -> Bullet | None:
         f"In {cases} the GPU runs no kernel for part of the event time, at most for {share} "
         f"({most.record.label}). It waits for the host to launch calls, or between kernels that "
         f"are queued: which of the two is not known, since the run has no issue times."
-        f"{_verdicts(all_groups)} If launching is the cause, {remedy(found)} brings a call near its "
-        f"kernel time. {_told(most)}"
+        f"{_verdicts(all_groups)} If launching is the cause, {remedy(found)} brings a call near "
+        f"its kernel time. {_told(most)}"
     )
     answer = (
         f"In {cases} the GPU waits, for up to {share} of the event time; the cause is not known"

@@ -82,7 +82,7 @@ def test_a_size_beyond_the_calibration_widens_and_is_said():
 
 def test_a_tensor_of_no_elements_is_refused():
     with pytest.raises(PredictionError, match="no elements"):
-        predict(nn.Conv2d(3, 4, 3), torch.empty(0, 3, 9, 9), fit=calibration().fit(1))
+        convbench.predict(nn.Conv2d(3, 4, 3), torch.empty(0, 3, 9, 9), calibration=calibration())
 
 
 def test_three_axes_and_other_types_are_refused():

@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from report.gpu_runs import Edit, LAUNCH, SHORTEST, gpu_run, whole_gpu_run, without_kernels
+from report.gpu_runs import LAUNCH, SHORTEST, Edit, gpu_run, whole_gpu_run, without_kernels
 from rich.console import Console
 
 from convbench.clock.contamination import SHARED, flags

@@ -58,6 +58,7 @@ def event(name: str, *kernels: tuple[str, float]) -> Any:
         name=name, kernels=[SimpleNamespace(name=n, duration=us) for n, us in kernels]
     )
 
+
 GEMV = (
     "std::enable_if<!(false), void>::type internal::gemvx::kernel<int, int, float, float, float, "
     "float, false, true, true, false, 7, false, cublasGemvParamsEx<int, float, float> >"
