@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, Final
@@ -24,8 +24,6 @@ from convbench.clock.sampler import measure_group
 from convbench.clock.samples import NO_KERNELS, Samples, judged
 
 DO: Final = "convbench.clock.group_process:do"
-GIVE_UP: Final = 2
-"""Processes in which the kernels of a case could not be timed, from which it is not tried again."""
 TIMEOUT: Final = 600.0
 """Seconds for a first call, a check or a compilation: what takes longer never returns."""
 
@@ -143,9 +141,7 @@ class Gathering:
             digests=self._first(lambda outcome: outcome.digests or None),
             without=frozenset(self.outcomes) - frozenset(self.left),
             without_kernels=frozenset(
-                name
-                for name, said in self.outcomes.items()
-                if sum(any(f.startswith(NO_KERNELS) for f in o.flags) for o in said) >= GIVE_UP
+                name for name, said in self.outcomes.items() if _not_capturable(said)
             ),
             process=self.nursery.kind if self.nursery else self.here or "fresh",
         )
@@ -222,6 +218,12 @@ class Gathering:
                 raise
             return cut_short(*ear.timed, error.at if error.hung else "", str(error))
         return answer
+
+
+def _not_capturable(said: Iterable[Outcome]) -> bool:
+    """Tell whether the kernels of a case are tried no more: unless only memory was short, once."""
+    why = [flag for outcome in said for flag in outcome.flags if flag.startswith(NO_KERNELS)]
+    return len(why) > 1 or any("out of memory" not in flag.lower() for flag in why)
 
 
 _RECENT: Final = 3

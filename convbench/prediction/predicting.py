@@ -186,7 +186,7 @@ def _part(one: Operator, fit: Fit) -> Part:
 
 def _refuse(one: Operator) -> None:
     """Raise PredictionError for what nothing is known of."""
-    if any(0 in tensor.shape for tensor in (*one.inputs, *one.outputs)):
+    if 0 in one.inputs[0].shape:
         raise PredictionError(
             f"{one.path or one.name} works on a tensor of no elements, whose time is not that of "
             "any layer: give an input with at least 1 along each axis."

@@ -225,32 +225,47 @@ def test_works_that_cannot_be_captured_take_no_kernel_times_from_the_others(
         said = [flag for outcome in found.outcomes[name] for flag in outcome.flags]
         assert not [flag for flag in said if flag.startswith("kernels not timed")]
     for name in evils:
-        *twice, last = found.outcomes[name]
-        for outcome in twice:
-            (flag,) = outcome.flags
-            assert flag.startswith("kernels not timed: NotCapturableError: work: a CUDA graph of ")
-            assert "raised RuntimeError: operation not permitted when stream is captur" in flag
-            assert outcome.also == {}
-        assert (last.also, last.flags) == ({}, ())
+        first, *later = found.outcomes[name]
+        (flag,) = first.flags
+        assert flag.startswith("kernels not timed: NotCapturableError: work: a CUDA graph of ")
+        assert "raised RuntimeError: operation not permitted when stream is capturing" in flag
+        assert first.also == {}
+        assert [(outcome.also, outcome.flags) for outcome in later] == [({}, ())] * 2
     for number in range(3):
         sessions = {found.also(name)["kernel"][number].session for name in good}
         assert len(sessions) == bool(good), "they are compared round by round"
     several = [order for order in processes.asked if not order.stopwatch]
-    assert [sorted(order.without_kernels) for order in several] == [[], [], sorted(evils)]
-    assert len(processes.asked) == 3 + 2 * (len(evils) - (not good)), "none is tried a third time"
+    assert [sorted(order.without_kernels) for order in several] == [[], *[sorted(evils)] * 2]
+    assert len(processes.asked) == 3 + len(evils) - (not good), "none is tried again"
     assert len(found.took) == len(found.rounds) == 3
 
 
-def test_a_capture_that_fails_once_is_tried_again(processes: Processes) -> None:
-    """As one that runs out of memory beside another program."""
-    nursery: Any = processes
-    crew = Works(processes.card, "")
-    found = Gathering(crew=crew, order=ORDER, nursery=nursery)
-    for wrong_at in ("", "capture", "", ""):
-        crew.wrong_at = wrong_at
-        found.ask(1e-6, 2, 2)
-    assert len(found.also("evil")["kernel"]) == 3
-    assert all(len(found.samples(name)) == 4 for name in EVERY)
+@pytest.mark.parametrize(
+    ("reasons", "tried"),
+    [
+        (("NotCapturableError: work: a CUDA graph",), [True, False, False]),
+        (("OutOfMemoryError: CUDA out of memory", ""), [True, True, True]),
+        (("CUDA error: out of memory",) * 2, [True, True, False]),
+        (("", "it ended"), [True, True, False]),
+    ],
+)
+def test_a_capture_is_tried_again_only_where_memory_was_short_and_once(
+    processes: Processes, reasons: tuple[str, ...], tried: list[bool]
+) -> None:
+    told = iter((*reasons, ""))
+
+    def ask(_: str, crew: Works, order: Order, **__: Any) -> dict[str, Outcome]:
+        processes.asked.append(order)
+        why = next(told, "")
+        flags = {"evil": (f"kernels not timed: {why}",)} if why else {}
+        return {
+            name: Outcome(samples=samples([1e-3] * 4), flags=flags.get(name, ()))
+            for name in crew.names
+        }
+
+    processes.ask = ask  # type: ignore[method-assign]
+    gathered(processes, "", 3)
+    assert ["evil" not in order.without_kernels for order in processes.asked] == tried
 
 
 @pytest.mark.parametrize(("hung", "asked"), [(True, 3), (False, 5)])
