@@ -49,11 +49,8 @@ FEWEST_SAMPLES: Final = 360
 BLOCK: Final = 0.0002
 """Seconds of a block of calls. Short ones find the moments in which nothing else runs."""
 BLOCKS: Final = 4
-MORE_BLOCKS: Final = 8
+MORE_BLOCKS: Final = 12
 """With several threads, of which any that waits for a core delays the call."""
-PASSES_FIRST: Final = 4
-"""Passes with several threads before a second one with one thread: how fast their cores are
-together changes from moment to moment, above all where they share what they compute with."""
 MOST_CALLS: Final = 50
 LONG: Final = 0.002
 """Seconds from which half as many calls are timed."""
@@ -128,8 +125,7 @@ def timed(
 ) -> tuple[list[Timed], list[Ceiling], dict[int, list[float]]]:
     """Time samples in this process: all of them in each of several passes, in random order.
 
-    Of the first `PASSES_FIRST` passes only the first is with one thread too. Also returned, by
-    threads: the times of one call that is timed again every `EVERY` samples.
+    Also returned, by threads: the times of one call that is timed again every `EVERY` samples.
     """
     from convbench.clock.cuda import stopwatch_for
     from convbench.clock.settings import execution
@@ -149,15 +145,13 @@ def timed(
     stopwatch = stopwatch_for("cpu")
     same = _made(_SAME, pool)
     again: dict[int, list[float]] = {count: [] for count in threads}
-    several = tuple(count for count in threads if count > 1)
     passes = 0
     while not passes or time.perf_counter() < end:
         passes += 1
-        now = several if several and 1 < passes <= PASSES_FIRST else threads
-        tell(f"timing {len(samples)} shapes with {' and '.join(map(str, now))} threads, "
+        tell(f"timing {len(samples)} shapes with {' and '.join(map(str, threads))} threads, "
              f"pass {passes}")  # fmt: skip
         random.shuffle(found)
-        for count in now:
+        for count in threads:
             with execution(count):
                 for place, one in enumerate(one for one in found if one.threads == count):
                     if passes > 1 and time.perf_counter() >= end:
