@@ -60,18 +60,24 @@ ENOUGH: Final = 15
 """Samples of a family; one with fewer is fitted with the help of those that are alike."""
 NETWORKS: Final = 40
 """Networks that are timed to learn how operators differ among others from alone."""
-EVERY: Final = 50
-"""Samples after which the same call is timed once more, to see whether the machine changed."""
+EVERY: Final = 20
+"""Samples after which the same call is timed once more, to see how fast the machine is now."""
+QUICK: Final = 0.05
+"""Quantile of the times of that call which is the machine's own speed."""
 
 
 @dataclass
 class Timed:
-    """A sample with so many threads: its operators, and the shortest time of each pass."""
+    """A sample with so many threads: its operators, and the shortest time of each pass.
+
+    moments: of each pass, how often the same call had been timed by then, less 1, see `EVERY`.
+    """
 
     operators: tuple[Operator, ...]
     threads: int
     number: int
     passes: list[float] = field(default_factory=list)
+    moments: list[int] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -159,7 +165,25 @@ def timed(
                     if place % EVERY == 0:
                         again[count].append(shortest(*same, count, stopwatch))
                     one.passes.append(shortest(*_made(samples[one.number], pool), count, stopwatch))
+                    one.moments.append(len(again[count]) - 1)
+                again[count].append(shortest(*same, count, stopwatch))
+    for one in found:
+        one.passes = steadied(one.passes, one.moments, again[one.threads])
     return found, ceilings, again
+
+
+def steadied(times: Sequence[float], moments: Sequence[int], same: Sequence[float]) -> list[float]:
+    """Return times as they would have been at the quick moments of the machine.
+
+    Each is divided by how much longer the same call took around it (the two times before it and the
+    two after it, from the place in `moments` on) than at quick moments. A virtual machine's clock
+    rate, and whether its cores are cores of their own, change over seconds.
+    """
+    import numpy as np
+
+    quick = float(np.quantile(same, QUICK))
+    around = [median(same[max(0, place - 1) : place + 3]) for place in moments]
+    return [seconds / max(1.0, now / quick) for seconds, now in zip(times, around, strict=True)]
 
 
 def unsteady(times: Sequence[float]) -> float:

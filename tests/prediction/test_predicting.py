@@ -16,7 +16,7 @@ from convbench.clock.measurement import MeasurementError
 from convbench.convs.base import TYPES, make
 from convbench.core.errors import SpecError
 from convbench.prediction.breakeven import Grid, breakeven
-from convbench.prediction.calibrating import unsteady
+from convbench.prediction.calibrating import steadied, unsteady
 from convbench.prediction.calibration import Calibration, CalibrationError, load, save
 from convbench.prediction.operators import operators
 from convbench.prediction.predicting import PredictionError, of_model, of_type
@@ -219,3 +219,13 @@ def test_a_machine_that_was_not_steady_is_said(slow, said):
     page = calibration_page(replace(calibration(), fits=(fit,)))
     words = [block.text for block in page.blocks if isinstance(block, Paragraph)]
     assert any("With 2 threads the same call took 70 % longer" in text for text in words) is said
+
+
+def test_times_of_slow_moments_are_brought_to_the_speed_of_quick_ones():
+    """The machine is 1.7 times slower from the 11th to the 20th time of the same call."""
+    same = [1e-4] * 10 + [1.7e-4] * 10 + [1e-4] * 10
+    times, moments = [3e-3, 5.1e-3, 3e-3, 1e-3], [5, 15, 25, 29]
+    assert steadied(times, moments, same) == pytest.approx([3e-3, 3e-3, 3e-3, 1e-3])
+    assert steadied(times, moments, [1e-4, 0.9e-4] * 15) == pytest.approx(times, rel=0.12)
+    quickest = [1e-4] * 29 + [0.5e-4]  # once, as by chance
+    assert steadied(times, moments, quickest) == pytest.approx(times)
