@@ -168,7 +168,8 @@ def timed(
                     one.moments.append(len(again[count]) - 1)
                 again[count].append(shortest(*same, count, stopwatch))
     for one in found:
-        one.passes = steadied(one.passes, one.moments, again[one.threads])
+        if len(working(one.operators)) == 1:  # what networks take beyond is of memory and of calls
+            one.passes = steadied(one.passes, one.moments, again[one.threads])
     return found, ceilings, again
 
 
