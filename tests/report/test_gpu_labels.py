@@ -141,7 +141,7 @@ def test_doctor_says_it_of_neither(monkeypatch):
         budget=8.0, seconds=8.0, threads=1, device="cuda:0", seed=0, allocator="system",
         steal_share=None, sizes=(size,),
     )  # fmt: skip
-    assert "(20 µs call, cuda:0, comparisons of 500 ms)" in verdict(found)[0]
+    assert "(20 µs of event time a call, cuda:0, comparisons of 500 ms)" in verdict(found)[0]
     facts = {"device": "cuda:0", "threads": 1, "thread_settings": "OMP_NUM_THREADS=8"}
     assert not omp_disagrees(facts)
     assert omp_disagrees({**facts, "device": "cpu"})
