@@ -175,8 +175,11 @@ def _copied(written: str, result: Any) -> _Pass:
     ATen makes it inside the operator, of whose time it cannot be told apart: it is made once more,
     and timed, from a tensor in the layout that oneDNN wrote.
     """
+    import torch
+
     order = written.rpartition("dst ")[2]
-    if order not in _CHANNELS_LAST or len(order) != result.ndim:
+    several = not isinstance(result, torch.Tensor)  # as of a recurrent layer
+    if several or order not in _CHANNELS_LAST or len(order) != result.ndim:
         return []
     last = result.movedim(1, -1)
     if last.is_contiguous():
